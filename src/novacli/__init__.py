@@ -1,0 +1,46 @@
+"""``nova``: find where on the sky a picture is, with ``astrometry-engine``, on this machine or on another.
+
+The Python API is :func:`solve`; everything is imported when it is first used, so importing the package is light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from novacli.api import solve as solve
+    from novacli.errors import NovaError as NovaError
+    from novacli.params import Parity as Parity
+    from novacli.params import Position as Position
+    from novacli.params import Scale as Scale
+    from novacli.params import ScaleUnit as ScaleUnit
+    from novacli.params import SolveParams as SolveParams
+    from novacli.solution import Solution as Solution
+    from novacli.solution import Unsolved as Unsolved
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "solve": "novacli.api",
+    "NovaError": "novacli.errors",
+    "Parity": "novacli.params",
+    "Position": "novacli.params",
+    "Scale": "novacli.params",
+    "ScaleUnit": "novacli.params",
+    "SolveParams": "novacli.params",
+    "Solution": "novacli.solution",
+    "Unsolved": "novacli.solution",
+}
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

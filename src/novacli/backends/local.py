@@ -1,0 +1,89 @@
+"""Solve on this machine, by ``solvehost``'s race in process."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from novacli.backends.base import Backend, Patience
+from novacli.config import Config
+from novacli.errors import UnavailableError, from_solvehost
+from solvehost import engine, indexes, race
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import MANIFEST, JobDir
+from solvehost.manifest import build_manifest
+from solvehost.slots import Tokens
+
+
+def connect(config: Config) -> Backend:
+    """Return the local backend; engine and index files are looked for when first needed."""
+    return _Local(config)
+
+
+def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
+    """Return the directories and files in which index files are looked for.
+
+    In order: ``index`` of the settings, the engine configuration of the settings, the first configuration that is
+    found beside the engine or where packages put it.
+    """
+    if config["index"]:
+        return tuple(Path(p) for p in config["index"])
+    if config["engine_config"] is not None:
+        return indexes.places_of_config(config["engine_config"])
+    for candidate in indexes.config_candidates(engine_path):
+        if candidate.is_file():
+            return indexes.places_of_config(candidate)
+    return ()
+
+
+class _Local:
+    name = "local"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    @functools.cached_property
+    def _engine(self) -> Path:
+        return engine.find(self._config["engine"])
+
+    @functools.cached_property
+    def _indexes(self) -> indexes.IndexSet:
+        return indexes.scan(index_places(self._config, self._engine))
+
+    def index_files(self) -> Sequence[indexes.IndexFile]:
+        try:
+            files = self._indexes.files
+        except SolvehostError as exc:
+            raise from_solvehost(exc) from exc
+        if not files:
+            raise UnavailableError(self._nothing_found())
+        return files
+
+    def _nothing_found(self) -> str:
+        damaged = "; ".join(f"{path}: {why}" for path, why in self._indexes.damaged)
+        where = ", ".join(str(p) for p in self._indexes.searched) or "no directory was named"
+        return (
+            f"no index file was found ({where}{'; ' + damaged if damaged else ''}): install some "
+            "(Debian, Ubuntu: apt install astrometry-data-tycho2; others: data.astrometry.net) or name them by --index"
+        )
+
+    def notes(self) -> Sequence[str]:
+        return [f"index file {path} is left out: {why}" for path, why in self._indexes.damaged]
+
+    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> race.RaceResult:
+        try:
+            terms = race.Terms(
+                engine=self._engine,
+                indexes=self._indexes,
+                tokens=Tokens(self._config["slots_dir"], self._config["slots"]),
+                wall_s=patience.wall_s,
+                queue_wait_s=patience.wall_s,
+                cancelled=patience.cancelled,
+                observe=patience.observe,
+            )
+            result = race.run(job, numbers, terms)
+            job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine)))
+        except SolvehostError as exc:
+            raise from_solvehost(exc) from exc
+        return result

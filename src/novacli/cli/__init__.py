@@ -1,0 +1,1 @@
+"""The commands of ``nova``: one file each, parse → call → render."""

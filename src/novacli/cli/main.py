@@ -1,0 +1,91 @@
+"""The ``nova`` command group.  Commands are imported when they are used, so ``nova --help`` starts fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from novacli import __version__
+from novacli.errors import NovaError
+
+#: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
+COMMANDS = {
+    "submit": ("novacli.cli.submit", "Find where on the sky pictures or star lists are."),
+    "jobs": ("novacli.cli.jobs", "List the jobs kept on this machine."),
+    "show": ("novacli.cli.show", "Show a job's result again."),
+    "log": ("novacli.cli.log", "Show what the engine said in a job."),
+    "retry": ("novacli.cli.retry", "Try jobs again from their star lists."),
+    "rm": ("novacli.cli.rm", "Remove jobs."),
+    "demo": ("novacli.cli.demo", "Draw a real sky field to try the tool with."),
+    "doctor": ("novacli.cli.doctor", "Check engine, index files, disk and settings."),
+    "config": ("novacli.cli.config", "Show settings and where each comes from."),
+    "completion": ("novacli.cli.completion", "Print the shell's completion script."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of ``COMMANDS``."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="nova", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find where on the sky a picture is.
+
+    Start with: nova submit image.fits
+    """
+
+
+def main() -> None:
+    """Run ``nova``; every expected error is one line on stderr and its exit code, never a traceback."""
+    # One thread is enough for numpy here, and starting a pool costs more CPU than a solve.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        status = cli.main(prog_name="nova", standalone_mode=False)
+    except click.exceptions.Abort:
+        _leave("interrupted", 130)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except NovaError as exc:
+        _leave(str(exc), exc.exit_code)
+    except KeyboardInterrupt:
+        _leave("interrupted; unfinished jobs can be tried again with nova retry", 130)
+    except BrokenPipeError:
+        _close_stdout()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _leave(message: str, exit_code: int) -> None:
+    click.echo(f"nova: {message}", err=True)
+    sys.exit(exit_code)
+
+
+def _close_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at exit does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,117 @@
+"""What ``astrometry-engine`` says of a match in the COMMENT cards of ``wcs.fits``: index file, log-odds, stars.
+
+These cards are prose for people, and those of a solve server are a stranger's: whatever cannot be understood is
+left unsaid, never an error.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from solvehost import fitsfile
+from solvehost.errors import SolvehostError
+
+#: The engine breaks a long comment so that no line is longer than this, and indents what follows alike.
+_LINE = 60
+_INDENT = "  "
+#: Headers of index files that are opened to tell them apart where their names do not.
+_MAX_OPENED = 200
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class QuadMatch:
+    """The match by which the image was solved; None where the engine did not say, ``index`` is for people."""
+
+    index: str
+    index_id: int | None
+    logodds: float | None
+    matched: int
+
+
+def read(comments: Iterable[str]) -> QuadMatch:
+    """Return the match that the COMMENT texts of ``wcs.fits`` describe."""
+    texts = [_clean(text) for text in comments]
+    words = dict(text.strip().split(": ", 1) for text in texts if ": " in text)
+    index_id = _number(words.get("index id"))
+    healpix = _number(words.get("index healpix"))
+    logodds = _number(words.get("log odds"))
+    return QuadMatch(
+        index=_index_name(list(_listed(texts)), _whole(index_id), _whole(healpix)),
+        index_id=_whole(index_id),
+        logodds=logodds,
+        matched=_whole(_number(words.get("nmatch"))) or 0,
+    )
+
+
+def _clean(text: str) -> str:
+    """Return a card's text as UTF-8, without characters that would steer a terminal."""
+    text = text.encode("latin-1", "replace").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _whole(value: float | None) -> int | None:
+    return int(value) if value is not None and abs(value) < 2**31 and value == int(value) else None
+
+
+def _listed(texts: list[str]) -> Iterator[Path]:
+    """Yield the index files that the engine had loaded; a long path stands on several lines."""
+    path: str | None = None
+    full = False
+    for text in texts:
+        if path is not None and text.startswith(_INDENT):
+            path += ("" if full or not path else " ") + text.removeprefix(_INDENT)
+            full = len(text) >= _LINE
+            continue
+        if path:
+            yield Path(path)
+        path, full = ("", False) if text.startswith("Index(") else (None, False)
+    if path:
+        yield Path(path)
+
+
+def _index_name(listed: list[Path], index_id: int | None, healpix: int | None) -> str:
+    """Return the name of the index file with this number: by the names, then by the headers of those here."""
+    names = sorted({path.name for path in listed})
+    if len(names) == 1:
+        return names[0]
+    if index_id is None:
+        return _UNKNOWN
+    named = [name for name in names if _is_named(name, index_id, healpix)]
+    if len(named) == 1:
+        return named[0]
+    opened = (path.name for path in islice(listed, _MAX_OPENED) if _is_index(path, index_id, healpix))
+    return next(opened, f"index {index_id}" if healpix in (None, -1) else f"index {index_id}-{healpix:02d}")
+
+
+def _is_named(name: str, index_id: int, healpix: int | None) -> bool:
+    """Say whether a file's name follows its series: index-4205-12.fits, index-219.fits, index-tycho2-07.fits (4107)."""
+    tycho = re.fullmatch(r"index-tycho2-(\d\d)\b.*", name)
+    if tycho:
+        return 4100 + int(tycho[1]) == index_id
+    numbers = [int(n) for n in re.findall(r"\d+", name)]
+    wanted = [index_id] if healpix in (None, -1) else [index_id, healpix]
+    return numbers[: len(wanted)] == wanted
+
+
+def _is_index(path: Path, index_id: int, healpix: int | None) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        header = fitsfile.read_primary_header(path)
+    except (OSError, ValueError, SolvehostError):
+        return False
+    return header.get("INDEXID") == index_id and (healpix is None or header.get("HEALPIX", -1) == healpix)

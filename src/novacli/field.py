@@ -1,0 +1,97 @@
+"""The records between the input readers and everything after them: an image, or a list of stars.
+
+``inputs/`` makes them; ``hints.py`` reads their headers, ``sources.py`` their pixels.  Numpy is needed to fill
+one, not to import this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HeaderValue = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a field came from.
+
+    ``name`` is what the user typed (a path, ``-`` or a URL), ``path`` the local file when there is a lasting one,
+    ``format`` a short word such as ``FITS``, ``JPEG`` or ``text``, ``hdu`` the 0-based FITS HDU that was read.
+    """
+
+    name: str
+    path: str | None
+    format: str
+    hdu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture, monochrome, ready for source extraction.
+
+    Attributes
+    ----------
+    pixels
+        float32, shape (height, width), C-contiguous, indexed ``[y, x]``.  Row 0 is y = 1 of the WCS: the first
+        stored row, whatever the format and whatever EXIF says.
+    mask
+        bool, same shape, True where a pixel must not be used (NaN, infinite, BLANK); None where all are good.
+    header
+        FITS keywords as they stand, EXIF tags as ``EXIF FocalLength`` and so on.
+    origin
+        Where it came from.
+    is_fits_like
+        True where y points up when the picture is displayed (FITS, XISF is not); decides what "up" means.
+    is_mosaic
+        True for a raw Bayer mosaic, which must be binned by an even factor before stars are looked for.
+    notes
+        One-line remarks for the user ("combined 3 colour planes").
+    """
+
+    pixels: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
+    header: Mapping[str, HeaderValue]
+    origin: Origin
+    is_fits_like: bool
+    is_mosaic: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of columns, in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Number of rows, in pixels."""
+        return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class StarList:
+    """Stars that somebody else extracted.
+
+    ``x`` and ``y`` are float64 FITS pixel coordinates (the centre of the first pixel is 1, 1), ``flux`` float64 or
+    None where the list is already ordered, brightest first.  ``size_is_guessed`` where width and height were taken
+    from the stars' extent, which ``notes`` then say.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    flux: NDArray[np.float64] | None
+    width: int
+    height: int
+    header: Mapping[str, HeaderValue]
+    origin: Origin
+    size_is_guessed: bool = False
+    is_fits_like: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Field = Image | StarList

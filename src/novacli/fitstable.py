@@ -1,0 +1,74 @@
+"""Binary tables of the engine (star lists, matches, reference stars) from bytes to numpy, without a file.
+
+What comes from a solve server may be damaged or hostile: nothing is believed that the bytes do not bear out.
+Source: FITS Standard 4.0, section 7.3.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+from novacli.errors import DataError
+from solvehost import fitsfile
+from solvehost.errors import DataError as HeaderError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FORM = re.compile(r"(\d{0,5})([LXBIJKAEDCMPQ])")
+_NUMERIC = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+_BYTES = {"L": 1, "A": 1, "C": 8, "M": 16, "P": 8, "Q": 16}
+
+
+def read_table(data: bytes) -> NDArray[np.void]:
+    """Return the first binary table of a FITS file as a structured array in native byte order.
+
+    Columns of other than plain numbers come as raw bytes.
+
+    Raises
+    ------
+    DataError
+        Where there is no table, or it is damaged; the message does not name the file.
+    """
+    import numpy as np
+
+    try:
+        table, offset = _first_table(data)
+        row, rows = table.number("NAXIS1"), table.number("NAXIS2")
+        columns = _columns(table)
+    except HeaderError as exc:
+        raise DataError(str(exc)) from exc
+    if row < 1 or rows < 0 or row * rows > len(data) - offset:
+        raise DataError("its table is cut short")
+    dtype = np.dtype(columns)
+    if dtype.itemsize != row:
+        raise DataError(f"its table has rows of {row} bytes, but columns of {dtype.itemsize}")
+    return np.frombuffer(data, dtype, count=rows, offset=offset).astype(dtype.newbyteorder("="))
+
+
+def _first_table(data: bytes) -> tuple[fitsfile.Header, int]:
+    for header, offset in fitsfile.iter_hdus(io.BytesIO(data)):
+        if header.get("XTENSION") == "BINTABLE":
+            return header, offset
+    raise DataError("it holds no table")
+
+
+def _columns(table: fitsfile.Header) -> list[tuple[str, str] | tuple[str, str, tuple[int]]]:
+    """Return the numpy fields of a table's columns; a repeated or missing name gets its number."""
+    columns: list[tuple[str, str] | tuple[str, str, tuple[int]]] = []
+    for n in range(1, min(table.number("TFIELDS"), 999) + 1):
+        form = str(table.get(f"TFORM{n}", ""))
+        match = _FORM.match(form)
+        if match is None:
+            raise DataError(f"its column {n} has the form {form!r}, which cannot be read")
+        count, letter = int(match[1] or 1), match[2]
+        name = str(table.get(f"TTYPE{n}", "")) or f"column{n}"
+        name = f"{name}_{n}" if any(name == c[0] for c in columns) else name
+        if letter in _NUMERIC:
+            columns.append((name, _NUMERIC[letter]) if count == 1 else (name, _NUMERIC[letter], (count,)))
+        else:
+            columns.append((name, f"V{-(-count // 8) if letter == 'X' else count * _BYTES[letter]}"))
+    return columns

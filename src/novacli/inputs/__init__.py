@@ -1,0 +1,97 @@
+"""Any input → ``Field``: a picture's pixels or a list of stars, with their header.
+
+The first step of the flow.  ``open_field`` takes what the user typed, ``from_array`` what a program holds;
+``registry`` knows the formats, one module here reads each, and none is imported before a file asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from novacli.field import Field, Image
+from novacli.inputs import registry
+from novacli.inputs.fetch import opened
+from novacli.inputs.limits import DEFAULT_LIMITS, Limits
+from novacli.inputs.source import Request
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["DEFAULT_LIMITS", "Limits", "describe", "from_array", "open_field"]
+
+
+def open_field(
+    name: str,
+    *,
+    hdu: int | None = None,
+    size: tuple[int, int] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Field:
+    """Read an image or a source list.
+
+    Parameters
+    ----------
+    name
+        A path, used as it stands; ``-`` for standard input; or an http or https URL.
+    hdu
+        0-based FITS HDU; None for the first that holds an image.  Other formats have none and ignore it.
+    size
+        (width, height) in pixels of the image that a source list was made from; goes before what the list says.
+    limits
+        Bounds on sizes and download times.
+
+    Returns
+    -------
+    Field
+        ``Image`` or ``StarList``.
+
+    Raises
+    ------
+    DataError
+        No image and no source list, damaged, or above a limit.
+    InputMissingError, DeniedError
+        Not there, a directory, or not to be read.
+    TransferError, RetryLaterError
+        A download broke off, or the server is busy.
+    UnavailableError
+        The format needs an optional extra that is not installed.
+    OutputError
+        No space for a temporary copy.
+    """
+    with opened(name, limits) as source:
+        chosen = registry.choose(source)
+        return chosen.reader().read(source, Request(word=chosen.word, hdu=hdu, size=size, limits=limits))
+
+
+def from_array(
+    array: ArrayLike,
+    header: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+) -> Image:
+    """Return an ``Image`` from an array in memory; row 0 is y = 1.
+
+    Parameters
+    ----------
+    array
+        Shape (height, width), or colour (height, width, 3 or 4) or (3, height, width); any real type; masked
+        elements, NaN and infinities are masked.  It is copied.
+    header
+        FITS keywords: a mapping, such as an ``astropy.io.fits.Header``, or (keyword, value) pairs.
+
+    Raises
+    ------
+    DataError
+        The array is no image.
+    """
+    from novacli.inputs.arrays import image_from_array
+
+    return image_from_array(array, header)
+
+
+def describe(field: Field) -> str:
+    """Return a few words for people: ``1280 x 960 FITS image, HDU 0``."""
+    place = "" if field.origin.hdu is None else f", HDU {field.origin.hdu}"
+    size = f"{field.width} x {field.height}"
+    if isinstance(field, Image):
+        return f"{size} {field.origin.format} image{place}"
+    return f"{field.origin.format} list of {len(field.x)} stars on {size} pixels{place}"

@@ -1,0 +1,288 @@
+"""FITS → ``Image`` or ``StarList``, by fitsio, a block of rows at a time.
+
+CFITSIO gets ``/dev/fd/N``, never the user's file name, whose brackets and exclamation marks it would obey.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import fitsio
+import numpy as np
+from numpy.typing import NDArray
+
+from novacli.errors import DataError
+from novacli.field import Field, HeaderValue, Image, StarList
+from novacli.inputs import headers, starlist
+from novacli.inputs.pixels import Block, assemble, row_blocks
+from novacli.inputs.source import CHUNK_BYTES, full_disk, library_path, temporary_file
+
+if TYPE_CHECKING:
+    from novacli.inputs.source import Request, Source
+
+FITS_BLOCK_BYTES = 2880
+#: Cards that describe how the data are stored, not what they show.
+_STRUCTURE = re.compile(
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTEND|EXTNAME|EXTVER|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
+)
+#: Cards of the table that holds a tile-compressed image.  Source: FITS standard 4.0, section 10.
+_TILE_TABLE = re.compile(
+    r"XTENSION|PCOUNT|GCOUNT|T(FIELDS|TYPE\d+|FORM\d+|UNIT\d+|DIM\d+)|NAXIS\d*|BITPIX"
+    r"|Z(IMAGE|SIMPLE|TENSION|EXTEND|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|MASKCMP|QUANTIZ|DITHER0"
+    r"|BLOCKED|PCOUNT|GCOUNT|HECKSUM|DATASUM|BLANK)"
+)
+#: A world coordinate system belongs to the pixels of its own HDU; it is not inherited from the primary header.
+_WCS = re.compile(
+    r"(WCSAXES|WCSNAME|RADESYS|EQUINOX|LONPOLE|LATPOLE)[A-Z]?|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d[A-Z]?"
+    r"|(CD|PC|PV|PS)\d+_\d+[A-Z]?|(A|B|AP|BP)_(ORDER|\d_\d)"
+)
+_COLOUR_PLANES = (3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How an HDU's array, shape ``dims`` with the fastest axis last, becomes rows of pixels.
+
+    ``colour_axis`` is 0 for planes, 2 for interleaved pixels, None for mono, counted after the first ``leading`` axes,
+    of which only element 0 is read.
+    """
+
+    dims: tuple[int, ...]
+    leading: int
+    colour_axis: int | None
+
+    @property
+    def core(self) -> tuple[int, ...]:
+        return self.dims[self.leading :]
+
+    @property
+    def height(self) -> int:
+        return self.core[1 if self.colour_axis == 0 else 0]
+
+    @property
+    def width(self) -> int:
+        return self.core[2 if self.colour_axis == 0 else 1]
+
+    @property
+    def note(self) -> tuple[str, ...]:
+        if self.colour_axis == 0:
+            return (f"averaged {self.core[0]} colour planes",)
+        if self.colour_axis == 2:
+            return (f"averaged {self.core[2]} interleaved colour channels",)
+        planes = int(np.prod(self.dims[: self.leading]))
+        return (f"read the first of {planes} planes",) if planes > 1 else ()
+
+
+def read(source: Source, request: Request) -> Field:
+    """Return the first HDU that holds an image (or HDU ``request.hdu``), else the first table of stars.
+
+    Raises
+    ------
+    DataError
+        The file is truncated or damaged, holds neither, or the HDU that was asked for does not.
+    """
+    with _padded(source) as whole, library_path(whole) as path, _opened(path, source) as hdus:
+        hdu = _chosen(hdus, source, request)
+        try:
+            if _layout(hdu) is not None:
+                return _image(hdu, hdus[0], whole, request)
+            return _star_list(hdu, hdus[0], whole, request)
+        except (OSError, ValueError, RuntimeError) as exc:
+            raise _damaged(source, exc) from exc
+
+
+@contextlib.contextmanager
+def _padded(source: Source) -> Iterator[Source]:
+    """Yield ``source``, or a copy filled up to a whole block, without which CFITSIO does not read the last pixels."""
+    missing = -source.size_bytes % FITS_BLOCK_BYTES
+    if not missing:
+        yield source
+        return
+    with temporary_file() as copy:
+        try:
+            source.file.seek(0)
+            shutil.copyfileobj(source.file, copy, CHUNK_BYTES)
+            copy.write(bytes(missing))
+            copy.flush()
+        except OSError as exc:
+            raise full_disk(source.shown, exc) from exc
+        # size_bytes stays that of the real file: whether pixels are missing is judged by it.
+        yield replace(source, file=copy)
+
+
+@contextlib.contextmanager
+def _opened(path: str, source: Source) -> Iterator[Any]:
+    try:
+        hdus = fitsio.FITS(path)
+        if len(hdus) == 0:
+            raise OSError("no HDU")
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise _damaged(source, exc) from exc
+    with hdus:
+        yield hdus
+
+
+def _damaged(source: Source, exc: Exception) -> DataError:
+    reason = re.search(r"FITSIO status = \d+: ([^\n]+)", str(exc))
+    says = f" (CFITSIO: {reason.group(1).strip()})" if reason else ""
+    if source.size_bytes < FITS_BLOCK_BYTES:
+        return DataError(f"{source.shown} is truncated within its FITS header: copy it again")
+    return DataError(f"{source.shown} is a damaged FITS file{says}: copy or export it again")
+
+
+def _chosen(hdus: Any, source: Source, request: Request) -> Any:
+    """Return the HDU to read."""
+    if request.hdu is not None:
+        if 0 <= request.hdu < len(hdus) and (_layout(hdus[request.hdu]) or _star_columns(hdus[request.hdu])):
+            return hdus[request.hdu]
+        raise DataError(f"{source.shown} has no image in HDU {request.hdu}: {_where_images_are(hdus)}")
+    for has_it in (_layout, _star_columns):
+        for hdu in hdus:
+            if has_it(hdu):
+                return hdu
+    raise DataError(f"{source.shown} is a FITS file without an image and without a table of stars (X, Y): check it")
+
+
+def _where_images_are(hdus: Any) -> str:
+    numbers = [str(number) for number, hdu in enumerate(hdus) if _layout(hdu)]
+    if not numbers:
+        return "none of its HDUs has one"
+    return f"{'HDU' if len(numbers) == 1 else 'HDUs'} {', '.join(numbers)} {'has' if len(numbers) == 1 else 'have'} one"
+
+
+def _layout(hdu: Any) -> _Layout | None:
+    """Return how to read the image of an HDU, or None where it holds none."""
+    info = hdu.get_info()
+    if "ndims" not in info:
+        return None
+    dims = tuple(int(n) for n in info["dims"])
+    if len(dims) < 2 or min(dims) < 1:
+        return None
+    ones = next((i for i, n in enumerate(dims[:-2]) if n > 1), len(dims) - 2)
+    core = dims[ones:]
+    if len(core) == 3 and core[0] in _COLOUR_PLANES:
+        return _Layout(dims, ones, 0)
+    if len(core) == 3 and core[2] in _COLOUR_PLANES:
+        return _Layout(dims, ones, 2)
+    return _Layout(dims, len(dims) - 2, None)
+
+
+def _image(hdu: Any, primary: Any, source: Source, request: Request) -> Image:
+    layout = _layout(hdu)
+    assert layout is not None  # noqa: S101 - _chosen saw to it
+    request.limits.check_pixels(source.shown, layout.width, layout.height)
+    _check_whole(hdu, source)
+    own, damaged = _cards(hdu)
+    pixels, mask = assemble(layout.height, layout.width, _blocks(hdu, layout, own))
+    header = _header(hdu, own, primary)
+    return Image(
+        pixels=pixels,
+        mask=mask,
+        header=header,
+        origin=source.origin(request.word, hdu=_number(hdu)),
+        is_fits_like=True,
+        is_mosaic=layout.colour_axis is None and headers.is_mosaic(header),
+        notes=(*layout.note, *damaged),
+    )
+
+
+def _number(hdu: Any) -> int:
+    return int(hdu.get_info()["extnum"])
+
+
+def _check_whole(hdu: Any, source: Source) -> None:
+    """Raise ``DataError`` where the file ends before the HDU's data do; reading on would fail, or worse."""
+    info = hdu.get_info()
+    end = int(info["data_end"])
+    if "ndims" in info and not info["is_compressed_image"]:
+        bits = abs(int(info["img_type"]))
+        end = int(info["data_start"]) + bits // 8 * int(np.prod(info["dims"], dtype=np.int64))
+    else:
+        # The table's exact end is not known here; it lies in the last block.
+        end -= FITS_BLOCK_BYTES - 1
+    missing = end - source.size_bytes
+    if missing > 0:
+        share = 100 * missing / end
+        raise DataError(
+            f"{source.shown} is truncated: {missing} of {end} bytes are missing ({share:.3g} %); copy it again"
+        )
+
+
+def _blocks(hdu: Any, layout: _Layout, cards: dict[str, HeaderValue]) -> Iterator[Block]:
+    blank = cards.get("BLANK", cards.get("ZBLANK"))
+    if not isinstance(blank, int) or int(hdu.get_info()["img_type"]) < 0:
+        blank = None
+    hdu.ignore_scaling = blank is not None
+    for first, end in row_blocks(layout.height, layout.width):
+        values = _rows(hdu, layout, first, end)
+        yield first, 0, values if blank is None else _scaled(values, blank, cards)
+
+
+def _rows(hdu: Any, layout: _Layout, first: int, end: int) -> NDArray[np.generic]:
+    """Return rows [first, end), shape (rows, width) or (rows, width, channels)."""
+    # All indices are slices: fitsio takes nothing else.
+    axes = [slice(0, n) for n in layout.core]
+    axes[1 if layout.colour_axis == 0 else 0] = slice(first, end)
+    index = (slice(0, 1),) * layout.leading + tuple(axes)
+    values = np.asarray(hdu[index]).reshape([axis.stop - axis.start for axis in axes])
+    return np.moveaxis(values, 0, 2) if layout.colour_axis == 0 else values
+
+
+def _scaled(stored: NDArray[Any], blank: int, cards: dict[str, HeaderValue]) -> NDArray[np.generic]:
+    """Return stored integers as physical values, BLANK ones masked (BLANK counts before scaling)."""
+    scale, zero = (_number_or(cards.get("BSCALE"), 1.0), _number_or(cards.get("BZERO"), 0.0))
+    return np.ma.masked_array(stored * scale + zero, mask=stored == blank)
+
+
+def _number_or(value: HeaderValue | None, default: float) -> float:
+    return float(value) if isinstance(value, int | float) else default
+
+
+def _cards(hdu: Any) -> tuple[dict[str, HeaderValue], tuple[str, ...]]:
+    """Return an HDU's cards, and a note where they cannot be read."""
+    try:
+        return headers.plain((card["name"], card["value"]) for card in hdu.read_header_list()), ()
+    except Exception:  # Cards that CFITSIO cannot parse cost their hints, never the pixels.
+        return {}, ("the FITS header is damaged; its hints were left out",)
+
+
+def _header(hdu: Any, own: dict[str, HeaderValue], primary: Any) -> dict[str, HeaderValue]:
+    """Return an HDU's header; an extension inherits what the primary header says of the exposure."""
+    info = hdu.get_info()
+    if info.get("is_compressed_image"):
+        own = {key: value for key, value in own.items() if not _TILE_TABLE.fullmatch(key)}
+        own["NAXIS1"], own["NAXIS2"] = int(info["dims"][-1]), int(info["dims"][-2])
+    if _number(hdu) == 0:
+        return own
+    inherited, _ = _cards(primary)
+    kept = {k: v for k, v in inherited.items() if not _STRUCTURE.fullmatch(k) and not _WCS.fullmatch(k)}
+    return {**kept, **own}
+
+
+def _star_columns(hdu: Any) -> starlist.StarColumns | None:
+    info = hdu.get_info()
+    return starlist.pick_columns(info["colnames"]) if "colnames" in info and info["nrows"] > 0 else None
+
+
+def _star_list(hdu: Any, primary: Any, source: Source, request: Request) -> StarList:
+    columns = _star_columns(hdu)
+    assert columns is not None  # noqa: S101 - _chosen saw to it
+    request.limits.check_stars(source.shown, int(hdu.get_info()["nrows"]))
+    _check_whole(hdu, source)
+    own, damaged = _cards(hdu)
+    header = _header(hdu, own, primary)
+    values = {name: _column(hdu, name, source) for name in columns.names}
+    found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=damaged)
+    return starlist.build(found, source, request, hdu=_number(hdu))
+
+
+def _column(hdu: Any, name: str, source: Source) -> NDArray[np.float64]:
+    values = np.asarray(hdu.read_column(name))
+    if values.ndim != 1 or values.dtype.kind not in "buif":
+        raise DataError(f"{source.shown}: column {name} of its table is no plain number: rename or convert it")
+    return values.astype(np.float64)

@@ -1,0 +1,61 @@
+"""How large an input may be, and how long a download may take: one frozen record, checked before memory is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from novacli.errors import DataError
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what is read.
+
+    ``max_bytes`` holds for the file and for what it unpacks to, ``max_pixels`` for width × height, ``max_stars`` for
+    the rows of a source list.  ``fetch_connect_s`` bounds the wait for a server, and for its next bytes;
+    ``fetch_total_s`` the whole download, name lookup and redirects included.
+    """
+
+    max_bytes: int = 4 * GIB
+    max_pixels: int = 500_000_000
+    max_stars: int = 1_000_000
+    fetch_connect_s: float = 10.0
+    fetch_total_s: float = 120.0
+    fetch_redirects: int = 5
+
+    def check_bytes(self, shown: str, size_bytes: int) -> None:
+        """Raise ``DataError`` where ``size_bytes`` is above ``max_bytes``."""
+        if size_bytes > self.max_bytes:
+            raise DataError(
+                f"{shown} is larger than the limit of {as_size(self.max_bytes)} for a file (max_bytes): cut it down"
+            )
+
+    def check_pixels(self, shown: str, width: int, height: int) -> None:
+        """Raise ``DataError`` where an image of ``width`` × ``height`` pixels is above ``max_pixels``, or is empty."""
+        if width < 1 or height < 1:
+            raise DataError(f"{shown} holds an image of {width} x {height} pixels: there is nothing to solve")
+        if width * height > self.max_pixels:
+            raise DataError(
+                f"{shown} has {width} x {height} pixels, above the limit of {self.max_pixels} (max_pixels): "
+                "bin or crop it first"
+            )
+
+    def check_stars(self, shown: str, stars: int) -> None:
+        """Raise ``DataError`` where a list of ``stars`` rows is above ``max_stars``."""
+        if stars > self.max_stars:
+            raise DataError(
+                f"{shown} lists more than {self.max_stars} stars, the limit (max_stars): keep the brightest"
+            )
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def as_size(size_bytes: int) -> str:
+    """Return a size for people: ``4 GiB``, ``1.5 MiB``, ``917 bytes``."""
+    for unit, factor in (("GiB", GIB), ("MiB", 1024**2), ("KiB", 1024)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.3g} {unit}"
+    return f"{size_bytes} bytes"

@@ -1,0 +1,82 @@
+"""Blocks of any type → float32 pixels and a mask: the one place where colour becomes mono, and NaN masked.
+
+Readers hand over blocks of rows (or tiles), so no second copy of the image exists in any other type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Pixels converted at a time: large enough to be fast, small enough to stay out of the memory peak.
+BLOCK_PIXELS = 1 << 19
+
+Block = tuple[int, int, NDArray[np.generic]]
+
+
+def row_blocks(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, end) row numbers, 0-based, that cover ``height`` rows in blocks of about ``BLOCK_PIXELS``."""
+    step = max(1, BLOCK_PIXELS // max(1, width))
+    for first in range(0, height, step):
+        yield first, min(first + step, height)
+
+
+def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return pixels and mask from blocks.
+
+    Parameters
+    ----------
+    height, width
+        Size of the image, in pixels.
+    blocks
+        (row, column, values): where the block's first pixel lands, 0-based, and its values, shape (rows, columns) or
+        (rows, columns, channels), of any real type, possibly a masked array.  Channels are averaged.
+
+    Returns
+    -------
+    pixels
+        float32, shape (height, width); 0 where masked, so that no later arithmetic meets a NaN.
+    mask
+        bool, same shape, True where a value is masked, NaN, infinite or beyond float32; None where nothing is.
+    """
+    pixels = np.zeros((height, width), dtype=np.float32)
+    mask: NDArray[np.bool_] | None = None
+    for row, column, values in blocks:
+        target = pixels[row : row + values.shape[0], column : column + values.shape[1]]
+        bad = _convert(values, target)
+        if bad is None:
+            continue
+        if mask is None:
+            mask = np.zeros((height, width), dtype=np.bool_)
+        mask[row : row + values.shape[0], column : column + values.shape[1]] = bad
+        target[bad] = 0
+    return pixels, mask
+
+
+def _convert(values: NDArray[np.generic], target: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Write ``values`` to ``target``; return where they are bad, or None."""
+    data = np.asarray(np.ma.getdata(values))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if data.ndim == 2:
+            np.copyto(target, data, casting="unsafe")
+        else:
+            _average(data, target)
+    masked = np.ma.getmask(values)
+    bad: NDArray[np.bool_] | None = None if masked is np.ma.nomask else np.asarray(masked)
+    if bad is not None and bad.ndim == 3:
+        bad = np.asarray(np.any(bad, axis=2))
+    if data.dtype.kind == "f":
+        not_finite = ~np.isfinite(target)
+        bad = not_finite if bad is None else np.logical_or(bad, not_finite)
+    return bad if bad is not None and bad.any() else None
+
+
+def _average(data: NDArray[np.generic], target: NDArray[np.float32]) -> None:
+    """Write the mean of the channels, the last axis of ``data``, to ``target``."""
+    channels = data.shape[2]
+    np.copyto(target, data[:, :, 0], casting="unsafe")
+    for channel in range(1, channels):
+        np.add(target, data[:, :, channel], out=target, casting="unsafe", dtype=np.float32)
+    target /= channels

@@ -1,0 +1,126 @@
+"""JPEG, PNG, GIF, WebP and BMP → ``Image``, by Pillow (16-bit colour PNG by imagecodecs, since Pillow cuts it to 8).
+
+Pixels stay as they are stored: EXIF's orientation turns nothing.  Alpha is ignored.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli.errors import DataError
+from novacli.field import HeaderValue, Image
+from novacli.inputs import exif
+from novacli.inputs.pixels import Block, assemble, row_blocks
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+    from novacli.inputs.source import Request, Source
+
+#: Pillow's reader of each format.  Made directly, not through ``PIL.Image.open``: that would apply Pillow's own,
+#: process-wide limit of pixels instead of ours.
+_PLUGINS: dict[str, tuple[str, str]] = {
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+}
+#: Modes that numpy takes as they are; all others are converted to the mode given, or to RGB.
+_DIRECT_MODES = frozenset({"L", "RGB", "I", "F", "I;16", "I;16B", "I;16L"})
+_CONVERT_TO = {"1": "L", "LA": "L", "La": "L"}
+_PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
+#: Colour types of a PNG that Pillow cuts to 8 bits where they have 16: RGB, grey with alpha, RGBA.
+_PNG_CUT_BY_PILLOW = {2: 3, 4: 1, 6: 3}
+
+
+def read(source: Source, request: Request) -> Image:
+    """Return the picture; the first frame of several.
+
+    Raises
+    ------
+    DataError
+        It is truncated, damaged, or above ``limits.max_pixels``.
+    """
+    picture = _open(source, request)
+    width, height = picture.size
+    request.limits.check_pixels(source.shown, width, height)
+    header, notes = _exif(picture)
+    channels = _deep_png_channels(source, request)
+    blocks = _deep_png_blocks(source, channels) if channels else _blocks(_loaded(picture, source, request))
+    pixels, mask = assemble(height, width, blocks)
+    if getattr(picture, "n_frames", 1) > 1 and request.word != "JPEG":
+        notes = (*notes, "read the first frame of several")
+    return Image(
+        pixels=pixels,
+        mask=mask,
+        header=header,
+        origin=source.origin(request.word),
+        is_fits_like=False,
+        notes=notes,
+    )
+
+
+def _open(source: Source, request: Request) -> ImageFile:
+    module, name = _PLUGINS[request.word]
+    source.file.seek(0)
+    try:
+        picture: ImageFile = getattr(importlib.import_module(module), name)(source.file)
+    except Exception as exc:  # Pillow's plugins raise nearly anything on a damaged header.
+        raise _damaged(source, request, exc) from exc
+    return picture
+
+
+def _loaded(picture: ImageFile, source: Source, request: Request) -> ImageFile:
+    try:
+        picture.load()
+    except Exception as exc:
+        raise _damaged(source, request, exc) from exc
+    return picture
+
+
+def _damaged(source: Source, request: Request, exc: Exception) -> DataError:
+    words = str(exc).lower()
+    if isinstance(exc, EOFError) or any(word in words for word in ("truncat", "end of file", "eof", "too short")):
+        return DataError(f"{source.shown} is truncated: its {request.word} data end too early; copy it again")
+    return DataError(f"{source.shown} is a damaged {request.word} file: copy or export it again")
+
+
+def _exif(picture: ImageFile) -> tuple[dict[str, HeaderValue], tuple[str, ...]]:
+    try:
+        block = picture.getexif()
+        return exif.header_from_tags({**block, **block.get_ifd(exif.EXIF_POINTER)}), ()
+    except Exception:  # A damaged EXIF block costs its hints, never the picture.
+        return {}, ("the EXIF data are damaged and were left out",)
+
+
+def _blocks(picture: ImageFile) -> Iterator[Block]:
+    width, height = picture.size
+    for first, end in row_blocks(height, width):
+        part = picture.crop((0, first, width, end))
+        if part.mode not in _DIRECT_MODES:
+            part = part.convert(_CONVERT_TO.get(part.mode, "RGB"))
+        yield first, 0, np.asarray(part)
+
+
+def _deep_png_channels(source: Source, request: Request) -> int:
+    """Return the number of colour channels of a PNG that Pillow would cut to 8 bits, else 0."""
+    if request.word != "PNG" or source.head[_PNG_DEPTH_AT] != 16:
+        return 0
+    return _PNG_CUT_BY_PILLOW.get(source.head[_PNG_COLOUR_AT], 0)
+
+
+def _deep_png_blocks(source: Source, channels: int) -> Iterator[Block]:
+    import imagecodecs
+
+    source.file.seek(0)
+    try:
+        values = np.asarray(imagecodecs.png_decode(source.file.read()))
+    except Exception as exc:
+        raise DataError(f"{source.shown} is a truncated or damaged PNG file: copy or export it again") from exc
+    for first, end in row_blocks(*values.shape[:2]):
+        yield first, 0, values[first:end, :, :channels]

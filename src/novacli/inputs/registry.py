@@ -1,0 +1,151 @@
+"""The formats: how each is recognised by its first bytes, and the module that reads it.
+
+A new format is one module with ``read(source, request) -> Field`` and one line in ``FORMATS``.  The first that
+matches wins, so those that look like others stand before them (camera raw before TIFF) and text stands last.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from novacli.errors import DataError
+from novacli.field import Field
+from novacli.inputs.source import Request, Source
+
+_RAW_SUFFIXES = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef"),
+    *(".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srw", ".x3f"),
+)
+#: CR3, Fujifilm, Olympus (three byte orders), Panasonic, Minolta, Sigma.
+_RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb")
+_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TAG_DNG_VERSION = 50706
+_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
+_TEXT_CONTROLS = b"\t\n\r\f\x1a"
+
+Sniff = Callable[[bytes, str], bool]
+
+
+class Reader(Protocol):
+    """What a reader module offers."""
+
+    def read(self, source: Source, request: Request) -> Field:
+        """Return the field in ``source``."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFormat:
+    """A format's word, its test on (first bytes, suffix), and its module in this package, imported when needed."""
+
+    word: str
+    matches: Sniff
+    module: str
+
+    def reader(self) -> Reader:
+        """Import the module."""
+        return cast("Reader", importlib.import_module(f"novacli.inputs.{self.module}"))
+
+
+def _starts(*magics: bytes) -> Sniff:
+    return lambda head, _suffix: head.startswith(magics)
+
+
+def _is_webp(head: bytes, _suffix: str) -> bool:
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+
+
+def _is_bmp(head: bytes, _suffix: str) -> bool:
+    return head.startswith(b"BM") and len(head) > 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES
+
+
+def _is_camera_raw(head: bytes, suffix: str) -> bool:
+    if head.startswith(_RAW_MAGICS) or head[4:12] == b"ftypcrx ":
+        return True
+    if not head.startswith(_TIFF_MAGICS):
+        return False
+    # Most camera raws are TIFFs inside; their maker's suffix decides, a plain TIFF's .tif does not.
+    return suffix in _RAW_SUFFIXES or head[8:10] == b"CR" or _has_tag(head, _TAG_DNG_VERSION)
+
+
+def _has_tag(head: bytes, wanted: int) -> bool:
+    """Tell whether a classic TIFF's first directory, where it lies within ``head``, has the tag ``wanted``."""
+    order = "<" if head.startswith(b"II") else ">"
+    try:
+        (offset,) = struct.unpack_from(order + "I", head, 4)
+        (entries,) = struct.unpack_from(order + "H", head, offset)
+        tags = [struct.unpack_from(order + "H", head, offset + 2 + 12 * i)[0] for i in range(entries)]
+    except struct.error:
+        return False
+    return wanted in tags
+
+
+def _is_text(head: bytes, _suffix: str) -> bool:
+    return not _is_markup(head) and not any(byte < 32 and byte not in _TEXT_CONTROLS for byte in head)
+
+
+def _is_json(head: bytes, suffix: str) -> bool:
+    return _is_text(head, suffix) and head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{")
+
+
+def _is_markup(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+
+
+FORMATS: tuple[InputFormat, ...] = (
+    InputFormat("FITS", _starts(b"SIMPLE", b"XTENSION"), "fits"),
+    InputFormat("JPEG", _starts(b"\xff\xd8\xff"), "raster"),
+    InputFormat("PNG", _starts(b"\x89PNG\r\n\x1a\n"), "raster"),
+    InputFormat("GIF", _starts(b"GIF87a", b"GIF89a"), "raster"),
+    InputFormat("WebP", _is_webp, "raster"),
+    InputFormat("BMP", _is_bmp, "raster"),
+    InputFormat("raw", _is_camera_raw, "raw"),
+    InputFormat("TIFF", _starts(*_TIFF_MAGICS), "tiff"),
+    InputFormat("XISF", _starts(b"XISF0100"), "xisf"),
+    InputFormat("JSON", _is_json, "starjson"),
+    InputFormat("text", _is_text, "tables"),
+)
+
+#: Files that users do hand over, and what to do with them instead: (offset, magic, what it is and the remedy).
+_REFUSED: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"PK\x03\x04", "is a ZIP archive: unpack it first"),
+    (257, b"ustar", "is a tar archive: unpack it first"),
+    (0, b"7z\xbc\xaf", "is a 7z archive: unpack it first"),
+    (0, b"\xfd7zXZ", "is packed with xz: unpack it first"),
+    (0, b"\x28\xb5\x2f\xfd", "is packed with zstd: unpack it first"),
+    (0, b"\x1f\x8b", "is packed more than once: unpack it first"),
+    (0, b"BZh", "is packed more than once: unpack it first"),
+    (4, b"ftyp", "is a HEIC or AVIF picture or a video: convert it to JPEG or PNG first"),
+    (0, b"%PDF", "is a PDF document: export the picture from it first"),
+    (0, b"LUCAM-RECORDER", "is a SER video: export one frame as FITS first"),
+)
+
+
+def choose(source: Source) -> InputFormat:
+    """Return the format of ``source``, by content; the suffix only breaks ties.
+
+    Raises
+    ------
+    DataError
+        It is none of ``FORMATS``; the message says what it is, where that can be told.
+    """
+    for candidate in FORMATS:
+        if candidate.matches(source.head, source.suffix):
+            return candidate
+    raise DataError(f"{source.shown} {_what_it_is(source)}")
+
+
+def _what_it_is(source: Source) -> str:
+    for offset, magic, words in _REFUSED:
+        if source.head[offset:].startswith(magic):
+            return words
+    if _is_markup(source.head):
+        page = b"<html" in source.head[:4096].lower() or b"<!doctype html" in source.head[:4096].lower()
+        return f"is {'a web page (HTML)' if page else 'an XML document'}, not an image: get the image file itself"
+    if source.suffix in (".fits", ".fit", ".fts", ".fz"):
+        return "is named like a FITS file but does not begin like one (SIMPLE): copy or export it again"
+    known = ", ".join(known.word for known in FORMATS)
+    return f"is no image and no source list that nova can read: it reads {known}"

@@ -1,0 +1,164 @@
+"""An input as opened bytes: what every reader gets, whether the user typed a path, ``-`` or a URL.
+
+A file is opened once and then known by its descriptor alone, so that no library ever sees the name that the user
+typed (CFITSIO would obey ``a[1].fits`` and ``!x.fits``), and nothing can be swapped between two looks at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from novacli.errors import DataError, DeniedError, InputMissingError, NovaError, OutputError, TransferError
+from novacli.field import Origin
+from novacli.inputs.limits import Limits
+
+#: Bytes from the start of a file by which its format is recognised.
+HEAD_BYTES = 64 * 1024
+CHUNK_BYTES = 1024 * 1024
+PACKED_SUFFIXES = (".gz", ".bz2")
+_DESCRIPTORS = Path("/dev/fd")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Opened bytes: ``name`` is for the ``Origin``, ``shown`` for messages, ``head`` for recognising the format."""
+
+    name: str
+    path: str | None
+    file: BinaryIO
+    size_bytes: int
+    head: bytes
+
+    @property
+    def shown(self) -> str:
+        """The name as it may stand in a one-line message."""
+        return shown_name(self.name)
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the name, in lower case, such as ``.fits``; that of the packed file for ``.fits.gz``."""
+        bare = self.name.partition("?")[0] if "://" in self.name else self.name
+        path = Path(bare.lower())
+        return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
+
+    def origin(self, word: str, hdu: int | None = None) -> Origin:
+        """Return the ``Origin`` of a field read from here."""
+        return Origin(name=self.name, path=self.path, format=word, hdu=hdu)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a reader: the format's word, and the user's wishes as ``open_field`` takes them."""
+
+    word: str
+    hdu: int | None
+    size: tuple[int, int] | None
+    limits: Limits
+
+
+def shown_name(name: str) -> str:
+    r"""Return ``name`` without line feeds, escape sequences and undecodable bytes, which become ``\n``, ``\udcff``…"""
+    plain = name or "''"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
+
+
+def open_path(name: str, limits: Limits) -> Source:
+    """Open the regular file ``name``.
+
+    Raises
+    ------
+    InputMissingError
+        There is no such file, or it is a directory.
+    DeniedError
+        It may not be read.
+    DataError
+        It is empty, too large, or a pipe or a device, which could hang the program.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as exc:
+        raise _open_error(name, exc) from exc
+    file = os.fdopen(descriptor, "rb")
+    try:
+        _check_regular(name, os.fstat(descriptor).st_mode)
+        return describe_file(file, name, path=name, limits=limits)
+    except BaseException:
+        file.close()
+        raise
+
+
+def describe_file(file: BinaryIO, name: str, *, path: str | None, limits: Limits) -> Source:
+    """Return the ``Source`` of an open, seekable file, after a look at its size and its first bytes."""
+    shown = shown_name(name)
+    size_bytes = file.seek(0, os.SEEK_END)
+    if size_bytes == 0:
+        raise DataError(f"{shown} is empty: make or download the file again")
+    limits.check_bytes(shown, size_bytes)
+    file.seek(0)
+    try:
+        head = file.read(HEAD_BYTES)
+    except OSError as exc:
+        raise TransferError(f"{shown} cannot be read: {exc.strerror}; check the disk") from exc
+    file.seek(0)
+    return Source(name=name, path=path, file=file, size_bytes=size_bytes, head=head)
+
+
+def _open_error(name: str, exc: OSError | ValueError) -> NovaError:
+    shown = shown_name(name)
+    if isinstance(exc, PermissionError):
+        return DeniedError(f"{shown} may not be read: check its permissions and those of its folder")
+    if isinstance(exc, OSError) and exc.errno in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE):
+        return TransferError(f"{shown} cannot be opened: {exc.strerror}; try again")
+    if "://" in name:
+        return InputMissingError(f"{shown} is no file, and of URLs only http and https are fetched")
+    return InputMissingError(f"{shown} is not there: check the path")
+
+
+def _check_regular(name: str, mode: int) -> None:
+    shown = shown_name(name)
+    if stat.S_ISDIR(mode):
+        raise InputMissingError(f"{shown} is a directory: name the images in it")
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{shown} is a pipe or a device, not a file: give - and pipe the image into standard input")
+
+
+def temporary_file() -> BinaryIO:
+    """Open a temporary file without a name, which can never stay behind."""
+    return cast("BinaryIO", tempfile.TemporaryFile(prefix="nova-"))
+
+
+def full_disk(shown: str, exc: OSError) -> OutputError:
+    """Return the error for a temporary copy of an input that could not be written."""
+    folder = shown_name(tempfile.gettempdir())
+    return OutputError(f"{shown} needs temporary space in {folder}: {exc.strerror}; set TMPDIR to a larger disk")
+
+
+@contextlib.contextmanager
+def library_path(source: Source) -> Iterator[str]:
+    """Yield a harmless path to the bytes of ``source``, for a library that takes only paths.
+
+    ``/dev/fd/N`` where the system has it, else a temporary copy.
+    """
+    entry = _DESCRIPTORS / str(source.file.fileno())
+    if entry.exists():
+        source.file.seek(0)
+        yield str(entry)
+        return
+    with tempfile.NamedTemporaryFile(prefix="nova-", suffix=".dat") as copy:
+        source.file.seek(0)
+        try:
+            shutil.copyfileobj(source.file, copy, CHUNK_BYTES)
+            copy.flush()
+        except OSError as exc:
+            raise full_disk(source.shown, exc) from exc
+        yield copy.name

@@ -1,0 +1,182 @@
+"""Columns of numbers → ``StarList``: which columns are positions and brightness, and how large the image was.
+
+Shared by the readers of FITS tables, text and JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novacli.errors import DataError, UsageError
+from novacli.field import HeaderValue, StarList
+
+if TYPE_CHECKING:
+    from novacli.inputs.source import Request, Source
+
+#: A solution needs a quad.
+MIN_STARS = 4
+#: Names of the columns, best first, in lower case without underscores.  Sources: upstream's xylists (X, Y, XIMAGE),
+#: SExtractor (X_IMAGE, XWIN_IMAGE, FLUX_AUTO, MAG_AUTO), photutils (xcentroid, x_centroid, segment_flux), DAOPHOT.
+_X_NAMES = ("x", "ximage", "xwinimage", "xcentroid", "xcenter", "xpos", "xpix", "xpixel")
+_FLUX_NAMES = ("flux", "fluxauto", "fluxiso", "fluxaper", "fluxbest", "segmentflux", "kronflux", "fluxpsf", "counts")
+_MAG_NAMES = ("mag", "magauto", "magiso", "magaper", "magbest", "magpsf", "magnitude")
+_FROM_ZERO = ("xcentroid",)
+_SIZE_NAMES = (("imagew", "imageh"), ("width", "height"), ("imnaxis1", "imnaxis2"), ("naxis1", "naxis2"))
+#: NAXIS1 and NAXIS2 of a FITS table are its bytes and rows, not the image's size.
+_TABLE_AXES = "XTENSION"
+
+
+@dataclass(frozen=True, slots=True)
+class StarColumns:
+    """Names of the columns, as the file spells them; of flux and magnitude at most one."""
+
+    x: str
+    y: str
+    flux: str | None = None
+    mag: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are to be read."""
+        return tuple(name for name in (self.x, self.y, self.flux, self.mag) if name is not None)
+
+    @property
+    def note(self) -> tuple[str, ...]:
+        """A warning where such columns usually count pixels from 0."""
+        if _bare(self.x) not in _FROM_ZERO:
+            return ()
+        return (f"took {self.x}, {self.y} as FITS pixel coordinates (photutils counts from 0, FITS from 1)",)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStars:
+    """What a file says: ``values`` by column name (float64, all of one length), and the size where it gives one."""
+
+    columns: StarColumns
+    values: Mapping[str, NDArray[np.float64]]
+    header: Mapping[str, HeaderValue]
+    declared_size: tuple[int, int] | None
+    notes: tuple[str, ...] = ()
+
+
+def _bare(name: str) -> str:
+    return name.strip().lower().replace("_", "")
+
+
+def pick_columns(names: Sequence[str]) -> StarColumns | None:
+    """Return the columns of position and brightness among ``names``, whatever their case; None without x and y."""
+    by_bare = {_bare(name): name for name in reversed(names)}
+    for x in _X_NAMES:
+        y = "y" + x[1:]
+        if x in by_bare and y in by_bare:
+            flux = next((by_bare[f] for f in _FLUX_NAMES if f in by_bare), None)
+            mag = next((by_bare[m] for m in _MAG_NAMES if m in by_bare), None)
+            return StarColumns(by_bare[x], by_bare[y], flux, mag if flux is None else None)
+    return None
+
+
+def declared_size(header: Mapping[str, HeaderValue]) -> tuple[int, int] | None:
+    """Return (width, height) in pixels where a header gives the size of the image that the stars are from."""
+    by_name = {key.lower(): value for key, value in header.items()}
+    for width_key, height_key in _SIZE_NAMES:
+        if width_key == "naxis1" and _TABLE_AXES in header:
+            continue
+        width, height = (_pixels(by_name.get(key)) for key in (width_key, height_key))
+        if width and height:
+            return width, height
+    return None
+
+
+def _pixels(value: HeaderValue | None) -> int | None:
+    """Return a number of pixels, at least 1, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if 1 <= value <= 1e7 else None
+
+
+def build(found: FoundStars, source: Source, request: Request, hdu: int | None = None) -> StarList:
+    """Return the ``StarList``; rows with a value that is no number are dropped, magnitudes put in order.
+
+    Raises
+    ------
+    DataError
+        Too few stars are left, or too many were given.
+    """
+    columns = found.columns
+    count = len(found.values[columns.x])
+    request.limits.check_stars(source.shown, count)
+    finite = np.all([np.isfinite(found.values[name]) for name in columns.names], axis=0)
+    kept = {name: found.values[name][finite] for name in columns.names}
+    dropped = count - len(kept[columns.x])
+    if count - dropped < MIN_STARS:
+        raise DataError(
+            f"{source.shown} lists {count - dropped} stars with finite x and y: a solution needs at least {MIN_STARS}"
+        )
+    order, flux = _brightness(kept, columns)
+    x, y = kept[columns.x][order], kept[columns.y][order]
+    width, height, guessed, size_notes = _size(x, y, found.declared_size, request.size, source)
+    drop_note = (f"dropped {dropped} of {count} rows that hold no finite number",) if dropped else ()
+    return StarList(
+        x=x,
+        y=y,
+        flux=flux,
+        width=width,
+        height=height,
+        header=found.header,
+        origin=source.origin(request.word, hdu=hdu),
+        size_is_guessed=guessed,
+        notes=(*found.notes, *columns.note, *drop_note, *size_notes),
+    )
+
+
+def _brightness(
+    values: Mapping[str, NDArray[np.float64]], columns: StarColumns
+) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
+    """Return the order of the rows and their flux: magnitudes become fluxes relative to the brightest, best first."""
+    rows = np.arange(len(values[columns.x]))
+    if columns.flux is not None:
+        return rows, values[columns.flux]
+    if columns.mag is None:
+        return rows, None
+    mag = values[columns.mag]
+    order = np.argsort(mag, kind="stable")
+    with np.errstate(under="ignore"):
+        flux = 10 ** (-0.4 * (mag[order] - mag.min()))
+    return order, flux
+
+
+def _size(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    declared: tuple[int, int] | None,
+    wished: tuple[int, int] | None,
+    source: Source,
+) -> tuple[int, int, bool, tuple[str, ...]]:
+    """Return width, height, whether they are guessed, and notes: the user's word first, then the file's."""
+    if wished is not None:
+        if min(wished) < 1:
+            raise UsageError(f"{source.shown}: a size of {wished[0]} x {wished[1]} pixels is not above zero")
+        notes = _outside(x, y, wished)
+        if declared is not None and declared != wished:
+            notes = (f"took the size given, not the {declared[0]} x {declared[1]} pixels in the file", *notes)
+        return *wished, False, notes
+    if declared is not None:
+        return *declared, False, _outside(x, y, declared)
+    width, height = (max(1, math.ceil(float(axis.max()))) for axis in (x, y))
+    if max(width, height) > 1e7:
+        raise DataError(f"{source.shown} has stars at x, y up to {max(width, height):.3g} pixels: check its columns")
+    note = f"guessed the image size {width} x {height} from the stars: give --width and --height if you know them"
+    return width, height, True, (note, *_outside(x, y, (width, height)))
+
+
+def _outside(x: NDArray[np.float64], y: NDArray[np.float64], size: tuple[int, int]) -> tuple[str, ...]:
+    """Return a note where stars lie outside the image; its edge is half a pixel beyond the outermost centres."""
+    inside = (x >= 0.5) & (x <= size[0] + 0.5) & (y >= 0.5) & (y <= size[1] + 0.5)
+    outside = len(x) - int(inside.sum())
+    return (f"{outside} stars lie outside {size[0]} x {size[1]} pixels",) if outside else ()

@@ -1,0 +1,152 @@
+"""CSV, ECSV and whitespace-separated text → ``StarList``.
+
+One parser for all: ``#`` starts a comment, a first line of words names the columns (or a comment does, as numpy and
+SExtractor write them), ``key: number`` in a comment is a header entry.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novacli.errors import DataError
+from novacli.field import HeaderValue
+from novacli.inputs import starlist
+
+if TYPE_CHECKING:
+    from novacli.field import StarList
+    from novacli.inputs.source import Request, Source
+
+#: Longer lines than this on average make no list of stars; it keeps a huge text from being read whole.
+MAX_BYTES_PER_STAR = 512
+_DELIMITERS = (",", ";", "\t", "|")
+_MISSING = frozenset({"", "nan", "null", "none", "--", "-", "n/a", "na", "masked", "indef"})
+_ENTRY = re.compile(r"([A-Za-z][\w-]*)[\"']?\s*[:=]\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?![\w.])")
+#: ``#   2 X_IMAGE   Object position along x   [pixel]``
+_SEXTRACTOR = re.compile(r"#\s*(\d+)\s+([A-Za-z]\w*)\b")
+_BY_POSITION = ("x", "y", "flux")
+
+
+def read(source: Source, request: Request) -> StarList:
+    """Return the list of stars.
+
+    Raises
+    ------
+    DataError
+        The text has no columns x and y, too few stars, or is too large.
+    """
+    comments, lines = _split(read_text(source, request))
+    if not lines:
+        raise DataError(f"{source.shown} is a text file without a line of data: give an image or a list of stars")
+    delimiter = _delimiter(lines[0])
+    columns, names, first = _columns(comments, lines, delimiter)
+    if columns is None:
+        raise DataError(
+            f"{source.shown} is a text file, not an image, and no list of stars: it has no columns x and y (check it)"
+        )
+    request.limits.check_stars(source.shown, len(lines) - first)
+    header = _entries(comments)
+    try:
+        values = _values(lines[first:], delimiter, columns, names)
+    except csv.Error as exc:
+        raise DataError(f"{source.shown} is damaged: its text is no table ({exc}); export it again") from exc
+    found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header))
+    return starlist.build(found, source, request)
+
+
+def read_text(source: Source, request: Request) -> str:
+    """Return the text of ``source`` (UTF-8, else Latin-1), bounded by the limit of stars."""
+    if source.size_bytes > request.limits.max_stars * MAX_BYTES_PER_STAR:
+        request.limits.check_stars(source.shown, request.limits.max_stars + 1)
+    source.file.seek(0)
+    raw = source.file.read()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _split(text: str) -> tuple[list[str], list[str]]:
+    """Return comments and lines of data, both without blank ones."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    comments = [line for line in lines if line.lstrip().startswith("#")]
+    return comments, [line for line in lines if not line.lstrip().startswith("#")]
+
+
+def _delimiter(line: str) -> str | None:
+    """Return the delimiter of the first line of data; None for white space."""
+    return next((delimiter for delimiter in _DELIMITERS if delimiter in line), None)
+
+
+def _columns(
+    comments: Sequence[str], lines: Sequence[str], delimiter: str | None
+) -> tuple[starlist.StarColumns | None, list[str], int]:
+    """Return the columns to read, the names of all, and the number of the first line of numbers."""
+    cells = next(_cells(lines[:1], delimiter))
+    if not all(_is_number(cell) for cell in cells):
+        return starlist.pick_columns(cells), cells, 1
+    for names in _commented_names(comments, len(cells)):
+        if columns := starlist.pick_columns(names):
+            return columns, names, 0
+    names = list(_BY_POSITION[: len(cells)])
+    return starlist.pick_columns(names), names, 0
+
+
+def _commented_names(comments: Sequence[str], count: int) -> Iterator[list[str]]:
+    """Yield the names of ``count`` columns, as comments may give them."""
+    numbered = [match.groups() for line in comments if (match := _SEXTRACTOR.match(line.lstrip()))]
+    if numbered:
+        by_number = {int(number): name for number, name in numbered}
+        yield [by_number.get(number, "") for number in range(1, count + 1)]
+    for line in reversed(comments):
+        bare = line.lstrip().lstrip("#").strip()
+        names = next(_cells([bare], _delimiter(bare)), [])
+        if len(names) == count:
+            yield names
+
+
+def _cells(lines: Sequence[str], delimiter: str | None) -> Iterator[list[str]]:
+    if delimiter is not None:
+        for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
+            yield [cell.strip() for cell in row]
+        return
+    for line in lines:
+        # csv alone knows quotes, split() alone runs of tabs and spaces.
+        yield next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True)) if '"' in line else line.split()
+
+
+def _is_number(cell: str) -> bool:
+    return cell.lower() in _MISSING or not np.isnan(_number(cell))
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+def _values(
+    lines: Sequence[str], delimiter: str | None, columns: starlist.StarColumns, names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the wanted columns; NaN where a cell is missing or no number."""
+    wanted = [names.index(name) for name in columns.names]
+    rows = [
+        [_number(cells[i]) if i < len(cells) else float("nan") for i in wanted] for cells in _cells(lines, delimiter)
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(wanted))
+    return {name: table[:, k].copy() for k, name in enumerate(columns.names)}
+
+
+def _entries(comments: Sequence[str]) -> dict[str, HeaderValue]:
+    """Return the ``key: number`` and ``key = number`` entries of comments, such as ECSV's ``meta``."""
+    entries: dict[str, HeaderValue] = {}
+    for line in comments:
+        for key, number in _ENTRY.findall(line):
+            entries.setdefault(key, int(number) if re.fullmatch(r"[-+]?\d{1,18}", number) else float(number))
+    return entries

@@ -1,0 +1,306 @@
+"""The order of the steps, and nothing else: read → hints → attempts → job directory → backend → solution.
+
+``solve_field`` raises; ``solve_input`` turns errors into a failed :class:`Result`, so that one bad file never ends
+a call over many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from novacli import errors, hints, strategy
+from novacli.backends.base import Backend, Patience
+from novacli.errors import DataError, NovaError, OutputError, from_solvehost
+from novacli.field import Field, Image
+from novacli.hints import Hints
+from novacli.inputs import open_field
+from novacli.params import SolveParams
+from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.solution import Solution, Unsolved, read_solution
+from solvehost import axy, jobdir
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import REQUEST, RESULT, JobDir
+from solvehost.race import RaceResult
+
+JOB_FORMAT = 1
+#: The engine needs four stars for a quad; with fewer there is nothing to try.
+_LEAST_STARS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where jobs are kept, where they are solved, and who hears of progress."""
+
+    jobs_dir: Path
+    backend: Backend
+    observe: Callable[[str], None] = lambda _words: None
+    cancelled: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A result, and the solution or its absence with all details."""
+
+    result: Result
+    answer: Solution | Unsolved | None
+
+
+class _Clock:
+    """Seconds spent in each step, by name."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = round(now - self._last, 4)
+        self._last = now
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._began
+
+    def record(self, race: RaceResult | None = None) -> dict[str, Any]:
+        timing: dict[str, Any] = {"total_s": round(self.elapsed_s, 4), **self.laps}
+        if race is not None:
+            timing["engine_cpu_s"] = race.cpu_s
+            timing["attempts"] = [
+                {"label": a.label, "outcome": a.outcome, "seconds": a.seconds, "cpu_s": a.cpu_s} for a in race.attempts
+            ]
+        return timing
+
+
+def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
+    """Solve what the user named: a path, ``-`` or a URL; errors come back as a failed result."""
+    clock = _Clock()
+    try:
+        context.observe(f"reading {name}")
+        field = open_field(name, hdu=params.hdu, size=params.size)
+        clock.lap("read_s")
+        return solve_field(field, params, context, clock)
+    except NovaError as exc:
+        return Solved(Result(name, FAILED, timing=clock.record(), error=error_of(exc), created=_now()), None)
+
+
+def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clock | None = None) -> Solved:
+    """Solve a field that has been read.
+
+    Raises
+    ------
+    NovaError
+        Where it could not be tried; that it was tried and not solved is a result.
+    """
+    clock = clock or _Clock()
+    files = context.backend.index_files()
+    given = gather_hints(field, params)
+    context.observe("looking for stars")
+    attempts = strategy.attempts(field, params, given, files)
+    first = next(attempts, None)
+    draft = Result(
+        field.origin.name,
+        UNSOLVED,
+        hints=hints_json(given),
+        notes=[*field.notes, *given.notes, *context.backend.notes()],
+        source=_source_json(field),
+        created=_now(),
+    )
+    if first is None or len(first.stars) < _LEAST_STARS:
+        clock.lap("prepare_s")
+        return _too_few_stars(draft, 0 if first is None else len(first.stars), clock)
+    job = _make_job(field, first, draft, params, context)
+    clock.lap("prepare_s")
+    numbers = _written(job, first, attempts)
+    return run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock)
+
+
+def gather_hints(field: Field, params: SolveParams) -> Hints:
+    """Return what the user said and, unless the solve is blind, what the header says."""
+    said = hints.user_hints(params, field.width, field.height)
+    if params.blind:
+        return said
+    return hints.combine(said, hints.from_header(field.header, field.width, field.height))
+
+
+def _too_few_stars(draft: Result, count: int, clock: _Clock) -> Solved:
+    message = f"{draft.input}: {count or 'no'} stars were found: is the picture of the night sky, and exposed?"
+    result = replace(draft, reason="no-stars", timing=clock.record(), notes=[*draft.notes, message])
+    return Solved(result, Unsolved("no-stars", 0, clock.elapsed_s))
+
+
+def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolveParams, context: Context) -> JobDir:
+    """Build the job directory beside, and rename it into place."""
+    request = {
+        "format": JOB_FORMAT,
+        "created": draft.created,
+        "input": draft.input,
+        "source": {**draft.source, "sha256": _sha256(field.origin.path)},
+        "timeout_s": params.timeout_s,
+        "hints": draft.hints,
+        "notes": draft.notes,
+        "is_fits_like": field.is_fits_like,
+        "backend": context.backend.name,
+    }
+    try:
+        staged = jobdir.create(context.jobs_dir)
+        axy.write(first, staged.axy(1))
+        staged.write_json(REQUEST, request)
+        return jobdir.publish(staged)
+    except SolvehostError as exc:
+        raise from_solvehost(exc) from exc
+    except OSError as exc:
+        raise OutputError(f"{context.jobs_dir}: {exc.strerror}: a job directory cannot be made there") from exc
+
+
+def _written(job: JobDir, first: axy.Attempt, rest: Iterator[axy.Attempt]) -> Iterator[int]:
+    """Yield the number of each attempt once its axy file is in the job directory."""
+    yield 1
+    for number, attempt in enumerate(rest, 2):
+        axy.write(attempt, job.axy(number))
+        yield number
+
+
+def run_job(
+    job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: _Clock | None = None
+) -> Solved:
+    """Have a job solved, and leave its result in the directory, written last.
+
+    A job that fails keeps its star lists and says in ``result.json`` whether a retry is safe.
+    """
+    clock = clock or _Clock()
+    try:
+        with job.locked():
+            try:
+                return _run_locked(job, numbers, draft, timeout_s, context, clock)
+            except (NovaError, SolvehostError, OSError) as exc:
+                error = _as_nova_error(exc, job)
+                failed = replace(draft, status=FAILED, error=error_of(error), timing=clock.record(), files=_files(job))
+                job.write_json(RESULT, failed.to_json())
+                return Solved(failed, None)
+    except SolvehostError as exc:
+        raise from_solvehost(exc) from exc
+
+
+def _as_nova_error(exc: Exception, job: JobDir) -> NovaError:
+    if isinstance(exc, NovaError):
+        return exc
+    if isinstance(exc, SolvehostError):
+        return from_solvehost(exc)
+    return OutputError(f"{job.path}: {getattr(exc, 'strerror', None) or exc}: the job cannot be kept there")
+
+
+def _run_locked(
+    job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: _Clock
+) -> Solved:
+    left_s = max(1.0, timeout_s - clock.elapsed_s)
+    race = context.backend.solve(job, numbers, Patience(left_s, context.observe, context.cancelled))
+    clock.lap("solve_s")
+    answer: Solution | Unsolved
+    if race.status == SOLVED:
+        request = job.read_json(REQUEST) or {}
+        answer = read_solution(job.path, is_fits_like=bool(request.get("is_fits_like", True)))
+        label = next((a.label for a in race.attempts if a.number == race.winner), None)
+        match = {**answer.match.to_json(), "attempt": label}
+        result = replace(draft, status=SOLVED, calibration=answer.calibration.to_json(), match=match)
+    else:
+        answer = Unsolved(race.reason, len(race.attempts), race.seconds)
+        result = replace(draft, status=UNSOLVED, reason=race.reason)
+    clock.lap("result_s")
+    result = replace(result, timing=clock.record(race), files=_files(job))
+    job.write_json(RESULT, result.to_json())
+    return Solved(result, answer)
+
+
+def retry_job(job: JobDir, context: Context) -> Solved:
+    """Try a finished or interrupted job again, from its star lists; no pixel is needed.
+
+    Raises
+    ------
+    DataError
+        Where the directory holds no job that can be tried.
+    RetryLaterError
+        Where another process works on it.
+    """
+    request = job.read_json(REQUEST)
+    numbers = job.attempts()
+    if request is None or not numbers:
+        raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
+    context.backend.index_files()
+    draft = Result(
+        str(request.get("input", "")),
+        UNSOLVED,
+        job=job.job_id,
+        hints=request.get("hints") or [],
+        notes=[*(request.get("notes") or []), *context.backend.notes()],
+        source=request.get("source") or {},
+        created=request.get("created"),
+    )
+    try:
+        with job.locked():
+            job.clear_results()
+    except SolvehostError as exc:
+        raise errors.from_solvehost(exc) from exc
+    return run_job(job, iter(numbers), draft, float(request.get("timeout_s", 300)), context)
+
+
+# --- What results say of their input ------------------------------------------------------------------------------
+
+
+def hints_json(given: Hints) -> list[dict[str, Any]]:
+    """Return the hints as results list them, each with where it came from."""
+    scales = [
+        {"kind": "scale", "low_arcsec": s.low_arcsec_per_pixel, "high_arcsec": s.high_arcsec_per_pixel, "source": s.source}
+        for s in given.scales
+    ]
+    positions = [
+        {
+            "kind": "position",
+            "ra": p.position.ra_deg,
+            "dec": p.position.dec_deg,
+            "radius": p.position.radius_deg,
+            "source": p.source,
+        }
+        for p in given.positions
+    ]
+    wcs = [{"kind": "wcs", "source": given.wcs.source}] if given.wcs is not None else []
+    parity = [{"kind": "parity", "parity": float(given.parity.value)}] if given.parity is not None else []
+    return [*itertools.chain(scales, positions), *wcs, *parity]
+
+
+def _source_json(field: Field) -> dict[str, Any]:
+    origin = field.origin
+    return {
+        "path": None if origin.path is None else str(Path(origin.path).absolute()),
+        "format": origin.format,
+        "hdu": origin.hdu,
+        "kind": "image" if isinstance(field, Image) else "stars",
+        "width": field.width,
+        "height": field.height,
+    }
+
+
+def _sha256(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a plain string may hold any bytes
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _files(job: JobDir) -> dict[str, str]:
+    names = {"wcs": jobdir.WCS, "corr": jobdir.CORR, "rdls": jobdir.RDLS, "axy": jobdir.axy_name(1), "log": jobdir.LOG}
+    there = {key: str(job.path / name) for key, name in names.items() if (job.path / name).exists()}
+    return {"directory": str(job.path), **there}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,163 @@
+"""Pixels to stars: background, threshold, order.  The only place that adds 1 to reach FITS pixel coordinates.
+
+Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & Arnouts 1996, A&AS 117, 393).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli.errors import DataError
+from novacli.field import Field, Image, StarList
+from solvehost.axy import Stars
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Fewer stars than this on a binned image, and the unbinned one is worth a look.
+ENOUGH_STARS = 25
+#: Stars handed to the engine where nobody says otherwise: it verifies with them, and seldom reaches deeper.
+DEFAULT_MAX_STARS = 200
+#: A cell of the background mesh is this fraction of the image's smaller side, within the limits.
+_MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
+_MAX_OBJECTS = 50_000
+
+
+class Order(enum.Enum):
+    """What "brightest first" means."""
+
+    FLUX = "flux"
+    PEAK = "peak"
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """How stars are looked for: binning factor, threshold in background sigma, least area in binned pixels."""
+
+    binning: int = 2
+    threshold_sigma: float = 4.0
+    min_area_px: int = 3
+
+
+class Sources:
+    """The stars of one field, extracted when first asked for and kept for the next attempt that wants the same."""
+
+    def __init__(self, field: Field, max_stars: int | None = None) -> None:
+        self._field = field
+        self._max_stars = max_stars or DEFAULT_MAX_STARS
+        self._found: dict[Extraction, NDArray[np.void]] = {}
+
+    def count(self, extraction: Extraction) -> int:
+        """Return how many stars an extraction finds."""
+        return len(self._field.x) if isinstance(self._field, StarList) else len(self._table(extraction))
+
+    def stars(self, extraction: Extraction, order: Order) -> Stars:
+        """Return the best stars, in order, as float32 FITS pixel coordinates of the unbinned image."""
+        if isinstance(self._field, StarList):
+            return _listed(self._field, self._max_stars)
+        table = self._table(extraction)
+        best = np.argsort(-table[order.value], kind="stable")[: self._max_stars]
+        return _to_stars(*(_unbinned(table[c][best], extraction.binning) for c in "xy"), table["flux"][best])
+
+    def _table(self, extraction: Extraction) -> NDArray[np.void]:
+        assert isinstance(self._field, Image)
+        if extraction not in self._found:
+            self._found[extraction] = extract(self._field, extraction)
+        return self._found[extraction]
+
+
+def _unbinned(position: NDArray[np.float64], binning: int) -> NDArray[np.float64]:
+    """Map a 0-based coordinate of a binned image to the FITS coordinate of the whole one."""
+    return (position + 0.5) * binning - 0.5 + 1
+
+
+def _to_stars(x: NDArray[np.float64], y: NDArray[np.float64], flux: NDArray[np.float64]) -> Stars:
+    return Stars.from_bytes(*(np.ascontiguousarray(c, dtype=np.float32).tobytes() for c in (x, y, flux)))
+
+
+def _listed(field: StarList, max_stars: int) -> Stars:
+    """Return the stars of a list that came ready-made; without fluxes it is in order already."""
+    if field.flux is None:
+        best = np.arange(min(max_stars, len(field.x)))
+        return _to_stars(field.x[best], field.y[best], np.arange(len(best), 0, -1, dtype=np.float64))
+    best = np.argsort(-field.flux, kind="stable")[:max_stars]
+    return _to_stars(field.x[best], field.y[best], field.flux[best])
+
+
+def binned(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Return the sum over ``factor`` × ``factor`` blocks, as a new array; left-over rows and columns are dropped."""
+    height, width = (n - n % factor for n in pixels.shape)
+    whole = pixels[:height, :width]
+    if factor == 1:
+        return whole.copy()
+    total = whole[::factor, ::factor].copy()
+    for dy in range(factor):
+        for dx in range(factor):
+            if dy or dx:
+                total += whole[dy::factor, dx::factor]
+    return total
+
+
+def _binned_mask(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
+    height, width = (n - n % factor for n in mask.shape)
+    blocks = mask[:height, :width].reshape(height // factor, factor, width // factor, factor)
+    return np.ascontiguousarray(blocks.any(axis=(1, 3)))
+
+
+def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
+    """Return the sources above the background: fields ``x``, ``y`` (0-based, binned pixels), ``flux``, ``peak``.
+
+    Raises
+    ------
+    DataError
+        Where no pixel can be used.
+    """
+    data = binned(image.pixels, extraction.binning)
+    mask = None if image.mask is None else _binned_mask(image.mask, extraction.binning)
+    if data.size == 0 or min(data.shape) < 8:
+        return _nothing()
+    if mask is not None:
+        if mask.all():
+            raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
+        np.copyto(data, np.float32(0), where=mask)
+    return _above_background(data, mask, extraction)
+
+
+def _nothing() -> NDArray[np.void]:
+    return np.zeros(0, dtype=[(name, np.float64) for name in ("x", "y", "flux", "peak")])
+
+
+def _above_background(
+    data: NDArray[np.float32], mask: NDArray[np.bool_] | None, extraction: Extraction
+) -> NDArray[np.void]:
+    import sep
+
+    mesh = int(np.clip(min(data.shape) // _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX))
+    background = sep.Background(data, mask=mask, bw=mesh, bh=mesh)
+    if not background.globalrms > 0:
+        return _nothing()
+    background.subfrom(data)
+    sigma = extraction.threshold_sigma
+    sep.set_extract_pixstack(max(300_000, data.size // 10))
+    for _ in range(8):
+        try:
+            found = sep.extract(
+                data,
+                sigma * background.globalrms,
+                mask=mask,
+                minarea=extraction.min_area_px,
+                filter_kernel=None,
+                deblend_cont=0.005,
+            )
+        except Exception as exc:  # sep raises bare Exception where its buffers overflow
+            if "overflow" not in str(exc) and "full" not in str(exc):
+                raise
+        else:
+            if len(found) <= _MAX_OBJECTS:
+                return found
+        sigma *= 2
+    return _nothing()

@@ -1,0 +1,166 @@
+"""What to try at a field, in which order, with how much patience: a lazy sequence of attempts.
+
+The order of the star list decides: the same engine on the same stars takes 0.1 s or a minute.  No order wins
+everywhere, so a portfolio races: members that differ in order, in the index files they use and in how they compare
+quads.  Docs: docs/explanation/how-it-solves.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from novacli.field import Field, Image
+from novacli.hints import Hints, PositionHint, ScaleHint
+from novacli.params import Parity, SolveParams
+from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
+from solvehost import indexes
+from solvehost.axy import Attempt, Range, Schedule, Stars
+from solvehost.indexes import IndexFile
+from solvehost.jobdir import MAX_ATTEMPTS
+
+_DEPTHS_TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
+_DEPTHS_TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
+#: Windows of quad diameters: fine files match fields under about 5°, coarse ones fields over about 8°.
+_FINE, _MIDDLE, _COARSE = Range(0, 60), Range(60, 340), Range(340, 1e5)
+#: Images with more pixels than this get an attempt at a quarter of their size, too.
+_LARGE_PX = 3_000_000
+#: How long blind attempts hold back while a hint is tried, in seconds.
+_BLIND_DELAY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of the portfolio: which stars in which order, which index files, and how the engine searches."""
+
+    label: str
+    order: Order
+    window: Range | None
+    coarse_first: bool = True
+    depths: tuple[tuple[int, int], ...] = _DEPTHS_TO_50
+    code_tolerance: float | None = 0.005
+    uniformize: bool | None = None
+    parallel: bool = False
+    binning: int = 2
+    delay_s: float = 0.0
+    slice_s: float | None = 1.0
+
+
+#: Tried where nothing is known; the measurements behind them are in docs/explanation/how-it-solves.md.
+BLIND = (
+    Member("fine indexes by peak", Order.PEAK, _FINE, coarse_first=False, code_tolerance=None, uniformize=False),
+    Member("coarse indexes by flux", Order.FLUX, _COARSE),
+    Member("coarse indexes by peak", Order.PEAK, _COARSE, code_tolerance=0.007, delay_s=0.3),
+    Member("middle indexes by peak", Order.PEAK, _MIDDLE, parallel=True, delay_s=0.3),
+    Member("quarter size by peak", Order.PEAK, None, coarse_first=False, binning=4, delay_s=0.5),
+    Member("all indexes by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, delay_s=1.0),
+    Member("full size by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, binning=1, delay_s=2.0),
+)
+#: Tried where both scale and position are known: few quads are left to compare, so the search can be thorough.
+POINTED = (
+    Member("by peak", Order.PEAK, None, coarse_first=False, depths=_DEPTHS_TO_200, code_tolerance=None),
+    Member("by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, delay_s=0.2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What one group of attempts takes for granted; empty for blind ones."""
+
+    scale: ScaleHint | None = None
+    position: PositionHint | None = None
+    parity: Parity | None = None
+    verify_wcs: tuple[float, ...] | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """True where nothing is taken for granted."""
+        return self == Constraint()
+
+    @property
+    def label(self) -> str:
+        """Where it comes from, in the user's words."""
+        sources = [h.source for h in (self.scale, self.position) if h is not None]
+        return " + ".join(dict.fromkeys(sources)) or ("parity" if self.parity else "blind")
+
+
+def constraints(hints: Hints, *, fallback: bool) -> list[Constraint]:
+    """Return what is taken for granted, most promising first; a blind one last, unless hints are to be trusted."""
+    position = hints.positions[0] if hints.positions else None
+    known = [Constraint(scale, position, hints.parity) for scale in hints.scales or (None,)]
+    known += [Constraint(None, other, hints.parity) for other in hints.positions[1:]]
+    if hints.wcs is not None:
+        (cd11, cd12), (cd21, cd22) = hints.wcs.cd
+        known[0] = replace(known[0], verify_wcs=(*hints.wcs.crval, *hints.wcs.crpix, cd11, cd12, cd21, cd22))
+    known = [c for c in known if not c.is_blind][:4]
+    return known if known and not fallback else [*known, Constraint()]
+
+
+def attempts(field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> Iterator[Attempt]:
+    """Yield the attempts at a field, best first; stars are extracted when an attempt that needs them is taken.
+
+    Attempts that no index file serves are left out, so nothing at all is yielded where none fits.
+    """
+    sources = Sources(field, params.max_stars)
+    rank = itertools.count()
+    given = constraints(hints, fallback=params.fallback)
+    for constraint in given:
+        head_start = _BLIND_DELAY_S if constraint.is_blind and len(given) > 1 else 0.0
+        for member in _members(constraint, field, params):
+            attempt = _without_stars(field, params, member, constraint)
+            if not indexes.select(attempt, files):
+                continue
+            extraction = _extraction(sources, member, field, params)
+            schedule = replace(attempt.schedule, rank=next(rank), delay_s=member.delay_s + head_start)
+            stars = sources.stars(extraction, member.order)
+            if len(stars):
+                yield replace(attempt, stars=stars, schedule=schedule)
+            if schedule.rank + 1 >= MAX_ATTEMPTS:
+                return
+
+
+def _members(constraint: Constraint, field: Field, params: SolveParams) -> Sequence[Member]:
+    if constraint.scale is not None and constraint.position is not None:
+        return POINTED
+    large = isinstance(field, Image) and field.width * field.height > _LARGE_PX and params.downsample is None
+    return [m for m in BLIND if m.binning < 4 or large]
+
+
+def _without_stars(field: Field, params: SolveParams, member: Member, constraint: Constraint) -> Attempt:
+    scale, position = constraint.scale, constraint.position
+    return Attempt(
+        width=field.width,
+        height=field.height,
+        stars=Stars.empty(),
+        scales_arcsec_per_pixel=() if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),),
+        center_deg=None if position is None else (position.position.ra_deg, position.position.dec_deg),
+        radius_deg=None if position is None else position.position.radius_deg,
+        parity=None if constraint.parity is None else constraint.parity.value,
+        tweak_order=params.tweak_order,
+        crpix_center=params.crpix_center,
+        depths=member.depths,
+        code_tolerance=member.code_tolerance,
+        verify_uniformize=member.uniformize,
+        verify_wcs=constraint.verify_wcs,
+        schedule=Schedule(
+            quads_arcmin=member.window,
+            coarse_first=member.coarse_first,
+            parallel=member.parallel,
+            slice_s=member.slice_s,
+            label=f"{member.label} ({constraint.label})"[:60],
+        ),
+    )
+
+
+def _extraction(sources: Sources, member: Member, field: Field, params: SolveParams) -> Extraction:
+    """Return the member's extraction: the user's binning, else its own; unbinned where that leaves too few stars."""
+    if not isinstance(field, Image):
+        return Extraction(1)
+    least = 2 if field.is_mosaic else 1
+    if params.downsample is not None:
+        return Extraction(max(params.downsample, least))
+    chosen = Extraction(max(member.binning, least))
+    if chosen.binning > least and sources.count(chosen) < ENOUGH_STARS:
+        return Extraction(least)
+    return chosen

@@ -1,0 +1,310 @@
+"""THE axy format: the augmented xylist that ``astrometry-engine`` reads; records ↔ file.
+
+This module alone defines, reads, checks and writes it.  ``novacli`` hands it records; what comes from outside goes
+through :func:`parse`, which keeps allow-listed cards alone, so that nothing reaches the engine unread.
+
+An attempt's place in the race (rank, start delay, quad-scale window and order of the index files) has no card
+upstream; it travels in cards of our own (``NV…``), which other engines ignore.
+
+Source of the upstream cards: solver/engine.c and augment-xylist of Astrometry.net 0.93.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from solvehost import fitsfile
+from solvehost.errors import DataError
+from solvehost.startable import Stars, parse_table, table_bytes
+
+MAX_BYTES = 16 * 2**20
+#: Deepest row of the table that the engine is ever asked to build quads from.
+DEFAULT_DEPTHS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50))
+
+
+class Range(NamedTuple):
+    """A closed range."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An attempt's place in the race.
+
+    ``rank`` orders attempts (0 is the most promising), ``delay_s`` is how long after the race's start it may begin,
+    ``slice_s`` how long it runs before it must let others have the core for a turn (None: for ever),
+    ``quads_arcmin`` the window of index scales (diameters of their quads) it uses, None for all that fit the field;
+    ``coarse_first`` the order of the index files; ``label`` a word or two for logs and tables.
+    """
+
+    rank: int = 0
+    delay_s: float = 0.0
+    quads_arcmin: Range | None = None
+    coarse_first: bool = True
+    parallel: bool = False
+    slice_s: float | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at a field: what to tell the engine, and the stars.
+
+    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``parity`` is the sign of det(CD): +1, -1, or
+    None for both.  ``tweak_order`` 0 fits no distortion.  ``verify_wcs`` is a TAN header (CRVAL1, CRVAL2, CRPIX1,
+    CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine checks before it searches.
+    """
+
+    width: int
+    height: int
+    stars: Stars
+    scales_arcsec_per_pixel: tuple[Range, ...] = ()
+    center_deg: tuple[float, float] | None = None
+    radius_deg: float | None = None
+    parity: int | None = None
+    tweak_order: int = 2
+    crpix_center: bool = False
+    depths: tuple[tuple[int, int], ...] = DEFAULT_DEPTHS
+    code_tolerance: float | None = None
+    cpu_limit_s: float | None = None
+    odds_to_solve: float | None = None
+    position_error_px: float | None = None
+    quad_fraction: Range | None = None
+    verify_uniformize: bool | None = None
+    verify_wcs: tuple[float, ...] | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+    dropped_cards: tuple[str, ...] = ()
+
+
+#: What the engine writes, under names that it may not choose; relative to its working directory.
+SOLVED = "solved"
+WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
+_OUTPUT_CARDS = {"ANSOLVED": SOLVED, "ANWCS": WCS, "ANCORR": CORR, "ANRDLS": RDLS}
+
+_WCS_SUFFIXES = ("VAL1", "VAL2", "PIX1", "PIX2", "CD11", "CD12", "CD21", "CD22")
+# Parity is a trap: the engine's NEG finds det(CD) > 0.  Measured; upstream's comment on the card says the opposite.
+_PARITY_WORDS = {1: "NEG", -1: "POS"}
+
+
+def to_bytes(attempt: Attempt) -> bytes:
+    """Return the axy file of an attempt.
+
+    Raises
+    ------
+    ValueError
+        Where a value does not fit a FITS card, such as a number that is not finite.
+    """
+    cards: list[tuple[str, fitsfile.CardValue]] = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)]
+    cards += [("IMAGEW", attempt.width), ("IMAGEH", attempt.height), ("ANRUN", True)]
+    cards += [*_search_cards(attempt), *_fit_cards(attempt), *_schedule_cards(attempt.schedule)]
+    cards += [*_OUTPUT_CARDS.items(), ("ANTAGALL", True)]
+    primary = fitsfile.end_header([fitsfile.card(k, v) for k, v in cards])
+    return primary + table_bytes(attempt.stars)
+
+
+def _search_cards(attempt: Attempt) -> list[tuple[str, fitsfile.CardValue]]:
+    cards: list[tuple[str, fitsfile.CardValue]] = []
+    for n, (low, high) in enumerate(attempt.scales_arcsec_per_pixel, 1):
+        cards += [(f"ANAPPL{n}", float(low)), (f"ANAPPU{n}", float(high))]
+    for n, (first, last) in enumerate(attempt.depths, 1):
+        cards += [(f"ANDPL{n}", first), (f"ANDPU{n}", last)]
+    if attempt.center_deg is not None and attempt.radius_deg is not None:
+        ra, dec = attempt.center_deg
+        cards += [("ANERA", float(ra)), ("ANEDEC", float(dec)), ("ANERAD", float(attempt.radius_deg))]
+    if attempt.parity is not None:
+        cards.append(("ANPARITY", _PARITY_WORDS[attempt.parity]))
+    if attempt.quad_fraction is not None:
+        cards += [("ANQSFMIN", attempt.quad_fraction.low), ("ANQSFMAX", attempt.quad_fraction.high)]
+    optional = {
+        "ANCTOL": attempt.code_tolerance,
+        "ANCLIM": attempt.cpu_limit_s,
+        "ANODDSSL": attempt.odds_to_solve,
+        "ANPOSERR": attempt.position_error_px,
+    }
+    return cards + [(k, float(v)) for k, v in optional.items() if v is not None]
+
+
+def _fit_cards(attempt: Attempt) -> list[tuple[str, fitsfile.CardValue]]:
+    cards: list[tuple[str, fitsfile.CardValue]] = [("ANTWEAK", attempt.tweak_order > 0)]
+    if attempt.tweak_order > 0:
+        cards.append(("ANTWEAKO", attempt.tweak_order))
+    if attempt.crpix_center:
+        cards.append(("ANCRPIXC", True))
+    if attempt.verify_uniformize is not None:
+        cards.append(("ANVERUNI", attempt.verify_uniformize))
+    if attempt.verify_wcs is not None:
+        cards += [(f"ANW1{s}", float(v)) for s, v in zip(_WCS_SUFFIXES, attempt.verify_wcs, strict=True)]
+    return cards
+
+
+def _schedule_cards(schedule: Schedule) -> list[tuple[str, fitsfile.CardValue]]:
+    cards: list[tuple[str, fitsfile.CardValue]] = [("NVRANK", schedule.rank), ("NVDELAY", float(schedule.delay_s))]
+    if schedule.quads_arcmin is not None:
+        cards += [("NVQLO", float(schedule.quads_arcmin.low)), ("NVQHI", float(schedule.quads_arcmin.high))]
+    if schedule.slice_s is not None:
+        cards.append(("NVSLICE", float(schedule.slice_s)))
+    cards += [("NVCOARSE", schedule.coarse_first), ("NVPARAL", schedule.parallel)]
+    return cards + ([("NVLABEL", schedule.label)] if schedule.label else [])
+
+
+def write(attempt: Attempt, path: Path) -> None:
+    """Write an attempt's axy file; the caller owns atomicity (job directories are built beside, then renamed)."""
+    path.write_bytes(to_bytes(attempt))
+
+
+# --- Reading: everything is foreign until checked ---------------------------------------------------------------
+
+
+def read(path: Path) -> Attempt:
+    """Return the attempt in the file at ``path``; DataError names the file where it cannot be used."""
+    try:
+        return parse(path.read_bytes())
+    except DataError as exc:
+        raise DataError(f"{path}: {exc}") from exc
+
+
+def parse(data: bytes) -> Attempt:
+    """Return the attempt that ``data`` describes: known cards within their ranges, and the star table.
+
+    Unknown cards (every path among them) are left out and counted in ``dropped_cards``.
+
+    Raises
+    ------
+    DataError
+        Naming the card or the part of the table that is malformed or out of range.
+    """
+    if len(data) > MAX_BYTES:
+        raise DataError(f"the axy has {len(data)} bytes, more than {MAX_BYTES}")
+    stream = io.BytesIO(data)
+    primary = fitsfile.read_header(stream)
+    cards = _Cards(primary)
+    stream.seek(fitsfile.data_size(primary), io.SEEK_CUR)
+    table = fitsfile.read_header(stream)
+    columns = (cards.word("ANXCOL", 68) or "X", cards.word("ANYCOL", 68) or "Y")
+    stars = parse_table(table, data[stream.tell() :], columns)
+    return _build(cards, stars)
+
+
+class _Cards:
+    """The primary header, read card by card with a range for each; remembers which cards were used."""
+
+    def __init__(self, header: fitsfile.Header) -> None:
+        self._header = header
+        self.used: set[str] = set()
+
+    def real(self, keyword: str, low: float, high: float) -> float | None:
+        self.used.add(keyword)
+        value = self._header.get(keyword)
+        if value is None:
+            return None
+        if isinstance(value, bool | str) or not math.isfinite(value) or not low <= value <= high:
+            raise DataError(f"axy card {keyword} is {value!r}: expected a number from {low:g} to {high:g}")
+        return float(value)
+
+    def whole(self, keyword: str, low: int, high: int) -> int | None:
+        value = self.real(keyword, low, high)
+        if value is None:
+            return None
+        if value != int(value):
+            raise DataError(f"axy card {keyword} is {value!r}: expected a whole number")
+        return int(value)
+
+    def flag(self, keyword: str) -> bool | None:
+        self.used.add(keyword)
+        value = self._header.get(keyword)
+        if value is None or isinstance(value, bool):
+            return value
+        raise DataError(f"axy card {keyword} is {value!r}: expected T or F")
+
+    def word(self, keyword: str, length: int) -> str:
+        self.used.add(keyword)
+        value = self._header.get(keyword, "")
+        if not isinstance(value, str) or len(value) > length or not (value.isascii() and value.isprintable()):
+            raise DataError(f"axy card {keyword} is no short plain text")
+        return value
+
+    def unused(self) -> tuple[str, ...]:
+        structural = {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "ANRUN", *_OUTPUT_CARDS, "ANTAGALL"}
+        return tuple(k for k in self._header if k not in self.used and k not in structural)
+
+
+def _build(cards: _Cards, stars: Stars) -> Attempt:
+    width, height = cards.whole("IMAGEW", 1, 10**6), cards.whole("IMAGEH", 1, 10**6)
+    if width is None or height is None:
+        raise DataError("the axy has no IMAGEW and IMAGEH")
+    ra, dec = cards.real("ANERA", 0, 360), cards.real("ANEDEC", -90, 90)
+    tweak = cards.flag("ANTWEAK")
+    order = cards.whole("ANTWEAKO", 0, 9)
+    attempt = Attempt(
+        width=width,
+        height=height,
+        stars=stars,
+        scales_arcsec_per_pixel=_scales(cards),
+        center_deg=None if ra is None or dec is None else (ra, dec),
+        radius_deg=cards.real("ANERAD", 0, 360),
+        parity=_parity(cards),
+        tweak_order=0 if tweak is False else (2 if order is None else order),
+        crpix_center=bool(cards.flag("ANCRPIXC")),
+        depths=_depths(cards),
+        code_tolerance=cards.real("ANCTOL", 1e-6, 0.1),
+        cpu_limit_s=cards.real("ANCLIM", 0, 1e6),
+        odds_to_solve=cards.real("ANODDSSL", 1, 1e100),
+        position_error_px=cards.real("ANPOSERR", 1e-3, 100),
+        quad_fraction=_range(cards, "ANQSFMIN", "ANQSFMAX", 0, 1.0),
+        verify_uniformize=cards.flag("ANVERUNI"),
+        verify_wcs=_verify_wcs(cards),
+        schedule=_schedule(cards),
+    )
+    return replace(attempt, dropped_cards=cards.unused())
+
+
+def _range(cards: _Cards, low_card: str, high_card: str, low: float, high: float) -> Range | None:
+    a, b = cards.real(low_card, low, high), cards.real(high_card, low, high)
+    if a is None or b is None:
+        return None
+    if a > b:
+        raise DataError(f"axy cards {low_card} and {high_card} are upside down")
+    return Range(a, b)
+
+
+def _scales(cards: _Cards) -> tuple[Range, ...]:
+    found = (_range(cards, f"ANAPPL{n}", f"ANAPPU{n}", 0, 1e5) for n in range(1, 17))
+    return tuple(r for r in found if r is not None)
+
+
+def _depths(cards: _Cards) -> tuple[tuple[int, int], ...]:
+    found = (_range(cards, f"ANDPL{n}", f"ANDPU{n}", 1, 1000) for n in range(1, 33))
+    return tuple((int(r.low), int(r.high)) for r in found if r is not None)
+
+
+def _parity(cards: _Cards) -> int | None:
+    word = cards.word("ANPARITY", 8)
+    if word in ("", "BOTH"):
+        return None
+    for sign, engine_word in _PARITY_WORDS.items():
+        if word == engine_word:
+            return sign
+    raise DataError("axy card ANPARITY is neither POS nor NEG")
+
+
+def _verify_wcs(cards: _Cards) -> tuple[float, ...] | None:
+    values = [cards.real(f"ANW1{s}", -1e9, 1e9) for s in _WCS_SUFFIXES]
+    return None if None in values else tuple(v for v in values if v is not None)
+
+
+def _schedule(cards: _Cards) -> Schedule:
+    return Schedule(
+        rank=cards.whole("NVRANK", 0, 1000) or 0,
+        delay_s=cards.real("NVDELAY", 0, 3600) or 0.0,
+        quads_arcmin=_range(cards, "NVQLO", "NVQHI", 0, 1e5),
+        coarse_first=cards.flag("NVCOARSE") is not False,
+        parallel=bool(cards.flag("NVPARAL")),
+        slice_s=cards.real("NVSLICE", 0.01, 1e6),
+        label=cards.word("NVLABEL", 60),
+    )

@@ -1,0 +1,206 @@
+"""The little of FITS that runs next to the engine: header blocks in, header blocks out, and is a file whole?
+
+Standard library only.  Source: FITS Standard 4.0, sections 3 (structure) and 4 (headers).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from solvehost.errors import DataError
+
+BLOCK = 2880
+CARD = 80
+#: A header of more blocks than this is no header that anybody wrote on purpose.
+MAX_HEADER_BLOCKS = 4000
+
+CardValue = str | int | float | bool
+
+
+class Header(Mapping[str, CardValue]):
+    """The cards of one header: keyword → value, with the texts of COMMENT cards in ``comments``.
+
+    A repeated keyword keeps its first value, as FITS readers do.  ``size`` is the header's length in bytes.
+    """
+
+    def __init__(self, values: dict[str, CardValue], comments: tuple[str, ...], size: int) -> None:
+        self._values = values
+        self.comments = comments
+        self.size = size
+
+    def __getitem__(self, keyword: str) -> CardValue:
+        return self._values[keyword]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def number(self, keyword: str, default: int | None = None) -> int:
+        """Return an integer card.
+
+        Raises
+        ------
+        DataError
+            Where it is missing and there is no default, or is not an integer.
+        """
+        value = self._values.get(keyword, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise DataError(f"FITS card {keyword} is {value!r} where a whole number is needed")
+        return value
+
+
+def parse_value(text: str) -> CardValue | None:
+    """Return the value of a card's columns 11–80, None where it has none that can be read."""
+    text = text.strip()
+    if text.startswith("'"):
+        return _parse_string(text)
+    word = text.split("/", 1)[0].strip()
+    if word in ("T", "F"):
+        return word == "T"
+    try:
+        return int(word)
+    except ValueError:
+        pass
+    try:
+        return float(word.replace("D", "E").replace("d", "e"))
+    except ValueError:
+        return None
+
+
+def _parse_string(text: str) -> str:
+    end = 1
+    while True:
+        end = text.find("'", end)
+        if end < 0:
+            return text[1:].rstrip()
+        if text[end + 1 : end + 2] != "'":
+            return text[1:end].replace("''", "'").rstrip()
+        end += 2
+
+
+def parse_cards(block: bytes) -> tuple[dict[str, CardValue], tuple[str, ...], bool]:
+    """Return (values, COMMENT texts, END seen) of whole 80-byte cards."""
+    values: dict[str, CardValue] = {}
+    comments: list[str] = []
+    for start in range(0, len(block) - CARD + 1, CARD):
+        card = block[start : start + CARD].decode("latin-1")
+        keyword = card[:8].rstrip()
+        if keyword == "END" and not card[8:].strip():
+            return values, tuple(comments), True
+        if keyword == "COMMENT":
+            comments.append(card[8:].rstrip())
+        elif card[8:10] == "= ":
+            value = parse_value(card[10:])
+            if value is not None:
+                values.setdefault(keyword, value)
+    return values, tuple(comments), False
+
+
+def read_header(stream: BinaryIO) -> Header:
+    """Read one header from where ``stream`` stands, and leave it at the first byte of the data.
+
+    Raises
+    ------
+    DataError
+        Where the stream ends, or goes on too long, before the END card.
+    """
+    values: dict[str, CardValue] = {}
+    comments: list[str] = []
+    for count in range(1, MAX_HEADER_BLOCKS + 1):
+        block = stream.read(BLOCK)
+        if len(block) < BLOCK:
+            raise DataError("a FITS header ends before its END card: the file is cut short or is no FITS file")
+        new, texts, ended = parse_cards(block)
+        values = {**new, **values}
+        comments.extend(texts)
+        if ended:
+            return Header(values, tuple(comments), count * BLOCK)
+    raise DataError(f"a FITS header has no END card within {MAX_HEADER_BLOCKS} blocks")
+
+
+def read_primary_header(path: Path) -> Header:
+    """Return the primary header of the file at ``path``; DataError names the file where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return read_header(stream)
+    except DataError as exc:
+        raise DataError(f"{path}: {exc}") from exc
+
+
+def data_size(header: Header) -> int:
+    """Return the length in bytes of the data unit that follows ``header``, padding included.
+
+    Raises
+    ------
+    DataError
+        Where BITPIX or an axis is missing, negative or no number.
+    """
+    axes = [header.number(f"NAXIS{i}") for i in range(1, header.number("NAXIS") + 1)]
+    bits = abs(header.number("BITPIX"))
+    heap, groups = header.number("PCOUNT", 0), header.number("GCOUNT", 1)
+    if any(n < 0 for n in axes) or heap < 0 or groups < 0:
+        raise DataError("a FITS header declares a negative size")
+    elements = 1 if axes else 0
+    for n in axes:
+        elements *= n
+    size = bits // 8 * groups * (heap + elements)
+    return -(-size // BLOCK) * BLOCK
+
+
+def iter_hdus(stream: BinaryIO) -> Iterator[tuple[Header, int]]:
+    """Yield (header, offset of its data) of each HDU of a seekable stream; DataError where one is cut short."""
+    end = stream.seek(0, os.SEEK_END)
+    at = 0
+    while at < end:
+        stream.seek(at)
+        header = read_header(stream)
+        offset = at + header.size
+        yield header, offset
+        at = offset + data_size(header)
+        if at > end:
+            raise DataError(f"{at - end} bytes are missing at the end: the file is cut short")
+
+
+def card(keyword: str, value: CardValue) -> bytes:
+    """Return one 80-byte card in fixed format; floats keep full double precision.
+
+    Raises
+    ------
+    ValueError
+        Where keyword or value does not fit a card, or is not printable ASCII.
+    """
+    if isinstance(value, bool):
+        text = f"{'T' if value else 'F':>20}"
+    elif isinstance(value, int):
+        text = f"{value:>20d}"
+    elif isinstance(value, float):
+        text = f"{_float_text(value):>20}"
+    else:
+        text = "'" + value.replace("'", "''").ljust(8) + "'"
+    line = f"{keyword:<8}= {text}"
+    if len(keyword) > 8 or len(line) > CARD or not (line.isascii() and line.isprintable()):
+        raise ValueError(f"{keyword} = {value!r} does not fit a FITS card")
+    return line.ljust(CARD).encode("ascii")
+
+
+def _float_text(value: float) -> str:
+    text = repr(value).upper()
+    if text in ("NAN", "INF", "-INF"):
+        raise ValueError("FITS has no card for a number that is not finite")
+    return text if "." in text or "E" in text else text + "."
+
+
+def end_header(cards: list[bytes]) -> bytes:
+    """Return the cards with END, padded with blanks to whole blocks."""
+    body = b"".join([*cards, b"END".ljust(CARD)])
+    return body.ljust(-(-len(body) // BLOCK) * BLOCK)
+
+
+def pad_data(data: bytes) -> bytes:
+    """Return data padded with NUL bytes to whole blocks."""
+    return data.ljust(-(-len(data) // BLOCK) * BLOCK, b"\0")

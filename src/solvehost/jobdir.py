@@ -1,0 +1,231 @@
+"""THE job directory format: job ids, file names, states, atomic writes.  Prose: docs/reference/job-directory.md.
+
+A job directory is built under a name that starts with a dot and then renamed, so a visible one always has its
+``job.json`` and ``job.axy``.  It is finished when ``result.json`` is there, which is written last; while it is
+worked on, ``lock`` is held by flock, so one that has neither was interrupted and can be tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from solvehost.errors import BusyError, DiskError
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MAX_ATTEMPTS = 16
+
+REQUEST = "job.json"
+RESULT = "result.json"
+MANIFEST = "manifest.json"
+LOCK = "lock"
+LOG = "backend.log"
+WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
+#: What a solved attempt leaves, in the order in which it is put in place: the WCS last.
+OUTPUTS = (CORR, RDLS, WCS)
+_STAGING = ".new-"
+_RUN = ".run-"
+
+RUNNING, INTERRUPTED = "running", "interrupted"
+
+
+def new_id() -> str:
+    """Return a fresh job id: 64 random bits in hexadecimal."""
+    return secrets.token_hex(8)
+
+
+def is_id(text: str) -> bool:
+    """Say whether ``text`` is a well-formed job id."""
+    return ID_PATTERN.fullmatch(text) is not None
+
+
+def axy_name(number: int) -> str:
+    """Return the file name of attempt ``number`` (1-based): ``job.axy``, ``job-2.axy`` …"""
+    return "job.axy" if number == 1 else f"job-{number}.axy"
+
+
+@dataclass(frozen=True, slots=True)
+class JobDir:
+    """One job directory: every path in it, and how its files are read and written."""
+
+    path: Path
+
+    @property
+    def job_id(self) -> str:
+        """The job's id, which is the directory's name."""
+        return self.path.name.removeprefix(_STAGING)
+
+    @property
+    def log(self) -> Path:
+        """The engine's log."""
+        return self.path / LOG
+
+    @property
+    def wcs(self) -> Path:
+        """The solution's header."""
+        return self.path / WCS
+
+    def axy(self, number: int = 1) -> Path:
+        """The star list and parameters of attempt ``number``."""
+        return self.path / axy_name(number)
+
+    def attempts(self) -> list[int]:
+        """Return the numbers of the attempts whose star lists are there, in order."""
+        return [n for n in range(1, MAX_ATTEMPTS + 1) if self.axy(n).exists()]
+
+    def run_dir(self, number: int) -> Path:
+        """The engine's working directory for attempt ``number``; there only while it runs."""
+        return self.path / f"{_RUN}{number}"
+
+    def run_dirs(self) -> list[Path]:
+        """Return the working directories that are there."""
+        return sorted(self.path.glob(f"{_RUN}*"))
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Return a JSON file of the directory, None where it is missing or is no JSON object."""
+        try:
+            value = json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def write_json(self, name: str, value: dict[str, Any]) -> None:
+        """Write a JSON file of the directory: beside, then renamed."""
+        write_atomic(self.path / name, (json.dumps(value) + "\n").encode())
+
+    def state(self) -> str:
+        """Return ``solved``, ``unsolved`` or ``failed`` of a finished job, else ``running`` or ``interrupted``."""
+        result = self.read_json(RESULT)
+        if result is not None:
+            return str(result.get("status", "failed"))
+        return RUNNING if self.is_locked() else INTERRUPTED
+
+    def is_locked(self) -> bool:
+        """Say whether a living process works on the job."""
+        try:
+            with self._open_lock() as fd:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @contextlib.contextmanager
+    def _open_lock(self) -> Iterator[int]:
+        fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the job's lock.
+
+        Raises
+        ------
+        BusyError
+            Where another process holds it.
+        """
+        with self._open_lock() as fd:
+            if not _flock_soon(fd):
+                raise BusyError(f"job {self.job_id} is being worked on by another process")
+            yield
+
+    def clear_results(self) -> None:
+        """Remove what an earlier run left, ``result.json`` first, so that the job is unfinished from then on."""
+        for name in (RESULT, MANIFEST, *reversed(OUTPUTS), LOG):
+            (self.path / name).unlink(missing_ok=True)
+        for run in self.run_dirs():
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def _flock_soon(fd: int) -> bool:
+    """Take an exclusive lock, with a little patience for those who only look whether it is held."""
+    for pause_s in (0.005, 0.02, 0.08, None):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if pause_s is not None:
+                time.sleep(pause_s)
+        else:
+            return True
+    return False
+
+
+def create(root: Path) -> JobDir:
+    """Make a fresh staged directory under ``root``; :func:`publish` makes it visible.
+
+    Raises
+    ------
+    DiskError
+        Where it cannot be made.
+    """
+    path = root / f"{_STAGING}{new_id()}"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+    except OSError as exc:
+        raise DiskError(f"{root}: {exc.strerror}: a job directory cannot be made there") from exc
+    return JobDir(path)
+
+
+def publish(staged: JobDir) -> JobDir:
+    """Rename a staged directory to its id, and return it."""
+    final = staged.path.with_name(staged.job_id)
+    staged.path.rename(final)
+    return JobDir(final)
+
+
+def discard(job: JobDir) -> None:
+    """Remove a job directory; renamed first, so that no half of it is ever seen under its id."""
+    hidden = job.path
+    if not job.path.name.startswith("."):
+        hidden = job.path.with_name(f"{_STAGING}{job.job_id}.{secrets.token_hex(4)}")
+        job.path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def list_jobs(root: Path) -> list[JobDir]:
+    """Return the job directories under ``root``, in no order."""
+    try:
+        with os.scandir(root) as entries:
+            return [JobDir(root / e.name) for e in entries if is_id(e.name) and e.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+
+
+def list_staged(root: Path) -> list[Path]:
+    """Return what unfinished or dying processes left: staged directories."""
+    return sorted(root.glob(f"{_STAGING}*"))
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write ``data`` beside ``path``, force it to disk, then rename it over ``path``.
+
+    Raises
+    ------
+    DiskError
+        Where it cannot be written; nothing is left beside.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as exc:
+        beside.unlink(missing_ok=True)
+        raise DiskError(f"{path}: {exc.strerror}: it cannot be written") from exc

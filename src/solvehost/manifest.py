@@ -1,0 +1,35 @@
+"""The manifest: what a solve came to, as it lies in the job directory and travels first in a server's reply."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+
+from solvehost.jobdir import LOG, OUTPUTS, JobDir
+from solvehost.race import RaceResult
+
+FORMAT = 1
+
+
+def build_manifest(job: JobDir, result: RaceResult, *, engine: str, client: str = "") -> dict[str, Any]:
+    """Return the manifest of a finished race, with size and SHA-256 of each file that it left."""
+    return {
+        "format": FORMAT,
+        "id": job.job_id,
+        "client": client,
+        "status": result.status,
+        "reason": result.reason,
+        "winner": result.winner,
+        "attempts": [dataclasses.asdict(a) for a in result.attempts],
+        "indexes": {"loaded": list(result.indexes), "failed": list(result.indexes_failed)},
+        "files": {name: _describe(job, name) for name in (LOG, *OUTPUTS) if (job.path / name).is_file()},
+        "engine": engine,
+        "seconds": result.seconds,
+        "cpu_s": result.cpu_s,
+    }
+
+
+def _describe(job: JobDir, name: str) -> dict[str, Any]:
+    data = (job.path / name).read_bytes()
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

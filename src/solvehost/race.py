@@ -1,0 +1,320 @@
+"""The race: several attempts at one field, on the cores that are free, won by the first solution.
+
+Attempts come lazily, best first: the next one is prepared only when there is a core for it.  A race holds one token
+for each engine that runs.  An attempt that has used its slice of time is suspended, not ended, so that those behind
+it get their turn; and where another job waits for a core, the least promising attempt is suspended for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from solvehost import engine
+from solvehost.errors import CrashError, DiskError, UnavailableError
+from solvehost.indexes import IndexSet
+from solvehost.jobdir import LOG, OUTPUTS, JobDir
+from solvehost.process import Child, Limits, wait_for_any
+from solvehost.slots import Token, Tokens
+
+#: How often a race looks at its cancel flag, its slices and the queue where nothing else wakes it.
+_TICK_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a race is run with.
+
+    ``queue_wait_s`` bounds the wait for the first token, ``wall_s`` all that follows; ``cancelled`` is asked often;
+    ``observe`` hears the label of each attempt as it starts.
+    """
+
+    engine: Path
+    indexes: IndexSet
+    tokens: Tokens
+    wall_s: float
+    queue_wait_s: float = 300.0
+    limits: Limits = field(default_factory=Limits)
+    cancelled: Callable[[], bool] = lambda: False
+    observe: Callable[[str], None] = lambda _label: None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended: solved, exhausted, crashed, no-index, or stopped (another was first, or time was up)."""
+
+    number: int
+    label: str
+    outcome: str
+    seconds: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RaceResult:
+    """How a race ended.
+
+    ``status`` is solved or unsolved; ``reason`` none, exhausted, time-limit or cancelled; ``winner`` the number of
+    the attempt that solved, whose files are now in the job directory.
+    """
+
+    status: str
+    reason: str
+    winner: int | None
+    attempts: tuple[Outcome, ...]
+    indexes: tuple[str, ...]
+    indexes_failed: tuple[str, ...]
+    seconds: float
+    cpu_s: float
+
+
+@dataclass(slots=True)
+class _Runner:
+    """An attempt that has been started: running, suspended or ended."""
+
+    plan: engine.Plan
+    child: Child
+    turn_began: float
+    turns: int = 0
+    seconds: float = 0.0
+    outcome: str = engine.STOPPED
+
+    def slice_is_over(self, now: float) -> bool:
+        first = self.plan.attempt.schedule.slice_s
+        return first is not None and now - self.turn_began >= first * 2**self.turns
+
+    def record(self) -> Outcome:
+        label = self.plan.label
+        return Outcome(self.plan.number, label, self.outcome, round(self.seconds, 3), round(self.child.cpu_s, 3))
+
+
+class _Race:
+    """The state of one race."""
+
+    def __init__(self, job: JobDir, numbers: Iterator[int], terms: Terms, first: Token) -> None:
+        self.job, self.numbers, self.terms = job, numbers, terms
+        self.began = time.monotonic()
+        self.tokens = [first]
+        self.next_plan: engine.Plan | None = None
+        self.no_more = False
+        self.running: list[_Runner] = []
+        self.suspended: list[_Runner] = []
+        self.ended: list[_Runner] = []
+        self.unserved: list[engine.Plan] = []
+
+    def step(self) -> _Runner | None:
+        """Do what can be done now, then wait until something happens; return the winner, if there is one."""
+        self._share_cores()
+        self._fill_cores()
+        if self.running:
+            wait_for_any([r.child for r in self.running], self._patience_s())
+        for runner in [r for r in self.running if r.child.poll()]:
+            self._retire(runner)
+            if runner.outcome == engine.SOLVED:
+                return runner
+        return None
+
+    @property
+    def is_over(self) -> bool:
+        """True where no attempt runs, waits or is to come."""
+        return not (self.running or self.suspended or self._peek())
+
+    def _patience_s(self) -> float:
+        if self.next_plan is None or len(self.running) >= self.terms.tokens.count:
+            return _TICK_S
+        return min(_TICK_S, max(0.0, self._due(self.next_plan) - time.monotonic()))
+
+    # -- what to run next -----------------------------------------------------------------------------------------
+
+    def _peek(self) -> engine.Plan | None:
+        """Return the next fresh attempt, preparing it if need be; those that no index file serves are passed over."""
+        while self.next_plan is None and not self.no_more:
+            number = next(self.numbers, None)
+            if number is None:
+                self.no_more = True
+                break
+            plan = engine.plan(self.job, number, self.terms.indexes.files)
+            if plan.files:
+                self.next_plan = plan
+            else:
+                self.unserved.append(plan)
+        return self.next_plan
+
+    def _due(self, plan: engine.Plan) -> float:
+        return self.began + plan.attempt.schedule.delay_s
+
+    def _fresh_is_due(self) -> bool:
+        plan = self._peek()
+        if plan is None:
+            return False
+        return time.monotonic() >= self._due(plan) or not (self.running or self.suspended)
+
+    # -- sharing the cores ----------------------------------------------------------------------------------------
+
+    def _fill_cores(self) -> None:
+        while (self._fresh_is_due() or self.suspended) and self._has_token():
+            if self._fresh_is_due() and self.next_plan is not None:
+                self._start(self.next_plan)
+                self.next_plan = None
+            else:
+                runner = self.suspended.pop(0)
+                runner.child.resume()
+                runner.turn_began = time.monotonic()
+                self.running.append(runner)
+
+    def _has_token(self) -> bool:
+        """Say whether one more engine may run; borrows a token where one is idle and nobody waits for it."""
+        if len(self.tokens) > len(self.running):
+            return True
+        if self.terms.tokens.others_wait():
+            return False
+        token = self.terms.tokens.try_acquire()
+        if token is not None:
+            self.tokens.append(token)
+        return token is not None
+
+    def _share_cores(self) -> None:
+        now = time.monotonic()
+        for runner in [r for r in self.running if r.slice_is_over(now)]:
+            if self.suspended or self._fresh_is_due():
+                self._suspend(runner)
+        if len(self.tokens) > 1 and self.terms.tokens.others_wait():
+            if len(self.running) > 1:
+                self._suspend(max(self.running, key=lambda r: r.plan.attempt.schedule.rank))
+            while len(self.tokens) > max(1, len(self.running)):
+                self.tokens.pop().release()
+
+    def _start(self, plan: engine.Plan) -> None:
+        self.terms.observe(plan.label)
+        child = engine.start(self.job, plan, self.terms.engine, self.terms.limits)
+        self.running.append(_Runner(plan, child, time.monotonic()))
+
+    def _suspend(self, runner: _Runner) -> None:
+        runner.child.suspend()
+        runner.seconds += time.monotonic() - runner.turn_began
+        runner.turns += 1
+        self.running.remove(runner)
+        self.suspended.append(runner)
+
+    def _retire(self, runner: _Runner) -> None:
+        runner.seconds += time.monotonic() - runner.turn_began
+        runner.outcome = engine.judge(self.job, runner.plan.number, runner.child.exit_status or 0)
+        self.running.remove(runner)
+        self.ended.append(runner)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def stop_all(self) -> None:
+        """End every engine at once and give the tokens back."""
+        for runner in [*self.running, *self.suspended]:
+            runner.child.kill()
+        now = time.monotonic()
+        for runner in self.running:
+            runner.seconds += now - runner.turn_began
+        self.ended += [*self.running, *self.suspended]
+        self.running, self.suspended = [], []
+        while self.tokens:
+            self.tokens.pop().release()
+
+    def result(self, winner: _Runner | None, reason: str) -> RaceResult:
+        """Return the record of the race, after :meth:`stop_all`."""
+        outcomes = [r.record() for r in self.ended]
+        outcomes += [Outcome(p.number, p.label, engine.NO_INDEX, 0.0, 0.0) for p in self.unserved]
+        logs = b"".join(engine.log_text(self.job, r.plan.number) for r in self.ended)
+        return RaceResult(
+            status=engine.SOLVED if winner else "unsolved",
+            reason=reason,
+            winner=winner.plan.number if winner else None,
+            attempts=tuple(sorted(outcomes, key=lambda o: o.number)),
+            indexes=tuple(sorted({f.path.name for r in self.ended for f in r.plan.files})),
+            indexes_failed=tuple(sorted(engine.failed_indexes(logs))),
+            seconds=round(time.monotonic() - self.began, 3),
+            cpu_s=round(sum(r.child.cpu_s for r in self.ended), 3),
+        )
+
+
+def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
+    """Race the attempts whose numbers ``numbers`` yields (their axy files lie in ``job`` by then).
+
+    The winner's files are put into the job directory, the WCS last, and every attempt's log into its log.  Must be
+    called from a thread that outlives the call, as every thread that waits for it does.
+
+    Raises
+    ------
+    BusyError
+        No token came free in time.
+    UnavailableError
+        No index file serves any attempt.
+    CrashError
+        Every attempt crashed.
+    DiskError
+        The disk is full.
+    """
+    first = terms.tokens.acquire(terms.queue_wait_s, terms.cancelled)
+    state = _Race(job, numbers, terms, first)
+    try:
+        winner, reason = _run_to_end(state, terms)
+    finally:
+        state.stop_all()
+        write_log(job, state)
+    result = state.result(winner, reason)
+    if winner is not None:
+        _place_outputs(job, winner.plan.number)
+    _remove_run_dirs(job)
+    _refuse_if_nothing_ran(result, terms)
+    return result
+
+
+def _run_to_end(state: _Race, terms: Terms) -> tuple[_Runner | None, str]:
+    deadline = state.began + terms.wall_s
+    while not state.is_over:
+        if terms.cancelled():
+            return None, "cancelled"
+        if time.monotonic() >= deadline:
+            return None, "time-limit"
+        winner = state.step()
+        if winner is not None:
+            return winner, "none"
+    return None, "exhausted"
+
+
+def _refuse_if_nothing_ran(result: RaceResult, terms: Terms) -> None:
+    outcomes = {a.outcome for a in result.attempts}
+    if outcomes and outcomes <= {engine.NO_INDEX}:
+        have = terms.indexes.quads_arcmin
+        range_text = "there is none" if have is None else f"they hold quads of {have.low:.3g} to {have.high:.3g} arcmin"
+        raise UnavailableError(f"no installed index file fits a field of this size ({range_text}): see nova doctor")
+    if outcomes and outcomes <= {engine.NO_INDEX, engine.CRASHED}:
+        raise CrashError("the engine failed on every attempt: see the job's log")
+
+
+def _place_outputs(job: JobDir, number: int) -> None:
+    """Move a winner's files from its working directory into the job directory, the WCS last."""
+    where = job.run_dir(number)
+    try:
+        for name in OUTPUTS:
+            with contextlib.suppress(FileNotFoundError):
+                (where / name).replace(job.path / name)
+    except OSError as exc:
+        raise DiskError(f"{job.path}: {exc.strerror}: the results cannot be put in place") from exc
+
+
+def write_log(job: JobDir, state: _Race) -> None:
+    """Join the attempts' logs into the job's, each under a line that says which it is."""
+    parts = []
+    for runner in sorted(state.ended, key=lambda r: r.plan.number):
+        o = runner.record()
+        parts.append(f"== {o.label}: {o.outcome} after {o.seconds:.2f} s\n".encode())
+        parts.append(engine.log_text(job, o.number))
+    with contextlib.suppress(OSError), (job.path / LOG).open("ab") as log:
+        log.write(b"".join(parts))
+
+
+def _remove_run_dirs(job: JobDir) -> None:
+    for where in job.run_dirs():
+        for path in where.iterdir():
+            path.unlink(missing_ok=True)
+        where.rmdir()

@@ -1,0 +1,105 @@
+"""Engine tokens: one flock token is one running engine, whoever runs it on this machine.
+
+A job is owed one token and waits for it.  Its race borrows further ones only while they are idle, and returns them
+when another job waits (:meth:`Tokens.others_wait`).  Locks die with their process, so nothing needs cleaning up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from solvehost.errors import BusyError, DiskError
+
+_WAITING = "waiting"
+_POLL_S = 0.05
+
+
+def default_slots() -> int:
+    """Return how many engines may run at once where nobody said: the cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A held token; :meth:`release` gives it back."""
+
+    _fd: int
+
+    def release(self) -> None:
+        """Give the token back."""
+        os.close(self._fd)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of one machine: ``count`` lock files in ``directory``."""
+
+    directory: Path
+    count: int = field(default_factory=default_slots)
+
+    def __post_init__(self) -> None:
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise DiskError(f"{self.directory}: {exc.strerror}: engine slots cannot be kept there") from exc
+
+    def try_acquire(self) -> Token | None:
+        """Return an idle token, None where all are in use."""
+        for number in range(self.count):
+            fd = self._open(f"slot-{number}")
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+            else:
+                return Token(fd)
+        return None
+
+    def acquire(self, wait_s: float, cancelled: Callable[[], bool] = lambda: False) -> Token:
+        """Return a token, waiting up to ``wait_s`` seconds for one to come free.
+
+        Raises
+        ------
+        BusyError
+            Where none did, or ``cancelled`` says to stop waiting.
+        """
+        token = self.try_acquire()
+        if token is not None:
+            return token
+        deadline = time.monotonic() + wait_s
+        waiting = self._open(_WAITING)
+        try:
+            fcntl.flock(waiting, fcntl.LOCK_SH)
+            while time.monotonic() < deadline and not cancelled():
+                time.sleep(_POLL_S)
+                token = self.try_acquire()
+                if token is not None:
+                    return token
+        finally:
+            os.close(waiting)
+        raise BusyError(f"all {self.count} engine slots were in use for {wait_s:g} s: try again later")
+
+    def others_wait(self) -> bool:
+        """Say whether some job waits for its first token."""
+        fd = self._open(_WAITING)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+    def _open(self, name: str) -> int:
+        try:
+            return os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise DiskError(f"{self.directory / name}: {exc.strerror}: engine slots cannot be kept there") from exc
