@@ -63,7 +63,8 @@ class Scale:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} scale {value} is not above zero: give a positive number")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise UsageError(f"scale range {self.low:g} to {self.high:g} is upside down: swap --scale-low and --scale-high")
+            range_text = f"{self.low:g} to {self.high:g}"
+            raise UsageError(f"scale range {range_text} is upside down: swap --scale-low and --scale-high")
 
     @classmethod
     def from_estimate(cls, estimate: float, error_percent: float, unit: ScaleUnit) -> Scale:

@@ -46,10 +46,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """A result, and the solution or its absence with all details."""
+    """A result, and behind it the solution, its absence with all details, or the error."""
 
     result: Result
-    answer: Solution | Unsolved | None
+    answer: Solution | Unsolved | None = None
+    error: NovaError | None = None
 
 
 class _Clock:
@@ -87,7 +88,7 @@ def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
         clock.lap("read_s")
         return solve_field(field, params, context, clock)
     except NovaError as exc:
-        return Solved(Result(name, FAILED, timing=clock.record(), error=error_of(exc), created=_now()), None)
+        return Solved(Result(name, FAILED, timing=clock.record(), error=error_of(exc), created=_now()), error=exc)
 
 
 def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clock | None = None) -> Solved:
@@ -117,7 +118,7 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clo
         return _too_few_stars(draft, 0 if first is None else len(first.stars), clock)
     job = _make_job(field, first, draft, params, context)
     clock.lap("prepare_s")
-    numbers = _written(job, first, attempts)
+    numbers = _written(job, attempts)
     return run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock)
 
 
@@ -159,8 +160,8 @@ def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolvePara
         raise OutputError(f"{context.jobs_dir}: {exc.strerror}: a job directory cannot be made there") from exc
 
 
-def _written(job: JobDir, first: axy.Attempt, rest: Iterator[axy.Attempt]) -> Iterator[int]:
-    """Yield the number of each attempt once its axy file is in the job directory."""
+def _written(job: JobDir, rest: Iterator[axy.Attempt]) -> Iterator[int]:
+    """Yield the number of each attempt once its axy file is in the job directory, where the first one is already."""
     yield 1
     for number, attempt in enumerate(rest, 2):
         axy.write(attempt, job.axy(number))
@@ -183,7 +184,7 @@ def run_job(
                 error = _as_nova_error(exc, job)
                 failed = replace(draft, status=FAILED, error=error_of(error), timing=clock.record(), files=_files(job))
                 job.write_json(RESULT, failed.to_json())
-                return Solved(failed, None)
+                return Solved(failed, error=error)
     except SolvehostError as exc:
         raise from_solvehost(exc) from exc
 
@@ -208,7 +209,7 @@ def _run_locked(
         answer = read_solution(job.path, is_fits_like=bool(request.get("is_fits_like", True)))
         label = next((a.label for a in race.attempts if a.number == race.winner), None)
         match = {**answer.match.to_json(), "attempt": label}
-        result = replace(draft, status=SOLVED, calibration=answer.calibration.to_json(), match=match)
+        result = replace(draft, status=SOLVED, calibration=_calibration_json(answer), match=match)
     else:
         answer = Unsolved(race.reason, len(race.attempts), race.seconds)
         result = replace(draft, status=UNSOLVED, reason=race.reason)
@@ -216,6 +217,10 @@ def _run_locked(
     result = replace(result, timing=clock.record(race), files=_files(job))
     job.write_json(RESULT, result.to_json())
     return Solved(result, answer)
+
+
+def _calibration_json(solution: Solution) -> dict[str, float]:
+    return {**solution.calibration.to_json(), "up_deg_e_of_n": solution.calibration.up_deg_e_of_n}
 
 
 def retry_job(job: JobDir, context: Context) -> Solved:
@@ -256,7 +261,12 @@ def retry_job(job: JobDir, context: Context) -> Solved:
 def hints_json(given: Hints) -> list[dict[str, Any]]:
     """Return the hints as results list them, each with where it came from."""
     scales = [
-        {"kind": "scale", "low_arcsec": s.low_arcsec_per_pixel, "high_arcsec": s.high_arcsec_per_pixel, "source": s.source}
+        {
+            "kind": "scale",
+            "low_arcsec": s.low_arcsec_per_pixel,
+            "high_arcsec": s.high_arcsec_per_pixel,
+            "source": s.source,
+        }
         for s in given.scales
     ]
     positions = [

@@ -13,7 +13,7 @@ import numpy as np
 
 from novacli.errors import DataError
 from novacli.field import Field, Image, StarList
-from solvehost.axy import Stars
+from solvehost.startable import Stars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,10 +61,12 @@ class Sources:
             return _listed(self._field, self._max_stars)
         table = self._table(extraction)
         best = np.argsort(-table[order.value], kind="stable")[: self._max_stars]
-        return _to_stars(*(_unbinned(table[c][best], extraction.binning) for c in "xy"), table["flux"][best])
+        x, y = (_unbinned(table[name][best], extraction.binning) for name in "xy")
+        return _to_stars(x, y, table["flux"][best])
 
     def _table(self, extraction: Extraction) -> NDArray[np.void]:
-        assert isinstance(self._field, Image)
+        if isinstance(self._field, StarList):
+            raise TypeError("a star list has no pixels to extract from")
         if extraction not in self._found:
             self._found[extraction] = extract(self._field, extraction)
         return self._found[extraction]
@@ -145,7 +147,7 @@ def _above_background(
     sep.set_extract_pixstack(max(300_000, data.size // 10))
     for _ in range(8):
         try:
-            found = sep.extract(
+            found: NDArray[np.void] = sep.extract(
                 data,
                 sigma * background.globalrms,
                 mask=mask,

@@ -8,6 +8,7 @@ quads.  Docs: docs/explanation/how-it-solves.md.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,9 +17,10 @@ from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.params import Parity, SolveParams
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
 from solvehost import indexes
-from solvehost.axy import Attempt, Range, Schedule, Stars
+from solvehost.axy import Attempt, Range, Schedule
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import MAX_ATTEMPTS
+from solvehost.startable import Stars
 
 _DEPTHS_TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
 _DEPTHS_TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
@@ -26,6 +28,8 @@ _DEPTHS_TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
 _FINE, _MIDDLE, _COARSE = Range(0, 60), Range(60, 340), Range(340, 1e5)
 #: Images with more pixels than this get an attempt at a quarter of their size, too.
 _LARGE_PX = 3_000_000
+#: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
+_FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: How long blind attempts hold back while a hint is tried, in seconds.
 _BLIND_DELAY_S = 0.5
 
@@ -129,13 +133,14 @@ def _members(constraint: Constraint, field: Field, params: SolveParams) -> Seque
 
 def _without_stars(field: Field, params: SolveParams, member: Member, constraint: Constraint) -> Attempt:
     scale, position = constraint.scale, constraint.position
+    scales = () if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),)
     return Attempt(
         width=field.width,
         height=field.height,
         stars=Stars.empty(),
-        scales_arcsec_per_pixel=() if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),),
+        scales_arcsec_per_pixel=scales,
         center_deg=None if position is None else (position.position.ra_deg, position.position.dec_deg),
-        radius_deg=None if position is None else position.position.radius_deg,
+        radius_deg=None if position is None else _radius_deg(position, scale, member, field),
         parity=None if constraint.parity is None else constraint.parity.value,
         tweak_order=params.tweak_order,
         crpix_center=params.crpix_center,
@@ -151,6 +156,19 @@ def _without_stars(field: Field, params: SolveParams, member: Member, constraint
             label=f"{member.label} ({constraint.label})"[:60],
         ),
     )
+
+
+def _radius_deg(position: PositionHint, scale: ScaleHint | None, member: Member, field: Field) -> float:
+    """Return how far from the hint a quad's stars may lie: the hint's radius for the centre, and half a diagonal.
+
+    Where the scale is unknown, the diagonal is that of the widest field for which the member's index files are meant.
+    """
+    half_px = math.hypot(field.width, field.height) / 2
+    if scale is not None:
+        half_deg = half_px * scale.high_arcsec_per_pixel / 3600
+    else:
+        half_deg = (member.window.high / 60 * _FIELD_TO_QUAD / 2) if member.window else _WIDEST_DEG
+    return min(180.0, position.position.radius_deg + min(half_deg, _WIDEST_DEG))
 
 
 def _extraction(sources: Sources, member: Member, field: Field, params: SolveParams) -> Extraction:

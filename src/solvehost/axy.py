@@ -87,7 +87,8 @@ SOLVED = "solved"
 WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
 _OUTPUT_CARDS = {"ANSOLVED": SOLVED, "ANWCS": WCS, "ANCORR": CORR, "ANRDLS": RDLS}
 
-_WCS_SUFFIXES = ("VAL1", "VAL2", "PIX1", "PIX2", "CD11", "CD12", "CD21", "CD22")
+# The engine reads the reference point (CRVAL) from ANW1PIX and its pixel (CRPIX) from ANW1VAL: measured.
+_WCS_SUFFIXES = ("PIX1", "PIX2", "VAL1", "VAL2", "CD11", "CD12", "CD21", "CD22")
 # Parity is a trap: the engine's NEG finds det(CD) > 0.  Measured; upstream's comment on the card says the opposite.
 _PARITY_WORDS = {1: "NEG", -1: "POS"}
 

@@ -20,7 +20,8 @@ SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed"
 
 _CONFIG, _LOG = "engine.cfg", "log"
 _FAILED_INDEX = re.compile(rb'Failed to (?:add|load) index (?:from path )?"?([^"\n]+?)"?\.?\n')
-_REQUIRED = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
+#: The cards of a TAN solution, in the order in which ``Attempt.verify_wcs`` holds them.
+WCS_CARDS = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,9 @@ def check_wcs(path: Path) -> None:
     if size == 0 or size % fitsfile.BLOCK:
         raise DataError(f"{path.name} has {size} bytes, which is no whole number of FITS blocks")
     header = fitsfile.read_primary_header(path)
-    values = [header.get(k) for k in _REQUIRED]
+    values = [header.get(k) for k in WCS_CARDS]
     numbers = [float(v) for v in values if not isinstance(v, str) and v is not None]
-    if len(numbers) < len(_REQUIRED) or not all(map(math.isfinite, numbers)):
+    if len(numbers) < len(WCS_CARDS) or not all(map(math.isfinite, numbers)):
         raise DataError(f"{path.name} has no finite solution in it")
     *_, cd11, cd12, cd21, cd22 = numbers
     if cd11 * cd22 - cd12 * cd21 == 0:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from solvehost import engine
+from solvehost import engine, polish
 from solvehost.errors import CrashError, DiskError, UnavailableError
 from solvehost.indexes import IndexSet
 from solvehost.jobdir import LOG, OUTPUTS, JobDir
@@ -207,8 +207,8 @@ class _Race:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def stop_all(self) -> None:
-        """End every engine at once and give the tokens back."""
+    def stop_losers(self) -> None:
+        """End every engine at once."""
         for runner in [*self.running, *self.suspended]:
             runner.child.kill()
         now = time.monotonic()
@@ -216,6 +216,10 @@ class _Race:
             runner.seconds += now - runner.turn_began
         self.ended += [*self.running, *self.suspended]
         self.running, self.suspended = [], []
+
+    def stop_all(self) -> None:
+        """End every engine at once and give the tokens back."""
+        self.stop_losers()
         while self.tokens:
             self.tokens.pop().release()
 
@@ -257,6 +261,10 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
     state = _Race(job, numbers, terms, first)
     try:
         winner, reason = _run_to_end(state, terms)
+        if winner is not None:
+            state.stop_losers()
+            left_s = state.began + terms.wall_s - time.monotonic()
+            polish.improve(job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s)
     finally:
         state.stop_all()
         write_log(job, state)

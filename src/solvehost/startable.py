@@ -6,9 +6,11 @@ Only ``axy.py`` uses it.  Source: FITS Standard 4.0, section 7.3.
 from __future__ import annotations
 
 import math
+import os
 import sys
 from array import array
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from solvehost import fitsfile
@@ -16,6 +18,7 @@ from solvehost.errors import DataError
 
 #: More stars than this never help the engine; the rest of a longer table is cut.
 MAX_STARS = 10_000
+MAX_TABLE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,25 @@ def table_bytes(stars: Stars) -> bytes:
     if sys.byteorder == "little":
         rows.byteswap()
     return fitsfile.end_header([fitsfile.card(k, v) for k, v in cards]) + fitsfile.pad_data(rows.tobytes())
+
+
+def read_columns(path: Path, names: tuple[str, ...]) -> list[array[float]]:
+    """Return numeric columns, as float32, of the table in the first extension of the file at ``path``.
+
+    Raises
+    ------
+    DataError
+        Where there is no such table or column, or the file is cut short.
+    """
+    with path.open("rb") as stream:
+        stream.seek(fitsfile.data_size(fitsfile.read_header(stream)), os.SEEK_CUR)
+        table = fitsfile.read_header(stream)
+        body = stream.read(MAX_TABLE_BYTES)
+    row, rows = table.number("NAXIS1"), table.number("NAXIS2")
+    if row < 1 or rows < 0 or row * rows > len(body):
+        raise DataError(f"{path.name}: its table is cut short")
+    layout = _column_layout(table, row)
+    return [_column(layout, name, body, row, rows) for name in names]
 
 
 #: TFORM letter → (array typecode, bytes); SourceExtractor's lists come with D, I and J columns.

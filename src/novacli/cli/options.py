@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,14 +59,13 @@ def build_config(config: Config, raw: dict[str, Any]) -> Config:
     """Return the settings with those that the options replace."""
     return (
         config.replaced("--index", index=tuple(raw["index"]) or None)
-        .replaced("--engine-config", engine_config=_as_path(raw["engine_config"]))
+        .replaced("--engine-config", engine_config=as_path(raw["engine_config"]))
         .replaced("--timeout", timeout_s=raw["timeout"])
     )
 
 
-def _as_path(text: str | None) -> Any:
-    from pathlib import Path
-
+def as_path(text: str | None) -> Path | None:
+    """Return an option's text as a path."""
     return None if text is None else Path(text)
 
 

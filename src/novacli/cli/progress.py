@@ -16,6 +16,6 @@ def progress(*, verbose: bool) -> Iterator[Callable[[str], None]]:
         from rich.console import Console
 
         with Console(stderr=True).status("starting") as status:
-            yield lambda words: status.update(words)
+            yield status.update
     else:
         yield lambda _words: None

@@ -7,7 +7,7 @@ import sys
 import click
 
 from novacli import config as configuration
-from novacli.cli.options import SOLVE_OPTIONS, build_config, build_params, with_options
+from novacli.cli.options import SOLVE_OPTIONS, as_path, build_config, build_params, with_options
 from novacli.cli.progress import progress
 from novacli.errors import worst_exit_code
 from novacli.reports import open_report
@@ -31,7 +31,7 @@ def command(
 
     Exit code: 0 all solved, 1 some unsolved, others as in sysexits.h.
     """
-    config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=jobs_dir), raw)
+    config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(jobs_dir)), raw)
     params = build_params(raw, config)
     from novacli import backends
     from novacli.pipeline import Context, solve_input

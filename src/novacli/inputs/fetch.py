@@ -148,13 +148,14 @@ class _Download:
     def _translate(self, exc: Exception) -> NovaError:
         """Return our error for one of requests, whose own text may repeat the URL with its credentials."""
         from requests import exceptions
+        from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 
         told: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[NovaError], str], ...] = (
             (exceptions.TooManyRedirects, TransferError, " redirects too many times: check the address"),
             (exceptions.InvalidSchema, TransferError, " redirects to something other than http or https: check it"),
             ((exceptions.InvalidURL, UnicodeError), InputMissingError, " is no valid URL: check the host's name"),
             (exceptions.SSLError, TransferError, ": the server's certificate is not accepted: check the address"),
-            (exceptions.Timeout, TransferError, ": the server did not answer in time: try again"),
+            ((exceptions.Timeout, UrllibTimeoutError), TransferError, ": the server did not answer in time: try again"),
         )
         for classes, error, words in told:
             if isinstance(exc, classes):
@@ -194,7 +195,7 @@ class _Download:
         if expected is not None:
             self._limits.check_bytes(self._shown, expected)
         received = 0
-        while chunk := response.raw.read1(_DOWNLOAD_CHUNK_BYTES, decode_content=False):
+        while chunk := response.raw.read(_DOWNLOAD_CHUNK_BYTES, decode_content=False):
             received += len(chunk)
             self._limits.check_bytes(self._shown, received)
             with self._lock:

@@ -5,7 +5,10 @@ Pixels stay as they are stored: EXIF's orientation turns nothing.  Alpha is igno
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import threading
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -36,6 +39,7 @@ _CONVERT_TO = {"1": "L", "LA": "L", "La": "L"}
 _PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
 #: Colour types of a PNG that Pillow cuts to 8 bits where they have 16: RGB, grey with alpha, RGBA.
 _PNG_CUT_BY_PILLOW = {2: 3, 4: 1, 6: 3}
+_WARNING_FILTERS = threading.Lock()
 
 
 def read(source: Source, request: Request) -> Image:
@@ -46,10 +50,11 @@ def read(source: Source, request: Request) -> Image:
     DataError
         It is truncated, damaged, or above ``limits.max_pixels``.
     """
-    picture = _open(source, request)
+    with _without_warnings():
+        picture = _open(source, request)
+        header, notes = _exif(picture)
     width, height = picture.size
     request.limits.check_pixels(source.shown, width, height)
-    header, notes = _exif(picture)
     channels = _deep_png_channels(source, request)
     blocks = _deep_png_blocks(source, channels) if channels else _blocks(_loaded(picture, source, request))
     pixels, mask = assemble(height, width, blocks)
@@ -63,6 +68,17 @@ def read(source: Source, request: Request) -> Image:
         is_fits_like=False,
         notes=notes,
     )
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep Pillow from warning about damaged EXIF: under ``-W error`` it would cost the picture.
+
+    The filters belong to the process, so one thread at a time changes them and puts them back.
+    """
+    with _WARNING_FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _open(source: Source, request: Request) -> ImageFile:

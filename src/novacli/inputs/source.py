@@ -88,9 +88,13 @@ def open_path(name: str, limits: Limits) -> Source:
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as exc:
         raise _open_error(name, exc) from exc
-    file = os.fdopen(descriptor, "rb")
     try:
         _check_regular(name, os.fstat(descriptor).st_mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    file = os.fdopen(descriptor, "rb")
+    try:
         return describe_file(file, name, path=name, limits=limits)
     except BaseException:
         file.close()

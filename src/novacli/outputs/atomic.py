@@ -69,6 +69,7 @@ def _resolve(target: Path) -> tuple[Path, os.stat_result | None]:
     """Return the path behind symbolic links, and what stands there."""
     if str(target) == "-":
         raise UsageError("results are files and are not written to standard output: give a file name instead of -")
+    final = target
     try:
         final = target.resolve()
         existing = final.stat()

@@ -1,0 +1,219 @@
+# shellcheck shell=bash
+# What quickstart, test and lock share: the system's packages, the virtual environment, the project in it.
+# Sourced, never run; kept to what the bash 3.2 of macOS understands.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+constraints=$root/scripts/constraints.txt
+
+say() { printf '==> %s\n' "$*"; }
+
+warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# die STATUS MESSAGE: end with a status of sysexits.h.
+die() {
+    local status=$1
+    shift
+    warn "$*"
+    exit "$status"
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# quietly COMMAND...: run it, and show the end of its output only if it fails.
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    [ "$status" -eq 0 ] || { warn "failed: $*"; tail -n 20 "$log" >&2; }
+    rm -f "$log"
+    return "$status"
+}
+
+# --- What the system must have ---------------------------------------------------------------------------------------
+
+# Packages that are lacking, by Debian's names.
+lacking=()
+
+has_engine() { has "${NOVA_ENGINE:-astrometry-engine}"; }
+
+# The folders that the engine's configuration names, looked for where nova looks for them.
+index_folders() {
+    local engine config
+    engine=$(command -v "${NOVA_ENGINE:-astrometry-engine}" || true)
+    for config in "${NOVA_ENGINE_CONFIG:-}" "${engine%/*}/../etc/astrometry.cfg" /etc/astrometry.cfg \
+        /usr/local/etc/astrometry.cfg /opt/homebrew/etc/astrometry.cfg; do
+        if [ -f "$config" ]; then
+            sed -n 's/^[[:space:]]*add_path[[:space:]]*//p' "$config"
+            return
+        fi
+    done
+}
+
+has_index_files() {
+    local folder
+    [ -z "${NOVA_INDEX:-}" ] || return 0
+    while read -r folder; do
+        [ -z "$(find "$folder/" -maxdepth 1 -name 'index-*.fits' 2>/dev/null | head -n 1)" ] || return 0
+    done < <(index_folders)
+    return 1
+}
+
+is_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+has_venv_module() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# Print a Python that is new enough: $PYTHON, else preferably one that can make virtual environments.
+find_python() {
+    local name names="python3 python3.14 python3.13 python3.12 python3.11 python"
+    if [ -n "${PYTHON:-}" ]; then
+        is_python "$PYTHON" || die 69 "\$PYTHON is $PYTHON, which is not Python 3.11 or newer"
+        echo "$PYTHON"
+        return
+    fi
+    for name in $names; do
+        if is_python "$name" && has_venv_module "$name"; then echo "$name" && return; fi
+    done
+    for name in $names; do
+        if is_python "$name"; then echo "$name" && return; fi
+    done
+    return 1
+}
+
+has_working_venv() { is_python "$venv/bin/python"; }
+
+# note_lacking_basics: what it takes to solve an image goes into `lacking`.
+note_lacking_basics() {
+    local python
+    has_engine || lacking+=(astrometry.net)
+    has_index_files || lacking+=(astrometry-data-tycho2)
+    has_working_venv && return
+    if ! python=$(find_python); then
+        lacking+=(python3 python3-venv)
+    elif ! has_venv_module "$python"; then
+        lacking+=("$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')")
+    fi
+}
+
+# install_lacking: bring in what is in `lacking`, by apt-get or Homebrew; go on without what is not indispensable.
+install_lacking() {
+    [ "${#lacking[@]}" -gt 0 ] || return 0
+    if has apt-get; then
+        install_by_apt
+    elif has brew; then
+        install_by_brew
+    fi
+    has_engine || die 69 "astrometry-engine is not on PATH, and neither apt-get nor brew is here to install it." \
+        "Install conda-forge's package (conda install -c conda-forge astrometry) and run this again."
+    has_working_venv || find_python >/dev/null ||
+        die 69 "Python 3.11 or newer was not found: install one, or name it as PYTHON=/path/to/python3 $0"
+    has_index_files || warn "no index files were found: docs/howto/index-files.md says where to get some"
+}
+
+# as_root COMMAND...: run it as root, by sudo where that takes it.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        quietly "$@"
+    else
+        has sudo || die 77 "this takes root, and there is no sudo: ask for the packages ${lacking[*]}"
+        quietly sudo "$@"
+    fi
+}
+
+is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+install_by_apt() {
+    local name wanted=()
+    for name in "${lacking[@]}"; do
+        is_installed "$name" || wanted+=("$name")
+    done
+    [ "${#wanted[@]}" -gt 0 ] || return 0
+    if [ "$(id -u)" -eq 0 ]; then say "Installing ${wanted[*]} by apt-get"; else
+        say "Installing ${wanted[*]} by sudo apt-get; it may ask for your password"
+    fi
+    as_root apt-get -o DPkg::Lock::Timeout=300 update || die 69 "apt-get update failed; see above"
+    hold_sshd
+    # RUNLEVEL keeps packages with init scripts from starting their service where there is no systemd.
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${wanted[@]}" ||
+        die 69 "apt-get could not install ${wanted[*]}; see above"
+    release_sshd
+}
+
+# The suite starts an sshd of its own, as a child; the system's must not begin to listen because of it.
+needs_hold() { [ -d /run/systemd/system ] && [[ " ${wanted[*]} " == *" openssh-server "* ]]; }
+
+hold_sshd() {
+    needs_hold || return 0
+    as_root systemctl mask --runtime ssh.service ssh.socket || warn "sshd may be started by its package"
+}
+
+release_sshd() {
+    needs_hold || return 0
+    as_root systemctl unmask --runtime ssh.service ssh.socket || true
+    as_root systemctl disable ssh.service ssh.socket || true
+    say "The system's own sshd was left disabled"
+}
+
+install_by_brew() {
+    local name wanted=()
+    for name in "${lacking[@]}"; do
+        case $name in
+            astrometry.net) wanted+=(astrometry-net) ;;
+            python3) wanted+=(python@3.13) ;;
+            shellcheck | tmux) wanted+=("$name") ;;
+        esac
+    done
+    [ "${#wanted[@]}" -gt 0 ] || return 0
+    say "Installing ${wanted[*]} by Homebrew"
+    quietly brew install "${wanted[@]}" || die 69 "brew could not install ${wanted[*]}; see above"
+}
+
+# --- The virtual environment -----------------------------------------------------------------------------------------
+
+make_venv() {
+    local python
+    has_working_venv && return
+    python=$(find_python) || die 69 "Python 3.11 or newer was not found: install one, or name it in \$PYTHON"
+    say "Making .venv with $("$python" --version)"
+    quietly "$python" -m venv --clear "$venv" || die 69 "$python could not make $venv; see above"
+}
+
+# What an installation depends on: where the project stands, its dependencies, their locked versions, the Python.
+fingerprint() {
+    {
+        echo "$root"
+        "$venv/bin/python" -c 'import sys; print(sys.version)'
+        cat "$root/pyproject.toml" "$constraints"
+    } | cksum
+}
+
+# install_project EXTRAS: the project and the extras named, unless nothing changed since the last time.
+install_project() {
+    local extras=$1 stamp now
+    stamp=$venv/.installed${extras:+-$extras}
+    now=$(fingerprint)
+    [ "$(cat "$stamp" 2>/dev/null)" != "$now" ] || return 0
+    say "Installing nova into .venv"
+    pip_install "$root${extras:+[$extras]}"
+    echo "$now" >"$stamp"
+    # Whoever has the extras has the rest.
+    echo "$now" >"$venv/.installed"
+}
+
+# pip_install SPEC: the locked versions, from wheels; where this Python has no wheel of one, what pyproject.toml allows.
+pip_install() {
+    local log reason
+    log=$(mktemp)
+    if in_venv_pip --only-binary :all: -c "$constraints" -e "$1" >"$log" 2>&1; then
+        rm -f "$log"
+        return
+    fi
+    reason=$(grep '^ERROR' "$log" | tail -n 1 || true)
+    rm -f "$log"
+    say "The versions in scripts/constraints.txt cannot all be had here (${reason:-pip failed})"
+    say "Installing the newest that pyproject.toml allows"
+    quietly in_venv_pip --prefer-binary -e "$1" || die 69 "pip could not install the project; see above"
+}
+
+in_venv_pip() { "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" </dev/null; }

@@ -1,0 +1,126 @@
+"""``nova demo``: draw a real sky field, so that anyone can try the tool with no image of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from novacli import config as configuration
+from novacli.angles import parse_dec, parse_ra
+from novacli.config import Config
+from novacli.demo.scene import Scene, random_place
+from novacli.errors import UsageError, from_solvehost
+from solvehost.errors import SolvehostError
+
+if TYPE_CHECKING:
+    from novacli.demo.catalogue import Catalogue
+    from novacli.demo.drawing import Truth
+
+#: Orion's belt, with the sword under it.
+_BELT_RA_DEG, _BELT_DEC_DEG = 84.0, -3.0
+_SUFFIXES = (".fits", ".fit", ".fts")
+
+
+@click.command("demo", context_settings={"max_content_width": 100})
+@click.argument("output", metavar="OUT.fits")
+@click.option("--ra", metavar="RA", help="Centre: degrees, or hours as 05:36:00.  [default: Orion's belt]")
+@click.option("--dec", metavar="DEC", help="Centre: degrees, or degrees as -03:00:00.")
+@click.option("--random", "is_random", is_flag=True, help="A random place on the sky, by the seed.")
+@click.option("--width", type=float, default=10.0, show_default=True, metavar="DEG", help="Width of the field.")
+@click.option("--rotate", type=float, default=0.0, metavar="DEG", help="Position angle of up, from north through east.")
+@click.option("--mirror", is_flag=True, help="East is right where north is up.")
+@click.option("--size", default="1024x768", show_default=True, metavar="WxH", help="Width and height in pixels.")
+@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Equal seeds give equal pictures.")
+@click.option("--distortion", type=float, default=0.0, metavar="PERCENT", help="Move the corners' stars outwards.")
+@click.option("--limit", type=float, metavar="MAG", help="Faintest stars to be found.  [default: by the width]")
+@click.option("--clouds", type=float, default=0.0, metavar="0..1", help="Clouds; 1 hides nearly every star.")
+@click.option("--trail/--no-trail", default=None, help="A satellite crosses.  [default: in one of three]")
+@click.option("--pointing", is_flag=True, help="State the centre in the header (OBJCTRA, OBJCTDEC).")
+@click.option("--index", multiple=True, metavar="DIR|FILE", help="Index files to take stars from; repeatable.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT.fits if it is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the truth as one JSON object.")
+def command(output: str, index: tuple[str, ...], overwrite: bool, as_json: bool, **raw: Any) -> None:
+    """Draw a real sky field with stars, noise and flaws, as a camera would see it.
+
+    OUT.fits becomes a 16-bit FITS image without world coordinates; OUT.fits.truth.json tells what it shows.
+    """
+    target, scene = _target(output), _scene(raw)
+    from novacli.demo import writer
+    from novacli.demo.drawing import draw
+
+    writer.check_target(target, overwrite=overwrite)
+    drawing = draw(scene, _catalogue(configuration.load().replaced("--index", index=index or None)))
+    writer.write(drawing, scene, target, overwrite=overwrite)
+    click.echo(json.dumps(drawing.truth.as_json()) if as_json else _sentence(output, drawing.truth))
+
+
+def _target(output: str) -> Path:
+    if not output.lower().endswith(_SUFFIXES):
+        raise UsageError(f"{output}: the picture is a FITS file: give a name that ends in .fits")
+    return Path(output)
+
+
+def _scene(raw: dict[str, Any]) -> Scene:
+    ra_deg, dec_deg = _center(raw)
+    width_px, height_px = _size(raw["size"])
+    return Scene(
+        ra_deg=ra_deg,
+        dec_deg=dec_deg,
+        width_deg=raw["width"],
+        width_px=width_px,
+        height_px=height_px,
+        rotation_deg=raw["rotate"],
+        mirrored=raw["mirror"],
+        distortion_percent=raw["distortion"],
+        limit_mag=raw["limit"],
+        trail=raw["trail"],
+        clouds=raw["clouds"],
+        seed=raw["seed"],
+        states_pointing=raw["pointing"],
+    )
+
+
+def _center(raw: dict[str, Any]) -> tuple[float, float]:
+    ra, dec, is_random = raw["ra"], raw["dec"], raw["is_random"]
+    if (ra is None) != (dec is None):
+        raise UsageError("--ra and --dec go together: give both")
+    if is_random:
+        if ra is not None:
+            raise UsageError("--random cannot go with --ra and --dec: give one or the other")
+        return random_place(raw["seed"])
+    return (_BELT_RA_DEG, _BELT_DEC_DEG) if ra is None else (parse_ra(ra), parse_dec(dec))
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip().lower(), re.ASCII)
+    if match is None:
+        raise UsageError(f"size {text!r} is not understood: give it as 1024x768")
+    return int(match[1]), int(match[2])
+
+
+def _catalogue(config: Config) -> Catalogue:
+    from novacli.backends.local import index_places
+    from novacli.demo.catalogue import Catalogue, find_index
+    from solvehost import engine
+
+    try:
+        engine_path = engine.find(config["engine"])
+    except SolvehostError:
+        engine_path = None  # Stars can be drawn without it.
+    try:
+        return Catalogue.open(find_index(index_places(config, engine_path)))
+    except SolvehostError as exc:
+        raise from_solvehost(exc) from exc
+
+
+def _sentence(output: str, truth: Truth) -> str:
+    width, height = truth.size
+    stars = truth.stars_catalogue + truth.stars_uncatalogued
+    return (
+        f"{output}: {width} x {height} pixels, {truth.width_deg:g} degrees wide around RA {truth.ra:.4f}, "
+        f"Dec {truth.dec:+.4f}, {stars} stars to magnitude {truth.limit_mag:.1f}; try: nova submit {output}"
+    )

@@ -1,0 +1,167 @@
+"""Real stars, out of the index files that the engine itself uses: their directions and magnitudes.
+
+An index file holds its stars in a kd-tree whose leaves lie side by side, so that all positions are one table.  It
+is mapped and searched whole, which takes some hundredths of a second and needs no program beside this one.
+
+Source: the layout as the headers of the files state it (KDT_NDAT, KDT_DATA, ENDIAN; tables ``kdtree_data_stars`` and
+``kdtree_range_stars``), checked against ``query-starkd`` of Astrometry.net 0.93.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli.errors import UnavailableError
+from solvehost import fitsfile, indexes
+from solvehost.errors import SolvehostError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INSTALL = "install one (Debian, Ubuntu: apt install astrometry-data-tycho2; others: data.astrometry.net, series 4100)"
+#: How positions are stored, by KDT_DATA: whole numbers count steps from the lower corner of the table's range.
+_STORED = {"u16": "u2", "u32": "u4", "float": "f4", "double": "f8"}
+_COLUMN_TYPES = {"1E": ">f4", "E": ">f4", "1D": ">f8", "D": ">f8"}
+_LITTLE_ENDIAN = "04:03:02:01"
+_ROWS_AT_ONCE = 1 << 18
+
+Hdus = Mapping[str, tuple[fitsfile.Header, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stars:
+    """Stars of a catalogue: unit vectors (ICRS), float64, shape (n, 3), and magnitudes, float64, shape (n,)."""
+
+    directions: NDArray[np.float64]
+    magnitudes: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.magnitudes)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The stars of one index file, mapped, not read.
+
+    Attributes
+    ----------
+    path, band
+        The index file, and the name of its magnitude column (``MAG_VT``).
+    points, magnitudes
+        The stored positions, shape (n, 3), and magnitudes, shape (n,).
+    low, step
+        Turn a stored position into a unit vector: ``low + step * point``.
+    """
+
+    path: Path
+    band: str
+    points: NDArray[np.generic]
+    magnitudes: NDArray[np.floating]
+    low: NDArray[np.float64]
+    step: float
+
+    @classmethod
+    def open(cls, path: Path) -> Catalogue:
+        """Map the stars of an index file.
+
+        Raises
+        ------
+        UnavailableError
+            Where it cannot be read, is damaged, or holds no magnitudes.
+        """
+        try:
+            hdus = _hdus(path)
+            name = magnitude_column(hdus)
+            if name is None:
+                raise UnavailableError(f"{path}: this index file holds no magnitudes to draw with: {INSTALL}")
+            return cls(path, name, *_map(path, hdus, name))
+        except SolvehostError as exc:
+            raise UnavailableError(f"{path}: this index file cannot be used: {exc}; {INSTALL}") from exc
+        except OSError as exc:
+            raise UnavailableError(f"{path}: {exc.strerror}: this index file cannot be read; {INSTALL}") from exc
+        except (KeyError, ValueError) as exc:
+            raise UnavailableError(f"{path}: this is no index file that stars can be read from: {INSTALL}") from exc
+
+    def around(self, direction: NDArray[np.float64], radius_rad: float) -> Stars:
+        """Return the stars within ``radius_rad`` of a unit vector, in the order of the file."""
+        least = np.cos(radius_rad)
+        found = [
+            start + np.flatnonzero(self._directions(slice(start, start + _ROWS_AT_ONCE)) @ direction >= least)
+            for start in range(0, len(self.points), _ROWS_AT_ONCE)
+        ]
+        rows = np.concatenate(found) if found else np.zeros(0, np.intp)
+        magnitudes = np.asarray(self.magnitudes[rows], np.float64)
+        usable = np.isfinite(magnitudes)
+        return Stars(self._directions(rows[usable]), magnitudes[usable])
+
+    def _directions(self, rows: slice | NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.asarray(self.points[rows], np.float64) * self.step + self.low
+
+
+def find_index(places: Iterable[Path]) -> Path:
+    """Return the deepest index file (most stars; then smallest quads) that covers the sky and has magnitudes.
+
+    Parameters
+    ----------
+    places
+        Directories that are searched, and index files.
+
+    Raises
+    ------
+    UnavailableError
+        Where there is none.
+    """
+    found = indexes.scan(places)
+    whole_sky = [f for f in found.files if f.healpix == -1]
+    for file in sorted(whole_sky, key=lambda f: (-f.stars, f.quads_arcmin.low)):
+        if magnitude_column(_hdus(file.path)) is not None:
+            return file.path
+    where = ", ".join(str(p) for p in found.searched) or "no directory was named"
+    damaged = "".join(f"; {path}: {why}" for path, why in found.damaged)
+    raise UnavailableError(f"no index file of the whole sky with magnitudes was found ({where}{damaged}): {INSTALL}")
+
+
+def magnitude_column(hdus: Hdus) -> str | None:
+    """Return the first column that holds magnitudes by its name (MAG_VT, j_mag, …), None where there is none."""
+    return next((n for n, (header, _) in hdus.items() if "MAG" in n.upper() and _type(header) is not None), None)
+
+
+def _type(header: fitsfile.Header) -> str | None:
+    return _COLUMN_TYPES.get(str(header.get("TFORM1", "")).strip())
+
+
+def _hdus(path: Path) -> dict[str, tuple[fitsfile.Header, int]]:
+    """Return header and offset of the data of each one-column table, by the column's name."""
+    with path.open("rb") as stream:
+        return {str(h.get("TTYPE1", "")): (h, at) for h, at in fitsfile.iter_hdus(stream) if h.get("TFIELDS") == 1}
+
+
+def _map(
+    path: Path, hdus: Hdus, band: str
+) -> tuple[NDArray[np.generic], NDArray[np.floating], NDArray[np.float64], float]:
+    """Return points, magnitudes, low and step of a catalogue."""
+    tree = hdus["kdtree_header_stars"][0]
+    if tree.number("KDT_NDIM") != 3 or "kdtree_perm_stars" in hdus:
+        raise ValueError("its stars are not in the order of their magnitudes")
+    count, order = tree.number("KDT_NDAT"), "<" if tree["ENDIAN"] == _LITTLE_ENDIAN else ">"
+    stored = np.dtype(order + _STORED[str(tree["KDT_DATA"]).strip()])
+    points = _column(path, hdus, "kdtree_data_stars", stored, count * 3).reshape(count, 3)
+    magnitudes = _column(path, hdus, band, np.dtype(_type(hdus[band][0])), count)
+    if stored.kind == "f":
+        return points, magnitudes, np.zeros(3), 1.0
+    limits = _column(path, hdus, "kdtree_range_stars", np.dtype(order + "f8"), 7)
+    return points, magnitudes, np.array(limits[:3], np.float64), 1 / float(limits[6])
+
+
+def _column(path: Path, hdus: Hdus, name: str, dtype: np.dtype[np.generic], count: int) -> NDArray[np.generic]:
+    """Map ``count`` numbers of a table's only column; ValueError where the table holds another number of them."""
+    header, offset = hdus[name]
+    if header.number("NAXIS1") * header.number("NAXIS2") != dtype.itemsize * count:
+        raise ValueError(f"its table {name} has another length than its tree")
+    # A plain array over the mapping: a memmap's own slicing would cost more than the search.
+    return np.asarray(np.memmap(path, dtype, "r", offset, (count,)))

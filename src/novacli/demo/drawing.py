@@ -1,0 +1,149 @@
+"""One scene in, one picture and the truth about it out; deterministic by the scene's seed."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from novacli.demo import exposure
+from novacli.demo.catalogue import Catalogue
+from novacli.demo.population import DrawnStars, populate
+from novacli.demo.projection import CardValue, Projection
+from novacli.demo.psf import Psf, add_stars
+from novacli.demo.scene import Scene
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+#: Changes whenever the same scene gives another picture than before.
+DRAWING_VERSION = 1
+#: A star at the limiting magnitude stands this many sigma above the noise.
+LIMIT_SIGMA = 5.0
+#: Each part of a picture has its own stream of chance, so that a trail more leaves the stars where they are.
+_STREAMS = {"stars": 1, "conditions": 2, "clouds": 3, "trail": 4, "sensor": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a picture really shows.
+
+    ``ra`` and ``dec`` of the centre in degrees (ICRS), ``width_deg`` and ``height_deg`` angles on the sky through
+    the centre without distortion, ``pixscale_arcsec`` at the centre, ``rotation_deg`` the position angle of +y,
+    degrees east of north, ``parity`` the sign of det(CD) (-1: unmirrored FITS), ``wcs`` the whole solution as FITS
+    cards.  Star counts are of those inside the picture down to the limiting magnitude.
+    """
+
+    ra: float
+    dec: float
+    width_deg: float
+    height_deg: float
+    pixscale_arcsec: float
+    rotation_deg: float
+    parity: int
+    distortion_percent: float
+    wcs: dict[str, CardValue]
+    size: tuple[int, int]
+    seed: int
+    stars_catalogue: int
+    stars_uncatalogued: int
+    limit_mag: float
+    fwhm_px: float
+    trail: bool
+    clouds: float
+    catalogue: str
+    band: str
+    drawing_version: int = DRAWING_VERSION
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values, ``size`` as [width, height]."""
+        return dataclasses.asdict(self) | {"size": list(self.size)}
+
+
+class Drawing(NamedTuple):
+    """A picture, uint16, shape (height, width), row 0 is y = 1; and the truth about it."""
+
+    pixels: NDArray[np.uint16]
+    truth: Truth
+
+
+def draw(scene: Scene, catalogue: Catalogue) -> Drawing:
+    """Draw a scene with the stars of a catalogue.
+
+    The same scene, catalogue and drawing version give the same picture everywhere (numpy's PCG64); another
+    processor's rounding may differ by one count in a pixel.
+
+    Raises
+    ------
+    UsageError
+        Where the scene asks for more stars than a picture can show.
+    """
+    projection = Projection.of(scene)
+    conditions = exposure.Conditions.draw(_stream(scene, "conditions"))
+    stars = populate(scene, projection, catalogue, _stream(scene, "stars"))
+    trail_chance = _stream(scene, "trail")
+    has_trail = exposure.has_trail(scene, trail_chance)
+    light = _light(scene, stars, conditions, trail_chance if has_trail else None)
+    pixels = exposure.expose(light, scene.camera, _stream(scene, "sensor"))
+    return Drawing(pixels, _truth(scene, projection, conditions, stars, catalogue, has_trail=has_trail))
+
+
+def _stream(scene: Scene, part: str) -> Generator:
+    return np.random.Generator(np.random.PCG64([scene.seed, _STREAMS[part]]))
+
+
+def _light(
+    scene: Scene, stars: DrawnStars, conditions: exposure.Conditions, trail_chance: Generator | None
+) -> NDArray[np.float32]:
+    """Return what falls on the sensor, in electrons."""
+    sky_noise = float(np.hypot(np.sqrt(scene.camera.sky_e), scene.camera.read_noise_e))
+    center = ((scene.width_px + 1) / 2, (scene.height_px + 1) / 2)
+    psf = Psf(conditions.fwhm_px, center, scene.half_diagonal_px)
+    limit_e = LIMIT_SIGMA * sky_noise * psf.noise_pixels**0.5
+    flux_e = limit_e * 10 ** (-0.4 * (stars.magnitudes - scene.depth_mag))
+    light = np.zeros((scene.height_px, scene.width_px), np.float32)
+    add_stars(light, stars.x, stars.y, flux_e, psf, sky_noise)
+    sky = exposure.draw_sky(scene, conditions, _stream(scene, "clouds"))
+    light *= sky.clouds
+    if trail_chance is not None:
+        exposure.add_trail(light, sky_noise, trail_chance)
+    light += sky.glow
+    light *= sky.transmission
+    return light
+
+
+def _truth(
+    scene: Scene,
+    projection: Projection,
+    conditions: exposure.Conditions,
+    stars: DrawnStars,
+    catalogue: Catalogue,
+    *,
+    has_trail: bool,
+) -> Truth:
+    shown = (stars.x >= 0.5) & (stars.x <= scene.width_px + 0.5) & (stars.y >= 0.5) & (stars.y <= scene.height_px + 0.5)
+    shown &= stars.magnitudes <= scene.depth_mag
+    return Truth(
+        ra=scene.ra_deg,
+        dec=scene.dec_deg,
+        width_deg=scene.width_deg,
+        height_deg=scene.height_deg,
+        pixscale_arcsec=scene.pixscale_arcsec,
+        rotation_deg=scene.rotation_deg,
+        parity=projection.parity,
+        distortion_percent=scene.distortion_percent,
+        wcs=projection.cards(),
+        size=(scene.width_px, scene.height_px),
+        seed=scene.seed,
+        stars_catalogue=int(np.count_nonzero(shown[: stars.catalogued])),
+        stars_uncatalogued=int(np.count_nonzero(shown[stars.catalogued :])),
+        limit_mag=scene.depth_mag,
+        fwhm_px=conditions.fwhm_px,
+        trail=has_trail,
+        clouds=scene.clouds,
+        catalogue=catalogue.path.name,
+        band=catalogue.band,
+    )

@@ -1,0 +1,126 @@
+"""Which stars a picture shows: most of the catalogue's, and those that no catalogue of ours has.
+
+A field of catalogue stars alone, each at its catalogued brightness, would be unrealistically easy to solve.  So some
+are dropped, magnitudes are scattered (another bandpass, variables), positions a little (proper motion since the
+catalogue's epoch), and stars are added: fainter ones, along the sky's own number counts from where the catalogue
+thins out, and a few of any brightness (planets, variables, gaps of the catalogue).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli.demo.catalogue import Catalogue, Stars
+from novacli.demo.projection import Projection, direction
+from novacli.demo.scene import STAR_COUNTS, Scene
+from novacli.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+DROPPED_FRACTION = 0.04
+STRANGER_FRACTION = 0.04
+MAGNITUDE_SCATTER = 0.25
+POSITION_SCATTER_ARCSEC = 0.3
+#: Added stars reach this far below the limiting magnitude, into the noise.
+_BELOW_LIMIT_MAG = 1.0
+#: The sky's density is judged within at least this radius, so that small fields have enough stars to judge by.
+_LEAST_RADIUS_RAD = float(np.radians(2.0))
+_BIN_MAG = 0.25
+#: More added stars than this are more than a picture can show.
+_MAX_ADDED = 3_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnStars:
+    """Stars on a picture: FITS pixels ``x`` and ``y``, ``magnitudes``; the first ``catalogued`` are catalogue stars."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    magnitudes: NDArray[np.float64]
+    catalogued: int
+
+
+def populate(scene: Scene, projection: Projection, catalogue: Catalogue, rng: Generator) -> DrawnStars:
+    """Return the stars of a scene, those just outside of the picture included, for they shine in.
+
+    Raises
+    ------
+    UsageError
+        Where the limiting magnitude asks for more stars than a picture can show.
+    """
+    radius_rad = max(projection.reach_rad, _LEAST_RADIUS_RAD)
+    known = catalogue.around(direction(scene.ra_deg, scene.dec_deg), radius_rad)
+    added = _uncatalogued(known, radius_rad, scene.depth_mag + _BELOW_LIMIT_MAG, rng)
+    kept = rng.random(len(known)) >= DROPPED_FRACTION
+    shift = POSITION_SCATTER_ARCSEC / scene.pixscale_arcsec
+    x, y, magnitudes = _place(projection, Stars(known.directions[kept], known.magnitudes[kept]))
+    x, y = (v + rng.normal(0, shift, len(v)) for v in (x, y))
+    magnitudes = magnitudes + rng.normal(0, MAGNITUDE_SCATTER, len(magnitudes))
+    more = _place(projection, added)
+    parts = zip((x, y, magnitudes), more, strict=True)
+    return DrawnStars(*(np.concatenate(pair) for pair in parts), catalogued=len(x))
+
+
+def _place(projection: Projection, stars: Stars) -> tuple[NDArray[np.float64], ...]:
+    """Return x, y and magnitude of those stars that have a place on or near the picture."""
+    x, y = projection.sky_to_pixel(stars.directions)
+    near = np.isfinite(x)
+    return x[near], y[near], stars.magnitudes[near]
+
+
+def completeness_mag(magnitudes: NDArray[np.float64]) -> float:
+    """Return the magnitude to which a catalogue is taken as complete here: where its counts are highest.
+
+    Deep index files hold the brightest stars of each small cell, so this is brighter in crowded fields.
+    """
+    if len(magnitudes) == 0:
+        return STAR_COUNTS[0][0]
+    bins = np.floor(magnitudes / _BIN_MAG).astype(np.intp)
+    return float((bins.min() + np.argmax(np.bincount(bins - bins.min()))) * _BIN_MAG)
+
+
+def star_count(magnitude: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Return the stars brighter than a magnitude in a square degree of the mean sky."""
+    magnitudes, log_counts = np.array(STAR_COUNTS).T
+    return np.asarray(10 ** np.interp(magnitude, magnitudes, log_counts))
+
+
+def _uncatalogued(known: Stars, radius_rad: float, faintest: float, rng: Generator) -> Stars:
+    """Return stars that no catalogue has, over the same circle of the sky."""
+    complete = completeness_mag(known.magnitudes)
+    bright = int(np.count_nonzero(known.magnitudes < complete))
+    area_deg2 = float(np.degrees(np.degrees(2 * np.pi * (1 - np.cos(radius_rad)))))
+    # How many times as dense as the mean sky it is here, by the stars that are surely all known.
+    crowding = max(bright, 1) / (area_deg2 * float(star_count(complete)))
+    expected = crowding * area_deg2 * float(star_count(faintest) - star_count(complete))
+    missing = expected - np.count_nonzero((known.magnitudes >= complete) & (known.magnitudes < faintest))
+    if missing > _MAX_ADDED:
+        raise UsageError(
+            f"magnitude {faintest:g} means {missing:.0f} stars here: use a brighter --limit or smaller --width"
+        )
+    faint = _magnitudes_between(complete, faintest, rng.poisson(max(missing, 0)), rng)
+    strangers = known.magnitudes[rng.random(len(known)) < STRANGER_FRACTION]
+    magnitudes = np.concatenate([faint, strangers])
+    return Stars(_near(known.directions, area_deg2, len(magnitudes), rng), magnitudes)
+
+
+def _magnitudes_between(bright: float, faint: float, count: int, rng: Generator) -> NDArray[np.float64]:
+    """Draw magnitudes along the sky's number counts."""
+    grid = np.linspace(bright, max(faint, bright), 200)
+    share = star_count(grid)
+    return np.interp(rng.uniform(share[0], share[-1], count), share, grid)
+
+
+def _near(directions: NDArray[np.float64], area_deg2: float, count: int, rng: Generator) -> NDArray[np.float64]:
+    """Return places that are crowded where the catalogue is: each near one of its stars, by some star distances."""
+    if len(directions) == 0:
+        return np.zeros((0, 3))
+    spread_rad = 2 * np.radians(np.sqrt(area_deg2 / len(directions)))
+    places = directions[rng.integers(0, len(directions), count)] + rng.normal(0, spread_rad, (count, 3))
+    places /= np.linalg.norm(places, axis=1, keepdims=True)
+    return np.asarray(places)

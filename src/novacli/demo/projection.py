@@ -1,0 +1,124 @@
+"""Sky to pixels and the WCS cards that say the same: gnomonic (TAN) projection and a radial cubic distortion.
+
+The distortion is defined from pixels to the sky, as SIP is, so that the cards are exact and not a fit: a pixel at
+``r`` from the centre shows what an undistorted lens shows at ``r (1 - k (r / corner)^2)``.
+
+Source: Calabretta & Greisen 2002, A&A 395, 1077 (TAN); Shupe et al. 2005, ASP Conf. Ser. 347, 491 (SIP).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli.demo.scene import Scene
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CardValue = str | int | float
+_NEWTON_STEPS = 12
+#: Stars are placed this far beyond the corners, as a factor; those outside still shine in.
+_MARGIN = 1.1
+
+
+def direction(ra_deg: float, dec_deg: float) -> NDArray[np.float64]:
+    """Return the unit vector (shape (3,)) of a place on the sky."""
+    ra, dec = math.radians(ra_deg), math.radians(dec_deg)
+    return np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A scene's world coordinates.
+
+    ``crpix`` is the FITS pixel of the centre, ``cd`` in degrees per pixel row by row, ``cubic`` the distortion k
+    over the square of the corner's distance, per square pixel.
+    """
+
+    crval: tuple[float, float]
+    crpix: tuple[float, float]
+    cd: tuple[tuple[float, float], tuple[float, float]]
+    cubic: float
+    reach_px: float
+
+    @classmethod
+    def of(cls, scene: Scene) -> Projection:
+        """Return the projection of a scene, its reference pixel in the middle of the picture."""
+        turn, scale = math.radians(scene.rotation_deg), math.degrees(scene.scale_rad_per_px)
+        x_sign = 1.0 if scene.mirrored else -1.0
+        cd = (
+            (x_sign * scale * math.cos(turn), scale * math.sin(turn)),
+            (-x_sign * scale * math.sin(turn), scale * math.cos(turn)),
+        )
+        return cls(
+            crval=(scene.ra_deg, scene.dec_deg),
+            crpix=((scene.width_px + 1) / 2, (scene.height_px + 1) / 2),
+            cd=cd,
+            cubic=scene.distortion_percent / 100 / scene.half_diagonal_px**2,
+            reach_px=_MARGIN * scene.half_diagonal_px,
+        )
+
+    @property
+    def parity(self) -> int:
+        """Sign of det(CD): -1 for an unmirrored FITS image, +1 for a mirrored one."""
+        (cd11, cd12), (cd21, cd22) = self.cd
+        return 1 if cd11 * cd22 - cd12 * cd21 > 0 else -1
+
+    @property
+    def reach_rad(self) -> float:
+        """Angle on the sky from the centre within which stars can fall on the picture."""
+        scale = math.hypot(self.cd[0][1], self.cd[1][1])
+        return math.atan(math.radians(scale) * self._undistorted(self.reach_px)) + 1e-6
+
+    def sky_to_pixel(self, directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return FITS pixels (x, y) of unit vectors, shape (n, 3); NaN for those beyond the margin of the picture."""
+        u, v = self._undistorted_plane(directions)
+        rho = np.hypot(u, v)
+        # Written so that a NaN, from behind the camera, is beyond it too.
+        beyond = ~(rho <= self._undistorted(self.reach_px))
+        rho[beyond] = 0.0
+        stretch = np.where(beyond, np.nan, _stretch(rho, self.cubic))
+        return u * stretch + self.crpix[0], v * stretch + self.crpix[1]
+
+    def _undistorted_plane(self, directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return pixels from the centre, distortion left out; NaN from 90 degrees on."""
+        ra, dec = (math.radians(v) for v in self.crval)
+        east = np.array([-math.sin(ra), math.cos(ra), 0.0])
+        north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])
+        ahead = directions @ direction(*self.crval)
+        ahead = np.where(ahead > 1e-6, ahead, np.nan)
+        xi, eta = (np.degrees((directions @ axis) / ahead) for axis in (east, north))
+        (cd11, cd12), (cd21, cd22) = self.cd
+        det = cd11 * cd22 - cd12 * cd21
+        return (cd22 * xi - cd12 * eta) / det, (cd11 * eta - cd21 * xi) / det
+
+    def _undistorted(self, r_px: float) -> float:
+        return r_px * (1 - self.cubic * r_px**2)
+
+    def cards(self) -> dict[str, CardValue]:
+        """Return the WCS as FITS cards (TAN, or TAN-SIP where there is distortion)."""
+        suffix = "-SIP" if self.cubic else ""
+        cards: dict[str, CardValue] = {
+            "CTYPE1": f"RA---TAN{suffix}", "CTYPE2": f"DEC--TAN{suffix}", "CUNIT1": "deg", "CUNIT2": "deg",
+            "CRVAL1": self.crval[0], "CRVAL2": self.crval[1], "CRPIX1": self.crpix[0], "CRPIX2": self.crpix[1],
+            "CD1_1": self.cd[0][0], "CD1_2": self.cd[0][1], "CD2_1": self.cd[1][0], "CD2_2": self.cd[1][1],
+            "RADESYS": "ICRS",
+        }  # fmt: skip
+        if self.cubic:
+            terms = ("A_3_0", "A_1_2", "B_2_1", "B_0_3")
+            cards |= {"A_ORDER": 3, "B_ORDER": 3, **dict.fromkeys(terms, -self.cubic)}
+        return cards
+
+
+def _stretch(rho: NDArray[np.float64], cubic: float) -> NDArray[np.float64]:
+    """Return r / rho where r (1 - cubic r^2) = rho, by Newton's method, which closes in from one side only."""
+    if not cubic:
+        return np.ones_like(rho)
+    r = rho.copy()
+    for _ in range(_NEWTON_STEPS):
+        r -= (r * (1 - cubic * r**2) - rho) / (1 - 3 * cubic * r**2)
+    return np.divide(r, rho, out=np.ones_like(rho), where=rho > 0)

@@ -1,0 +1,123 @@
+"""A FITS file copied with a new celestial description in the header of one HDU, and not one other byte changed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+from novacli import fitscards, wcs
+from novacli.errors import DataError, UsageError
+from novacli.outputs import checksum
+from solvehost import fitsfile
+from solvehost.errors import DataError as HeaderError
+
+if TYPE_CHECKING:
+    from novacli.wcs import TanSip
+
+HISTORY = "World coordinates by nova with astrometry-engine (Astrometry.net)"
+_COPY_BYTES = 2**20
+_INTERLEAVED_CHANNELS = (3, 4)
+#: Holds the checksum of the whole image before compression, header included, which nobody can bring up to date.
+_STALE = "ZHECKSUM"
+
+
+@dataclass(frozen=True, slots=True)
+class NewHeader:
+    """The place of a header in a file, in bytes, and what is to stand there."""
+
+    start: int
+    end: int
+    header: bytes
+
+
+def plan(stream: BinaryIO, hdu: int, wcs_fits: bytes, shown: str) -> NewHeader:
+    """Return the header that HDU ``hdu`` (0-based) of a seekable FITS stream gets with the solution in ``wcs_fits``.
+
+    Raises
+    ------
+    DataError
+        Where the stream is damaged before or in that header, or has no such HDU.
+    UsageError
+        Where the HDU is no image, or no image whose first two axes are those of the solution.
+    """
+    try:
+        header, offset = next(islice(fitsfile.iter_hdus(stream), hdu, None))
+        size = fitsfile.data_size(header)
+    except StopIteration:
+        raise DataError(f"{shown} has no HDU {hdu}: it has changed since it was read") from None
+    except HeaderError as exc:
+        raise DataError(f"{shown}: {exc}: it has changed since it was read") from exc
+    _check_image(header, solution(wcs_fits), hdu, shown)
+    stream.seek(offset - header.size)
+    cards = [c for c in fitscards.split(stream.read(header.size)) if fitscards.keyword(c) != _STALE]
+    made = fitscards.replace_celestial(cards, fitscards.celestial_cards(wcs_fits), HISTORY)
+    return NewHeader(offset - header.size, offset, _finished(made, stream, size))
+
+
+def solution(wcs_fits: bytes) -> TanSip:
+    """Return the solution in the bytes of a ``wcs.fits``.
+
+    Raises
+    ------
+    DataError
+        Where there is none.
+    """
+    try:
+        return wcs.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
+    except (HeaderError, DataError) as exc:
+        raise DataError(f"wcs.fits: {exc}; solve the image again") from exc
+
+
+def _finished(cards: Sequence[bytes], stream: BinaryIO, data_bytes: int) -> bytes:
+    """Return the header as bytes, its CHECKSUM brought up to date where it has one; ``stream`` stands at the data."""
+    if any(fitscards.keyword(card) == "CHECKSUM" for card in cards):
+        cards = checksum.refresh(cards, checksum.sum_stream(stream, data_bytes))
+    return fitsfile.end_header(list(cards))
+
+
+def _check_image(header: fitsfile.Header, solved: TanSip, hdu: int, shown: str) -> None:
+    axes = _axes(header)
+    if len(axes) < 2:
+        raise UsageError(
+            f"{shown} has no image in HDU {hdu} to put the solution into: use --wcs for the solution alone"
+        )
+    wanted = (solved.width, solved.height)
+    if axes[:2] == wanted:
+        return
+    if axes[0] in _INTERLEAVED_CHANNELS and axes[1:3] == wanted:
+        raise UsageError(
+            f"{shown} has its colours as the first axis, where FITS has no place for a distorted sky: use --wcs"
+        )
+    raise DataError(
+        f"{shown} has {axes[0]} x {axes[1]} pixels in HDU {hdu}, but {wanted[0]} x {wanted[1]} were solved: "
+        "solve the image again"
+    )
+
+
+def _axes(header: Mapping[str, fitsfile.CardValue]) -> tuple[int, ...]:
+    """Return the lengths of an image's axes, of the uncompressed one where it is compressed; () for no image."""
+    if header.get("ZIMAGE") is True:
+        prefix = "Z"
+    elif "XTENSION" in header and header["XTENSION"] != "IMAGE":
+        return ()
+    else:
+        prefix = ""
+    count = header.get(f"{prefix}NAXIS")
+    lengths = [header.get(f"{prefix}NAXIS{n}") for n in range(1, min(int(count or 0), fitscards.MAX_AXES) + 1)]
+    return tuple(n for n in lengths if isinstance(n, int))
+
+
+def copy(stream: BinaryIO, new: NewHeader, out: BinaryIO) -> None:
+    """Write the stream to ``out`` with the new header in its place, in blocks."""
+    stream.seek(0)
+    left = new.start
+    while left and (block := stream.read(min(left, _COPY_BYTES))):
+        out.write(block)
+        left -= len(block)
+    out.write(new.header)
+    stream.seek(new.end)
+    while block := stream.read(_COPY_BYTES):
+        out.write(block)

@@ -1,0 +1,125 @@
+"""A picture's pixels in the depth in which they are stored; the solver's own image is float32 and grey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from novacli.errors import DataError, NovaError, UsageError
+from novacli.field import Image
+from novacli.inputs import open_field, registry
+from novacli.inputs.fetch import opened
+from novacli.inputs.source import library_path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from novacli.inputs.limits import Limits
+    from novacli.inputs.source import Source
+
+_PILLOW_WORDS = frozenset({"JPEG", "PNG", "GIF", "WebP", "BMP"})
+_DIRECT_MODES = frozenset({"L", "RGB", "I", "F", "I;16", "I;16B", "I;16L"})
+_GREY_MODES = frozenset({"1", "LA", "La"})
+_PNG_DEPTH_AT = 24
+
+
+def stored_pixels(path: str, limits: Limits) -> NDArray[Any]:
+    """Return a picture's pixels, alpha left out, first stored row first, whatever EXIF says.
+
+    Parameters
+    ----------
+    path
+        A picture that was solved, so that it is known to be whole and within the limits.
+    limits
+        Bounds on what is read.
+
+    Returns
+    -------
+    ndarray
+        Shape (height, width), or (height, width, 3) for colour, in the type in which it is stored; where a format is
+        not to be had in that way, the grey float32 image that was solved.
+
+    Raises
+    ------
+    DataError, InputMissingError, DeniedError
+        Where it cannot be read again.
+    UsageError
+        Where it is a list of stars.
+    """
+    with opened(path, limits) as source:
+        word = registry.choose(source).word
+        try:
+            pixels = _read(source, word)
+        except NovaError:
+            raise
+        except Exception as exc:  # Image libraries raise nearly anything on damaged data.
+            raise DataError(f"{source.shown} cannot be read again: it has changed since it was solved") from exc
+    return _solved_pixels(path, limits) if pixels is None else _without_alpha(pixels)
+
+
+def _read(source: Source, word: str) -> NDArray[Any] | None:
+    source.file.seek(0)
+    if word in _PILLOW_WORDS:
+        return _by_imagecodecs(source) if _is_deep_png(source, word) else _by_pillow(source, word)
+    if word == "TIFF":
+        return _by_tifffile(source)
+    if word == "XISF":
+        import xisf
+
+        with library_path(source) as path:
+            return np.asarray(xisf.XISF(path).read_image(0))
+    return None
+
+
+def _solved_pixels(path: str, limits: Limits) -> NDArray[Any]:
+    field = open_field(path, limits=limits)
+    if not isinstance(field, Image):
+        raise UsageError(f"{path} is a list of stars, not a picture: use --wcs for the solution alone")
+    return field.pixels
+
+
+def _without_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
+    if pixels.ndim == 2:
+        return pixels
+    return pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
+
+
+def _is_deep_png(source: Source, word: str) -> bool:
+    return word == "PNG" and source.head[_PNG_DEPTH_AT] == 16
+
+
+def _by_imagecodecs(source: Source) -> NDArray[Any]:
+    """Pillow cuts 16-bit colour to 8."""
+    import imagecodecs
+
+    return np.asarray(imagecodecs.png_decode(source.file.read()))
+
+
+def _by_pillow(source: Source, word: str) -> NDArray[Any]:
+    from PIL import Image as pillow
+
+    # Not by Image.open, which would apply a limit of its own, for the whole process, to the number of pixels.
+    pillow.init()
+    picture = pillow.OPEN[word.upper()][0](source.file, "")
+    picture.load()
+    if picture.mode not in _DIRECT_MODES:
+        return np.asarray(picture.convert("L" if picture.mode in _GREY_MODES else "RGB"))
+    return np.asarray(picture)
+
+
+def _by_tifffile(source: Source) -> NDArray[Any] | None:
+    """Return grey and RGB pages; other kinds (palettes, CMYK, …) are left to the image that was solved."""
+    import tifffile
+
+    plain = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.CFA)
+    with tifffile.TiffFile(source.file) as tiff:
+        page: Any = tiff.pages[0]
+        is_raw = 50706 in page.tags or (page.is_reduced and 330 in page.tags)
+        if is_raw or page.photometric not in plain or page.dtype is None or page.dtype.kind not in "buif":
+            return None
+        samples = page.asarray()
+        shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
+            samples = np.moveaxis(samples.reshape(shape[2], *shape[:2]), 0, 2)
+        return np.asarray(samples).reshape(shape)

@@ -1,0 +1,90 @@
+"""``--update``: the solution written into a FITS image in place, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from novacli.errors import OutputError, UsageError
+from novacli.field import Origin
+from novacli.inputs.limits import DEFAULT_LIMITS, Limits
+from novacli.inputs.source import open_path, shown_name
+from novacli.inputs.unpack import unpacked
+from novacli.outputs import insert
+from novacli.outputs.atomic import replacing
+from novacli.outputs.packing import kind_by_content, packing
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells whether a file is still the one that was read: its size in bytes and its time of change."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> Stamp:
+        """Return the stamp of a file; take it before the file is read.  OSError where it is not there."""
+        return cls._of(os.stat(path))  # noqa: PTH116 - a plain string may hold any bytes
+
+    @classmethod
+    def _of(cls, status: os.stat_result) -> Stamp:
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+def update_in_place(
+    origin: Origin, wcs_fits: bytes, seen: Stamp, *, limits: Limits = DEFAULT_LIMITS
+) -> tuple[str, ...]:
+    """Put the solution into the header of the FITS image that was solved; the file stays packed if it was.
+
+    A symbolic link is followed.  Mode and, where allowed, owner stay; times do not.
+
+    Parameters
+    ----------
+    origin
+        Where the solved image came from.
+    wcs_fits
+        Content of the solution's ``wcs.fits``.
+    seen
+        The file's stamp from before it was read.
+    limits
+        Bounds on what is read again.
+
+    Returns
+    -------
+    tuple of str
+        Remarks for the user: that other names of the file (hard links) keep the old content.
+
+    Raises
+    ------
+    UsageError
+        Where the image is no FITS file.
+    OutputError
+        Where it has changed since it was read, or cannot be written; it is then as it was.
+    """
+    if origin.path is None or origin.format != "FITS":
+        kind = "was not read from a file" if origin.path is None else f"is a {origin.format} file"
+        raise UsageError(
+            f"{shown_name(origin.name)} {kind}, which --update cannot write into: "
+            "use --new-fits FILE for a FITS image with the solution"
+        )
+    path = Path(origin.path)
+    packed = open_path(origin.path, limits)
+    with packed.file, unpacked(packed, limits) as source:
+        header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown)
+        with replacing(path) as raw:
+            with packing(raw, kind_by_content(packed.head)) as stream:
+                insert.copy(source.file, header, stream)
+            links = _check_unchanged(path, seen)
+    if links > 1:
+        return (f"{source.shown} had {links} hard links: the other names keep the image without the solution",)
+    return ()
+
+
+def _check_unchanged(path: Path, seen: Stamp) -> int:
+    """Return the file's number of hard links, once it is sure to be the one that was read."""
+    status = path.stat()
+    if Stamp._of(status) != seen:
+        raise OutputError(f"{shown_name(str(path))} has changed since it was read: nothing was written; solve it again")
+    return status.st_nlink

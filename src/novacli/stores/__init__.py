@@ -1,0 +1,1 @@
+"""Where finished and unfinished jobs are kept: listed, found by name, removed."""

@@ -1,0 +1,68 @@
+"""Which jobs a list is about: by state, age and text."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from novacli.errors import UsageError
+from novacli.stores.base import JobSummary
+
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_AGE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhdw])", re.ASCII)
+
+
+def parse_age(text: str) -> float:
+    """Return the seconds that an age such as ``90m``, ``12h``, ``30d`` or ``2w`` stands for.
+
+    Raises
+    ------
+    UsageError
+        Where the text is no age.
+    """
+    match = _AGE.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"age {text[:40]!r} is not understood: write 90m (minutes), 12h, 30d or 2w")
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """What a job must be: in one of ``states`` (empty: any), made after and before these times, with this text.
+
+    ``after_s`` and ``before_s`` are seconds since 1970; ``text`` is looked for in input and id, case aside.
+    """
+
+    states: frozenset[str] = field(default_factory=frozenset)
+    after_s: float | None = None
+    before_s: float | None = None
+    text: str | None = None
+
+    def accepts(self, job: JobSummary) -> bool:
+        """Say whether a job is meant."""
+        return (
+            (not self.states or job.state in self.states)
+            and (self.after_s is None or job.created_s >= self.after_s)
+            and (self.before_s is None or job.created_s < self.before_s)
+            and (self.text is None or self.text.casefold() in f"{job.input}\n{job.job_id}".casefold())
+        )
+
+
+def build_filter(
+    states: Iterable[str] = (), newer: str | None = None, older: str | None = None, text: str | None = None
+) -> JobFilter:
+    """Return the filter that options stand for; ``newer`` and ``older`` are ages, counted from now.
+
+    Raises
+    ------
+    UsageError
+        Where an age is not understood, or no job can be both newer and older.
+    """
+    now_s = time.time()
+    after_s = None if newer is None else now_s - parse_age(newer)
+    before_s = None if older is None else now_s - parse_age(older)
+    if after_s is not None and before_s is not None and after_s >= before_s:
+        raise UsageError(f"no job is newer than {newer} and older than {older}: swap them")
+    return JobFilter(frozenset(states), after_s, before_s, text)

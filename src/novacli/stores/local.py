@@ -1,0 +1,134 @@
+"""The job directories on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, NovaError, UsageError, from_solvehost
+from novacli.stores.base import JobSummary
+from novacli.stores.reading import read_summary
+from solvehost import jobdir
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import REQUEST, JobDir
+
+#: The name that means the newest job.
+LAST = "last"
+_SHOWN_CANDIDATES = 5
+
+
+class LocalStore:
+    """The jobs under one directory, which need not be there yet."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def summaries(self) -> list[JobSummary]:
+        """Return all jobs, newest first.
+
+        Raises
+        ------
+        DeniedError
+            Where the directory may not be read.
+        ConfigError
+            Where it is none.
+        """
+        root = os.fspath(self.root)
+        read = (read_summary(root, name) for name in self._directories())
+        return sorted((job for job in read if job is not None), key=lambda job: job.order, reverse=True)
+
+    def find(self, name: str) -> JobDir:
+        """Return the job that ``name`` means: its id, a prefix of it that no other job has, or ``last``.
+
+        Raises
+        ------
+        InputMissingError
+            Where there is no such job.
+        UsageError
+            Where several jobs have that prefix.
+        """
+        if name == LAST:
+            return self._newest()
+        if jobdir.is_id(name) and self._is_job(name):
+            return JobDir(self.root / name)
+        matches = self.names(name) if name else []
+        if not matches:
+            raise InputMissingError(f"{self.root}: there is no job {name[:64]!r}: see nova jobs")
+        if len(matches) > 1:
+            more = "" if len(matches) <= _SHOWN_CANDIDATES else f" and {len(matches) - _SHOWN_CANDIDATES} more"
+            shown = ", ".join(matches[:_SHOWN_CANDIDATES])
+            raise UsageError(f"job {name!r} could be {shown}{more}: give more of its id")
+        return JobDir(self.root / matches[0])
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the ids that start with ``prefix``, sorted."""
+        return sorted(name for name in self._directories() if name.startswith(prefix) and self._is_job(name))
+
+    def remove(self, job: JobDir) -> int:
+        """Remove a job; return how many bytes came free.
+
+        Raises
+        ------
+        RetryLaterError
+            Where a process works on it.
+        DataError
+            Where the directory is no job directory.
+        DeniedError
+            Where it may not be removed.
+        """
+        if not self._is_job(job.job_id):
+            raise DataError(f"{job.path}: it holds no {REQUEST}, so it is no job directory and is left alone")
+        freed_bytes = disk_bytes(job.path)
+        try:
+            with job.locked():
+                jobdir.discard(job)
+        except SolvehostError as exc:
+            raise from_solvehost(exc) from exc
+        except OSError as exc:
+            raise DeniedError(f"{job.path}: {exc.strerror}: it cannot be removed") from exc
+        return freed_bytes
+
+    def _newest(self) -> JobDir:
+        """Return the newest job by the age of its ``job.json``, which is written once and costs only a look."""
+        ages = {name: self._made_s(name) for name in self._directories()}
+        made = {name: made_s for name, made_s in ages.items() if made_s is not None}
+        if not made:
+            raise InputMissingError(f"{self.root}: there are no jobs yet: start with nova submit IMAGE")
+        return JobDir(self.root / max(made, key=lambda name: made[name]))
+
+    def _made_s(self, name: str) -> float | None:
+        try:
+            return os.stat(f"{self.root}/{name}/{REQUEST}").st_mtime_ns / 1e9  # noqa: PTH116 - Path costs more
+        except OSError:
+            return None
+
+    def _is_job(self, name: str) -> bool:
+        return self._made_s(name) is not None
+
+    def _directories(self) -> list[str]:
+        try:
+            with os.scandir(self.root) as entries:
+                return [e.name for e in entries if jobdir.is_id(e.name) and e.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise _unreadable(self.root, exc) from exc
+
+
+def _unreadable(root: Path, exc: OSError) -> NovaError:
+    kind = DeniedError if isinstance(exc, PermissionError) else ConfigError
+    return kind(f"{root}: {exc.strerror}: jobs cannot be kept there; see nova config show")
+
+
+def disk_bytes(path: Path) -> int:
+    """Return how much of the disk a directory takes, with all that is in it."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    total += disk_bytes(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total

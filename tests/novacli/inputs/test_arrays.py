@@ -1,0 +1,103 @@
+"""Arrays in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.io.fits import Header
+from numpy.typing import NDArray
+
+from novacli.errors import DataError
+from novacli.inputs import describe, from_array
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i2", ">i4", "u8", "f2", "f4", ">f8"])
+def test_every_real_type(dtype: str) -> None:
+    """Row 0 is y = 1, whatever the byte order."""
+    array = np.array([[0, 1], [1, 0]]).astype(dtype)
+    image = from_array(array)
+    np.testing.assert_array_equal(image.pixels, array.astype(np.float32))
+    assert (image.pixels.dtype, image.mask, image.is_fits_like) == (np.float32, None, True)
+    assert describe(image) == "2 x 2 array image"
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (4, 5, 4), (3, 4, 5)])
+def test_colour_is_averaged(shape: tuple[int, ...]) -> None:
+    """Channels last or planes first; alpha is ignored."""
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    expected = array.mean(axis=0) if shape[0] == 3 else array[:, :, :3].mean(axis=2)
+    image = from_array(array, {"BAYERPAT": "RGGB"})
+    np.testing.assert_allclose(image.pixels, expected, rtol=1e-6)
+    assert (image.width, image.height, image.is_mosaic) == (5, 4, False)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5), (4, 5, 1)])
+def test_an_axis_of_length_one_is_dropped(shape: tuple[int, ...]) -> None:
+    """As FITS cubes of one plane have."""
+    assert from_array(np.ones(shape)).pixels.shape == (4, 5)
+
+
+def test_masked_elements_and_nan_are_masked() -> None:
+    """Both ways of saying "no value"."""
+    image = from_array(np.ma.masked_array([[1.0, np.nan], [3.0, 4.0]], mask=[[False, False], [True, False]]))
+    assert image.mask is not None
+    np.testing.assert_array_equal(image.mask, [[False, True], [True, False]])
+    np.testing.assert_array_equal(image.pixels, [[1, 0], [0, 4]])
+
+
+def test_a_masked_colour_masks_the_pixel() -> None:
+    """One channel is enough."""
+    array = np.ma.ones((4, 5, 3))
+    array[1, 2, 0] = np.ma.masked
+    image = from_array(array)
+    assert image.mask is not None
+    assert np.argwhere(image.mask).tolist() == [[1, 2]]
+
+
+def test_the_array_is_copied() -> None:
+    """A caller may go on to change it, and so may we."""
+    array = np.array([[1.0, np.nan]], dtype=np.float32)
+    image = from_array(array)
+    array[0, 0] = 5
+    assert image.pixels[0, 0] == 1
+    assert np.isnan(array[0, 1])
+
+
+def test_a_view_in_any_memory_order_is_read(ramp: NDArray[np.uint16]) -> None:
+    """The result is contiguous all the same."""
+    image = from_array(ramp.T[::-1, ::2])
+    np.testing.assert_array_equal(image.pixels, ramp.T[::-1, ::2])
+    assert image.pixels.flags.c_contiguous
+
+
+def test_a_header_of_astropy_gives_plain_values() -> None:
+    """Comments are left out; a mosaic is recognised."""
+    header = Header([("FOCALLEN", 530.0), ("BAYERPAT", "RGGB"), ("COMMENT", "text"), ("EMPTY", None)])
+    image = from_array(np.ones((4, 4)), header)
+    assert dict(image.header) == {"FOCALLEN": 530.0, "BAYERPAT": "RGGB"}
+    assert image.is_mosaic
+
+
+def test_a_header_of_numpy_scalars_and_pairs() -> None:
+    """Values become Python's own."""
+    image = from_array(np.ones((4, 4)), [("GAIN", np.float32(1.5)), ("XBINNING", np.int64(2))])
+    assert image.header == {"GAIN": 1.5, "XBINNING": 2}
+    assert type(image.header["XBINNING"]) is int
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ones(5), "is no image"),
+        (np.ones((5, 5, 5)), "is no image"),
+        (np.ones((2, 2, 2, 2)), "is no image"),
+        (np.ones((0, 5)), "there is nothing to solve"),
+        (np.ones((4, 4), dtype=complex), "not real numbers"),
+        (np.array([["a", "b"]]), "not real numbers"),
+        (np.array([[object(), object()]]), "holds objects, not numbers"),
+    ],
+)
+def test_what_is_no_image_is_refused(array: NDArray[np.generic], message: str) -> None:
+    """With the shape or the type in the message."""
+    with pytest.raises(DataError, match=message):
+        from_array(array)

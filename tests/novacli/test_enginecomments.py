@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import made_results as made
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from novacli import enginecomments
+
+
+def listing(*paths: str) -> list[str]:
+    """Index lines as the engine writes them, broken after 58 characters."""
+    lines: list[str] = []
+    for n, path in enumerate(paths):
+        lines.append(f"Index({n}):")
+        lines += [f"  {path[at : at + 58]}" for at in range(0, len(path), 58)]
+    return lines
+
+
+def test_what_the_engine_says() -> None:
+    """Index file, its number, log-odds and number of matches."""
+    quad = enginecomments.read((*made.INDEX_LINES, "Field name: job.axy", *made.QUAD_LINES))
+    assert quad == enginecomments.QuadMatch("index-tycho2-17.littleendian.fits", 4117, 226.735, 47)
+
+
+@pytest.mark.parametrize(
+    ("names", "index_id", "healpix", "name"),
+    [
+        (["index-4107.fits", "index-4108.fits"], 4108, -1, "index-4108.fits"),
+        (["index-5205-11.fits", "index-5205-12.fits"], 5205, 12, "index-5205-12.fits"),
+        (["index-219.fits", "index-218.fits"], 219, -1, "index-219.fits"),
+        (["index-tycho2-07.fits", "index-tycho2-08.fits"], 4107, -1, "index-tycho2-07.fits"),
+        (["mine.fits"], 99, -1, "mine.fits"),
+        (["one.fits", "two.fits"], 99, -1, "index 99"),
+        (["one.fits", "two.fits"], 5200, 7, "index 5200-07"),
+    ],
+)
+def test_index_number_to_file(names: list[str], index_id: int, healpix: int, name: str) -> None:
+    """The naming of each series is known; an unknown one is named by its number."""
+    lines = [*listing(*(f"/nowhere/{n}" for n in names)), f"index id: {index_id}", f"index healpix: {healpix}"]
+    assert enginecomments.read(lines).index == name
+
+
+def test_files_of_any_name_are_told_apart_by_their_headers(tmp_path: Path) -> None:
+    """Index files with names of the user's own are opened, where they are on this machine."""
+    for name, number in (("a.fits", 7), ("b.fits", 8)):
+        (tmp_path / name).write_bytes(made.wcs_fits(INDEXID=number, HEALPIX=-1))
+    lines = [*listing(str(tmp_path / "a.fits"), str(tmp_path / "b.fits")), "index id: 8", "index healpix: -1"]
+    assert enginecomments.read(lines).index == "b.fits"
+
+
+def test_a_long_path_stands_on_several_lines() -> None:
+    """Lines broken within a word are joined without, those broken at a space with a space."""
+    deep = "/" + "d" * 80 + "/index-4110.fits"
+    lines = ["Index(0):", "  " + "/" + "e" * 57, "  eee/dir with", "  space/index-4111 x.fits", *listing("/a", deep)]
+    assert enginecomments.read(lines).index == "unknown"
+    assert enginecomments.read([*lines, "index id: 4110"]).index == "index-4110.fits"
+    assert enginecomments.read([*lines, "index id: 4111"]).index == "index-4111 x.fits"
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    """A hostile name is shown with question marks for what is not printable."""
+    assert enginecomments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == "?[2Jevil?.fits"
+
+
+def test_devices_are_not_opened() -> None:
+    """A listed path that is no plain file is passed over: reading it might never end."""
+    lines = [*listing("/dev/zero", "/dev/tty"), "index id: 8"]
+    assert enginecomments.read(lines).index == "index 8"
+
+
+@given(st.lists(st.text(max_size=80), max_size=30))
+def test_prose_never_raises(lines: list[str]) -> None:
+    """Whatever stands in the comments, the answer is a record."""
+    quad = enginecomments.read([*lines, "Index(0):", *lines])
+    assert quad.index.isprintable()
