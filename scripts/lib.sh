@@ -25,7 +25,7 @@ quietly() {
     local log status=0
     log=$(mktemp)
     "$@" >"$log" 2>&1 </dev/null || status=$?
-    [ "$status" -eq 0 ] || { warn "failed: $*"; tail -n 20 "$log" >&2; }
+    [ "$status" -eq 0 ] || { warn "failed: $*"; tail -n 20 "$log" | cut -c 1-300 >&2; }
     rm -f "$log"
     return "$status"
 }
@@ -80,7 +80,7 @@ find_python() {
     return 1
 }
 
-has_working_venv() { is_python "$venv/bin/python"; }
+has_working_venv() { is_python "$venv/bin/python" && "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; }
 
 # note_lacking_basics: what it takes to solve an image goes into `lacking`.
 note_lacking_basics() {
@@ -89,7 +89,8 @@ note_lacking_basics() {
     has_index_files || lacking+=(astrometry-data-tycho2)
     has_working_venv && return
     if ! python=$(find_python); then
-        lacking+=(python3 python3-venv)
+        # A distribution whose own Python is older may have a newer one beside it.
+        if has python3; then lacking+=(python3.11 python3.11-venv); else lacking+=(python3 python3-venv); fi
     elif ! has_venv_module "$python"; then
         lacking+=("$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')")
     fi
@@ -131,7 +132,7 @@ install_by_apt() {
     if [ "$(id -u)" -eq 0 ]; then say "Installing ${wanted[*]} by apt-get"; else
         say "Installing ${wanted[*]} by sudo apt-get; it may ask for your password"
     fi
-    as_root apt-get -o DPkg::Lock::Timeout=300 update || die 69 "apt-get update failed; see above"
+    as_root apt-get -o DPkg::Lock::Timeout=300 update || warn "going on with the package lists that are here"
     hold_sshd
     # RUNLEVEL keeps packages with init scripts from starting their service where there is no systemd.
     as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
@@ -160,7 +161,7 @@ install_by_brew() {
     for name in "${lacking[@]}"; do
         case $name in
             astrometry.net) wanted+=(astrometry-net) ;;
-            python3) wanted+=(python@3.13) ;;
+            python3 | python3.11) wanted+=(python@3.13) ;;
             shellcheck | tmux) wanted+=("$name") ;;
         esac
     done
@@ -209,7 +210,7 @@ pip_install() {
         rm -f "$log"
         return
     fi
-    reason=$(grep '^ERROR' "$log" | tail -n 1 || true)
+    reason=$(grep -E '\(constraint\)|^ERROR: No matching' "$log" | sed -e 's/^ERROR: //' -e 's/^ *//' | head -n 1 || true)
     rm -f "$log"
     say "The versions in scripts/constraints.txt cannot all be had here (${reason:-pip failed})"
     say "Installing the newest that pyproject.toml allows"

@@ -18,7 +18,7 @@ from typing import Any
 from novacli import errors, hints, strategy
 from novacli.backends.base import Backend, Patience
 from novacli.errors import DataError, NovaError, OutputError, from_solvehost
-from novacli.field import Field, Image
+from novacli.field import Field, Image, Origin
 from novacli.hints import Hints
 from novacli.inputs import open_field
 from novacli.params import SolveParams
@@ -46,11 +46,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """A result, and behind it the solution, its absence with all details, or the error."""
+    """A result, and behind it the solution, its absence with all details, or the error.
+
+    ``origin`` says where the image came from, ``winner`` is the number of the attempt that solved it.
+    """
 
     result: Result
     answer: Solution | Unsolved | None = None
     error: NovaError | None = None
+    origin: Origin | None = None
+    winner: int = 1
 
 
 class _Clock:
@@ -119,7 +124,8 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clo
     job = _make_job(field, first, draft, params, context)
     clock.lap("prepare_s")
     numbers = _written(job, attempts)
-    return run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock)
+    solved = run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock)
+    return replace(solved, origin=field.origin)
 
 
 def gather_hints(field: Field, params: SolveParams) -> Hints:
@@ -206,7 +212,8 @@ def _run_locked(
     answer: Solution | Unsolved
     if race.status == SOLVED:
         request = job.read_json(REQUEST) or {}
-        answer = read_solution(job.path, is_fits_like=bool(request.get("is_fits_like", True)))
+        up = bool(request.get("is_fits_like", True))
+        answer = read_solution(job.path, is_fits_like=up, attempt=race.winner or 1)
         label = next((a.label for a in race.attempts if a.number == race.winner), None)
         match = {**answer.match.to_json(), "attempt": label}
         result = replace(draft, status=SOLVED, calibration=_calibration_json(answer), match=match)
@@ -214,9 +221,10 @@ def _run_locked(
         answer = Unsolved(race.reason, len(race.attempts), race.seconds)
         result = replace(draft, status=UNSOLVED, reason=race.reason)
     clock.lap("result_s")
-    result = replace(result, timing=clock.record(race), files=_files(job))
+    winner = race.winner or 1
+    result = replace(result, timing=clock.record(race), files=_files(job, winner))
     job.write_json(RESULT, result.to_json())
-    return Solved(result, answer)
+    return Solved(result, answer, winner=winner)
 
 
 def _calibration_json(solution: Solution) -> dict[str, float]:
@@ -306,8 +314,9 @@ def _sha256(path: str | None) -> str | None:
         return None
 
 
-def _files(job: JobDir) -> dict[str, str]:
-    names = {"wcs": jobdir.WCS, "corr": jobdir.CORR, "rdls": jobdir.RDLS, "axy": jobdir.axy_name(1), "log": jobdir.LOG}
+def _files(job: JobDir, winner: int = 1) -> dict[str, str]:
+    axy_name = jobdir.axy_name(winner)
+    names = {"wcs": jobdir.WCS, "corr": jobdir.CORR, "rdls": jobdir.RDLS, "axy": axy_name, "log": jobdir.LOG}
     there = {key: str(job.path / name) for key, name in names.items() if (job.path / name).exists()}
     return {"directory": str(job.path), **there}
 

@@ -75,7 +75,6 @@ class Constraint:
     scale: ScaleHint | None = None
     position: PositionHint | None = None
     parity: Parity | None = None
-    verify_wcs: tuple[float, ...] | None = None
 
     @property
     def is_blind(self) -> bool:
@@ -90,13 +89,14 @@ class Constraint:
 
 
 def constraints(hints: Hints, *, fallback: bool) -> list[Constraint]:
-    """Return what is taken for granted, most promising first; a blind one last, unless hints are to be trusted."""
+    """Return what is taken for granted, most promising first; a blind one last, unless hints are to be trusted.
+
+    A WCS in the header serves by its scale, position and parity.  To have the engine verify it costs more than the
+    search that these leave: it fits the distortion anew with every index file.
+    """
     position = hints.positions[0] if hints.positions else None
     known = [Constraint(scale, position, hints.parity) for scale in hints.scales or (None,)]
     known += [Constraint(None, other, hints.parity) for other in hints.positions[1:]]
-    if hints.wcs is not None:
-        (cd11, cd12), (cd21, cd22) = hints.wcs.cd
-        known[0] = replace(known[0], verify_wcs=(*hints.wcs.crval, *hints.wcs.crpix, cd11, cd12, cd21, cd22))
     known = [c for c in known if not c.is_blind][:4]
     return known if known and not fallback else [*known, Constraint()]
 
@@ -147,7 +147,6 @@ def _without_stars(field: Field, params: SolveParams, member: Member, constraint
         depths=member.depths,
         code_tolerance=member.code_tolerance,
         verify_uniformize=member.uniformize,
-        verify_wcs=constraint.verify_wcs,
         schedule=Schedule(
             quads_arcmin=member.window,
             coarse_first=member.coarse_first,

@@ -11,6 +11,7 @@ import click
 from novacli.angles import parse_dec, parse_ra
 from novacli.config import Config
 from novacli.errors import UsageError
+from novacli.outputs.request import OutputRequest
 from novacli.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -42,6 +43,22 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("--index", multiple=True, metavar="DIR|FILE", help="Index files to use; repeatable."),
     click.option("--engine-config", metavar="FILE", help="The engine's configuration, which names index files."),
 )  # fmt: skip
+
+
+OUTPUT_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--wcs", metavar="FILE", help="Copy the solution's header there."),
+    click.option("--corr", metavar="FILE", help="Copy the table of matched stars there."),
+    click.option("--rdls", metavar="FILE", help="Copy the table of the index's stars in the field there."),
+    click.option("--axy", metavar="FILE", help="Copy the star list that was solved there."),
+    click.option("--new-fits", metavar="FILE", help="Write the image there, with the solution in its header."),
+    click.option("--update", is_flag=True, help="Put the solution into the FITS image's own header."),
+)
+
+
+def build_outputs(raw: dict[str, Any]) -> OutputRequest:
+    """Return which outputs the options ask for."""
+    paths = {name: as_path(raw[name]) for name in ("wcs", "corr", "rdls", "axy", "new_fits")}
+    return OutputRequest(**paths, update=raw["update"])
 
 
 def with_options(options: Sequence[Decorator]) -> Decorator:

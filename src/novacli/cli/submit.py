@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from novacli import config as configuration
-from novacli.cli.options import SOLVE_OPTIONS, as_path, build_config, build_params, with_options
+from novacli.cli.options import (
+    OUTPUT_OPTIONS,
+    SOLVE_OPTIONS,
+    as_path,
+    build_config,
+    build_outputs,
+    build_params,
+    with_options,
+)
 from novacli.cli.progress import progress
-from novacli.errors import worst_exit_code
+from novacli.errors import NovaError, worst_exit_code
+from novacli.outputs.request import OutputRequest
+from novacli.params import SolveParams
 from novacli.reports import open_report
-from novacli.result import Result
+from novacli.result import Result, error_of
+
+if TYPE_CHECKING:
+    from novacli.pipeline import Context
 
 
 @click.command("submit", context_settings={"max_content_width": 100})
 @click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...")
 @with_options(SOLVE_OPTIONS)
+@with_options(OUTPUT_OPTIONS)
 @click.option("--to", "place", default="local", show_default=True, metavar="PLACE", help="Where to solve.")
 @click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each input.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
-def command(
-    inputs: tuple[str, ...], place: str, jobs_dir: str | None, as_json: bool, verbose: bool, **raw: object
-) -> int:
+def command(inputs: tuple[str, ...], place: str, jobs_dir: str | None, as_json: bool, verbose: bool, **raw: Any) -> int:
     """Find where on the sky pictures or star lists are.
 
     IMAGE is a FITS, JPEG, PNG, TIFF, GIF, WebP, XISF or camera raw file, a star list (FITS table, CSV, text, JSON),
@@ -33,21 +49,54 @@ def command(
     """
     config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(jobs_dir)), raw)
     params = build_params(raw, config)
+    outputs = build_outputs(raw)
+    outputs.check(inputs)
     from novacli import backends
-    from novacli.pipeline import Context, solve_input
+    from novacli.pipeline import Context
 
     backend = backends.connect(place, config)
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
     for name in inputs:
         with progress(verbose=verbose) as observe:
-            solved = solve_input(name, params, Context(config["jobs_dir"], backend, observe))
-        report.add(solved.result)
-        _say_error(solved.result)
-        codes.append(solved.result.exit_code)
+            result = _submit(name, params, Context(config["jobs_dir"], backend, observe), outputs)
+        report.add(result)
+        _say_why_not(result)
+        codes.append(result.exit_code)
+    _keep_house(config)
     return worst_exit_code(codes)
 
 
-def _say_error(result: Result) -> None:
+def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest) -> Result:
+    """Solve one input and write what was asked for; an output that fails makes an error of a solved result."""
+    from novacli.outputs.request import write_outputs
+    from novacli.outputs.update import Stamp
+    from novacli.pipeline import solve_input
+    from novacli.solution import Solution
+
+    stamp = None
+    if outputs.update:
+        with contextlib.suppress(OSError, ValueError):
+            stamp = Stamp.of(name)
+    solved = solve_input(name, params, context)
+    result, answer = solved.result, solved.answer
+    if not isinstance(answer, Solution) or solved.origin is None or not (outputs.files or outputs.update):
+        return result
+    directory = Path(result.files["directory"])
+    try:
+        files, notes = write_outputs(outputs, solved.origin, directory, solved.winner, answer.files.wcs, stamp)
+    except NovaError as exc:
+        return replace(result, error=error_of(exc))
+    return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])
+
+
+def _say_why_not(result: Result) -> None:
+    """Say on stderr, in one line, why an input has no result."""
     if result.error is not None:
         click.echo(f"nova: {result.error['message']}", err=True)
+
+
+def _keep_house(config: configuration.Config) -> None:
+    from novacli import retention
+
+    retention.sweep_if_due(config)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,8 +60,8 @@ class Catalogue:
 
     path: Path
     band: str
-    points: NDArray[np.generic]
-    magnitudes: NDArray[np.floating]
+    points: NDArray[Any]
+    magnitudes: NDArray[Any]
     low: NDArray[np.float64]
     step: float
 
@@ -141,9 +141,7 @@ def _hdus(path: Path) -> dict[str, tuple[fitsfile.Header, int]]:
         return {str(h.get("TTYPE1", "")): (h, at) for h, at in fitsfile.iter_hdus(stream) if h.get("TFIELDS") == 1}
 
 
-def _map(
-    path: Path, hdus: Hdus, band: str
-) -> tuple[NDArray[np.generic], NDArray[np.floating], NDArray[np.float64], float]:
+def _map(path: Path, hdus: Hdus, band: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], float]:
     """Return points, magnitudes, low and step of a catalogue."""
     tree = hdus["kdtree_header_stars"][0]
     if tree.number("KDT_NDIM") != 3 or "kdtree_perm_stars" in hdus:
@@ -158,7 +156,7 @@ def _map(
     return points, magnitudes, np.array(limits[:3], np.float64), 1 / float(limits[6])
 
 
-def _column(path: Path, hdus: Hdus, name: str, dtype: np.dtype[np.generic], count: int) -> NDArray[np.generic]:
+def _column(path: Path, hdus: Hdus, name: str, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     """Map ``count`` numbers of a table's only column; ValueError where the table holds another number of them."""
     header, offset = hdus[name]
     if header.number("NAXIS1") * header.number("NAXIS2") != dtype.itemsize * count:

@@ -57,13 +57,15 @@ def populate(scene: Scene, projection: Projection, catalogue: Catalogue, rng: Ge
     known = catalogue.around(direction(scene.ra_deg, scene.dec_deg), radius_rad)
     added = _uncatalogued(known, radius_rad, scene.depth_mag + _BELOW_LIMIT_MAG, rng)
     kept = rng.random(len(known)) >= DROPPED_FRACTION
-    shift = POSITION_SCATTER_ARCSEC / scene.pixscale_arcsec
     x, y, magnitudes = _place(projection, Stars(known.directions[kept], known.magnitudes[kept]))
-    x, y = (v + rng.normal(0, shift, len(v)) for v in (x, y))
-    magnitudes = magnitudes + rng.normal(0, MAGNITUDE_SCATTER, len(magnitudes))
-    more = _place(projection, added)
-    parts = zip((x, y, magnitudes), more, strict=True)
-    return DrawnStars(*(np.concatenate(pair) for pair in parts), catalogued=len(x))
+    shift_px = POSITION_SCATTER_ARCSEC / scene.pixscale_arcsec
+    more_x, more_y, more_magnitudes = _place(projection, added)
+    return DrawnStars(
+        x=np.concatenate([x + rng.normal(0, shift_px, len(x)), more_x]),
+        y=np.concatenate([y + rng.normal(0, shift_px, len(y)), more_y]),
+        magnitudes=np.concatenate([magnitudes + rng.normal(0, MAGNITUDE_SCATTER, len(x)), more_magnitudes]),
+        catalogued=len(x),
+    )
 
 
 def _place(projection: Projection, stars: Stars) -> tuple[NDArray[np.float64], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from dataclasses import dataclass, field
@@ -158,7 +159,7 @@ def _interpolate(x: float, table: list[tuple[float, float]]) -> float:
     """Return y at ``x`` of a table (x, y) of rising x, linearly, its ends held."""
     if x <= table[0][0]:
         return table[0][1]
-    for (x0, y0), (x1, y1) in zip(table, table[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(table):
         if x <= x1:
             return y0 + (x - x0) * (y1 - y0) / (x1 - x0)
     return table[-1][1]

@@ -1,4 +1,4 @@
-"""The CHECKSUM card of a FITS HDU, brought up to date after its header changed.
+"""The CHECKSUM and DATASUM cards of a FITS HDU, brought up to date after its header changed.
 
 Source: FITS Standard 4.0, section 4.4.2.7 and appendix J (Seaman, Pence & Rots).
 """
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from novacli import fitscards
 from solvehost import fitsfile
 
-#: Ones' complement sums of 32-bit words are sums modulo this.
+#: Ones' complement sums of 32-bit words are sums modulo this, which itself is the sum's "negative zero".
 _MODULUS = 2**32 - 1
 #: Punctuation between the digits and letters of ASCII, which the encoding steps around.
 _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
@@ -21,16 +21,21 @@ _BLANK = "0" * 16
 
 def sum_words(data: bytes) -> int:
     """Return the ones' complement sum of big-endian 32-bit words; ``data`` is a multiple of 4 bytes long."""
-    return int.from_bytes(data, "big") % _MODULUS
+    return _fold(int.from_bytes(data, "big"))
+
+
+def _fold(total: int) -> int:
+    """Return a sum of words with its carries added in; zero only where there was nothing but zeros."""
+    return total % _MODULUS or (_MODULUS if total else 0)
 
 
 def sum_stream(stream: BinaryIO, size: int) -> int:
     """Return the sum of the next ``size`` bytes of a stream, or of those up to its end."""
     total = 0
     while size > 0 and (block := stream.read(min(size, fitsfile.BLOCK))):
-        total += sum_words(fitsfile.pad_data(block))
+        total = _fold(total + sum_words(fitsfile.pad_data(block)))
         size -= len(block)
-    return total % _MODULUS
+    return total
 
 
 def encode(checksum: int) -> str:
@@ -56,20 +61,31 @@ def _without_punctuation(row: list[int]) -> list[int]:
     return row
 
 
-def refresh(cards: Sequence[bytes], data_sum: int) -> list[bytes]:
-    """Return a header's cards with CHECKSUM as it must be for them and for data whose words add up to ``data_sum``.
+def is_needed(cards: Sequence[bytes]) -> bool:
+    """Say whether a header has a CHECKSUM or a DATASUM."""
+    return any(fitscards.keyword(card) in ("CHECKSUM", "DATASUM") for card in cards)
 
-    DATASUM keeps its bytes, because the data do.
+
+def refresh(cards: Sequence[bytes], data_sum: int) -> list[bytes]:
+    """Return a header's cards with CHECKSUM and DATASUM, where it has them, as they must be.
+
+    ``data_sum`` is the sum of the HDU's data.  A DATASUM that is right already keeps its bytes.
     """
-    place = next(i for i, card in enumerate(cards) if fitscards.keyword(card) == "CHECKSUM")
-    made = list(cards)
-    made[place] = _card(_BLANK)
-    total = (sum_words(fitsfile.end_header(made)) + data_sum) % _MODULUS
-    # A ones' complement sum of anything but zeros is never zero; its other zero, all ones, stands for it.
-    made[place] = _card(encode(_MODULUS - (total or _MODULUS)))
+    made = [_fresh_datasum(card, data_sum) if fitscards.keyword(card) == "DATASUM" else card for card in cards]
+    place = next((i for i, card in enumerate(made) if fitscards.keyword(card) == "CHECKSUM"), None)
+    if place is not None:
+        made[place] = _card("CHECKSUM", _BLANK, "HDU checksum")
+        total = _fold(sum_words(fitsfile.end_header(made)) + data_sum)
+        made[place] = made[place].replace(_BLANK.encode(), encode(_MODULUS - total).encode(), 1)
     return made
 
 
-def _card(text: str) -> bytes:
+def _fresh_datasum(card: bytes, data_sum: int) -> bytes:
+    stated = fitsfile.parse_value(card[10:].decode("latin-1"))
+    return card if str(stated) == str(data_sum) else _card("DATASUM", str(data_sum), "data unit checksum")
+
+
+def _card(word: str, text: str, comment: str) -> bytes:
     when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"CHECKSUM= '{text}'   / HDU checksum updated {when}".ljust(fitsfile.CARD).encode("ascii")
+    value = f"'{text:<8}'"
+    return f"{word:<8}= {value:<20} / {comment} updated {when}".ljust(fitsfile.CARD).encode("ascii")

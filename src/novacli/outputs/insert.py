@@ -72,8 +72,8 @@ def solution(wcs_fits: bytes) -> TanSip:
 
 
 def _finished(cards: Sequence[bytes], stream: BinaryIO, data_bytes: int) -> bytes:
-    """Return the header as bytes, its CHECKSUM brought up to date where it has one; ``stream`` stands at the data."""
-    if any(fitscards.keyword(card) == "CHECKSUM" for card in cards):
+    """Return the header as bytes, its checksums brought up to date where it has any; ``stream`` stands at the data."""
+    if checksum.is_needed(cards):
         cards = checksum.refresh(cards, checksum.sum_stream(stream, data_bytes))
     return fitsfile.end_header(list(cards))
 

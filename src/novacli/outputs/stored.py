@@ -113,7 +113,7 @@ def _by_tifffile(source: Source) -> NDArray[Any] | None:
     import tifffile
 
     plain = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.CFA)
-    with tifffile.TiffFile(source.file) as tiff:
+    with tifffile.TiffFile(source.file, name=source.shown) as tiff:
         page: Any = tiff.pages[0]
         is_raw = 50706 in page.tags or (page.is_reduced and 330 in page.tags)
         if is_raw or page.photometric not in plain or page.dtype is None or page.dtype.kind not in "buif":

@@ -99,7 +99,7 @@ class LocalStore:
 
     def _made_s(self, name: str) -> float | None:
         try:
-            return os.stat(f"{self.root}/{name}/{REQUEST}").st_mtime_ns / 1e9  # noqa: PTH116 - Path costs more
+            return os.stat(f"{self.root}/{name}/{REQUEST}").st_mtime  # noqa: PTH116 - Path costs more
         except OSError:
             return None
 

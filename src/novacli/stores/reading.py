@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from novacli.errors import DataError
+from novacli.errors import DataError, InputMissingError
 from novacli.result import FAILED, Result
 from novacli.stores.base import FINISHED, JobSummary
 from solvehost.jobdir import INTERRUPTED, LOCK, REQUEST, RESULT, RUNNING, JobDir
@@ -49,16 +49,23 @@ def read_result(job: JobDir) -> Result:
     ------
     DataError
         Where its files are damaged.
+    InputMissingError
+        Where it was removed meanwhile.
     """
-    value = job.read_json(RESULT)
-    if value is None:
-        state = state_of_unfinished(job)
-        # It may have come to its end between the two looks.
-        value = job.read_json(RESULT) or {**(job.read_json(REQUEST) or {}), "status": state, "job": job.job_id}
+    value = job.read_json(RESULT) or _unfinished(job)
     if not all(isinstance(value.get(key), str) for key in ("input", "status")):
         raise DataError(f"{job.path}: its result is damaged: try nova retry {job.job_id}")
     wrong = {key for key, kind in _KINDS.items() if not isinstance(value.get(key), kind)}
     return Result.from_json({key: v for key, v in value.items() if key not in wrong})
+
+
+def _unfinished(job: JobDir) -> dict[str, Any]:
+    request = job.read_json(REQUEST)
+    if request is None:
+        raise InputMissingError(f"{job.path}: there is no such job any more: see nova jobs")
+    state = state_of_unfinished(job)
+    # It may have come to its end between the two looks.
+    return job.read_json(RESULT) or {**request, "status": state, "job": job.job_id}
 
 
 _KINDS = {

@@ -22,7 +22,8 @@ def header_cards() -> list[tuple[Any, ...]]:
         ("OBJECT", "M 31", "a comment"),
         ("CTYPE1", "RA---TPV"), ("CTYPE2", "DEC--TPV"), ("CRVAL1", 1.0), ("CRVAL2", 2.0), ("CDELT1", 0.1),
         ("CDELT2", 0.1), ("CROTA2", 12.0), ("PV1_1", 1.0), ("PV2_1", 1.0), ("RADESYS", "ICRS"),
-        ("CTYPE1A", "LINEAR"), ("CTYPE2A", "LINEAR"), ("CRPIX1A", 0.5), ("CD1_1A", 2.0), ("CD2_2A", 2.0),
+        ("CTYPE1A", "LINEAR"), ("CTYPE2A", "LINEAR"), ("CRPIX1A", 0.5), ("CRPIX2A", 0.5),
+        ("CD1_1A", 2.0), ("CD2_2A", 2.0),
         ("HIERARCH ESO DET CHIP1 ID", "chip"), ("LONGNOTE", "words " * 30),
         ("HISTORY", "flat fielded"), ("COMMENT", "kept"), ("EXPTIME", 30.0),
     ]  # fmt: skip

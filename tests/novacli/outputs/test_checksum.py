@@ -23,8 +23,14 @@ def ones_complement(data: bytes) -> int:
 
 @given(st.binary(max_size=400).map(lambda b: b.ljust(-(-len(b) // 4) * 4, b"\0")))
 def test_sum_is_the_ones_complement_sum(data: bytes) -> None:
-    """Up to the two zeros of that arithmetic."""
-    assert checksum.sum_words(data) == ones_complement(data) % _MASK
+    """A remainder of one large number is what adding word by word with carries gives."""
+    assert checksum.sum_words(data) == ones_complement(data)
+
+
+def test_the_two_zeros_of_that_arithmetic() -> None:
+    """Words that cancel add up to all ones; only zeros add up to zero."""
+    assert checksum.sum_words(b"\xff\xff\xff\xfe\0\0\0\1") == _MASK
+    assert checksum.sum_words(bytes(8)) == 0
 
 
 @given(st.integers(0, _MASK))
@@ -57,3 +63,12 @@ def test_header_and_data_add_up_to_nothing(comment: bytes) -> None:
     assert ones_complement(fitsfile.end_header(made) + data) == _MASK
     assert made[0] == cards[0]
     assert made[2] == cards[2]
+
+
+def test_a_stale_datasum_is_set_right() -> None:
+    """A right one keeps its bytes, whoever wrote it; nothing is added to a header without either."""
+    right = b"DATASUM = '17'  / somebody's comment".ljust(80)
+    assert checksum.refresh([right], 17) == [right]
+    (made,) = checksum.refresh([right], 18)
+    assert fitsfile.parse_value(made[10:].decode()) == "18"
+    assert checksum.refresh([fitsfile.card("X", 1)], 5) == [fitsfile.card("X", 1)]

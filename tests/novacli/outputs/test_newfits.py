@@ -30,8 +30,13 @@ def assert_same_sky(header: fits.Header) -> None:
     """astropy reads the same sky from ``header`` as from wcs.fits, on a pixel grid, to a microarcsecond."""
     ours, engines = WCS(header, naxis=2), astropy_wcs(SOLUTION, SOLVED)
     x, y = (v.ravel() for v in np.meshgrid(np.linspace(1, WIDTH, 7), np.linspace(1, HEIGHT, 5)))
-    pairs = zip(zip(*ours.all_pix2world(x, y, 1)), zip(*engines.all_pix2world(x, y, 1)), strict=True)
+    pairs = zip(_places(ours, x, y), _places(engines, x, y), strict=True)
     assert max(separation_arcsec(one, other) for one, other in pairs) < 1e-6
+
+
+def _places(wcs: WCS, x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+    ra, dec = wcs.all_pix2world(x, y, 1)
+    return list(zip(ra.tolist(), dec.tolist(), strict=True))
 
 
 def pieces(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -88,7 +93,7 @@ def test_a_header_that_grows_by_a_block(tmp_path: Path) -> None:
         hdu.header[f"KEY{n}"] = n
     hdu.writeto(path)
     new_fits(origin(path), SOLUTION, out)
-    assert out.stat().st_size == path.stat().st_size + fitsfile.BLOCK * 2
+    assert out.stat().st_size == path.stat().st_size + fitsfile.BLOCK
     assert_only_header_changed(path.read_bytes(), out.read_bytes(), 0)
     assert_same_sky(fits.getheader(out))
     assert "CHECKSUM" not in fits.getheader(out)
@@ -228,21 +233,20 @@ def test_an_output_that_cannot_be_written(image: Path, tmp_path: Path) -> None:
 
 
 def test_memory_stays_small(tmp_path: Path) -> None:
-    """A file is streamed in blocks: 64 MiB of pixels take a few MiB."""
+    """A file is streamed in blocks: 20 MiB of pixels take a few MiB."""
     path = tmp_path / "large.fits"
     header = fits.PrimaryHDU(np.ones((HEIGHT, WIDTH), "u1")).header
-    header["NAXIS"], header["NAXIS3"], header["CHECKSUM"] = 3, 64 * 2**20 // (WIDTH * HEIGHT), "x"
+    header["NAXIS"], header["NAXIS3"], header["CHECKSUM"] = 3, 20 * 2**20 // (WIDTH * HEIGHT), "x"
     with path.open("wb") as stream:
         stream.write(header.tostring().encode())
         stream.truncate(stream.tell() + -(-WIDTH * HEIGHT * header["NAXIS3"] // 2880) * 2880)
-    new_fits(origin(path), SOLUTION, tmp_path / "warm-up.fits")
     tracemalloc.start()
     try:
         new_fits(origin(path), SOLUTION, tmp_path / "new.fits")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 8 * 2**20
+    assert peak < 6 * 2**20
 
 
 # --- Pictures that are not FITS ----------------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""``nova retry``: try jobs again from their star lists."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
+from novacli.cli.progress import progress
+from novacli.cli.selection import select_jobs, told
+from novacli.errors import UsageError, worst_exit_code
+from novacli.reports import open_report
+from novacli.stores.base import STATES
+from novacli.stores.filters import build_filter
+from novacli.stores.local import LocalStore
+from solvehost.jobdir import RUNNING
+
+if TYPE_CHECKING:
+    from novacli.backends.base import Backend
+    from novacli.config import Config
+    from novacli.reports import Report
+    from solvehost.jobdir import JobDir
+
+_RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING))
+
+
+@click.command("retry")
+@JOBS
+@click.option("--state", "states", multiple=True, type=click.Choice(_RETRIABLE), help="All in this state; repeatable.")
+@click.option("--timeout", type=float, metavar="S", help="Wall-clock seconds a job may take.  [default: as before]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each job.")
+@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
+@JOBS_DIR
+def command(
+    jobs: tuple[str, ...],
+    states: tuple[str, ...],
+    timeout: float | None,
+    as_json: bool,
+    verbose: bool,
+    jobs_dir: str | None,
+) -> int:
+    """Try jobs again from the star lists they keep; the image is not needed.
+
+    JOB is an id from nova jobs, the beginning of one, or "last".  Exit codes are those of nova submit.
+    """
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"time-out {timeout:g} is not above zero: give seconds")
+    config = load_config(jobs_dir)
+    chosen, codes = select_jobs(LocalStore(config["jobs_dir"]), jobs, build_filter(states))
+    report = open_report("json" if as_json else "table", sys.stdout)
+    from novacli import backends
+    from novacli.backends.timelimit import TimeLimited
+
+    backend = backends.connect("local", config)
+    if timeout is not None:
+        backend = TimeLimited(backend, timeout)
+    for job in chosen:
+        with told(codes):
+            codes.append(_retry(job, config, backend, report, verbose))
+    return worst_exit_code(codes)
+
+
+def _retry(job: JobDir, config: Config, backend: Backend, report: Report, verbose: bool) -> int:
+    from novacli.pipeline import Context, retry_job
+
+    with progress(verbose=verbose) as observe:
+        result = retry_job(job, Context(config["jobs_dir"], backend, observe)).result
+    report.add(result)
+    if result.error is not None:
+        click.echo(f"nova: {result.error['message']}", err=True)
+    return result.exit_code

@@ -1,0 +1,56 @@
+"""``nova show``: a job's result again."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from novacli.cli.jobargs import JOB, JOBS_DIR, open_store
+from novacli.errors import DataError
+from novacli.printable import printable_line
+from novacli.reports import open_report
+from novacli.result import SOLVED, UNSOLVED, Result
+from novacli.stores.reading import read_result
+from solvehost.jobdir import INTERRUPTED, RUNNING
+
+
+@click.command("show")
+@JOB
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, as nova submit prints it.")
+@JOBS_DIR
+def command(job: str, as_json: bool, jobs_dir: str | None) -> int:
+    """Show a job's result as nova submit showed it.
+
+    JOB is an id from nova jobs, the beginning of one, or "last".
+    """
+    found = open_store(jobs_dir).find(job)
+    result = read_result(found)
+    try:
+        if as_json or result.status in (SOLVED, UNSOLVED):
+            open_report("json" if as_json else "table", sys.stdout).add(result)
+        else:
+            _say_unsettled(result)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise DataError(f"{found.path}: its result is damaged: try nova retry {found.job_id}") from exc
+    return 0
+
+
+def _say_unsettled(result: Result) -> None:
+    """Say of a job that failed or has no result yet what is known, and what can be done."""
+    click.echo(f"{printable_line(result.input)}: {printable_line(result.status)}")
+    if result.error is not None:
+        click.echo(f"  {'Error':<14}{printable_line(str(result.error['message']))}")
+    click.echo(f"  {'Job':<14}{result.job}")
+    click.echo(f"  {'Created':<14}{printable_line(result.created or 'unknown')}")
+    click.echo(f"  {'What to do':<14}{_what_to_do(result)}")
+
+
+def _what_to_do(result: Result) -> str:
+    if result.status == RUNNING:
+        return f"wait, or watch it by nova log -f {result.job}"
+    retry = f"nova retry {result.job}"
+    if result.status == INTERRUPTED:
+        return f"it ended before it was done: {retry}"
+    safe = result.error is not None and result.error.get("retry_is_safe")
+    return retry if safe else f"see nova log {result.job}; then {retry}, or submit the image anew"

@@ -1,0 +1,56 @@
+"""Lists of jobs: a table on a terminal, aligned plain text where the output is piped, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from novacli.printable import printable_line
+from novacli.reports.aligned import write_aligned
+from novacli.stores.base import JobSummary
+
+_HEADINGS = ("JOB", "CREATED", "STATE", "CENTRE", "SCALE", "INPUT")
+_STYLES = {"solved": "green", "unsolved": "yellow", "failed": "red", "running": "cyan", "interrupted": "magenta"}
+
+
+def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
+    """Write jobs to ``stream``; times are local ones, except in JSON."""
+    if as_json:
+        stream.writelines(json.dumps(job.to_json(), allow_nan=False) + "\n" for job in jobs)
+    elif stream.isatty():
+        _draw(jobs, stream)
+    elif jobs:
+        write_aligned([_HEADINGS, *map(_cells, jobs)], stream)
+
+
+def _cells(job: JobSummary) -> tuple[str, ...]:
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created_s))
+    centre = "" if job.ra_deg is None or job.dec_deg is None else f"{job.ra_deg:9.4f}° {job.dec_deg:+8.4f}°"
+    scale = "" if job.pixscale_arcsec is None else f'{job.pixscale_arcsec:.4g}"/px'
+    return job.job_id, made, job.state, centre, scale, _input_text(job)
+
+
+def _input_text(job: JobSummary) -> str:
+    """Return the input and, where it was not solved, why."""
+    why = job.error or job.reason
+    # Error messages begin with the input's name.
+    return printable_line(f"{job.input} ({why.removeprefix(f'{job.input}: ')})" if why else job.input)
+
+
+def _draw(jobs: Sequence[JobSummary], stream: TextIO) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in _HEADINGS[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(_HEADINGS[-1], overflow="fold")
+    for job in jobs:
+        cells = [Text(cell) for cell in _cells(job)]
+        cells[2].stylize(_STYLES[job.state])
+        table.add_row(*cells)
+    Console(file=stream, highlight=False).print(table)

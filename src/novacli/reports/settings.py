@@ -1,0 +1,45 @@
+"""Settings with their sources, for ``nova config show`` and ``nova doctor``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from novacli.config import KEYS, Config
+from novacli.printable import printable_line
+from novacli.reports.aligned import write_aligned
+
+
+def to_json(config: Config) -> dict[str, Any]:
+    """Return the object that ``nova config show --json`` prints."""
+    return {
+        "file": str(config.file),
+        "file_exists": config.file.exists(),
+        "settings": {
+            key.name: {
+                "value": _plain(config[key.name]),
+                "source": config.settings[key.name].source,
+                "variable": key.variable,
+                "meaning": key.meaning,
+            }
+            for key in KEYS
+        },
+    }
+
+
+def write(config: Config, stream: TextIO) -> None:
+    """Write one line a setting: name, value, source."""
+    rows = [(key.name, _text(config[key.name]), config.settings[key.name].source) for key in KEYS]
+    write_aligned([tuple(map(printable_line, row)) for row in rows], stream)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _text(value: Any) -> str:
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
