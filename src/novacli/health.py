@@ -1,7 +1,7 @@
 """What ``nova doctor`` looks at: one small function a check, each returning frozen records.
 
 A check says whether something is well (``ok`` True), in the way of solving (False), or worth knowing (None), and
-what to do.  Nothing is changed by looking.
+what to do.  A look changes nothing, but makes the directory of the slots where there is none.
 """
 
 from __future__ import annotations
@@ -134,9 +134,8 @@ def check_indexes(settings: Config) -> Iterator[Check]:
         return
     places = ", ".join(map(str, found.searched)) or "no directory is named"
     if found.files:
-        yield Check(
-            INDEXES, True, f"{len(found.files)} ({bytes_text(sum(f.size_bytes for f in found.files))}) in {places}"
-        )
+        size = bytes_text(sum(f.size_bytes for f in found.files))
+        yield Check(INDEXES, True, f"{len(found.files)} ({size}) in {places}")
         yield Check("fields", True, fields_text(found.files))
         yield from (Check("sky", None, text, "download the other tiles too") for text in partial_skies(found.files))
     else:
@@ -213,7 +212,7 @@ def _memory_bytes() -> tuple[int | None, int]:
 def check_jobs_dir(settings: Config) -> Check:
     """Say whether jobs can be kept, and how much room there is."""
     root: Path = settings["jobs_dir"]
-    nearest = next(path for path in (root, *root.absolute().parents) if path.exists())
+    nearest = next(path for path in (root, *root.absolute().parents) if os.path.exists(path))  # noqa: PTH110 - never raises
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         return Check(JOBS_DIR, False, f"{root}: nothing can be written there", "name another by jobs_dir or $NOVA_JOBS")
     free_bytes = shutil.disk_usage(nearest).free

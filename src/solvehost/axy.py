@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from solvehost import fitsfile
-from solvehost.errors import DataError
+from solvehost.errors import DataError, NoInputError
 from solvehost.startable import Stars, parse_table, table_bytes
+
+T = TypeVar("T", int, float)
 
 MAX_BYTES = 16 * 2**20
 #: Deepest row of the table that the engine is ever asked to build quads from.
@@ -163,11 +166,22 @@ def write(attempt: Attempt, path: Path) -> None:
 
 
 def read(path: Path) -> Attempt:
-    """Return the attempt in the file at ``path``; DataError names the file where it cannot be used."""
+    """Return the attempt in the file at ``path``.
+
+    Raises
+    ------
+    DataError
+        Naming the file, where it cannot be used.
+    NoInputError
+        Where it is not there, or may not be read.
+    """
     try:
-        return parse(path.read_bytes())
+        with path.open("rb") as stream:
+            return parse(stream.read(MAX_BYTES + 1))
     except DataError as exc:
         raise DataError(f"{path}: {exc}") from exc
+    except OSError as exc:
+        raise NoInputError(f"{path}: {exc.strerror}: the star list cannot be read") from exc
 
 
 def parse(data: bytes) -> Attempt:
@@ -181,7 +195,7 @@ def parse(data: bytes) -> Attempt:
         Naming the card or the part of the table that is malformed or out of range.
     """
     if len(data) > MAX_BYTES:
-        raise DataError(f"the axy has {len(data)} bytes, more than {MAX_BYTES}")
+        raise DataError(f"the axy has more than {MAX_BYTES} bytes")
     stream = io.BytesIO(data)
     primary = fitsfile.read_header(stream)
     cards = _Cards(primary)
@@ -199,9 +213,14 @@ class _Cards:
         self._header = header
         self.used: set[str] = set()
 
-    def real(self, keyword: str, low: float, high: float) -> float | None:
+    def _value(self, keyword: str) -> fitsfile.CardValue | None:
         self.used.add(keyword)
-        value = self._header.get(keyword)
+        if keyword in self._header.unreadable:
+            raise DataError(f"axy card {keyword} has no value that can be read")
+        return self._header.get(keyword)
+
+    def real(self, keyword: str, low: float, high: float) -> float | None:
+        value = self._value(keyword)
         if value is None:
             return None
         if isinstance(value, bool | str) or not math.isfinite(value) or not low <= value <= high:
@@ -217,22 +236,24 @@ class _Cards:
         return int(value)
 
     def flag(self, keyword: str) -> bool | None:
-        self.used.add(keyword)
-        value = self._header.get(keyword)
+        value = self._value(keyword)
         if value is None or isinstance(value, bool):
             return value
         raise DataError(f"axy card {keyword} is {value!r}: expected T or F")
 
     def word(self, keyword: str, length: int) -> str:
-        self.used.add(keyword)
-        value = self._header.get(keyword, "")
+        value = self._value(keyword)
+        if value is None:
+            return ""
         if not isinstance(value, str) or len(value) > length or not (value.isascii() and value.isprintable()):
             raise DataError(f"axy card {keyword} is no short plain text")
         return value
 
     def unused(self) -> tuple[str, ...]:
         structural = {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "ANRUN", *_OUTPUT_CARDS, "ANTAGALL"}
-        return tuple(k for k in self._header if k not in self.used and k not in structural)
+        names = (*self._header, *sorted(self._header.unreadable))
+        # A stranger's keyword may hold control characters, and ends on somebody's terminal.
+        return tuple(ascii(k)[1:-1] for k in names if k not in self.used and k not in structural)
 
 
 def _build(cards: _Cards, stars: Stars) -> Attempt:
@@ -257,7 +278,7 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
         cpu_limit_s=cards.real("ANCLIM", 0, 1e6),
         odds_to_solve=cards.real("ANODDSSL", 1, 1e100),
         position_error_px=cards.real("ANPOSERR", 1e-3, 100),
-        quad_fraction=_range(cards, "ANQSFMIN", "ANQSFMAX", 0, 1.0),
+        quad_fraction=_range(cards.real, "ANQSFMIN", "ANQSFMAX", 0.0, 1.0),
         verify_uniformize=cards.flag("ANVERUNI"),
         verify_wcs=_verify_wcs(cards),
         schedule=_schedule(cards),
@@ -265,8 +286,10 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
     return replace(attempt, dropped_cards=cards.unused())
 
 
-def _range(cards: _Cards, low_card: str, high_card: str, low: float, high: float) -> Range | None:
-    a, b = cards.real(low_card, low, high), cards.real(high_card, low, high)
+def _range(
+    read_card: Callable[[str, T, T], float | None], low_card: str, high_card: str, low: T, high: T
+) -> Range | None:
+    a, b = read_card(low_card, low, high), read_card(high_card, low, high)
     if a is None or b is None:
         return None
     if a > b:
@@ -275,12 +298,12 @@ def _range(cards: _Cards, low_card: str, high_card: str, low: float, high: float
 
 
 def _scales(cards: _Cards) -> tuple[Range, ...]:
-    found = (_range(cards, f"ANAPPL{n}", f"ANAPPU{n}", 0, 1e5) for n in range(1, 17))
+    found = (_range(cards.real, f"ANAPPL{n}", f"ANAPPU{n}", 0.0, 1e5) for n in range(1, 17))
     return tuple(r for r in found if r is not None)
 
 
 def _depths(cards: _Cards) -> tuple[tuple[int, int], ...]:
-    found = (_range(cards, f"ANDPL{n}", f"ANDPU{n}", 1, 1000) for n in range(1, 33))
+    found = (_range(cards.whole, f"ANDPL{n}", f"ANDPU{n}", 1, 1000) for n in range(1, 33))
     return tuple((int(r.low), int(r.high)) for r in found if r is not None)
 
 
@@ -303,7 +326,7 @@ def _schedule(cards: _Cards) -> Schedule:
     return Schedule(
         rank=cards.whole("NVRANK", 0, 1000) or 0,
         delay_s=cards.real("NVDELAY", 0, 3600) or 0.0,
-        quads_arcmin=_range(cards, "NVQLO", "NVQHI", 0, 1e5),
+        quads_arcmin=_range(cards.real, "NVQLO", "NVQHI", 0.0, 1e5),
         coarse_first=cards.flag("NVCOARSE") is not False,
         parallel=bool(cards.flag("NVPARAL")),
         slice_s=cards.real("NVSLICE", 0.01, 1e6),

@@ -1,8 +1,10 @@
 """Run as a program: set the limits that an engine lives under, then become it.
 
 ``python -I -S become.py PARENT_PID LIMITS ENGINE ARGUMENT…``, where LIMITS is ``name=value,…`` with the names of
-``resource.RLIMIT_*`` in lower case.  A fresh process does this rather than ``preexec_fn``, which is unsafe where
-there are threads.  Nothing of the package is imported, so that it starts in a few milliseconds.
+``resource.RLIMIT_*`` in lower case.  Standard input is a pipe: a byte on it says to go ahead, its end that the parent
+gave up (it was interrupted, or died) before it had a hold on this process.  A fresh process does this rather than
+``preexec_fn``, which is unsafe where there are threads.  Nothing of the package is imported, so that it starts in a
+few milliseconds.
 """
 
 import os
@@ -40,11 +42,28 @@ def _set_limits(text: str) -> None:
         resource.setrlimit(which, (limit, limit))
 
 
+def _await_the_word() -> None:
+    """Return once the parent says to go ahead, with standard input now empty; end here where it never does."""
+    if not os.read(0, 1):
+        os._exit(EXIT_NOT_STARTED)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def _restore_signals() -> None:
+    """Undo what Python ignores: an engine that writes past its limits must die of it, not try again for ever."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def main(argv: list[str]) -> None:
     """Set what ``argv`` asks for and become the engine; never returns."""
     parent_pid, limits, *command = argv
     _die_with_parent(int(parent_pid))
     _set_limits(limits)
+    _restore_signals()
+    _await_the_word()
     try:
         os.execv(command[0], command)
     except OSError as exc:

@@ -6,12 +6,15 @@ Success is a whole, finite wcs.fits, never the exit code: the engine exits 0 whe
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost import axy, fitsfile, indexes
+from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
 from solvehost.jobdir import JobDir
 from solvehost.process import Child, Limits
@@ -19,7 +22,9 @@ from solvehost.process import Child, Limits
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
 
 _CONFIG, _LOG = "engine.cfg", "log"
-_FAILED_INDEX = re.compile(rb'Failed to (?:add|load) index (?:from path )?"?([^"\n]+?)"?\.?\n')
+#: Of a longer log, this much of its beginning and of its end is kept: an engine may write megabytes a second.
+_LOG_END_BYTES = 2**19
+_FAILED_INDEX = re.compile(rb'(?:Failed to (?:add|load)|Couldn\'t find) index (?:from path )?"?([^"\n]+?)"?\.?\n')
 #: The cards of a TAN solution, in the order in which ``Attempt.verify_wcs`` holds them.
 WCS_CARDS = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
 
@@ -68,12 +73,15 @@ def start(job: JobDir, todo: Plan, engine: Path, limits: Limits) -> Child:
     ------
     DiskError
         Where that directory cannot be made.
+    UnavailableError
+        Where no process can be started.
     """
     where = job.run_dir(todo.number)
     try:
         where.mkdir(mode=0o700)
         parallel = "inparallel\n" if todo.attempt.schedule.parallel else ""
-        (where / _CONFIG).write_text(parallel + "".join(f"index {f.path}\n" for f in todo.files))
+        config = parallel + "".join(f"index {f.path}\n" for f in todo.files)
+        (where / _CONFIG).write_bytes(os.fsencode(config))
     except OSError as exc:
         raise DiskError(f"{where}: {exc.strerror}: the engine's working directory cannot be made") from exc
     command = [str(engine), "-c", _CONFIG, f"../{job.axy(todo.number).name}"]
@@ -81,15 +89,33 @@ def start(job: JobDir, todo: Plan, engine: Path, limits: Limits) -> Child:
 
 
 def judge(job: JobDir, number: int, exit_status: int) -> str:
-    """Say how an attempt whose engine has ended came out: solved, exhausted or crashed."""
+    """Say how an attempt whose engine has ended came out: solved, exhausted or crashed.
+
+    Raises
+    ------
+    UnavailableError
+        Where the engine is no program that can be run.
+    """
+    if exit_status == EXIT_NOT_STARTED:
+        reason = log_text(job, number).decode(errors="replace").strip()
+        raise UnavailableError(f"the engine cannot be run ({reason}): install it again, or name another")
     wcs = job.run_dir(number) / axy.WCS
-    if wcs.exists():
+    if os.path.lexists(wcs):
         try:
             check_wcs(wcs)
-        except DataError:
+        except (DataError, OSError):
             return CRASHED
         return SOLVED
     return EXHAUSTED if exit_status == 0 else CRASHED
+
+
+def is_plain_file(path: Path) -> bool:
+    """Say whether ``path`` is a regular file of one name: no link to elsewhere, no pipe, no device."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def check_wcs(path: Path) -> None:
@@ -100,7 +126,7 @@ def check_wcs(path: Path) -> None:
     DataError
         Saying what is wrong.
     """
-    if not path.is_file() or path.is_symlink():
+    if not is_plain_file(path):
         raise DataError(f"{path.name} is no regular file")
     size = path.stat().st_size
     if size == 0 or size % fitsfile.BLOCK:
@@ -116,11 +142,19 @@ def check_wcs(path: Path) -> None:
 
 
 def log_text(job: JobDir, number: int) -> bytes:
-    """Return what the engine of an attempt has logged so far."""
-    try:
-        return (job.run_dir(number) / _LOG).read_bytes()
-    except FileNotFoundError:
+    """Return what the engine of an attempt has logged so far, the middle of a very long log left out."""
+    path = job.run_dir(number) / _LOG
+    if not is_plain_file(path):
         return b""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_LOG_END_BYTES)
+            left_out = stream.seek(0, os.SEEK_END) - 2 * _LOG_END_BYTES
+            stream.seek(max(len(head), left_out + _LOG_END_BYTES))
+            tail = stream.read(_LOG_END_BYTES)
+    except OSError:
+        return b""
+    return head + (b"\n... %d bytes left out ...\n" % left_out if left_out > 0 else b"") + tail
 
 
 def failed_indexes(log: bytes) -> set[str]:

@@ -6,6 +6,7 @@ Standard library only.  Source: FITS Standard 4.0, sections 3 (structure) and 4 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -19,15 +20,23 @@ MAX_HEADER_BLOCKS = 4000
 
 CardValue = str | int | float | bool
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+#: NaN and infinity have no place in a card, but C programs print them there; ``float`` takes more that FITS does not.
+_REAL = re.compile(r"[+-]?([0-9.]+([EeDd][+-]?[0-9]+)?|nan|inf(inity)?)", re.IGNORECASE)
+#: No file is longer than a signed 64-bit offset can say.
+_MAX_SIZE = 2**62
+
 
 class Header(Mapping[str, CardValue]):
     """The cards of one header: keyword → value, with the texts of COMMENT cards in ``comments``.
 
-    A repeated keyword keeps its first value, as FITS readers do.  ``size`` is the header's length in bytes.
+    A repeated keyword keeps its first value, as FITS readers do; one whose first value cannot be read is in
+    ``unreadable`` instead.  ``size`` is the header's length in bytes.
     """
 
-    def __init__(self, values: dict[str, CardValue], comments: tuple[str, ...], size: int) -> None:
-        self._values = values
+    def __init__(self, values: dict[str, CardValue | None], comments: tuple[str, ...], size: int) -> None:
+        self._values = {k: v for k, v in values.items() if v is not None}
+        self.unreadable = frozenset(k for k, v in values.items() if v is None)
         self.comments = comments
         self.size = size
 
@@ -62,12 +71,10 @@ def parse_value(text: str) -> CardValue | None:
     word = text.split("/", 1)[0].strip()
     if word in ("T", "F"):
         return word == "T"
-    try:
+    if _INTEGER.fullmatch(word):
         return int(word)
-    except ValueError:
-        pass
     try:
-        return float(word.replace("D", "E").replace("d", "e"))
+        return float(word.replace("D", "E").replace("d", "e")) if _REAL.fullmatch(word) else None
     except ValueError:
         return None
 
@@ -83,9 +90,9 @@ def _parse_string(text: str) -> str:
         end += 2
 
 
-def parse_cards(block: bytes) -> tuple[dict[str, CardValue], tuple[str, ...], bool]:
-    """Return (values, COMMENT texts, END seen) of whole 80-byte cards."""
-    values: dict[str, CardValue] = {}
+def parse_cards(block: bytes) -> tuple[dict[str, CardValue | None], tuple[str, ...], bool]:
+    """Return (values, COMMENT texts, END seen) of whole 80-byte cards; a value that cannot be read is None."""
+    values: dict[str, CardValue | None] = {}
     comments: list[str] = []
     for start in range(0, len(block) - CARD + 1, CARD):
         card = block[start : start + CARD].decode("latin-1")
@@ -95,9 +102,7 @@ def parse_cards(block: bytes) -> tuple[dict[str, CardValue], tuple[str, ...], bo
         if keyword == "COMMENT":
             comments.append(card[8:].rstrip())
         elif card[8:10] == "= ":
-            value = parse_value(card[10:])
-            if value is not None:
-                values.setdefault(keyword, value)
+            values.setdefault(keyword, parse_value(card[10:]))
     return values, tuple(comments), False
 
 
@@ -109,14 +114,15 @@ def read_header(stream: BinaryIO) -> Header:
     DataError
         Where the stream ends, or goes on too long, before the END card.
     """
-    values: dict[str, CardValue] = {}
+    values: dict[str, CardValue | None] = {}
     comments: list[str] = []
     for count in range(1, MAX_HEADER_BLOCKS + 1):
         block = stream.read(BLOCK)
         if len(block) < BLOCK:
             raise DataError("a FITS header ends before its END card: the file is cut short or is no FITS file")
         new, texts, ended = parse_cards(block)
-        values = {**new, **values}
+        for keyword, value in new.items():
+            values.setdefault(keyword, value)
         comments.extend(texts)
         if ended:
             return Header(values, tuple(comments), count * BLOCK)
@@ -138,17 +144,21 @@ def data_size(header: Header) -> int:
     Raises
     ------
     DataError
-        Where BITPIX or an axis is missing, negative or no number.
+        Where BITPIX or an axis is missing, no number, or one that the standard does not allow.
     """
     axes = [header.number(f"NAXIS{i}") for i in range(1, header.number("NAXIS") + 1)]
     bits = abs(header.number("BITPIX"))
     heap, groups = header.number("PCOUNT", 0), header.number("GCOUNT", 1)
+    if bits not in (8, 16, 32, 64) or header.number("NAXIS") < 0:
+        raise DataError("a FITS header declares data of no known kind (BITPIX, NAXIS)")
     if any(n < 0 for n in axes) or heap < 0 or groups < 0:
         raise DataError("a FITS header declares a negative size")
     elements = 1 if axes else 0
     for n in axes:
         elements *= n
     size = bits // 8 * groups * (heap + elements)
+    if size > _MAX_SIZE:
+        raise DataError("a FITS header declares more data than any file holds")
     return -(-size // BLOCK) * BLOCK
 
 

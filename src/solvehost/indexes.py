@@ -70,6 +70,8 @@ def read_index(path: Path) -> IndexFile:
     DataError
         Where it is no index file, or is cut short; the message does not name it.
     """
+    if not path.is_file():
+        raise DataError("it is missing, or no regular file")
     with path.open("rb") as stream:
         hdus = list(fitsfile.iter_hdus(stream))
         size = stream.tell() if not hdus else os.fstat(stream.fileno()).st_size
@@ -79,6 +81,10 @@ def read_index(path: Path) -> IndexFile:
     if "INDEXID" not in first:
         raise DataError("it is no index file (its header has no INDEXID)")
     low, high = (float(first[k]) * _ARCMIN_PER_RADIAN for k in ("SCALE_L", "SCALE_U"))
+    if not 0 < low <= high < math.inf:
+        raise DataError("its range of scales makes no sense (SCALE_L, SCALE_U)")
+    if "\n" in str(path):
+        raise DataError("its path has a line break in it, which the engine's configuration cannot hold")
     return IndexFile(
         path=path,
         index_id=first.number("INDEXID"),
@@ -99,14 +105,20 @@ def scan(places: Iterable[Path]) -> IndexSet:
     """Read the index files named, or lying in the directories named.
 
     In a directory, FITS files that are no index are passed over; a file named by the caller that is none is
-    reported as damaged.
+    reported as damaged, and so is a directory that cannot be read.  Paths come back absolute: the engine runs
+    elsewhere.
     """
-    searched = tuple(places)
+    searched = tuple(place.absolute() for place in places)
     good: dict[Path, IndexFile] = {}
     bad: dict[Path, str] = {}
     for place in searched:
-        named = not place.is_dir()
-        for path in [place] if named else sorted(p for p in place.iterdir() if _is_candidate(p.name)):
+        try:
+            named = not place.is_dir()
+            paths = [place] if named else sorted(p for p in place.iterdir() if _is_candidate(p.name))
+        except OSError as exc:
+            bad[place] = exc.strerror or str(exc)
+            continue
+        for path in paths:
             try:
                 good.setdefault(path.resolve(), read_index(path))
             except (DataError, KeyError, ValueError, TypeError) as exc:
@@ -138,10 +150,10 @@ def places_of_config(path: Path) -> tuple[Path, ...]:
         raise ConfigError(f"{path}: {exc.strerror}: the engine's configuration cannot be read") from exc
     words = [line.strip().split(None, 1) for line in lines if line.strip() and not line.strip().startswith("#")]
     folders = [Path(rest[0].strip()) for key, *rest in words if key == "add_path" and rest]
-    named = [Path(rest[0].strip()) for key, *rest in words if key == "index" and rest]
+    named = [_find(Path(rest[0].strip()), folders) for key, *rest in words if key == "index" and rest]
     if not named or any(key in ("autoindex", "indexset", "multiindex") for key, *_ in words):
         return tuple(folders + named)
-    return tuple(_find(name, folders) for name in named)
+    return tuple(named)
 
 
 def _find(name: Path, folders: Sequence[Path]) -> Path:

@@ -113,7 +113,7 @@ class JobDir:
     def is_locked(self) -> bool:
         """Say whether a living process works on the job."""
         try:
-            with self._open_lock() as fd:
+            with self._open_lock(os.O_RDONLY) as fd:
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -122,8 +122,8 @@ class JobDir:
         return False
 
     @contextlib.contextmanager
-    def _open_lock(self) -> Iterator[int]:
-        fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _open_lock(self, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
+        fd = os.open(self.path / LOCK, flags | os.O_CLOEXEC, 0o600)
         try:
             yield fd
         finally:
@@ -182,9 +182,18 @@ def create(root: Path) -> JobDir:
 
 
 def publish(staged: JobDir) -> JobDir:
-    """Rename a staged directory to its id, and return it."""
+    """Rename a staged directory to its id, and return it.
+
+    Raises
+    ------
+    DiskError
+        Where it cannot be renamed.
+    """
     final = staged.path.with_name(staged.job_id)
-    staged.path.rename(final)
+    try:
+        staged.path.rename(final)
+    except OSError as exc:
+        raise DiskError(f"{final}: {exc.strerror}: the job directory cannot be put in place") from exc
     return JobDir(final)
 
 
@@ -227,5 +236,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.fsync(stream.fileno())
         beside.replace(path)
     except OSError as exc:
-        beside.unlink(missing_ok=True)
         raise DiskError(f"{path}: {exc.strerror}: it cannot be written") from exc
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)

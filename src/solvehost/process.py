@@ -1,8 +1,9 @@
 """The one subprocess gate of ``solvehost``: an engine as a child that is limited, watched, and surely ended.
 
-Argument lists, never a shell; stdin from /dev/null, output into the attempt's own log, a rebuilt environment, its
-own session.  The parent-death signal fires when the *thread* that spawned the engine ends, so a race spawns, waits
-and kills from one and the same thread.
+Argument lists, never a shell; nothing on stdin, output into the attempt's own log, a rebuilt environment, its own
+session.  An engine starts only once this side holds on to it (``become.py`` waits for the word), so that an interrupt
+in between leaves none behind.  The parent-death signal fires when the *thread* that spawned the engine ends, so a
+race spawns, waits and kills from one and the same thread.
 """
 
 from __future__ import annotations
@@ -40,27 +41,32 @@ class Limits:
 
 
 class Child:
-    """A running engine.  ``exit_status`` is None until it ended; then its exit code, negative for a signal."""
+    """A running engine.  ``exit_status`` is None until it ended; then its exit code, negative for a signal.
+
+    Raises
+    ------
+    UnavailableError
+        Where no process can be started.
+    """
 
     def __init__(self, command: Sequence[str], cwd: Path, log: Path, limits: Limits) -> None:
-        source = pkgutil.get_data("solvehost", "become.py")
-        if source is None:
-            raise UnavailableError("solvehost is not installed whole: become.py is missing")
-        helper = [sys.executable, "-I", "-S", "-c", source.decode(), str(os.getpid()), limits.text()]
-        with log.open("ab") as out:
-            self._popen = subprocess.Popen(
-                [*helper, *command],
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=_ENVIRONMENT,
-                start_new_session=True,
-            )
-        self.pid = self._popen.pid
+        helper = [sys.executable, "-I", "-S", "-c", _helper_source(), str(os.getpid()), limits.text()]
         self.exit_status: int | None = None
         self.cpu_s = 0.0
-        self._pidfd = _open_pidfd(self.pid)
+        self._pidfd: int | None = None
+        self._popen = _spawn([*helper, *command], cwd, log)
+        self.pid = self._popen.pid
+        try:
+            self._pidfd = _open_pidfd(self.pid)
+            self._give_the_word()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _give_the_word(self) -> None:
+        if self._popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), self._popen.stdin as pipe:  # its exit status will say why
+                pipe.write(b"!")
 
     @property
     def pidfd(self) -> int | None:
@@ -68,11 +74,13 @@ class Child:
         return self._pidfd
 
     def poll(self) -> bool:
-        """Reap the engine if it ended; say whether it has."""
+        """Reap the engine if it ended, and end what it may have left behind; say whether it has ended."""
         if self.exit_status is None:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-            if pid:
-                self._ended(status, usage.ru_utime + usage.ru_stime)
+            try:
+                if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                    self.kill()
+            except (AttributeError, ChildProcessError):  # macOS before Python 3.13; a host that ignores SIGCHLD
+                self._reap(os.WNOHANG)
         return self.exit_status is not None
 
     def suspend(self) -> None:
@@ -88,20 +96,53 @@ class Child:
         if self.exit_status is not None:
             return
         self._signal(signal.SIGKILL)
-        _, status, usage = os.wait4(self.pid, 0)
-        self._ended(status, usage.ru_utime + usage.ru_stime)
+        self._reap()
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        """Signal its process group; the number cannot be another's, since the engine has not been reaped."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where all are zombies
             os.killpg(self.pid, number)
 
-    def _ended(self, status: int, cpu_s: float) -> None:
-        self.exit_status = os.waitstatus_to_exitcode(status)
+    def _reap(self, options: int = 0) -> None:
+        try:
+            pid, status, usage = os.wait4(self.pid, options)
+        except ChildProcessError:  # the host program ignores SIGCHLD; its files alone say how the engine fared
+            self.exit_status = 0
+        else:
+            if not pid:
+                return
+            self.exit_status = os.waitstatus_to_exitcode(status)
+            self.cpu_s = usage.ru_utime + usage.ru_stime
         self._popen.returncode = self.exit_status
-        self.cpu_s = cpu_s
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
+
+
+def _helper_source() -> str:
+    source = pkgutil.get_data("solvehost", "become.py")
+    if source is None:
+        raise UnavailableError("solvehost is not installed whole: become.py is missing")
+    return source.decode()
+
+
+def _spawn(command: Sequence[str], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+    try:
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                command,
+                cwd=cwd,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=_ENVIRONMENT,
+                start_new_session=True,
+            )
+    except OSError as exc:
+        raise UnavailableError(
+            f"the engine's process cannot be started: {exc}: check memory and process limits"
+        ) from exc
 
 
 def _open_pidfd(pid: int) -> int | None:

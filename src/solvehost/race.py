@@ -8,6 +8,7 @@ it get their turn; and where another job waits for a core, the least promising a
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -123,9 +124,11 @@ class _Race:
         return not (self.running or self.suspended or self._peek())
 
     def _patience_s(self) -> float:
-        if self.next_plan is None or len(self.running) >= self.terms.tokens.count:
+        if self.next_plan is None:
             return _TICK_S
-        return min(_TICK_S, max(0.0, self._due(self.next_plan) - time.monotonic()))
+        to_wait_s = self._due(self.next_plan) - time.monotonic()
+        # One that is due already waits for a token, and nothing tells when that comes free.
+        return to_wait_s if 0 < to_wait_s < _TICK_S else _TICK_S
 
     # -- what to run next -----------------------------------------------------------------------------------------
 
@@ -155,7 +158,8 @@ class _Race:
     # -- sharing the cores ----------------------------------------------------------------------------------------
 
     def _fill_cores(self) -> None:
-        while (self._fresh_is_due() or self.suspended) and self._has_token():
+        # The count is looked at first: to prepare an attempt takes a core from the engine that runs on it.
+        while self._may_start_more() and (self._fresh_is_due() or self.suspended) and self._has_token():
             if self._fresh_is_due() and self.next_plan is not None:
                 self._start(self.next_plan)
                 self.next_plan = None
@@ -164,6 +168,9 @@ class _Race:
                 runner.child.resume()
                 runner.turn_began = time.monotonic()
                 self.running.append(runner)
+
+    def _may_start_more(self) -> bool:
+        return len(self.running) < max(len(self.tokens), self.terms.tokens.count)
 
     def _has_token(self) -> bool:
         """Say whether one more engine may run; borrows a token where one is idle and nobody waits for it."""
@@ -201,9 +208,10 @@ class _Race:
 
     def _retire(self, runner: _Runner) -> None:
         runner.seconds += time.monotonic() - runner.turn_began
-        runner.outcome = engine.judge(self.job, runner.plan.number, runner.child.exit_status or 0)
         self.running.remove(runner)
         self.ended.append(runner)
+        runner.outcome = engine.CRASHED  # unless it can be judged
+        runner.outcome = engine.judge(self.job, runner.plan.number, runner.child.exit_status or 0)
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -219,22 +227,25 @@ class _Race:
 
     def stop_all(self) -> None:
         """End every engine at once and give the tokens back."""
-        self.stop_losers()
-        while self.tokens:
-            self.tokens.pop().release()
+        try:
+            self.stop_losers()
+        finally:
+            while self.tokens:
+                self.tokens.pop().release()
 
     def result(self, winner: _Runner | None, reason: str) -> RaceResult:
         """Return the record of the race, after :meth:`stop_all`."""
         outcomes = [r.record() for r in self.ended]
         outcomes += [Outcome(p.number, p.label, engine.NO_INDEX, 0.0, 0.0) for p in self.unserved]
-        logs = b"".join(engine.log_text(self.job, r.plan.number) for r in self.ended)
+        failed = engine.failed_indexes(b"".join(engine.log_text(self.job, r.plan.number) for r in self.ended))
+        used = {f.path for r in self.ended for f in r.plan.files}
         return RaceResult(
             status=engine.SOLVED if winner else "unsolved",
             reason=reason,
             winner=winner.plan.number if winner else None,
             attempts=tuple(sorted(outcomes, key=lambda o: o.number)),
-            indexes=tuple(sorted({f.path.name for r in self.ended for f in r.plan.files})),
-            indexes_failed=tuple(sorted(engine.failed_indexes(logs))),
+            indexes=tuple(sorted({path.name for path in used if str(path) not in failed})),
+            indexes_failed=tuple(sorted(failed)),
             seconds=round(time.monotonic() - self.began, 3),
             cpu_s=round(sum(r.child.cpu_s for r in self.ended), 3),
         )
@@ -251,7 +262,7 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
     BusyError
         No token came free in time.
     UnavailableError
-        No index file serves any attempt.
+        No index file serves any attempt, or the engine cannot be run.
     CrashError
         Every attempt crashed.
     DiskError
@@ -265,14 +276,16 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
             state.stop_losers()
             left_s = state.began + terms.wall_s - time.monotonic()
             polish.improve(job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s)
+        state.stop_all()
+        result = state.result(winner, reason)
+        if winner is not None:
+            _place_outputs(job, winner.plan.number)
     finally:
         state.stop_all()
         write_log(job, state)
-    result = state.result(winner, reason)
-    if winner is not None:
-        _place_outputs(job, winner.plan.number)
-    _remove_run_dirs(job)
-    _refuse_if_nothing_ran(result, terms)
+        _remove_run_dirs(job)
+    if reason == "exhausted":
+        _refuse_if_nothing_ran(result, terms)
     return result
 
 
@@ -296,17 +309,23 @@ def _refuse_if_nothing_ran(result: RaceResult, terms: Terms) -> None:
         range_text = "there is none" if have is None else f"they hold quads of {have.low:.3g} to {have.high:.3g} arcmin"
         raise UnavailableError(f"no installed index file fits a field of this size ({range_text}): see nova doctor")
     if outcomes and outcomes <= {engine.NO_INDEX, engine.CRASHED}:
+        if result.indexes_failed:
+            names = ", ".join(result.indexes_failed)
+            raise UnavailableError(f"the engine cannot load {names}: install the index files again")
         raise CrashError("the engine failed on every attempt: see the job's log")
 
 
 def _place_outputs(job: JobDir, number: int) -> None:
-    """Move a winner's files from its working directory into the job directory, the WCS last."""
+    """Move a winner's files from its working directory into the job directory, the WCS last; all or none."""
     where = job.run_dir(number)
     try:
         for name in OUTPUTS:
-            with contextlib.suppress(FileNotFoundError):
+            if engine.is_plain_file(where / name):
                 (where / name).replace(job.path / name)
     except OSError as exc:
+        for name in OUTPUTS:
+            with contextlib.suppress(OSError):
+                (job.path / name).unlink(missing_ok=True)
         raise DiskError(f"{job.path}: {exc.strerror}: the results cannot be put in place") from exc
 
 
@@ -323,6 +342,4 @@ def write_log(job: JobDir, state: _Race) -> None:
 
 def _remove_run_dirs(job: JobDir) -> None:
     for where in job.run_dirs():
-        for path in where.iterdir():
-            path.unlink(missing_ok=True)
-        where.rmdir()
+        shutil.rmtree(where, ignore_errors=True)

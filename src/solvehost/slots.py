@@ -17,6 +17,7 @@ from solvehost.errors import BusyError, DiskError
 
 _WAITING = "waiting"
 _POLL_S = 0.05
+_LOOK_S = 0.001
 
 
 def default_slots() -> int:
@@ -59,6 +60,9 @@ class Tokens:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(fd)
+            except OSError as exc:
+                os.close(fd)
+                raise DiskError(f"{self.directory}: {exc.strerror}: engine slots cannot be locked there") from exc
             else:
                 return Token(fd)
         return None
@@ -74,29 +78,34 @@ class Tokens:
         token = self.try_acquire()
         if token is not None:
             return token
-        deadline = time.monotonic() + wait_s
+        began = time.monotonic()
         waiting = self._open(_WAITING)
         try:
             fcntl.flock(waiting, fcntl.LOCK_SH)
-            while time.monotonic() < deadline and not cancelled():
+            while time.monotonic() < began + wait_s and not cancelled():
                 time.sleep(_POLL_S)
                 token = self.try_acquire()
                 if token is not None:
                     return token
         finally:
             os.close(waiting)
-        raise BusyError(f"all {self.count} engine slots were in use for {wait_s:g} s: try again later")
+        waited_s = time.monotonic() - began
+        raise BusyError(f"all {self.count} engine slots were in use for {waited_s:.1f} s: try again later")
 
     def others_wait(self) -> bool:
         """Say whether some job waits for its first token."""
         fd = self._open(_WAITING)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            for pause_s in (_LOOK_S, 0.0):  # twice: the first may meet another race that only looks, as this one does
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(pause_s)
+                else:
+                    return False
         finally:
             os.close(fd)
-        return False
+        return True
 
     def _open(self, name: str) -> int:
         try:

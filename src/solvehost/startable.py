@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from array import array
 from dataclasses import dataclass
@@ -114,24 +115,28 @@ def parse_table(table: fitsfile.Header, body: bytes, names: tuple[str, str]) -> 
 
 
 def _column_layout(table: fitsfile.Header, row: int) -> dict[str, tuple[str, int, int]]:
-    """Return name → (array typecode, bytes, offset in the row) of the scalar numeric columns."""
+    """Return name → (array typecode, bytes, offset in the row) of the scalar, unscaled numeric columns."""
     layout: dict[str, tuple[str, int, int]] = {}
     offset = 0
     for n in range(1, table.number("TFIELDS") + 1):
-        form = str(table.get(f"TFORM{n}", ""))
-        count, letter = form[:-1] or "1", form[-1:]
-        width = _FORM_BYTES.get(letter)
-        if width is None or not count.isdigit() or n > 999:
-            raise DataError(f"the star table's column {n} has the form {form!r}, which cannot be read")
-        if letter in _NUMERIC_FORMS and count == "1":
+        form = _FORM.match(str(table.get(f"TFORM{n}", "")))
+        if form is None or n > 999:
+            raise DataError(
+                f"the star table's column {n} has the form {table.get(f'TFORM{n}')!r}, which cannot be read"
+            )
+        count, letter = int(form[1] or 1), form[2]
+        is_scaled = table.get(f"TSCAL{n}", 1) != 1 or table.get(f"TZERO{n}", 0) != 0
+        if letter in _NUMERIC_FORMS and count == 1 and not is_scaled:
             layout.setdefault(str(table.get(f"TTYPE{n}", "")).upper(), (*_NUMERIC_FORMS[letter], offset))
-        offset += int(count) * width if letter != "X" else -(-int(count) // 8)
+        offset += count * _FORM_BYTES[letter] if letter != "X" else -(-count // 8)
     if offset > row:
         raise DataError("the star table's columns are wider than its rows")
     return layout
 
 
 _FORM_BYTES = {"L": 1, "X": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
+#: Repeat count and letter; what follows (the longest array of P and Q, the strings in A) takes no room in the row.
+_FORM = re.compile(f"([0-9]*)([{''.join(_FORM_BYTES)}])")
 
 
 def _column(columns: dict[str, tuple[str, int, int]], name: str, body: bytes, row: int, rows: int) -> array[float]:

@@ -121,6 +121,6 @@ def _sentence(output: str, truth: Truth) -> str:
     width, height = truth.size
     stars = truth.stars_catalogue + truth.stars_uncatalogued
     return (
-        f"{output}: {width} x {height} pixels, {truth.width_deg:g} degrees wide around RA {truth.ra:.4f}, "
+        f"{output}: {width} x {height} pixels, {truth.width_deg:g} deg wide around RA {truth.ra:.4f}, "
         f"Dec {truth.dec:+.4f}, {stars} stars to magnitude {truth.limit_mag:.1f}; try: nova submit {output}"
     )

@@ -11,6 +11,7 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import UsageError, worst_exit_code
+from novacli.printable import printable_line
 from novacli.reports import open_report
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
@@ -69,5 +70,5 @@ def _retry(job: JobDir, config: Config, backend: Backend, report: Report, verbos
         result = retry_job(job, Context(config["jobs_dir"], backend, observe)).result
     report.add(result)
     if result.error is not None:
-        click.echo(f"nova: {result.error['message']}", err=True)
+        click.echo(f"nova: {printable_line(result.error['message'])}", err=True)
     return result.exit_code

@@ -40,7 +40,8 @@ def command(
     for job in chosen:
         with told(codes):
             freed.append(store.remove(job))
-    click.echo(f"removed {count_text(len(freed), 'job')}: {bytes_text(sum(freed))} came free")
+    if freed or not codes:
+        click.echo(f"removed {count_text(len(freed), 'job')}: {bytes_text(sum(freed))} came free")
     return worst_exit_code(codes)
 
 

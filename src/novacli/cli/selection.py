@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from novacli.errors import NovaError, UsageError
+from novacli.printable import printable_line
 from novacli.stores.base import Store
 from novacli.stores.filters import JobFilter
 from solvehost.jobdir import RUNNING, JobDir
@@ -42,5 +43,5 @@ def told(codes: list[int]) -> Iterator[None]:
     try:
         yield
     except NovaError as exc:
-        click.echo(f"nova: {exc}", err=True)
+        click.echo(f"nova: {printable_line(str(exc))}", err=True)
         codes.append(exc.exit_code)

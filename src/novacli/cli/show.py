@@ -31,7 +31,7 @@ def command(job: str, as_json: bool, jobs_dir: str | None) -> int:
             open_report("json" if as_json else "table", sys.stdout).add(result)
         else:
             _say_unsettled(result)
-    except (KeyError, TypeError, ValueError) as exc:
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise DataError(f"{found.path}: its result is damaged: try nova retry {found.job_id}") from exc
     return 0
 

@@ -138,4 +138,4 @@ def expose(light: NDArray[np.float32], camera: Camera, rng: Generator) -> NDArra
 def _add_hot_pixels(light: NDArray[np.float32], camera: Camera, rng: Generator) -> None:
     count = rng.poisson(light.size * camera.hot_pixel_fraction)
     places = rng.integers(0, light.size, count)
-    light.reshape(-1)[places] += (500 + rng.exponential(camera.full_well_e / 10, count)).astype(np.float32)
+    light.reshape(-1)[places] += rng.exponential(camera.hot_pixel_e, count).astype(np.float32)

@@ -103,7 +103,7 @@ def _uncatalogued(known: Stars, radius_rad: float, faintest: float, rng: Generat
     missing = expected - np.count_nonzero((known.magnitudes >= complete) & (known.magnitudes < faintest))
     if missing > _MAX_ADDED:
         raise UsageError(
-            f"magnitude {faintest:g} means {missing:.0f} stars here: use a brighter --limit or smaller --width"
+            f"so faint a limit means some {missing:.0e} stars here: use a brighter --limit or smaller --width"
         )
     faint = _magnitudes_between(complete, faintest, rng.poisson(max(missing, 0)), rng)
     strangers = known.magnitudes[rng.random(len(known)) < STRANGER_FRACTION]

@@ -18,7 +18,7 @@ STAR_COUNTS = (
     (18.0, 3.74), (20.0, 4.30), (22.0, 4.80),
 )  # fmt: skip
 #: A picture is exposed so that about this many stars are found in a mean field, whatever its width.
-TYPICAL_STARS = 400
+TYPICAL_STARS = 600
 WIDTH_LIMITS_DEG = (0.2, 120.0)
 SIZE_LIMITS_PX = (32, 20_000)
 MAX_DISTORTION_PERCENT = 20.0
@@ -27,7 +27,10 @@ MAGNITUDE_LIMITS = (0.0, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera, as far as a picture shows it; electrons are ``e``, counts of the converter ``adu``."""
+    """A camera, as far as a picture shows it; electrons are ``e``, counts of the converter ``adu``.
+
+    ``hot_pixel_e`` is the mean of what hot pixels collect in an exposure; their numbers fall exponentially.
+    """
 
     name: str = "nova demo (drawn)"
     pixel_um: float = 5.2
@@ -37,7 +40,8 @@ class Camera:
     bias_adu: float = 300.0
     sky_e: float = 400.0
     exposure_s: float = 20.0
-    hot_pixel_fraction: float = 1.5e-4
+    hot_pixel_fraction: float = 3e-5
+    hot_pixel_e: float = 2000.0
 
 
 @dataclass(frozen=True, slots=True)

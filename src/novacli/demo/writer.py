@@ -80,7 +80,7 @@ def _camera_cards(scene: Scene) -> list[bytes]:
     cards = [
         _card("OBJECT", scene.object_name),
         _card("IMAGETYP", "Light Frame"),
-        _card("DATE-OBS", scene.date_obs, "of the drawing: no sky was seen"),
+        _card("DATE-OBS", scene.date_obs, "not observed: drawn"),
         _card("EXPTIME", camera.exposure_s, "[s]"),
         _card("INSTRUME", camera.name),
         _card("FOCALLEN", round(scene.focal_length_mm, 4), "[mm]"),

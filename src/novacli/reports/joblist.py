@@ -45,7 +45,7 @@ def _draw(jobs: Sequence[JobSummary], stream: TextIO) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in _HEADINGS[:-1]:
         table.add_column(heading, no_wrap=True)
     table.add_column(_HEADINGS[-1], overflow="fold")

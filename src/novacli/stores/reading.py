@@ -90,7 +90,7 @@ def _read_json(path: str) -> tuple[dict[str, Any], float] | None:
 
 
 def _finished(name: str, result: dict[str, Any], written_s: float) -> JobSummary:
-    status = result.get("status")
+    status = _text(result.get("status")) or FAILED
     return _summary(name, status if status in FINISHED else FAILED, result, written_s)
 
 

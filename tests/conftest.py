@@ -1,0 +1,46 @@
+"""Fixtures that every test may use: a clean environment, and the real engine where it is installed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from solvehost import engine, indexes
+from solvehost.errors import SolvehostError
+
+_XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Take away what the caller set for nova, and keep every per-user directory below a fresh one, returned."""
+    for name in os.environ:
+        if name.startswith(("NOVA_", "XDG_")) and not name.startswith("NOVA_TEST_"):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    for name in _XDG:
+        monkeypatch.setenv(name, str(home / name.lower()))
+    return home
+
+
+@pytest.fixture(scope="session")
+def real_engine() -> Path:
+    """The installed astrometry-engine."""
+    try:
+        return engine.find()
+    except SolvehostError as exc:
+        pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="session")
+def real_indexes(real_engine: Path) -> indexes.IndexSet:
+    """The index files that the installed engine's own configuration names."""
+    config = next((c for c in indexes.config_candidates(real_engine) if c.is_file()), None)
+    if config is None:
+        pytest.skip("the engine has no configuration (astrometry.cfg) that would name index files")
+    found = indexes.scan(indexes.places_of_config(config))
+    if not found.files:
+        pytest.skip(f"no index file is installed where {config} says (Debian: apt install astrometry-data-tycho2)")
+    return found

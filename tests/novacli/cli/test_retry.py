@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from made_jobs import make_job
+
+from novacli import backends
+from novacli.backends.base import Patience
+from solvehost.indexes import IndexFile
+from solvehost.jobdir import JobDir
+from solvehost.race import RaceResult
+
+
+class Exhausted:
+    """A backend that tries and finds nothing; it notes how much time it was given."""
+
+    name = "local"
+
+    def __init__(self) -> None:
+        self.wall_s: list[float] = []
+
+    def index_files(self) -> Sequence[IndexFile]:
+        return ()
+
+    def notes(self) -> Sequence[str]:
+        return ()
+
+    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> RaceResult:
+        self.wall_s.append(patience.wall_s)
+        return RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1)
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Exhausted:
+    found = Exhausted()
+    monkeypatch.setattr(backends, "connect", lambda *_: found)
+    return found
+
+
+def test_named_jobs_are_tried_again(nova, jobs: Path, backend: Exhausted) -> None:
+    first, second = make_job(jobs, "failed"), make_job(jobs, "interrupted")
+    ran = nova("retry", first.job_id, second.job_id, "--json")
+    assert ran.code == 1
+    assert [json.loads(line)["job"] for line in ran.out.splitlines()] == [first.job_id, second.job_id]
+    assert (first.state(), second.state()) == ("unsolved", "unsolved")
+
+
+def test_a_state_picks_the_jobs(nova, jobs: Path, backend: Exhausted) -> None:
+    make_job(jobs)
+    failed = make_job(jobs, "failed")
+    ran = nova("retry", "--state", "failed", "--json")
+    assert [json.loads(line)["job"] for line in ran.out.splitlines()] == [failed.job_id]
+
+
+def test_the_time_limit_of_the_job_holds_unless_another_is_given(nova, jobs: Path, backend: Exhausted) -> None:
+    make_job(jobs, "failed")
+    nova("retry", "last")
+    nova("retry", "last", "--timeout", "5")
+    assert backend.wall_s == [pytest.approx(300, abs=5), 5]
+
+
+def test_a_running_job_is_refused(nova, jobs: Path, backend: Exhausted) -> None:
+    job = make_job(jobs, "running")
+    with job.locked():
+        ran = nova("retry", "last")
+    assert (ran.code, backend.wall_s) == (75, [])
+    assert f"job {job.job_id} is being worked on" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("last", "--timeout", "0"), ("last", "--timeout", "nan"), ("--state", "solved")]
+)
+def test_what_makes_no_sense_is_a_usage_error(nova, jobs: Path, backend: Exhausted, arguments: tuple[str, ...]) -> None:
+    make_job(jobs)
+    assert (nova("retry", *arguments).code, backend.wall_s) == (2, [])

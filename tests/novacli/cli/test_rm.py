@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from made_jobs import make_job
+
+from solvehost import jobdir
+
+DAY_S = 86400
+
+
+def kept(root: Path) -> set[str]:
+    return {job.job_id for job in jobdir.list_jobs(root)}
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch):
+    """A terminal at which an answer is typed."""
+
+    def answer(text: str) -> None:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setattr("click.termui.visible_prompt_func", lambda _prompt="": text)
+
+    return answer
+
+
+def test_named_jobs_go_and_the_room_is_told(nova, jobs: Path) -> None:
+    gone, stays = make_job(jobs), make_job(jobs)
+    ran = nova("rm", gone.job_id)
+    assert ran.code == 0
+    assert ran.out.startswith("removed 1 job: ")
+    assert ran.out.endswith("came free\n")
+    assert kept(jobs) == {stays.job_id}
+
+
+def test_a_job_named_twice_is_removed_once(nova, jobs: Path) -> None:
+    job = make_job(jobs)
+    assert nova("rm", job.job_id, "last").out.startswith("removed 1 job: ")
+
+
+def test_old_jobs_go_without_a_question_where_there_is_no_terminal(nova, jobs: Path) -> None:
+    for days in (31, 40, 50):
+        make_job(jobs, age_s=days * DAY_S)
+    young = make_job(jobs, age_s=29 * DAY_S)
+    assert nova("rm", "--older-than", "30d").out.startswith("removed 3 jobs: ")
+    assert kept(jobs) == {young.job_id}
+
+
+def test_a_state_narrows_the_choice(nova, jobs: Path) -> None:
+    solved = make_job(jobs)
+    make_job(jobs, "failed")
+    nova("rm", "--state", "failed")
+    assert kept(jobs) == {solved.job_id}
+
+
+def test_a_running_job_is_refused_and_the_others_go(nova, jobs: Path) -> None:
+    running, other = make_job(jobs, "running"), make_job(jobs)
+    with running.locked():
+        ran = nova("rm", running.job_id, other.job_id)
+    assert ran.code == 75
+    assert f"job {running.job_id} is being worked on" in ran.err
+    assert kept(jobs) == {running.job_id}
+
+
+def test_filters_pass_over_running_jobs(nova, jobs: Path) -> None:
+    running = make_job(jobs, "running", age_s=DAY_S)
+    with running.locked():
+        ran = nova("rm", "--older-than", "1h")
+    assert (ran.code, ran.out) == (0, "removed 0 jobs: 0 bytes came free\n")
+    assert kept(jobs) == {running.job_id}
+
+
+def test_a_name_that_no_job_has_does_not_stop_the_others(nova, jobs: Path) -> None:
+    job = make_job(jobs)
+    ran = nova("rm", "nosuch", job.job_id)
+    assert ran.code == 66
+    assert kept(jobs) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("last", "--older-than", "1d"), ("--state", "running"), ("--older-than", "x")]
+)
+def test_what_is_not_clearly_meant_removes_nothing(nova, jobs: Path, arguments: tuple[str, ...]) -> None:
+    job = make_job(jobs, age_s=2 * DAY_S)
+    assert nova("rm", *arguments).code == 2
+    assert kept(jobs) == {job.job_id}
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", 2), ("", 2), ("y", 0)])
+def test_on_a_terminal_more_than_one_job_is_asked_about(nova, jobs: Path, terminal, answer: str, left: int) -> None:
+    made = [make_job(jobs).job_id for _ in range(2)]
+    terminal(answer)
+    assert nova("rm", *made).code == 0
+    assert len(kept(jobs)) == left
+
+
+def test_yes_asks_nothing(nova, jobs: Path, terminal) -> None:
+    made = [make_job(jobs).job_id for _ in range(2)]
+    terminal("n")
+    assert nova("rm", "--yes", *made).code == 0
+    assert kept(jobs) == set()

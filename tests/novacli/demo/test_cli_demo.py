@@ -1,0 +1,90 @@
+"""``nova demo`` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import fitsio
+import pytest
+from click.testing import CliRunner, Result
+
+from novacli.cli.demo import command
+from novacli.demo.scene import random_place
+from novacli.errors import NovaError, OutputError, UnavailableError, UsageError
+
+
+@pytest.fixture
+def nova_demo(sky_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Return a function that calls ``nova demo --size 80x60 …`` in an empty directory, with the invented sky."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("NOVA_CONFIG", raising=False)
+    monkeypatch.setenv("NOVA_INDEX", str(sky_index))
+
+    def call(*arguments: str) -> Result:
+        result = CliRunner().invoke(command, ["--size", "80x60", *arguments], standalone_mode=False)
+        if result.exception is not None:
+            raise result.exception
+        return result
+
+    return call
+
+
+def test_it_draws_and_says_what_to_try_next(nova_demo, tmp_path: Path) -> None:
+    result = nova_demo("field.fits")
+    assert result.output.startswith("field.fits: 80 x 60 pixels, 10 deg wide around RA 84.0000, Dec -3.0000")
+    assert result.output.endswith("try: nova submit field.fits\n")
+    assert fitsio.read("field.fits").shape == (60, 80)
+
+
+def test_json_prints_the_truth(nova_demo, tmp_path: Path) -> None:
+    arguments = ["--ra", "5:36:00", "--dec", "-12 30 00", "--width", "3", "--rotate", "40", "--mirror", "--seed", "9"]
+    result = nova_demo("field.fits", *arguments, "--distortion", "1", "--limit", "8", "--trail", "--json")
+    truth = json.loads(result.output)
+    assert truth == json.loads(Path("field.fits.truth.json").read_text())
+    told = [truth[k] for k in ("ra", "dec", "width_deg", "rotation_deg", "parity", "seed", "limit_mag", "trail")]
+    assert told == [84.0, -12.5, 3.0, 40.0, 1, 9, 8.0, True]
+    assert "A_3_0" in truth["wcs"]
+
+
+def test_random_goes_by_the_seed(nova_demo) -> None:
+    truth = json.loads(nova_demo("field.fits", "--random", "--seed", "7", "--json").output)
+    assert (truth["ra"], truth["dec"]) == random_place(7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        (["field.jpg"], UsageError, r"field\.jpg.*ends in \.fits"),
+        (["a.fits", "--ra", "10"], UsageError, "--ra and --dec go together"),
+        (["a.fits", "--ra", "10", "--dec", "95"], UsageError, "declination '95' is outside"),
+        (["a.fits", "--ra", "10", "--dec", "5", "--random"], UsageError, "--random cannot go with"),
+        (["a.fits", "--size", "big"], UsageError, "size 'big' is not understood"),
+        (["a.fits", "--width", "500"], UsageError, "--width"),
+        (["none/a.fits"], OutputError, "none/a.fits.*make its directory first"),
+        (["a.fits", "--index", "none.fits"], UnavailableError, r"none\.fits.*install"),
+    ],
+)
+def test_bad_input_is_one_line_with_a_remedy(
+    nova_demo, tmp_path: Path, arguments: list[str], error: type[NovaError], match: str
+) -> None:
+    with pytest.raises(error, match=match) as caught:
+        nova_demo(*arguments)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_does_not_overwrite_unasked(nova_demo) -> None:
+    nova_demo("field.fits")
+    with pytest.raises(OutputError, match="--overwrite"):
+        nova_demo("field.fits")
+    nova_demo("field.fits", "--overwrite")
+
+
+def test_its_help_needs_neither_numpy_nor_fits() -> None:
+    code = "import sys, novacli.cli.demo; print([m for m in ('numpy', 'fitsio', 'astropy', 'requests') if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == "[]"

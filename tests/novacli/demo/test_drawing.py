@@ -1,0 +1,130 @@
+"""Whole pictures and the truth about them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from novacli.backends.local import index_places
+from novacli.config import load
+from novacli.demo.catalogue import Catalogue, Stars, find_index
+from novacli.demo.drawing import Drawing, draw
+from novacli.demo.projection import direction
+from novacli.demo.scene import Scene
+from novacli.errors import UnavailableError
+
+from .test_projection import astropy_wcs
+
+SCENE = Scene(150, 40, width_px=400, height_px=300, seed=3, trail=False)
+
+
+@pytest.fixture(scope="module")
+def drawing(sky: Catalogue) -> Drawing:
+    return draw(SCENE, sky)
+
+
+def _differ(one: Drawing, other: Drawing) -> float:
+    return float(np.mean(one.pixels != other.pixels))
+
+
+def test_equal_scenes_give_equal_pictures(drawing: Drawing, sky: Catalogue) -> None:
+    again = draw(SCENE, sky)
+    np.testing.assert_array_equal(again.pixels, drawing.pixels)
+    assert again.truth == drawing.truth
+
+
+def test_another_seed_gives_another_picture(drawing: Drawing, sky: Catalogue) -> None:
+    assert _differ(draw(dataclasses.replace(SCENE, seed=4), sky), drawing) > 0.9
+
+
+def test_a_trail_changes_nothing_beside_it(drawing: Drawing, sky: Catalogue) -> None:
+    crossed = draw(dataclasses.replace(SCENE, trail=True), sky)
+    assert crossed.truth.trail
+    assert 0 < _differ(crossed, drawing) < 0.2
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("rotation_deg", "distortion", "width_deg"), [(0, 0, 3), (77, 3, 10), (200, -4, 40)])
+def test_stars_stand_where_the_truths_wcs_says(
+    sky: Catalogue, rotation_deg: float, distortion: float, width_deg: float, *, mirrored: bool
+) -> None:
+    """The centroids of the brightest isolated stars, within half a pixel."""
+    scene = dataclasses.replace(
+        SCENE, rotation_deg=rotation_deg, distortion_percent=distortion, width_deg=width_deg, mirrored=mirrored
+    )
+    pixels, truth = draw(scene, sky)
+    found = 0
+    for x, y in _bright_pixels(sky, scene, truth.wcs):
+        column, row = round(x) - 1, round(y) - 1
+        window = pixels[row - 6 : row + 7, column - 6 : column + 7].astype(float)
+        window = np.clip(window - np.median(pixels) - 5 * 26, 0, None)
+        rows, columns = np.indices(window.shape) - 6
+        if window.sum() < 2000:
+            continue  # one of those that are dropped
+        found += 1
+        assert column + 1 + (window * columns).sum() / window.sum() == pytest.approx(x, abs=0.5)
+        assert row + 1 + (window * rows).sum() / window.sum() == pytest.approx(y, abs=0.5)
+    assert found >= 3
+    assert truth.parity == (1 if mirrored else -1)
+
+
+def _bright_pixels(sky: Catalogue, scene: Scene, cards: dict[str, str | int | float]) -> list[tuple[float, float]]:
+    """Return where the brightest catalogue stars that stand alone are, by astropy."""
+    stars = sky.around(direction(scene.ra_deg, scene.dec_deg), np.radians(scene.half_diagonal_deg))
+    stars = Stars(*(v[stars.magnitudes < scene.depth_mag + 1] for v in (stars.directions, stars.magnitudes)))
+    ra = np.degrees(np.arctan2(stars.directions[:, 1], stars.directions[:, 0]))
+    dec = np.degrees(np.arcsin(stars.directions[:, 2]))
+    x, y = astropy_wcs(cards).all_world2pix(ra, dec, 1, quiet=True)
+    inside = (x > 20) & (x < scene.width_px - 20) & (y > 20) & (y < scene.height_px - 20)
+    bright = [i for i in np.argsort(stars.magnitudes) if inside[i]][:12]
+    alone = [i for i in bright if np.sort(np.hypot(x - x[i], y - y[i]))[1] > 14]
+    return [(float(x[i]), float(y[i])) for i in alone]
+
+
+def test_the_truth_tells_the_scene_and_is_plain_json(drawing: Drawing) -> None:
+    truth = json.loads(json.dumps(drawing.truth.as_json()))
+    assert (truth["ra"], truth["dec"], truth["width_deg"], truth["size"]) == (150, 40, 10, [400, 300])
+    assert truth["pixscale_arcsec"] == pytest.approx(10 * 3600 / 400, rel=0.01)
+    assert truth["wcs"]["CTYPE1"] == "RA---TAN"
+    assert truth["wcs"]["CRPIX1"] == 200.5
+    assert truth["stars_catalogue"] > 100
+    assert truth["drawing_version"] == 1
+
+
+def test_a_star_at_the_limit_stands_five_sigma_above_the_noise(sky: Catalogue) -> None:
+    """Measured: about as many peaks as stars that bright, where nothing is crowded."""
+    pixels, truth = draw(dataclasses.replace(SCENE, limit_mag=6.0, width_px=1024, height_px=768), sky)
+    height, width = pixels.shape
+    level, noise = 800, 26
+    inner = pixels[1:-1, 1:-1].astype(float)
+    neighbours = [
+        pixels[1 + j : height - 1 + j, 1 + i : width - 1 + i] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j
+    ]
+    peaks = np.all([inner >= n for n in neighbours], axis=0) & (inner > level + 6 * noise)
+    total = truth.stars_catalogue + truth.stars_uncatalogued
+    assert 0.2 * total < np.count_nonzero(peaks) < 2 * total + 60
+
+
+def test_a_clouded_out_picture_shows_next_to_no_stars(sky: Catalogue) -> None:
+    clear, clouded = (draw(dataclasses.replace(SCENE, clouds=c), sky).pixels.astype(float) for c in (0.0, 1.0))
+    bright = [np.count_nonzero(p - np.median(p) > 500) for p in (clear, clouded)]
+    assert bright[1] < 0.05 * bright[0]
+
+
+@pytest.mark.engine
+def test_the_belt_of_orion_is_three_saturated_stars_in_a_line() -> None:
+    try:
+        catalogue = Catalogue.open(find_index(index_places(load({}), None)))
+    except UnavailableError as exc:
+        pytest.skip(str(exc))
+    pixels, truth = draw(Scene(84.0, -3.0, trail=False), catalogue)
+    belt = [(85.1897, -1.9426), (84.0534, -1.2019), (83.0017, -0.2991)]
+    places = [astropy_wcs(truth.wcs).all_world2pix(*star, 1) for star in belt]
+    for x, y in places:
+        assert pixels[round(float(y)) - 1, round(float(x)) - 1] > 60_000
+    assert float(places[0][0]) < float(places[1][0]) < float(places[2][0])
+    assert Path(truth.catalogue).suffix == ".fits"

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from novacli.coverage import partial_skies, width_ranges_deg
+from novacli.health import fields_text
+from solvehost.axy import Range
+from solvehost.indexes import IndexFile
+
+
+def index(
+    low_arcmin: float, high_arcmin: float, *, index_id: int = 4100, healpix: int = -1, nside: int = 0
+) -> IndexFile:
+    return IndexFile(Path("i.fits"), index_id, healpix, nside, Range(low_arcmin, high_arcmin), 1, 1, 1)
+
+
+TYCHO2 = [index(22, 30), index(30, 42), index(42, 60), index(60, 680), index(680, 2000)]
+
+
+def test_neighbouring_index_files_serve_one_range_of_widths() -> None:
+    (found,) = width_ranges_deg(TYCHO2)
+    assert (found.low, found.high) == (pytest.approx(0.733, abs=0.001), 180)
+
+
+def test_coarse_index_files_alone_serve_no_narrow_field() -> None:
+    """With the coarsest file only, nothing under some tens of degrees can be solved."""
+    (found,) = width_ranges_deg([index(1400, 2000)])
+    assert (found.low, found.high) == (pytest.approx(46.7, abs=0.1), 180)
+
+
+def test_a_gap_between_fine_and_coarse_files_is_told() -> None:
+    assert fields_text([index(1400, 2000), index(2, 2.8)]).startswith("about 4′ to 0.47° and 47° to 180° wide")
+
+
+def test_the_rule_is_stated() -> None:
+    text = fields_text(TYCHO2)
+    assert text.startswith("about 0.73° to 180° wide, with luck from 0.37° (quads of 22′ to 33° are held")
+    assert "between 10 % of a field's smaller side and its diagonal" in text
+
+
+def test_a_series_with_missing_tiles_says_how_much_of_the_sky_is_left() -> None:
+    tiles = [index(2, 2.8, index_id=5200, healpix=n, nside=2) for n in range(12)]
+    assert list(partial_skies([*tiles, *TYCHO2])) == ["quads of 2′ to 2.8′ cover 25% of the sky"]
+
+
+def test_a_whole_series_of_tiles_is_no_matter() -> None:
+    assert list(partial_skies([index(2, 2.8, index_id=5200, healpix=n, nside=1) for n in range(12)])) == []

@@ -1,0 +1,110 @@
+"""Races against the stand-in engine: its installation, attempts for it, and who is still alive afterwards."""
+
+from __future__ import annotations
+
+import sys
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from solvehost import axy, jobdir, race
+from solvehost.axy import Attempt, Range, Schedule
+from solvehost.indexes import IndexFile, IndexSet
+from solvehost.jobdir import JobDir
+from solvehost.race import Terms
+from solvehost.slots import Tokens
+from solvehost.startable import Stars
+
+#: How long a test waits for what must happen, before it fails; no claim about speed.
+PATIENCE_S = 20.0
+
+
+def install(folder: Path) -> Path:
+    """Put the stand-in engine into ``folder`` and return its path."""
+    program = folder / "astrometry-engine"
+    script = Path(__file__).with_name("standin_engine.py")
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{script}" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def make_stars(count: int = 12) -> Stars:
+    """Return stars on a spiral."""
+    numbers = range(1, count + 1)
+    return Stars(
+        array("f", (10.0 * n for n in numbers)),
+        array("f", (7.5 * n for n in numbers)),
+        array("f", (1000.0 / n for n in numbers)),
+    )
+
+
+def make_attempt(behaviour: str = "exhaust", **schedule: object) -> Attempt:
+    """Return an attempt at which the stand-in engine behaves as told."""
+    return Attempt(1000, 800, make_stars(), schedule=Schedule(label=behaviour, **schedule))  # type: ignore[arg-type]
+
+
+def make_index(name: str, low: float = 60.0, high: float = 85.0) -> IndexFile:
+    """Return the record of an index file that is not there."""
+    return IndexFile(Path("/no/such/place") / name, 4110, -1, 0, Range(low, high), 1000, 1000, 10_000)
+
+
+ONE_INDEX = IndexSet((make_index("index-one.fits"),))
+
+
+def make_job(folder: Path, *attempts: Attempt) -> JobDir:
+    """Return a published job directory with the axy files of the attempts."""
+    staged = jobdir.create(folder / "jobs")
+    for number, attempt in enumerate(attempts, 1):
+        axy.write(attempt, staged.axy(number))
+    return jobdir.publish(staged)
+
+
+def make_terms(
+    folder: Path, *, engine: Path | None = None, indexes: IndexSet = ONE_INDEX, count: int = 2,
+    wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, cancelled: Callable[[], bool] = lambda: False,
+    observe: Callable[[str], None] = lambda _label: None,
+) -> Terms:  # fmt: skip
+    """Return the terms of a race with the stand-in engine."""
+    return Terms(
+        engine=engine or install(folder),
+        indexes=indexes,
+        tokens=Tokens(folder / "slots", count),
+        wall_s=wall_s,
+        queue_wait_s=queue_wait_s,
+        cancelled=cancelled,
+        observe=observe,
+    )
+
+
+def run_race(job: JobDir, terms: Terms, numbers: Iterator[int] | None = None) -> race.RaceResult:
+    """Race all attempts of a job."""
+    return race.run(job, iter(job.attempts()) if numbers is None else numbers, terms)
+
+
+def pids(job: JobDir) -> list[int]:
+    """Return every process that the stand-in engine ever was, and what it forked."""
+    try:
+        return [int(line) for line in (job.path / "pids").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def alive(numbers: list[int]) -> list[int]:
+    """Return which processes live; a zombie does not."""
+    return [n for n in numbers if _state(n) not in ("Z", "X", "")]
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    """Return once ``happened()`` is true; fail where it never is."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(0.005)

@@ -1,0 +1,161 @@
+"""A stand-in for astrometry-engine, run as a program: it does what the label of the attempt tells it to.
+
+It is called as the engine is (``-c engine.cfg ../job.axy``) and finds the label in the axy's NVLABEL card, so each
+attempt of a race can behave differently.  Its process ids go into the job directory's ``pids``, one a line.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+CARDS = {
+    "CRVAL1": 10.0, "CRVAL2": 20.0, "CRPIX1": 50.0, "CRPIX2": 40.0,
+    "CD1_1": 0.01, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.01,
+}  # fmt: skip
+
+
+def header(**values):
+    cards = [f"{'SIMPLE':<8}= {'T':>20}", *(f"{key:<8}= {value!s:>20}" for key, value in values.items()), "END"]
+    return "".join(card.ljust(80) for card in cards).encode().ljust(2880)
+
+
+def label_of(axy):
+    block = Path(axy).read_bytes()[: 2880 * 4]
+    start = block.index(b"NVLABEL = '")
+    return block[start + 11 : start + 80].split(b"'")[0].decode().split()
+
+
+def note_pid():
+    with Path("../pids").open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
+
+
+def wait_for(name):
+    while not Path("..", name).exists():
+        time.sleep(0.002)
+
+
+def sleep_for_ever():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+def solve(**changes):
+    for name in ("corr.fits", "rdls.fits"):
+        Path(name).write_bytes(header(NAXIS=0))
+    Path("wcs.fits").write_bytes(header(**{**CARDS, **changes}))
+
+
+def solve_when(name):
+    wait_for(name)
+    solve()
+
+
+def take_turns(mine, others):
+    """Say that this attempt had a turn, and solve once the other had one."""
+    Path("..", mine).touch()
+    solve_when(others)
+
+
+def turn_then_sleep(mine):
+    Path("..", mine).touch()
+    sleep_for_ever()
+
+
+def fork_a_sleeper():
+    if os.fork() == 0:
+        note_pid()
+        Path("../forked").touch()
+        sleep_for_ever()
+    wait_for("forked")
+
+
+def fork_and_sleep():
+    fork_a_sleeper()
+    sleep_for_ever()
+
+
+def crash():
+    print("about to crash", flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def half():
+    Path("solved").write_bytes(b"\1")
+    Path("wcs.fits").write_bytes(header(**CARDS)[:1440])
+
+
+def no_end():
+    Path("wcs.fits").write_bytes(header(**CARDS)[:400].ljust(2880))
+
+
+def linked():
+    """Leave a whole solution, but reached through a link."""
+    Path("../elsewhere.fits").write_bytes(header(**CARDS))
+    Path("wcs.fits").symlink_to("../elsewhere.fits")
+
+
+def litter():
+    """Solve, with a link, a directory and a pipe among what is left."""
+    solve()
+    Path("corr.fits").unlink()
+    Path("corr.fits").symlink_to("/etc/passwd")
+    Path("deep/er").mkdir(parents=True)
+    Path("deep/er/file").touch()
+    os.mkfifo("pipe")
+
+
+def pipe_as_log():
+    Path("log").unlink()
+    os.mkfifo("log")
+
+
+def huge_log():
+    print("first words")
+    for _ in range(3000):
+        sys.stdout.write("x" * 1023 + "\n")
+    print("last words")
+
+
+def too_large_a_file():
+    with Path("big").open("wb") as big:
+        while True:
+            big.write(b"x" * 2**16)
+
+
+def record():
+    names = ("CPU", "DATA", "FSIZE", "NOFILE", "CORE", "AS")
+    found = {
+        "argv": sys.argv[1:],
+        "environment": dict(os.environ),
+        "limits": {n: resource.getrlimit(getattr(resource, f"RLIMIT_{n}")) for n in names},
+        "cwd": Path.cwd().name,
+        "config": Path("engine.cfg").read_text(),
+        "stdin": os.readlink("/proc/self/fd/0") if Path("/proc/self/fd").is_dir() else os.devnull,
+        "open": sorted(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else [],
+        "session": os.getsid(0) == os.getpid() == os.getpgid(0),
+    }
+    Path("../record.json").write_text(json.dumps(found))
+
+
+BEHAVIOURS = {
+    "solve": solve, "solve-when": solve_when, "take-turns": take_turns, "turn-then-sleep": turn_then_sleep,
+    "sleep": sleep_for_ever, "exhaust": lambda: None, "fail": lambda: sys.exit(3),
+    "fork-and-exit": fork_a_sleeper, "fork-and-sleep": fork_and_sleep, "crash": crash,
+    "half": half, "no-end": no_end, "empty": lambda: Path("wcs.fits").touch(),
+    "nan": lambda: solve(CRVAL1="NaN"), "infinite": lambda: solve(CD1_1="inf"), "singular": lambda: solve(CD1_1="0."),
+    "linked": linked, "dangling": lambda: Path("wcs.fits").symlink_to("nowhere"),
+    "pipe": lambda: os.mkfifo("wcs.fits"), "litter": litter, "pipe-as-log": pipe_as_log, "huge-log": huge_log,
+    "too-large-a-file": too_large_a_file, "record": record,
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    note_pid()
+    name, *arguments = label_of(sys.argv[-1])
+    BEHAVIOURS[name](*arguments)
