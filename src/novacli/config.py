@@ -71,14 +71,21 @@ def _slots_dir(env: Mapping[str, str]) -> Path:
 
 
 def _positive(value: Any) -> float:
-    number = float(value)
+    number = float(_not_a_flag(value))
     if not 0 < number < 1e9:
         raise ValueError("it must be above zero")
     return number
 
 
+def _not_a_flag(value: Any) -> Any:
+    """Refuse true and false, which Python counts as 1 and 0."""
+    if isinstance(value, bool):
+        raise TypeError("it must be a number")
+    return value
+
+
 def _count(value: Any) -> int:
-    number = int(value)
+    number = int(_not_a_flag(value))
     if number != float(value) or not 1 <= number <= 10**7:
         raise ValueError("it must be a whole number, 1 or more")
     return number
@@ -137,7 +144,7 @@ def load(env: Mapping[str, str] | None = None) -> Config:
     """
     env = os.environ if env is None else env
     path = config_file(env)
-    table = _read_toml(path, required="NOVA_CONFIG" in env)
+    table = _read_toml(path, required=bool(env.get("NOVA_CONFIG")))
     unknown = sorted(set(table) - {k.name for k in KEYS})
     if unknown:
         raise ConfigError(f"{path}: unknown key {unknown[0]!r}: see nova config show for the keys there are")
@@ -153,7 +160,7 @@ def _setting(key: Key, env: Mapping[str, str], table: dict[str, Any], path: Path
         return Setting(key.default(env), "default")
     try:
         return Setting(key.parse(value), source)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as exc:  # RuntimeError: ~nobody has no home
         raise ConfigError(f"{source}: {key.name} = {value!r}: {exc}") from exc
 
 
@@ -168,4 +175,4 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or str(exc)
-        raise ConfigError(f"{path}: {reason}") from exc
+        raise ConfigError(f"{path}: {reason}: mend the file, or move it away") from exc

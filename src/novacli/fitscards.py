@@ -80,7 +80,7 @@ def replace_celestial(cards: Sequence[bytes], wcs: Iterable[bytes], history: str
     history
         Text of one HISTORY card that is added, unless the header has it already.
     """
-    values = fitsfile.parse_cards(b"".join(cards))[0]
+    values = {k: v for k, v in fitsfile.parse_cards(b"".join(cards))[0].items() if v is not None}
     kept, place = _without_celestial(cards)
     wcs = [card for card in wcs if keyword(card) != "WCSAXES"]
     axes = _count_axes(values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,23 +16,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from novacli import errors, hints, strategy
+from novacli import hints, strategy
 from novacli.backends.base import Backend, Patience
-from novacli.errors import DataError, NovaError, OutputError, from_solvehost
+from novacli.errors import DataError, InternalError, NovaError, OutputError, from_solvehost
 from novacli.field import Field, Image, Origin
 from novacli.hints import Hints
 from novacli.inputs import open_field
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 from novacli.solution import Solution, Unsolved, read_solution
+from novacli.sources import Sources
 from solvehost import axy, jobdir
 from solvehost.errors import SolvehostError
 from solvehost.jobdir import REQUEST, RESULT, JobDir
 from solvehost.race import RaceResult
 
 JOB_FORMAT = 1
-#: The engine needs four stars for a quad; with fewer there is nothing to try.
-_LEAST_STARS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,21 @@ class _Clock:
 def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
     """Solve what the user named: a path, ``-`` or a URL; errors come back as a failed result."""
     clock = _Clock()
+    error: NovaError
     try:
         context.observe(f"reading {name}")
         field = open_field(name, hdu=params.hdu, size=params.size)
         clock.lap("read_s")
         return solve_field(field, params, context, clock)
     except NovaError as exc:
-        return Solved(Result(name, FAILED, timing=clock.record(), error=error_of(exc), created=_now()), error=exc)
+        error = exc
+    except Exception as exc:
+        if os.environ.get("NOVA_DEBUG"):
+            raise
+        error = InternalError(
+            f"{name}: {type(exc).__name__}: {exc}: a fault in nova itself; NOVA_DEBUG=1 shows where, please report it"
+        )
+    return Solved(Result(name, FAILED, timing=clock.record(), error=error_of(error), created=_now()), error=error)
 
 
 def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clock | None = None) -> Solved:
@@ -108,23 +116,24 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clo
     files = context.backend.index_files()
     given = gather_hints(field, params)
     context.observe("looking for stars")
-    attempts = strategy.attempts(field, params, given, files)
+    sources = Sources(field, params.max_stars)
+    attempts = strategy.attempts(sources, params, given, files)
     first = next(attempts, None)
     draft = Result(
         field.origin.name,
         UNSOLVED,
         hints=hints_json(given),
-        notes=[*field.notes, *given.notes, *context.backend.notes()],
+        notes=[*field.notes, *given.notes, *strategy.misfits(field, given, files), *context.backend.notes()],
         source=_source_json(field),
         created=_now(),
     )
-    if first is None or len(first.stars) < _LEAST_STARS:
+    if first is None:
         clock.lap("prepare_s")
-        return _too_few_stars(draft, 0 if first is None else len(first.stars), clock)
+        return _too_few_stars(draft, sources.most_found, clock)
     job = _make_job(field, first, draft, params, context)
     clock.lap("prepare_s")
     numbers = _written(job, attempts)
-    solved = run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock)
+    solved = run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock=clock)
     return replace(solved, origin=field.origin)
 
 
@@ -137,8 +146,9 @@ def gather_hints(field: Field, params: SolveParams) -> Hints:
 
 
 def _too_few_stars(draft: Result, count: int, clock: _Clock) -> Solved:
-    message = f"{draft.input}: {count or 'no'} stars were found: is the picture of the night sky, and exposed?"
-    result = replace(draft, reason="no-stars", timing=clock.record(), notes=[*draft.notes, message])
+    found = {0: "no star was found", 1: "1 star was found"}.get(count, f"{count} stars were found")
+    note = f"{found}, and a match takes {strategy.LEAST_STARS}: is this a picture of the night sky, well exposed?"
+    result = replace(draft, reason="no-stars", timing=clock.record(), notes=[*draft.notes, note])
     return Solved(result, Unsolved("no-stars", 0, clock.elapsed_s))
 
 
@@ -175,16 +185,26 @@ def _written(job: JobDir, rest: Iterator[axy.Attempt]) -> Iterator[int]:
 
 
 def run_job(
-    job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: _Clock | None = None
+    job: JobDir,
+    numbers: Iterator[int],
+    draft: Result,
+    timeout_s: float,
+    context: Context,
+    *,
+    clock: _Clock | None = None,
+    afresh: bool = False,
 ) -> Solved:
     """Have a job solved, and leave its result in the directory, written last.
 
-    A job that fails keeps its star lists and says in ``result.json`` whether a retry is safe.
+    ``afresh`` removes what an earlier run left.  A job that fails keeps its star lists and says in ``result.json``
+    whether a retry is safe.
     """
     clock = clock or _Clock()
     try:
         with job.locked():
             try:
+                if afresh:
+                    job.clear_results()
                 return _run_locked(job, numbers, draft, timeout_s, context, clock)
             except (NovaError, SolvehostError, OSError) as exc:
                 error = _as_nova_error(exc, job)
@@ -231,8 +251,10 @@ def _calibration_json(solution: Solution) -> dict[str, float]:
     return {**solution.calibration.to_json(), "up_deg_e_of_n": solution.calibration.up_deg_e_of_n}
 
 
-def retry_job(job: JobDir, context: Context) -> Solved:
+def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
     """Try a finished or interrupted job again, from its star lists; no pixel is needed.
+
+    ``timeout_s`` replaces the wall-clock limit that the job was made with.
 
     Raises
     ------
@@ -251,16 +273,12 @@ def retry_job(job: JobDir, context: Context) -> Solved:
         UNSOLVED,
         job=job.job_id,
         hints=request.get("hints") or [],
-        notes=[*(request.get("notes") or []), *context.backend.notes()],
+        notes=list(dict.fromkeys([*(request.get("notes") or []), *context.backend.notes()])),
         source=request.get("source") or {},
         created=request.get("created"),
     )
-    try:
-        with job.locked():
-            job.clear_results()
-    except SolvehostError as exc:
-        raise errors.from_solvehost(exc) from exc
-    return run_job(job, iter(numbers), draft, float(request.get("timeout_s", 300)), context)
+    limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s
+    return run_job(job, iter(numbers), draft, limit_s, context, afresh=True)
 
 
 # --- What results say of their input ------------------------------------------------------------------------------
@@ -322,4 +340,4 @@ def _files(job: JobDir, winner: int = 1) -> dict[str, str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

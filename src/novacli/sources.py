@@ -25,6 +25,8 @@ DEFAULT_MAX_STARS = 200
 #: A cell of the background mesh is this fraction of the image's smaller side, within the limits.
 _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 _MAX_OBJECTS = 50_000
+#: An image of fewer binned pixels than this on a side has no background to speak of.
+_LEAST_SIDE_PX = 8
 
 
 class Order(enum.Enum):
@@ -47,28 +49,35 @@ class Sources:
     """The stars of one field, extracted when first asked for and kept for the next attempt that wants the same."""
 
     def __init__(self, field: Field, max_stars: int | None = None) -> None:
-        self._field = field
+        self.field = field
         self._max_stars = max_stars or DEFAULT_MAX_STARS
         self._found: dict[Extraction, NDArray[np.void]] = {}
 
     def count(self, extraction: Extraction) -> int:
         """Return how many stars an extraction finds."""
-        return len(self._field.x) if isinstance(self._field, StarList) else len(self._table(extraction))
+        return len(self.field.x) if isinstance(self.field, StarList) else len(self._table(extraction))
+
+    @property
+    def most_found(self) -> int:
+        """The most stars that any extraction so far has found."""
+        if isinstance(self.field, StarList):
+            return len(self.field.x)
+        return max(map(len, self._found.values()), default=0)
 
     def stars(self, extraction: Extraction, order: Order) -> Stars:
         """Return the best stars, in order, as float32 FITS pixel coordinates of the unbinned image."""
-        if isinstance(self._field, StarList):
-            return _listed(self._field, self._max_stars)
+        if isinstance(self.field, StarList):
+            return _listed(self.field, self._max_stars)
         table = self._table(extraction)
         best = np.argsort(-table[order.value], kind="stable")[: self._max_stars]
         x, y = (_unbinned(table[name][best], extraction.binning) for name in "xy")
         return _to_stars(x, y, table["flux"][best])
 
     def _table(self, extraction: Extraction) -> NDArray[np.void]:
-        if isinstance(self._field, StarList):
+        if isinstance(self.field, StarList):
             raise TypeError("a star list has no pixels to extract from")
         if extraction not in self._found:
-            self._found[extraction] = extract(self._field, extraction)
+            self._found[extraction] = extract(self.field, extraction)
         return self._found[extraction]
 
 
@@ -104,10 +113,24 @@ def binned(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     return total
 
 
-def _binned_mask(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
-    height, width = (n - n % factor for n in mask.shape)
-    blocks = mask[:height, :width].reshape(height // factor, factor, width // factor, factor)
-    return np.ascontiguousarray(blocks.any(axis=(1, 3)))
+def _binned_and_masked(image: Image, factor: int) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the binned image, and which of its pixels are masked: those of which half or more is.
+
+    The others stand for what their good pixels would sum to if all were good; masked pixels of an image are 0.
+    """
+    data = binned(image.pixels, factor)
+    if image.mask is None or factor == 1:
+        return data, image.mask
+    bad = np.zeros(data.shape, dtype=np.uint16)
+    height, width = (n * factor for n in data.shape)
+    for dy in range(factor):
+        for dx in range(factor):
+            bad += image.mask[dy:height:factor, dx:width:factor]
+    mask = 2 * bad >= factor * factor
+    partly = (bad > 0) & ~mask
+    data[partly] *= factor * factor / (factor * factor - bad[partly].astype(np.float32))
+    data[mask] = 0
+    return data, mask
 
 
 def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
@@ -118,14 +141,13 @@ def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
     DataError
         Where no pixel can be used.
     """
-    data = binned(image.pixels, extraction.binning)
-    mask = None if image.mask is None else _binned_mask(image.mask, extraction.binning)
-    if data.size == 0 or min(data.shape) < 8:
+    if image.mask is not None and image.mask.all():
+        raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
+    if min(image.pixels.shape) < _LEAST_SIDE_PX * extraction.binning:
         return _nothing()
-    if mask is not None:
-        if mask.all():
-            raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
-        np.copyto(data, np.float32(0), where=mask)
+    data, mask = _binned_and_masked(image, extraction.binning)
+    if mask is not None and mask.all():
+        return _nothing()
     return _above_background(data, mask, extraction)
 
 
@@ -144,7 +166,7 @@ def _above_background(
         return _nothing()
     background.subfrom(data)
     sigma = extraction.threshold_sigma
-    sep.set_extract_pixstack(max(300_000, data.size // 10))
+    sep.set_extract_pixstack(max(300_000, data.size // 20))
     for _ in range(8):
         try:
             found: NDArray[np.void] = sep.extract(

@@ -7,14 +7,16 @@ quads.  Docs: docs/explanation/how-it-solves.md.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from novacli.coverage import width_ranges_deg
+from novacli.errors import UnavailableError
 from novacli.field import Field, Image
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.params import Parity, SolveParams
+from novacli.quantities import angle_text
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
 from solvehost import indexes
 from solvehost.axy import Attempt, Range, Schedule
@@ -32,6 +34,8 @@ _LARGE_PX = 3_000_000
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: How long blind attempts hold back while a hint is tried, in seconds.
 _BLIND_DELAY_S = 0.5
+#: The engine compares groups of four stars; with fewer there is nothing to try.
+LEAST_STARS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +105,77 @@ def constraints(hints: Hints, *, fallback: bool) -> list[Constraint]:
     return known if known and not fallback else [*known, Constraint()]
 
 
-def attempts(field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> Iterator[Attempt]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """An attempt before stars are looked for, and the member that says how they will be."""
+
+    member: Member
+    attempt: Attempt
+
+
+def attempts(sources: Sources, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> Iterator[Attempt]:
     """Yield the attempts at a field, best first; stars are extracted when an attempt that needs them is taken.
 
-    Attempts that no index file serves are left out, so nothing at all is yielded where none fits.
+    Left out are attempts that no index file serves, that have too few stars, or that repeat an earlier one.
+
+    Raises
+    ------
+    UnavailableError
+        Where no index file serves any attempt.
     """
-    sources = Sources(field, params.max_stars)
-    rank = itertools.count()
+    plans = _plans(sources.field, params, hints, files)
+    if not plans:
+        why = next(misfits(sources.field, hints, files), f"no installed index file fits it: {_remedy(files)}")
+        raise UnavailableError(f"{sources.field.origin.name}: {why}")
+    tried: list[tuple[Extraction, Order | None, Attempt]] = []
+    for plan in plans:
+        extraction = _extraction(sources, plan.member, params)
+        order = plan.member.order if isinstance(sources.field, Image) else None
+        wanted = (extraction, order, _search_of(plan.attempt))
+        stars = sources.stars(extraction, plan.member.order)
+        if len(stars) >= LEAST_STARS and wanted not in tried:
+            schedule = replace(plan.attempt.schedule, rank=len(tried))
+            tried.append(wanted)
+            yield replace(plan.attempt, stars=stars, schedule=schedule)
+
+
+def misfits(field: Field, hints: Hints, files: Sequence[IndexFile]) -> Iterator[str]:
+    """Yield a remark for each scale hint at which no index file can match the field: what it means, what to do."""
+    for hint in hints.scales:
+        span = Range(hint.low_arcsec_per_pixel, hint.high_arcsec_per_pixel)
+        quads = indexes.quad_range_arcmin(field.width, field.height, span)
+        if not any(indexes.overlaps(file.quads_arcmin, quads) for file in files):
+            low, high = (angle_text(field.width * scale / 60) for scale in span)
+            width = low if low == high else f"{low} to {high}"
+            yield f"no installed index file fits a field {width} wide ({hint.source}): {_remedy(files)}"
+
+
+def _remedy(files: Sequence[IndexFile]) -> str:
+    ranges = (f"{angle_text(low * 60)} to {angle_text(high * 60)}" for low, high in width_ranges_deg(files))
+    return f"those here solve fields {' and '.join(ranges)} wide; get others (data.astrometry.net) or mend the scale"
+
+
+def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> list[_Plan]:
+    """Return what index files can serve, best first; hints share what the blind attempts leave of ``MAX_ATTEMPTS``."""
     given = constraints(hints, fallback=params.fallback)
+    blind: list[_Plan] = []
+    hinted: list[list[_Plan]] = []
     for constraint in given:
-        head_start = _BLIND_DELAY_S if constraint.is_blind and len(given) > 1 else 0.0
-        for member in _members(constraint, field, params):
-            attempt = _without_stars(field, params, member, constraint)
-            if not indexes.select(attempt, files):
-                continue
-            extraction = _extraction(sources, member, field, params)
-            schedule = replace(attempt.schedule, rank=next(rank), delay_s=member.delay_s + head_start)
-            stars = sources.stars(extraction, member.order)
-            if len(stars):
-                yield replace(attempt, stars=stars, schedule=schedule)
-            if schedule.rank + 1 >= MAX_ATTEMPTS:
-                return
+        delay_s = _BLIND_DELAY_S if constraint.is_blind and len(given) > 1 else 0.0
+        members = _members(constraint, field, params)
+        group = [_Plan(m, _without_stars(field, params, m, constraint, delay_s)) for m in members]
+        served = [plan for plan in group if indexes.select(plan.attempt, files)]
+        if constraint.is_blind:
+            blind = served
+        else:
+            hinted.append(served)
+    each = (MAX_ATTEMPTS - len(blind)) // max(1, len(hinted))
+    return [plan for group in hinted for plan in group[:each]] + blind[:MAX_ATTEMPTS]
+
+
+def _search_of(attempt: Attempt) -> Attempt:
+    """Return the attempt without what makes no difference to what the engine finds: its name and its turn."""
+    return replace(attempt, schedule=replace(attempt.schedule, label="", delay_s=0.0, rank=0, slice_s=None))
 
 
 def _members(constraint: Constraint, field: Field, params: SolveParams) -> Sequence[Member]:
@@ -131,7 +185,9 @@ def _members(constraint: Constraint, field: Field, params: SolveParams) -> Seque
     return [m for m in BLIND if m.binning < 4 or large]
 
 
-def _without_stars(field: Field, params: SolveParams, member: Member, constraint: Constraint) -> Attempt:
+def _without_stars(
+    field: Field, params: SolveParams, member: Member, constraint: Constraint, delay_s: float
+) -> Attempt:
     scale, position = constraint.scale, constraint.position
     scales = () if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),)
     return Attempt(
@@ -151,6 +207,7 @@ def _without_stars(field: Field, params: SolveParams, member: Member, constraint
             quads_arcmin=member.window,
             coarse_first=member.coarse_first,
             parallel=member.parallel,
+            delay_s=member.delay_s + delay_s,
             slice_s=member.slice_s,
             label=f"{member.label} ({constraint.label})"[:60],
         ),
@@ -170,14 +227,18 @@ def _radius_deg(position: PositionHint, scale: ScaleHint | None, member: Member,
     return min(180.0, position.position.radius_deg + min(half_deg, _WIDEST_DEG))
 
 
-def _extraction(sources: Sources, member: Member, field: Field, params: SolveParams) -> Extraction:
-    """Return the member's extraction: the user's binning, else its own; unbinned where that leaves too few stars."""
+def _extraction(sources: Sources, member: Member, params: SolveParams) -> Extraction:
+    """Return the member's extraction: the user's binning, else its own; unbinned where that finds few stars and more.
+
+    A Bayer mosaic is binned by an even factor in any case.
+    """
+    field = sources.field
     if not isinstance(field, Image):
         return Extraction(1)
     least = 2 if field.is_mosaic else 1
     if params.downsample is not None:
-        return Extraction(max(params.downsample, least))
+        return Extraction(-(-params.downsample // least) * least)
     chosen = Extraction(max(member.binning, least))
     if chosen.binning > least and sources.count(chosen) < ENOUGH_STARS:
-        return Extraction(least)
+        return max((chosen, Extraction(least)), key=sources.count)
     return chosen

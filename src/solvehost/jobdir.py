@@ -95,7 +95,7 @@ class JobDir:
         """Return a JSON file of the directory, None where it is missing or is no JSON object."""
         try:
             value = json.loads((self.path / name).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 

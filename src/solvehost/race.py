@@ -216,9 +216,10 @@ class _Race:
     # -- the end --------------------------------------------------------------------------------------------------
 
     def stop_losers(self) -> None:
-        """End every engine at once."""
-        for runner in [*self.running, *self.suspended]:
-            runner.child.kill()
+        """End every engine at once, also those after one that the system will not let us end."""
+        with contextlib.ExitStack() as kills:
+            for runner in [*self.running, *self.suspended]:
+                kills.callback(runner.child.kill)
         now = time.monotonic()
         for runner in self.running:
             runner.seconds += now - runner.turn_began

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from novacli import __version__
 from novacli.errors import NovaError
+from novacli.printable import printable_line
 
 #: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
 COMMANDS = {
@@ -26,8 +29,22 @@ COMMANDS = {
 }
 
 
+#: The exit code where whoever read the output has gone: results may be missing (EX_IOERR).
+_NOBODY_READS = 74
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; end quietly where nobody reads its output any more, as in ``nova jobs | head``."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _close_stdout()
+            return _NOBODY_READS
+        return status
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of ``COMMANDS``."""
@@ -62,10 +79,13 @@ def main() -> None:
     """Run ``nova``; every expected error is one line on stderr and its exit code, never a traceback."""
     # One thread is enough for numpy here, and starting a pool costs more CPU than a solve.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without ° or … must not end a solve
     try:
         status = cli.main(prog_name="nova", standalone_mode=False)
-    except click.exceptions.Abort:
-        _leave("interrupted", 130)
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes an Abort of Ctrl-C
+        _leave("interrupted; unfinished jobs can be tried again with nova retry", 130)
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
@@ -73,16 +93,11 @@ def main() -> None:
         sys.exit(exc.exit_code)
     except NovaError as exc:
         _leave(str(exc), exc.exit_code)
-    except KeyboardInterrupt:
-        _leave("interrupted; unfinished jobs can be tried again with nova retry", 130)
-    except BrokenPipeError:
-        _close_stdout()
-        sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _leave(message: str, exit_code: int) -> None:
-    click.echo(f"nova: {message}", err=True)
+    click.echo(f"nova: {printable_line(message)}", err=True)
     sys.exit(exit_code)
 
 

@@ -52,22 +52,21 @@ def command(
     chosen, codes = select_jobs(LocalStore(config["jobs_dir"]), jobs, build_filter(states))
     report = open_report("json" if as_json else "table", sys.stdout)
     from novacli import backends
-    from novacli.backends.timelimit import TimeLimited
 
     backend = backends.connect("local", config)
-    if timeout is not None:
-        backend = TimeLimited(backend, timeout)
     for job in chosen:
         with told(codes):
-            codes.append(_retry(job, config, backend, report, verbose))
+            codes.append(_retry(job, config, backend, report, timeout, verbose))
     return worst_exit_code(codes)
 
 
-def _retry(job: JobDir, config: Config, backend: Backend, report: Report, verbose: bool) -> int:
+def _retry(
+    job: JobDir, config: Config, backend: Backend, report: Report, timeout_s: float | None, verbose: bool
+) -> int:
     from novacli.pipeline import Context, retry_job
 
     with progress(verbose=verbose) as observe:
-        result = retry_job(job, Context(config["jobs_dir"], backend, observe)).result
+        result = retry_job(job, Context(config["jobs_dir"], backend, observe), timeout_s).result
     report.add(result)
     if result.error is not None:
         click.echo(f"nova: {printable_line(result.error['message'])}", err=True)

@@ -24,6 +24,7 @@ from novacli.cli.progress import progress
 from novacli.errors import NovaError, worst_exit_code
 from novacli.outputs.request import OutputRequest
 from novacli.params import SolveParams
+from novacli.printable import printable_line
 from novacli.reports import open_report
 from novacli.result import Result, error_of
 
@@ -93,7 +94,7 @@ def _submit(name: str, params: SolveParams, context: Context, outputs: OutputReq
 def _say_why_not(result: Result) -> None:
     """Say on stderr, in one line, why an input has no result."""
     if result.error is not None:
-        click.echo(f"nova: {result.error['message']}", err=True)
+        click.echo(f"nova: {printable_line(result.error['message'])}", err=True)
 
 
 def _keep_house(config: configuration.Config) -> None:

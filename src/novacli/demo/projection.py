@@ -107,6 +107,8 @@ class Projection:
             "CRVAL1": self.crval[0], "CRVAL2": self.crval[1], "CRPIX1": self.crpix[0], "CRPIX2": self.crpix[1],
             "CD1_1": self.cd[0][0], "CD1_2": self.cd[0][1], "CD2_1": self.cd[1][0], "CD2_2": self.cd[1][1],
             "RADESYS": "ICRS",
+            # The standard's default would turn a field that is centred on the very pole.
+            "LONPOLE": 180.0,
         }  # fmt: skip
         if self.cubic:
             terms = ("A_3_0", "A_1_2", "B_2_1", "B_0_3")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 from novacli.angles import format_dec_dms, format_ra_hms
 from novacli.constellation import constellation_at
+from novacli.printable import printable_line
 from novacli.result import FAILED, SOLVED, Result
 
+_NO_HINTS = "say what is known of it, such as its width (-L, -H) or its place (--ra, --dec)"
+_SOME_HINTS = "check the hints (--blind leaves out the header's)"
+#: Reason of an unsolved image → what happened, and what to do about it; {hints} is one of those above.
 _REASONS = {
-    "exhausted": "nothing more to try",
-    "time-limit": "time was up",
-    "cancelled": "cancelled",
-    "no-stars": "too few stars",
+    "exhausted": ("every attempt was made, and none matched", "{hints}; nova doctor shows which fields can match"),
+    "time-limit": ("the time was up before any attempt matched", "give it longer (--timeout), or {hints}"),
+    "cancelled": ("it was cancelled", "try it again with nova retry"),
+    "no-stars": ("too few stars", "check the picture; --downsample 1 finds the smallest stars, 4 faint blurred ones"),
 }
 
 
@@ -22,7 +26,10 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
     if result.status == SOLVED and result.calibration and result.match:
         yield from _solution_rows(result.calibration, result.match)
     elif result.status != FAILED:
-        yield "Unsolved", _REASONS.get(result.reason or "", result.reason or "")
+        what, remedy = _REASONS.get(result.reason or "", (result.reason or "", ""))
+        yield "Unsolved", what
+        if remedy:
+            yield "To do", remedy.format(hints=_SOME_HINTS if result.hints else _NO_HINTS)
     if result.status != FAILED:
         yield "Hints", "; ".join(dict.fromkeys(h.get("source", h["kind"]) for h in result.hints)) or "none"
         yield "Time", _time_text(result)
@@ -32,7 +39,7 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "Note", note
 
 
-def _solution_rows(c: dict[str, float], m: dict[str, object]) -> Iterator[tuple[str, str]]:
+def _solution_rows(c: dict[str, Any], m: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Centre", f"RA {c['ra']:.5f}°  Dec {c['dec']:+.5f}°"
     yield "", f"{format_ra_hms(c['ra'])}  {format_dec_dms(c['dec'])}"
     found = constellation_at(c["ra"], c["dec"])
@@ -40,10 +47,19 @@ def _solution_rows(c: dict[str, float], m: dict[str, object]) -> Iterator[tuple[
         yield "Constellation", found[1]
     yield "Pixel scale", f'{c["pixscale"]:.5g}"/pixel'
     yield "Field", f"{_size_text(c['width_arcsec'])} × {_size_text(c['height_arcsec'])}"
-    yield "Orientation", f"up is {c['up_deg_e_of_n']:.2f}° east of north"
+    yield "Orientation", f"up is {round(c['up_deg_e_of_n'], 2) % 360:.2f}° east of north"
     yield "Parity", "positive (det CD > 0)" if c["parity"] > 0 else "negative (det CD < 0)"
     yield "Index", str(m["index"])
-    yield "Match", f'{m["n"]} stars, residual {m["rms_arcsec"]:.3g}" RMS, log-odds {m["logodds"]:.1f}'
+    yield "Match", _match_text(c, m)
+
+
+def _match_text(c: dict[str, Any], m: dict[str, Any]) -> str:
+    parts = [f"{m['n']} stars"]
+    if m["rms_arcsec"] is not None:
+        parts.append(f'residual {m["rms_arcsec"]:.3g}" RMS ({m["rms_arcsec"] / c["pixscale"]:.2g} pixel)')
+    if m["logodds"] is not None:
+        parts.append(f"log-odds {m['logodds']:.0f}")
+    return ", ".join(parts)
 
 
 def _size_text(arcsec: float) -> str:
@@ -71,6 +87,7 @@ class _Table:
             self._draw(result)
         else:
             lines = [f"{result.input}: {result.status}", *(f"  {k:<14}{v}" for k, v in rows(result))]
+            lines = [printable_line(line) for line in lines]
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()
 
@@ -81,12 +98,14 @@ class _Table:
         from rich.text import Text
 
         solved = result.status == SOLVED
-        title = Text.assemble((result.input, "bold"), " ", (result.status, "green" if solved else "yellow"))
+        title = Text.assemble(
+            (printable_line(result.input), "bold"), " ", (result.status, "green" if solved else "yellow")
+        )
         table = Table(title=title, title_justify="left", show_header=False, box=box.ROUNDED)
         table.add_column(style="cyan", no_wrap=True)
         table.add_column(overflow="fold")
         for label, value in rows(result):
-            table.add_row(label, Text(value))
+            table.add_row(label, Text(printable_line(value)))
         Console(file=self._stream, highlight=False).print(table)
 
 

@@ -38,12 +38,11 @@ def index_bytes(
 ) -> bytes:
     """Return a file with the parts of an index file that hold stars; positions as ``stored``, in that byte order."""
     count = len(directions)
-    primary = fitsfile.end_header(
-        [fitsfile.card("SIMPLE", True), fitsfile.card("BITPIX", 8), fitsfile.card("NAXIS", 0)]
-        + [fitsfile.card("INDEXID", 4107), fitsfile.card("HEALPIX", healpix), fitsfile.card("HPNSIDE", 0)]
-        + [fitsfile.card("NSTARS", count), fitsfile.card("NQUADS", 0)]
-        + [fitsfile.card("SCALE_L", 0.006), fitsfile.card("SCALE_U", 0.009)]
-    )
+    words: dict[str, fitsfile.CardValue] = {
+        "SIMPLE": True, "BITPIX": 8, "NAXIS": 0, "INDEXID": 4107, "HEALPIX": healpix, "HPNSIDE": 0,
+        "NSTARS": count, "NQUADS": 0, "SCALE_L": 0.006, "SCALE_U": 0.009,
+    }  # fmt: skip
+    primary = fitsfile.end_header([fitsfile.card(k, v) for k, v in words.items()])
     tree = [fitsfile.card("KDT_NDAT", count), fitsfile.card("KDT_NDIM", 3), fitsfile.card("KDT_DATA", stored)]
     tree.append(fitsfile.card("ENDIAN", "04:03:02:01" if endian == "<" else "01:02:03:04"))
     steps = (2**32 - 1) / 2

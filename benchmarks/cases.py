@@ -1,0 +1,102 @@
+"""The pictures that are compared: named files, a corpus with a manifest, or fields drawn for the purpose."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import measure
+from truths import Truth
+
+#: Widths of drawn fields, in degrees; evenly spread in their logarithm.
+DRAWN_WIDTHS_DEG = (1.0, 60.0)
+_SIZES = ("800x600", "1024x768", "1280x960", "1600x1200")
+#: How much deeper or shallower than usual a drawn field is, in magnitudes: sparse and crowded ones.
+_DEPTH_OFFSETS_MAG = (-1.5, 1.2)
+#: Wide lenses distort more: largest distortion in percent, for each 10 degrees of width.
+_DISTORTION_PERCENT_PER_10_DEG = 0.7
+_DRAWING_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A picture, and the truth about it where it is known; ``about`` says what is special, for reports."""
+
+    name: str
+    path: Path
+    truth: Truth | None
+    about: str = ""
+
+
+def from_paths(paths: Sequence[Path]) -> list[Case]:
+    """Return the pictures named, with the truth that ``nova demo`` left beside those that it drew."""
+    return [Case(path.name, path.absolute(), _truth_beside(path)) for path in paths]
+
+
+def _truth_beside(path: Path) -> Truth | None:
+    try:
+        return Truth.of_drawing(json.loads(path.with_name(path.name + ".truth.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def from_corpus(folder: Path, only: str = "") -> list[Case]:
+    """Return the pictures of ``folder/manifest.json`` that are expected to solve, or may; names hold ``only``.
+
+    The manifest is a list of objects with ``name`` and ``expect`` (solved, any, fail), and ``width``, ``ra``, ``dec``,
+    ``pixscale_arcsec`` and ``parity`` where they are known.
+    """
+    rows = json.loads((folder / "manifest.json").read_text())
+    wanted = [r for r in rows if r["expect"] != "fail" and only in r["name"]]
+    return [Case(r["name"], folder.absolute() / r["name"], Truth.of_manifest(r)) for r in wanted]
+
+
+def drawn(nova: Sequence[str], folder: Path, count: int, seed: int) -> Iterator[Case]:
+    """Draw fields all over the sky into ``folder``, one when it is asked for; equal seeds give equal fields.
+
+    Raises
+    ------
+    RuntimeError
+        Where one cannot be drawn.
+    """
+    for number in range(1, count + 1):
+        chance = random.Random(f"{seed} {number}")
+        target = folder.absolute() / f"drawn-{seed}-{number:03d}.fits"
+        options = _drawing_options(chance)
+        made = measure.run([*nova, "demo", "--overwrite", *options, target], _DRAWING_TIMEOUT_S)
+        if made.exit_status != 0:
+            raise RuntimeError(f"{target.name} could not be drawn: {made.stderr.strip()}")
+        yield Case(target.name, target, _truth_beside(target), _about(options))
+
+
+def _drawing_options(chance: random.Random) -> list[str]:
+    from novacli.demo.scene import Scene
+
+    ra_deg, dec_deg = 360 * chance.random(), math.degrees(math.asin(2 * chance.random() - 1))
+    low, high = DRAWN_WIDTHS_DEG
+    width_deg = low * (high / low) ** chance.random()
+    size = chance.choice(_SIZES)
+    width_px, _, height_px = size.partition("x")
+    usual = Scene(ra_deg, dec_deg, width_deg, int(width_px), int(height_px)).depth_mag
+    most = _DISTORTION_PERCENT_PER_10_DEG * width_deg / 10
+    numbers = {
+        "--ra": ra_deg,
+        "--dec": dec_deg,
+        "--width": width_deg,
+        "--rotate": 360 * chance.random(),
+        "--limit": usual + chance.uniform(*_DEPTH_OFFSETS_MAG),
+        "--distortion": chance.uniform(-most, most),
+    }
+    mirror = ["--mirror"] if chance.random() < 0.5 else []
+    options = [f"{name}={value:.6f}" for name, value in numbers.items()]
+    return [*options, f"--size={size}", f"--seed={chance.randrange(2**31)}", *mirror]
+
+
+def _about(options: Sequence[str]) -> str:
+    values = dict(option.partition("=")[::2] for option in options)
+    mirrored = ", mirrored" if "--mirror" in values else ""
+    return f"{float(values['--width']):.1f}° wide, to {float(values['--limit']):.1f} mag{mirrored}"

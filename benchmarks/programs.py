@@ -1,0 +1,151 @@
+"""The two programs that are compared, each as its users start it, and what came of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import measure
+from cases import Case
+from measure import Run
+from truths import Error, Place, error
+
+#: What may pass after a program's own time limit before it is killed.
+_GRACE_S = 15.0
+
+RIGHT, UNCHECKED, WRONG, UNSOLVED, FAILED = "right", "unchecked", "wrong", "unsolved", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of one program on one picture: what it used, and what came of it.
+
+    ``outcome`` is right, wrong, unchecked (solved, but no truth is known), unsolved, or failed (the program could not
+    try); ``error`` is there where an answer could be held against a truth.
+    """
+
+    run: Run
+    outcome: str
+    answer: Place | None = None
+    error: Error | None = None
+
+    @property
+    def solved(self) -> bool:
+        """Whether there is an answer that is not known to be wrong."""
+        return self.outcome in (RIGHT, UNCHECKED)
+
+
+def find_nova() -> str:
+    """Return the ``nova`` that is installed beside this Python, else the first on PATH."""
+    beside = Path(sys.executable).with_name("nova")
+    return str(beside) if beside.exists() else shutil.which("nova") or "nova"
+
+
+def judged(run: Run, answer: Place | None, case: Case, honest: Sequence[int]) -> Trial:
+    """Return what came of a run, its answer held against the truth; ``honest`` are exit codes of one that tried."""
+    if answer is None:
+        return Trial(run, UNSOLVED if run.timed_out or run.exit_status in honest else FAILED)
+    if case.truth is None:
+        return Trial(run, UNCHECKED, answer)
+    off = error(answer, case.truth)
+    return Trial(run, RIGHT if off.is_small else WRONG, answer, off)
+
+
+def last_json(text: str) -> dict[str, Any]:
+    """Return the last line of ``nova submit --json``, an empty object where there is none."""
+    try:
+        value = json.loads(text.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Nova:
+    """``nova submit --json`` with options."""
+
+    command: Sequence[str]
+    timeout_s: float
+    options: Sequence[str] = ("--blind",)
+
+    def argv(self, path: Path) -> list[str]:
+        """Return the command for a picture."""
+        return [*self.command, "submit", "--json", "--timeout", f"{self.timeout_s:g}", *self.options, str(path)]
+
+    def try_on(self, case: Case) -> Trial:
+        """Run on one picture, in a fresh state."""
+        with measure.fresh_state() as (_, env):
+            run = measure.run(self.argv(case.path), self.timeout_s + _GRACE_S, env)
+        result = last_json(run.stdout)
+        return judged(run, _place(result), case, honest=(0, 1))
+
+
+def _place(result: Mapping[str, Any]) -> Place | None:
+    if result.get("status") != "solved":
+        return None
+    c = result["calibration"]
+    return Place(c["ra"], c["dec"], c["pixscale"], c["parity"])
+
+
+@dataclass(frozen=True, slots=True)
+class SolveField:
+    """``solve-field --no-plots --overwrite`` with options.
+
+    Its answer is read by ``wcsinfo``, after the clock has stopped.
+    """
+
+    timeout_s: float
+    options: Sequence[str] = ("--no-verify",)
+    command: Sequence[str] = ("solve-field",)
+
+    def argv(self, path: Path, folder: Path) -> list[str]:
+        """Return the command for a picture; all its files go into ``folder``."""
+        fixed = ["--no-plots", "--overwrite", "--cpulimit", f"{self.timeout_s:g}", "-D", str(folder)]
+        return [*self.command, *fixed, *self.options, str(path)]
+
+    def try_on(self, case: Case) -> Trial:
+        """Run on one picture, in a fresh state."""
+        with measure.fresh_state() as (folder, env):
+            out = folder / "out"
+            out.mkdir()
+            run = measure.run(self.argv(case.path, out), self.timeout_s + _GRACE_S, env, cwd=folder)
+            solved = next(out.glob("*.solved"), None)
+            answer = None if solved is None else read_wcsinfo(measure.run(["wcsinfo", solved.with_suffix(".wcs")], 30))
+        return judged(run, answer, case, honest=(0,))
+
+
+def read_wcsinfo(run: Run) -> Place | None:
+    """Return the place that ``wcsinfo`` printed, None where it read no solution."""
+    printed = dict(line.split(None, 1) for line in run.stdout.splitlines() if " " in line)
+    try:
+        ra, dec, scale, det = (float(printed[key]) for key in ("ra_center", "dec_center", "pixscale", "det"))
+    except (KeyError, ValueError):
+        return None
+    return Place(ra, dec, scale, 1.0 if det > 0 else -1.0)
+
+
+def hints_by_hand(result: Mapping[str, Any]) -> list[str]:
+    """Return the options that give ``solve-field`` the hints that ``nova`` found in a header, the best of each kind."""
+    hints = result.get("hints") or []
+    scale = next((h for h in hints if h["kind"] == "scale"), None)
+    position = next((h for h in hints if h["kind"] == "position"), None)
+    options = []
+    if scale is not None:
+        options += ["-L", f"{scale['low_arcsec']:.6g}", "-H", f"{scale['high_arcsec']:.6g}", "-u", "arcsecperpix"]
+    if position is not None:
+        named = {"--ra": position["ra"], "--dec": position["dec"], "--radius": position["radius"]}
+        options += [part for name, value in named.items() for part in (name, f"{value:.6f}")]
+    return options
+
+
+def engine_version() -> str:
+    """Return the version of the engine, as it states it."""
+    said = measure.run(["solve-field", "--version"], 30)
+    found = re.search(r"\d+\.\d+\S*", said.stdout + said.stderr)
+    return found[0] if found else "unknown"

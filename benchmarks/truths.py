@@ -1,0 +1,77 @@
+"""Where a picture really is on the sky, and whether an answer says so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: An answer is right within these: centre as a fraction of the field's width, and scale as a fraction of the scale.
+CENTER_TOLERANCE, SCALE_TOLERANCE = 0.01, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A centre (degrees, ICRS), a pixel scale, and the sign of det(CD); a truth, or a program's answer."""
+
+    ra_deg: float
+    dec_deg: float
+    pixscale_arcsec: float
+    parity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The true place of a picture ``width_px`` wide; a parity of 0 is not known."""
+
+    place: Place
+    width_px: int
+
+    @classmethod
+    def of_manifest(cls, row: Mapping[str, Any]) -> Truth | None:
+        """Return the truth in a row of a corpus's manifest, None where it knows none."""
+        if row.get("ra") is None or not row.get("width"):
+            return None
+        place = Place(row["ra"], row["dec"], row["pixscale_arcsec"], row.get("parity") or 0.0)
+        return cls(place, row["width"])
+
+    @classmethod
+    def of_drawing(cls, truth: Mapping[str, Any]) -> Truth:
+        """Return the truth in the ``OUT.fits.truth.json`` of ``nova demo``."""
+        place = Place(truth["ra"], truth["dec"], truth["pixscale_arcsec"], truth["parity"])
+        return cls(place, truth["size"][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """How far an answer is from the truth: its centre in pixels and in field widths, its scale as a fraction."""
+
+    center_px: float
+    center_widths: float
+    scale: float
+    parity_is_right: bool
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the answer is right."""
+        return self.parity_is_right and self.center_widths < CENTER_TOLERANCE and abs(self.scale) < SCALE_TOLERANCE
+
+
+def error(answer: Place, truth: Truth) -> Error:
+    """Return how far an answer is from the truth."""
+    true = truth.place
+    center_px = separation_deg(answer, true) * 3600 / true.pixscale_arcsec
+    return Error(
+        center_px=center_px,
+        center_widths=center_px / truth.width_px,
+        scale=answer.pixscale_arcsec / true.pixscale_arcsec - 1,
+        parity_is_right=true.parity == 0 or math.copysign(1, answer.parity) == math.copysign(1, true.parity),
+    )
+
+
+def separation_deg(a: Place, b: Place) -> float:
+    """Return the angle between two centres."""
+    ra_a, dec_a, ra_b, dec_b = map(math.radians, (a.ra_deg, a.dec_deg, b.ra_deg, b.dec_deg))
+    sines = math.sin((dec_b - dec_a) / 2) ** 2 + math.cos(dec_a) * math.cos(dec_b) * math.sin((ra_b - ra_a) / 2) ** 2
+    return math.degrees(2 * math.asin(min(1.0, math.sqrt(sines))))

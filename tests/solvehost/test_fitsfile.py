@@ -1,0 +1,207 @@
+"""The little of FITS that is read and written here: cards, headers, sizes, cut files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solvehost import fitsfile
+from solvehost.errors import DataError
+from solvehost.fitsfile import BLOCK, card, data_size, end_header, iter_hdus, pad_data, parse_value, read_header
+from solvehost.indexes import IndexSet
+
+texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60).map(str.rstrip)
+values = st.one_of(
+    st.booleans(),
+    st.integers(-(2**63), 2**63),
+    st.floats(allow_nan=False, allow_infinity=False),
+    texts.filter(lambda text: len(text) + text.count("'") <= 68),
+)
+
+
+def parse(*cards: bytes) -> fitsfile.Header:
+    return read_header(io.BytesIO(end_header(list(cards))))
+
+
+def raw(text: str) -> bytes:
+    return text.encode("latin-1").ljust(80)[:80]
+
+
+@given(values)
+def test_a_card_comes_back_as_it_was_written(value: fitsfile.CardValue) -> None:
+    """Floats to the last bit, strings with their quotes, the type too."""
+    line = card("KEYWORD", value)
+    back = parse(line)["KEYWORD"]
+    assert len(line) == 80
+    assert (type(back), back) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("TOOLONGKEY", 1), ("A", "x" * 69), ("A", "'" * 35), ("A", "ü"), ("A", "a\nb"), ("A", "\0"), ("A", 10**70)],
+)
+def test_what_does_not_fit_a_card_is_refused(keyword: str, value: fitsfile.CardValue) -> None:
+    with pytest.raises(ValueError, match="does not fit a FITS card"):
+        card(keyword, value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_not_finite_have_no_card(value: float) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        card("A", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("                   T / a comment", True),
+        ("F", False),
+        ("+12", 12),
+        ("-0012 / x", -12),
+        ("1.5D3", 1500.0),
+        ("1.5d-3/x", 0.0015),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("'it''s / here'  / a comment", "it's / here"),
+        ("'  leading and trailing  '", "  leading and trailing"),
+        ("''", ""),
+        ("'not closed", "not closed"),
+    ],
+)
+def test_values_of_every_kind(text: str, value: fitsfile.CardValue) -> None:
+    back = parse_value(text)
+    assert (type(back), back) == (type(value), value)
+
+
+@pytest.mark.parametrize("text", ["", "  / comment alone", "abc", "1_000", "1 2", "0x10", "(1, 2)", "1.2.3", "--1", "\xb2"])
+def test_values_that_cannot_be_read(text: str) -> None:
+    """Also those that Python reads and FITS does not know."""
+    assert parse_value(text) is None
+    header = parse(raw(f"A       = {text}"), raw("B       = 1"))
+    assert header.unreadable == {"A"}
+    assert dict(header) == {"B": 1}
+
+
+def test_a_repeated_keyword_keeps_its_first_value() -> None:
+    """Also across blocks, and where the first cannot be read."""
+    filler = [raw("COMMENT filler")] * 40
+    header = parse(card("A", 1), card("A", 2), raw("B       = what"), *filler, card("A", 3), card("B", 4))
+    assert header["A"] == 1
+    assert "B" not in header
+    assert header.size == 2 * BLOCK
+    assert len(header.comments) == 40
+
+
+@pytest.mark.parametrize("line", ["A      = 1", "A        = 1", "A       =1", "A\0\0\0\0\0\0\0= 1", "CONTINUE  'x'", "A"])
+def test_cards_that_are_none_are_passed_over(line: str) -> None:
+    header = parse(raw(line), card("B", 2))
+    assert set(header) - {"A\0\0\0\0\0\0\0"} == {"B"}
+
+
+def test_a_number_where_one_is_needed() -> None:
+    header = parse(card("A", "x"), card("B", 1.5), card("C", True), card("D", 7))
+    for keyword in ("A", "B", "C", "NONE"):
+        with pytest.raises(DataError, match=f"FITS card {keyword} is .* where a whole number is needed"):
+            header.number(keyword)
+    assert header.number("D") == 7
+    assert header.number("NONE", 3) == 3
+
+
+@pytest.mark.parametrize("size", [0, 1, 80, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_a_header_that_is_cut_short(size: int) -> None:
+    whole = end_header([card(f"K{n}", n) for n in range(50)])
+    with pytest.raises(DataError, match="ends before its END card"):
+        read_header(io.BytesIO(whole[:size]))
+
+
+def test_a_header_without_end_is_given_up() -> None:
+    """Of cards that all differ, too: the time it takes does not grow with the square of the size."""
+    endless = b"".join(card(f"K{n:07d}", n) for n in range(36 * fitsfile.MAX_HEADER_BLOCKS + 36))
+    with pytest.raises(DataError, match="no END card within"):
+        read_header(io.BytesIO(endless))
+
+
+def test_an_unreadable_primary_header_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "not.fits"
+    path.write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"not\.fits: a FITS header ends"):
+        fitsfile.read_primary_header(path)
+
+
+@pytest.mark.parametrize(
+    ("cards", "size"),
+    [
+        ({"BITPIX": 8, "NAXIS": 0}, 0),
+        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 1}, BLOCK),
+        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": BLOCK}, BLOCK),
+        ({"BITPIX": -64, "NAXIS": 2, "NAXIS1": 100, "NAXIS2": 100}, 28 * BLOCK),
+        ({"BITPIX": 16, "NAXIS": 3, "NAXIS1": 10, "NAXIS2": 0, "NAXIS3": 5}, 0),
+        ({"BITPIX": 8, "NAXIS": 2, "NAXIS1": 12, "NAXIS2": 240, "PCOUNT": 1, "GCOUNT": 1}, 2 * BLOCK),
+    ],
+)
+def test_data_size_is_whole_blocks(cards: dict[str, int], size: int) -> None:
+    assert data_size(parse(*(card(k, v) for k, v in cards.items()))) == size
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ({"NAXIS": 0}, "BITPIX"),
+        ({"BITPIX": 8}, "NAXIS"),
+        ({"BITPIX": 8, "NAXIS": 1}, "NAXIS1"),
+        ({"BITPIX": 7, "NAXIS": 0}, "no known kind"),
+        ({"BITPIX": 8, "NAXIS": -1}, "no known kind"),
+        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": -5}, "negative size"),
+        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 5, "PCOUNT": -1}, "negative size"),
+        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 10**40}, "more data than any file holds"),
+        ({"BITPIX": 8, "NAXIS": 10**9, "NAXIS1": 1}, "NAXIS2"),
+    ],
+)
+def test_sizes_that_make_no_sense(cards: dict[str, int], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        data_size(parse(*(card(k, v) for k, v in cards.items())))
+
+
+def two_hdus() -> bytes:
+    primary = end_header([card("SIMPLE", True), card("BITPIX", 8), card("NAXIS", 0)])
+    extension = end_header([card("BITPIX", 8), card("NAXIS", 1), card("NAXIS1", 5000)])
+    return primary + extension + pad_data(b"x" * 5000)
+
+
+def test_hdus_come_with_the_offset_of_their_data() -> None:
+    assert [(len(h), at) for h, at in iter_hdus(io.BytesIO(two_hdus()))] == [(3, BLOCK), (3, 2 * BLOCK)]
+
+
+@given(st.integers(1, len(two_hdus()) - 1).filter(lambda n: n != BLOCK))
+def test_a_file_that_is_cut_short_is_noticed(size: int) -> None:
+    """At any byte but between its HDUs, where nothing could tell."""
+    with pytest.raises(DataError, match="cut short"):
+        list(iter_hdus(io.BytesIO(two_hdus()[:size])))
+
+
+@given(st.binary(max_size=3 * BLOCK))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    """Nothing but DataError is ever raised."""
+    stream = io.BytesIO(data.ljust(-(-len(data) // BLOCK) * BLOCK))
+    try:
+        assert all(offset % BLOCK == 0 for _, offset in iter_hdus(stream))
+    except DataError as exc:
+        assert str(exc)
+
+
+@pytest.mark.engine
+def test_real_index_files_are_read_to_their_end(real_indexes: IndexSet, tmp_path: Path) -> None:
+    """And a copy that lacks its last block is not."""
+    for file in real_indexes.files:
+        with file.path.open("rb") as stream:
+            hdus = list(iter_hdus(stream))
+        assert hdus[-1][1] + data_size(hdus[-1][0]) == file.size_bytes
+    smallest = min(real_indexes.files, key=lambda f: f.size_bytes)
+    cut = tmp_path / "cut.fits"
+    cut.write_bytes(smallest.path.read_bytes()[:-BLOCK])
+    with cut.open("rb") as stream, pytest.raises(DataError, match="2880 bytes are missing at the end"):
+        list(iter_hdus(stream))
