@@ -180,7 +180,8 @@ def _written(job: JobDir, rest: Iterator[axy.Attempt]) -> Iterator[int]:
     """Yield the number of each attempt once its axy file is in the job directory, where the first one is already."""
     yield 1
     for number, attempt in enumerate(rest, 2):
-        axy.write(attempt, job.axy(number))
+        # Rename alone: a star list that a power cut takes is extracted again, but a half one must never be seen.
+        jobdir.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
         yield number
 
 

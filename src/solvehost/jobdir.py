@@ -220,8 +220,8 @@ def list_staged(root: Path) -> list[Path]:
     return sorted(root.glob(f"{_STAGING}*"))
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write ``data`` beside ``path``, force it to disk, then rename it over ``path``.
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write ``data`` beside ``path``, force it to disk (unless not ``durable``), then rename it over ``path``.
 
     Raises
     ------
@@ -232,8 +232,9 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         with beside.open("xb") as stream:
             stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         beside.replace(path)
     except OSError as exc:
         raise DiskError(f"{path}: {exc.strerror}: it cannot be written") from exc

@@ -74,8 +74,8 @@ def determinant(cards: dict[str, float]) -> float:
     return cards["CD1_1"] * cards["CD2_2"] - cards["CD1_2"] * cards["CD2_1"]
 
 
-def assert_on_the_sky(job: JobDir, parity: int, within_px: float = 2.0) -> None:
-    """The solution looks where the field was drawn, on a grid over the middle half."""
+def assert_on_the_sky(job: JobDir, parity: int, within_px: float = 5.0) -> None:
+    """The solution looks where the field was drawn, on a grid over the middle half; SIP terms are left out."""
     cards = solution(job)
     assert math.copysign(1, determinant(cards)) == parity
     for x in (250.0, 500.0, 750.0):

@@ -119,7 +119,7 @@ def test_a_header_that_is_cut_short(size: int) -> None:
 
 
 def test_a_header_without_end_is_given_up() -> None:
-    """Of cards that all differ, too: the time it takes does not grow with the square of the size."""
+    """Of cards that all differ, too, which must all be kept until then."""
     endless = b"".join(card(f"K{n:07d}", n) for n in range(36 * fitsfile.MAX_HEADER_BLOCKS + 36))
     with pytest.raises(DataError, match="no END card within"):
         read_header(io.BytesIO(endless))

@@ -76,12 +76,10 @@ def _place(projection: Projection, stars: Stars) -> tuple[NDArray[np.float64], .
 
 
 def completeness_mag(magnitudes: NDArray[np.float64]) -> float:
-    """Return the magnitude to which a catalogue is taken as complete here: where its counts are highest.
+    """Return the magnitude to which a catalogue (of one star or more) is complete here: where its counts are highest.
 
     Deep index files hold the brightest stars of each small cell, so this is brighter in crowded fields.
     """
-    if len(magnitudes) == 0:
-        return STAR_COUNTS[0][0]
     bins = np.floor(magnitudes / _BIN_MAG).astype(np.intp)
     return float((bins.min() + np.argmax(np.bincount(bins - bins.min()))) * _BIN_MAG)
 
@@ -94,6 +92,8 @@ def star_count(magnitude: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 def _uncatalogued(known: Stars, radius_rad: float, faintest: float, rng: Generator) -> Stars:
     """Return stars that no catalogue has, over the same circle of the sky."""
+    if len(known) == 0:
+        return known
     complete = completeness_mag(known.magnitudes)
     bright = int(np.count_nonzero(known.magnitudes < complete))
     area_deg2 = float(np.degrees(np.degrees(2 * np.pi * (1 - np.cos(radius_rad)))))
@@ -120,8 +120,6 @@ def _magnitudes_between(bright: float, faint: float, count: int, rng: Generator)
 
 def _near(directions: NDArray[np.float64], area_deg2: float, count: int, rng: Generator) -> NDArray[np.float64]:
     """Return places that are crowded where the catalogue is: each near one of its stars, by some star distances."""
-    if len(directions) == 0:
-        return np.zeros((0, 3))
     spread_rad = 2 * np.radians(np.sqrt(area_deg2 / len(directions)))
     places = directions[rng.integers(0, len(directions), count)] + rng.normal(0, spread_rad, (count, 3))
     places /= np.linalg.norm(places, axis=1, keepdims=True)

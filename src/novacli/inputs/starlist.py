@@ -171,7 +171,7 @@ def _size(
     width, height = (max(1, math.ceil(float(axis.max()))) for axis in (x, y))
     if max(width, height) > 1e7:
         raise DataError(f"{source.shown} has stars at x, y up to {max(width, height):.3g} pixels: check its columns")
-    note = f"guessed the image size {width} x {height} from the stars: give --width and --height if you know them"
+    note = f"guessed the image size {width} x {height} from the stars: give it by --size WxH if you know them"
     return width, height, True, (note, *_outside(x, y, (width, height)))
 
 

@@ -20,8 +20,6 @@ from novacli.errors import NovaError, OutputError, UnavailableError, UsageError
 def nova_demo(sky_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Return a function that calls ``nova demo --size 80x60 …`` in an empty directory, with the invented sky."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("NOVA_CONFIG", raising=False)
     monkeypatch.setenv("NOVA_INDEX", str(sky_index))
 
     def call(*arguments: str) -> Result:
