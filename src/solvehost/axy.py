@@ -260,7 +260,9 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
     width, height = cards.whole("IMAGEW", 1, 10**6), cards.whole("IMAGEH", 1, 10**6)
     if width is None or height is None:
         raise DataError("the axy has no IMAGEW and IMAGEH")
-    ra, dec = cards.real("ANERA", 0, 360), cards.real("ANEDEC", -90, 90)
+    ra, dec, radius = cards.real("ANERA", 0, 360), cards.real("ANEDEC", -90, 90), cards.real("ANERAD", 0, 360)
+    if ra is None or dec is None or radius is None:  # a part of a position is none, as for the engine
+        ra = dec = radius = None
     tweak = cards.flag("ANTWEAK")
     order = cards.whole("ANTWEAKO", 0, 9)
     attempt = Attempt(
@@ -269,7 +271,7 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
         stars=stars,
         scales_arcsec_per_pixel=_scales(cards),
         center_deg=None if ra is None or dec is None else (ra, dec),
-        radius_deg=cards.real("ANERAD", 0, 360),
+        radius_deg=radius,
         parity=_parity(cards),
         tweak_order=0 if tweak is False else (2 if order is None else order),
         crpix_center=bool(cards.flag("ANCRPIXC")),

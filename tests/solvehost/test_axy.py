@@ -110,9 +110,7 @@ schedules = st.builds(
 depths = st.tuples(st.integers(1, 1000), st.integers(1, 1000)).map(lambda pair: tuple(sorted(pair)))
 placed = st.tuples(st.tuples(numbers(0, 360), numbers(-90, 90)), numbers(0, 360))
 attempts = st.builds(
-    lambda place, **others: Attempt(
-        **others, center_deg=place and place[0], radius_deg=place and place[1]
-    ),
+    lambda place, **others: Attempt(**others, center_deg=place and place[0], radius_deg=place and place[1]),
     place=maybe(placed),
     width=st.integers(1, 10**6),
     height=st.integers(1, 10**6),
@@ -299,6 +297,14 @@ def test_depths_are_whole_and_bounded_in_number() -> None:
     assert len(parse(foreign(*sixty)).depths) == 32
 
 
+@pytest.mark.parametrize("missing", ["ANERA", "ANEDEC", "ANERAD"])
+def test_a_part_of_a_position_is_none(missing: str) -> None:
+    """As for the engine, which needs all three."""
+    position = {"ANERA": 10.0, "ANEDEC": 20.0, "ANERAD": 5.0}
+    attempt = parse(foreign(*(card(k, v) for k, v in position.items() if k != missing)))
+    assert (attempt.center_deg, attempt.radius_deg) == (None, None)
+
+
 def test_a_size_is_needed() -> None:
     data = end_header([card("BITPIX", 8), card("NAXIS", 0), card("IMAGEW", 5)]) + startable.table_bytes(STARS)
     with pytest.raises(DataError, match="no IMAGEW and IMAGEH"):
@@ -446,7 +452,9 @@ def test_damaged_files_are_read_or_refused(data: st.DataObject) -> None:
     for at in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=8)):
         damaged[at] = data.draw(st.integers(0, 255))
     start, end = data.draw(st.tuples(st.integers(0, len(damaged)), st.integers(0, len(damaged))))
-    cut = data.draw(st.sampled_from([damaged, damaged[:end], damaged[start:], damaged[:end] + damaged[start:]]))
+    kind = data.draw(st.sampled_from(["whole", "end lost", "start lost", "middle lost or doubled"]))
+    first = {"whole": damaged, "start lost": b""}.get(kind, damaged[:end])
+    cut = first + (damaged[start:] if kind in ("start lost", "middle lost or doubled") else b"")
     try:
         attempt = parse(bytes(cut))
     except DataError as exc:

@@ -77,7 +77,9 @@ def test_values_of_every_kind(text: str, value: fitsfile.CardValue) -> None:
     assert (type(back), back) == (type(value), value)
 
 
-@pytest.mark.parametrize("text", ["", "  / comment alone", "abc", "1_000", "1 2", "0x10", "(1, 2)", "1.2.3", "--1", "\xb2"])
+@pytest.mark.parametrize(
+    "text", ["", "  / comment alone", "abc", "1_000", "1 2", "0x10", "(1, 2)", "1.2.3", "--1", "\xb2"]
+)
 def test_values_that_cannot_be_read(text: str) -> None:
     """Also those that Python reads and FITS does not know."""
     assert parse_value(text) is None
@@ -96,7 +98,9 @@ def test_a_repeated_keyword_keeps_its_first_value() -> None:
     assert len(header.comments) == 40
 
 
-@pytest.mark.parametrize("line", ["A      = 1", "A        = 1", "A       =1", "A\0\0\0\0\0\0\0= 1", "CONTINUE  'x'", "A"])
+@pytest.mark.parametrize(
+    "line", ["A      = 1", "A        = 1", "A       =1", "A\0\0\0\0\0\0\0= 1", "CONTINUE  'x'", "A"]
+)
 def test_cards_that_are_none_are_passed_over(line: str) -> None:
     header = parse(raw(line), card("B", 2))
     assert set(header) - {"A\0\0\0\0\0\0\0"} == {"B"}

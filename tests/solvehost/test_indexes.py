@@ -15,7 +15,16 @@ from solvehost import indexes
 from solvehost.axy import Attempt, Range, Schedule
 from solvehost.errors import ConfigError, DataError
 from solvehost.fitsfile import card, end_header, pad_data
-from solvehost.indexes import IndexFile, IndexSet, overlaps, places_of_config, quad_range_arcmin, read_index, scan, select
+from solvehost.indexes import (
+    IndexFile,
+    IndexSet,
+    overlaps,
+    places_of_config,
+    quad_range_arcmin,
+    read_index,
+    scan,
+    select,
+)
 from solvehost.startable import Stars
 
 ARCMIN = math.radians(1 / 60)
@@ -266,7 +275,8 @@ def test_without_a_scale_any_field_is_thought_of() -> None:
 def test_a_quad_fraction_narrows_the_choice() -> None:
     attempt = make_attempt()
     narrow = select(
-        Attempt(1000, 800, attempt.stars, scales_arcsec_per_pixel=(Range(10, 10),), quad_fraction=Range(0.5, 0.6)), SERIES
+        Attempt(1000, 800, attempt.stars, scales_arcsec_per_pixel=(Range(10, 10),), quad_fraction=Range(0.5, 0.6)),
+        SERIES,
     )
     assert set(narrow) < set(chosen((Range(10, 10),)))
 

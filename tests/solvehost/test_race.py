@@ -212,7 +212,8 @@ def test_no_token_in_time_is_busy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour", ["half", "no-end", "empty", "nan", "infinite", "singular", "linked", "dangling", "pipe", "crash", "fail"]
+    "behaviour",
+    ["half", "no-end", "empty", "nan", "infinite", "singular", "linked", "dangling", "pipe", "crash", "fail"],
 )
 def test_anything_but_a_whole_finite_wcs_is_a_crash(tmp_path: Path, behaviour: str) -> None:
     job, terms = make_job(tmp_path, make_attempt(behaviour)), make_terms(tmp_path)
@@ -263,7 +264,9 @@ def test_an_engine_that_cannot_be_run(tmp_path: Path, what: str) -> None:
     else:
         program.write_text("#!/no/such/shell\n")
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path, engine=program)
-    with pytest.raises(UnavailableError, match=r"the engine cannot be run \(.*astrometry-engine: .*\): install it again"):
+    with pytest.raises(
+        UnavailableError, match=r"the engine cannot be run \(.*astrometry-engine: .*\): install it again"
+    ):
         run_race(job, terms)
     assert_clean(job, terms, "backend.log")
 

@@ -53,7 +53,8 @@ class Scene:
     ra_deg, dec_deg
         The picture's centre, ICRS.
     width_deg
-        Angle on the sky between the middles of the left and the right edge (without distortion).
+        Angle on the sky between the middles of the left and the right edge (without distortion).  In wide fields
+        it is less than width_px times the pixel scale at the centre: 90 degrees stand for 115.
     width_px, height_px
         Size of the picture.
     rotation_deg

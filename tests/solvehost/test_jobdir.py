@@ -1,0 +1,377 @@
+"""The job directory: states, locks, and that a death at any moment leaves only whole or recognisable things."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from standin import PATIENCE_S, wait_until
+
+from solvehost import jobdir
+from solvehost.errors import BusyError, DiskError
+from solvehost.jobdir import JobDir
+
+
+def make(root: Path) -> JobDir:
+    """Return a published job as the steps before make it."""
+    staged = jobdir.create(root)
+    staged.write_json(jobdir.REQUEST, {"input": "a.fits"})
+    staged.axy().write_bytes(b"stars")
+    return jobdir.publish(staged)
+
+
+def python(script: str, *arguments: object) -> subprocess.Popen[bytes]:
+    """Start a Python that knows this project."""
+    known = f"import sys; sys.path[:0] = {sys.path!r}\n"
+    return subprocess.Popen([sys.executable, "-c", known + textwrap.dedent(script), *map(str, arguments)])
+
+
+# --- Names --------------------------------------------------------------------------------------------------------
+
+
+def test_fresh_ids_are_well_formed_and_differ() -> None:
+    ids = {jobdir.new_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(map(jobdir.is_id, ids))
+
+
+@pytest.mark.parametrize("text", ["a", "A.b-c_9", "0" * 64])
+def test_ids_that_are_allowed(text: str) -> None:
+    assert jobdir.is_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "../../x", "/abs", "-p", "_x", ".new-1", "a b", "*", "~", "a\\b", "ä", "a\0", "a\r", "a\n", "0" * 65]
+)  # fmt: skip
+def test_ids_that_are_not(text: str) -> None:
+    assert not jobdir.is_id(text)
+
+
+def test_attempts_are_numbered_from_one(tmp_path: Path) -> None:
+    job = JobDir(tmp_path)
+    for number in (1, 2, 10, 16, 17, 99):
+        job.axy(number).touch()
+    assert job.attempts() == [1, 2, 10, 16]
+    assert [p.name for p in (job.axy(), job.axy(2))] == ["job.axy", "job-2.axy"]
+
+
+# --- From staged to gone ------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_visible_once_it_is_published(tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "jobs"
+    staged = jobdir.create(root)
+    assert jobdir.list_jobs(root) == []
+    assert jobdir.list_staged(root) == [staged.path]
+    job = jobdir.publish(staged)
+    assert jobdir.list_jobs(root) == [job]
+    assert jobdir.list_staged(root) == []
+    assert job.job_id == staged.job_id == job.path.name
+
+
+def test_only_the_owner_may_look(tmp_path: Path) -> None:
+    root = tmp_path / "jobs"
+    job = jobdir.publish(jobdir.create(root))
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (root, job.path)] == [0o700, 0o700]
+
+
+def test_other_things_in_the_root_are_no_jobs(tmp_path: Path) -> None:
+    job = make(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(job.path)
+    (tmp_path / "with blank").mkdir()
+    assert jobdir.list_jobs(tmp_path) == [job]
+    assert jobdir.list_jobs(tmp_path / "none") == []
+    assert jobdir.list_staged(tmp_path / "none") == []
+
+
+def test_a_root_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="file/jobs: Not a directory: a job directory cannot be made there"):
+        jobdir.create(tmp_path / "file" / "jobs")
+
+
+def test_a_job_that_cannot_be_published_is_named(tmp_path: Path) -> None:
+    """Its id is taken by something that is not empty."""
+    staged = jobdir.create(tmp_path)
+    taken = tmp_path / staged.job_id
+    taken.mkdir()
+    (taken / "file").touch()
+    with pytest.raises(DiskError, match=f"{staged.job_id}: Directory not empty: .* cannot be put in place"):
+        jobdir.publish(staged)
+
+
+def test_a_discarded_job_is_gone(tmp_path: Path) -> None:
+    job, staged = make(tmp_path), jobdir.create(tmp_path)
+    jobdir.discard(job)
+    jobdir.discard(staged)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_discarded_job_is_never_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stops the removal, what is left is staged."""
+    job = make(tmp_path)
+    monkeypatch.setattr(jobdir.shutil, "rmtree", lambda path, ignore_errors: (path / jobdir.REQUEST).unlink())
+    jobdir.discard(job)
+    assert jobdir.list_jobs(tmp_path) == []
+    assert len(jobdir.list_staged(tmp_path)) == 1
+
+
+# --- States -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["solved", "unsolved", "failed"])
+def test_a_finished_job_has_the_state_of_its_result(tmp_path: Path, status: str) -> None:
+    job = make(tmp_path)
+    job.write_json(jobdir.RESULT, {"status": status})
+    assert job.state() == status
+    with job.locked():
+        assert job.state() == status
+
+
+def test_an_unfinished_job_runs_while_it_is_locked(tmp_path: Path) -> None:
+    job = make(tmp_path)
+    assert job.state() == "interrupted"
+    with job.locked():
+        assert job.state() == "running"
+    assert job.state() == "interrupted"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000])
+def test_a_result_that_is_none_is_no_result(tmp_path: Path, content: bytes) -> None:
+    job = make(tmp_path)
+    (job.path / jobdir.RESULT).write_bytes(content)
+    assert job.state() == "interrupted"
+
+
+def test_looking_at_a_job_leaves_no_trace(tmp_path: Path) -> None:
+    """Nor needs the right to write."""
+    job = make(tmp_path)
+    before = sorted(job.path.iterdir())
+    assert job.state() == "interrupted"
+    assert sorted(job.path.iterdir()) == before
+
+
+def test_a_lock_is_held_once(tmp_path: Path) -> None:
+    job = make(tmp_path)
+    with job.locked(), pytest.raises(BusyError, match=f"job {job.job_id} is being worked on"), job.locked():
+        pass
+    with job.locked():
+        assert job.is_locked()
+    assert not job.is_locked()
+
+
+def test_a_lock_survives_those_who_only_look(tmp_path: Path) -> None:
+    """Whoever asks for the state holds a shared lock for a moment; who wants the job has the patience for that."""
+    job = make(tmp_path)
+    with job.locked():
+        pass
+    looker = python("""
+        import sys
+        from pathlib import Path
+        from solvehost.jobdir import JobDir
+        job = JobDir(Path(sys.argv[1]))
+        Path(sys.argv[1], "looks").touch()
+        while True:
+            job.is_locked()
+    """, job.path)  # fmt: skip
+    try:
+        wait_until((job.path / "looks").exists)
+        for _ in range(50):
+            with job.locked():
+                pass
+    finally:
+        looker.kill()
+        looker.wait()
+
+
+def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
+    job = make(tmp_path)
+    holder = python("""
+        import sys, time
+        from pathlib import Path
+        from solvehost.jobdir import JobDir
+        with JobDir(Path(sys.argv[1])).locked():
+            time.sleep(600)
+    """, job.path)  # fmt: skip
+    try:
+        wait_until(job.is_locked)
+        assert job.state() == "running"
+    finally:
+        holder.kill()
+        holder.wait(PATIENCE_S)
+    assert job.state() == "interrupted"
+    with job.locked():
+        pass
+
+
+def test_an_earlier_run_is_cleared_away(tmp_path: Path) -> None:
+    """Its star lists and its request stay."""
+    job = make(tmp_path)
+    for name in (jobdir.RESULT, jobdir.MANIFEST, jobdir.LOG, *jobdir.OUTPUTS):
+        (job.path / name).touch()
+    (job.run_dir(1) / "deep").mkdir(parents=True)
+    job.clear_results()
+    job.clear_results()
+    assert {p.name for p in job.path.iterdir()} == {jobdir.REQUEST, "job.axy"}
+
+
+# --- Death and full disks -----------------------------------------------------------------------------------------
+
+LIFE = """
+    import os, sys
+    from pathlib import Path
+    from solvehost import jobdir
+
+    root, calls_left = Path(sys.argv[1]), int(sys.argv[2])
+
+    def count(event, _arguments):
+        global calls_left
+        if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+            calls_left -= 1
+            if calls_left < 0:
+                os._exit(9)
+
+    real_fsync = os.fsync
+    os.fsync = lambda fd: (count("open", ()), real_fsync(fd), count("open", ()))
+    sys.addaudithook(count)
+
+    staged = jobdir.create(root)
+    staged.write_json(jobdir.REQUEST, {"input": "a.fits"})
+    staged.axy().write_bytes(b"stars")
+    job = jobdir.publish(staged)
+    with job.locked():
+        (job.path / jobdir.WCS).write_bytes(b"wcs")
+        job.write_json(jobdir.RESULT, {"status": "solved"})
+    again = jobdir.JobDir(job.path)
+    with again.locked():
+        again.clear_results()
+        job.write_json(jobdir.RESULT, {"status": "unsolved"})
+    jobdir.discard(job)
+    sys.exit(7)
+"""
+
+
+def test_death_at_any_call_leaves_only_whole_or_recognisable_things(tmp_path: Path) -> None:
+    """One life of a job, cut short before its first, second, … call that changes the disk.
+
+    Every visible job has its request and stars; a finished one has a whole result; the others are interrupted.
+    """
+    seen: set[str] = set()
+    for calls in range(100):
+        root = tmp_path / f"life-{calls}"
+        ended = python(LIFE, root, calls).wait(PATIENCE_S)
+        seen |= {_look(job) for job in jobdir.list_jobs(root)}
+        if root.exists():
+            left = {p.name for p in root.iterdir()}
+            assert all(jobdir.is_id(n) or n.startswith(".new-") for n in left)
+        if ended == 7:
+            break
+    assert ended == 7
+    assert list(root.iterdir()) == []
+    assert calls > 15
+    assert seen == {"interrupted", "solved", "unsolved"}
+
+
+def _look(job: JobDir) -> str:
+    assert job.read_json(jobdir.REQUEST) == {"input": "a.fits"}
+    assert job.axy().read_bytes() == b"stars"
+    state = job.state()
+    if state == "solved":
+        assert job.wcs.read_bytes() == b"wcs"
+    known = {jobdir.REQUEST, "job.axy", jobdir.LOCK, jobdir.WCS, jobdir.RESULT}
+    assert all(p.name in known or p.name.startswith(".") for p in job.path.iterdir())
+    return state
+
+
+def test_a_kill_while_writing_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
+    """SIGKILL, at whatever moment it comes."""
+    path = tmp_path / "result.json"
+    path.write_text('{"n": -1}')
+    for _ in range(5):
+        writer = python("""
+            import json, sys
+            from pathlib import Path
+            from solvehost.jobdir import write_atomic
+            for n in range(10**9):
+                write_atomic(Path(sys.argv[1]), json.dumps({"n": n, "more": "x" * 100_000}).encode())
+        """, path)  # fmt: skip
+        before = path.read_bytes()
+        wait_until(lambda before=before: path.read_bytes() != before)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait(PATIENCE_S)
+        assert json.loads(path.read_bytes())["n"] >= 0
+    beside = [p.name for p in tmp_path.iterdir() if p != path]
+    assert all(re.fullmatch(r"\.result\.json\.[0-9a-f]{8}", name) for name in beside)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "open"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+
+    def full(*_arguments: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os if call == "fsync" else Path, call, full)
+        with pytest.raises(DiskError, match=r"result\.json: No space left on device: it cannot be written"):
+            jobdir.write_atomic(path, b"new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_fd: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        jobdir.write_atomic(tmp_path / "a", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    """A file system of 64 KiB, in a mount namespace of its own."""
+    script = """
+        import os, sys
+        from pathlib import Path
+        from solvehost import jobdir
+        from solvehost.errors import DiskError
+        root = Path(sys.argv[1])
+        job = jobdir.publish(jobdir.create(root))
+        job.write_json("result.json", {"status": "solved"})
+        try:
+            job.write_json("result.json", {"status": "x" * 2**20})
+        except DiskError as exc:
+            assert "No space left" in str(exc), exc
+        else:
+            sys.exit("it was written")
+        assert job.state() == "solved"
+        assert [p.name for p in job.path.iterdir()] == ["result.json"]
+    """
+    known = f"import sys; sys.path[:0] = {sys.path!r}\n" + textwrap.dedent(script)
+    mount = 'mount -t tmpfs -o size=64k none "$1" || exit 99; exec "$2" -c "$3" "$1"'
+    try:
+        done = subprocess.run(
+            ["unshare", "-Urm", "sh", "-c", mount, "sh", str(tmp_path), sys.executable, known],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        pytest.skip("unshare is not installed")
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
