@@ -225,7 +225,7 @@ def test_a_relative_engine_is_made_absolute(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("name", ["astrometry-engine", "/no/such/engine"])
 def test_a_missing_engine_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UnavailableError, match="was not found: install it .*apt install astrometry.net"):
+    with pytest.raises(UnavailableError, match=r"was not found: install it .*apt install astrometry\.net"):
         engine.find(name)
 
 

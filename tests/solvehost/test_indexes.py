@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from pathlib import Path
@@ -253,7 +254,7 @@ def test_windows_that_touch_share_the_files_out(bounds: list[float], scale: Rang
     """Every file that fits the field is in exactly one of them."""
     told = (scale,) if scale else ()
     edges = [0.0, *sorted(bounds), 1e5]
-    parts = [chosen(told, quads_arcmin=Range(*pair)) for pair in zip(edges, edges[1:], strict=False)]
+    parts = [chosen(told, quads_arcmin=Range(*pair)) for pair in itertools.pairwise(edges)]
     together = [f for part in parts for f in part]
     assert len(together) == len(set(together))
     assert set(together) == set(chosen(told))

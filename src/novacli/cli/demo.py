@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 
 from novacli import config as configuration
 from novacli.angles import parse_dec, parse_ra
+from novacli.cli.options import parse_size
 from novacli.config import Config
 from novacli.demo.scene import Scene, random_place
 from novacli.errors import UsageError, from_solvehost
@@ -66,7 +66,7 @@ def _target(output: str) -> Path:
 
 def _scene(raw: dict[str, Any]) -> Scene:
     ra_deg, dec_deg = _center(raw)
-    width_px, height_px = _size(raw["size"])
+    width_px, height_px = parse_size(raw["size"])
     return Scene(
         ra_deg=ra_deg,
         dec_deg=dec_deg,
@@ -93,13 +93,6 @@ def _center(raw: dict[str, Any]) -> tuple[float, float]:
             raise UsageError("--random cannot go with --ra and --dec: give one or the other")
         return random_place(raw["seed"])
     return (_BELT_RA_DEG, _BELT_DEC_DEG) if ra is None else (parse_ra(ra), parse_dec(dec))
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip().lower(), re.ASCII)
-    if match is None:
-        raise UsageError(f"size {text!r} is not understood: give it as 1024x768")
-    return int(match[1]), int(match[2])
 
 
 def _catalogue(config: Config) -> Catalogue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def build_params(raw: dict[str, Any], config: Config) -> SolveParams:
         max_stars=raw["objs"],
         timeout_s=config["timeout_s"],
         hdu=raw["ext"],
-        size=_size(raw["size"]),
+        size=None if raw["size"] is None else parse_size(raw["size"]),
     )
 
 
@@ -134,10 +135,15 @@ def _position(raw: dict[str, Any]) -> Position | None:
     return Position(parse_ra(ra), parse_dec(dec), DEFAULT_RADIUS_DEG if radius is None else radius)
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise UsageError(f"size {text!r} is not understood: give it as 1280x960")
-    return int(width), int(height)
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (width, height) in pixels of a text such as ``1024x768``.
+
+    Raises
+    ------
+    UsageError
+        Where it is not of that form, or a side is zero.
+    """
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip().lower(), re.ASCII)
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise UsageError(f"size {text!r} is not understood: give it as 1024x768")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,208 @@
+"""The one subprocess gate: how a child starts, stops, ends, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from standin import alive, wait_until
+
+from solvehost import become, process
+from solvehost.errors import UnavailableError
+from solvehost.process import Child, Limits, wait_for_any
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+Shell = Callable[[str], Child]
+
+
+@pytest.fixture
+def shell(tmp_path: Path):
+    """A function that starts a shell script as the engine; all are ended in the end."""
+    children: list[Child] = []
+
+    def start(script: str, limits: Limits | None = None) -> Child:
+        children.append(Child(["/bin/sh", "-c", script], tmp_path, tmp_path / "log", limits or Limits()))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+
+
+def state(child: Child) -> str:
+    return Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 3", 3), ("kill -SEGV $$", -signal.SIGSEGV)])
+def test_the_exit_status_is_known(shell: Shell, script: str, status: int) -> None:
+    child = shell(script)
+    wait_until(child.poll)
+    assert child.exit_status == status
+    assert child.pidfd is None
+    child.kill()  # once more does no harm
+    assert child.exit_status == status
+
+
+def test_output_goes_to_the_log(shell: Shell, tmp_path: Path) -> None:
+    """Both streams, after what is there already."""
+    (tmp_path / "log").write_text("before\n")
+    wait_until(shell("echo out; echo err >&2").poll)
+    assert (tmp_path / "log").read_text() == "before\nout\nerr\n"
+
+
+def test_cpu_time_is_counted(shell: Shell) -> None:
+    child = shell("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done")
+    wait_until(child.poll)
+    assert child.cpu_s > 0
+
+
+def test_a_suspended_child_can_be_resumed_and_ended(shell: Shell) -> None:
+    child = shell("exec sleep 600")
+    child.suspend()
+    wait_until(lambda: state(child) == "T")
+    assert not child.poll()
+    child.resume()
+    wait_until(lambda: state(child) != "T")
+    child.suspend()
+    child.kill()
+    assert child.exit_status == -signal.SIGKILL
+    assert not alive([child.pid])
+
+
+def test_signals_after_the_end_reach_nobody(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another's by then."""
+    child = shell("exit 0")
+    wait_until(child.poll)
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("a signal was sent"))
+    child.kill()
+    assert child.poll()
+
+
+def test_waiting_ends_as_soon_as_one_has_ended(shell: Shell) -> None:
+    """Long before the patience is over, which would fail the run."""
+    sleeper, other = shell("exec sleep 600"), shell("exit 0")
+    wait_for_any([sleeper, other], 3600)
+    assert other.poll()
+    assert not sleeper.poll()
+
+
+def test_waiting_works_without_process_descriptors(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    child = shell("exit 0")
+    assert child.pidfd is None
+    wait_until(lambda: wait_for_any([child], 3600) or child.poll())
+
+
+def test_ends_are_seen_without_waitid(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS before Python 3.13."""
+    monkeypatch.delattr(os, "waitid")
+    child, sleeper = shell("exit 3"), shell("exec sleep 600")
+    wait_until(child.poll)
+    assert child.exit_status == 3
+    assert not sleeper.poll()
+    sleeper.kill()
+    assert sleeper.exit_status == -signal.SIGKILL
+
+
+def test_a_host_that_ignores_its_children_is_served(shell: Shell) -> None:
+    """With SIGCHLD ignored the system reaps: the status is lost, the end is noticed."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        child = shell("exit 3")
+        wait_until(child.poll)
+        sleeper = shell("exec sleep 600")
+        sleeper.kill()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert child.exit_status == sleeper.exit_status == 0
+
+
+def test_the_engine_has_the_signals_of_a_fresh_process(shell: Shell, tmp_path: Path) -> None:
+    """Python ignores PIPE and XFSZ; what it becomes must not."""
+    wait_until(shell("exec grep SigIgn /proc/self/status").poll)
+    ignored = int((tmp_path / "log").read_text().split()[1], 16)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        assert not ignored & 1 << (number - 1)
+
+
+def test_privileges_cannot_be_gained(shell: Shell, tmp_path: Path) -> None:
+    wait_until(shell("exec grep NoNewPrivs /proc/self/status").poll)
+    assert (tmp_path / "log").read_text().split() == ["NoNewPrivs:", "1"]
+
+
+def test_a_limit_above_the_systems_own_is_no_error(tmp_path: Path) -> None:
+    """The lower of the two holds."""
+    script = (
+        "import resource, sys; from pathlib import Path; sys.path[:0] = {path!r};"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
+        "from solvehost.process import Child, Limits;"
+        "child = Child(['/bin/sh', '-c', 'ulimit -n'], Path({folder!r}), Path({folder!r}, 'log'), Limits());"
+        "child._popen.wait()"
+    )
+    command = [sys.executable, "-c", script.format(path=sys.path, folder=str(tmp_path))]
+    subprocess.run(command, check=True)
+    assert (tmp_path / "log").read_text() == "100\n"
+
+
+def test_an_interrupted_start_leaves_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt after the process was made, before anybody holds it: it never becomes the engine."""
+    made: list[subprocess.Popen[bytes]] = []
+    real_open = process._open_pidfd
+
+    def interrupt(pid: int) -> int | None:
+        fd = real_open(pid)
+        if fd is not None:
+            os.close(fd)
+        raise KeyboardInterrupt
+
+    class Remembered(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *arguments: object, **more: object) -> None:
+            super().__init__(*arguments, **more)  # type: ignore[call-overload]
+            made.append(self)
+
+    monkeypatch.setattr(process, "_open_pidfd", interrupt)
+    monkeypatch.setattr(process.subprocess, "Popen", Remembered)
+    with pytest.raises(KeyboardInterrupt):
+        Child(["/bin/sh", "-c", "touch started; sleep 600"], tmp_path, tmp_path / "log", Limits())
+    assert not alive([made[0].pid])
+    assert not (tmp_path / "started").exists()
+
+
+def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> None:
+    """Its parent gave up before it held the other end."""
+    command = [sys.executable, "-I", "-S", become.__file__, str(os.getpid()), "", "/bin/sh", "-c", "echo started"]
+    for word, status, output in (b"", become.EXIT_NOT_STARTED, ""), (b"!", 0, "started\n"):
+        done = subprocess.run(command, input=word, capture_output=True, check=False)
+        assert (done.returncode, done.stdout.decode()) == (status, output)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
+def test_a_child_whose_parent_is_gone_already_never_starts() -> None:
+    command = [sys.executable, "-I", "-S", become.__file__, "1", "", "/bin/sh", "-c", "echo started"]
+    done = subprocess.run(command, input=b"!", capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (become.EXIT_NOT_STARTED, b"")
+
+
+def test_a_process_that_cannot_be_made_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing stays open."""
+    before = os.dup(0)
+    os.close(before)
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(UnavailableError, match=r"process cannot be started: .*/no/such/python"):
+        Child(["/bin/true"], tmp_path, tmp_path / "log", Limits())
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
+
+
+def test_waiting_for_nobody_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    wait_for_any([], 0.25)
+    assert pauses == [0.25]

@@ -1,0 +1,158 @@
+"""Engine tokens: never more than there are, none lost, and those who wait are seen."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from standin import PATIENCE_S, wait_until
+
+from solvehost import slots
+from solvehost.errors import BusyError, DiskError
+from solvehost.slots import Token, Tokens
+
+
+def take_all(tokens: Tokens) -> list[Token]:
+    taken = []
+    while (token := tokens.try_acquire()) is not None:
+        taken.append(token)
+    return taken
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_there_are_as_many_tokens_as_said(tmp_path: Path, count: int) -> None:
+    """However often they are asked for, and in whatever order they come back."""
+    tokens = Tokens(tmp_path / "deep" / "slots", count)
+    for _ in range(2):
+        taken = take_all(tokens)
+        assert len(taken) == count
+        taken.pop(0).release()
+        again = take_all(tokens)
+        assert len(again) == 1
+        for token in taken + again:
+            token.release()
+
+
+def test_two_records_of_one_directory_share_its_tokens(tmp_path: Path) -> None:
+    held = take_all(Tokens(tmp_path, 2))
+    assert Tokens(tmp_path, 2).try_acquire() is None
+    assert Tokens(tmp_path, 3).try_acquire() is not None
+    assert len(held) == 2
+
+
+def test_by_default_there_is_one_for_each_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Tokens(tmp_path).count == slots.default_slots() >= 1
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert slots.default_slots() == os.cpu_count()
+
+
+def test_waiting_ends_with_busy(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path, 1)
+    (held,) = take_all(tokens)
+    with pytest.raises(BusyError, match=r"all 1 engine slots were in use for 0\.\d s: try again later"):
+        tokens.acquire(0.1)
+    assert not tokens.others_wait()
+    held.release()
+    tokens.acquire(0.0).release()
+
+
+def test_waiting_can_be_cancelled(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path, 1)
+    (held,) = take_all(tokens)
+    with pytest.raises(BusyError, match="in use"):
+        tokens.acquire(3600.0, cancelled=lambda: True)
+    held.release()
+
+
+def test_a_waiter_is_seen_until_it_is_served(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path, 1)
+    (held,) = take_all(tokens)
+    got: list[Token] = []
+    waiter = threading.Thread(target=lambda: got.append(tokens.acquire(PATIENCE_S)))
+    assert not tokens.others_wait()
+    waiter.start()
+    wait_until(tokens.others_wait)
+    held.release()
+    waiter.join()
+    assert len(got) == 1
+    assert not tokens.others_wait()
+    assert tokens.try_acquire() is None
+
+
+def test_one_that_only_looks_is_not_taken_for_a_waiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two races look at the same moment: the second sees the first one's look, and looks again."""
+    tokens = Tokens(tmp_path, 1)
+    other = os.open(tmp_path / "waiting", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    monkeypatch.setattr(slots.time, "sleep", lambda _s: fcntl.flock(other, fcntl.LOCK_UN))
+    assert not tokens.others_wait()
+    os.close(other)
+
+
+HOLD = """
+import sys, time
+sys.path[:0] = {path!r}
+from pathlib import Path
+from solvehost.slots import Tokens
+tokens = Tokens(Path({folder!r}), 2)
+held = [tokens.try_acquire(), tokens.try_acquire()]
+Path({folder!r}, "held").touch()
+tokens.acquire(600)
+"""
+
+
+def test_tokens_and_waiting_die_with_their_process(tmp_path: Path) -> None:
+    """kill -9, nothing to clean up after."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLD.format(path=sys.path, folder=str(tmp_path))])
+    tokens = Tokens(tmp_path, 2)
+    try:
+        wait_until((tmp_path / "held").exists)
+        assert tokens.try_acquire() is None
+        wait_until(tokens.others_wait)
+    finally:
+        holder.kill()
+        holder.wait(PATIENCE_S)
+    assert not tokens.others_wait()
+    assert len(take_all(tokens)) == 2
+
+
+def test_descriptors_are_given_back(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path, 2)
+    taken = take_all(tokens)
+    before = os.dup(0)
+    os.close(before)
+    assert tokens.try_acquire() is None
+    assert not tokens.others_wait()
+    with pytest.raises(BusyError, match="in use"):
+        tokens.acquire(0.0)
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
+    assert len(taken) == 2
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="file/slots: Not a directory: engine slots cannot be kept there"):
+        Tokens(tmp_path / "file" / "slots", 1)
+
+
+def test_a_lock_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path, 1)
+    (tmp_path / "slot-0").mkdir()
+    with pytest.raises(DiskError, match="slot-0: Is a directory"):
+        tokens.try_acquire()
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(slots.fcntl, "flock", refuse)
+    with pytest.raises(DiskError, match="No locks available: engine slots cannot be locked there"):
+        Tokens(tmp_path, 1).try_acquire()
