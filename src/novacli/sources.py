@@ -6,7 +6,7 @@ Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,8 @@ _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 _MAX_OBJECTS = 50_000
 #: An image of fewer binned pixels than this on a side has no background to speak of.
 _LEAST_SIDE_PX = 8
+#: A value beyond this stands for a pixel without one (-3.4e38 is common); sums over it leave float32, and sep crashes.
+_ABSURD = 1e30
 
 
 class Order(enum.Enum):
@@ -133,6 +135,15 @@ def _binned_and_masked(image: Image, factor: int) -> tuple[NDArray[np.float32], 
     return data, mask
 
 
+def _without_absurd(image: Image) -> Image:
+    """Return the image with pixels of absurd values masked."""
+    if max(-float(image.pixels.min()), float(image.pixels.max())) <= _ABSURD:
+        return image
+    absurd = np.abs(image.pixels) > _ABSURD
+    mask = absurd if image.mask is None else absurd | image.mask
+    return replace(image, pixels=np.where(absurd, np.float32(0), image.pixels), mask=mask)
+
+
 def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
     """Return the sources above the background: fields ``x``, ``y`` (0-based, binned pixels), ``flux``, ``peak``.
 
@@ -141,6 +152,7 @@ def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
     DataError
         Where no pixel can be used.
     """
+    image = _without_absurd(image)
     if image.mask is not None and image.mask.all():
         raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
     if min(image.pixels.shape) < _LEAST_SIDE_PX * extraction.binning:

@@ -62,11 +62,14 @@ class Child:
         except BaseException:
             self.kill()
             raise
+        finally:
+            if self._popen.stdin is not None:
+                self._popen.stdin.close()
 
     def _give_the_word(self) -> None:
         if self._popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError), self._popen.stdin as pipe:  # its exit status will say why
-                pipe.write(b"!")
+            with contextlib.suppress(BrokenPipeError):  # it ended already, and its exit status will say why
+                self._popen.stdin.write(b"!")
 
     @property
     def pidfd(self) -> int | None:

@@ -107,7 +107,7 @@ def test_a_home_in_a_path_is_expanded(env: dict[str, str], monkeypatch: pytest.M
         ("jobs_dir = '~nobody-of-that-name/x'", "jobs_dir = '~nobody-of-that-name/x': Could not determine home"),
         ("index = [1]", "it must be a list of paths"),
         ("engine = ['a']", "it must be text"),
-        ("timeout_s = ", r"config\.toml: .*line 1.*mend the file"),
+        ("timeout_s = \n", r"config\.toml: .*line 1.*mend the file"),
         (b"engine = '\xff'", r"config\.toml: .*can't decode byte 0xff.*mend the file"),
     ],
 )

@@ -50,8 +50,27 @@ def test_ids_that_are_allowed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", "..", "../../x", "/abs", "-p", "_x", ".new-1", "a b", "*", "~", "a\\b", "ä", "a\0", "a\r", "a\n", "0" * 65]
-)  # fmt: skip
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "../../x",
+        "/abs",
+        "-p",
+        "_x",
+        ".new-1",
+        "a b",
+        "*",
+        "~",
+        "a\\b",
+        "ä",
+        "a\0",
+        "a\r",
+        "a\n",
+        "0" * 65,
+    ],
+)
 def test_ids_that_are_not(text: str) -> None:
     assert not jobdir.is_id(text)
 

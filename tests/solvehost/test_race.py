@@ -232,7 +232,7 @@ def test_one_crash_does_not_hide_an_honest_answer(tmp_path: Path) -> None:
 def test_a_field_that_no_index_serves(tmp_path: Path) -> None:
     window = standin.Range(1.0, 2.0)
     job, terms = make_job(tmp_path, make_attempt("solve", quads_arcmin=window)), make_terms(tmp_path)
-    with pytest.raises(UnavailableError, match="no installed index file fits .* quads of 60 to 85 arcmin"):
+    with pytest.raises(UnavailableError, match=r"no installed index file fits .* quads of 60 to 85 arcmin"):
         run_race(job, terms)
     assert_clean(job, terms, "backend.log")
 
@@ -253,6 +253,16 @@ def test_a_race_cancelled_before_its_first_attempt_blames_nobody(tmp_path: Path)
     job = make_job(tmp_path, make_attempt("solve"))
     result = run_race(job, make_terms(tmp_path, cancelled=lambda: True))
     assert (result.reason, result.attempts) == ("cancelled", ())
+
+
+def test_a_race_cancelled_after_a_crash_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every attempt crashed: the others were not asked."""
+    judged: list[str] = []
+    real_judge = engine.judge
+    monkeypatch.setattr(engine, "judge", lambda *told: (judged.append("one"), real_judge(*told))[1])
+    job = make_job(tmp_path, make_attempt("crash"), make_attempt("solve"))
+    result = run_race(job, make_terms(tmp_path, count=1, cancelled=lambda: bool(judged)))
+    assert (result.reason, outcomes(result)) == ("cancelled", ["crashed"])
 
 
 @pytest.mark.parametrize("what", ["not executable", "missing", "bad interpreter"])

@@ -1,0 +1,77 @@
+"""Solving on this machine: which engine, which index files, and what is said where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_indexes import make_index
+
+from novacli import backends, config
+from novacli.backends.local import index_places
+from novacli.errors import ConfigError, UnavailableError
+
+
+def connected(**values: object) -> backends.Backend:
+    return backends.connect("local", config.load().replaced("--flag", **values))
+
+
+def write_engine_config(path: Path, folder: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"add_path {folder}\nautoindex\n")
+    return path
+
+
+def test_named_index_files_go_before_the_engine_s_configuration(tmp_path: Path) -> None:
+    engine_config = write_engine_config(tmp_path / "a.cfg", tmp_path / "from-config")
+    settings = config.load().replaced("--engine-config", engine_config=engine_config)
+    assert index_places(settings, None) == (tmp_path / "from-config",)
+    assert index_places(settings.replaced("--index", index=("/named",)), None) == (Path("/named"),)
+
+
+def test_the_configuration_beside_the_engine_is_found(tmp_path: Path) -> None:
+    """As in a conda environment: bin/astrometry-engine, etc/astrometry.cfg."""
+    write_engine_config(tmp_path / "etc" / "astrometry.cfg", tmp_path / "data")
+    assert index_places(config.load(), tmp_path / "bin" / "astrometry-engine") == (tmp_path / "data",)
+
+
+def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UnavailableError, match=r"astrometry-engine was not found: install it .*apt install"):
+        connected().index_files()
+
+
+def test_no_index_file_says_where_it_looked_and_what_to_install(
+    stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    stand_in("exit 0")
+    with pytest.raises(UnavailableError, match=rf"\({tmp_path}\): install some .*astrometry-data-tycho2.*--index"):
+        connected(index=(str(tmp_path),)).index_files()
+
+
+def test_where_all_are_damaged_each_is_named(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
+    stand_in("exit 0")
+    for name in ("index-1.fits", "index-2.fits"):
+        (tmp_path / name).write_bytes(b"SIMPLE  = nonsense")
+    with pytest.raises(UnavailableError, match=r"index-1\.fits: .*; .*index-2\.fits: .*install some"):
+        connected(index=(str(tmp_path),)).index_files()
+
+
+def test_a_damaged_index_file_is_left_out_and_noted(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
+    stand_in("exit 0")
+    whole = make_index(tmp_path / "more" / "index-4112.fits", 60, 85)
+    (tmp_path / "more" / "index-4113.fits").write_bytes(whole.read_bytes()[:1000])
+    backend = connected(index=(str(tmp_path / "more"),))
+    assert [f.path.name for f in backend.index_files()] == ["index-4112.fits"]
+    (note,) = backend.notes()
+    assert note.startswith(f"index file {tmp_path}/more/index-4113.fits is left out: ")
+
+
+def test_an_engine_configuration_that_is_not_there_is_an_error_of_the_configuration(
+    stand_in: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("exit 0")
+    monkeypatch.delenv("NOVA_INDEX")
+    with pytest.raises(ConfigError, match=r"none\.cfg: No such file"):
+        connected(engine_config=tmp_path / "none.cfg").index_files()

@@ -1,0 +1,45 @@
+"""Results as JSON lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+
+import pytest
+
+from novacli.reports import open_report
+from novacli.result import FAILED, Result
+
+
+def test_one_object_a_line() -> None:
+    stream = io.StringIO()
+    report = open_report("json", stream)
+    for name in ("a.fits", "two\nlines.fits"):
+        report.add(Result(name, FAILED))
+    assert [json.loads(line)["input"] for line in stream.getvalue().splitlines()] == ["a.fits", "two\nlines.fits"]
+
+
+def test_each_line_is_flushed_at_once() -> None:
+    """A script that reads a pipe sees a result when it is there."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
+    open_report("json", stream).add(Result("a", FAILED))
+    assert raw.getvalue().endswith(b"}\n")
+
+
+def test_a_name_that_is_no_utf_8_is_still_json_and_comes_back() -> None:
+    """As Python's own escapes (PEP 383), and in ASCII, so that any stream takes it."""
+    name = os.fsdecode(b"bad\xff.fits")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    open_report("json", stream).add(Result(name, FAILED))
+    assert os.fsencode(json.loads(raw.getvalue())["input"]) == b"bad\xff.fits"
+
+
+def test_nan_is_never_written() -> None:
+    stream = io.StringIO()
+    with pytest.raises(ValueError, match="Out of range float values"):
+        open_report("json", stream).add(Result("a", FAILED, timing={"total_s": math.nan}))
+    assert stream.getvalue() == ""

@@ -1,0 +1,120 @@
+"""Results for a person: what is on the screen, and what never is."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+
+import pytest
+
+from novacli.reports import open_report
+from novacli.reports.table import rows
+from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+
+from .test_schema import CALIBRATION, HINTS, MATCH
+
+SOLUTION = Result(
+    "m42.jpg", SOLVED, job="a1", calibration=CALIBRATION, match=MATCH, hints=HINTS,
+    timing={"total_s": 1.0, "read_s": 0.25, "prepare_s": 0.25, "solve_s": 0.5}, notes=["averaged 3 colour channels"],
+)  # fmt: skip
+HOSTILE = "a\x1b[31m\nb\x07\u202e" + os.fsdecode(b"\xff") + ".fits"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(result: Result, stream: io.StringIO | None = None) -> str:
+    stream = stream or io.StringIO()
+    open_report("table", stream).add(result)
+    return stream.getvalue()
+
+
+def test_piped_output_is_plain_lines() -> None:
+    assert shown(SOLUTION).splitlines() == [
+        "m42.jpg: solved",
+        "  Centre        RA 187.18000°  Dec +56.70000°",
+        "                12:28:43.20  +56:42:00.0",
+        "  Constellation Ursa Major",
+        '  Pixel scale   169.7"/pixel',
+        "  Field         33.9° × 23.9°",
+        "  Orientation   up is 238.30° east of north",
+        "  Parity        positive (det CD > 0)",
+        "  Index         index-4117.fits",
+        '  Match         47 stars, residual 115" RMS (0.68 pixel), log-odds 227',
+        "  Hints         PIXSCALE; OBJCTRA/OBJCTDEC; CRVAL; parity",
+        "  Time          1.00 s (0.25 s reading, 0.25 s finding stars, 0.50 s solving)",
+        "  Job           a1",
+        "  Note          averaged 3 colour channels",
+    ]
+
+
+def test_what_the_engine_did_not_say_is_left_out() -> None:
+    match = {**MATCH, "rms_arcsec": None, "logodds": None}
+    assert dict(rows(dataclasses.replace(SOLUTION, match=match)))["Match"] == "47 stars"
+
+
+@pytest.mark.parametrize(("angle", "text"), [(359.998, "0.00°"), (0.0, "0.00°"), (359.99, "359.99°")])
+def test_an_orientation_is_below_360_once_it_is_rounded(angle: float, text: str) -> None:
+    solution = dataclasses.replace(SOLUTION, calibration={**CALIBRATION, "up_deg_e_of_n": angle})
+    assert dict(rows(solution))["Orientation"] == f"up is {text} east of north"
+
+
+@pytest.mark.parametrize(
+    ("reason", "hints", "what", "remedy"),
+    [
+        ("exhausted", [], "every attempt was made", "such as its width"),
+        ("exhausted", HINTS, "every attempt was made", "check the hints"),
+        ("time-limit", [], "the time was up", "--timeout"),
+        ("no-stars", [], "too few stars", "check the picture"),
+        ("cancelled", [], "cancelled", "nova retry"),
+    ],
+)
+def test_an_unsolved_image_says_why_and_what_to_do(
+    reason: str, hints: list[dict[str, object]], what: str, remedy: str
+) -> None:
+    found = dict(rows(Result("a.fits", UNSOLVED, reason=reason, hints=hints)))
+    assert what in found["Unsolved"]
+    assert remedy in found["To do"]
+    assert "{" not in found["To do"]
+
+
+def test_a_reason_of_another_version_is_shown_as_it_stands() -> None:
+    assert dict(rows(Result("a.fits", UNSOLVED, reason="clouds")))["Unsolved"] == "clouds"
+
+
+def test_a_failed_input_has_no_table() -> None:
+    """Its one line goes to stderr."""
+    assert shown(Result("a.fits", FAILED)) == ""
+
+
+def test_hostile_names_and_notes_are_shown_not_obeyed() -> None:
+    """In a pipe and on a terminal: no control character, no line of their own, no markup."""
+    hostile = dataclasses.replace(SOLUTION, input=HOSTILE, notes=[HOSTILE, "[bold]x[/b]"])
+    plain = shown(hostile)
+    assert r"a\x1b[31m\x0ab\x07\u202e\xff.fits: solved" in plain
+    assert len(plain.splitlines()) == len(shown(SOLUTION).splitlines()) + 1
+    drawn = shown(hostile, Terminal())
+    assert "[bold]x[/b]" in drawn
+    for text in (plain, drawn):
+        assert not set(text) & set("\x07\u202e\udcff")
+        assert "\x1b[31m" not in text
+
+
+def test_a_terminal_gets_colour_and_no_color_takes_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[36m" in shown(SOLUTION, Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = shown(SOLUTION, Terminal())
+    assert "m42.jpg" in text
+    assert "\x1b[3" not in text
+
+
+def test_a_narrow_terminal_folds_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = "".join(shown(SOLUTION, Terminal()).replace("│", "").split())
+    assert "averaged3colourchannels" in text

@@ -1,0 +1,307 @@
+"""What is tried, in which order: hints first, a blind attempt behind them, stars only when they are asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_sky import scattered, star_picture
+from numpy.typing import NDArray
+
+from novacli import strategy
+from novacli.errors import UnavailableError
+from novacli.field import Image, Origin, StarList
+from novacli.hints import Hints, PositionHint, ScaleHint
+from novacli.inputs import from_array
+from novacli.params import Parity, Position, SolveParams
+from novacli.sources import Extraction, Order, Sources, extract
+from novacli.strategy import BLIND, LEAST_STARS, POINTED, constraints
+from solvehost import axy
+from solvehost.axy import Attempt, Range
+from solvehost.indexes import IndexFile
+from solvehost.jobdir import MAX_ATTEMPTS
+
+SHAPE = (300, 400)
+PICTURE = star_picture(scattered(40, SHAPE), SHAPE, flux=9000)
+SCALE = ScaleHint(55.0, 65.0, "FOCALLEN + XPIXSZ")
+PLACE = PositionHint(Position(84.0, -3.0, 5.0), "OBJCTRA/OBJCTDEC")
+
+
+def make_index(name: str, low_arcmin: float, high_arcmin: float) -> IndexFile:
+    return IndexFile(Path("/indexes") / name, 4100, -1, 1, Range(low_arcmin, high_arcmin), 1000, 1000, 10_000)
+
+
+#: Quads from 22 arcmin to 33 degrees, as the Tycho-2 series has them.
+TYCHO = tuple(make_index(f"index-{n:02d}.fits", 22 * 2 ** (n / 2), 30 * 2 ** (n / 2)) for n in range(13))
+
+
+def listed(
+    hints: Hints | None = None,
+    params: SolveParams | None = None,
+    files: Sequence[IndexFile] = TYCHO,
+    picture: NDArray[np.generic] = PICTURE,
+) -> list[Attempt]:
+    params = params or SolveParams()
+    sources = Sources(from_array(picture), params.max_stars)
+    return list(strategy.attempts(sources, params, hints or Hints(), files))
+
+
+def is_blind(attempt: Attempt) -> bool:
+    return not attempt.scales_arcsec_per_pixel and attempt.center_deg is None and attempt.parity is None
+
+
+# --- Blind ---------------------------------------------------------------------------------------------------------
+
+
+def test_blind_attempts_take_nothing_for_granted() -> None:
+    attempts = listed()
+    assert attempts
+    assert all(is_blind(a) and a.radius_deg is None for a in attempts)
+    assert all(a.schedule.label.endswith("(blind)") for a in attempts)
+
+
+def test_every_attempt_has_stars_and_the_field_s_size_and_can_be_written() -> None:
+    for attempt in listed(Hints(scales=(SCALE,), positions=(PLACE,))):
+        assert len(attempt.stars) >= LEAST_STARS
+        assert (attempt.width, attempt.height) == (400, 300)
+        assert axy.parse(axy.to_bytes(attempt)).schedule == attempt.schedule
+
+
+def test_attempts_are_ranked_in_the_order_in_which_they_come() -> None:
+    ranks = [a.schedule.rank for a in listed(Hints(scales=(SCALE,)))]
+    assert ranks == list(range(len(ranks)))
+
+
+def test_blind_windows_leave_no_index_file_out_and_share_none() -> None:
+    """The members with windows cover all scales once, so none is searched twice in the first round."""
+    windows = sorted({m.window for m in BLIND if m.window is not None})
+    assert windows[0].low == 0
+    assert all(a.high == b.low for a, b in zip(windows, windows[1:], strict=False))
+    assert windows[-1].high >= 180 * 60
+
+
+def test_several_orders_of_the_star_list_race() -> None:
+    orders = {tuple(a.stars.x) for a in listed()}
+    assert len(orders) > 1
+
+
+def test_what_cannot_differ_is_not_tried_twice() -> None:
+    """A list has one order, and one binning leaves only the searches to differ."""
+    column = np.linspace(10, 390, 30)
+    field = StarList(column, column[::-1] * 0.7, None, 400, 300, {}, Origin("list.csv", None, "text"))
+    attempts = list(strategy.attempts(Sources(field), SolveParams(), Hints(), TYCHO))
+    bare = [dataclasses.replace(a.schedule, label="", delay_s=0, rank=0, slice_s=None) for a in attempts]
+    searches = [dataclasses.replace(a, schedule=s) for a, s in zip(attempts, bare, strict=True)]
+    assert not any(a in searches[:n] for n, a in enumerate(searches))
+    assert len(attempts) == len({m.label for m in BLIND} - {"full size by flux", "quarter size by peak"})
+
+
+# --- Hints ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_hint_that_is_wrong_does_not_cost_the_image() -> None:
+    """Hinted attempts first, blind ones behind them."""
+    attempts = listed(Hints(scales=(SCALE,), positions=(PLACE,)))
+    assert attempts[0].scales_arcsec_per_pixel == (Range(55.0, 65.0),)
+    assert attempts[0].center_deg == (84.0, -3.0)
+    blind = [is_blind(a) for a in attempts]
+    assert blind == sorted(blind)
+    assert any(blind)
+
+
+def test_blind_attempts_give_hints_a_head_start() -> None:
+    delays = [a.schedule.delay_s for a in listed(Hints(scales=(SCALE,))) if is_blind(a)]
+    assert min(delays) > 0
+    assert min(a.schedule.delay_s for a in listed()) == 0
+
+
+def test_without_fallback_hints_are_trusted() -> None:
+    attempts = listed(Hints(positions=(PLACE,)), SolveParams(fallback=False))
+    assert attempts
+    assert not any(map(is_blind, attempts))
+
+
+def test_without_fallback_and_without_hints_a_blind_attempt_is_all_there_is() -> None:
+    assert all(map(is_blind, listed(params=SolveParams(fallback=False))))
+
+
+def test_scale_and_position_together_make_a_thorough_search() -> None:
+    """Few quads are left to compare, so it goes deep at once."""
+    attempts = listed(Hints(scales=(SCALE,), positions=(PLACE,)), SolveParams(fallback=False))
+    assert len(attempts) == len(POINTED)
+    assert all(a.depths[-1][1] == 200 for a in attempts)
+
+
+@pytest.mark.parametrize("parity", Parity)
+def test_parity_is_handed_on_as_the_sign_of_the_determinant(parity: Parity) -> None:
+    hinted = [a for a in listed(Hints(parity=parity)) if not is_blind(a)]
+    assert hinted
+    assert {a.parity for a in hinted} == {parity.value}
+    assert listed(Hints(parity=parity), SolveParams(fallback=False)) == hinted
+
+
+def test_each_reading_of_a_header_is_tried_and_named() -> None:
+    other = ScaleHint(110.0, 130.0, "FOCALLEN + XPIXSZ, times binning")
+    labels = [a.schedule.label for a in listed(Hints(scales=(SCALE, other)))]
+    assert any(other.source in label for label in labels)
+    assert all(label.isascii() and len(label) <= 60 for label in labels)
+
+
+@pytest.mark.parametrize("scales", range(5))
+@pytest.mark.parametrize("places", range(5))
+def test_however_many_hints_there_is_room_for_all_blind_attempts(scales: int, places: int) -> None:
+    """At most 16 attempts, no hint without one."""
+    hints = Hints(
+        scales=tuple(ScaleHint(n * 20.0, n * 20.0 + 10, f"scale {n}") for n in range(1, scales + 1)),
+        positions=tuple(PositionHint(Position(n * 10.0, 0.0, 5.0), f"place {n}") for n in range(1, places + 1)),
+    )
+    attempts = listed(hints)
+    assert len(attempts) <= MAX_ATTEMPTS
+    assert [a.stars for a in attempts if is_blind(a)] == [a.stars for a in listed()]
+    wanted = {c.label for c in constraints(hints, fallback=True)}
+    assert {a.schedule.label.partition("(")[2].rstrip(")") for a in attempts} == wanted
+
+
+def test_the_search_radius_grows_by_half_a_diagonal() -> None:
+    """A quad's stars may lie that far from a centre which itself lies within the hint's radius."""
+    (first, *_) = listed(Hints(scales=(SCALE,), positions=(PLACE,)))
+    half_diagonal_deg = math.hypot(400, 300) / 2 * 65.0 / 3600
+    assert first.radius_deg == pytest.approx(5.0 + half_diagonal_deg)
+
+
+def test_without_a_scale_the_radius_allows_for_the_widest_field_that_the_index_files_serve() -> None:
+    for attempt in listed(Hints(positions=(PLACE,)), SolveParams(fallback=False)):
+        window = attempt.schedule.quads_arcmin
+        quad_deg = 90.0 if window is None else min(90.0, window.high / 60 * 4)
+        assert attempt.radius_deg == pytest.approx(min(180.0, 5.0 + quad_deg))
+
+
+def test_no_radius_is_beyond_the_sphere() -> None:
+    everywhere = PositionHint(Position(0.0, 90.0, 180.0), "--ra/--dec")
+    assert {a.radius_deg for a in listed(Hints(positions=(everywhere,))) if not is_blind(a)} == {180.0}
+
+
+# --- Index files ---------------------------------------------------------------------------------------------------
+
+
+def test_attempts_that_no_index_file_serves_are_left_out() -> None:
+    fine = [f for f in TYCHO if f.middle_arcmin < 60]
+    assert {a.schedule.label for a in listed(files=fine)} < {a.schedule.label for a in listed()}
+
+
+@pytest.mark.parametrize("files", [TYCHO, TYCHO[:1]])
+def test_where_none_fits_the_error_says_what_can_be_solved(files: Sequence[IndexFile]) -> None:
+    """And not that there are no stars."""
+    narrow = Hints(scales=(ScaleHint(0.2, 0.4, "--scale-low/--scale-high"),))
+    with pytest.raises(UnavailableError, match=r"^array: no installed index file fits a field 1\.3′ to 2\.7′ wide") as e:
+        listed(narrow, SolveParams(fallback=False), files)
+    assert "those here solve fields 44′ to " in str(e.value)
+    assert "data.astrometry.net" in str(e.value)
+    assert e.value.exit_code == 69
+
+
+def test_a_gap_between_index_files_is_told() -> None:
+    files = (make_index("a.fits", 2, 3), make_index("b.fits", 400, 600))
+    narrow = Hints(scales=(ScaleHint(10.0, 11.0, "PIXSCALE"),))
+    with pytest.raises(UnavailableError, match="those here solve fields 4′ to 30′ and 13° to 1.0e\\+02°|and 13°"):
+        listed(narrow, SolveParams(fallback=False), files)
+
+
+def test_with_fallback_the_blind_attempts_go_on_and_the_misfit_is_a_remark() -> None:
+    narrow = Hints(scales=(ScaleHint(0.2, 0.4, "FOCALLEN + XPIXSZ"), SCALE))
+    assert any(map(is_blind, listed(narrow)))
+    (remark,) = strategy.misfits(from_array(PICTURE), narrow, TYCHO)
+    assert "(FOCALLEN + XPIXSZ)" in remark
+
+
+# --- Stars ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def extractions(monkeypatch: pytest.MonkeyPatch) -> list[Extraction]:
+    """Every look at pixels, as it happens."""
+    seen: list[Extraction] = []
+
+    def watched(image: Image, extraction: Extraction) -> NDArray[np.void]:
+        seen.append(extraction)
+        return extract(image, extraction)
+
+    monkeypatch.setattr("novacli.sources.extract", watched)
+    return seen
+
+
+def test_pixels_are_looked_at_only_when_an_attempt_is_pulled(extractions: list[Extraction]) -> None:
+    attempts = strategy.attempts(Sources(from_array(PICTURE)), SolveParams(), Hints(), TYCHO)
+    assert extractions == []
+    next(attempts)
+    assert extractions == [Extraction(2)]
+    list(attempts)
+    assert extractions == [Extraction(2), Extraction(1)]
+
+
+def test_where_none_fits_no_pixel_is_looked_at(extractions: list[Extraction]) -> None:
+    with pytest.raises(UnavailableError, match="no installed index file fits"):
+        listed(files=(make_index("a.fits", 1e-4, 2e-4),))
+    assert extractions == []
+
+
+@pytest.mark.parametrize("count", range(LEAST_STARS + 2))
+def test_a_picture_of_few_stars_is_tried_from_four_on(count: int) -> None:
+    picture = star_picture(scattered(count, SHAPE), SHAPE, flux=9000)
+    assert bool(listed(picture=picture)) == (count >= LEAST_STARS)
+
+
+def test_few_stars_on_the_binned_image_are_looked_for_on_the_whole_one(extractions: list[Extraction]) -> None:
+    """Sharp faint stars drown in a binned image, large faint ones in a whole one: the longer list counts."""
+    sharp = star_picture(scattered(15, SHAPE), SHAPE, flux=700, fwhm=1.2, noise=8)
+    (first, *_) = listed(picture=sharp)
+    assert extractions[:2] == [Extraction(2), Extraction(1)]
+    image = from_array(sharp)
+    assert len(first.stars) == max(len(extract(image, Extraction(1))), len(extract(image, Extraction(2))))
+    blurred = star_picture(scattered(15, SHAPE), SHAPE, flux=1500, fwhm=8, noise=8)
+    (first, *_) = listed(picture=blurred)
+    image = from_array(blurred)
+    assert len(extract(image, Extraction(2))) > len(extract(image, Extraction(1)))
+    assert len(first.stars) == len(extract(image, Extraction(2)))
+
+
+def test_a_large_image_is_tried_at_a_quarter_of_its_size(extractions: list[Extraction]) -> None:
+    shape = (1800, 2000)
+    picture = np.random.default_rng(1).normal(100, 3, shape).astype(np.float32)
+    for x, y in scattered(60, shape, margin=20, apart=60):
+        picture[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4] += 500
+    listed(picture=picture)
+    assert Extraction(4) in extractions
+    assert extractions[0] == Extraction(2)
+
+
+def test_the_user_s_binning_is_the_only_one(extractions: list[Extraction]) -> None:
+    listed(params=SolveParams(downsample=3))
+    assert set(extractions) == {Extraction(3)}
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 2), (1, 2), (2, 2), (3, 4)])
+def test_a_bayer_mosaic_is_binned_by_an_even_factor(asked: int | None, used: int, extractions: list[Extraction]) -> None:
+    """Else its colours would make a pattern of false stars."""
+    image = from_array(PICTURE, {"BAYERPAT": "RGGB"})
+    list(strategy.attempts(Sources(image), SolveParams(downsample=asked), Hints(), TYCHO))
+    assert set(extractions) == {Extraction(used)}
+
+
+def test_a_cap_on_stars_holds_for_every_attempt() -> None:
+    assert {len(a.stars) for a in listed(params=SolveParams(max_stars=9))} == {9}
+
+
+@pytest.mark.parametrize("changes", [{"tweak_order": 0}, {"tweak_order": 4}, {"crpix_center": True}])
+def test_what_the_fit_shall_be_reaches_every_attempt(changes: dict[str, Any]) -> None:
+    for attempt in listed(Hints(scales=(SCALE,)), SolveParams(**changes)):
+        assert {name: getattr(attempt, name) for name in changes} == changes
+
+
+def test_orders_of_members_are_those_that_sources_know() -> None:
+    assert {m.order for m in (*BLIND, *POINTED)} == set(Order)
