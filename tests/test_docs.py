@@ -23,8 +23,9 @@ from novacli.result import Result, error_of
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
 from solvehost import axy, jobdir
+from solvehost.engine import Outcome
 from solvehost.manifest import build_manifest
-from solvehost.race import Outcome, RaceResult
+from solvehost.race import RaceResult
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"

@@ -275,7 +275,7 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
         job=job.job_id,
         hints=request.get("hints") or [],
         notes=list(dict.fromkeys([*(request.get("notes") or []), *context.backend.notes()])),
-        source=request.get("source") or {},
+        source={key: value for key, value in (request.get("source") or {}).items() if key != "sha256"},
         created=request.get("created"),
     )
     limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s

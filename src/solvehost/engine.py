@@ -43,6 +43,17 @@ class Plan:
         return self.attempt.schedule.label or f"attempt {self.number}"
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended: solved, exhausted, crashed, no-index, or stopped (another was first, or time was up)."""
+
+    number: int
+    label: str
+    outcome: str
+    seconds: float
+    cpu_s: float
+
+
 def find(name: str = "astrometry-engine") -> Path:
     """Return the engine's path: ``name`` itself if it has a slash, else looked up on PATH.
 

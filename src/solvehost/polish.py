@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from solvehost import axy, engine, fitsfile, startable
+from solvehost.engine import Outcome
 from solvehost.errors import SolvehostError
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import CORR, OUTPUTS, WCS, JobDir
@@ -56,18 +57,24 @@ def residual_px(corr: Path) -> tuple[int, float]:
 
 def improve(
     job: JobDir, plan: engine.Plan, files: tuple[IndexFile, ...], program: Path, limits: Limits, wall_s: float
-) -> None:
-    """Replace the files that attempt ``plan`` left by better ones, if a second look finds them within ``wall_s``."""
+) -> tuple[Outcome, ...]:
+    """Replace the files that attempt ``plan`` left by better ones, if a second look finds them within ``wall_s``.
+
+    Returns what second looks were taken; most solutions need none.
+    """
+    taken: list[Outcome] = []
     if plan.attempt.tweak_order < 1:
-        return
+        return ()
     deadline = time.monotonic() + min(wall_s, _PATIENCE_S)
     with contextlib.suppress(SolvehostError, OSError):  # whatever goes wrong, the first solution stands
         _, before_px = residual_px(job.run_dir(plan.number) / CORR)
         for second in _second_looks(job, plan, files, before_px):
-            child = _look(job, second, program, limits, deadline - time.monotonic())
-            if _is_better(job, second, child, before_px):
+            outcome = _look(job, second, program, limits, deadline - time.monotonic())
+            taken.append(outcome)
+            if outcome.outcome == engine.SOLVED and _is_better(job, second, before_px):
                 _take_over(job, plan, second)
-                return
+                break
+    return tuple(taken)
 
 
 def _second_looks(
@@ -93,14 +100,16 @@ def _second_looks(
         yield engine.Plan(number, attempt, coarser)
 
 
-def _look(job: JobDir, second: engine.Plan, program: Path, limits: Limits, wall_s: float) -> Child:
+def _look(job: JobDir, second: engine.Plan, program: Path, limits: Limits, wall_s: float) -> Outcome:
+    began = time.monotonic()
     try:
         axy.write(second.attempt, job.axy(second.number))
         child = engine.start(job, second, program, limits)
-        _wait(child, wall_s)
-        return child
+        finished = _wait(child, wall_s)
     finally:
         job.axy(second.number).unlink(missing_ok=True)
+    outcome = engine.judge(job, second.number, child.exit_status or 0) if finished else engine.STOPPED
+    return Outcome(second.number, second.label, outcome, round(time.monotonic() - began, 3), round(child.cpu_s, 3))
 
 
 def _take_over(job: JobDir, plan: engine.Plan, second: engine.Plan) -> None:
@@ -119,18 +128,18 @@ def _matched_index_id(header: fitsfile.Header) -> int | None:
     return None
 
 
-def _wait(child: Child, wall_s: float) -> None:
+def _wait(child: Child, wall_s: float) -> bool:
+    """Wait for an engine to end; say whether it did of itself."""
     deadline = time.monotonic() + wall_s
     try:
         while not child.poll() and time.monotonic() < deadline:
             wait_for_any([child], _TICK_S)
+        return child.poll()
     finally:
         child.kill()
 
 
-def _is_better(job: JobDir, second: engine.Plan, child: Child, before_px: float) -> bool:
-    if engine.judge(job, second.number, child.exit_status or 0) != engine.SOLVED:
-        return False
+def _is_better(job: JobDir, second: engine.Plan, before_px: float) -> bool:
     matches, after_px = residual_px(job.run_dir(second.number) / CORR)
     allowed_px = before_px + (_CENTRING_MAY_COST_PX if second.attempt.crpix_center else 0)
     return matches >= _LEAST_MATCHES and after_px < allowed_px

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from solvehost import engine, polish
+from solvehost.engine import Outcome
 from solvehost.errors import CrashError, DiskError, UnavailableError
 from solvehost.indexes import IndexSet
 from solvehost.jobdir import LOG, OUTPUTS, JobDir
@@ -41,17 +42,6 @@ class Terms:
     limits: Limits = field(default_factory=Limits)
     cancelled: Callable[[], bool] = lambda: False
     observe: Callable[[str], None] = lambda _label: None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one attempt ended: solved, exhausted, crashed, no-index, or stopped (another was first, or time was up)."""
-
-    number: int
-    label: str
-    outcome: str
-    seconds: float
-    cpu_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +95,7 @@ class _Race:
         self.suspended: list[_Runner] = []
         self.ended: list[_Runner] = []
         self.unserved: list[engine.Plan] = []
+        self.second_looks: tuple[Outcome, ...] = ()
 
     def step(self) -> _Runner | None:
         """Do what can be done now, then wait until something happens; return the winner, if there is one."""
@@ -234,9 +225,13 @@ class _Race:
             while self.tokens:
                 self.tokens.pop().release()
 
+    def outcomes(self) -> list[Outcome]:
+        """Return how the engines that were started ended, in the attempts' order."""
+        return sorted([*(r.record() for r in self.ended), *self.second_looks], key=lambda o: o.number)
+
     def result(self, winner: _Runner | None, reason: str) -> RaceResult:
         """Return the record of the race, after :meth:`stop_all`."""
-        outcomes = [r.record() for r in self.ended]
+        outcomes = self.outcomes()
         outcomes += [Outcome(p.number, p.label, engine.NO_INDEX, 0.0, 0.0) for p in self.unserved]
         failed = engine.failed_indexes(b"".join(engine.log_text(self.job, r.plan.number) for r in self.ended))
         used = {f.path for r in self.ended for f in r.plan.files}
@@ -248,7 +243,7 @@ class _Race:
             indexes=tuple(sorted({path.name for path in used if str(path) not in failed})),
             indexes_failed=tuple(sorted(failed)),
             seconds=round(time.monotonic() - self.began, 3),
-            cpu_s=round(sum(r.child.cpu_s for r in self.ended), 3),
+            cpu_s=round(sum(o.cpu_s for o in outcomes), 3),
         )
 
 
@@ -276,7 +271,8 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
         if winner is not None:
             state.stop_losers()
             left_s = state.began + terms.wall_s - time.monotonic()
-            polish.improve(job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s)
+            looks = polish.improve(job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s)
+            state.second_looks = looks
         state.stop_all()
         result = state.result(winner, reason)
         if winner is not None:
@@ -333,8 +329,7 @@ def _place_outputs(job: JobDir, number: int) -> None:
 def write_log(job: JobDir, state: _Race) -> None:
     """Join the attempts' logs into the job's, each under a line that says which it is."""
     parts = []
-    for runner in sorted(state.ended, key=lambda r: r.plan.number):
-        o = runner.record()
+    for o in state.outcomes():
         parts.append(f"== {o.label}: {o.outcome} after {o.seconds:.2f} s\n".encode())
         parts.append(engine.log_text(job, o.number))
     with contextlib.suppress(OSError), (job.path / LOG).open("ab") as log:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from importlib import resources
 from typing import Any
 
@@ -40,7 +39,8 @@ def normalised(value: Any, key: str = "") -> Any:
         return 0.0 if key.endswith("_s") else float(f"{value:.6g}")
     if key == "created" or (key == "job" and value is not None):
         return "…"
+    if key == "axy":
+        return "…"  # which attempt wins depends on the machine
     if isinstance(value, str) and value.startswith("/"):
         return f"…/{value.rpartition('/')[2]}" if key != "directory" else "…"
-    assert not isinstance(value, float) or math.isfinite(value)
     return value

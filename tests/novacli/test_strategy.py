@@ -208,7 +208,7 @@ def test_where_none_fits_the_error_says_what_can_be_solved(files: Sequence[Index
 def test_a_gap_between_index_files_is_told() -> None:
     files = (make_index("a.fits", 2, 3), make_index("b.fits", 400, 600))
     narrow = Hints(scales=(ScaleHint(10.0, 11.0, "PIXSCALE"),))
-    with pytest.raises(UnavailableError, match="those here solve fields 4′ to 30′ and 13° to 1.0e\\+02°|and 13°"):
+    with pytest.raises(UnavailableError, match="those here solve fields 4′ to 30′ and 13° to 100° wide"):
         listed(narrow, SolveParams(fallback=False), files)
 
 
