@@ -58,6 +58,7 @@ def test_a_solution_holds_all_that_it_tells_after_its_files_have_gone(drawn: Dra
 
 
 @pytest.mark.engine
+@pytest.mark.filterwarnings("ignore:The WCS transformation has more axes")
 def test_the_wcs_file_is_the_header_of_the_solution(drawn: DrawnField, tmp_path: Path) -> None:
     """astropy reads the bytes back to the same sky on a grid."""
     from astropy.io import fits

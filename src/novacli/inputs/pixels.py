@@ -6,6 +6,7 @@ Readers hand over blocks of rows (or tiles), so no second copy of the image exis
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def _convert(values: NDArray[np.generic], target: NDArray[np.float32]) -> NDArra
         else:
             _average(data, target)
     # To ask numpy.ma whether this is a masked array would import it, 12 ms, for the one image in a thousand that is.
-    masked = getattr(values, "mask", None)
+    masked: Any = getattr(values, "mask", False)
     bad: NDArray[np.bool_] | None = np.asarray(masked) if np.ndim(masked) else None
     if bad is not None and bad.ndim == 3:
         bad = np.asarray(np.any(bad, axis=2))

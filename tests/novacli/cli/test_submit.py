@@ -1,0 +1,402 @@
+"""``nova submit``: what is printed where, which files are left, and what an interrupt leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fitsio
+import pytest
+from made_lines import read_lines
+from made_sky import DrawnField, scattered, star_picture
+
+from novacli import config
+from novacli.outputs.request import OutputRequest
+from solvehost import jobdir
+
+#: How long a test waits for what must happen, before it fails; no claim about speed.
+PATIENCE_S = 60.0
+
+
+def wait_until(happened: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := happened()):
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def picture(home: Path) -> Path:
+    """A FITS image with stars that are in no catalogue."""
+    path = home / "stars.fits"
+    fitsio.write(str(path), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
+    return path
+
+
+@pytest.fixture
+def start(home: Path) -> Callable[..., subprocess.Popen[bytes]]:
+    """Start ``nova`` as a process of its own, in a session of its own, with the test's environment."""
+
+    def begin(*arguments: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "novacli", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen(command, start_new_session=True, cwd=home, **pipes)
+
+    return begin
+
+
+# --- Solved --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.engine
+def test_a_solved_image_is_a_table_in_plain_text_where_it_is_piped(drawn: DrawnField, nova, home: Path) -> None:
+    ran = nova("submit", str(drawn.write_fits(home / "field.fits")))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == f"{home}/field.fits: solved"
+    for label in ("Centre", "Constellation", "Pixel scale", "Field", "Orientation", "Parity", "Index", "Match", "Job"):
+        assert f"  {label} " in ran.out
+    assert "\x1b" not in ran.out
+
+
+@pytest.mark.engine
+def test_results_come_as_json_lines_in_the_order_given(drawn: DrawnField, nova, jobs: Path, home: Path) -> None:
+    """A picture, a mirrored one and a file that is not there: each has its line, and the hardest failure the code."""
+    names = [str(drawn.write_fits(home / "a.fits")), str(home / "none.fits"), str(drawn.write_jpeg(home / "b.jpg"))]
+    ran = nova("submit", "--json", *names)
+    lines = read_lines(ran.out)
+    assert [line["input"] for line in lines] == names
+    assert [line["status"] for line in lines] == ["solved", "failed", "solved"]
+    assert ran.code == 66
+    assert ran.err.splitlines() == [f"nova: {names[1]} is not there: check the path"]
+    drawn.assert_found(lines[0]["calibration"], parity=-1)
+    drawn.assert_found(lines[2]["calibration"], parity=+1)
+    assert {j.job_id for j in jobdir.list_jobs(jobs)} == {lines[0]["job"], lines[2]["job"]}
+
+
+@pytest.mark.engine
+def test_outputs_are_written_and_listed(drawn: DrawnField, nova, home: Path) -> None:
+    """The copies are the job's own files."""
+    picture = drawn.write_fits(home / "field.fits")
+    before = picture.read_bytes()
+    wanted = {name: home / f"out.{name}" for name in ("wcs", "corr", "rdls", "axy", "new_fits")}
+    options = [f"--{name.replace('_', '-')}={path}" for name, path in wanted.items()]
+    ran = nova("submit", "--json", str(picture), *options)
+    (line,) = read_lines(ran.out)
+    assert ran.code == 0
+    assert {name: line["files"][name] for name in wanted} == {name: str(path) for name, path in wanted.items()}
+    directory = Path(line["files"]["directory"])
+    assert wanted["wcs"].read_bytes() == (directory / "wcs.fits").read_bytes()
+    assert wanted["axy"].read_bytes() in {path.read_bytes() for path in directory.glob("*.axy")}
+    assert fitsio.read_header(str(wanted["new_fits"]))["CTYPE1"].startswith("RA---TAN")
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.engine
+def test_update_puts_the_solution_into_the_image(drawn: DrawnField, nova, home: Path) -> None:
+    picture = drawn.write_fits(home / "field.fits")
+    assert nova("submit", "--update", str(picture)).code == 0
+    assert fitsio.read_header(str(picture))["CTYPE1"].startswith("RA---TAN")
+    assert (fitsio.read(str(picture)) == drawn.pixels).all()
+
+
+@pytest.mark.engine
+def test_standard_input_is_read(drawn: DrawnField, nova, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stdin:
+        buffer = io.BytesIO(drawn.write_fits(home / "field.fits").read_bytes())
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr(sys, "stdin", Stdin())
+    (line,) = read_lines(nova("submit", "--json", "-").out)
+    assert (line["input"], line["status"], line["source"]["path"]) == ("-", "solved", None)
+
+
+NAMES = [
+    b"a[1].fits", b"!x.fits", b"with space.fits", b"quo'te\".fits", b"new\nline.fits", b"-dash.fits", b"\xff\xfe.fits",
+    b"esc\x1b[31m.fits", b"a[", b"[/b].fits", b"*?.fits", b"x.fits+1", b"mem:",
+]  # fmt: skip
+
+
+@pytest.mark.engine
+def test_any_file_name_is_just_a_name(drawn: DrawnField, start, home: Path) -> None:
+    """Given as bytes, after ``--``; none reaches CFITSIO, a terminal or JSON as it stands."""
+    data = drawn.write_fits(home / "plain.fits").read_bytes()
+    for name in NAMES:
+        path = home / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    process = start("submit", "--json", "--objs", "100", "--", *NAMES)
+    out, err = process.communicate(timeout=PATIENCE_S * 2)
+    lines = read_lines(out.decode("ascii"))
+    assert [os.fsencode(line["input"]) for line in lines] == NAMES
+    assert {line["status"] for line in lines} == {"solved"}
+    assert (process.returncode, err) == (0, b"")
+
+
+# --- Not solved ----------------------------------------------------------------------------------------------------
+
+
+def test_an_unsolved_image_says_why_and_what_to_do_and_ends_with_1(stand_in, nova, picture: Path) -> None:
+    stand_in("exit 0")
+    ran = nova("submit", str(picture))
+    assert ran.code == 1
+    assert "  Unsolved      every attempt was made, and none matched" in ran.out
+    assert "  To do         say what is known of it" in ran.out
+
+
+def test_json_says_the_same_in_its_own_words(stand_in, nova, picture: Path) -> None:
+    stand_in("exit 0")
+    (line,) = read_lines(nova("submit", "--json", str(picture)).out)
+    assert (line["status"], line["reason"], line["error"]) == ("unsolved", "exhausted", None)
+
+
+def test_the_time_limit_holds_and_is_told(stand_in, nova, picture: Path) -> None:
+    stand_in("sleep 600")
+    ran = nova("submit", "--json", "--timeout", "1", str(picture))
+    (line,) = read_lines(ran.out)
+    assert (ran.code, line["reason"]) == (1, "time-limit")
+    assert {a["outcome"] for a in line["timing"]["attempts"]} == {"stopped"}
+
+
+def test_an_engine_that_dies_is_an_internal_error_and_the_log_is_kept(stand_in, nova, jobs: Path, picture: Path) -> None:
+    stand_in("echo 'about to die'; kill -SEGV $$")
+    ran = nova("submit", "--json", str(picture))
+    (line,) = read_lines(ran.out)
+    assert (ran.code, line["status"], line["error"]["retry_is_safe"]) == (70, "failed", True)
+    assert "the engine failed on every attempt" in ran.err
+    (job,) = jobdir.list_jobs(jobs)
+    assert b"about to die" in job.log.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"), [((0, 1), 1), ((0, 65, 1), 65), ((75, 1), 75), ((66, 65), 66), ((0, 0), 0)]
+)
+def test_a_mixed_call_ends_with_the_hardest(
+    codes: tuple[int, ...], worst: int, nova, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from novacli.pipeline import Solved
+    from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+
+    def made(name: str, *_rest: object) -> Solved:
+        code = int(name)
+        error = {"message": f"{name}: no", "exit_code": code, "retry_is_safe": False} if code > 1 else None
+        status = {0: SOLVED, 1: UNSOLVED}.get(code, FAILED)
+        return Solved(Result(name, status, error=error))
+
+    monkeypatch.setattr("novacli.pipeline.solve_input", made)
+    assert nova("submit", *map(str, codes)).code == worst
+
+
+# --- What is said while it works -----------------------------------------------------------------------------------
+
+
+def test_verbose_says_each_step_on_stderr(stand_in, nova, picture: Path) -> None:
+    stand_in("exit 0")
+    said = nova("submit", "-v", str(picture)).err.splitlines()
+    assert said[:2] == [f"nova: reading {picture}", "nova: looking for stars"]
+    assert any(line.endswith("(blind)") for line in said[2:])
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_shows_hostile_names_and_obeys_none(
+    stand_in, start, home: Path, picture: Path, monkeypatch: pytest.MonkeyPatch, no_color: bool
+) -> None:
+    """Progress line and table; a name that looks like markup does not end the call."""
+    stand_in("exit 0")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "200")
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    names = ["[/b].fits", "\x1b[35mred\n.fits"]
+    (home / "[").mkdir()
+    for name in names:
+        (home / name).write_bytes(picture.read_bytes())
+    ours, theirs = os.openpty()
+    process = start("submit", *names, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = _read_all(ours)
+    assert process.wait(PATIENCE_S) == 1, shown.decode()
+    text = shown.decode()
+    assert "[/b].fits" in text
+    assert r"\x1b[35mred\x0a.fits" in text
+    assert "\x1b[35m" not in text
+    assert "Traceback" not in text
+    assert ("\x1b[36m" in text) is not no_color
+
+
+def _read_all(terminal: int) -> bytes:
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux: the other side was closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(terminal)
+    return b"".join(parts)
+
+
+def test_a_reader_that_leaves_early_causes_no_traceback(stand_in, start, picture: Path) -> None:
+    """As in ``nova submit … | head -c1``; the code says that results may be missing."""
+    stand_in("exit 0")
+    process = start("submit", "--json", *[str(picture)] * 3)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(1) == b"{"
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(PATIENCE_S) == 74
+    assert err == b""
+
+
+def test_a_locale_without_these_characters_does_not_end_a_solve(
+    stand_in, start, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("exit 0")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii:strict")
+    out, err = start("submit", str(picture), "nö.fits").communicate(timeout=PATIENCE_S)
+    assert b"Traceback" not in err
+    assert out.isascii()
+    assert b"is not there" in err
+
+
+# --- Interrupted ---------------------------------------------------------------------------------------------------
+
+
+def _engines(pids: Path) -> list[int]:
+    return [int(word) for word in pids.read_text().split()] if pids.exists() else []
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return not stat.parent.parent.joinpath("self").exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+
+
+@pytest.mark.parametrize(("end", "code"), [(_interrupt, 130), (_kill, -signal.SIGKILL)], ids=["Ctrl-C", "kill -9"])
+def test_an_interrupt_leaves_no_engine_and_a_job_that_can_be_tried_again(
+    end: Callable[[subprocess.Popen[bytes]], None], code: int, stand_in, start, nova, jobs: Path, home: Path, picture: Path
+) -> None:  # fmt: skip
+    """While two engines sleep, for ever by themselves."""
+    if end is _kill and not sys.platform.startswith("linux"):
+        pytest.skip("engines die with a killed nova on Linux alone")
+    pids = home / "pids"
+    stand_in(f"echo $$ >> '{pids}'\nexec sleep 600")
+    process = start("submit", str(picture))
+    wait_until(lambda: _engines(pids))
+    end(process)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == code
+    assert (out, b"Traceback" in err) == (b"", False)
+    if code == 130:
+        assert err.decode().strip() == "nova: interrupted; unfinished jobs can be tried again with nova retry"
+    wait_until(lambda: not any(map(_lives, _engines(pids))))
+    (job,) = jobdir.list_jobs(jobs)
+    assert job.state() == jobdir.INTERRUPTED
+    (listed,) = (json.loads(line) for line in nova("jobs", "--json").out.splitlines())
+    assert (listed["job"], listed["state"]) == (job.job_id, "interrupted")
+    stand_in("exit 0")
+    (again,) = read_lines(nova("retry", "--json", job.job_id).out)
+    assert (again["job"], again["status"], again["reason"]) == (job.job_id, "unsolved", "exhausted")
+    assert job.state() == "unsolved"
+
+
+@pytest.mark.engine
+def test_an_interrupted_job_is_solved_by_a_retry_without_its_picture(
+    drawn: DrawnField, stand_in, start, nova, jobs: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("exec sleep 600")
+    picture = drawn.write_fits(home / "field.fits")
+    process = start("submit", str(picture))
+    wait_until(lambda: any(job.run_dirs() for job in jobdir.list_jobs(jobs)))
+    _kill(process)
+    process.communicate(timeout=PATIENCE_S)
+    picture.unlink()
+    for name in ("NOVA_ENGINE", "NOVA_INDEX"):
+        monkeypatch.delenv(name)
+    ran = nova("retry", "--json", "last")
+    (line,) = read_lines(ran.out)
+    assert ran.code == 0
+    drawn.assert_found(line["calibration"], parity=-1)
+    assert not jobdir.list_jobs(jobs)[0].run_dirs()
+
+
+# --- Options -------------------------------------------------------------------------------------------------------
+
+
+def test_options_reach_the_solve(stand_in, nova, jobs: Path, picture: Path) -> None:
+    from solvehost import axy
+
+    stand_in("exit 0")
+    ran = nova(
+        "submit", "--json", "-L", "50", "-H", "70", "-u", "arcsecperpix", "--ra", "05:36:00", "--dec", "-03:00:00",
+        "--radius", "4", "--parity", "neg", "--tweak-order", "3", "--crpix-center", "--objs", "30", "--no-fallback",
+        str(picture),
+    )  # fmt: skip
+    (line,) = read_lines(ran.out)
+    assert [h.get("source") for h in line["hints"]] == ["--scale-low/--scale-high", "--ra/--dec", None]
+    (job,) = jobdir.list_jobs(jobs)
+    attempt = axy.read(job.axy(1))
+    assert attempt.scales_arcsec_per_pixel == ((50.0, 70.0),)
+    assert attempt.center_deg == (pytest.approx(84.0), pytest.approx(-3.0))
+    assert (attempt.parity, attempt.tweak_order, attempt.crpix_center, len(attempt.stars)) == (1, 3, True, 30)
+    assert attempt.radius_deg == pytest.approx(4 + 250 * 70 / 3600)
+
+
+def test_flags_go_before_the_environment(stand_in, nova, jobs: Path, home: Path, picture: Path) -> None:
+    stand_in("exit 0")
+    (line,) = read_lines(nova("submit", "--json", "--jobs-dir", str(home / "other"), str(picture)).out)
+    assert Path(line["files"]["directory"]).parent == home / "other"
+    assert not jobs.exists()
+    assert config.load()["jobs_dir"] == jobs
+
+
+def test_one_output_for_several_inputs_is_refused_before_anything_is_done(nova, jobs: Path) -> None:
+    for option in ("--wcs", "--corr", "--rdls", "--axy", "--new-fits"):
+        ran = nova("submit", option, "out.fits", "a.fits", "b.fits")
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(f"nova: {option} names one file for 2 inputs: solve them one by one")
+
+
+def test_two_outputs_of_one_name_are_refused() -> None:
+    from novacli.errors import UsageError
+
+    request = OutputRequest(wcs=Path("out.fits"), new_fits=Path("out.fits"))
+    with pytest.raises(UsageError, match="two outputs have the same name"):
+        request.check(["a.fits"])
+
+
+def test_help_names_every_option_and_needs_nothing(nova, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    ran = nova("submit", "--help")
+    assert ran.code == 0
+    for option in ("--scale-low", "--parity", "--no-fallback", "--new-fits", "--update", "--jobs-dir", "--json"):
+        assert option in ran.out
