@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,8 +47,8 @@ class Side:
 
     @property
     def cpu_s(self) -> float:
-        """The median of CPU seconds."""
-        return median(t.run.cpu_s for t in self.trials)
+        """The median of CPU seconds, not a number where one was killed: what its children used is not known then."""
+        return math.nan if any(t.run.timed_out for t in self.trials) else median(t.run.cpu_s for t in self.trials)
 
     @property
     def center_error_px(self) -> float:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _BYTES_PER_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _CHUNK = 1 << 20
+_LEFT_OUT = ("NOVA_", "XDG_", "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +147,12 @@ def fresh_state() -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield an empty folder and an environment in which nothing is remembered from earlier runs.
 
     State, cache, settings, job directories, engine tokens and temporary files all go into the folder, which is removed
-    at the end; the caller's own NOVA_* settings are left out.
+    at the end; the caller's own NOVA_* settings are left out, and so is what keeps Python from storing the bytecode
+    of the modules that it compiles, as installed ones are stored.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("NOVA_", "XDG_"))}
+        env = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
         for variable in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
             env[variable] = str(folder / variable.lower())
         env |= {"NOVA_JOBS": str(folder / "jobs"), "TMPDIR": str(folder / "tmp")}

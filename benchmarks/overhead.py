@@ -14,6 +14,7 @@ import os
 import pkgutil
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measure.warm(indexes)
     helper_cpu_s = median(helper_start().cpu_s for _ in range(options.runs))
     starts = {" ".join(words): start_up(nova.command, words, options.runs) for words in STARTS}
-    starts["python -c pass"] = _medians([measure.run([sys.executable, "-c", "pass"], 60) for _ in range(options.runs)])
+    starts["python -c pass"] = start_up([sys.executable, "-c"], ["pass"], options.runs)
     with tempfile.TemporaryDirectory(prefix="overhead-") as name:
         pictures = _pictures(options, nova.command, Path(name))
         costs = [cost(nova, picture, helper_cpu_s) for picture in pictures]
@@ -188,7 +189,16 @@ def _winner_s(timing: dict[str, Any]) -> float:
 def helper_start() -> Run:
     """Run the program that sets limits and becomes the engine, becoming nothing of weight instead."""
     source = (pkgutil.get_data("solvehost", "become.py") or b"").decode()
-    command = [sys.executable, "-I", "-S", "-c", source, str(os.getpid()), "core=0", "/bin/true"]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        source,
+        str(os.getpid()),
+        "core=0",
+        shutil.which("true") or "/bin/true",
+    ]
     return measure.run(command, 60, text_in="!")
 
 

@@ -27,7 +27,8 @@ class Trial:
     """One run of one program on one picture: what it used, and what came of it.
 
     ``outcome`` is right, wrong, unchecked (solved, but no truth is known), unsolved, or failed (the program could not
-    try); ``error`` is there where an answer could be held against a truth.
+    try).  ``answer`` is the place that the program states; ``error`` says how far the solution in its file, with its
+    distortion, is from the truth, where that is known.
     """
 
     run: Run
@@ -47,14 +48,18 @@ def find_nova() -> str:
     return str(beside) if beside.exists() else shutil.which("nova") or "nova"
 
 
-def judged(run: Run, answer: Place | None, case: Case, honest: Sequence[int]) -> Trial:
-    """Return what came of a run, its answer held against the truth; ``honest`` are exit codes of one that tried."""
+def judged(run: Run, answer: Place | None, case: Case, honest: Sequence[int], solution: Place | None = None) -> Trial:
+    """Return what came of a run, its answer held against the truth.
+
+    ``honest`` are the exit codes of a program that tried; ``solution`` is what its file holds, where that may differ
+    from the answer.
+    """
     if answer is None:
         return Trial(run, UNSOLVED if run.timed_out or run.exit_status in honest else FAILED)
     if case.truth is None:
         return Trial(run, UNCHECKED, answer)
-    off = error(answer, case.truth)
-    return Trial(run, RIGHT if off.is_small else WRONG, answer, off)
+    outcome = RIGHT if error(answer, case.truth).is_small else WRONG
+    return Trial(run, outcome, answer, error(solution or answer, case.truth))
 
 
 def last_json(text: str) -> dict[str, Any]:
@@ -82,8 +87,10 @@ class Nova:
         """Run on one picture, in a fresh state."""
         with measure.fresh_state() as (_, env):
             run = measure.run(self.argv(case.path), self.timeout_s + _GRACE_S, env)
-        result = last_json(run.stdout)
-        return judged(run, _place(result), case, honest=(0, 1))
+            result = last_json(run.stdout)
+            answer, wcs = _place(result), (result.get("files") or {}).get("wcs")
+            solution = read_wcs(Path(wcs)) if answer is not None and wcs else None
+        return judged(run, answer, case, honest=(0, 1), solution=solution)
 
 
 def _place(result: Mapping[str, Any]) -> Place | None:
@@ -95,10 +102,7 @@ def _place(result: Mapping[str, Any]) -> Place | None:
 
 @dataclass(frozen=True, slots=True)
 class SolveField:
-    """``solve-field --no-plots --overwrite`` with options.
-
-    Its answer is read by ``wcsinfo``, after the clock has stopped.
-    """
+    """``solve-field --no-plots --overwrite`` with options."""
 
     timeout_s: float
     options: Sequence[str] = ("--no-verify",)
@@ -116,13 +120,18 @@ class SolveField:
             out.mkdir()
             run = measure.run(self.argv(case.path, out), self.timeout_s + _GRACE_S, env, cwd=folder)
             solved = next(out.glob("*.solved"), None)
-            answer = None if solved is None else read_wcsinfo(measure.run(["wcsinfo", solved.with_suffix(".wcs")], 30))
+            answer = None if solved is None else read_wcs(solved.with_suffix(".wcs"))
         return judged(run, answer, case, honest=(0,))
 
 
-def read_wcsinfo(run: Run) -> Place | None:
+def read_wcs(path: Path) -> Place | None:
+    """Return the place that a solution's file holds, as ``wcsinfo`` reads it, distortion and all."""
+    return parse_wcsinfo(measure.run(["wcsinfo", path], 30).stdout)
+
+
+def parse_wcsinfo(text: str) -> Place | None:
     """Return the place that ``wcsinfo`` printed, None where it read no solution."""
-    printed = dict(line.split(None, 1) for line in run.stdout.splitlines() if " " in line)
+    printed = dict(line.split(None, 1) for line in text.splitlines() if " " in line)
     try:
         ra, dec, scale, det = (float(printed[key]) for key in ("ra_center", "dec_center", "pixscale", "det"))
     except (KeyError, ValueError):

@@ -197,6 +197,8 @@ install_project() {
     [ "$(cat "$stamp" 2>/dev/null)" != "$now" ] || return 0
     say "Installing nova into .venv"
     pip_install "$root${extras:+[$extras]}"
+    # Where PYTHONDONTWRITEBYTECODE is set, Python would compile an editable install anew at every start.
+    "$venv/bin/python" -m compileall -q "$root/src"
     echo "$now" >"$stamp"
     # Whoever has the extras has the rest.
     echo "$now" >"$venv/.installed"

@@ -22,6 +22,7 @@ from novacli.errors import DataError, InternalError, NovaError, OutputError, fro
 from novacli.field import Field, Image, Origin
 from novacli.hints import Hints
 from novacli.inputs import open_field
+from novacli.inputs.fetch import public_name
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 from novacli.solution import Solution, Unsolved, read_solution
@@ -87,9 +88,10 @@ class _Clock:
 def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
     """Solve what the user named: a path, ``-`` or a URL; errors come back as a failed result."""
     clock = _Clock()
+    shown = public_name(name)
     error: NovaError
     try:
-        context.observe(f"reading {name}")
+        context.observe(f"reading {shown}")
         field = open_field(name, hdu=params.hdu, size=params.size)
         clock.lap("read_s")
         return solve_field(field, params, context, clock)
@@ -99,9 +101,9 @@ def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
         if os.environ.get("NOVA_DEBUG"):
             raise
         error = InternalError(
-            f"{name}: {type(exc).__name__}: {exc}: a fault in nova itself; NOVA_DEBUG=1 shows where, please report it"
+            f"{shown}: {type(exc).__name__}: {exc}: a fault in nova itself; NOVA_DEBUG=1 shows where, please report it"
         )
-    return Solved(Result(name, FAILED, timing=clock.record(), error=error_of(error), created=_now()), error=error)
+    return Solved(Result(shown, FAILED, timing=clock.record(), error=error_of(error), created=_now()), error=error)
 
 
 def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clock | None = None) -> Solved:

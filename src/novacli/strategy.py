@@ -52,7 +52,7 @@ class Member:
     parallel: bool = False
     binning: int = 2
     delay_s: float = 0.0
-    slice_s: float | None = 1.0
+    slice_s: float | None = 0.3
 
 
 #: Tried where nothing is known; the measurements behind them are in docs/explanation/how-it-solves.md.

@@ -33,7 +33,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.engine
-def test_an_array_is_solved_and_nothing_stays_on_disk(drawn: DrawnField, temporary: Path, clean_environment: Path) -> None:
+def test_an_array_is_solved_and_nothing_stays_on_disk(
+    drawn: DrawnField, temporary: Path, clean_environment: Path
+) -> None:
     """Row 0 is y = 1: what is the bottom row in FITS."""
     found = solve(drawn.pixels)
     assert isinstance(found, Solution)
@@ -52,7 +54,9 @@ def test_a_solution_holds_all_that_it_tells_after_its_files_have_gone(drawn: Dra
     assert (float(x), float(y)) == (pytest.approx(400.5, abs=1.5), pytest.approx(300.5, abs=1.5))
     assert {"X", "Y", "FLUX"} <= set(found.sources.dtype.names)
     brightest = found.sources[0]
-    around = drawn.pixels[int(brightest["Y"]) - 3 : int(brightest["Y"]) + 2, int(brightest["X"]) - 3 : int(brightest["X"]) + 2]
+    around = drawn.pixels[
+        int(brightest["Y"]) - 3 : int(brightest["Y"]) + 2, int(brightest["X"]) - 3 : int(brightest["X"]) + 2
+    ]
     assert around.max() > np.percentile(drawn.pixels, 99.9), "sources are FITS pixels: 1 more than array elements"
     assert len(found.stars) > 0
 
@@ -156,5 +160,7 @@ def test_every_public_name_is_there() -> None:
 def test_importing_the_package_is_light() -> None:
     """Numpy and the rest come with the first solve."""
     script = "import sys, json, novacli; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
     assert not set(json.loads(done.stdout)) & {"numpy", "sep", "fitsio", "astropy", "requests", "click", "rich", "PIL"}

@@ -73,7 +73,7 @@ def test_a_jpeg_s_first_row_is_y_1_so_its_parity_is_positive(
     drawn.assert_found(line["calibration"], parity=+1)
     assert math.isclose(line["calibration"]["up_deg_e_of_n"], 25, abs_tol=0.5)
     assert isinstance(solved.answer, Solution)
-    ra, dec = solved.answer.tan_sip.tan_pixel_to_sky(400.5, 1.0)
+    _, dec = solved.answer.tan_sip.tan_pixel_to_sky(400.5, 1.0)
     assert dec > drawn.dec_deg + 3, "the first row is at the top, in the north"
 
 
@@ -93,7 +93,9 @@ def test_binning_does_not_move_the_sky(drawn: DrawnField, real_context: Context)
         solved = solve_field(from_array(drawn.pixels), SolveParams(downsample=binning, **QUICK), real_context)
         assert isinstance(solved.answer, Solution)
         found.append(solved.answer.tan_sip.tan_pixel_to_sky(400.5, 300.5))
-    apart_deg = math.hypot((found[0][0] - found[1][0]) * math.cos(math.radians(drawn.dec_deg)), found[0][1] - found[1][1])
+    apart_deg = math.hypot(
+        (found[0][0] - found[1][0]) * math.cos(math.radians(drawn.dec_deg)), found[0][1] - found[1][1]
+    )
     assert apart_deg * 3600 < 0.3 * drawn.pixscale_arcsec
 
 
@@ -116,7 +118,8 @@ WRONG = {
     "place": {"position": Position(200.0, 40.0, 2.0)},
     "parity": {"parity": Parity.POSITIVE},
     "everything": {
-        "scale": Scale(4.0, 5.0, ScaleUnit.DEG_WIDTH), "position": Position(200.0, 40.0, 2.0), "parity": Parity.POSITIVE,
+        "scale": Scale(4.0, 5.0, ScaleUnit.DEG_WIDTH), "position": Position(200.0, 40.0, 2.0),
+        "parity": Parity.POSITIVE,
     },
 }  # fmt: skip
 
@@ -270,6 +273,19 @@ def test_a_file_that_cannot_be_read_is_a_failed_line_without_a_job(context: Cont
     line = line_of(solved)
     assert (line["status"], line["job"], line["source"], line["files"]) == (FAILED, None, {}, {})
     assert (line["error"]["exit_code"], solved.result.exit_code) == (66, 66)
+
+
+def test_credentials_in_a_url_are_shown_nowhere(context: Context) -> None:
+    """Not even where nothing could be fetched."""
+    words: list[str] = []
+    url = "http://ada:secret@127.0.0.1:1/a.fits?token=hidden"
+    solved = solve_input(url, SolveParams(), dataclasses.replace(context, observe=words.append))
+    line = line_of(solved)
+    assert line["status"] == FAILED
+    assert line["input"] == "http://***@127.0.0.1:1/a.fits?token=***"
+    for text in (json.dumps(line), *words):
+        assert "secret" not in text
+        assert "hidden" not in text
 
 
 @dataclasses.dataclass

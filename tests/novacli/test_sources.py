@@ -118,7 +118,10 @@ def test_orders_are_by_flux_and_by_peak() -> None:
 @pytest.mark.parametrize("order", Order)
 def test_the_brightest_comes_first(order: Order) -> None:
     stars = found_by(star_picture(PLACES, SHAPE, flux=9000), 1, order)
-    assert (stars.x[0], stars.y[0]) == (pytest.approx(PLACES[0][0] + 1, abs=0.2), pytest.approx(PLACES[0][1] + 1, abs=0.2))
+    assert (stars.x[0], stars.y[0]) == (
+        pytest.approx(PLACES[0][0] + 1, abs=0.2),
+        pytest.approx(PLACES[0][1] + 1, abs=0.2),
+    )
     if order is Order.FLUX:
         assert list(stars.flux) == sorted(stars.flux, reverse=True)
 

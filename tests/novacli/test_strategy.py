@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_blind_windows_leave_no_index_file_out_and_share_none() -> None:
     """The members with windows cover all scales once, so none is searched twice in the first round."""
     windows = sorted({m.window for m in BLIND if m.window is not None})
     assert windows[0].low == 0
-    assert all(a.high == b.low for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a.high == b.low for a, b in itertools.pairwise(windows))
     assert windows[-1].high >= 180 * 60
 
 
@@ -198,7 +199,9 @@ def test_attempts_that_no_index_file_serves_are_left_out() -> None:
 def test_where_none_fits_the_error_says_what_can_be_solved(files: Sequence[IndexFile]) -> None:
     """And not that there are no stars."""
     narrow = Hints(scales=(ScaleHint(0.2, 0.4, "--scale-low/--scale-high"),))
-    with pytest.raises(UnavailableError, match=r"^array: no installed index file fits a field 1\.3′ to 2\.7′ wide") as e:
+    with pytest.raises(
+        UnavailableError, match=r"^array: no installed index file fits a field 1\.3′ to 2\.7′ wide"
+    ) as e:
         listed(narrow, SolveParams(fallback=False), files)
     assert "those here solve fields 44′ to " in str(e.value)
     assert "data.astrometry.net" in str(e.value)
@@ -286,7 +289,9 @@ def test_the_user_s_binning_is_the_only_one(extractions: list[Extraction]) -> No
 
 
 @pytest.mark.parametrize(("asked", "used"), [(None, 2), (1, 2), (2, 2), (3, 4)])
-def test_a_bayer_mosaic_is_binned_by_an_even_factor(asked: int | None, used: int, extractions: list[Extraction]) -> None:
+def test_a_bayer_mosaic_is_binned_by_an_even_factor(
+    asked: int | None, used: int, extractions: list[Extraction]
+) -> None:
     """Else its colours would make a pattern of false stars."""
     image = from_array(PICTURE, {"BAYERPAT": "RGGB"})
     list(strategy.attempts(Sources(image), SolveParams(downsample=asked), Hints(), TYCHO))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -79,6 +80,8 @@ def main() -> None:
     """Run ``nova``; every expected error is one line on stderr and its exit code, never a traceback."""
     # One thread is enough for numpy here, and starting a pool costs more CPU than a solve.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # The garbage collector's default would run some hundred times while modules are imported, and find nothing.
+    gc.set_threshold(50_000)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale without ° or … must not end a solve

@@ -92,9 +92,11 @@ def _submit(name: str, params: SolveParams, context: Context, outputs: OutputReq
 
 
 def _say_why_not(result: Result) -> None:
-    """Say on stderr, in one line, why an input has no result."""
+    """Say on stderr, in one line, why an input has no result, or was nothing to try."""
     if result.error is not None:
         click.echo(f"nova: {printable_line(result.error['message'])}", err=True)
+    elif result.reason == "no-stars":
+        click.echo(f"nova: {printable_line(f'{result.input}: {result.notes[-1]}')}", err=True)
 
 
 def _keep_house(config: configuration.Config) -> None:

@@ -54,13 +54,17 @@ def _opened_packed(name: str, limits: Limits) -> Iterator[Source]:
         with source.file:
             yield source
         return
-    shown_as = name if name == STDIN else mask_credentials(name)
     with temporary_file() as target:
         if name == STDIN:
             _copy_stdin(target, limits)
         else:
             _Download(name, target, limits).run()
-        yield describe_file(target, shown_as, path=None, limits=limits)
+        yield describe_file(target, public_name(name), path=None, limits=limits)
+
+
+def public_name(name: str) -> str:
+    """Return what may be shown of what the user typed: a URL without its credentials, all else as it stands."""
+    return mask_credentials(name) if _URL.match(name) else name
 
 
 def mask_credentials(url: str) -> str:

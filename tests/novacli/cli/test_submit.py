@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -109,15 +108,10 @@ def test_update_puts_the_solution_into_the_image(drawn: DrawnField, nova, home: 
 
 
 @pytest.mark.engine
-def test_standard_input_is_read(drawn: DrawnField, nova, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stdin:
-        buffer = io.BytesIO(drawn.write_fits(home / "field.fits").read_bytes())
-
-        def isatty(self) -> bool:
-            return False
-
-    monkeypatch.setattr(sys, "stdin", Stdin())
-    (line,) = read_lines(nova("submit", "--json", "-").out)
+def test_standard_input_is_read(drawn: DrawnField, start, home: Path) -> None:
+    with drawn.write_fits(home / "field.fits").open("rb") as stream:
+        out, _ = start("submit", "--json", "-", stdin=stream).communicate(timeout=PATIENCE_S)
+    (line,) = read_lines(out.decode())
     assert (line["input"], line["status"], line["source"]["path"]) == ("-", "solved", None)
 
 
@@ -168,7 +162,9 @@ def test_the_time_limit_holds_and_is_told(stand_in, nova, picture: Path) -> None
     assert {a["outcome"] for a in line["timing"]["attempts"]} == {"stopped"}
 
 
-def test_an_engine_that_dies_is_an_internal_error_and_the_log_is_kept(stand_in, nova, jobs: Path, picture: Path) -> None:
+def test_an_engine_that_dies_is_an_internal_error_and_the_log_is_kept(
+    stand_in, nova, jobs: Path, picture: Path
+) -> None:
     stand_in("echo 'about to die'; kill -SEGV $$")
     ran = nova("submit", "--json", str(picture))
     (line,) = read_lines(ran.out)
@@ -303,7 +299,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.mark.parametrize(("end", "code"), [(_interrupt, 130), (_kill, -signal.SIGKILL)], ids=["Ctrl-C", "kill -9"])
 def test_an_interrupt_leaves_no_engine_and_a_job_that_can_be_tried_again(
-    end: Callable[[subprocess.Popen[bytes]], None], code: int, stand_in, start, nova, jobs: Path, home: Path, picture: Path
+    end: Callable[[subprocess.Popen[bytes]], None], code: int, stand_in, start, nova, jobs: Path, home: Path,
+    picture: Path,
 ) -> None:  # fmt: skip
     """While two engines sleep, for ever by themselves."""
     if end is _kill and not sys.platform.startswith("linux"):
