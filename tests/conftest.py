@@ -21,7 +21,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     for name in _XDG:
-        monkeypatch.setenv(name, str(home / name.lower()))
+        folder = home / name.lower()
+        folder.mkdir()
+        monkeypatch.setenv(name, str(folder))
     return home
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from solvehost import __version__
+
 if TYPE_CHECKING:
     from novacli.api import solve as solve
     from novacli.errors import NovaError as NovaError
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from novacli.params import SolveParams as SolveParams
     from novacli.solution import Solution as Solution
     from novacli.solution import Unsolved as Unsolved
-
-__version__ = "0.1.0"
 
 _HOME = {
     "solve": "novacli.api",

@@ -2,3 +2,6 @@
 
 Standard library only.  ``novacli`` imports this package, never the reverse.
 """
+
+#: The version of both packages; pyproject.toml reads it from here.
+__version__ = "0.1.0"

@@ -149,6 +149,8 @@ class JobDir:
             (self.path / name).unlink(missing_ok=True)
         for run in self.run_dirs():
             shutil.rmtree(run, ignore_errors=True)
+        for left_over in self.path.glob(".*.????????"):  # of a write that was killed
+            left_over.unlink(missing_ok=True)
 
 
 def _flock_soon(fd: int) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
+from solvehost import __version__
 from solvehost.jobdir import LOG, OUTPUTS, JobDir
 from solvehost.race import RaceResult
 
@@ -25,6 +26,7 @@ def build_manifest(job: JobDir, result: RaceResult, *, engine: str, client: str 
         "indexes": {"loaded": list(result.indexes), "failed": list(result.indexes_failed)},
         "files": {name: _describe(job, name) for name in (LOG, *OUTPUTS) if (job.path / name).is_file()},
         "engine": engine,
+        "version": __version__,
         "seconds": result.seconds,
         "cpu_s": result.cpu_s,
     }

@@ -16,13 +16,6 @@ from novacli.pipeline import Context
 from solvehost import indexes
 
 
-@pytest.fixture(autouse=True)
-def directories_for_astropy(clean_environment: Path) -> None:
-    """Make the per-user directories that astropy warns of where they are named and absent."""
-    for name in ("xdg_config_home", "xdg_cache_home"):
-        (clean_environment / name).mkdir(exist_ok=True)
-
-
 @pytest.fixture(scope="session")
 def drawn(real_indexes: indexes.IndexSet) -> DrawnField:
     """A field of 12 degrees with the stars of the deepest installed index."""
