@@ -109,6 +109,6 @@ class Tokens:
 
     def _open(self, name: str) -> int:
         try:
-            return os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as exc:
             raise DiskError(f"{self.directory / name}: {exc.strerror}: engine slots cannot be kept there") from exc
