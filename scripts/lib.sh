@@ -162,7 +162,7 @@ install_by_brew() {
         case $name in
             astrometry.net) wanted+=(astrometry-net) ;;
             python3 | python3.11) wanted+=(python@3.13) ;;
-            shellcheck | tmux) wanted+=("$name") ;;
+            shellcheck) wanted+=("$name") ;;
         esac
     done
     [ "${#wanted[@]}" -gt 0 ] || return 0

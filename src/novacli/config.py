@@ -123,7 +123,8 @@ def _cores(_env: Mapping[str, str]) -> int:
 KEYS = (
     Key("jobs_dir", "NOVA_JOBS", _path, lambda e: _home(e, "XDG_DATA_HOME", ".local/share") / "jobs",
         "where job directories are kept"),
-    Key("keep_days", "NOVA_KEEP_DAYS", _positive, lambda _e: 90.0, "finished jobs older than this are removed"),
+    Key("keep_days", "NOVA_KEEP_DAYS", _positive, lambda _e: 90.0,
+        "jobs that nobody has touched for so many days are removed"),
     Key("keep_jobs", "NOVA_KEEP_JOBS", _count, lambda _e: 50_000, "at most so many finished jobs are kept"),
     Key("engine", "NOVA_ENGINE", _text, lambda _e: "astrometry-engine", "the engine's name or path"),
     Key("engine_config", "NOVA_ENGINE_CONFIG", _path, _no_value, "the engine's configuration, which names index files"),

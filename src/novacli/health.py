@@ -230,7 +230,7 @@ def check_retention(settings: Config) -> Iterator[Check]:
     except NovaError:
         return  # the check of the jobs directory says so
     finished = sum(job.state in FINISHED for job in jobs)
-    limits = f"finished ones go after {settings['keep_days']:g} days, or beyond {settings['keep_jobs']:,}"
+    limits = f"those untouched go after {settings['keep_days']:g} days, finished ones beyond {settings['keep_jobs']:,}"
     detail = f"{count_text(len(jobs), 'job')} ({finished:,} finished, {bytes_text(disk_bytes(store.root))}); {limits}"
     yield Check("retention", True, detail)
 

@@ -210,7 +210,7 @@ def run_job(
                     job.clear_results()
                 return _run_locked(job, numbers, draft, timeout_s, context, clock)
             except (NovaError, SolvehostError, OSError) as exc:
-                error = _as_nova_error(exc, job)
+                error = _as_nova_error(exc, job, draft.input)
                 failed = replace(draft, status=FAILED, error=error_of(error), timing=clock.record(), files=_files(job))
                 job.write_json(RESULT, failed.to_json())
                 return Solved(failed, error=error)
@@ -218,12 +218,13 @@ def run_job(
         raise from_solvehost(exc) from exc
 
 
-def _as_nova_error(exc: Exception, job: JobDir) -> NovaError:
-    if isinstance(exc, NovaError):
-        return exc
-    if isinstance(exc, SolvehostError):
-        return from_solvehost(exc)
-    return OutputError(f"{job.path}: {getattr(exc, 'strerror', None) or exc}: the job cannot be kept there")
+def _as_nova_error(exc: NovaError | SolvehostError | OSError, job: JobDir, shown: str) -> NovaError:
+    """Return the error that ends a job, which names the input: what runs the engines does not know it."""
+    if isinstance(exc, OSError):
+        exc = OutputError(f"{job.path}: {exc.strerror or exc}: the job cannot be kept there")
+    elif isinstance(exc, SolvehostError):
+        exc = from_solvehost(exc)
+    return exc if str(exc).startswith(shown) else type(exc)(f"{shown}: {exc}")
 
 
 def _run_locked(
@@ -239,7 +240,7 @@ def _run_locked(
         answer = read_solution(job.path, is_fits_like=up, attempt=race.winner or 1)
         label = next((a.label for a in race.attempts if a.number == race.winner), None)
         match = {**answer.match.to_json(), "attempt": label}
-        result = replace(draft, status=SOLVED, calibration=_calibration_json(answer), match=match)
+        result = replace(draft, status=SOLVED, calibration=answer.calibration.to_json(), match=match)
     else:
         answer = Unsolved(race.reason, len(race.attempts), race.seconds)
         result = replace(draft, status=UNSOLVED, reason=race.reason)
@@ -248,10 +249,6 @@ def _run_locked(
     result = replace(result, timing=clock.record(race), files=_files(job, winner))
     job.write_json(RESULT, result.to_json())
     return Solved(result, answer, winner=winner)
-
-
-def _calibration_json(solution: Solution) -> dict[str, float]:
-    return {**solution.calibration.to_json(), "up_deg_e_of_n": solution.calibration.up_deg_e_of_n}
 
 
 def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:

@@ -6,12 +6,13 @@ seldom asked for (astropy's WCS, the tables) is built on first use.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from novacli import enginecomments, wcs
 from novacli.errors import DataError
@@ -79,9 +80,8 @@ class Calibration:
         )
 
     def to_json(self) -> dict[str, float]:
-        """Return the ``calibration`` object of the JSON output: nova's keys alone."""
-        names = ("ra", "dec", "radius", "pixscale", "orientation", "parity", "width_arcsec", "height_arcsec")
-        return {name: getattr(self, name) for name in names}
+        """Return the ``calibration`` object of the JSON output."""
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +242,3 @@ def _match(comments: Iterable[str], separations: list[float] | None, sip_order: 
         logodds=quad.logodds,
         sip_order=sip_order,
     )
-
-
-def to_json(solution: Solution) -> dict[str, Any]:
-    """Return the ``calibration`` and ``match`` objects of the JSON output."""
-    return {"calibration": solution.calibration.to_json(), "match": solution.match.to_json()}

@@ -24,6 +24,8 @@ from solvehost.errors import BusyError, DiskError
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_ATTEMPTS = 16
+#: Of ``manifest.json``, in the directory and on the wire.
+MANIFEST_FORMAT = 1
 
 REQUEST = "job.json"
 RESULT = "result.json"

@@ -7,16 +7,14 @@ import hashlib
 from typing import Any
 
 from solvehost import __version__
-from solvehost.jobdir import LOG, OUTPUTS, JobDir
+from solvehost.jobdir import LOG, MANIFEST_FORMAT, OUTPUTS, JobDir
 from solvehost.race import RaceResult
-
-FORMAT = 1
 
 
 def build_manifest(job: JobDir, result: RaceResult, *, engine: str, client: str = "") -> dict[str, Any]:
     """Return the manifest of a finished race, with size and SHA-256 of each file that it left."""
     return {
-        "format": FORMAT,
+        "format": MANIFEST_FORMAT,
         "id": job.job_id,
         "client": client,
         "status": result.status,

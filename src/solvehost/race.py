@@ -8,6 +8,7 @@ it get their turn; and where another job waits for a core, the least promising a
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +31,8 @@ _TICK_S = 0.1
 class Terms:
     """What a race is run with.
 
-    ``queue_wait_s`` bounds the wait for the first token, ``wall_s`` all that follows; ``cancelled`` is asked often;
-    ``observe`` hears the label of each attempt as it starts.
+    ``queue_wait_s`` bounds the wait for the first token, ``wall_s`` all that follows, ``total_s`` both together;
+    ``cancelled`` is asked often; ``observe`` hears the label of each attempt as it starts.
     """
 
     engine: Path
@@ -39,6 +40,7 @@ class Terms:
     tokens: Tokens
     wall_s: float
     queue_wait_s: float = 300.0
+    total_s: float = math.inf
     limits: Limits = field(default_factory=Limits)
     cancelled: Callable[[], bool] = lambda: False
     observe: Callable[[str], None] = lambda _label: None
@@ -264,13 +266,15 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
     DiskError
         The disk is full.
     """
-    first = terms.tokens.acquire(terms.queue_wait_s, terms.cancelled)
+    called = time.monotonic()
+    first = terms.tokens.acquire(min(terms.queue_wait_s, terms.total_s), terms.cancelled)
     state = _Race(job, numbers, terms, first)
+    deadline = min(state.began + terms.wall_s, called + terms.total_s)
     try:
-        winner, reason = _run_to_end(state, terms)
+        winner, reason = _run_to_end(state, terms, deadline)
         if winner is not None:
             state.stop_losers()
-            left_s = state.began + terms.wall_s - time.monotonic()
+            left_s = deadline - time.monotonic()
             looks = polish.improve(job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s)
             state.second_looks = looks
         state.stop_all()
@@ -286,8 +290,7 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
     return result
 
 
-def _run_to_end(state: _Race, terms: Terms) -> tuple[_Runner | None, str]:
-    deadline = state.began + terms.wall_s
+def _run_to_end(state: _Race, terms: Terms, deadline: float) -> tuple[_Runner | None, str]:
     while not state.is_over:
         if terms.cancelled():
             return None, "cancelled"

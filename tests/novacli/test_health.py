@@ -120,7 +120,7 @@ def test_retention_counts_jobs_and_states_the_limits(settings: Config) -> None:
     make_job(settings["jobs_dir"], "interrupted")
     (check,) = health.check_retention(settings)
     assert check.detail.startswith("2 jobs (1 finished, ")
-    assert check.detail.endswith("); finished ones go after 90 days, or beyond 50,000")
+    assert check.detail.endswith("); those untouched go after 90 days, finished ones beyond 50,000")
 
 
 def test_every_check_that_can_fail_has_an_exit_code(settings: Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from array import array
@@ -62,7 +63,8 @@ def make_job(folder: Path, *attempts: Attempt) -> JobDir:
 
 def make_terms(
     folder: Path, *, engine: Path | None = None, indexes: IndexSet = ONE_INDEX, count: int = 2,
-    wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, cancelled: Callable[[], bool] = lambda: False,
+    wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, total_s: float = math.inf,
+    cancelled: Callable[[], bool] = lambda: False,
     observe: Callable[[str], None] = lambda _label: None,
 ) -> Terms:  # fmt: skip
     """Return the terms of a race with the stand-in engine."""
@@ -72,6 +74,7 @@ def make_terms(
         tokens=Tokens(folder / "slots", count),
         wall_s=wall_s,
         queue_wait_s=queue_wait_s,
+        total_s=total_s,
         cancelled=cancelled,
         observe=observe,
     )

@@ -194,6 +194,28 @@ def test_the_wall_clock_ends_engines_that_ignore_term(tmp_path: Path, behaviour:
     assert_clean(job, terms, "backend.log")
 
 
+def test_the_total_bounds_the_wait_for_a_token_and_the_race_together(tmp_path: Path) -> None:
+    """Time that was spent in the queue is not there for the race."""
+    job = make_job(tmp_path, make_attempt("sleep"))
+    terms = make_terms(tmp_path, count=1, queue_wait_s=60, total_s=0.5)
+    held = terms.tokens.try_acquire()
+    assert held is not None
+    release = threading.Timer(0.2, held.release)
+    release.start()
+    result = run_race(job, terms)
+    release.join()
+    assert (result.status, result.reason) == ("unsolved", "time-limit")
+
+
+def test_the_total_bounds_the_wait_for_a_token(tmp_path: Path) -> None:
+    job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path, count=1, queue_wait_s=60, total_s=0.1)
+    held = terms.tokens.try_acquire()
+    assert held is not None
+    with pytest.raises(BusyError, match="all 1 engine slots were in use"):
+        run_race(job, terms)
+    held.release()
+
+
 def test_a_race_can_be_cancelled(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("sleep"))
     terms = make_terms(tmp_path, cancelled=(job.path / "a").exists)

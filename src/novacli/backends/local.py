@@ -79,6 +79,7 @@ class _Local:
                 tokens=Tokens(self._config["slots_dir"], self._config["slots"]),
                 wall_s=patience.wall_s,
                 queue_wait_s=patience.wall_s,
+                total_s=patience.wall_s,
                 cancelled=patience.cancelled,
                 observe=patience.observe,
             )

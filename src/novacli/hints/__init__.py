@@ -66,7 +66,7 @@ def _scale_hint(scale: Scale, width: int, height: int) -> ScaleHint:
 def combine(user: Hints, header: Hints) -> Hints:
     """Return the user's hints, and the header's where the user said nothing of that kind.
 
-    The header's WCS stays in any case: verifying it takes the engine milliseconds, and the stars decide.
+    The header's WCS stays in any case: results list it, though its scale and position alone guide the search.
     """
     return Hints(
         scales=user.scales or header.scales,

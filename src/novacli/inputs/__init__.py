@@ -18,7 +18,7 @@ from novacli.inputs.source import Request
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "describe", "from_array", "open_field"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "from_array", "open_field"]
 
 
 def open_field(
@@ -86,12 +86,3 @@ def from_array(
     from novacli.inputs.arrays import image_from_array
 
     return image_from_array(array, header)
-
-
-def describe(field: Field) -> str:
-    """Return a few words for people: ``1280 x 960 FITS image, HDU 0``."""
-    place = "" if field.origin.hdu is None else f", HDU {field.origin.hdu}"
-    size = f"{field.width} x {field.height}"
-    if isinstance(field, Image):
-        return f"{size} {field.origin.format} image{place}"
-    return f"{field.origin.format} list of {len(field.x)} stars on {size} pixels{place}"

@@ -32,7 +32,7 @@ def read(source: Source, request: Request) -> Image:
     try:
         import rawpy
     except ImportError as exc:
-        raise UnavailableError(f"{source.shown} is a camera raw file, which needs: pip install 'novacli[raw]'") from exc
+        raise UnavailableError(f"{source.shown} is a camera raw file, which needs: pip install rawpy") from exc
     header = tiff.read_header(source)
     source.file.seek(0)
     with contextlib.closing(rawpy.RawPy()) as camera:

@@ -32,7 +32,7 @@ def read(source: Source, request: Request) -> Image:
     try:
         import xisf
     except ImportError as exc:
-        raise UnavailableError(f"{source.shown} is an XISF file, which needs: pip install 'novacli[xisf]'") from exc
+        raise UnavailableError(f"{source.shown} is an XISF file, which needs: pip install xisf") from exc
     with library_path(source) as path:
         try:
             return _image(xisf.XISF(path), source, request)

@@ -33,13 +33,15 @@ class OutputRequest:
         Raises
         ------
         UsageError
-            Where one output file is asked for several inputs, or for two outputs.
+            Where one output file is asked for several inputs or for two outputs, or is standard output.
         """
         if len(inputs) > 1 and self.files:
             option = "--" + next(iter(self.files)).replace("_", "-")
             raise UsageError(
                 f"{option} names one file for {len(inputs)} inputs: solve them one by one, or use --update"
             )
+        if Path("-") in self.files.values():
+            raise UsageError("results are files and are not written to standard output: give a file name instead of -")
         if len(set(self.files.values())) < len(self.files):
             raise UsageError("two outputs have the same name: give each its own")
 

@@ -1,6 +1,6 @@
 """Ways to show results; a new one is a module here and a line in ``MODULES``.
 
-Each module has ``open_report(stream, *, colour) -> Report``.
+Each module has ``open_report(stream) -> Report``.
 """
 
 from __future__ import annotations

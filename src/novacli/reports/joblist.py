@@ -12,6 +12,8 @@ from novacli.reports.aligned import write_aligned
 from novacli.stores.base import JobSummary
 
 _HEADINGS = ("JOB", "CREATED", "STATE", "CENTRE", "SCALE", "INPUT")
+#: What a narrow terminal does without, first that which is missed least, so that the input keeps so many columns.
+_DISPENSABLE, _LEAST_INPUT = ("SCALE", "CENTRE"), 24
 _STYLES = {"solved": "green", "unsolved": "yellow", "failed": "red", "running": "cyan", "interrupted": "magenta"}
 
 
@@ -45,12 +47,25 @@ def _draw(jobs: Sequence[JobSummary], stream: TextIO) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=stream, highlight=False)
+    rows = [_cells(job) for job in jobs]
+    shown = _columns_that_fit(rows, console.width)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in _HEADINGS[:-1]:
-        table.add_column(heading, no_wrap=True)
+    for n in shown[:-1]:
+        table.add_column(_HEADINGS[n], no_wrap=True)
     table.add_column(_HEADINGS[-1], overflow="fold")
-    for job in jobs:
-        cells = [Text(cell) for cell in _cells(job)]
-        cells[2].stylize(_STYLES[job.state])
-        table.add_row(*cells)
-    Console(file=stream, highlight=False).print(table)
+    for job, row in zip(jobs, rows, strict=True):
+        cells = [Text(cell) for cell in row]
+        cells[_HEADINGS.index("STATE")].stylize(_STYLES[job.state])
+        table.add_row(*(cells[n] for n in shown))
+    console.print(table)
+
+
+def _columns_that_fit(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the numbers of the columns to show: a narrow terminal keeps the input, and does without the others."""
+    widths = [max(map(len, column)) + 1 for column in zip(_HEADINGS, *rows, strict=True)]
+    shown = list(range(len(_HEADINGS)))
+    for heading in _DISPENSABLE:
+        if sum(widths[n] for n in shown[:-1]) + _LEAST_INPUT > width:
+            shown.remove(_HEADINGS.index(heading))
+    return shown

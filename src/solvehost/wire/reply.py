@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from solvehost.errors import DataError
-from solvehost.jobdir import LOG, MANIFEST, OUTPUTS, WCS
+from solvehost.errors import CrashError, DataError
+from solvehost.jobdir import LOG, MANIFEST, MANIFEST_FORMAT, OUTPUTS, WCS
 from solvehost.wire.escape import escape
-from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, write_tar
+from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
 
-#: Version of the manifest.
-FORMAT = 1
 MAX_MEMBER_BYTES = 32 * MIB
 MAX_REPLY_BYTES = 64 * MIB
 MAX_MANIFEST_BYTES = MIB
@@ -68,18 +66,22 @@ def write_reply(manifest: Mapping[str, Any], files: Mapping[str, bytes], *, mtim
 
     Raises
     ------
-    DataError
+    CrashError
         Where a client would refuse it; raised by the call itself, before the first piece.
     """
     try:
-        text = json.dumps(manifest, allow_nan=False).encode("ascii") + b"\n"
-    except (TypeError, ValueError) as exc:
-        raise DataError(f"the manifest cannot be written as JSON: {escape(str(exc))}") from exc
+        return write_tar(_checked_members(manifest, files).items(), mtime_s)
+    except (DataError, TypeError, ValueError) as exc:
+        raise CrashError(f"the result cannot be sent: {escape(str(exc), 200)}") from exc
+
+
+def _checked_members(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, bytes]:
+    text = json.dumps(manifest, allow_nan=False).encode("ascii") + b"\n"
     _check_files(_parse_manifest(text), files)
-    if max(map(len, files.values()), default=0) > MAX_MEMBER_BYTES:
-        raise DataError(f"a file of the result is longer than {MAX_MEMBER_BYTES:,} bytes")
-    members = [(MANIFEST, text), *((name, files[name]) for name in _FILES if name in files)]
-    return write_tar(members, mtime_s)
+    members = {MANIFEST: text} | {name: files[name] for name in _FILES if name in files}
+    if max(map(len, members.values())) > MAX_MEMBER_BYTES or tar_length(members.values()) > MAX_REPLY_BYTES:
+        raise DataError(f"it is longer than {MAX_MEMBER_BYTES:,} bytes a file, or {MAX_REPLY_BYTES:,} together")
+    return members
 
 
 def _parse_manifest(text: bytes) -> dict[str, Any]:
@@ -92,8 +94,10 @@ def _parse_manifest(text: bytes) -> dict[str, Any]:
         raise DataError("the manifest is no JSON that can be read") from exc
     if not isinstance(manifest, dict) or not _is_whole(manifest.get("format")):
         raise DataError("the manifest is no JSON object with a format in it")
-    if manifest["format"] != FORMAT:
-        raise DataError(f"the manifest is of format {manifest['format']}, and {FORMAT} is known: update the older side")
+    if manifest["format"] != MANIFEST_FORMAT:
+        raise DataError(
+            f"the manifest is of format {manifest['format']}, and {MANIFEST_FORMAT} is known: update the older side"
+        )
     for key, is_right in _KEYS.items():
         if not is_right(manifest.get(key)):
             raise DataError(f"the manifest has no '{key}' that can be used")

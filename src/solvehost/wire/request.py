@@ -8,7 +8,7 @@ from typing import NamedTuple
 from solvehost.errors import DataError, NoInputError
 from solvehost.jobdir import MAX_ATTEMPTS, axy_name, is_id
 from solvehost.wire.escape import escape
-from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, write_tar
+from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
 
 MAX_ID_CHARACTERS = 64
 MAX_AXY_BYTES = 16 * MIB
@@ -43,10 +43,10 @@ def read_id(read: Read) -> str:
         if not char:
             raise DataError(f"the id line '{escape(bytes(line))}' ends without a line feed: send it again")
         line += char
-    job_id = line[:-1].decode("latin-1")
+    job_id = bytes(line).removesuffix(b"\n").decode("latin-1")
     if not line.endswith(b"\n") or not is_id(job_id):
         raise DataError(
-            f"'{escape(bytes(line).removesuffix(bytes([10])))}' is no job id: send a line with 1 to 64 of "
+            f"'{escape(job_id)}' is no job id: send a line with 1 to 64 of "
             "A-Z a-z 0-9 . _ -, beginning with a letter or digit"
         )
     return job_id
@@ -83,6 +83,8 @@ def write_request(job_id: str, axys: Mapping[int, bytes], *, mtime_s: int = 0) -
         raise DataError(f"attempts are numbered from 1 to {MAX_ATTEMPTS}, and the first must be among them")
     if max(map(len, axys.values())) > MAX_AXY_BYTES:
         raise DataError(f"a star list is longer than {MAX_AXY_BYTES:,} bytes: send fewer stars")
+    if tar_length(axys.values()) > MAX_REQUEST_BYTES:
+        raise DataError(f"the star lists are longer than {MAX_REQUEST_BYTES:,} bytes: send fewer attempts")
     return _pieces(job_id, axys, mtime_s)
 
 

@@ -169,7 +169,7 @@ def _headers(source: _Source, limit: int) -> Iterator[_Header]:
         if count == 0:
             _check_beginning(block)
         if size == 0:
-            raise DataError(f"the archive is cut short after {count} headers, before its end marks: send it again")
+            raise DataError(f"the archive is cut short after header {count}, before its end marks: send it again")
         if size < BLOCK:
             raise DataError(f"the archive is cut short in header {count + 1}, after {size} bytes: send it again")
         if count < limit:
@@ -259,15 +259,19 @@ def write_tar(files: Iterable[tuple[str, bytes]], mtime_s: int = 0) -> Iterator[
     Mode 0644, user and group 0 without names: the same files and time give the same bytes.  Names are ASCII, at most
     100 characters.  ``mtime_s`` is in seconds since 1970; GNU tar warns of 0 when it unpacks without ``-m``.
     """
-    total = 0
+    total = 2 * BLOCK
     for name, content in files:
         padding = bytes(-len(content) % BLOCK)
         yield _header(name, len(content), mtime_s)
         yield content
         yield padding
         total += BLOCK + len(content) + len(padding)
-    end = 2 * BLOCK
-    yield bytes(end + -(total + end) % _RECORD)
+    yield bytes(2 * BLOCK + -total % _RECORD)
+
+
+def tar_length(contents: Iterable[bytes]) -> int:
+    """Return the length in bytes of an archive of these files, end marks included: what ``stream_bytes`` caps."""
+    return sum(BLOCK + len(c) + -len(c) % BLOCK for c in contents) + 2 * BLOCK
 
 
 def _header(name: str, size: int, mtime_s: int) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from novacli.errors import DataError
 from novacli.field import Image, StarList
-from novacli.inputs import Limits, describe, open_field, pixels
+from novacli.inputs import Limits, open_field, pixels
 
 Writer = Callable[..., Path]
 
@@ -169,7 +169,7 @@ def test_the_first_hdu_with_an_image_is_read(tmp_path: Path, ramp: NDArray[np.ui
     path = write_hdus(tmp_path / "mef.fits", primary, star_table(x=np.arange(9.0), y=np.arange(9.0)), image)
     field = read_image(path)
     np.testing.assert_array_equal(field.pixels, ramp)
-    assert describe(field) == "60 x 40 FITS image, HDU 2"
+    assert (field.width, field.height, field.origin.hdu) == (60, 40, 2)
     assert (field.header["OBJCTRA"], field.header["GAIN"]) == ("1 2 3", 2)
     assert "CRVAL1" not in field.header
 
@@ -392,7 +392,7 @@ class TestTables:
         stars = self.read(tmp_path, star_table(X=self.X, Y=self.Y))
         assert (stars.width, stars.height, stars.size_is_guessed) == (400, 300, True)
         assert stars.notes[0].startswith("guessed the image size 400 x 300")
-        assert describe(stars) == "FITS list of 4 stars on 400 x 300 pixels, HDU 1"
+        assert (len(stars.x), stars.width, stars.height, stars.origin.hdu) == (4, 400, 300, 1)
 
     def test_rows_that_are_not_finite_are_dropped_and_counted(self, tmp_path: Path) -> None:
         """They would poison the matching."""

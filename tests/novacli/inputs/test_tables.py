@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from novacli.errors import DataError, NovaError
 from novacli.field import StarList
-from novacli.inputs import Limits, describe, open_field
+from novacli.inputs import Limits, open_field
 
 X = [10.5, 20.0, 30.0, 40.0]
 Y = [1.0, 2.0, 3.25, 400.0]
@@ -41,7 +41,7 @@ def test_every_delimiter_with_and_without_names(tmp_path: Path, separator: str, 
     assert stars.flux is not None
     assert stars.flux.tolist() == FLUX
     assert (stars.width, stars.height, stars.size_is_guessed) == (40, 400, True)
-    assert describe(stars) == "text list of 4 stars on 40 x 400 pixels"
+    assert (len(stars.x), stars.width, stars.height, stars.origin.format) == (4, 40, 400, "text")
 
 
 def test_two_columns_are_ordered_already(tmp_path: Path) -> None:

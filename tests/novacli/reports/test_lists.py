@@ -47,6 +47,16 @@ def test_no_color_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[32m" not in stream.getvalue()
 
 
+def test_a_narrow_terminal_keeps_the_input_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 80 columns the centre and the scale are left out rather than the input folded letter by letter."""
+    monkeypatch.setenv("COLUMNS", "80")
+    job = JobSummary("0123456789abcdef", "solved", "night/m31-0001.fits", "", 0.0, 0.0, 10.7, 41.3, 1.05)
+    stream = Terminal()
+    joblist.write([job], stream, as_json=False)
+    assert "night/m31-0001.fits" in stream.getvalue()
+    assert "CENTRE" not in stream.getvalue()
+
+
 def test_checks_have_ticks_and_remedies() -> None:
     stream = Terminal()
     checklist.write(
