@@ -1,4 +1,4 @@
-"""``nova``: find where on the sky a picture is, with ``astrometry-engine``, on this machine or on another.
+"""``nova``: find where on the sky a picture is, with ``astrometry-engine``.
 
 The Python API is :func:`solve`; everything is imported when it is first used, so importing the package is light.
 """

@@ -37,7 +37,7 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
     click.option("--tweak-order", type=int, metavar="N", help="Order of the SIP distortion; 0 is none.  [default: 2]"),
     click.option("--crpix-center", is_flag=True, help="Put the WCS reference point at the image centre."),
-    click.option("--objs", type=int, metavar="N", help="Use at most the N best stars."),
+    click.option("--objs", type=int, metavar="N", help="Use at most the N best stars.  [default: 200]"),
     click.option("--timeout", type=float, metavar="S", help="Wall-clock seconds an image may take.  [default: 300]"),
     click.option("--ext", type=int, metavar="N", help="FITS HDU to read, counted from 0.  [default: first image]"),
     click.option("--size", metavar="WxH", help="Width and height in pixels that a star list belongs to."),

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 def command(inputs: tuple[str, ...], place: str, jobs_dir: str | None, as_json: bool, verbose: bool, **raw: Any) -> int:
     """Find where on the sky pictures or star lists are.
 
-    IMAGE is a FITS, JPEG, PNG, TIFF, GIF, WebP, XISF or camera raw file, a star list (FITS table, CSV, text, JSON),
-    an http(s) URL, or - for stdin.
+    IMAGE is a FITS, JPEG, PNG, TIFF, GIF, WebP, BMP, XISF or camera raw file, a star list (FITS table, CSV, text,
+    JSON), an http(s) URL, or - for stdin.
 
     Exit code: 0 all solved, 1 some unsolved, others as in sysexits.h.
     """
