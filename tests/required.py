@@ -1,7 +1,7 @@
 """A pytest plugin: ``-p tests.required --require engine,sshd`` makes a skipped test with such a marker a failure.
 
 Elsewhere a test that needs the real engine is skipped where there is none; in CI, where all is installed, a skip
-would hide that it was not tried.
+would hide that it was not tried.  Tests marked ``corpus`` may be skipped all the same: their images are not shipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     required = [name for name in item.config.getoption("--require").split(",") if name]
     marked = [name for name in required if item.get_closest_marker(name)]
-    if report.skipped and marked and not hasattr(report, "wasxfail"):
+    excused = hasattr(report, "wasxfail") or item.get_closest_marker("corpus")
+    if report.skipped and marked and not excused:
         report.outcome = "failed"
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.longrepr = f"{', '.join(marked)} is required here, but the test was skipped: {reason}"

@@ -22,21 +22,25 @@ def test_by_hand(): pytest.skip("not found")
 def test_there(): pass
 
 def test_other(): pytest.skip("no matter")
+
+@pytest.mark.engine
+@pytest.mark.corpus
+def test_not_shipped(): pytest.skip("no images")
 """
 
 
 @pytest.mark.parametrize(
     ("arguments", "outcomes"),
     [
-        ((), {"passed": 1, "skipped": 3}),
-        (("--require", "sshd"), {"passed": 1, "skipped": 3}),
+        ((), {"passed": 1, "skipped": 4}),
+        (("--require", "sshd"), {"passed": 1, "skipped": 4}),
         # A skip before the test's body is an error of its setup.
-        (("--require", "engine,sshd"), {"passed": 1, "skipped": 1, "failed": 1, "errors": 1}),
+        (("--require", "engine,sshd"), {"passed": 1, "skipped": 2, "failed": 1, "errors": 1}),
     ],
 )
 def test_skips_become_failures(pytester: pytest.Pytester, arguments: tuple[str, ...], outcomes: dict[str, int]) -> None:
-    """Only tests with a required marker fail when they are skipped, whichever way they were."""
+    """Only tests with a required marker fail when they are skipped, unless what they lack is not shipped."""
     pytester.syspathinsert(Path(__file__).resolve().parents[1])
-    pytester.makeini("[pytest]\nmarkers =\n    engine: e\n    sshd: s\n")
+    pytester.makeini("[pytest]\nmarkers =\n    engine: e\n    sshd: s\n    corpus: c\n")
     pytester.makepyfile(_SUITE)
     pytester.runpytest("-p", "tests.required", *arguments).assert_outcomes(**outcomes)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from novacli.errors import UsageError
 
@@ -143,3 +144,33 @@ class SolveParams:
             raise UsageError(f"{self.max_stars} stars are too few: a solution needs at least 4 (--objs)")
         if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
             raise UsageError(f"time-out {self.timeout_s:g} is not above zero: give seconds")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the parameters as JSON has them, for :meth:`from_json`."""
+        value = asdict(self)
+        value["parity"] = None if self.parity is None else self.parity.value
+        if self.scale is not None:
+            value["scale"]["unit"] = self.scale.unit.value
+        return value
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> SolveParams:
+        """Return the parameters that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        UsageError
+            Where they are not understood, such as those of a newer version.
+        """
+        try:
+            scale, position, parity, size = (value[k] for k in ("scale", "position", "parity", "size"))
+            changes = {
+                "scale": None if scale is None else Scale(**{**scale, "unit": ScaleUnit(scale["unit"])}),
+                "position": None if position is None else Position(**position),
+                "parity": None if parity is None else Parity(parity),
+                "indexes": tuple(value["indexes"]),
+                "size": None if size is None else (int(size[0]), int(size[1])),
+            }
+            return cls(**{**value, **changes})
+        except (KeyError, TypeError, ValueError, IndexError) as exc:
+            raise UsageError(f"the parameters of the job are not understood ({exc})") from exc

@@ -162,6 +162,7 @@ def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolvePara
         "input": draft.input,
         "source": {**draft.source, "sha256": _sha256(field.origin.path)},
         "timeout_s": params.timeout_s,
+        "params": params.to_json(),
         "hints": draft.hints,
         "notes": draft.notes,
         "is_fits_like": field.is_fits_like,
@@ -181,7 +182,11 @@ def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolvePara
 def _written(job: JobDir, rest: Iterator[axy.Attempt]) -> Iterator[int]:
     """Yield the number of each attempt once its axy file is in the job directory, where the first one is already."""
     yield 1
-    for number, attempt in enumerate(rest, 2):
+    yield from _write_each(job, rest, range(2, jobdir.MAX_ATTEMPTS + 1))
+
+
+def _write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> Iterator[int]:
+    for number, attempt in zip(numbers, attempts, strict=False):
         # Rename alone: a star list that a power cut takes is extracted again, but a half one must never be seen.
         jobdir.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
         yield number
@@ -254,7 +259,8 @@ def _run_locked(
 def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
     """Try a finished or interrupted job again, from its star lists; no pixel is needed.
 
-    ``timeout_s`` replaces the wall-clock limit that the job was made with.
+    A job that ended early has the lists of its first attempts alone; where its image is still the same, those of the
+    others are made now.  ``timeout_s`` replaces the wall-clock limit that the job was made with.
 
     Raises
     ------
@@ -278,7 +284,37 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
         created=request.get("created"),
     )
     limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s
-    return run_job(job, iter(numbers), draft, limit_s, context, afresh=True)
+    numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
+    return run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
+
+
+def _further_attempts(job: JobDir, numbers: list[int], request: dict[str, Any], context: Context) -> Iterator[int]:
+    """Yield the attempts that an interrupted job never came to, if its image is there and unchanged."""
+    try:
+        field, params = _same_source(request)
+        tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
+        given = gather_hints(field, params)
+        attempts = strategy.attempts(Sources(field, params.max_stars), params, given, context.backend.index_files())
+        fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
+        yield from _write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
+    except (NovaError, SolvehostError):
+        return  # the star lists that there are must do
+
+
+def _same_source(request: dict[str, Any]) -> tuple[Field, SolveParams]:
+    """Return the job's image, read again, and the parameters that it was submitted with.
+
+    Raises
+    ------
+    NovaError
+        Where the image is not there, or is another one by now.
+    """
+    source = request.get("source") or {}
+    path, sha256 = source.get("path"), source.get("sha256")
+    if not path or not sha256 or _sha256(path) != sha256:
+        raise DataError(f"{path}: it is not the image that was submitted")
+    params = SolveParams.from_json(request.get("params") or {})
+    return open_field(path, hdu=params.hdu, size=params.size), params
 
 
 # --- What results say of their input ------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from made_sky import distance_deg
 from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_input
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.corpus]
 
 #: JPEG, PNG with alpha, 16-bit TIFF, GIF, colour cube, Bayer mosaic (packed), several HDUs.
 SOLVED = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -98,3 +99,25 @@ def test_the_limits_themselves_are_fine() -> None:
     assert Position(360, -90, 180).radius_deg == 180
     assert Scale(2, 2).low == 2
     assert SolveParams(downsample=64, tweak_order=0, max_stars=4).tweak_order == 0
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        SolveParams(),
+        SolveParams(scale=Scale(1, 2, ScaleUnit.FOCAL_MM), position=Position(10, -20, 3), parity=Parity.POSITIVE),
+        SolveParams(
+            scale=Scale(None, 2), blind=True, fallback=False, downsample=3, size=(640, 480), indexes=("a", "b")
+        ),
+    ],
+)
+def test_parameters_survive_json(params: SolveParams) -> None:
+    assert SolveParams.from_json(json.loads(json.dumps(params.to_json()))) == params
+
+
+@pytest.mark.parametrize(
+    "change", [{"mood": 1}, {"scale": 3}, {"parity": 7}, {"position": {"ra_deg": 1}}, {"size": [1]}]
+)
+def test_parameters_of_another_version_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"not understood|takes"):
+        SolveParams.from_json({**SolveParams().to_json(), **change})

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import fitsio
 import numpy as np
 import pytest
 from made_indexes import make_index
@@ -25,7 +26,7 @@ from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, Solved, retry_job, solve_field, solve_input
 from novacli.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution import Solution, Unsolved
-from solvehost import indexes, jobdir
+from solvehost import axy, indexes, jobdir
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import JobDir
 from solvehost.race import RaceResult
@@ -428,6 +429,52 @@ def test_a_retry_keeps_hints_and_notes_and_says_each_note_once(context: Context,
     assert again["notes"] == first["notes"]
     assert again["created"] == first["created"]
     assert again["source"] == first["source"]
+
+
+def interrupt(job: JobDir) -> None:
+    """Leave a job as a kill before its second attempt leaves it."""
+    job.clear_results()
+    for number in job.attempts()[1:]:
+        job.axy(number).unlink()
+
+
+def labels_of(job: JobDir) -> list[str]:
+    return [axy.read(job.axy(number)).schedule.label for number in job.attempts()]
+
+
+def test_a_retry_makes_the_attempts_that_an_interrupted_job_never_came_to(
+    context: Context, field_of_stars: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "field.fits"
+    fitsio.write(path, field_of_stars.pixels)
+    params = SolveParams(scale=Scale(50, 70, ARCSEC), position=Position(84, -3, 5), parity=Parity.NEGATIVE, hdu=0)
+    solve_input(str(path), params, context)
+    (job,) = jobdir.list_jobs(context.jobs_dir)
+    all_labels = labels_of(job)
+    assert len(set(all_labels)) == len(all_labels) > 1
+    interrupt(job)
+    retry_job(job, context)
+    assert labels_of(job) == all_labels
+
+
+@pytest.mark.parametrize("change", ["gone", "another image", "no parameters"])
+def test_a_retry_without_the_image_has_the_star_lists_alone(
+    context: Context, field_of_stars: Any, tmp_path: Path, change: str
+) -> None:
+    path = tmp_path / "field.fits"
+    fitsio.write(path, field_of_stars.pixels)
+    solve_input(str(path), SolveParams(), context)
+    (job,) = jobdir.list_jobs(context.jobs_dir)
+    interrupt(job)
+    if change == "gone":
+        path.unlink()
+    elif change == "another image":
+        fitsio.write(path, field_of_stars.pixels + 1, clobber=True)
+    else:
+        request = job.read_json(jobdir.REQUEST) or {}
+        job.write_json(jobdir.REQUEST, {**request, "params": {"mood": "fine"}})
+    assert line_of(retry_job(job, context))["status"] == UNSOLVED
+    assert job.attempts() == [1]
 
 
 def test_two_tries_at_a_time_do_not_mix(context: Context, field_of_stars: Any) -> None:
