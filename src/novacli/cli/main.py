@@ -89,9 +89,11 @@ def main() -> None:
         status = cli.main(prog_name="nova", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes an Abort of Ctrl-C
         _leave("interrupted; unfinished jobs can be tried again with nova retry", 130)
+    except click.UsageError as exc:
+        command = exc.ctx.command_path if exc.ctx else "nova"
+        _leave(f"{exc.format_message().rstrip('.')}: see {command} --help", exc.exit_code)
     except click.ClickException as exc:
-        exc.show()
-        sys.exit(exc.exit_code)
+        _leave(exc.format_message(), exc.exit_code)
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except NovaError as exc:

@@ -35,7 +35,8 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "Time", _time_text(result)
         if result.job:
             yield "Job", result.job
-    for note in result.notes:
+    # The last note of an image without stars says again what the first row does.
+    for note in result.notes[:-1] if result.reason == "no-stars" else result.notes:
         yield "Note", note
 
 
