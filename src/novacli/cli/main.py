@@ -89,6 +89,9 @@ def main() -> None:
         status = cli.main(prog_name="nova", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes an Abort of Ctrl-C
         _leave("interrupted; unfinished jobs can be tried again with nova retry", 130)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
     except click.UsageError as exc:
         command = exc.ctx.command_path if exc.ctx else "nova"
         _leave(f"{exc.format_message().rstrip('.')}: see {command} --help", exc.exit_code)

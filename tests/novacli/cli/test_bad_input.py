@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fitsio
 import numpy as np
@@ -357,3 +358,25 @@ def test_hostile_names_in_messages_are_shown_not_obeyed(nova, home: Path) -> Non
     assert ran.code == 66
     assert len(ran.err.splitlines()) == 1
     assert not set(ran.err) & set("\x1b\x07")
+
+
+def test_nova_alone_shows_its_help(nova: Callable[..., Any]) -> None:
+    ran = nova()
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: nova [OPTIONS] COMMAND")
+    assert "  submit " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("submit",), "nova: Missing argument 'IMAGE...': see nova submit --help\n"),
+        (("frob",), "nova: No such command 'frob': see nova --help\n"),
+        (("doctor", "--frob"), "nova: No such option '--frob': see nova doctor --help\n"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(
+    nova: Callable[..., Any], arguments: tuple[str, ...], said: str
+) -> None:
+    ran = nova(*arguments)
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
