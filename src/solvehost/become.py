@@ -1,21 +1,84 @@
 """Run as a program: set the limits that an engine lives under, then become it.
 
-``python -I -S become.py PARENT_PID LIMITS ENGINE ARGUMENT…``, where LIMITS is ``name=value,…`` with the names of
-``resource.RLIMIT_*`` in lower case.  Standard input is a pipe: a byte on it says to go ahead, its end that the parent
-gave up (it was interrupted, or died) before it had a hold on this process.  A fresh process does this rather than
+``python -I -S become.py PARENT_PID LIMITS RULES ENGINE ARGUMENT…``, where LIMITS is ``name=value,…`` with the names of
+``resource.RLIMIT_*`` in lower case, and RULES is lines ``ACCESS PATH`` (see :mod:`solvehost.sandbox`), none for an
+engine that is not confined.  Standard input is a pipe: a byte on it says to go ahead, its end that the parent gave up
+(it was interrupted, or died) before it had a hold on this process.  A fresh process does this rather than
 ``preexec_fn``, which is unsafe where there are threads.  Nothing of the package is imported, so that it starts in a
 few milliseconds.
+
+Source of the Landlock calls and numbers: linux/landlock.h, and the kernel's userspace-api/landlock.
 """
 
 import os
 import resource
 import signal
+import stat
 import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 #: What the parent sees when the engine itself could not be started; the shell's own word for it.
 EXIT_NOT_STARTED = 127
+
+# The same numbers on every architecture.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_RULESET_VERSION, _RULE_PATH_BENEATH = 1, 1
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE, _IOCTL_DEV = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 15
+#: Number of rights over files and directories by the kernel's ABI: the first so many bits.
+_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+_ACCESS = {"r": _READ_FILE | _READ_DIR, "rx": _READ_FILE | _READ_DIR | _EXECUTE, "rw": ~_EXECUTE & ~_IOCTL_DEV}
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock that the kernel speaks, 0 where it has none or it is switched off."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    import ctypes
+
+    return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _RULESET_VERSION)))
+
+
+def ruleset(abi: int) -> tuple[int, int, int]:
+    """Return what a kernel of that ABI is asked to forbid: rights over files, TCP ports, and (scoped) signals."""
+    files = (1 << _FILE_RIGHTS[min(abi, max(_FILE_RIGHTS))]) - 1
+    return files, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0
+
+
+def _confine(rules: str) -> None:
+    """Forbid all access to files that ``rules`` does not allow, TCP, and signals to others."""
+    import ctypes
+
+    abi = landlock_abi()
+    if not rules or not abi:
+        return
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    handled = ruleset(abi)
+    size = 8 * (3 if abi >= 6 else 2 if abi >= 4 else 1)
+    attributes = (ctypes.c_uint64 * 3)(*handled)
+    made = _checked(syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
+    for line in rules.splitlines():
+        access, _, path = line.partition(" ")
+        try:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue  # what is not there needs no leave
+        rights = _ACCESS[access] & handled[0]
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            rights &= _OF_FILES
+        beneath = rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder)
+        _checked(syscall(_ADD_RULE, made, _RULE_PATH_BENEATH, beneath, 0))
+        os.close(fd)
+    _checked(syscall(_RESTRICT_SELF, made, 0))
+    os.close(made)
+
+
+def _checked(answer: int) -> int:
+    if answer < 0:
+        sys.stderr.write("the kernel refuses to confine the engine (Landlock)\n")
+        os._exit(EXIT_NOT_STARTED)
+    return answer
 
 
 def _die_with_parent(parent_pid: int) -> None:
@@ -59,11 +122,12 @@ def _restore_signals() -> None:
 
 def main(argv: list[str]) -> None:
     """Set what ``argv`` asks for and become the engine; never returns."""
-    parent_pid, limits, *command = argv
+    parent_pid, limits, rules, *command = argv
     _die_with_parent(int(parent_pid))
     _set_limits(limits)
     _restore_signals()
     _await_the_word()
+    _confine(rules)
     try:
         os.execv(command[0], command)
     except OSError as exc:

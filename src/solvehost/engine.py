@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from solvehost import axy, fitsfile, indexes
+from solvehost import axy, fitsfile, indexes, sandbox
 from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
 from solvehost.jobdir import JobDir
@@ -21,7 +21,7 @@ from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
 
-_CONFIG, _LOG = "engine.cfg", "log"
+_CONFIG, LOG = "engine.cfg", "log"
 #: Of a longer log, this much of its beginning and of its end is kept: an engine may write megabytes a second.
 _LOG_END_BYTES = 2**19
 _FAILED_INDEX = re.compile(rb'(?:Failed to (?:add|load)|Couldn\'t find) index (?:from path )?"?([^"\n]+?)"?\.?\n')
@@ -54,15 +54,15 @@ class Outcome:
     cpu_s: float
 
 
-def find(name: str = "astrometry-engine") -> Path:
-    """Return the engine's path: ``name`` itself if it has a slash, else looked up on PATH.
+def find(name: str = "astrometry-engine", search: str | None = None) -> Path:
+    """Return the engine's path: ``name`` itself if it has a slash, else looked up in ``search`` (None: on PATH).
 
     Raises
     ------
     UnavailableError
         With what to install.
     """
-    found = shutil.which(name)
+    found = shutil.which(name, path=search)
     if found is None:
         raise UnavailableError(
             f"{name} was not found: install it (Debian, Ubuntu: apt install astrometry.net; "
@@ -96,7 +96,9 @@ def start(job: JobDir, todo: Plan, engine: Path, limits: Limits) -> Child:
     except OSError as exc:
         raise DiskError(f"{where}: {exc.strerror}: the engine's working directory cannot be made") from exc
     command = [str(engine), "-c", _CONFIG, f"../{job.axy(todo.number).name}"]
-    return Child(command, where, where / _LOG, limits)
+    reads = (job.axy(todo.number), *(f.path for f in todo.files))
+    rules = sandbox.rules(engine, where, reads) if limits.confined else ""
+    return Child(command, where, where / LOG, limits, rules)
 
 
 def judge(job: JobDir, number: int, exit_status: int) -> str:
@@ -154,7 +156,7 @@ def check_wcs(path: Path) -> None:
 
 def log_text(job: JobDir, number: int) -> bytes:
     """Return what the engine of an attempt has logged so far, the middle of a very long log left out."""
-    path = job.run_dir(number) / _LOG
+    path = job.run_dir(number) / LOG
     if not is_plain_file(path):
         return b""
     try:

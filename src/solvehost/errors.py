@@ -88,3 +88,10 @@ class ConfigError(SolvehostError):
     """The configuration is wrong; the same call fails again until it is mended."""
 
     exit_code = 78
+
+
+def from_exit_code(code: int, message: str) -> SolvehostError:
+    """Return the error that has an exit code; ``CrashError`` where none has it."""
+    kinds = (UsageError, DataError, NoInputError, UnavailableError, CrashError, DiskError, PeerError, BusyError,
+             DeniedError, ConfigError)  # fmt: skip
+    return next((kind for kind in kinds if kind.exit_code == code), CrashError)(message)

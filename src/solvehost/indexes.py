@@ -136,6 +136,20 @@ def config_candidates(engine: Path | None) -> list[Path]:
     return [*beside, *(Path(p) for p in _CONFIG_NAMES)]
 
 
+def configured_places(config: Path | None, engine: Path | None) -> tuple[Path, ...]:
+    """Return what an engine configuration names: ``config``'s, else that of the first one found (none: nothing).
+
+    Raises
+    ------
+    ConfigError
+        Where it cannot be read.
+    """
+    for candidate in [config] if config is not None else config_candidates(engine):
+        if candidate == config or candidate.is_file():
+            return places_of_config(candidate)
+    return ()
+
+
 def places_of_config(path: Path) -> tuple[Path, ...]:
     """Return the directories and files that an engine configuration names (add_path, index).
 

@@ -11,17 +11,28 @@ from solvehost.jobdir import LOG, MANIFEST_FORMAT, OUTPUTS, JobDir
 from solvehost.race import RaceResult
 
 
-def build_manifest(job: JobDir, result: RaceResult, *, engine: str, client: str = "") -> dict[str, Any]:
-    """Return the manifest of a finished race, with size and SHA-256 of each file that it left."""
+def build_manifest(
+    job: JobDir,
+    result: RaceResult,
+    *,
+    engine: str,
+    client: str = "",
+    job_id: str | None = None,
+    damaged: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Return the manifest of a finished race, with size and SHA-256 of each file that it left.
+
+    ``job_id`` is by default the directory's name; ``damaged`` are index files that were left out of the race.
+    """
     return {
         "format": MANIFEST_FORMAT,
-        "id": job.job_id,
+        "id": job.job_id if job_id is None else job_id,
         "client": client,
         "status": result.status,
         "reason": result.reason,
         "winner": result.winner,
         "attempts": [dataclasses.asdict(a) for a in result.attempts],
-        "indexes": {"loaded": list(result.indexes), "failed": list(result.indexes_failed)},
+        "indexes": {"loaded": list(result.indexes), "failed": [*damaged, *result.indexes_failed]},
         "files": {name: _describe(job, name) for name in (LOG, *OUTPUTS) if (job.path / name).is_file()},
         "engine": engine,
         "version": __version__,

@@ -16,7 +16,7 @@ import dataclasses
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from solvehost import axy, engine, fitsfile, startable
@@ -56,11 +56,17 @@ def residual_px(corr: Path) -> tuple[int, float]:
 
 
 def improve(
-    job: JobDir, plan: engine.Plan, files: tuple[IndexFile, ...], program: Path, limits: Limits, wall_s: float
+    job: JobDir,
+    plan: engine.Plan,
+    files: tuple[IndexFile, ...],
+    program: Path,
+    limits: Limits,
+    wall_s: float,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Outcome, ...]:
     """Replace the files that attempt ``plan`` left by better ones, if a second look finds them within ``wall_s``.
 
-    Returns what second looks were taken; most solutions need none.
+    Returns what second looks were taken; most solutions need none.  ``cancelled`` is asked often.
     """
     taken: list[Outcome] = []
     if plan.attempt.tweak_order < 1:
@@ -69,7 +75,7 @@ def improve(
     with contextlib.suppress(SolvehostError, OSError):  # whatever goes wrong, the first solution stands
         _, before_px = residual_px(job.run_dir(plan.number) / CORR)
         for second in _second_looks(job, plan, files, before_px):
-            outcome = _look(job, second, program, limits, deadline - time.monotonic())
+            outcome = _look(job, second, program, limits, deadline, cancelled)
             taken.append(outcome)
             if outcome.outcome == engine.SOLVED and _is_better(job, second, before_px):
                 _take_over(job, plan, second)
@@ -87,7 +93,7 @@ def _second_looks(
     width_deg = plan.attempt.width * math.sqrt(abs(cd11 * cd22 - cd12 * cd21))
     centred = [True] if width_deg > WIDE_DEG else []
     centred += [plan.attempt.crpix_center] if before_px > POOR_PX else []
-    matched = min((f.middle_arcmin for f in plan.files if f.index_id == _matched_index_id(header)), default=0.0)
+    matched = min((f.middle_arcmin for f in plan.files if f.index_id == matched_index_id(header)), default=0.0)
     coarser = tuple(f for f in files if matched <= f.middle_arcmin <= matched * _COARSER_BY)
     for number, center in enumerate(dict.fromkeys(centred), _FIRST_NUMBER):
         attempt = dataclasses.replace(
@@ -100,12 +106,14 @@ def _second_looks(
         yield engine.Plan(number, attempt, coarser)
 
 
-def _look(job: JobDir, second: engine.Plan, program: Path, limits: Limits, wall_s: float) -> Outcome:
+def _look(
+    job: JobDir, second: engine.Plan, program: Path, limits: Limits, deadline: float, cancelled: Callable[[], bool]
+) -> Outcome:
     began = time.monotonic()
     try:
         axy.write(second.attempt, job.axy(second.number))
         child = engine.start(job, second, program, limits)
-        finished = _wait(child, wall_s)
+        finished = _wait(child, deadline, cancelled)
     finally:
         job.axy(second.number).unlink(missing_ok=True)
     outcome = engine.judge(job, second.number, child.exit_status or 0) if finished else engine.STOPPED
@@ -119,7 +127,7 @@ def _take_over(job: JobDir, plan: engine.Plan, second: engine.Plan) -> None:
             (folder / name).replace(where / name)
 
 
-def _matched_index_id(header: fitsfile.Header) -> int | None:
+def matched_index_id(header: fitsfile.Header) -> int | None:
     """Return the id of the index whose quad matched, which the engine leaves in a comment."""
     for text in header.comments:
         name, _, value = text.strip().partition(":")
@@ -128,11 +136,10 @@ def _matched_index_id(header: fitsfile.Header) -> int | None:
     return None
 
 
-def _wait(child: Child, wall_s: float) -> bool:
+def _wait(child: Child, deadline: float, cancelled: Callable[[], bool]) -> bool:
     """Wait for an engine to end; say whether it did of itself."""
-    deadline = time.monotonic() + wall_s
     try:
-        while not child.poll() and time.monotonic() < deadline:
+        while not child.poll() and time.monotonic() < deadline and not cancelled():
             wait_for_any([child], _TICK_S)
         return child.poll()
     finally:

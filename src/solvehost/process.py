@@ -28,16 +28,22 @@ _POLL_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one engine may use: CPU seconds, bytes of private memory, bytes in any one file, open files."""
+    """What one engine may use: CPU seconds, bytes of private memory, bytes in any one file, open files.
+
+    ``alone`` keeps it from starting processes; ``confined`` from all files but its own (see ``sandbox.py``).
+    """
 
     cpu_s: int = 7200
     data_bytes: int = 4 * 2**30
     file_bytes: int = 64 * 2**20
     open_files: int = 1024
+    alone: bool = False
+    confined: bool = False
 
     def text(self) -> str:
         """Return them as ``become.py`` takes them.  RLIMIT_AS is left alone: index files are mapped."""
-        return f"cpu={self.cpu_s},data={self.data_bytes},fsize={self.file_bytes},nofile={self.open_files},core=0"
+        limits = f"cpu={self.cpu_s},data={self.data_bytes},fsize={self.file_bytes},nofile={self.open_files},core=0"
+        return f"{limits},nproc=1" if self.alone else limits
 
 
 class Child:
@@ -49,8 +55,8 @@ class Child:
         Where no process can be started.
     """
 
-    def __init__(self, command: Sequence[str], cwd: Path, log: Path, limits: Limits) -> None:
-        helper = [sys.executable, "-I", "-S", "-c", _helper_source(), str(os.getpid()), limits.text()]
+    def __init__(self, command: Sequence[str], cwd: Path, log: Path, limits: Limits, rules: str = "") -> None:
+        helper = [sys.executable, "-I", "-S", "-c", _helper_source(), str(os.getpid()), limits.text(), rules]
         self.exit_status: int | None = None
         self.cpu_s = 0.0
         self._pidfd: int | None = None
@@ -85,6 +91,18 @@ class Child:
             except (AttributeError, ChildProcessError):  # macOS before Python 3.13; a host that ignores SIGCHLD
                 self._reap(os.WNOHANG)
         return self.exit_status is not None
+
+    @property
+    def cpu_so_far_s(self) -> float:
+        """CPU seconds that it has used until now; 0 while it runs where the system does not say (macOS)."""
+        if self.exit_status is not None:
+            return self.cpu_s
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as stat:  # noqa: PTH123 - looked at often
+                user, system = stat.read().rpartition(b")")[2].split()[11:13]
+        except (OSError, ValueError):
+            return 0.0
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def suspend(self) -> None:
         """Stop it for now; it keeps what it has found."""

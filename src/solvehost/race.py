@@ -31,7 +31,8 @@ _TICK_S = 0.1
 class Terms:
     """What a race is run with.
 
-    ``queue_wait_s`` bounds the wait for the first token, ``wall_s`` all that follows, ``total_s`` both together;
+    ``queue_wait_s`` bounds the wait for the first token, ``wall_s`` all that follows, ``total_s`` both together, and
+    ``cpu_s`` the CPU time of all engines together;
     ``cancelled`` is asked often; ``observe`` hears the label of each attempt as it starts.
     """
 
@@ -41,6 +42,7 @@ class Terms:
     wall_s: float
     queue_wait_s: float = 300.0
     total_s: float = math.inf
+    cpu_s: float = math.inf
     limits: Limits = field(default_factory=Limits)
     cancelled: Callable[[], bool] = lambda: False
     observe: Callable[[str], None] = lambda _label: None
@@ -115,6 +117,13 @@ class _Race:
     def is_over(self) -> bool:
         """True where no attempt runs, waits or is to come."""
         return not (self.running or self.suspended or self._peek())
+
+    @property
+    def cpu_so_far_s(self) -> float:
+        """CPU seconds of all engines until now; looked at only where there is a limit."""
+        if math.isinf(self.terms.cpu_s):
+            return 0.0
+        return sum(r.child.cpu_so_far_s for r in (*self.running, *self.suspended, *self.ended))
 
     def _patience_s(self) -> float:
         if self.next_plan is None:
@@ -249,11 +258,12 @@ class _Race:
         )
 
 
-def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
+def run(job: JobDir, numbers: Iterator[int], terms: Terms, first: Token | None = None) -> RaceResult:
     """Race the attempts whose numbers ``numbers`` yields (their axy files lie in ``job`` by then).
 
-    The winner's files are put into the job directory, the WCS last, and every attempt's log into its log.  Must be
-    called from a thread that outlives the call, as every thread that waits for it does.
+    ``first`` is the token that the job is owed; where it is None, one is waited for.  The winner's files are put into
+    the job directory, the WCS last, and every attempt's log into its log.  Must be called from a thread that outlives
+    the call, as every thread that waits for it does.
 
     Raises
     ------
@@ -267,7 +277,8 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
         The disk is full.
     """
     called = time.monotonic()
-    first = terms.tokens.acquire(min(terms.queue_wait_s, terms.total_s), terms.cancelled)
+    if first is None:
+        first = terms.tokens.acquire(min(terms.queue_wait_s, terms.total_s), terms.cancelled)
     state = _Race(job, numbers, terms, first)
     deadline = min(state.began + terms.wall_s, called + terms.total_s)
     try:
@@ -275,8 +286,9 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms) -> RaceResult:
         if winner is not None:
             state.stop_losers()
             left_s = deadline - time.monotonic()
-            looks = polish.improve(job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s)
-            state.second_looks = looks
+            state.second_looks = polish.improve(
+                job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s, terms.cancelled
+            )
         state.stop_all()
         result = state.result(winner, reason)
         if winner is not None:
@@ -294,7 +306,7 @@ def _run_to_end(state: _Race, terms: Terms, deadline: float) -> tuple[_Runner | 
     while not state.is_over:
         if terms.cancelled():
             return None, "cancelled"
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or state.cpu_so_far_s >= terms.cpu_s:
             return None, "time-limit"
         winner = state.step()
         if winner is not None:

@@ -6,10 +6,11 @@ when another job waits (:meth:`Tokens.others_wait`).  Locks die with their proce
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,16 @@ class Token:
     def release(self) -> None:
         """Give the token back."""
         os.close(self._fd)
+
+
+@contextlib.contextmanager
+def held(tokens: list[Token]) -> Iterator[list[Token]]:
+    """Give back, in the end, those of the tokens that are still in the list."""
+    try:
+        yield tokens
+    finally:
+        while tokens:
+            tokens.pop().release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,22 @@ class Tokens:
         finally:
             os.close(fd)
         return True
+
+    def count_held(self) -> int:
+        """Return how many tokens are in use just now."""
+        held = 0
+        for number in range(self.count):
+            try:
+                fd = os.open(self.directory / f"slot-{number}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except OSError:  # tokens are made in order, as they are needed
+                break
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                held += 1
+            finally:
+                os.close(fd)
+        return held
 
     def _open(self, name: str) -> int:
         try:

@@ -176,7 +176,7 @@ def test_an_interrupted_start_leaves_no_engine(tmp_path: Path, monkeypatch: pyte
 
 def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> None:
     """Its parent gave up before it held the other end."""
-    command = [sys.executable, "-I", "-S", become.__file__, str(os.getpid()), "", "/bin/sh", "-c", "echo started"]
+    command = [sys.executable, "-I", "-S", become.__file__, str(os.getpid()), "", "", "/bin/sh", "-c", "echo started"]
     for word, status, output in (b"", become.EXIT_NOT_STARTED, ""), (b"!", 0, "started\n"):
         done = subprocess.run(command, input=word, capture_output=True, check=False)
         assert (done.returncode, done.stdout.decode()) == (status, output)
@@ -184,7 +184,7 @@ def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
 def test_a_child_whose_parent_is_gone_already_never_starts() -> None:
-    command = [sys.executable, "-I", "-S", become.__file__, "1", "", "/bin/sh", "-c", "echo started"]
+    command = [sys.executable, "-I", "-S", become.__file__, "1", "", "", "/bin/sh", "-c", "echo started"]
     done = subprocess.run(command, input=b"!", capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (become.EXIT_NOT_STARTED, b"")
 

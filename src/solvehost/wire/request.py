@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from solvehost.errors import DataError, NoInputError
@@ -52,8 +52,8 @@ def read_id(read: Read) -> str:
     return job_id
 
 
-def read_request(read: Read) -> Request:
-    """Read a whole request, to the end of the stream.
+def read_request(read: Read, id_is_read: Callable[[str], None] = lambda _id: None) -> Request:
+    """Read a whole request, to the end of the stream; ``id_is_read`` hears the id before anything else is read.
 
     Raises
     ------
@@ -63,6 +63,7 @@ def read_request(read: Read) -> Request:
         Where it is not as it must be.
     """
     job_id = read_id(read)
+    id_is_read(job_id)
     files = read_tar(read, _RULES).files
     if axy_name(1) not in files:
         raise DataError(f"{axy_name(1)} is not in the archive: send it, too")

@@ -1,0 +1,1 @@
+"""The sysadmin's tools: authorize, check, jobs, gc."""

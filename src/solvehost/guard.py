@@ -1,0 +1,140 @@
+"""Guards: processes that wait, and see to it that nothing outlives a job, whoever is killed.
+
+A chain of three: the process that sshd started, a second guard, and the worker, which does all the work and starts the
+engines.  Each guard adopts the descendants that lose their parent (child subreaper), and ends them all once the process
+below it has ended; the second one also when the first is gone.  The worker asks the kernel to die with its guard.  So
+after a kill -9 of any one of them another is left to clean up, and what an engine forks and puts into a session of its
+own is found, too.
+
+Linux alone has what this takes; elsewhere the worker runs without guards, and its own clean-up must do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+#: How long a worker that was told to stop has for its own clean-up, in seconds.
+_GRACE_S = 1.0
+_PATIENCE_S = 30.0
+_LOOK_S = 0.01
+
+
+def enter() -> None:
+    """Return as the worker, with two guards above it; the guards never return, but exit as the worker does."""
+    if not sys.platform.startswith("linux"):
+        return
+    alive, held = os.pipe()  # ``held`` is in the first guard alone: its end says that the first guard is gone
+    worker = _fork_guarded()
+    if worker:
+        _watch(worker, None, keep=held)
+    os.close(held)
+    worker = _fork_guarded()
+    if worker:
+        _watch(worker, alive, keep=alive)
+    os.close(alive)
+
+
+def _fork_guarded() -> int:
+    """Fork, the parent a subreaper and the child bound to die with it; return as ``os.fork`` does."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    guard = os.getpid()
+    child = os.fork()
+    if not child:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != guard:
+            os._exit(128 + signal.SIGKILL)
+    return child
+
+
+def _prctl(option: int, value: int) -> None:
+    import ctypes
+
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _watch(worker: int, alive: int | None, keep: int) -> None:
+    """Wait for ``worker`` to end, or the other side of ``alive`` to close; end all that is left, and exit."""
+    _let_go_of_files(keep)
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+    for number in _STOPS:
+        signal.signal(number, lambda *_: None)
+    pidfd = os.pidfd_open(worker)
+    poller = select.poll()
+    for fd in (pidfd, told, *([] if alive is None else [alive])):
+        poller.register(fd, select.POLLIN)
+    deadline = None
+    while True:
+        left_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        ready = {fd for fd, _ in poller.poll(left_ms)}
+        if pidfd in ready or (alive is not None and alive in ready) or not ready:
+            break
+        os.kill(worker, os.read(told, 1)[0])  # it is not reaped, so the number is still its own
+        deadline = deadline or time.monotonic() + _GRACE_S
+    os._exit(_end_all(worker))
+
+
+def _let_go_of_files(keep: int) -> None:
+    """Leave standard input and output, and the locks of open files, to the worker: where it ends, they are free."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
+        if fd > 2 and fd != keep:
+            with contextlib.suppress(OSError):  # the one that the list was read by is closed already
+                os.close(fd)
+
+
+def _end_all(worker: int) -> int:
+    """Kill and reap every descendant; return the exit code of ``worker``, 128 + n where signal n ended it."""
+    code = 128 + signal.SIGKILL
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        left = False
+        for pid, status in _reap():
+            if pid == worker:
+                found = os.waitstatus_to_exitcode(status)
+                code = found if found >= 0 else 128 - found
+        for pid in descendants(os.getpid()):
+            left = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            break
+        time.sleep(_LOOK_S)
+    return code
+
+
+def _reap() -> Iterator[tuple[int, int]]:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            yield pid, status
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the processes below ``ancestor`` that are there now."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a Path for each process costs more than the look
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123
+                children.setdefault(int(stat.read().rpartition(b")")[2].split()[1]), []).append(int(name))
+    found: list[int] = []
+    left = [ancestor]
+    while left:
+        below = children.get(left.pop(), [])
+        found += below
+        left += below
+    return found

@@ -1,0 +1,226 @@
+"""Have a job of a client's solved: its star lists rebuilt, the race under the server's limits, the manifest of it."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from solvehost import axy, engine, fitsfile, indexes, polish, race, sandbox
+from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
+from solvehost.jobdir import LOG, OUTPUTS, JobDir
+from solvehost.logs import Account
+from solvehost.manifest import build_manifest
+from solvehost.process import Limits
+from solvehost.settings import Settings
+from solvehost.slots import Token, Tokens
+from solvehost.state import Client, State, folder_bytes
+from solvehost.streams import Remarks
+from solvehost.tails import Tails, pieces
+from solvehost.wire.escape import escape
+
+#: Where programs are looked for, whatever a client's environment says.
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FILE_BYTES = 64 * 2**20
+#: A job's directory never grows beyond this, star lists and logs of all attempts included.
+MAX_JOB_BYTES = 512 * 2**20
+_LOOK_S = 0.5
+_EVER = float("inf")
+
+
+class Solved(NamedTuple):
+    """What became of a job: the manifest, and the result files by name."""
+
+    manifest: dict[str, Any]
+    files: dict[str, bytes]
+
+
+class Host:
+    """The engine of this machine, with its index files, found when they are first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @functools.cached_property
+    def engine(self) -> Path:
+        """The engine's path."""
+        return engine.find(self.settings.engine, SEARCH_PATH)
+
+    @functools.cached_property
+    def indexes(self) -> indexes.IndexSet:
+        """The index files.
+
+        Raises
+        ------
+        UnavailableError
+            Where none loads.
+        """
+        found = indexes.scan(indexes.configured_places(self.settings.engine_config, self.engine))
+        if not found.files:
+            damaged = "; ".join(f"{path}: {why}" for path, why in found.damaged)
+            where = ", ".join(map(str, found.searched)) or "no configuration of the engine names any"
+            raise UnavailableError(
+                f"no index file was found ({where}{'; ' + damaged if damaged else ''}): install some, or name an "
+                "engine configuration by --engine-config"
+            )
+        return found
+
+    @functools.cached_property
+    def is_confined(self) -> bool:
+        """Whether the kernel confines engines.
+
+        Raises
+        ------
+        ConfigError
+            Where it cannot, and the settings require it.
+        """
+        available = sandbox.is_available()
+        if not available and self.settings.require_sandbox:
+            raise ConfigError("the kernel cannot confine engines (no Landlock), and require_sandbox says it must")
+        return available
+
+    def check(self) -> None:
+        """Find what a job needs, before it waits for its turn; raises as the properties do."""
+        _ = (self.engine, self.indexes, self.is_confined)
+
+    def limits(self) -> Limits:
+        """Return what one engine may use."""
+        return Limits(
+            cpu_s=max(1, int(self.settings.max_cpu)),
+            data_bytes=self.settings.max_memory_mb * 2**20,
+            file_bytes=_FILE_BYTES,
+            alone=True,
+            confined=self.is_confined,
+        )
+
+
+class Watch:
+    """What a race asks many times a second: is the peer gone, is it cancelled, has it grown too large?
+
+    On the way it passes on what the engines say.
+    """
+
+    def __init__(self, job: JobDir, remarks: Remarks, cancelled: Callable[[], bool]) -> None:
+        self._job, self._remarks, self._cancelled = job, remarks, cancelled
+        self._tails = Tails(job)
+        self._looked_s = 0.0
+
+    def __call__(self) -> bool:
+        """Look; say whether to stop."""
+        now = time.monotonic()
+        if now - self._looked_s > _LOOK_S:
+            self._looked_s = now
+            if folder_bytes(self._job.path) > MAX_JOB_BYTES:
+                raise DiskError(f"the job wrote more than {MAX_JOB_BYTES // 2**20} MB: it was ended")
+        self._remarks.show(self._tails.read())
+        return self._cancelled()
+
+    def close(self) -> None:
+        """Pass on what is left."""
+        self._remarks.show(self._tails.read())
+        if not self._tails.has_seen_any and self._job.log.exists():
+            for piece in pieces(self._job):
+                self._remarks.show(piece)
+        self._tails.close()
+
+
+def rebuild(axys: Mapping[int, bytes], job: JobDir, remarks: Remarks, account: Account) -> None:
+    """Write the star lists of a request into a job directory, anew: what is not known to be harmless is left out.
+
+    Raises
+    ------
+    DataError
+        Where one cannot be used.
+    DiskError
+        Where one cannot be written.
+    """
+    for number, data in axys.items():
+        name = job.axy(number).name
+        try:
+            attempt = axy.parse(data)
+        except DataError as exc:
+            raise DataError(f"{name}: {escape(str(exc), 300)}") from exc
+        if number == min(axys):
+            account.stars = len(attempt.stars)
+        if attempt.dropped_cards:
+            shown = ", ".join(escape(card, 20) for card in attempt.dropped_cards[:5])
+            remarks.say(f"{name}: {len(attempt.dropped_cards)} cards are not used: {shown} ...")
+        try:
+            axy.write(attempt, job.axy(number))
+        except OSError as exc:
+            raise DiskError(f"the star list cannot be kept: {exc.strerror}") from exc
+
+
+def wait_for_turn(state: State, client: Client, wait_s: float, cancelled: Callable[[], bool]) -> list[Token]:
+    """Return the tokens that a job needs to begin: an engine's, last, and before it the client's where it has a limit.
+
+    Raises
+    ------
+    BusyError
+        Where they did not come free in time, or ``cancelled`` said to stop.
+    """
+    began = time.monotonic()
+    held: list[Token] = []
+    wanted: list[Tokens] = [t for t in (client.running(), state.slots()) if t is not None]
+    try:
+        for tokens in wanted:
+            held.append(tokens.acquire(max(0.0, wait_s - (time.monotonic() - began)), cancelled))
+    except BaseException:
+        for token in held:
+            token.release()
+        raise
+    return held
+
+
+def solve(
+    host: Host, state: State, job: JobDir, watch: Watch, first: Token, remarks: Remarks, account: Account, job_id: str
+) -> Solved:
+    """Race a job's attempts, and return the manifest and the files that there are.
+
+    Raises
+    ------
+    SolvehostError
+        Where it could not be tried; that it was tried and not solved is a result.
+    """
+    settings = state.settings
+    terms = race.Terms(
+        engine=host.engine,
+        indexes=host.indexes,
+        tokens=state.slots(),
+        wall_s=settings.max_wall,
+        cpu_s=settings.max_cpu,
+        limits=host.limits(),
+        cancelled=watch,
+        observe=lambda label: remarks.say(f"started {escape(label)}"),
+    )
+    try:
+        result = race.run(job, iter(job.attempts()), terms, first)
+    except CrashError as exc:
+        state.check_room()  # an engine that finds the disk full leaves half of its files, and says nothing
+        raise CrashError(f"{exc}") from exc
+    finally:
+        watch.close()
+    account.note(result, _matched(job) if result.winner else None)
+    manifest = build_manifest(
+        job,
+        result,
+        engine=str(host.engine),
+        client=settings.client,
+        job_id=job_id,
+        damaged=tuple(path.name for path, _ in host.indexes.damaged),
+    )
+    return Solved(manifest, read_files(job))
+
+
+def read_files(job: JobDir) -> dict[str, bytes]:
+    """Return what a finished job has to send."""
+    return {name: (job.path / name).read_bytes() for name in (LOG, *OUTPUTS) if (job.path / name).is_file()}
+
+
+def _matched(job: JobDir) -> int | None:
+    try:
+        return polish.matched_index_id(fitsfile.read_primary_header(job.wcs))
+    except (SolvehostError, OSError):
+        return None

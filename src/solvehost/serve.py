@@ -1,0 +1,166 @@
+"""The forced command: one request from standard input, one answer to standard output, for whoever holds the key.
+
+Read → check → wait for a turn → run → reply; on failure nothing on standard output, one line on standard error, and
+the exit code.  A job that is sent does not hold a slot: it is read whole before it waits for one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from solvehost import guard, settings
+from solvehost.errors import SolvehostError, UsageError
+from solvehost.streams import STDIN, Answer, PeerWatch, Remarks, Upload
+from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
+from solvehost.wire.escape import escape
+
+if TYPE_CHECKING:
+    from solvehost.logs import Account
+    from solvehost.state import State
+    from solvehost.wire.request import Request
+
+INTERNAL = 70
+
+
+def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Serve one request; return the exit code.  In a guarded chain of processes, this is the worker."""
+    remarks = Remarks()
+    try:
+        command = parse_command(environment.get("SSH_ORIGINAL_COMMAND"))
+        config = settings.load(settings.parse_flags(words))
+        if os.isatty(STDIN) and command.verb == SOLVE:
+            raise UsageError("a job's id and star lists are read from standard input, which is a terminal: "
+                             "see solvehost --help")  # fmt: skip
+    except SolvehostError as exc:
+        remarks.say(escape(str(exc), 500))
+        return exc.exit_code
+    if command == Command(SOLVE):
+        guard.enter()
+    _stop_on_signals()
+    os.umask(0o077)
+    return _Session(command, config, remarks).run()
+
+
+def _stop_on_signals() -> None:
+    """Have a signal that asks to stop end this process by an exception, so that everything is cleaned up."""
+    stops = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+    def stop(number: int, _frame: object) -> None:
+        for other in stops:
+            signal.signal(other, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in stops:
+        signal.signal(number, stop)
+
+
+class _Session:
+    """One request, from its first byte to its exit code."""
+
+    def __init__(self, command: Command, config: settings.Settings, remarks: Remarks) -> None:
+        self.command, self.config, self.remarks = command, config, remarks
+        self.answer = Answer()
+        self.peer = PeerWatch()
+
+    def run(self) -> int:
+        from solvehost import logs
+
+        verb = " ".join(w for w in (self.command.verb, self.command.option) if w)
+        account = logs.Account(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
+        try:
+            self._serve(account)
+        except SolvehostError as exc:
+            account.exit_code, account.reason = exc.exit_code, str(exc)
+            self.remarks.say(escape(str(exc), 500))
+        except SystemExit as exc:
+            account.exit_code, account.result = int(exc.code or 0), "stopped"
+        except Exception as exc:
+            account.exit_code, account.reason = INTERNAL, f"{type(exc).__name__}: {exc}"
+            self.remarks.say(f"a fault in solvehost itself: {escape(account.reason, 300)}; please report it")
+        if self.command.verb == SOLVE or account.exit_code:
+            logs.write(account.line(), self.config.log, self.remarks)
+        return account.exit_code
+
+    def _serve(self, account: Account) -> None:
+        from solvehost import verbs
+        from solvehost.state import State
+
+        state = State(self.config).open()
+        if self.command.verb != SOLVE:
+            verbs.serve(self.command, state, self.answer, self.peer)
+            account.result = "done"
+        elif self.command.option == DETACH:
+            self._detach(state, account)
+        else:
+            self._solve(state, account)
+
+    def _solve(self, state: State, account: Account) -> None:
+        """Read a job, solve it, reply; whatever happens, its directory goes."""
+        from solvehost import jobdir, runner
+        from solvehost.slots import held
+        from solvehost.wire.reply import write_reply
+
+        client = state.client()
+        with held([client.enter()]) as waiting:
+            request = self._read(account)
+            state.check_room()
+            state.sweep_stale()
+            host = runner.Host(self.config)
+            job = jobdir.create(state.work)
+            try:
+                with job.locked():
+                    runner.rebuild(request.axys, job, self.remarks, account)
+                    host.check()
+                    tokens = runner.wait_for_turn(state, client, self.config.queue_wait, self._gone)
+                    waiting.pop().release()
+                    with held(tokens[:-1]):
+                        watch = runner.Watch(job, self.remarks, self._gone)
+                        solved = runner.solve(
+                            host, state, job, watch, tokens[-1], self.remarks, account, request.job_id
+                        )
+                    reply = write_reply(solved.manifest, solved.files, mtime_s=int(time.time()))
+            finally:
+                jobdir.discard(job)
+        self.answer.write(reply)
+
+    def _read(self, account: Account) -> Request:
+        from solvehost.wire.request import read_request
+
+        upload = Upload()
+
+        def note(job_id: str) -> None:
+            upload.line_is_read()
+            account.job_id = job_id
+
+        return read_request(upload.read, note)
+
+    def _gone(self) -> bool:
+        """Stop where the peer is gone, and only then.
+
+        Raises
+        ------
+        PeerError
+            Where it is.
+        """
+        from solvehost.errors import PeerError
+
+        if self.peer.is_gone():
+            raise PeerError("the line was lost before the job was done: send it again")
+        return False
+
+    def _detach(self, state: State, account: Account) -> None:
+        """Read a job, keep it, have a process of its own solve it, and answer at once."""
+        from solvehost import detached
+        from solvehost.slots import held
+        from solvehost.wire.lines import write_line
+
+        client = state.client()
+        with held([client.enter()]) as waiting:
+            request = self._read(account)
+            stored = detached.store(state, client, request, waiting, self.remarks, account)
+        account.result = stored.state()
+        self.answer.write([write_line(stored.line())])

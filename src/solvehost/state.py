@@ -1,0 +1,290 @@
+"""The server's state directory: where plain jobs are worked on, where each client's detached jobs are kept, and tokens.
+
+::
+
+    STATE/slots/                 tokens of running engines
+    STATE/work/.new-RANDOM/      a plain job, gone once its reply is sent
+    STATE/clients/NAME/waiting/  a token for each job that is being sent or waits
+    STATE/clients/NAME/running/  a token for each job that runs, where the client has a limit
+    STATE/clients/NAME/jobs/KEY/ a detached job; KEY is made of client and id by SHA-256
+
+A client's id is never a path: it goes into ``record.json``, and into the hash that names the directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from solvehost import jobdir
+from solvehost.errors import BusyError, ConfigError, DiskError, SolvehostError
+from solvehost.jobdir import RESULT, JobDir
+from solvehost.settings import Settings
+from solvehost.slots import Token, Tokens
+from solvehost.wire.lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
+
+RECORD, STARTED, CANCEL = "record.json", "started", "cancel"
+#: With less room than this no job is begun.
+MIN_FREE_BYTES, MIN_FREE_INODES = 32 * 2**20, 64
+_STALE_S = 60.0
+#: How many stale directories one start clears away at the most, so that a job never waits for a large clean-up.
+_SWEPT_A_START = 8
+_DAY_S = 86400.0
+_SWEEP_STAMP = ".swept"
+_SWEEP_EVERY_S = 3600.0
+
+
+class State(NamedTuple):
+    """The state directory of a server, with its settings."""
+
+    settings: Settings
+
+    @property
+    def path(self) -> Path:
+        """The directory."""
+        return self.settings.state
+
+    @property
+    def work(self) -> Path:
+        """Where plain jobs are worked on."""
+        return self.path / "work"
+
+    def open(self) -> State:
+        """Make what is missing of it, and see that it is ours alone.
+
+        Raises
+        ------
+        ConfigError
+            Where it is somebody else's, or others may write into it.
+        DiskError
+            Where it cannot be made.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = self.path.lstat()
+        except OSError as exc:
+            raise DiskError(f"{self.path}: {exc.strerror}: make it for the user that solves (mode 0700)") from exc
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise ConfigError(
+                f"{self.path}: it must belong to the user that solves, and be writable by no other: "
+                f"chown and chmod 0700 it"
+            )
+        return self
+
+    def slots(self) -> Tokens:
+        """Return the tokens of running engines."""
+        return Tokens(self.path / "slots", self.settings.slots)
+
+    def client(self, name: str | None = None) -> Client:
+        """Return the part of a client, by default of the settings' own."""
+        return Client(self.path / "clients" / (name or self.settings.client), self.settings)
+
+    def clients(self) -> list[str]:
+        """Return the names of all clients that have been here."""
+        try:
+            return sorted(entry.name for entry in (self.path / "clients").iterdir())
+        except FileNotFoundError:
+            return []
+
+    def count_waiting(self) -> int:
+        """Return how many jobs are being sent or wait, of all clients."""
+        return sum(self.client(name).waiting().count_held() for name in self.clients())
+
+    def check_room(self) -> None:
+        """Hold the disk to have room for a job.
+
+        Raises
+        ------
+        DiskError
+            Where it has not.
+        """
+        found = os.statvfs(self.path)
+        free_bytes = found.f_bavail * found.f_frsize
+        if free_bytes < MIN_FREE_BYTES:
+            raise DiskError(f"{self.path}: only {free_bytes // 2**20} MB are free: make room, or ask another server")
+        if found.f_files and found.f_favail < MIN_FREE_INODES:
+            raise DiskError(f"{self.path}: only {found.f_favail} files can still be made there: make room")
+
+    def sweep_stale(self, most: int = _SWEPT_A_START) -> int:
+        """Remove plain jobs that a crash left, at most so many; return how many went."""
+        removed = 0
+        now_s = time.time()
+        for path in jobdir.list_staged(self.work)[: 4 * most]:
+            with contextlib.suppress(OSError, SolvehostError):
+                if removed < most and now_s - path.stat().st_mtime > _STALE_S and not JobDir(path).is_locked():
+                    jobdir.discard(JobDir(path))
+                    removed += 1
+        return removed
+
+
+class Client(NamedTuple):
+    """What a client has on the server."""
+
+    path: Path
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.path.name
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Where its detached jobs are kept."""
+        return self.path / "jobs"
+
+    def waiting(self) -> Tokens:
+        """Return the tokens of jobs that are being sent or wait."""
+        return Tokens(self.path / "waiting", self.settings.max_waiting)
+
+    def enter(self) -> Token:
+        """Return a token to wait with.
+
+        Raises
+        ------
+        BusyError
+            Where as many jobs of this client wait as may.
+        """
+        token = self.waiting().try_acquire()
+        if token is None:
+            raise BusyError(f"{self.settings.max_waiting} jobs of {self.name} wait already: send this one later")
+        return token
+
+    def running(self) -> Tokens | None:
+        """Return the tokens of jobs that run, None where there is no limit."""
+        limit = self.settings.max_running
+        return None if limit is None else Tokens(self.path / "running", limit)
+
+    def job(self, job_id: str) -> StoredJob:
+        """Return the stored job of that id, which need not be there."""
+        key = hashlib.sha256(f"{self.name}\0{job_id}".encode()).hexdigest()[:32]
+        return StoredJob(JobDir(self.jobs_dir / key))
+
+    def stored(self) -> list[StoredJob]:
+        """Return all stored jobs, oldest first."""
+        found = [StoredJob(job) for job in jobdir.list_jobs(self.jobs_dir)]
+        return sorted(found, key=lambda stored: str(stored.record().get("created", "")))
+
+    def check_quota(self) -> None:
+        """Hold the client's jobs to the disk that they may take.
+
+        Raises
+        ------
+        DiskError
+            Where they take more.
+        """
+        taken_mb = sum(stored.size_bytes() for stored in self.stored()) / 1e6
+        if taken_mb >= self.settings.max_stored_mb:
+            raise DiskError(
+                f"the jobs of {self.name} take {taken_mb:.0f} MB, and {self.settings.max_stored_mb} MB may be kept: "
+                "fetch and remove some"
+            )
+
+    def sweep_if_due(self) -> None:
+        """Remove jobs beyond their days, if nobody looked for an hour."""
+        stamp = self.jobs_dir / _SWEEP_STAMP
+        with contextlib.suppress(OSError):
+            if self.jobs_dir.is_dir() and (not stamp.exists() or time.time() - stamp.stat().st_mtime > _SWEEP_EVERY_S):
+                stamp.touch(mode=0o600)
+                self.sweep()
+
+    def sweep(self) -> int:
+        """Remove finished and interrupted jobs that nobody touched for as many days as they are kept."""
+        oldest_s = time.time() - self.settings.keep * _DAY_S
+        removed = 0
+        for stored in [StoredJob(job) for job in jobdir.list_jobs(self.jobs_dir)]:
+            with contextlib.suppress(OSError, SolvehostError):
+                if stored.touched_s() < oldest_s and stored.remove():
+                    removed += 1
+        for path in jobdir.list_staged(self.jobs_dir):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _SWEEP_EVERY_S and not JobDir(path).is_locked():
+                    jobdir.discard(JobDir(path))
+        return removed
+
+
+class StoredJob(NamedTuple):
+    """A detached job, as its directory says it."""
+
+    job: JobDir
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a job."""
+        return (self.job.path / RECORD).exists()
+
+    def record(self) -> dict[str, Any]:
+        """Return what is known of it from the beginning: client, id, digest of the request, created."""
+        return self.job.read_json(RECORD) or {}
+
+    def line(self) -> JobLine:
+        """Return the line that clients see of it."""
+        record, result = self.record(), self.job.read_json(RESULT) or {}
+        return JobLine(
+            id=str(record.get("id", "")),
+            state=self.state(),
+            created=str(record.get("created", "")),
+            finished=result.get("finished"),
+            size_bytes=self.size_bytes(),
+            exit_code=result.get("exit_code"),
+            message=result.get("message"),
+        )
+
+    def state(self) -> str:
+        """Return its state."""
+        result = self.job.read_json(RESULT)
+        if result is not None:
+            status = str(result.get("status", FAILED))
+            return status if status in (SOLVED, UNSOLVED) else FAILED
+        if not self.job.is_locked():
+            # It may have come to its end between the two looks.
+            return self.state() if (self.job.path / RESULT).exists() else INTERRUPTED
+        return RUNNING if (self.job.path / STARTED).exists() else WAITING
+
+    def size_bytes(self) -> int:
+        """Return how many bytes its files have."""
+        return sum(_sizes(self.job.path))
+
+    def touched_s(self) -> float:
+        """Return when it was finished, else made, in seconds since 1970."""
+        for name in (RESULT, RECORD):
+            with contextlib.suppress(OSError):
+                return (self.job.path / name).stat().st_mtime
+        return self.job.path.stat().st_mtime
+
+    def cancel(self) -> None:
+        """Ask whoever runs it to stop."""
+        (self.job.path / CANCEL).touch(mode=0o600)
+
+    def is_cancelled(self) -> bool:
+        """Say whether somebody asked to stop it."""
+        return (self.job.path / CANCEL).exists()
+
+    def remove(self) -> bool:
+        """Remove it unless somebody works on it; say whether it went."""
+        try:
+            with self.job.locked():
+                jobdir.discard(self.job)
+        except BusyError:
+            return False
+        return True
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _sizes(Path(entry.path))
+                else:
+                    yield entry.stat(follow_symlinks=False).st_size
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return how many bytes the files below a directory have."""
+    return sum(_sizes(folder))

@@ -1,0 +1,130 @@
+"""What a key may ask besides solving: what the server is, and its own stored jobs; a function a verb."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from solvehost import __version__, runner, tails
+from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
+from solvehost.indexes import IndexFile
+from solvehost.jobdir import MANIFEST
+from solvehost.state import State, StoredJob
+from solvehost.streams import Answer, PeerWatch
+from solvehost.wire import PROTOCOL
+from solvehost.wire.command import FOLLOW, Command
+from solvehost.wire.escape import escape_lines
+from solvehost.wire.lines import (
+    FAILED,
+    FINISHED_STATES,
+    INTERRUPTED,
+    REMOVED,
+    RUNNING,
+    WAITING,
+    IndexLine,
+    Info,
+    write_line,
+)
+from solvehost.wire.reply import write_reply
+
+#: How long ``cancel`` waits for the engines to end before it answers, in seconds.
+_CANCEL_S = 2.0
+_LOOK_S = 0.05
+
+
+def serve(command: Command, state: State, answer: Answer, peer: PeerWatch) -> None:
+    """Answer a verb."""
+    answer.write(VERBS[command.verb](command, state, peer))
+
+
+def _info(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+    settings = state.settings
+    host = runner.Host(settings)
+    limits = {
+        "wall_s": settings.max_wall, "cpu_s": settings.max_cpu, "queue_wait_s": settings.queue_wait,
+        "running": settings.max_running, "waiting": settings.max_waiting, "stored_mb": settings.max_stored_mb,
+        "keep_days": settings.keep,
+    }  # fmt: skip
+    yield write_line(
+        Info(
+            protocols=(PROTOCOL,),
+            version=__version__,
+            client=settings.client,
+            slots=settings.slots,
+            running=state.slots().count_held(),
+            waiting=state.count_waiting(),
+            sandbox=host.is_confined,
+            limits=limits,
+            indexes=tuple(_index_line(file) for file in host.indexes.files),
+        )
+    )
+
+
+def _index_line(file: IndexFile) -> IndexLine:
+    low, high = file.quads_arcmin
+    return IndexLine(file.path.name, file.index_id, file.healpix, file.nside, low, high, file.stars, file.quads,
+                     file.size_bytes)  # fmt: skip
+
+
+def _jobs(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+    state.client().sweep_if_due()
+    for stored in state.client().stored():
+        yield write_line(stored.line())
+
+
+def _fetch(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+    stored = _find(command, state)
+    line = stored.line()
+    if line.state == FAILED:
+        raise from_exit_code(line.exit_code or SolvehostError.exit_code, line.message or "the job failed")
+    if line.state not in FINISHED_STATES:
+        again = "send it again" if line.state == INTERRUPTED else "ask again later"
+        raise BusyError(f"job {command.job_id} is {line.state}: {again}")
+    manifest = stored.job.read_json(MANIFEST)
+    if manifest is None:
+        raise BusyError(f"job {command.job_id} is damaged: send it again")
+    return write_reply(manifest, runner.read_files(stored.job), mtime_s=int(stored.touched_s()))
+
+
+def _log(command: Command, state: State, peer: PeerWatch) -> Iterator[bytes]:
+    stored = _find(command, state)
+    if command.option == FOLLOW:
+        found = tails.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))
+    elif stored.job.log.exists():
+        found = tails.pieces(stored.job)
+    else:
+        found = iter([tails.Tails(stored.job).read()])
+    for piece in found:
+        if peer.is_gone():
+            return
+        yield escape_lines(piece).encode("ascii")
+
+
+def _cancel(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+    stored = _find(command, state)
+    stored.cancel()
+    deadline = time.monotonic() + _CANCEL_S
+    while stored.state() in (RUNNING, WAITING) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    yield write_line(stored.line())
+
+
+def _rm(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+    stored = _find(command, state)
+    line = stored.line()
+    if not stored.remove():
+        raise BusyError(f"job {command.job_id} is {line.state}: cancel it first")
+    yield write_line(line._replace(state=REMOVED))
+
+
+def _find(command: Command, state: State) -> StoredJob:
+    """Return the caller's own job of that id; another client's is as if it did not exist."""
+    stored = state.client().job(command.job_id)
+    if not stored.exists:
+        raise NoInputError(f"there is no job {command.job_id}: it was never sent, or is gone")
+    return stored
+
+
+VERBS: dict[str, Callable[[Command, State, PeerWatch], Iterator[bytes]]] = {
+    "info": _info, "jobs": _jobs, "fetch": _fetch, "log": _log, "cancel": _cancel, "rm": _rm,
+}  # fmt: skip
