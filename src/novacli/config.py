@@ -6,6 +6,7 @@ Every key is defined once, in ``KEYS``.  Nothing is read at import.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,12 +63,22 @@ def config_file(env: Mapping[str, str]) -> Path:
     return Path(stated) if stated else _home(env, "XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
-def _slots_dir(env: Mapping[str, str]) -> Path:
-    """Tokens belong to a machine, so never under a home that other machines share."""
+def cache_dir(env: Mapping[str, str]) -> Path:
+    """Return where what can be asked for again is kept."""
+    return _home(env, "XDG_CACHE_HOME", ".cache")
+
+
+def runtime_dir(env: Mapping[str, str]) -> Path:
+    """Return where sockets and locks of this machine and user are kept; it need not be there."""
     runtime = env.get("XDG_RUNTIME_DIR", "")
     if runtime.startswith("/") and os.access(runtime, os.W_OK):
-        return Path(runtime) / "nova" / "slots"
-    return Path(tempfile.gettempdir()) / f"nova-{os.getuid()}" / "slots"
+        return Path(runtime) / "nova"
+    return Path(tempfile.gettempdir()) / f"nova-{os.getuid()}"
+
+
+def _slots_dir(env: Mapping[str, str]) -> Path:
+    """Tokens belong to a machine, so never under a home that other machines share."""
+    return runtime_dir(env) / "slots"
 
 
 def _positive(value: Any) -> float:
@@ -110,6 +121,24 @@ def _text(value: Any) -> str:
     return value
 
 
+_POOL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def _pools(value: Any) -> dict[str, tuple[str, ...]]:
+    """Return the members of each pool; text has them as ``name=a,b;other=c``."""
+    if isinstance(value, str):
+        parts = (part.partition("=") for part in value.split(";") if part.strip())
+        value = {name.strip(): members.split(",") for name, _, members in parts}
+    if not isinstance(value, dict) or not all(isinstance(members, list | tuple) for members in value.values()):
+        raise ValueError("it must be a table of lists of hosts")
+    for name, members in value.items():
+        if not _POOL_NAME.fullmatch(name) or name == "local":
+            raise ValueError(f"a pool cannot be called {name!r}")
+        if not members or not all(isinstance(m, str) and m.strip() for m in members):
+            raise ValueError(f"{name} must be a list of hosts")
+    return {name: tuple(member.strip() for member in members) for name, members in value.items()}
+
+
 def _no_value(_env: Mapping[str, str]) -> None:
     return None
 
@@ -132,6 +161,8 @@ KEYS = (
     Key("slots", "NOVA_SLOTS", _count, _cores, "how many engines may run at once on this machine"),
     Key("slots_dir", "NOVA_SLOTS_DIR", _path, _slots_dir, "where the tokens of running engines are kept"),
     Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _e: 300.0, "wall-clock seconds an image may take"),
+    Key("ssh", "NOVA_SSH", _text, lambda _e: "ssh", "the ssh program's name or path"),
+    Key("pools", "NOVA_POOLS", _pools, lambda _e: {}, "names for several solve servers, each a list of hosts"),
 )  # fmt: skip
 
 

@@ -108,9 +108,14 @@ _BY_EXIT_CODE: dict[int, type[NovaError]] = {
 }
 
 
+def by_exit_code(code: int) -> type[NovaError]:
+    """Return the class that stands for an exit code of sysexits.h: that of a bug where there is none."""
+    return _BY_EXIT_CODE.get(code, InternalError)
+
+
 def from_solvehost(exc: solvehost_errors.SolvehostError) -> NovaError:
     """Return the ``NovaError`` that stands for an error of ``solvehost``, message kept; raise it ``from exc``."""
-    return _BY_EXIT_CODE.get(exc.exit_code, InternalError)(str(exc))
+    return by_exit_code(exc.exit_code)(str(exc))
 
 
 def worst_exit_code(codes: list[int]) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,20 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from novacli import hints, strategy
-from novacli.backends.base import Backend, Patience
+from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import DataError, InternalError, NovaError, OutputError, from_solvehost
 from novacli.field import Field, Image, Origin
+from novacli.finish import conclude, draft_of, files_of
 from novacli.hints import Hints
 from novacli.inputs import open_field
 from novacli.inputs.fetch import public_name
 from novacli.params import SolveParams
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
-from novacli.solution import Solution, Unsolved, read_solution
+from novacli.result import FAILED, REMOTE, UNSOLVED, Result, error_of
+from novacli.solution import Solution, Unsolved
 from novacli.sources import Sources
+from novacli.timing import Clock
 from solvehost import axy, jobdir
 from solvehost.errors import SolvehostError
 from solvehost.jobdir import REQUEST, RESULT, JobDir
-from solvehost.race import RaceResult
 
 JOB_FORMAT = 1
 
@@ -59,42 +59,35 @@ class Solved:
     winner: int = 1
 
 
-class _Clock:
-    """Seconds spent in each step, by name."""
-
-    def __init__(self) -> None:
-        self._began = self._last = time.monotonic()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self.laps[name] = round(now - self._last, 4)
-        self._last = now
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self._began
-
-    def record(self, race: RaceResult | None = None) -> dict[str, Any]:
-        timing: dict[str, Any] = {"total_s": round(self.elapsed_s, 4), **self.laps}
-        if race is not None:
-            timing["engine_cpu_s"] = race.cpu_s
-            timing["attempts"] = [
-                {"label": a.label, "outcome": a.outcome, "seconds": a.seconds, "cpu_s": a.cpu_s} for a in race.attempts
-            ]
-        return timing
-
-
 def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
     """Solve what the user named: a path, ``-`` or a URL; errors come back as a failed result."""
-    clock = _Clock()
+    return _with_field(name, params, context, solve_field)
+
+
+def detach_input(name: str, params: SolveParams, context: Context, detach: Detach) -> Solved:
+    """Leave what the user named with a server, to be fetched later; errors come back as a failed result."""
+
+    def send(field: Field, params: SolveParams, context: Context, clock: Clock) -> Solved:
+        prepared = _prepare(field, params, context, clock)
+        if isinstance(prepared, Solved):
+            return prepared
+        return _detach_job(prepared, params, context, clock, detach)
+
+    return _with_field(name, params, context, send)
+
+
+def _with_field(
+    name: str, params: SolveParams, context: Context, do: Callable[[Field, SolveParams, Context, Clock], Solved]
+) -> Solved:
+    """Read an input and do something with it; errors become a failed result."""
+    clock = Clock()
     shown = public_name(name)
     error: NovaError
     try:
         context.observe(f"reading {shown}")
         field = open_field(name, hdu=params.hdu, size=params.size)
         clock.lap("read_s")
-        return solve_field(field, params, context, clock)
+        return do(field, params, context, clock)
     except NovaError as exc:
         error = exc
     except Exception as exc:
@@ -106,7 +99,7 @@ def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
     return Solved(Result(shown, FAILED, timing=clock.record(), error=error_of(error), created=_now()), error=error)
 
 
-def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clock | None = None) -> Solved:
+def solve_field(field: Field, params: SolveParams, context: Context, clock: Clock | None = None) -> Solved:
     """Solve a field that has been read.
 
     Raises
@@ -114,7 +107,25 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clo
     NovaError
         Where it could not be tried; that it was tried and not solved is a result.
     """
-    clock = clock or _Clock()
+    clock = clock or Clock()
+    prepared = _prepare(field, params, context, clock)
+    if isinstance(prepared, Solved):
+        return prepared
+    solved = run_job(prepared.job, prepared.numbers, prepared.draft, params.timeout_s, context, clock=clock)
+    return replace(solved, origin=field.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A job that has its directory: the numbers of its attempts, as they are made, and what is known of its result."""
+
+    job: JobDir
+    numbers: Iterator[int]
+    draft: Result
+
+
+def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -> _Prepared | Solved:
+    """Make the job of a field; one that has too few stars is done with."""
     files = context.backend.index_files()
     given = gather_hints(field, params)
     context.observe("looking for stars")
@@ -134,9 +145,7 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: _Clo
         return _too_few_stars(draft, sources.most_found, clock)
     job = _make_job(field, first, draft, params, context)
     clock.lap("prepare_s")
-    numbers = _written(job, attempts)
-    solved = run_job(job, numbers, replace(draft, job=job.job_id), params.timeout_s, context, clock=clock)
-    return replace(solved, origin=field.origin)
+    return _Prepared(job, _written(job, attempts), replace(draft, job=job.job_id))
 
 
 def gather_hints(field: Field, params: SolveParams) -> Hints:
@@ -147,7 +156,7 @@ def gather_hints(field: Field, params: SolveParams) -> Hints:
     return hints.combine(said, hints.from_header(field.header, field.width, field.height))
 
 
-def _too_few_stars(draft: Result, count: int, clock: _Clock) -> Solved:
+def _too_few_stars(draft: Result, count: int, clock: Clock) -> Solved:
     found = {0: "no star was found", 1: "1 star was found"}.get(count, f"{count} stars were found")
     note = f"{found}, and a match takes {strategy.LEAST_STARS}: is this a picture of the night sky, well exposed?"
     result = replace(draft, reason="no-stars", timing=clock.record(), notes=[*draft.notes, note])
@@ -199,7 +208,7 @@ def run_job(
     timeout_s: float,
     context: Context,
     *,
-    clock: _Clock | None = None,
+    clock: Clock | None = None,
     afresh: bool = False,
 ) -> Solved:
     """Have a job solved, and leave its result in the directory, written last.
@@ -207,16 +216,41 @@ def run_job(
     ``afresh`` removes what an earlier run left.  A job that fails keeps its star lists and says in ``result.json``
     whether a retry is safe.
     """
-    clock = clock or _Clock()
+    clock = clock or Clock()
+
+    def solve() -> Solved:
+        if afresh:
+            job.clear_results()
+        return _run_locked(job, numbers, draft, timeout_s, context, clock)
+
+    return _locked(job, draft, clock, solve)
+
+
+def _detach_job(prepared: _Prepared, params: SolveParams, context: Context, clock: Clock, detach: Detach) -> Solved:
+    job, draft = prepared.job, prepared.draft
+
+    def send() -> Solved:
+        left_s = max(1.0, params.timeout_s - clock.elapsed_s)
+        sent = detach(job, prepared.numbers, Patience(left_s, context.observe, context.cancelled))
+        clock.lap("send_s")
+        notes = [*draft.notes, *sent.notes]
+        result = replace(draft, status=REMOTE, server=sent.server, notes=notes, timing=clock.record())
+        return Solved(replace(result, files=files_of(job)))
+
+    return _locked(job, draft, clock, send)
+
+
+def _locked(job: JobDir, draft: Result, clock: Clock, do: Callable[[], Solved]) -> Solved:
+    """Do something under the job's lock; an error ends the job."""
     try:
         with job.locked():
             try:
-                if afresh:
-                    job.clear_results()
-                return _run_locked(job, numbers, draft, timeout_s, context, clock)
+                return do()
             except (NovaError, SolvehostError, OSError) as exc:
                 error = _as_nova_error(exc, job, draft.input)
-                failed = replace(draft, status=FAILED, error=error_of(error), timing=clock.record(), files=_files(job))
+                failed = replace(
+                    draft, status=FAILED, error=error_of(error), timing=clock.record(), files=files_of(job)
+                )
                 job.write_json(RESULT, failed.to_json())
                 return Solved(failed, error=error)
     except SolvehostError as exc:
@@ -233,27 +267,16 @@ def _as_nova_error(exc: NovaError | SolvehostError | OSError, job: JobDir, shown
 
 
 def _run_locked(
-    job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: _Clock
+    job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: Clock
 ) -> Solved:
     left_s = max(1.0, timeout_s - clock.elapsed_s)
-    race = context.backend.solve(job, numbers, Patience(left_s, context.observe, context.cancelled))
+    solve = context.backend.solve(job, numbers, Patience(left_s, context.observe, context.cancelled))
     clock.lap("solve_s")
-    answer: Solution | Unsolved
-    if race.status == SOLVED:
-        request = job.read_json(REQUEST) or {}
-        up = bool(request.get("is_fits_like", True))
-        answer = read_solution(job.path, is_fits_like=up, attempt=race.winner or 1)
-        label = next((a.label for a in race.attempts if a.number == race.winner), None)
-        match = {**answer.match.to_json(), "attempt": label}
-        result = replace(draft, status=SOLVED, calibration=answer.calibration.to_json(), match=match)
-    else:
-        answer = Unsolved(race.reason, len(race.attempts), race.seconds)
-        result = replace(draft, status=UNSOLVED, reason=race.reason)
+    result, answer = conclude(job, solve, draft)
     clock.lap("result_s")
-    winner = race.winner or 1
-    result = replace(result, timing=clock.record(race), files=_files(job, winner))
+    result = replace(result, timing=clock.record(solve.race))
     job.write_json(RESULT, result.to_json())
-    return Solved(result, answer, winner=winner)
+    return Solved(result, answer, winner=solve.race.winner or 1)
 
 
 def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
@@ -274,15 +297,8 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
     if request is None or not numbers:
         raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
     context.backend.index_files()
-    draft = Result(
-        str(request.get("input", "")),
-        UNSOLVED,
-        job=job.job_id,
-        hints=request.get("hints") or [],
-        notes=list(dict.fromkeys([*(request.get("notes") or []), *context.backend.notes()])),
-        source={key: value for key, value in (request.get("source") or {}).items() if key != "sha256"},
-        created=request.get("created"),
-    )
+    draft = draft_of(job, request)
+    draft = replace(draft, notes=list(dict.fromkeys([*draft.notes, *context.backend.notes()])))
     limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s
     numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
     return run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
@@ -366,13 +382,6 @@ def _sha256(path: str | None) -> str | None:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None
-
-
-def _files(job: JobDir, winner: int = 1) -> dict[str, str]:
-    axy_name = jobdir.axy_name(winner)
-    names = {"wcs": jobdir.WCS, "corr": jobdir.CORR, "rdls": jobdir.RDLS, "axy": axy_name, "log": jobdir.LOG}
-    there = {key: str(job.path / name) for key, name in names.items() if (job.path / name).exists()}
-    return {"directory": str(job.path), **there}
 
 
 def _now() -> str:

@@ -12,16 +12,19 @@ from typing import Any
 from novacli.errors import NovaError
 
 SOLVED, UNSOLVED, FAILED = "solved", "unsolved", "failed"
-_EXIT_CODES = {SOLVED: 0, UNSOLVED: 1}
+#: Of a job that a server has, until it is fetched.
+REMOTE = "remote"
+_EXIT_CODES = {SOLVED: 0, UNSOLVED: 1, REMOTE: 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came of one input.
 
-    ``status`` is solved, unsolved or failed; ``reason`` says why an unsolved one is (exhausted, time-limit,
-    cancelled, no-stars); ``error`` is {message, exit_code, retry_is_safe} of a failed one.  ``calibration`` and
-    ``match`` are as :mod:`novacli.solution` builds them.
+    ``status`` is solved, unsolved, failed or remote (a server has it); ``reason`` says why an unsolved one is
+    (exhausted, time-limit, cancelled, no-stars); ``error`` is {message, exit_code, retry_is_safe} of a failed one.
+    ``calibration`` and ``match`` are as :mod:`novacli.solution` builds them; ``server`` is where it was solved, None
+    for this machine.
     """
 
     input: str
@@ -37,6 +40,7 @@ class Result:
     notes: list[str] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     created: str | None = None
+    server: str | None = None
 
     @property
     def exit_code(self) -> int:

@@ -1,29 +1,30 @@
-"""Places where fields are solved; a new one is a module here and a line in ``MODULES``."""
+"""Places where fields are solved; a new kind is a module here and a line in ``MODULES``."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from novacli.errors import UsageError
-
 if TYPE_CHECKING:
     from novacli.backends.base import Backend
     from novacli.config import Config
 
-#: Name → module with a ``connect(config) -> Backend``; imported when first asked for.
-MODULES = {"local": "novacli.backends.local"}
+#: Kind → module with a ``connect(config, place) -> Backend``; imported when first asked for.
+MODULES = {"local": "novacli.backends.local", "ssh": "novacli.backends.ssh"}
 
 
-def connect(name: str, config: Config) -> Backend:
-    """Return the backend called ``name``.
+def kind_of(place: str) -> str:
+    """Return which kind of place a text names."""
+    return "local" if place == "local" else "ssh"
+
+
+def connect(place: str, config: Config) -> Backend:
+    """Return the backend for ``place``: ``local``, ssh destinations separated by commas, or the name of a pool.
 
     Raises
     ------
     UsageError
-        Where there is none of that name.
+        Where it names no place.
     """
-    if name not in MODULES:
-        raise UsageError(f"there is no place to solve called {name!r}: known are {', '.join(MODULES)}")
-    backend: Backend = import_module(MODULES[name]).connect(config)
+    backend: Backend = import_module(MODULES[kind_of(place)]).connect(config, place)
     return backend

@@ -24,6 +24,27 @@ class Patience:
     cancelled: Callable[[], bool] = lambda: False
 
 
+@dataclass(frozen=True, slots=True)
+class Solve:
+    """What came of a solve: how the race went, the server that ran it (None: this machine), remarks for the user."""
+
+    race: RaceResult
+    server: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a job now is that was sent away, and remarks for the user."""
+
+    server: str
+    notes: tuple[str, ...] = ()
+
+
+#: Leaves the attempts of a job with a server, and says in the job directory where they are.
+Detach = Callable[[JobDir, Iterator[int], Patience], Sent]
+
+
 class Backend(Protocol):
     """A place where fields are solved."""
 
@@ -43,6 +64,6 @@ class Backend(Protocol):
         """Return remarks about the place, such as the names of damaged index files."""
         ...
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> RaceResult:
+    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
         """Try the attempts that ``numbers`` yields until one solves; leave results, log and manifest in ``job``."""
         ...

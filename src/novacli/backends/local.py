@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from novacli.backends.base import Backend, Patience
+from novacli.backends.base import Backend, Patience, Solve
 from novacli.config import Config
 from novacli.errors import UnavailableError, from_solvehost
 from solvehost import engine, indexes, race
@@ -16,8 +16,9 @@ from solvehost.manifest import build_manifest
 from solvehost.slots import Tokens
 
 
-def connect(config: Config) -> Backend:
+def connect(config: Config, place: str = "local") -> Backend:
     """Return the local backend; engine and index files are looked for when first needed."""
+    del place
     return _Local(config)
 
 
@@ -71,7 +72,7 @@ class _Local:
     def notes(self) -> Sequence[str]:
         return [f"index file {path} is left out: {why}" for path, why in self._indexes.damaged]
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> race.RaceResult:
+    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
         try:
             terms = race.Terms(
                 engine=self._engine,
@@ -87,4 +88,4 @@ class _Local:
             job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine)))
         except SolvehostError as exc:
             raise from_solvehost(exc) from exc
-        return result
+        return Solve(result)

@@ -38,8 +38,10 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if value is None or value == ():
+    if value in (None, (), {}):
         return "–"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {', '.join(members)}" for name, members in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

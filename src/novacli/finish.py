@@ -1,0 +1,55 @@
+"""What a race came to → the result of a job, wherever it was run.  Light: no image is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from novacli.backends.base import Solve
+from novacli.result import SOLVED, UNSOLVED, Result
+from novacli.solution import Solution, Unsolved, read_solution
+from solvehost import jobdir
+from solvehost.jobdir import REQUEST, JobDir
+
+
+def draft_of(job: JobDir, request: dict[str, Any]) -> Result:
+    """Return what is known of a job by its request alone."""
+    return Result(
+        str(request.get("input", "")),
+        UNSOLVED,
+        job=job.job_id,
+        hints=request.get("hints") or [],
+        notes=list(request.get("notes") or []),
+        source={key: value for key, value in (request.get("source") or {}).items() if key != "sha256"},
+        created=request.get("created"),
+    )
+
+
+def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution | Unsolved]:
+    """Return the result of a job whose files are in place, its timing aside, and the answer behind it.
+
+    Raises
+    ------
+    DataError
+        Where the solution cannot be read.
+    """
+    race = solve.race
+    notes = list(dict.fromkeys([*draft.notes, *solve.notes]))
+    result = replace(draft, notes=notes, server=solve.server, files=files_of(job, race.winner or 1))
+    if race.status != SOLVED:
+        unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
+        return replace(result, status=UNSOLVED, reason=race.reason), unsolved
+    request = job.read_json(REQUEST) or {}
+    up = bool(request.get("is_fits_like", True))
+    answer = read_solution(job.path, is_fits_like=up, attempt=race.winner or 1)
+    label = next((a.label for a in race.attempts if a.number == race.winner), None)
+    match = {**answer.match.to_json(), "attempt": label}
+    return replace(result, status=SOLVED, calibration=answer.calibration.to_json(), match=match), answer
+
+
+def files_of(job: JobDir, winner: int = 1) -> dict[str, str]:
+    """Return the paths of what is in a job directory, by the names that results have for them."""
+    axy_name = jobdir.axy_name(winner)
+    names = {"wcs": jobdir.WCS, "corr": jobdir.CORR, "rdls": jobdir.RDLS, "axy": axy_name, "log": jobdir.LOG}
+    there = {key: str(job.path / name) for key, name in names.items() if (job.path / name).exists()}
+    return {"directory": str(job.path), **there}

@@ -1,0 +1,106 @@
+"""A server that runs upstream's script: it reads one star list a connection, and knows nothing of races or verbs.
+
+Its engine takes all index files that it has, so attempts which differ only in their index files or their turn are the
+same to it.  It uses a directory again for the same id, so every attempt goes under a fresh one.  Each attempt gets a
+share of the time as its CPU limit, lest the first eat it all.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from novacli.errors import from_solvehost
+from novacli.remote.gate import TimeUpError, Watch
+from novacli.remote.packing import new_wire_id
+from novacli.remote.server import Server
+from novacli.remote.unpack import label_of, place
+from solvehost import axy, engine, wire
+from solvehost.axy import Attempt, Schedule
+from solvehost.engine import Outcome
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import MANIFEST, WCS, JobDir
+from solvehost.manifest import build_manifest
+from solvehost.race import RaceResult
+
+#: Attempts share the time that is left as if there were so many; the last ones get what remains.
+_SHARES = 4
+_LEAST_CPU_S = 5.0
+#: What a manifest names as the engine, which the script does not tell.
+_ENGINE = "unknown"
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a job has been through at such a server; kept from one server to the next, so that nothing is done twice."""
+
+    tried: list[Attempt]
+    outcomes: list[Outcome]
+
+    @classmethod
+    def none(cls) -> Progress:
+        """Return that of a job that is not begun."""
+        return cls([], [])
+
+
+def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, progress: Progress) -> RaceResult:
+    """Try the attempts in turn until one solves; leave results and manifest in ``job``.
+
+    Raises
+    ------
+    NovaError
+        As :meth:`Server.solve`, and where a star list cannot be read or a result cannot be used.
+    """
+    began = time.monotonic()
+    winner, reason = None, "exhausted"
+    for number in numbers:
+        attempt = _read(job, number)
+        if _as_seen_there(attempt) in progress.tried:
+            continue
+        label = label_of(job, number)
+        watch.observe(f"{label} on {server.name}")
+        start = time.monotonic()
+        try:
+            outcome = _try(job, number, attempt, server, watch)
+        except TimeUpError:
+            outcome, reason = engine.STOPPED, "time-limit"
+        progress.tried.append(_as_seen_there(attempt))
+        progress.outcomes.append(Outcome(number, label, outcome, round(time.monotonic() - start, 3), 0.0))
+        if outcome == engine.SOLVED:
+            winner, reason = number, "none"
+        if reason != "exhausted":
+            break
+    race = _race(winner, reason, progress, time.monotonic() - began)
+    job.write_json(MANIFEST, build_manifest(job, race, engine=_ENGINE))
+    return race
+
+
+def _race(winner: int | None, reason: str, progress: Progress, seconds: float) -> RaceResult:
+    status = "unsolved" if winner is None else engine.SOLVED
+    return RaceResult(status, reason, winner, tuple(progress.outcomes), (), (), round(seconds, 3), 0.0)
+
+
+def _read(job: JobDir, number: int) -> Attempt:
+    try:
+        return axy.read(job.axy(number))
+    except SolvehostError as exc:
+        raise from_solvehost(exc) from exc
+
+
+def _as_seen_there(attempt: Attempt) -> Attempt:
+    """Return the attempt without what a stock engine cannot see."""
+    return replace(attempt, schedule=Schedule())
+
+
+def _try(job: JobDir, number: int, attempt: Attempt, server: Server, watch: Watch) -> str:
+    left_s = watch.deadline - time.monotonic()
+    limit_s = max(_LEAST_CPU_S, left_s / _SHARES) if math.isfinite(left_s) else None
+    job_id = new_wire_id(job.job_id)
+    sent = axy.to_bytes(replace(attempt, cpu_limit_s=limit_s))
+    reply = server.solve(job_id, b"".join(wire.write_request(job_id, {1: sent})), watch)
+    if WCS not in reply.files:
+        return engine.EXHAUSTED
+    place(job, reply.files, number, server.name)
+    return engine.SOLVED

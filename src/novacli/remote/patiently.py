@@ -1,0 +1,55 @@
+"""Asking again: a server that is busy, or that ssh could not reach, may answer in a moment."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from novacli.errors import NovaError
+from novacli.remote.gate import Watch
+from novacli.remote.outcome import may_mend_itself
+
+T = TypeVar("T")
+
+#: So often a server is asked at the most.
+MOST_TRIES = 8
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_TICK_S = 0.1
+
+
+def pauses_s() -> Iterator[float]:
+    """Yield the pauses between tries: growing, and each of chance length, so that many clients do not come at once."""
+    pause_s = _FIRST_PAUSE_S
+    for _ in range(MOST_TRIES - 1):
+        yield pause_s * secrets.SystemRandom().uniform(0.5, 1.5)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def patiently(action: Callable[[], T], watch: Watch, *, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Return what ``action`` does, as soon as it succeeds.
+
+    Raises
+    ------
+    NovaError
+        That of the last try, where time or tries are over, or the error is one that does not mend itself.
+    CancelledError
+        As the watch has it.
+    """
+    for pause_s in pauses_s():
+        try:
+            return action()
+        except NovaError as exc:
+            if not may_mend_itself(exc) or time.monotonic() + pause_s >= watch.deadline:
+                raise
+            watch.observe(f"{exc}; asking again in {pause_s:.1f} s")
+        _pause(pause_s, watch, sleep)
+    return action()
+
+
+def _pause(pause_s: float, watch: Watch, sleep: Callable[[float], None]) -> None:
+    end = time.monotonic() + pause_s
+    while (left_s := end - time.monotonic()) > 0:
+        watch.check()
+        sleep(min(_TICK_S, left_s))

@@ -1,0 +1,139 @@
+"""One solve server, a method for each verb of the wire protocol.  All that comes back is checked by ``solvehost.wire``.
+
+Every method raises the ``NovaError`` that :mod:`novacli.remote.outcome` makes of an exit code, ``TransferError`` where
+an answer cannot be used, and ``TimeUpError`` or ``CancelledError`` of the gate as its watch has it.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from novacli.errors import TransferError
+from novacli.printable import printable_text
+from novacli.remote import outcome
+from novacli.remote.destinations import Place
+from novacli.remote.gate import Call, Ended, Watch
+from novacli.remote.sshcommand import Ssh
+from solvehost import wire
+from solvehost.errors import SolvehostError
+from solvehost.wire import Info, JobLine, Reply
+from solvehost.wire.command import DETACH, FOLLOW, SOLVE
+from solvehost.wire.lines import MAX_LINES_BYTES
+
+T = TypeVar("T")
+
+_CHUNK = 64 * 1024
+#: A log that is not followed ends before this.
+_MAX_LOG_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server by its place, and the ssh that leads there."""
+
+    place: Place
+    ssh: Ssh
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self.place.name
+
+    def info(self, watch: Watch) -> Info | None:
+        """Return what the server says of itself; None where it runs upstream's script, which knows no verbs."""
+        text, problem, ended = self._exchange(("info",), b"", watch, _read_all)
+        if not text and ended.code is not None and 0 <= ended.code < outcome.FIRST_OF_PROTOCOL:
+            return None
+        return _parsed(self, wire.read_info, self._checked(text, problem, ended))
+
+    def solve(self, job_id: str, request: bytes, watch: Watch) -> Reply:
+        """Have a request solved."""
+        return self._ask((SOLVE,), request, watch, lambda read: wire.read_reply(read, job_id))
+
+    def detach(self, request: bytes, watch: Watch) -> JobLine:
+        """Leave a request there, and return the line of the stored job."""
+        return self._job_line((SOLVE, DETACH), request, watch)
+
+    def jobs(self, watch: Watch) -> list[JobLine]:
+        """Return the jobs that are stored there."""
+        return _parsed(self, wire.read_jobs, self._ask(("jobs",), b"", watch, _read_all))
+
+    def fetch(self, job_id: str, watch: Watch) -> Reply:
+        """Return the result of a stored job."""
+        return self._ask(("fetch", job_id), b"", watch, lambda read: wire.read_reply(read, job_id))
+
+    def cancel(self, job_id: str, watch: Watch) -> JobLine:
+        """Have a stored job ended."""
+        return self._job_line(("cancel", job_id), b"", watch)
+
+    def rm(self, job_id: str, watch: Watch) -> JobLine:
+        """Have a stored job removed."""
+        return self._job_line(("rm", job_id), b"", watch)
+
+    def log(self, job_id: str, watch: Watch, *, follow: bool) -> Iterator[str]:
+        """Yield the log of a stored job, safe to print; ``follow`` goes on as it grows."""
+        words = ("log", job_id, FOLLOW) if follow else ("log", job_id)
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
+        with Call(self._command(words), b"", watch) as call:
+            count = 0
+            while chunk := call.read(_CHUNK):
+                count += len(chunk)
+                if count > _MAX_LOG_BYTES and not follow:
+                    raise TransferError(
+                        f"{self.name}: the log does not end: it was left after {_MAX_LOG_BYTES:,} bytes"
+                    )
+                yield printable_text(decoder.decode(chunk))
+            ended = call.finish()
+        if ended.code != 0:
+            raise outcome.error_of(self.name, self.place.destination, ended.code, ended.said)
+
+    def _command(self, words: Sequence[str]) -> list[str]:
+        return self.ssh.command(self.place.destination, words)
+
+    def _job_line(self, words: Sequence[str], stdin: bytes, watch: Watch) -> JobLine:
+        lines = _parsed(self, wire.read_jobs, self._ask(words, stdin, watch, _read_all))
+        if len(lines) != 1:
+            raise TransferError(
+                f"{self.name}: it answered {' '.join(words)} with {len(lines):,} lines, where 1 is right"
+            )
+        return lines[0]
+
+    def _ask(self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]) -> T:
+        return self._checked(*self._exchange(words, stdin, watch, parse))
+
+    def _exchange(
+        self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]
+    ) -> tuple[T | None, SolvehostError | None, Ended]:
+        """Return what ``parse`` made of stdout, or why it could not, and how ssh ended."""
+        with Call(self._command(words), stdin, watch) as call:
+            try:
+                value, problem = parse(call.read), None
+            except SolvehostError as exc:
+                value, problem = None, exc
+            return value, problem, call.finish()
+
+    def _checked(self, value: T | None, problem: SolvehostError | None, ended: Ended) -> T:
+        """Return what was read, if all went well.  An exit code says more than what is missing on stdout."""
+        if ended.code != 0 and (problem is None or ended.code is not None):
+            raise outcome.error_of(self.name, self.place.destination, ended.code, ended.said)
+        if problem is not None or value is None:
+            raise TransferError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
+        return value
+
+
+def _read_all(read: wire.Read) -> bytes:
+    """Return all that there is, one byte more than can be right at the most."""
+    data = bytearray()
+    while len(data) <= MAX_LINES_BYTES and (chunk := read(_CHUNK)):
+        data += chunk
+    return bytes(data)
+
+
+def _parsed(server: Server, parse: Callable[[bytes], T], text: bytes) -> T:
+    try:
+        return parse(text)
+    except SolvehostError as exc:
+        raise TransferError(f"{server.name}: {exc}") from exc
