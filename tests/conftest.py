@@ -1,10 +1,12 @@
-"""Fixtures that every test may use: a clean environment, and the real engine where it is installed."""
+"""Fixtures that every test may use: a clean environment, the real engine where it is installed, a real sshd."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import made_sshd
 import pytest
 
 from solvehost import engine, indexes
@@ -46,3 +48,10 @@ def real_indexes(real_engine: Path) -> indexes.IndexSet:
     if not found.files:
         pytest.skip(f"no index file is installed where {config} says (Debian: apt install astrometry-data-tycho2)")
     return found
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[made_sshd.MadeSshd]:
+    """A real sshd on loopback, with solvehost behind it; how to use it is told in made_sshd.py."""
+    with made_sshd.start() as server:
+        yield server

@@ -1,0 +1,361 @@
+"""A real sshd on 127.0.0.1, started by the tests and gone with them, with ``solvehost`` as its forced command.
+
+Use it through the session's fixture ``sshd``, in tests marked ``sshd``::
+
+    @pytest.mark.sshd
+    def test_something(sshd: MadeSshd) -> None:
+        host = sshd.add_host("--slots", "2", client="nova1")       # a key of its own, with its own state directory
+        subprocess.run([*sshd.ssh, "-T", host.alias, "info"])      # a raw pipeline
+        monkeypatch.setenv("NOVA_SSH", str(sshd.program))          # `nova submit --to host.alias`
+        sshd.add_host(command="/bin/sh some/script")               # any other forced command
+
+``sshd.ssh`` is an argument list with ``-F FILE``; connections are not shared unless asked for (``-o ControlMaster``).
+``sshd.program`` is a script that stands for ``ssh``, also found first on PATH with ``sshd.path``: it reads the aliases
+before whatever ``-F`` names, so nova's own defaults, sharing among them, are in force.  (HOME would not do: ssh
+asks the password file.)
+
+Where the test has root, jobs are run by a throw-away user (``sshd.user``), who can read a copy of the package
+(``sshd.app``) and has an interpreter (``sshd.python``) but nothing of this checkout: an engine that is no system program
+goes into ``sshd.place(...)``, and what is to be read or written into ``sshd.make_dir()``, which belongs to that user.
+Elsewhere the current user does both.  A host's engines and configuration are flags, as of ``solvehost``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path("/usr/sbin/sshd")
+PATIENCE_S = 20.0
+_PREFIX = "novatest"
+
+_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+PidFile none
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+StrictModes {strict}
+AcceptEnv *
+Match User {user}
+    AuthorizedKeysFile {folder}/authorized_keys
+    AuthenticationMethods publickey
+    DisableForwarding yes
+    PermitTTY no
+    PermitUserRC no
+    PermitTunnel no
+    ClientAliveInterval 15
+    ClientAliveCountMax 4
+"""
+_ALIAS = """\
+Host {alias}
+    HostName 127.0.0.1
+    Port {port}
+    User {user}
+    IdentityFile {key}
+    IdentitiesOnly yes
+    IdentityAgent none
+    UserKnownHostsFile {folder}/known_hosts
+    GlobalKnownHostsFile none
+    StrictHostKeyChecking yes
+    BatchMode yes
+    LogLevel ERROR
+
+"""
+_WRAPPER = """\
+#!/bin/sh
+# ssh, but the aliases of the tests are read before the configuration that is asked for.
+left=$#
+config={aliases}
+while [ "$left" -gt 0 ]; do
+    word=$1; shift; left=$((left - 1))
+    if [ "$word" = -F ]; then
+        config={folder}/config-$(printf %s "$1" | cksum | cut -d" " -f1)
+        printf 'Include %s\\nInclude %s\\n' {aliases} "$1" >"$config.$$" && mv "$config.$$" "$config"
+        shift; left=$((left - 1))
+    else
+        set -- "$@" "$word"
+    fi
+done
+exec {ssh} -F "$config" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A key to the sshd: its alias, and the state directory of its ``solvehost``."""
+
+    alias: str
+    state: Path
+    client: str
+
+
+@dataclass
+class MadeSshd:
+    """A running sshd; see the module."""
+
+    folder: Path
+    port: int
+    user: str
+    python: str
+    pid: int = 0
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def ssh(self) -> list[str]:
+        """The beginning of an ssh command line."""
+        return ["ssh", "-F", str(self.folder / "aliases")]
+
+    @property
+    def program(self) -> Path:
+        """The script that stands for ssh."""
+        return self.folder / "bin" / "ssh"
+
+    @property
+    def path(self) -> str:
+        """PATH with it in front."""
+        return f"{self.program.parent}:{os.environ['PATH']}"
+
+    @property
+    def app(self) -> Path:
+        """The package, as Python runs it."""
+        return self.folder / "app"
+
+    @property
+    def is_other_user(self) -> bool:
+        """Whether jobs are run by a user of their own."""
+        return self.user != pwd.getpwuid(os.geteuid()).pw_name
+
+    def make_dir(self) -> Path:
+        """Return a fresh directory that belongs to who runs the jobs, closed to others."""
+        path = self.folder / f"own-{next(self._numbers)}"
+        path.mkdir(mode=0o700)
+        self.give(path)
+        return path
+
+    def place(self, name: str, content: str | bytes, mode: int = 0o755) -> Path:
+        """Write a file that who runs the jobs can read (and execute), but not change; in a directory of its own."""
+        path = self.folder / f"placed-{next(self._numbers)}" / name
+        path.parent.mkdir(mode=0o755)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.chmod(mode)
+        return path
+
+    def give(self, path: Path) -> None:
+        """Have a file belong to who runs the jobs."""
+        if self.is_other_user:
+            shutil.chown(path, self.user, pwd.getpwnam(self.user).pw_gid)
+
+    def as_user(self) -> dict[str, object]:
+        """Return what has ``subprocess`` run something as who runs the jobs."""
+        if not self.is_other_user:
+            return {}
+        found = pwd.getpwnam(self.user)
+        return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
+
+    def forced_command(self, *flags: str, state: Path, client: str, wrapper: Path | None = None) -> str:
+        """Return the command of a key that serves jobs; ``wrapper`` is a script to run in place of the package."""
+        words = [self.python, "-I", str(wrapper or self.app), "--state", str(state), "--client", client]
+        return " ".join([*words, *flags])
+
+    def add_host(
+        self, *flags: str, client: str = "nova1", state: Path | None = None, command: str | None = None,
+        wrapper: Path | None = None,
+    ) -> Host:  # fmt: skip
+        """Make a key whose forced command is ``solvehost`` with these flags (or ``command``); return its host."""
+        number = next(self._numbers)
+        host = Host(f"made-{number}", state or self.make_dir(), client)
+        key = self.folder / f"key-{number}"
+        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.alias, "-f", str(key))
+        command = command or self.forced_command(*flags, state=host.state, client=client, wrapper=wrapper)
+        options = f'restrict,command="{command}"'
+        with (self.folder / "authorized_keys").open("a") as lines:
+            lines.write(f"{options} {key.with_suffix('.pub').read_text()}")
+        with (self.folder / "aliases").open("a") as lines:
+            lines.write(_ALIAS.format(alias=host.alias, port=self.port, user=self.user, key=key, folder=self.folder))
+        return host
+
+    def connections(self) -> list[int]:
+        """Return the processes of sshd that serve connections, those of the user's own sessions included."""
+        return [pid for pid in descendants(self.pid) if _command_line(pid).startswith(b"sshd:")]
+
+    def log(self) -> str:
+        """Return what sshd said."""
+        return (self.folder / "sshd.log").read_text()
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the processes below one."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found: list[int] = []
+    generation = [ancestor]
+    while generation:
+        generation = [pid for pid, parent in parents.items() if parent in generation]
+        found += generation
+    return found
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@contextlib.contextmanager
+def start() -> Iterator[MadeSshd]:
+    """Start an sshd and end it, with all that it started, its files and its user."""
+    if not PROGRAM.exists() or shutil.which("ssh") is None:
+        pytest.skip("sshd is not installed (Debian: apt install openssh-server)")
+    # Not below pytest's own directory, which is closed to other users; short, for the sake of control sockets.
+    folder = Path(tempfile.mkdtemp(prefix="nova-sshd-"))
+    folder.chmod(0o755)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        user, python = _make_user(folder, stack)
+        server = MadeSshd(folder, 0, user, python)
+        _fill(server)
+        stack.callback(_end_all, server)
+        _launch(server, stack)
+        yield server
+
+
+def _make_user(folder: Path, stack: contextlib.ExitStack) -> tuple[str, str]:
+    """Return the name of who runs jobs, and the interpreter for it."""
+    current = pwd.getpwuid(os.geteuid()).pw_name
+    if os.geteuid() != 0 or shutil.which("useradd") is None:
+        return current, sys.executable
+    _remove_left_over_users()
+    user = f"{_PREFIX}{os.getpid()}"
+    _run_with_patience("useradd", "-M", "-d", str(folder), "-s", "/bin/sh", "-p", "*", user)
+    found = pwd.getpwnam(user)
+    for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3"):
+        command = [python, "-I", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+        with contextlib.suppress(OSError):
+            if not subprocess.run(
+                command, user=found.pw_uid, group=found.pw_gid, extra_groups=[], cwd="/", check=False,
+                stderr=subprocess.DEVNULL,
+            ).returncode:  # fmt: skip
+                stack.callback(_run_with_patience, "userdel", user)
+                return user, python
+    _run_with_patience("userdel", user)
+    return current, sys.executable
+
+
+def _run_with_patience(*command: str) -> None:
+    """Run what another process of the tests may hold the lock of, at this moment."""
+    deadline = time.monotonic() + PATIENCE_S
+    while subprocess.run(command, capture_output=True, check=False).returncode:
+        assert time.monotonic() < deadline, f"{command} fails"
+        time.sleep(0.1)
+
+
+def _remove_left_over_users() -> None:
+    """Remove the users of tests that were killed."""
+    for found in pwd.getpwall():
+        number = found.pw_name.removeprefix(_PREFIX)
+        if number != found.pw_name and number.isdigit() and not Path("/proc", number).exists():
+            subprocess.run(["userdel", found.pw_name], capture_output=True, check=False)
+
+
+def _fill(server: MadeSshd) -> None:
+    """Put keys, the package and the wrapper into place."""
+    import solvehost
+
+    folder = server.folder
+    (folder / "authorized_keys").touch(mode=0o644)
+    (folder / "aliases").touch(mode=0o644)
+    _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host_key"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(solvehost.__file__).parent, server.app / "solvehost", ignore=ignored)
+    (server.app / "__main__.py").write_text("from solvehost.__main__ import main\n\nmain()\n")
+    _run(server.python, "-I", "-m", "compileall", "-q", str(server.app))
+    _run("chmod", "-R", "a+rX", str(server.app))
+    server.program.parent.mkdir()
+    script = _WRAPPER.format(aliases=folder / "aliases", folder=folder, ssh=shutil.which("ssh"))
+    server.program.write_text(script)
+    server.program.chmod(0o755)
+
+
+def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
+    folder = server.folder
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's sshd does not start without
+    strict = "yes" if server.is_other_user else "no"  # /tmp is writable by others; a home directory ends that look
+    for _ in range(5):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            server.port = probe.getsockname()[1]
+        text = _CONFIG.format(port=server.port, folder=folder, user=server.user, strict=strict)
+        (folder / "sshd_config").write_text(text)
+        with (folder / "sshd.log").open("ab") as log:
+            process = subprocess.Popen(
+                [PROGRAM, "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        server.pid = process.pid
+        if _answers(process, server.port):
+            key = (folder / "host_key.pub").read_text()
+            (folder / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {key}")
+            return
+    pytest.fail(f"sshd does not start: {server.log()}")
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as line:
+            if line.recv(4) == b"SSH-":
+                return process.poll() is None
+        time.sleep(0.01)
+    return False
+
+
+def _end_all(server: MadeSshd) -> None:
+    """End what belongs to the throw-away user, and what has our directory in its command line."""
+    deadline = time.monotonic() + PATIENCE_S
+    while left := _left_over(server):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert time.monotonic() < deadline, f"processes do not end: {left}"
+        time.sleep(0.01)
+
+
+def _left_over(server: MadeSshd) -> list[int]:
+    uid = pwd.getpwnam(server.user).pw_uid if server.is_other_user else -1
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            ours = entry.stat().st_uid == uid or os.fsencode(server.folder) in _command_line(int(entry.name))
+            if ours and (entry / "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X"):
+                found.append(int(entry.name))
+    return found
