@@ -203,6 +203,7 @@ def _without_stars(
         depths=member.depths,
         code_tolerance=member.code_tolerance,
         verify_uniformize=member.uniformize,
+        verify_dedup=False,
         schedule=Schedule(
             quads_arcmin=member.window,
             coarse_first=member.coarse_first,

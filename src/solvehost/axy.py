@@ -59,7 +59,9 @@ class Schedule:
 class Attempt:
     """One attempt at a field: what to tell the engine, and the stars.
 
-    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``parity`` is the sign of det(CD): +1, -1, or
+    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``verify_uniformize`` and ``verify_dedup`` say whether
+    the engine thins out stars, or drops those that lie close together, before it verifies a match (None: its default,
+    which is yes).  ``parity`` is the sign of det(CD): +1, -1, or
     None for both.  ``tweak_order`` 0 fits no distortion.  ``verify_wcs`` is a TAN header (CRVAL1, CRVAL2, CRPIX1,
     CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine checks before it searches.
     """
@@ -80,6 +82,7 @@ class Attempt:
     position_error_px: float | None = None
     quad_fraction: Range | None = None
     verify_uniformize: bool | None = None
+    verify_dedup: bool | None = None
     verify_wcs: tuple[float, ...] | None = None
     schedule: Schedule = field(default_factory=Schedule)
     dropped_cards: tuple[str, ...] = ()
@@ -142,6 +145,8 @@ def _fit_cards(attempt: Attempt) -> list[tuple[str, fitsfile.CardValue]]:
         cards.append(("ANCRPIXC", True))
     if attempt.verify_uniformize is not None:
         cards.append(("ANVERUNI", attempt.verify_uniformize))
+    if attempt.verify_dedup is not None:
+        cards.append(("ANVERDUP", attempt.verify_dedup))
     if attempt.verify_wcs is not None:
         cards += [(f"ANW1{s}", float(v)) for s, v in zip(_WCS_SUFFIXES, attempt.verify_wcs, strict=True)]
     return cards
@@ -282,6 +287,7 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
         position_error_px=cards.real("ANPOSERR", 1e-3, 100),
         quad_fraction=_range(cards.real, "ANQSFMIN", "ANQSFMAX", 0.0, 1.0),
         verify_uniformize=cards.flag("ANVERUNI"),
+        verify_dedup=cards.flag("ANVERDUP"),
         verify_wcs=_verify_wcs(cards),
         schedule=_schedule(cards),
     )

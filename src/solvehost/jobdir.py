@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -31,6 +30,8 @@ REQUEST = "job.json"
 RESULT = "result.json"
 MANIFEST = "manifest.json"
 LOCK = "lock"
+#: Where a job is that was sent to a server to be fetched later.
+REMOTE = "remote.json"
 LOG = "backend.log"
 WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
 #: What a solved attempt leaves, in the order in which it is put in place: the WCS last.
@@ -43,7 +44,7 @@ RUNNING, INTERRUPTED = "running", "interrupted"
 
 def new_id() -> str:
     """Return a fresh job id: 64 random bits in hexadecimal."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def is_id(text: str) -> bool:
@@ -147,7 +148,7 @@ class JobDir:
 
     def clear_results(self) -> None:
         """Remove what an earlier run left, ``result.json`` first, so that the job is unfinished from then on."""
-        for name in (RESULT, MANIFEST, *reversed(OUTPUTS), LOG):
+        for name in (RESULT, REMOTE, MANIFEST, *reversed(OUTPUTS), LOG):
             (self.path / name).unlink(missing_ok=True)
         for run in self.run_dirs():
             shutil.rmtree(run, ignore_errors=True)
@@ -205,7 +206,7 @@ def discard(job: JobDir) -> None:
     """Remove a job directory; renamed first, so that no half of it is ever seen under its id."""
     hidden = job.path
     if not job.path.name.startswith("."):
-        hidden = job.path.with_name(f"{_STAGING}{job.job_id}.{secrets.token_hex(4)}")
+        hidden = job.path.with_name(f"{_STAGING}{job.job_id}.{os.urandom(4).hex()}")
         job.path.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
 
@@ -232,7 +233,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     DiskError
         Where it cannot be written; nothing is left beside.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         with beside.open("xb") as stream:
             stream.write(data)

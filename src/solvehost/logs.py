@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from solvehost.race import RaceResult
 from solvehost.streams import Remarks
 from solvehost.wire.escape import escape
+
+if TYPE_CHECKING:
+    from solvehost.race import RaceResult
 
 _DEV_LOG = "/dev/log"
 

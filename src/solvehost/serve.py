@@ -86,11 +86,12 @@ class _Session:
         return account.exit_code
 
     def _serve(self, account: Account) -> None:
-        from solvehost import verbs
         from solvehost.state import State
 
         state = State(self.config).open()
         if self.command.verb != SOLVE:
+            from solvehost import verbs
+
             verbs.serve(self.command, state, self.answer, self.peer)
             account.result = "done"
         elif self.command.option == DETACH:
@@ -100,13 +101,15 @@ class _Session:
 
     def _solve(self, state: State, account: Account) -> None:
         """Read a job, solve it, reply; whatever happens, its directory goes."""
-        from solvehost import jobdir, runner
         from solvehost.slots import held
-        from solvehost.wire.reply import write_reply
 
         client = state.client()
         with held([client.enter()]) as waiting:
             request = self._read(account)
+            # Not before the upload, which need not wait for these.
+            from solvehost import jobdir, runner
+            from solvehost.wire.reply import write_reply
+
             state.check_room()
             state.sweep_stale()
             host = runner.Host(self.config)
@@ -154,13 +157,14 @@ class _Session:
 
     def _detach(self, state: State, account: Account) -> None:
         """Read a job, keep it, have a process of its own solve it, and answer at once."""
-        from solvehost import detached
         from solvehost.slots import held
         from solvehost.wire.lines import write_line
 
         client = state.client()
         with held([client.enter()]) as waiting:
             request = self._read(account)
+            from solvehost import detached
+
             stored = detached.store(state, client, request, waiting, self.remarks, account)
         account.result = stored.state()
         self.answer.write([write_line(stored.line())])

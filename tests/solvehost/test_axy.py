@@ -44,12 +44,13 @@ FULL = Attempt(
     schedule=Schedule(2, 0.3, Range(60.0, 340.0), False, True, 1.5, "W by flux"),
 )
 PLAIN = Attempt(640, 480, STARS)
+DEDUP = replace(PLAIN, verify_dedup=False)
 
 
 # --- Written ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "attempt"), [("full.axy", FULL), ("plain.axy", PLAIN)])
+@pytest.mark.parametrize(("name", "attempt"), [("full.axy", FULL), ("plain.axy", PLAIN), ("dedup.axy", DEDUP)])
 def test_the_format_stays_as_it_is(name: str, attempt: Attempt) -> None:
     """Byte for byte: deployed servers and stored jobs read it.  An old golden file is never changed, only added to."""
     golden = (GOLDEN / name).read_bytes()
@@ -126,6 +127,7 @@ attempts = st.builds(
     position_error_px=maybe(numbers(1e-3, 100)),
     quad_fraction=maybe(ranges(0, 1)),
     verify_uniformize=st.sampled_from([True, False, None]),
+    verify_dedup=st.sampled_from([True, False, None]),
     verify_wcs=maybe(st.tuples(*[numbers(-1e9, 1e9)] * 8)),
     schedule=schedules,
 )
