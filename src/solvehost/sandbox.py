@@ -12,7 +12,7 @@ from pathlib import Path
 
 from solvehost.become import landlock_abi
 
-#: What programs need of a system, besides their own prefix; the paths that a system does not have are passed over.
+#: What programs need of a system; the paths that a system does not have are passed over.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/ld.so.conf.d",
            "/etc/localtime", "/nix/store", "/gnu/store")  # fmt: skip
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
@@ -29,9 +29,9 @@ def rules(engine: Path, working: Path, reads: Iterable[Path]) -> str:
     Index files may be links that leave their directory, and the kernel looks at where they lead.
     """
     program = engine.resolve()
-    # bin/astrometry-engine and lib/ lie in one prefix; that of an engine in the root directory would be everything.
-    prefix = program.parent.parent if len(program.parts) > 3 else program
-    lines = [f"rx {path}" for path in (*_SYSTEM, program, prefix)]
+    # Of an engine with a prefix of its own, such as conda's, the libraries: in bin/astrometry-engine and lib/.
+    libraries = [program.parent.parent / name for name in ("lib", "lib64")]
+    lines = [f"rx {path}" for path in (*_SYSTEM, program, *libraries)]
     lines += [f"rw {path}" for path in (*_DEVICES, working)]
     lines += [f"r {os.path.realpath(path)}" for path in reads]
     return "\n".join(lines)
