@@ -59,11 +59,11 @@ class Schedule:
 class Attempt:
     """One attempt at a field: what to tell the engine, and the stars.
 
-    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``verify_uniformize`` and ``verify_dedup`` say whether
-    the engine thins out stars, or drops those that lie close together, before it verifies a match (None: its default,
-    which is yes).  ``parity`` is the sign of det(CD): +1, -1, or
-    None for both.  ``tweak_order`` 0 fits no distortion.  ``verify_wcs`` is a TAN header (CRVAL1, CRVAL2, CRPIX1,
-    CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine checks before it searches.
+    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``parity`` is the sign of det(CD): +1, -1, or
+    None for both.  ``tweak_order`` 0 fits no distortion.  ``verify_uniformize`` and ``verify_dedup`` say whether the
+    engine thins out stars, or drops those that lie close together, before it verifies a match (None: its default,
+    which is to).  ``verify_wcs`` is a TAN header (CRVAL1, CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the
+    engine checks before it searches.
     """
 
     width: int

@@ -1,7 +1,8 @@
 """Engine tokens: one flock token is one running engine, whoever runs it on this machine.
 
-A job is owed one token and waits for it.  Its race borrows further ones only while they are idle, and returns them
-when another job waits (:meth:`Tokens.others_wait`).  Locks die with their process, so nothing needs cleaning up.
+A job is owed one token and waits for it in a queue, first come, first served.  Its race borrows further ones only
+while they are idle, and returns them when another job waits (:meth:`Tokens.others_wait`).  Locks die with their
+process: what a killed one leaves in the queue is told by its free lock, and removed by whoever comes upon it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from pathlib import Path
 
 from solvehost.errors import BusyError, DiskError
 
-_WAITING = "waiting"
-_POLL_S = 0.05
+_WAITING, _QUEUE = "waiting", "queue"
+#: How often those look who are next, and all others.
+_POLL_NEXT_S, _POLL_S = 0.01, 0.05
+#: Who has not looked for so long (it was stopped, by Ctrl-Z) is passed over, and has its place again once it looks.
+_ASLEEP_S = 2.0
 _LOOK_S = 0.001
 
 
@@ -86,20 +90,22 @@ class Tokens:
         BusyError
             Where none did, or ``cancelled`` says to stop waiting.
         """
-        token = self.try_acquire()
+        token = None if self._is_queued_for() else self.try_acquire()
         if token is not None:
             return token
         began = time.monotonic()
-        waiting = self._open(_WAITING)
-        try:
+        with contextlib.ExitStack() as stack:
+            waiting = self._open(_WAITING)
+            stack.callback(os.close, waiting)
             fcntl.flock(waiting, fcntl.LOCK_SH)
+            ticket, ticket_fd = stack.enter_context(self._ticket())
             while time.monotonic() < began + wait_s and not cancelled():
-                time.sleep(_POLL_S)
-                token = self.try_acquire()
+                os.utime(ticket_fd)
+                is_next = self._is_among_first(ticket)
+                token = self.try_acquire() if is_next else None
                 if token is not None:
                     return token
-        finally:
-            os.close(waiting)
+                time.sleep(_POLL_NEXT_S if is_next else _POLL_S)
         waited_s = time.monotonic() - began
         raise BusyError(f"all {self.count} engine slots were in use for {waited_s:.1f} s: try again later")
 
@@ -118,21 +124,62 @@ class Tokens:
             os.close(fd)
         return True
 
+    # -- the queue ------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _ticket(self) -> Iterator[tuple[str, int]]:
+        """Stand in the queue: a file whose name sorts by when it was made, locked for as long as we wait."""
+        name = f"{time.monotonic_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}"
+        queue = self.directory / _QUEUE
+        queue.mkdir(mode=0o700, exist_ok=True)
+        fd = self._open(f"{_QUEUE}/.{name}")  # not looked at by others before it is locked
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            (queue / f".{name}").rename(queue / name)
+            yield name, fd
+        finally:
+            (queue / name).unlink(missing_ok=True)
+            os.close(fd)
+
+    def _is_among_first(self, ticket: str) -> bool:
+        """Say whether fewer wait before the ticket's holder than there are tokens, so that it may look for one."""
+        return sum(1 for _ in zip(range(self.count), self._living(before=ticket), strict=False)) < self.count
+
+    def _is_queued_for(self) -> bool:
+        return next(self._living(), None) is not None
+
+    def _living(self, before: str = "~") -> Iterator[str]:
+        """Yield the tickets of those who wait, oldest first."""
+        try:
+            names = sorted(os.listdir(self.directory / _QUEUE))  # noqa: PTH208
+        except FileNotFoundError:
+            return
+        for name in names:
+            if name >= before:
+                return
+            age_s = self._age_of_locked(f"{_QUEUE}/{name}")
+            if age_s is None and not name.startswith("."):
+                (self.directory / _QUEUE / name).unlink(missing_ok=True)
+            elif age_s is not None and age_s < _ASLEEP_S:
+                yield name
+
+    def _age_of_locked(self, name: str) -> float | None:
+        """Return the seconds since a file was touched, None where it is not locked or not there."""
+        try:
+            fd = os.open(self.directory / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return time.time() - os.fstat(fd).st_mtime
+        finally:
+            os.close(fd)
+        return None
+
     def count_held(self) -> int:
         """Return how many tokens are in use just now."""
-        held = 0
-        for number in range(self.count):
-            try:
-                fd = os.open(self.directory / f"slot-{number}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            except OSError:  # tokens are made in order, as they are needed
-                break
-            try:
-                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                held += 1
-            finally:
-                os.close(fd)
-        return held
+        return sum(self._age_of_locked(f"slot-{number}") is not None for number in range(self.count))
 
     def _open(self, name: str) -> int:
         try:

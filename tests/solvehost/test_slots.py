@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -156,3 +157,83 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(slots.fcntl, "flock", refuse)
     with pytest.raises(DiskError, match="No locks available: engine slots cannot be locked there"):
         Tokens(tmp_path, 1).try_acquire()
+
+
+# --- The queue ----------------------------------------------------------------------------------------------------
+
+QUEUER = """
+import sys
+from pathlib import Path
+from solvehost.slots import Tokens
+token = Tokens(Path(sys.argv[1]), 1).acquire(60)
+with open(sys.argv[2], "a") as served:
+    served.write(sys.argv[3] + "\\n")
+token.release()
+"""
+
+
+def queue_up(tokens: Tokens, served: Path, name: str) -> subprocess.Popen[bytes]:
+    """Start a process that waits for a token, and return once it stands in the queue."""
+    before = len(list((tokens.directory / "queue").glob("[0-9]*")))
+    child = subprocess.Popen([sys.executable, "-c", QUEUER, str(tokens.directory), str(served), name])
+    wait_until(lambda: len(list((tokens.directory / "queue").glob("[0-9]*"))) > before)
+    return child
+
+
+def test_those_who_wait_are_served_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
+    (held,) = take_all(tokens)
+    children = [queue_up(tokens, served, name) for name in "abcd"]
+    held.release()
+    assert [child.wait(PATIENCE_S) for child in children] == [0, 0, 0, 0]
+    assert served.read_text().split() == ["a", "b", "c", "d"]
+    assert list((tokens.directory / "queue").iterdir()) == []
+
+
+def test_nobody_overtakes_those_who_wait(tmp_path: Path) -> None:
+    """Not even where a token is free at the very moment."""
+    tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
+    (held,) = take_all(tokens)
+    child = queue_up(tokens, served, "first")
+    os.kill(child.pid, signal.SIGSTOP)
+    held.release()
+    with pytest.raises(BusyError):
+        tokens.acquire(0.0)
+    os.kill(child.pid, signal.SIGCONT)
+    assert child.wait(PATIENCE_S) == 0
+
+
+def test_one_that_is_stopped_in_the_queue_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
+    (held,) = take_all(tokens)
+    child = queue_up(tokens, served, "stopped")
+    os.kill(child.pid, signal.SIGSTOP)
+    held.release()
+    token = tokens.acquire(PATIENCE_S)
+    token.release()
+    os.kill(child.pid, signal.SIGCONT)
+    assert child.wait(PATIENCE_S) == 0
+    assert served.read_text() == "stopped\n"
+
+
+def test_what_a_killed_one_leaves_in_the_queue_is_removed(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "slots", 1)
+    (held,) = take_all(tokens)
+    child = queue_up(tokens, tmp_path / "served", "killed")
+    child.kill()
+    child.wait(PATIENCE_S)
+    held.release()
+    tokens.acquire(0.0).release()
+    assert list((tokens.directory / "queue").iterdir()) == []
+
+
+def test_tokens_in_use_are_counted(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path, 3)
+    assert tokens.count_held() == 0
+    one, two = tokens.try_acquire(), tokens.try_acquire()
+    assert one is not None
+    assert two is not None
+    assert tokens.count_held() == 2
+    one.release()
+    assert tokens.count_held() == 1
+    two.release()
