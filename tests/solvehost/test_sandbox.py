@@ -1,0 +1,110 @@
+"""Confined engines: what is asked of each kernel, and that the real one keeps to it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from solvehost import become, sandbox
+from solvehost.process import Child, Limits, wait_for_any
+
+NO_LANDLOCK = "the kernel has no Landlock, or it is switched off"
+
+
+@pytest.mark.parametrize(
+    ("abi", "files", "ports", "scopes"),
+    [
+        (1, 13, 0, 0),
+        (2, 14, 0, 0),
+        (3, 15, 0, 0),
+        (4, 15, 3, 0),
+        (5, 16, 3, 0),
+        (6, 16, 3, 3),
+        (7, 16, 3, 3),
+        (99, 16, 3, 3),
+    ],
+)
+def test_a_kernel_is_asked_for_no_more_than_it_knows(abi: int, files: int, ports: int, scopes: int) -> None:
+    """Bits beyond its ABI would make the kernel refuse the whole ruleset."""
+    assert become.ruleset(abi) == (2**files - 1, ports, scopes)
+
+
+def test_rules_name_where_links_lead(tmp_path: Path) -> None:
+    """The kernel looks at the file itself, not at the link through which it is opened."""
+    real = tmp_path / "elsewhere" / "index-4119.fits"
+    real.parent.mkdir()
+    real.touch()
+    link = tmp_path / "index-4119.fits"
+    link.symlink_to(real)
+    lines = sandbox.rules(Path("/opt/x/bin/astrometry-engine"), tmp_path / "run", [link]).splitlines()
+    assert f"r {real}" in lines
+    assert f"r {link}" not in lines
+    assert f"rw {tmp_path / 'run'}" in lines
+    assert [line for line in lines if line.startswith("rx /opt")] == [
+        "rx /opt/x/bin/astrometry-engine", "rx /opt/x/lib", "rx /opt/x/lib64",
+    ]  # fmt: skip
+
+
+def run_shell(script: str, run: Path, rules: str) -> tuple[int | None, str]:
+    """Run a script as an engine would run, and return its exit status and what it said."""
+    run.mkdir()
+    child = Child(["/bin/bash", "-c", script], run, run / "log", Limits(), rules)
+    wait_for_any([child], 20)
+    assert child.poll()
+    return child.exit_status, (run / "log").read_text()
+
+
+def confined(script: str, run: Path, *reads: Path) -> tuple[int | None, str]:
+    """Run a confined script."""
+    return run_shell(script, run, sandbox.rules(Path("/bin/bash"), run, reads))
+
+
+@pytest.mark.skipif(not sandbox.is_available(), reason=NO_LANDLOCK)
+@pytest.mark.parametrize(
+    "script",
+    [
+        "cat {canary}", "ls {folder}", "echo x >{canary}", "echo x >>{canary}", ": >{folder}/new", "rm {canary}",
+        "mv own {folder}/own", "ln {canary} linked && cat linked", "ln -s {canary} s && cat s", "mkdir {folder}/d",
+        "cat /etc/passwd", "truncate -s 0 {canary}", "mkfifo {folder}/fifo", "{canary}.sh",
+    ],
+)  # fmt: skip
+def test_what_is_not_allowed_fails_and_leaves_no_trace(tmp_path: Path, script: str) -> None:
+    folder = tmp_path / "others"
+    folder.mkdir()
+    canary = folder / "canary"
+    canary.write_text("sings")
+    program = folder / "canary.sh"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    status, said = confined(f"echo >own; {script.format(canary=canary, folder=folder)}", tmp_path / "run")
+    assert status != 0
+    assert "denied" in said.lower() or "cross-device" in said.lower() or "not permitted" in said.lower(), said
+    assert canary.read_text() == "sings"
+    assert sorted(p.name for p in folder.iterdir()) == ["canary", "canary.sh"]
+
+
+@pytest.mark.skipif(not sandbox.is_available(), reason=NO_LANDLOCK)
+def test_what_an_engine_needs_is_allowed(tmp_path: Path) -> None:
+    index = tmp_path / "index.fits"
+    index.write_text("quads")
+    script = f"cat {index} && echo y >wcs.fits && cat wcs.fits && mv wcs.fits x && rm x && mkdir d && echo >/dev/null"
+    assert confined(script, tmp_path / "run", index) == (0, "quadsy\n")
+
+
+@pytest.mark.skipif(become.landlock_abi() < 4, reason="the kernel's Landlock knows nothing of TCP")
+def test_no_connection_is_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        script = f"(exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}) && echo connected"
+        assert run_shell(script, tmp_path / "free", "") == (0, "connected\n")
+        status, said = confined(script, tmp_path / "run")
+    assert status != 0
+    assert "Permission denied" in said
+
+
+def test_without_landlock_an_engine_runs_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules are then passed over; whether that will do is the server's decision."""
+    monkeypatch.setattr(become, "landlock_abi", lambda: 0)
+    become._confine("rx /usr")
+    assert (tmp_path / "x").write_text("still free") > 0
