@@ -169,12 +169,10 @@ def load(flags: Mapping[str, Any]) -> Settings:
     ConfigError
         Where the file cannot be read, has an unknown key, or a value is wrong.
     """
-    stated = flags.get("config")
-    path = Path(stated) if stated else DEFAULT_FILE
-    table = _read_file(path, required=stated is not None)
+    path = file_of(flags)
     values = {key.name: key.default for key in KEYS}
     values["slots"] = default_slots()
-    for name, value in table.items():
+    for name, value in stated_in_file(flags).items():
         if name not in _BY_NAME:
             raise ConfigError(f"{path}: unknown key {name!r}: known are {', '.join(_BY_NAME)}")
         values[name] = _parsed(_BY_NAME[name], value, ConfigError, f"{path}: {name}")
@@ -182,6 +180,22 @@ def load(flags: Mapping[str, Any]) -> Settings:
         if name != "config":
             values[name] = _parsed(_BY_NAME[name], value, UsageError, _BY_NAME[name].flag)
     return Settings(**values)
+
+
+def file_of(flags: Mapping[str, Any]) -> Path:
+    """Return the configuration file that is read, which need not be there where no flag names it."""
+    return Path(flags.get("config") or DEFAULT_FILE)
+
+
+def stated_in_file(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the configuration file says, as it stands there.
+
+    Raises
+    ------
+    ConfigError
+        Where it cannot be read.
+    """
+    return _read_file(file_of(flags), required=flags.get("config") is not None)
 
 
 def _parsed(key: Key, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:

@@ -113,13 +113,16 @@ class State(NamedTuple):
     def sweep_stale(self, most: int = _SWEPT_A_START) -> int:
         """Remove plain jobs that a crash left, at most so many; return how many went."""
         removed = 0
-        now_s = time.time()
         for path in jobdir.list_staged(self.work)[: 4 * most]:
             with contextlib.suppress(OSError, SolvehostError):
-                if removed < most and now_s - path.stat().st_mtime > _STALE_S and not JobDir(path).is_locked():
+                if removed < most and _is_left_over(path, _STALE_S):
                     jobdir.discard(JobDir(path))
                     removed += 1
         return removed
+
+    def stale(self) -> list[JobDir]:
+        """Return the plain jobs that a crash left."""
+        return [JobDir(path) for path in jobdir.list_staged(self.work) if _is_left_over(path, _STALE_S)]
 
 
 class Client(NamedTuple):
@@ -195,17 +198,24 @@ class Client(NamedTuple):
 
     def sweep(self) -> int:
         """Remove finished and interrupted jobs that nobody touched for as many days as they are kept."""
-        oldest_s = time.time() - self.settings.keep * _DAY_S
         removed = 0
-        for stored in [StoredJob(job) for job in jobdir.list_jobs(self.jobs_dir)]:
+        for stored in self.expired():
             with contextlib.suppress(OSError, SolvehostError):
-                if stored.touched_s() < oldest_s and stored.remove():
+                if stored.remove():
                     removed += 1
-        for path in jobdir.list_staged(self.jobs_dir):
+        for job in self.stale():
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _SWEEP_EVERY_S and not JobDir(path).is_locked():
-                    jobdir.discard(JobDir(path))
+                jobdir.discard(job)
         return removed
+
+    def expired(self) -> list[StoredJob]:
+        """Return the jobs beyond their days, those that somebody works on among them."""
+        oldest_s = time.time() - self.settings.keep * _DAY_S
+        return [stored for stored in map(StoredJob, jobdir.list_jobs(self.jobs_dir)) if _is_older(stored, oldest_s)]
+
+    def stale(self) -> list[JobDir]:
+        """Return what a crash left of jobs that were being stored, or removed."""
+        return [JobDir(path) for path in jobdir.list_staged(self.jobs_dir) if _is_left_over(path, _SWEEP_EVERY_S)]
 
 
 class StoredJob(NamedTuple):
@@ -273,6 +283,22 @@ class StoredJob(NamedTuple):
         except BusyError:
             return False
         return True
+
+
+def _is_left_over(path: Path, patience_s: float) -> bool:
+    """Say whether nobody works on a directory, and nobody touched it for so many seconds; one that is gone is not."""
+    try:
+        return time.time() - path.stat().st_mtime > patience_s and not JobDir(path).is_locked()
+    except OSError:
+        return False
+
+
+def _is_older(stored: StoredJob, than_s: float) -> bool:
+    """Say whether a job was last touched before a time, in seconds since 1970; one that is gone was not."""
+    try:
+        return stored.touched_s() < than_s
+    except OSError:
+        return False
 
 
 def _sizes(folder: Path) -> Iterator[int]:

@@ -1,0 +1,41 @@
+"""``solvehost jobs``: what is stored and what runs, of all clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from solvehost import jobdir
+from solvehost.admin.accounts import become_owner
+from solvehost.admin.records import JobRow, JobTable
+from solvehost.jobdir import JobDir
+from solvehost.settings import Settings
+from solvehost.state import State, StoredJob, folder_bytes
+from solvehost.wire.lines import INTERRUPTED, RUNNING
+
+
+def list_jobs(config: Settings, client: str | None = None) -> JobTable:
+    """Return the jobs of a client, by default of all, each client's oldest first; then plain jobs."""
+    become_owner(config.state)
+    state = State(config)
+    names = state.clients() if client is None else [client]
+    rows = [_row(name, stored) for name in names for stored in state.client(name).stored() if stored.exists]
+    if client is None:
+        rows += _plain(state)
+    return JobTable(tuple(rows))
+
+
+def _row(client: str, stored: StoredJob) -> JobRow:
+    line = stored.line()
+    return JobRow(client, line.id, line.state, line.created, line.size_bytes, line.message or "")
+
+
+def _plain(state: State) -> Iterator[JobRow]:
+    """Yield a row for each job that is worked on and not kept; its directory says neither client nor id."""
+    for path in jobdir.list_staged(state.work):
+        try:
+            created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
+        except OSError:
+            continue
+        found = RUNNING if JobDir(path).is_locked() else INTERRUPTED
+        yield JobRow("", "", found, created, folder_bytes(path))
