@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import made_sshd
 import pytest
 
+import made_sshd
 from solvehost import engine, indexes
 from solvehost.errors import SolvehostError
 

@@ -15,8 +15,8 @@ before whatever ``-F`` names, so nova's own defaults, sharing among them, are in
 asks the password file.)
 
 Where the test has root, jobs are run by a throw-away user (``sshd.user``), who can read a copy of the package
-(``sshd.app``) and has an interpreter (``sshd.python``) but nothing of this checkout: an engine that is no system program
-goes into ``sshd.place(...)``, and what is to be read or written into ``sshd.make_dir()``, which belongs to that user.
+(``sshd.app``) and has an interpreter (``sshd.python``), but nothing of this checkout: an engine of the tests goes
+into ``sshd.place(...)``, and what is to be read or written into ``sshd.make_dir()``, which belongs to that user.
 Elsewhere the current user does both.  A host's engines and configuration are flags, as of ``solvehost``.
 """
 

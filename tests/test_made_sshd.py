@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from made_sshd import MadeSshd
 
 pytestmark = pytest.mark.sshd

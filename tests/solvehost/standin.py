@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from solvehost import axy, jobdir, race
+from solvehost import axy, fitsfile, jobdir, race
 from solvehost.axy import Attempt, Range, Schedule
 from solvehost.indexes import IndexFile, IndexSet
 from solvehost.jobdir import JobDir
@@ -48,6 +48,17 @@ def make_attempt(behaviour: str = "exhaust", **schedule: object) -> Attempt:
 def make_index(name: str, low: float = 60.0, high: float = 85.0) -> IndexFile:
     """Return the record of an index file that is not there."""
     return IndexFile(Path("/no/such/place") / name, 4110, -1, 0, Range(low, high), 1000, 1000, 10_000)
+
+
+def write_index(path: Path, low_arcmin: float = 60.0, high_arcmin: float = 85.0) -> Path:
+    """Write an index file of one header, as much as a look at it needs."""
+    cards: list[tuple[str, fitsfile.CardValue]] = [
+        ("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("INDEXID", 4110), ("HEALPIX", -1), ("HPNSIDE", 1),
+        ("SCALE_L", math.radians(low_arcmin / 60)), ("SCALE_U", math.radians(high_arcmin / 60)),
+        ("NSTARS", 10), ("NQUADS", 10),
+    ]  # fmt: skip
+    path.write_bytes(fitsfile.end_header([fitsfile.card(key, value) for key, value in cards]))
+    return path
 
 
 ONE_INDEX = IndexSet((make_index("index-one.fits"),))

@@ -1,9 +1,11 @@
 """A stand-in for astrometry-engine, run as a program: it does what the label of the attempt tells it to.
 
 It is called as the engine is (``-c engine.cfg ../job.axy``) and finds the label in the axy's NVLABEL card, so each
-attempt of a race can behave differently.  Its process ids go into the job directory's ``pids``, one a line.
+attempt of a race can behave differently.  Its process ids go into the job directory's ``pids``, one a line, where it
+may write there (confined, it may not), and ``here`` into its working directory.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -30,8 +32,12 @@ def label_of(axy):
 
 
 def note_pid():
-    with Path("../pids").open("a") as pids:
-        pids.write(f"{os.getpid()}\n")
+    Path("here").touch()
+    try:
+        with Path("../pids").open("a") as pids:
+            pids.write(f"{os.getpid()}\n")
+    except PermissionError:
+        pass
 
 
 def wait_for(name):
@@ -128,6 +134,119 @@ def too_large_a_file():
             big.write(b"x" * 2**16)
 
 
+def echo():
+    """Say every card of the star list that reached the engine."""
+    block = Path(sys.argv[-1]).read_bytes()
+    cards = [block[at : at + 80].decode("latin-1").rstrip() for at in range(0, len(block), 80)]
+    print("\n".join(f"CARD {card}" for card in cards[: cards.index("END") + 1]))
+    table = cards[cards.index("END") + 1 :]
+    print("\n".join(f"TABLE {card}" for card in table[: table.index("END")] if card))
+
+
+def daemons(then="sleep"):
+    """Leave a process in a session of its own, whose parent is gone, and which is at work elsewhere."""
+    ready, tell = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.setsid()
+            os.chdir("/")
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_IGN)
+            os.write(tell, b"!")
+            sleep_for_ever()
+        os._exit(0)
+    os.read(ready, 1)
+    Path("daemons").touch()
+    {"sleep": sleep_for_ever, "solve": solve, "crash": crash, "exhaust": lambda: None}[then]()
+
+
+def flood():
+    """Write log until something stops it."""
+    while True:
+        os.write(1, b"x" * 2**16)
+
+
+def fill():
+    """Let files grow until something stops it, none beyond what one file may have."""
+    for number in range(20):
+        with Path(f"big-{number}").open("wb") as big:
+            big.truncate(60 * 2**20)
+    sleep_for_ever()
+
+
+def fill_for_real():
+    """Fill the disk, then do as the engine does: whatever cannot be written is left half written."""
+    Path("solved").write_bytes(b"\1")
+    chunk = b"x" * 2**16
+    with contextlib.suppress(OSError), Path("big").open("wb", buffering=0) as big:
+        while big.write(chunk) == len(chunk):
+            pass
+    with contextlib.suppress(OSError), Path("wcs.fits").open("wb", buffering=0) as wcs:
+        wcs.write(header(**CARDS))
+
+
+def escapes():
+    print("\x1b[2J\x1b]0;title\x07 \x9b31m back\\slash \r over \u202e", flush=True)
+    os.write(1, bytes(range(256)) + b"\n")
+
+
+def huge_solution():
+    solve()
+    with Path("corr.fits").open("ab") as corr:
+        corr.truncate(2880 * 14000)  # 40 MB, more than a reply may have
+
+
+def leftovers():
+    """Solve, and leave a core, other files, links, a pipe, a setuid program and a directory that cannot be read."""
+    solve()
+    for name in ("core", "manifest.json", "job.axy", "backend.log", "-rf", "a b", "x\ny"):
+        Path(name).write_text("left")
+    Path("tool").write_text("#!/bin/sh\n")
+    Path("tool").chmod(0o4755)
+    os.link("rdls.fits", "again.fits")
+    Path("corr.fits").unlink()
+    os.mkfifo("corr.fits")
+    Path("up").symlink_to("../..")
+    Path("deep/er").mkdir(parents=True)
+    Path("deep/er/file").touch()
+    Path("deep/er").chmod(0)
+    Path("deep").chmod(0)
+
+
+def meddle(path):
+    """Try what a confined engine must not be able to do; say what it could."""
+    tries = {
+        "write": lambda: Path(path).write_text("x"),
+        "truncate": lambda: os.truncate(path, 0),
+        "create": lambda: Path(path).with_name("new").touch(),
+        "read": lambda: Path(path).read_bytes(),
+        "list": lambda: os.listdir(Path(path).parent),
+        "remove": lambda: Path(path).unlink(),
+        "rename": lambda: Path(path).rename("stolen"),
+        "link": lambda: os.link(path, "stolen"),
+        "passwd": lambda: Path("/etc/passwd").read_bytes(),
+        "axy": lambda: Path(sys.argv[-1]).write_text("x"),
+        "execute": lambda: os.execv(path, [path]),
+        "signal": lambda: os.kill(os.getppid(), signal.SIGKILL),
+        "tcp": tcp,
+    }
+    for name, attempt in tries.items():
+        try:
+            attempt()
+        except OSError as exc:
+            print(f"DENIED {name}: {exc.strerror}", flush=True)
+        else:
+            print(f"COULD {name}", flush=True)
+
+
+def tcp():
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+
+
 def record():
     names = ("CPU", "DATA", "FSIZE", "NOFILE", "CORE", "AS")
     found = {
@@ -152,6 +271,9 @@ BEHAVIOURS = {
     "linked": linked, "dangling": lambda: Path("wcs.fits").symlink_to("nowhere"),
     "pipe": lambda: os.mkfifo("wcs.fits"), "litter": litter, "pipe-as-log": pipe_as_log, "huge-log": huge_log,
     "too-large-a-file": too_large_a_file, "record": record,
+    "echo": echo, "solve-at": lambda ra: solve(CRVAL1=ra), "daemons": daemons, "flood": flood, "fill": fill,
+    "fill-for-real": fill_for_real, "escapes": escapes, "huge-solution": huge_solution, "leftovers": leftovers,
+    "meddle": meddle,
 }  # fmt: skip
 
 

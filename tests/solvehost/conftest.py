@@ -1,0 +1,31 @@
+"""Modules that the tests of solvehost share lie in this directory; a fixture for those that draw a field."""
+
+from __future__ import annotations
+
+import drawnfield
+import pytest
+
+from solvehost import axy
+from solvehost.axy import Attempt, Range
+from solvehost.indexes import IndexSet
+
+pytest.register_assert_rewrite("served")
+
+
+@pytest.fixture(scope="session")
+def drawn_attempt(real_indexes: IndexSet) -> Attempt:
+    """An attempt at a drawn field, which the real engine solves at once."""
+    for file in real_indexes.files:
+        if 90 <= file.middle_arcmin <= 150 and file.healpix == -1:
+            scales = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL * 1.1),)
+            stars = drawnfield.draw(file.path, parity=1)
+            return Attempt(
+                drawnfield.WIDTH, drawnfield.HEIGHT, stars, scales_arcsec_per_pixel=scales, depths=((1, 20),)
+            )
+    pytest.skip("no all-sky index file with quads of about 2 degrees (Debian: apt install astrometry-data-tycho2)")
+
+
+@pytest.fixture(scope="session")
+def drawn_axy(drawn_attempt: Attempt) -> bytes:
+    """Its axy file."""
+    return axy.to_bytes(drawn_attempt)
