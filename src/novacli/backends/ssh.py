@@ -44,7 +44,15 @@ def connect(config: Config, place: str) -> Backend:
     ConfigError
         Where the file of the known hosts is damaged.
     """
+    _refuse_local_indexes(config)
     return SshBackend(place, resolve(place, read_hosts(config), config["pools"]), config)
+
+
+def _refuse_local_indexes(config: Config) -> None:
+    """Hold nobody to believe that a server would take index files from here."""
+    for name, option in (("index", "--index"), ("engine_config", "--engine-config")):
+        if config.settings[name].source in (option, "SolveParams"):
+            raise UsageError(f"{option} is about this machine: a server has its own index files; leave it out")
 
 
 class SshBackend:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import click
 
-from novacli.cli.jobargs import JOB, JOBS_DIR, open_store
+from novacli.cli.jobargs import JOB, JOBS_DIR, load_config
+from novacli.config import Config
 from novacli.joblog import follow_log, read_log
+from novacli.stores.local import LocalStore
+from solvehost.jobdir import REMOTE, JobDir
 
 
 @click.command("log")
@@ -15,12 +19,24 @@ from novacli.joblog import follow_log, read_log
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until the job is finished.")
 @JOBS_DIR
 def command(job: str, follow: bool, jobs_dir: str | None) -> int:
-    """Show what the engine said in a job, attempt by attempt.
+    """Show what the engine said in a job, attempt by attempt; of a job that a server has, what it says there.
 
     JOB is an id from nova jobs, the beginning of one, or "last".
     """
-    found = open_store(jobs_dir).find(job)
-    for piece in follow_log(found) if follow else read_log(found):
+    config = load_config(jobs_dir)
+    found = LocalStore(config["jobs_dir"]).find(job)
+    for piece in _pieces(found, config, follow=follow):
         sys.stdout.write(piece)
         sys.stdout.flush()
     return 0
+
+
+def _pieces(job: JobDir, config: Config, *, follow: bool) -> Iterator[str]:
+    if (job.path / REMOTE).exists():
+        from novacli.remote.managing import remote_log, where_is
+        from novacli.remote.sshcommand import Ssh
+
+        remote = where_is(job)
+        if remote is not None:
+            return remote_log(remote, Ssh.of(config), follow=follow)
+    return follow_log(job) if follow else read_log(job)

@@ -10,13 +10,15 @@ import click
 from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
-from novacli.errors import UsageError, worst_exit_code
+from novacli.errors import RetryLaterError, UsageError, worst_exit_code
 from novacli.printable import printable_line
 from novacli.reports import open_report
+from novacli.result import REMOTE
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore
-from solvehost.jobdir import RUNNING
+from novacli.stores.reading import read_result
+from solvehost.jobdir import REQUEST, RUNNING
 
 if TYPE_CHECKING:
     from novacli.backends.base import Backend
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     from novacli.reports import Report
     from solvehost.jobdir import JobDir
 
-_RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING))
+_RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING, REMOTE))
 
 
 @click.command("retry")
 @JOBS
 @click.option("--state", "states", multiple=True, type=click.Choice(_RETRIABLE), help="All in this state; repeatable.")
+@click.option("--to", "place", metavar="PLACE", help="Where to solve.  [default: where the job was submitted to]")
 @click.option("--timeout", type=float, metavar="S", help="Wall-clock seconds a job may take.  [default: as before]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each job.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
@@ -37,6 +40,7 @@ _RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING)
 def command(
     jobs: tuple[str, ...],
     states: tuple[str, ...],
+    place: str | None,
     timeout: float | None,
     as_json: bool,
     verbose: bool,
@@ -53,11 +57,28 @@ def command(
     report = open_report("json" if as_json else "table", sys.stdout)
     from novacli import backends
 
-    backend = backends.connect("local", config)
+    connected = {} if place is None else {place: backends.connect(place, config)}
     for job in chosen:
         with told(codes):
-            codes.append(_retry(job, config, backend, report, timeout, verbose))
+            where = place or _place_of(job)
+            if where not in connected:
+                connected[where] = backends.connect(where, config)
+            codes.append(_retry(job, config, connected[where], report, timeout, verbose))
     return worst_exit_code(codes)
+
+
+def _place_of(job: JobDir) -> str:
+    """Return where a job was submitted to.
+
+    Raises
+    ------
+    RetryLaterError
+        Where a server has it.
+    """
+    if read_result(job).status == REMOTE:
+        raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
+    place = (job.read_json(REQUEST) or {}).get("backend")
+    return place if isinstance(place, str) and place else "local"
 
 
 def _retry(

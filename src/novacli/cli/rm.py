@@ -6,13 +6,15 @@ import sys
 
 import click
 
-from novacli.cli.jobargs import JOBS, JOBS_DIR, open_store
+from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.selection import select_jobs, told
-from novacli.errors import worst_exit_code
+from novacli.config import Config
+from novacli.errors import NovaError, worst_exit_code
 from novacli.quantities import bytes_text, count_text
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
-from solvehost.jobdir import RUNNING
+from novacli.stores.local import LocalStore
+from solvehost.jobdir import REMOTE, RUNNING, JobDir
 
 _REMOVABLE = tuple(state for state in STATES if state != RUNNING)
 
@@ -21,17 +23,25 @@ _REMOVABLE = tuple(state for state in STATES if state != RUNNING)
 @JOBS
 @click.option("--older-than", metavar="AGE", help="Remove jobs made longer ago than this, such as 12h or 30d.")
 @click.option("--state", "states", multiple=True, type=click.Choice(_REMOVABLE), help="Only these states; repeatable.")
+@click.option("--forget", is_flag=True, help="Remove jobs that servers have here alone, without asking the servers.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @JOBS_DIR
 def command(
-    jobs: tuple[str, ...], older_than: str | None, states: tuple[str, ...], yes: bool, jobs_dir: str | None
+    jobs: tuple[str, ...],
+    older_than: str | None,
+    states: tuple[str, ...],
+    forget: bool,
+    yes: bool,
+    jobs_dir: str | None,
 ) -> int:
-    """Remove jobs: those named, or those that the filters pick.  A running job is left alone.
+    """Remove jobs: those named, or those that the filters pick.  A running job is left alone; one that a server
+    has is ended and removed there, too.
 
     JOB is an id from nova jobs, the beginning of one, or "last".  On a terminal, more than one job is asked about
     first; elsewhere (cron) nothing is asked.
     """
-    store = open_store(jobs_dir)
+    config = load_config(jobs_dir)
+    store = LocalStore(config["jobs_dir"])
     chosen, codes = select_jobs(store, jobs, build_filter(states, older=older_than))
     if not yes and len(chosen) > 1 and not _is_confirmed(len(chosen)):
         click.echo("nothing was removed")
@@ -39,10 +49,28 @@ def command(
     freed: list[int] = []
     for job in chosen:
         with told(codes):
+            if not forget:
+                _remove_there(job, config)
             freed.append(store.remove(job))
     if freed or not codes:
         click.echo(f"removed {count_text(len(freed), 'job')}: {bytes_text(sum(freed))} came free")
     return worst_exit_code(codes)
+
+
+def _remove_there(job: JobDir, config: Config) -> None:
+    """Remove a job from the server that has it."""
+    if not (job.path / REMOTE).exists():
+        return
+    from novacli.remote.managing import remove_there
+    from novacli.remote.remotejob import read_remote
+    from novacli.remote.sshcommand import Ssh
+
+    try:
+        remote = read_remote(job)
+        if remote is not None:
+            remove_there(remote, Ssh.of(config))
+    except NovaError as exc:
+        raise type(exc)(f"{exc}; job {job.job_id} is kept: --forget removes it here alone") from exc
 
 
 def _is_confirmed(count: int) -> bool:

@@ -10,7 +10,7 @@ from novacli.cli.jobargs import JOB, JOBS_DIR, open_store
 from novacli.errors import DataError
 from novacli.printable import printable_line
 from novacli.reports import open_report
-from novacli.result import SOLVED, UNSOLVED, Result
+from novacli.result import REMOTE, SOLVED, UNSOLVED, Result
 from novacli.stores.reading import read_result
 from solvehost.jobdir import INTERRUPTED, RUNNING
 
@@ -47,6 +47,8 @@ def _say_unsettled(result: Result) -> None:
 
 
 def _what_to_do(result: Result) -> str:
+    if result.status == REMOTE:
+        return f"it is on {result.server}: nova fetch {result.job}; watch it by nova log -f {result.job}"
     if result.status == RUNNING:
         return f"wait, or watch it by nova log -f {result.job}"
     retry = f"nova retry {result.job}"

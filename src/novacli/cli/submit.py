@@ -21,7 +21,7 @@ from novacli.cli.options import (
     with_options,
 )
 from novacli.cli.progress import progress
-from novacli.errors import NovaError, worst_exit_code
+from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.outputs.request import OutputRequest
 from novacli.params import SolveParams
 from novacli.printable import printable_line
@@ -29,18 +29,39 @@ from novacli.reports import open_report
 from novacli.result import Result, error_of
 
 if TYPE_CHECKING:
-    from novacli.pipeline import Context
+    from collections.abc import Callable
+
+    from novacli.backends.base import Backend
+    from novacli.pipeline import Context, Solved
+
+    Solver = Callable[[str, SolveParams, Context], Solved]
 
 
 @click.command("submit", context_settings={"max_content_width": 100})
 @click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...")
 @with_options(SOLVE_OPTIONS)
 @with_options(OUTPUT_OPTIONS)
-@click.option("--to", "place", default="local", show_default=True, metavar="PLACE", help="Where to solve.")
+@click.option(
+    "--to",
+    "place",
+    default="local",
+    show_default=True,
+    metavar="PLACE",
+    help="Where to solve: local, ssh hosts separated by commas, or a pool.",
+)
+@click.option("--detach", is_flag=True, help="Leave the jobs with the server; nova fetch brings the results.")
 @click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each input.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
-def command(inputs: tuple[str, ...], place: str, jobs_dir: str | None, as_json: bool, verbose: bool, **raw: Any) -> int:
+def command(
+    inputs: tuple[str, ...],
+    place: str,
+    detach: bool,
+    jobs_dir: str | None,
+    as_json: bool,
+    verbose: bool,
+    **raw: Any,
+) -> int:
     """Find where on the sky pictures or star lists are.
 
     IMAGE is a FITS, JPEG, PNG, TIFF, GIF, WebP, BMP, XISF or camera raw file, a star list (FITS table, CSV, text,
@@ -52,15 +73,17 @@ def command(inputs: tuple[str, ...], place: str, jobs_dir: str | None, as_json: 
     params = build_params(raw, config)
     outputs = build_outputs(raw)
     outputs.check(inputs)
+    _check_detach(detach, place, outputs)
     from novacli import backends
     from novacli.pipeline import Context
 
     backend = backends.connect(place, config)
+    solve = _solver(backend, detach)
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
     for name in inputs:
         with progress(verbose=verbose) as observe:
-            result = _submit(name, params, Context(config["jobs_dir"], backend, observe), outputs)
+            result = _submit(name, params, Context(config["jobs_dir"], backend, observe), outputs, solve)
         report.add(result)
         _say_why_not(result)
         codes.append(result.exit_code)
@@ -68,18 +91,38 @@ def command(inputs: tuple[str, ...], place: str, jobs_dir: str | None, as_json: 
     return worst_exit_code(codes)
 
 
-def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest) -> Result:
+def _check_detach(detach: bool, place: str, outputs: OutputRequest) -> None:
+    if detach and place == "local":
+        raise UsageError("--detach leaves jobs with a server: name one by --to")
+    if detach and (outputs.files or outputs.update):
+        raise UsageError("--detach has no result to write yet: fetch it first; its files are in the job directory")
+
+
+def _solver(backend: Backend, detach: bool) -> Solver:
+    """Return what is to be done with each input."""
+    from novacli.pipeline import detach_input, solve_input
+
+    if not detach:
+        return solve_input
+    from novacli.backends.ssh import SshBackend
+
+    if not isinstance(backend, SshBackend):
+        raise UsageError(f"{backend.name}: jobs cannot be left there: submit without --detach")
+    backend.check_detach()
+    return lambda name, params, context: detach_input(name, params, context, backend.detach)
+
+
+def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
     """Solve one input and write what was asked for; an output that fails makes an error of a solved result."""
     from novacli.outputs.request import write_outputs
     from novacli.outputs.update import Stamp
-    from novacli.pipeline import solve_input
     from novacli.solution import Solution
 
     stamp = None
     if outputs.update:
         with contextlib.suppress(OSError, ValueError):
             stamp = Stamp.of(name)
-    solved = solve_input(name, params, context)
+    solved = solve(name, params, context)
     result, answer = solved.result, solved.answer
     if not isinstance(answer, Solution) or solved.origin is None or not (outputs.files or outputs.update):
         return result

@@ -53,7 +53,9 @@ def error_of(name: str, destination: str, code: int | None, said: Sequence[str])
         return UnavailableError(
             f"{name}: there is no solvehost on it ({words}): install it there, see nova hosts check"
         )
-    if code is None or code < 0:
+    if code is not None and code < 0:
+        return RetryLaterError(f"{name}: ssh was ended by signal {-code}")
+    if code is None:
         return TransferError(f"{name}: ssh did not end as it should ({words})")
     if code < FIRST_OF_PROTOCOL or code > 128:
         return InternalError(f"{name}: the server ended with exit code {code}: {words}")

@@ -38,10 +38,9 @@ class RemoteJob:
         """The request, its bytes left out, to read a reply by."""
         return Packet(self.wire_id, self.numbers, b"")
 
-    def sent_again(self, wire_id: str, note: str) -> RemoteJob:
-        """Return that of the same job under a fresh id, with a remark why."""
-        notes = (*self.notes, note)
-        return replace(self, wire_id=wire_id, sent_at=_now(), times_sent=self.times_sent + 1, notes=notes)
+    def sent_again(self, note: str) -> RemoteJob:
+        """Return that of the job once more on its way, with a remark why; the same id, lest it be solved twice."""
+        return replace(self, sent_at=_now(), times_sent=self.times_sent + 1, notes=(*self.notes, note))
 
 
 def sending(place: Place, packet: Packet, notes: Sequence[str] = ()) -> RemoteJob:

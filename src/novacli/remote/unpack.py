@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from novacli import fitstable
 from novacli.errors import DataError, NovaError, OutputError, TransferError
 from novacli.remote.packing import Packet
 from novacli.solution import read_solution
@@ -165,13 +164,19 @@ def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
         if (solution.tan_sip.width, solution.tan_sip.height) != (sent.width, sent.height):
             raise DataError(f"{WCS} is of an image of another size")
         if solution.files.rdls is not None:
-            try:
-                fitstable.read_table(solution.files.rdls)
-            except DataError as exc:
-                raise DataError(f"{RDLS}: {exc}") from exc
+            _check_table(solution.files.rdls)
     except (NovaError, SolvehostError, ArithmeticError, ValueError) as exc:
         why = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
         raise TransferError(f"{server}: what it sent back cannot be used: {escape(why, 300)}") from exc
+
+
+def _check_table(rdls: bytes) -> None:
+    from novacli import fitstable
+
+    try:
+        fitstable.read_table(rdls)
+    except DataError as exc:
+        raise DataError(f"{RDLS}: {exc}") from exc
 
 
 def _move(job: JobDir, folder: Path) -> None:

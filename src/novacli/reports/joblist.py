@@ -8,13 +8,23 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from novacli.printable import printable_line
+from novacli.quantities import bytes_text
 from novacli.reports.aligned import write_aligned
 from novacli.stores.base import JobSummary
+from solvehost.wire import JobLine
 
 _HEADINGS = ("JOB", "CREATED", "STATE", "CENTRE", "SCALE", "INPUT")
+_REMOTE_HEADINGS = ("SERVER", "ID THERE", "CREATED", "STATE", "SIZE", "MESSAGE")
 #: What a narrow terminal does without, first that which is missed least, so that the input keeps so many columns.
 _DISPENSABLE, _LEAST_INPUT = ("SCALE", "CENTRE"), 24
-_STYLES = {"solved": "green", "unsolved": "yellow", "failed": "red", "running": "cyan", "interrupted": "magenta"}
+_STYLES = {
+    "solved": "green",
+    "unsolved": "yellow",
+    "failed": "red",
+    "running": "cyan",
+    "remote": "blue",
+    "interrupted": "magenta",
+}
 
 
 def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
@@ -25,6 +35,21 @@ def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
         _draw(jobs, stream)
     elif jobs:
         write_aligned([_HEADINGS, *map(_cells, jobs)], stream)
+
+
+def write_remote(
+    server: str, lines: Sequence[JobLine], stream: TextIO, *, as_json: bool, with_heading: bool = True
+) -> None:
+    """Write the jobs that a server has, as it tells of them."""
+    if as_json:
+        stream.writelines(json.dumps({**line._asdict(), "server": server}) + "\n" for line in lines)
+        return
+    rows = [
+        (server, line.id, line.created, line.state, bytes_text(line.size_bytes), line.message or "") for line in lines
+    ]
+    headings = [_REMOTE_HEADINGS] if with_heading and rows else []
+    if rows:
+        write_aligned([tuple(map(printable_line, row)) for row in (*headings, *rows)], stream)
 
 
 def _cells(job: JobSummary) -> tuple[str, ...]:

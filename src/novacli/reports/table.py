@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from novacli.angles import format_dec_dms, format_ra_hms
 from novacli.constellation import constellation_at
 from novacli.printable import printable_line
-from novacli.result import FAILED, SOLVED, Result
+from novacli.result import FAILED, REMOTE, SOLVED, Result
 
 _NO_HINTS = "say what is known of it, such as its width (-L, -H) or its place (--ra, --dec)"
 _SOME_HINTS = "check the hints (--blind leaves out the header's)"
@@ -25,6 +25,8 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
     """Yield (label, value) of all that is to be said of a result."""
     if result.status == SOLVED and result.calibration and result.match:
         yield from _solution_rows(result.calibration, result.match)
+    elif result.status == REMOTE:
+        yield "To do", f"nova fetch {result.job} brings the result home when it is there"
     elif result.status != FAILED:
         what, remedy = _REASONS.get(result.reason or "", (result.reason or "", ""))
         yield "Unsolved", what
@@ -33,6 +35,8 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
     if result.status != FAILED:
         yield "Hints", "; ".join(dict.fromkeys(h.get("source", h["kind"]) for h in result.hints)) or "none"
         yield "Time", _time_text(result)
+        if result.server:
+            yield "Server", result.server
         if result.job:
             yield "Job", result.job
     # The last note of an image without stars says again what the first row does.
@@ -70,7 +74,7 @@ def _size_text(arcsec: float) -> str:
 
 
 def _time_text(result: Result) -> str:
-    steps = {"read_s": "reading", "prepare_s": "finding stars", "solve_s": "solving"}
+    steps = {"read_s": "reading", "prepare_s": "finding stars", "solve_s": "solving", "send_s": "sending"}
     parts = [f"{result.timing[key]:.2f} s {word}" for key, word in steps.items() if key in result.timing]
     return f"{result.timing.get('total_s', 0):.2f} s ({', '.join(parts)})" if parts else ""
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from novacli.result import FAILED, SOLVED, UNSOLVED
+from novacli.result import FAILED, REMOTE, SOLVED, UNSOLVED
 from solvehost.jobdir import INTERRUPTED, RUNNING, JobDir
 
-STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, INTERRUPTED)
+STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE, INTERRUPTED)
 FINISHED = frozenset({SOLVED, UNSOLVED, FAILED})
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from novacli.errors import DataError, InputMissingError
 from novacli.result import FAILED, Result
+from novacli.result import REMOTE as REMOTE_STATE
 from novacli.stores.base import FINISHED, JobSummary
-from solvehost.jobdir import INTERRUPTED, LOCK, REQUEST, RESULT, RUNNING, JobDir
+from solvehost.jobdir import INTERRUPTED, LOCK, REMOTE, REQUEST, RESULT, RUNNING, JobDir
 
 _NOTHING: dict[str, Any] = {}
 
@@ -30,7 +31,7 @@ def read_summary(root: str, name: str) -> JobSummary | None:
     if request is None:
         return None
     state = state_of_unfinished(JobDir(Path(root, name)))
-    if state == INTERRUPTED:  # unless it came to its end between the two looks
+    if state != RUNNING:  # unless it came to its end between the two looks
         found = _read_json(f"{root}/{name}/{RESULT}")
         if found is not None:
             return _finished(name, *found)
@@ -38,12 +39,14 @@ def read_summary(root: str, name: str) -> JobSummary | None:
 
 
 def state_of_unfinished(job: JobDir) -> str:
-    """Return ``running`` or ``interrupted`` for a job without a result."""
-    return RUNNING if (job.path / LOCK).exists() and job.is_locked() else INTERRUPTED
+    """Return ``running``, ``remote`` or ``interrupted`` for a job without a result."""
+    if (job.path / LOCK).exists() and job.is_locked():
+        return RUNNING
+    return REMOTE_STATE if (job.path / REMOTE).exists() else INTERRUPTED
 
 
 def read_result(job: JobDir) -> Result:
-    """Return the result of a job; of an unfinished one what is known, its status ``running`` or ``interrupted``.
+    """Return the result of a job; of an unfinished one what is known, and ``running``, ``remote`` or ``interrupted``.
 
     Raises
     ------
@@ -65,12 +68,15 @@ def _unfinished(job: JobDir) -> dict[str, Any]:
         raise InputMissingError(f"{job.path}: there is no such job any more: see nova jobs")
     state = state_of_unfinished(job)
     # It may have come to its end between the two looks.
-    return job.read_json(RESULT) or {**request, "status": state, "job": job.job_id}
+    known = {**request, "status": state, "job": job.job_id}
+    if state == REMOTE_STATE:
+        known["server"] = (job.read_json(REMOTE) or {}).get("server")
+    return job.read_json(RESULT) or known
 
 
 _KINDS = {
     "calibration": dict, "match": dict, "hints": list, "timing": dict, "files": dict, "error": dict, "notes": list,
-    "source": dict, "job": str, "reason": str, "created": str,
+    "source": dict, "job": str, "reason": str, "created": str, "server": str,
 }  # fmt: skip
 
 

@@ -1,0 +1,144 @@
+"""What ``nova hosts check`` looks at: one small function a check, as for ``nova doctor``."""
+
+from __future__ import annotations
+
+import random
+import time
+from array import array
+from collections.abc import Iterator
+
+from novacli.coverage import partial_skies
+from novacli.errors import NovaError, RetryLaterError
+from novacli.health import Check, fields_text
+from novacli.quantities import bytes_text, count_text
+from novacli.remote import packing
+from novacli.remote.gate import Call, TimeUpError, Watch
+from novacli.remote.peers import PATIENCE_S, Peer, ask_one
+from novacli.remote.server import Server
+from solvehost import axy, wire
+from solvehost.axy import Attempt
+from solvehost.startable import Stars
+from solvehost.wire import Info
+
+CONNECTION, ANSWER, INDEXES, ROUND_TRIP = "connection", "answer", "index files", "round trip"
+#: What a failing check means for the exit code; the others never fail.
+EXIT_CODES = {CONNECTION: 75, ANSWER: 74, INDEXES: 69, ROUND_TRIP: 70}
+
+_ROUND_TRIP_S = 60.0
+_REFUSED_PTY = "PTY allocation request failed"
+_REFUSED_FORWARDING = "administratively prohibited"
+_REMEDY_RESTRICT = "the key's line on the server should begin with restrict (solvehost authorize writes it so)"
+#: Stars of the job that goes there and back.  No sky has them: that nothing is found is the right answer.
+_STARS, _SIDE_PX = 20, 1000
+
+
+def check_server(server: Server) -> Iterator[Check]:
+    """Look at everything; what cannot be looked at for want of a connection is left out."""
+    began = time.monotonic()
+    try:
+        peer = ask_one(server, Watch.of_seconds(PATIENCE_S))
+    except NovaError as exc:
+        yield _unanswered(server, exc)
+        return
+    took_s = time.monotonic() - began
+    yield Check(CONNECTION, True, f"{server.place.destination}: ssh logs in without a question, in {took_s:.2f} s")
+    if peer.info is None:
+        yield from _legacy_checks()
+    else:
+        yield from _info_checks(peer, peer.info)
+    yield _round_trip(server, peer)
+    yield from _privileges(server)
+
+
+def _unanswered(server: Server, exc: NovaError) -> Check:
+    words = str(exc).removeprefix(f"{server.name}: ")
+    if isinstance(exc, RetryLaterError):
+        remedy = f"try ssh {server.place.destination} by hand; its host key must be known and a key of yours loaded"
+        return Check(CONNECTION, False, words, remedy)
+    remedy = "the key's forced command must be solvehost, and the account's shell must print nothing by itself"
+    return Check(ANSWER, False, words, remedy)
+
+
+def _legacy_checks() -> Iterator[Check]:
+    what = "it runs the original script: one star list a connection, no --detach, index files unknown"
+    yield Check(ANSWER, None, what, "install solvehost there; until then, jobs are solved all the same")
+
+
+def _info_checks(peer: Peer, info: Info) -> Iterator[Check]:
+    versions = ", ".join(map(str, info.protocols))
+    who = f"solvehost {info.version}, protocol {versions}; it knows you as {info.client}"
+    yield Check(ANSWER, True, wire.escape(who, 200))
+    remedy = "" if info.sandbox else "its kernel has no Landlock, or it is switched off: see solvehost check there"
+    yield Check("sandbox", True if info.sandbox else None, "engines are confined" if info.sandbox else "none", remedy)
+    files = peer.index_files()
+    if files:
+        yield Check(INDEXES, True, f"{len(files)} ({bytes_text(sum(f.size_bytes for f in files))})")
+        yield Check("fields", True, fields_text(files))
+        yield from (Check("sky", None, text) for text in partial_skies(files))
+    else:
+        yield Check(INDEXES, False, "there are none", "see solvehost check there")
+    slots = count_text(info.slots, "engine")
+    yield Check(
+        "load", True, f"{slots} may run at once, {info.running} running, {count_text(info.waiting, 'job')} waiting"
+    )
+
+
+def _round_trip(server: Server, peer: Peer) -> Check:
+    """Have a small job solved: stars that no sky has, so that the way there and back is what is shown."""
+    job_id = packing.new_wire_id("check")
+    request = b"".join(wire.write_request(job_id, {1: axy.to_bytes(_job(peer))}))
+    began = time.monotonic()
+    try:
+        reply = server.solve(job_id, request, Watch.of_seconds(_ROUND_TRIP_S))
+    except (NovaError, TimeUpError) as exc:
+        words = str(exc).removeprefix(f"{server.name}: ") or f"no answer within {_ROUND_TRIP_S:g} s"
+        return Check(ROUND_TRIP, False, words, "see solvehost check there")
+    took_s = time.monotonic() - began
+    status = "no manifest, as the original script has it" if reply.manifest is None else reply.manifest["status"]
+    return Check(ROUND_TRIP, True, f"a job of {_STARS} chance stars there and back in {took_s:.2f} s ({status})")
+
+
+def _job(peer: Peer) -> Attempt:
+    """Return a job that some index file there serves, and that the engine is soon done with."""
+    chance = random.Random(1)  # noqa: S311 - the same stars each time
+    x, y = (array("f", (chance.uniform(1, _SIDE_PX) for _ in range(_STARS))) for _ in range(2))
+    stars = Stars(x, y, array("f", (1000.0 / n for n in range(1, _STARS + 1))))
+    widest = max(peer.index_files(), key=lambda f: f.middle_arcmin, default=None)
+    # Quads of this size take a third of the field's width, so that the file is tried.
+    scale = 60.0 if widest is None else 3 * widest.middle_arcmin * 60 / _SIDE_PX
+    return Attempt(
+        _SIDE_PX,
+        _SIDE_PX,
+        stars,
+        scales_arcsec_per_pixel=(axy.Range(0.95 * scale, 1.05 * scale),),
+        depths=((1, 8),),
+        cpu_limit_s=10.0,
+        tweak_order=0,
+    )
+
+
+def _privileges(server: Server) -> Iterator[Check]:
+    """Say whether the key may do more than it needs: have a terminal, or connect on from the server."""
+    pty = _said(server, ("-tt",), ("info",))
+    if _REFUSED_PTY in pty:
+        yield Check("terminal", True, "none is given")
+    else:
+        yield Check("terminal", None, "one is given to whoever asks", _REMEDY_RESTRICT)
+    forwarding = _said(server, ("-S", "none", "-W", "127.0.0.1:1"), ())
+    if _REFUSED_FORWARDING in forwarding:
+        yield Check("forwarding", True, "none is allowed")
+    else:
+        yield Check("forwarding", None, "it is not refused", _REMEDY_RESTRICT)
+
+
+def _said(server: Server, options: tuple[str, ...], words: tuple[str, ...]) -> str:
+    """Return what ssh and the server say on stderr to a request for a privilege."""
+    command = server.ssh.command(server.place.destination, words, options)
+    try:
+        with Call(command, b"", Watch.of_seconds(PATIENCE_S)) as call:
+            left = 1 << 20
+            while left > 0 and (data := call.read(left)):
+                left -= len(data)
+            return "\n".join(call.finish().said)
+    except (NovaError, TimeUpError):
+        return ""
