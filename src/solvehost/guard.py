@@ -33,26 +33,21 @@ def enter() -> None:
     if not sys.platform.startswith("linux"):
         return
     alive, held = os.pipe()  # ``held`` is in the first guard alone: its end says that the first guard is gone
-    worker = _fork_guarded()
-    if worker:
-        _watch(worker, None, keep=held)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    second = os.fork()
+    if second:
+        _watch(second, None, keep=held)
     os.close(held)
-    worker = _fork_guarded()
-    if worker:
-        _watch(worker, alive, keep=alive)
-    os.close(alive)
-
-
-def _fork_guarded() -> int:
-    """Fork, the parent a subreaper and the child bound to die with it; return as ``os.fork`` does."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
-    child = os.fork()
-    if not child:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != guard:
-            os._exit(128 + signal.SIGKILL)
-    return child
+    worker = os.fork()
+    if worker:
+        _watch(worker, alive, keep=alive)
+    # Of the three the worker alone dies with its parent: the second guard has to outlive the first, and clean up.
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:
+        os._exit(128 + signal.SIGKILL)
+    os.close(alive)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -1,0 +1,129 @@
+"""Guards: whoever of the three processes is killed, nothing of a job is left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from standin import PATIENCE_S, alive, wait_until
+
+from solvehost import guard
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guards take what Linux alone has")
+
+WORKER = """
+import os, signal, sys, time
+from pathlib import Path
+from solvehost import guard
+
+folder = Path(sys.argv[1])
+(folder / "first").write_text(str(os.getpid()))
+guard.enter()
+
+def sleeper(name):
+    if os.fork() == 0:
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        (folder / f"{name}.new").write_text(str(os.getpid()))
+        (folder / f"{name}.new").rename(folder / name)
+        time.sleep(600)
+
+sleeper("child")
+if os.fork() == 0:
+    sleeper("orphan")
+    os._exit(0)
+def stop(number, frame):
+    (folder / "cleaned").touch()
+    sys.exit(42)
+signal.signal(signal.SIGTERM, stop if sys.argv[2] == "cleans" else signal.SIG_IGN)
+(folder / "second").write_text(str(os.getppid()))
+(folder / "worker.new").write_text(str(os.getpid()))
+(folder / "worker.new").rename(folder / "worker")
+if sys.argv[2] == "exits":
+    while not (folder / "orphan").exists() or not (folder / "child").exists():
+        time.sleep(0.01)
+    os._exit(int(sys.argv[3]))
+if sys.argv[2] == "dies":
+    os.kill(os.getpid(), signal.SIGSEGV)
+time.sleep(600)
+"""
+NAMES = ("first", "second", "worker", "child", "orphan")
+
+
+@contextlib.contextmanager
+def guarded(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a guarded worker with a child and an orphan, each in a session of its own, that ignore what is asked."""
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(folder), *arguments]) as first:
+        wait_until(lambda: all((folder / name).exists() for name in NAMES))
+        yield first
+        wait_until(lambda: first.poll() is not None)
+    wait_until(lambda: not alive([pid_of(folder, name) for name in NAMES]))
+
+
+def pid_of(folder: Path, name: str) -> int:
+    return int((folder / name).read_text())
+
+
+@pytest.mark.parametrize("name", ["first", "second", "worker"])
+def test_nothing_outlives_a_kill(tmp_path: Path, name: str) -> None:
+    with guarded(tmp_path, "waits") as first:
+        assert len(alive([pid_of(tmp_path, n) for n in NAMES])) == len(NAMES)
+        os.kill(pid_of(tmp_path, name), signal.SIGKILL)
+    assert first.returncode == (-signal.SIGKILL if name == "first" else 128 + signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["first", "second", "worker"])
+def test_a_worker_that_is_asked_to_stop_cleans_up_first(tmp_path: Path, name: str) -> None:
+    """TERM to either guard reaches the worker."""
+    with guarded(tmp_path, "cleans") as first:
+        os.kill(pid_of(tmp_path, name), signal.SIGTERM)
+    assert first.returncode == 42
+    assert (tmp_path / "cleaned").exists()
+
+
+def test_a_worker_that_does_not_listen_is_ended(tmp_path: Path) -> None:
+    with guarded(tmp_path, "waits") as first:
+        first.terminate()
+    assert first.returncode == 128 + signal.SIGKILL
+    assert not (tmp_path / "cleaned").exists()
+
+
+@pytest.mark.parametrize("code", [0, 65, 75])
+def test_the_worker_s_exit_code_is_everybody_s(tmp_path: Path, code: int) -> None:
+    """And what it left behind is ended."""
+    with guarded(tmp_path, "exits", str(code)) as first:
+        pass
+    assert first.returncode == code
+
+
+def test_death_by_a_signal_becomes_an_exit_code(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), "dies"]) as first:
+        assert first.wait(PATIENCE_S) == 128 + signal.SIGSEGV
+
+
+def test_guards_hold_no_file_open(tmp_path: Path) -> None:
+    """Neither standard input and output, whose ends others wait for, nor the lock of a file that was open before."""
+    with guarded(tmp_path, "waits") as first:
+        for name in ("first", "second"):
+            fds = Path(f"/proc/{pid_of(tmp_path, name)}/fd")
+            wait_until(lambda fds=fds: os.readlink(fds / "0") == os.devnull)
+            held = [os.readlink(fd) for fd in fds.iterdir() if int(fd.name) > 2]
+            assert all(where.startswith(("pipe:", "anon_inode:")) for where in held), held
+        first.kill()
+
+
+def test_descendants_are_found_at_any_depth() -> None:
+    script = "sleep 60 & sh -c 'sleep 60 & wait' & wait"
+    with subprocess.Popen(["/bin/sh", "-c", script]) as shell:
+        wait_until(lambda: len(guard.descendants(shell.pid)) >= 3)
+        found = guard.descendants(shell.pid)
+        for pid in [*found, shell.pid]:
+            os.kill(pid, signal.SIGKILL)
+    assert shell.pid not in found
