@@ -1,0 +1,177 @@
+"""The state directory: whose it is, what is found in it again, and what goes in time."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from solvehost import jobdir, settings, state
+from solvehost.errors import BusyError, ConfigError, DiskError
+from solvehost.jobdir import RESULT
+from solvehost.state import RECORD, STARTED, Client, State, StoredJob
+
+
+def make_state(folder: Path, **changes: object) -> State:
+    values = {"state": str(folder / "state"), "client": "nova1", **changes}
+    return State(settings.load(values)).open()
+
+
+def keep(
+    client: Client, job_id: str, *, created: str = "2026-01-01", age_s: float = 0.0, **result: object
+) -> StoredJob:
+    """Put a stored job there, finished where ``result`` says how."""
+    stored = client.job(job_id)
+    stored.job.path.mkdir(parents=True)
+    stored.job.write_json(RECORD, {"client": client.name, "id": job_id, "created": created})
+    if result:
+        stored.job.write_json(RESULT, result)
+    for path in stored.job.path.iterdir():
+        os.utime(path, (time.time() - age_s,) * 2)
+    return stored
+
+
+# --- The directory ------------------------------------------------------------------------------------------------
+
+
+def test_it_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    assert make_state(tmp_path).path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_one_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    make_state(tmp_path).path.chmod(mode)
+    with pytest.raises(ConfigError, match="writable by no other: chown and chmod 0700 it"):
+        make_state(tmp_path)
+
+
+def test_one_behind_a_link_is_refused(tmp_path: Path) -> None:
+    """Whoever can change the link could change what is at its end."""
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "state").symlink_to("real")
+    with pytest.raises(ConfigError, match="must belong to the user"):
+        make_state(tmp_path)
+
+
+def test_one_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with pytest.raises(DiskError, match="make it for the user that solves"):
+        make_state(tmp_path)
+
+
+def test_a_full_disk_is_told_before_a_job_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = make_state(tmp_path)
+    found.check_room()
+    monkeypatch.setattr(state, "MIN_FREE_BYTES", 2**80)
+    with pytest.raises(DiskError, match="MB are free: make room"):
+        found.check_room()
+
+
+def test_what_a_crash_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    found = make_state(tmp_path)
+    left, used, fresh = (jobdir.create(found.work) for _ in range(3))
+    for job in (left, used):
+        os.utime(job.path, (1, 1))
+    with used.locked():
+        os.utime(used.path, (1, 1))
+        assert found.sweep_stale() == 1
+    assert [job.path.exists() for job in (left, used, fresh)] == [False, True, True]
+
+
+# --- A client's part ----------------------------------------------------------------------------------------------
+
+
+def test_no_more_wait_than_may(tmp_path: Path) -> None:
+    client = make_state(tmp_path, max_waiting=2).client()
+    tokens = [client.enter(), client.enter()]
+    with pytest.raises(BusyError, match="2 jobs of nova1 wait already"):
+        client.enter()
+    assert make_state(tmp_path, client="other").client().enter() is not None
+    tokens.pop().release()
+    client.enter().release()
+
+
+def test_those_who_wait_are_counted_over_all_clients(tmp_path: Path) -> None:
+    one, two = make_state(tmp_path), make_state(tmp_path, client="other")
+    tokens = [one.client().enter(), two.client().enter(), two.client().enter()]
+    assert one.count_waiting() == 3
+    for token in tokens:
+        token.release()
+    assert one.count_waiting() == 0
+
+
+def test_clients_with_the_same_id_have_each_their_own_job(tmp_path: Path) -> None:
+    mine, theirs = make_state(tmp_path).client(), make_state(tmp_path, client="other").client()
+    keep(mine, "job-1", status="solved")
+    assert mine.job("job-1").exists
+    assert not theirs.job("job-1").exists
+    assert theirs.stored() == []
+
+
+@pytest.mark.parametrize("job_id", ["job-1", "..", "x" * 64])
+def test_an_id_is_no_part_of_a_path(tmp_path: Path, job_id: str) -> None:
+    client = make_state(tmp_path).client()
+    path = client.job(job_id).job.path
+    assert path.parent == client.jobs_dir
+    assert job_id not in path.name
+
+
+def test_jobs_come_oldest_first(tmp_path: Path) -> None:
+    client = make_state(tmp_path).client()
+    for name, created in [("b", "2026-02-01"), ("c", "2026-03-01"), ("a", "2026-01-01")]:
+        keep(client, name, created=created)
+    assert [stored.line().id for stored in client.stored()] == ["a", "b", "c"]
+
+
+def test_states(tmp_path: Path) -> None:
+    client = make_state(tmp_path).client()
+    stored = keep(client, "job-1")
+    assert stored.state() == "interrupted"
+    with stored.job.locked():
+        assert stored.state() == "waiting"
+        (stored.job.path / STARTED).touch()
+        assert stored.state() == "running"
+    for status in ("solved", "unsolved", "failed"):
+        stored.job.write_json(RESULT, {"status": status})
+        assert stored.state() == status
+    stored.job.write_json(RESULT, {"status": "nonsense"})
+    assert stored.state() == "failed"
+
+
+def test_a_failed_job_s_line_says_why(tmp_path: Path) -> None:
+    stored = keep(make_state(tmp_path).client(), "j", status="failed", exit_code=69, message="no engine", finished="t")
+    line = stored.line()
+    assert (line.state, line.exit_code, line.message, line.finished) == ("failed", 69, "no engine", "t")
+    assert line.size_bytes > 0
+
+
+def test_a_client_that_keeps_too_much_is_told(tmp_path: Path) -> None:
+    client = make_state(tmp_path, max_stored_mb=1).client()
+    stored = keep(client, "job-1")
+    client.check_quota()
+    (stored.job.path / "backend.log").write_bytes(bytes(1_100_000))
+    with pytest.raises(DiskError, match="the jobs of nova1 take 1 MB, and 1 MB may be kept: fetch and remove some"):
+        client.check_quota()
+
+
+def test_jobs_go_after_their_days_unless_somebody_works_on_them(tmp_path: Path) -> None:
+    client = make_state(tmp_path, keep=2).client()
+    day_s = 86400.0
+    old, fresh = keep(client, "old", age_s=3 * day_s), keep(client, "fresh", age_s=day_s, status="solved")
+    busy, done = keep(client, "busy", age_s=3 * day_s), keep(client, "done", age_s=3 * day_s, status="failed")
+    with busy.job.locked():
+        assert client.sweep() == 2
+    assert [job.exists for job in (old, fresh, busy, done)] == [False, True, True, False]
+
+
+def test_old_jobs_are_looked_for_once_an_hour(tmp_path: Path) -> None:
+    client = make_state(tmp_path, keep=1).client()
+    client.sweep_if_due()  # there is nothing yet, not even a directory
+    keep(client, "old", age_s=1e6)
+    client.sweep_if_due()
+    assert client.stored() == []
+    keep(client, "older", age_s=1e7)
+    client.sweep_if_due()
+    assert len(client.stored()) == 1
