@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from solvehost.admin import pubkeys
 from solvehost.admin.pubkeys import PublicKey
@@ -172,11 +173,15 @@ def split_command(command: str) -> tuple[list[str], list[str]] | None:
         words = shlex.split(command)
     except ValueError as exc:
         raise DataError(f"its command cannot be read: {exc}") from exc
-    for at, word in enumerate(words):
-        is_module = word == "solvehost" and at > 0 and words[at - 1] == "-m"
-        if is_module or word.rpartition("/")[2] in ("solvehost", "solvehost.pyz") or word.endswith(".pyz"):
-            return words[: at + 1], words[at + 1 :]
-    return None
+    at = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
+    program, flags = words[:at], words[at:]
+    return (program, flags) if program and _is_solvehost(program[-1]) else None
+
+
+def _is_solvehost(word: str) -> bool:
+    """Say whether a word is this package's name, a program or an archive of that name, or a directory with it."""
+    is_named = word.rpartition("/")[2] in ("solvehost", "solvehost.pyz")
+    return is_named or word.endswith(".pyz") or Path(word, "solvehost", "__main__.py").is_file()
 
 
 def without_flags(flags: Sequence[str], drop: Mapping[str, bool]) -> list[str]:
