@@ -109,9 +109,9 @@ def test_a_path_is_read_for_hints_and_an_index_file_may_be_named(
         solve(path, params)
 
 
-def test_a_place_that_is_not_there_is_refused_before_the_image_is_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no place to solve called 'nowhere'"):
-        solve(tmp_path / "none.fits", to="nowhere")
+def test_a_place_that_cannot_be_is_refused_before_the_image_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'-oProxyCommand=x' is no ssh destination"):
+        solve(tmp_path / "none.fits", to="-oProxyCommand=x")
 
 
 def test_what_is_no_image_raises(stand_in: object, tmp_path: Path) -> None:

@@ -18,10 +18,13 @@ SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "ima
 
 #: Third-party packages that a module imports, at once or when a function of it needs them; all others import none.
 THIRD_PARTY = {
+    "novacli.cli.cancel": {"click"},
     "novacli.cli.completion": {"click"},
     "novacli.cli.config": {"click"},
     "novacli.cli.demo": {"click"},
     "novacli.cli.doctor": {"click"},
+    "novacli.cli.fetch": {"click"},
+    "novacli.cli.hosts": {"click"},
     "novacli.cli.jobargs": {"click"},
     "novacli.cli.jobs": {"click"},
     "novacli.cli.log": {"click"},
@@ -111,7 +114,8 @@ finally:
 @pytest.mark.parametrize(
     "command",
     ["--help", "--version", "jobs", "jobs --json", "jobs --help", "show last", "show last --json", "log last",
-     "rm --older-than 1d", "config show", "config path", "completion bash", "submit --help", "retry --help"],
+     "rm --older-than 1d", "config show", "config path", "completion bash", "submit --help", "retry --help",
+     "fetch --all", "fetch last", "cancel --help", "hosts list", "hosts check --help"],
 )  # fmt: skip
 def test_light_commands_start_without_the_slow_packages(command: str, tmp_path: Path) -> None:
     make_job(tmp_path / "jobs").log.write_text("solved\n")

@@ -19,7 +19,7 @@ from made_lines import normalised, problems, read_lines
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import backends, config
-from novacli.backends.base import Patience
+from novacli.backends.base import Patience, Solve
 from novacli.errors import DataError, InternalError, OutputError, RetryLaterError, UnavailableError
 from novacli.inputs import from_array
 from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
@@ -29,7 +29,6 @@ from novacli.solution import Solution, Unsolved
 from solvehost import axy, indexes, jobdir
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import JobDir
-from solvehost.race import RaceResult
 
 GOLDEN = Path(__file__).parent / "reports" / "golden"
 ARCSEC = ScaleUnit.ARCSEC_PER_PIXEL
@@ -303,7 +302,7 @@ class Failing:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> RaceResult:
+    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
         next(numbers)
         next(numbers)
         raise self.error
@@ -355,7 +354,7 @@ def test_attempts_are_written_as_the_race_asks_for_them(
     seen: list[list[int]] = []
 
     class Watching(Failing):
-        def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> RaceResult:
+        def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
             for _ in range(3):
                 seen.append(job.attempts())
                 next(numbers)

@@ -11,7 +11,7 @@ from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 
 KEYS = (
     "input", "status", "job", "reason", "calibration", "match", "hints", "timing", "files", "error", "notes", "source",
-    "created",
+    "created", "server",
 )  # fmt: skip
 
 

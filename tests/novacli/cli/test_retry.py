@@ -8,7 +8,7 @@ import pytest
 from made_jobs import make_job
 
 from novacli import backends
-from novacli.backends.base import Patience
+from novacli.backends.base import Patience, Solve
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import JobDir
 from solvehost.race import RaceResult
@@ -28,9 +28,9 @@ class Exhausted:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> RaceResult:
+    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
         self.wall_s.append(patience.wall_s)
-        return RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1)
+        return Solve(RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1))
 
 
 @pytest.fixture
