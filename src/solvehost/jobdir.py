@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ class JobDir:
         for name in (RESULT, REMOTE, MANIFEST, *reversed(OUTPUTS), LOG):
             (self.path / name).unlink(missing_ok=True)
         for run in self.run_dirs():
-            shutil.rmtree(run, ignore_errors=True)
+            remove_tree(run)
         for left_over in self.path.glob(".*.????????"):  # of a write that was killed
             left_over.unlink(missing_ok=True)
 
@@ -208,7 +209,29 @@ def discard(job: JobDir) -> None:
     if not job.path.name.startswith("."):
         hidden = job.path.with_name(f"{_STAGING}{job.job_id}.{os.urandom(4).hex()}")
         job.path.rename(hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
+    remove_tree(hidden)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a directory with all below it, also what an engine has closed against its own user."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        if _open_up(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> int:
+    """Give the owner back the right to a directory and those below it; return how many were closed."""
+    opened = 0
+    left = [folder]
+    while left:
+        path = left.pop()
+        if stat.S_IMODE(path.lstat().st_mode) & stat.S_IRWXU != stat.S_IRWXU:
+            path.chmod(stat.S_IRWXU)
+            opened += 1
+        with os.scandir(path) as entries:
+            left += [path / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return opened
 
 
 def list_jobs(root: Path) -> list[JobDir]:

@@ -14,14 +14,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from solvehost import axy, engine, fitsfile, startable
 from solvehost.engine import Outcome
-from solvehost.errors import SolvehostError
+from solvehost.errors import DataError, SolvehostError
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import CORR, OUTPUTS, WCS, JobDir
 from solvehost.process import Child, Limits, wait_for_any
@@ -50,9 +49,11 @@ def residual_px(corr: Path) -> tuple[int, float]:
     DataError
         Where the file cannot be read.
     """
+    if not engine.is_plain_file(corr):  # a pipe would be waited for, for ever
+        raise DataError(f"{corr.name} is no regular file")
     fx, fy, ix, iy = startable.read_columns(corr, ("FIELD_X", "FIELD_Y", "INDEX_X", "INDEX_Y"))
     distances = [math.hypot(a - c, b - d) for a, b, c, d in zip(fx, fy, ix, iy, strict=True)]
-    return len(distances), statistics.median(distances) if distances else math.inf
+    return len(distances), sorted(distances)[len(distances) // 2] if distances else math.inf
 
 
 def improve(

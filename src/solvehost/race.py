@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from solvehost import engine, polish
 from solvehost.engine import Outcome
 from solvehost.errors import CrashError, DiskError, UnavailableError
 from solvehost.indexes import IndexSet
-from solvehost.jobdir import LOG, OUTPUTS, JobDir
+from solvehost.jobdir import LOG, OUTPUTS, JobDir, remove_tree
 from solvehost.process import Child, Limits, wait_for_any
 from solvehost.slots import Token, Tokens
 
@@ -353,4 +352,4 @@ def write_log(job: JobDir, state: _Race) -> None:
 
 def _remove_run_dirs(job: JobDir) -> None:
     for where in job.run_dirs():
-        shutil.rmtree(where, ignore_errors=True)
+        remove_tree(where)

@@ -145,6 +145,17 @@ def test_half_a_discarded_job_is_never_seen(tmp_path: Path, monkeypatch: pytest.
     assert len(jobdir.list_staged(tmp_path)) == 1
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every directory")
+def test_directories_closed_to_their_owner_go_too(tmp_path: Path) -> None:
+    """As a user, an engine can close what it leaves; see also the attacks, which run as another user."""
+    job = make(tmp_path)
+    (job.path / "a" / "b").mkdir(parents=True)
+    for path in (job.path / "a" / "b", job.path / "a", job.path):
+        path.chmod(0)
+    jobdir.remove_tree(job.path)
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- States -------------------------------------------------------------------------------------------------------
 
 

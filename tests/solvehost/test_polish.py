@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +117,9 @@ def test_a_table_cut_short_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2880])
     with pytest.raises(DataError, match="cut short"):
         polish.residual_px(path)
+
+
+def test_a_pipe_in_place_of_matches_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / CORR)
+    with pytest.raises(DataError, match=r"corr\.fits is no regular file"):
+        polish.residual_px(tmp_path / CORR)
