@@ -201,7 +201,7 @@ def leftovers():
     """Solve, and leave a core, other files, links, a pipe, a setuid program and a directory that cannot be read."""
     solve()
     for name in ("core", "manifest.json", "job.axy", "backend.log", "-rf", "a b", "x\ny"):
-        Path(name).write_text("left")
+        Path(name).write_text("to be kept here")
     Path("tool").write_text("#!/bin/sh\n")
     Path("tool").chmod(0o4755)
     os.link("rdls.fits", "again.fits")

@@ -34,7 +34,7 @@ from solvehost import axy, wire
 
 #: Memory that the program may have of its own: enough for the largest request, and no more.
 _DATA_KB = 100_000
-_IN_LITTLE_MEMORY = ["sh", "-c", f'ulimit -d {_DATA_KB}; exec "$@"', "sh"]
+_IN_LITTLE_MEMORY = ["/bin/sh", "-c", f'ulimit -d {_DATA_KB}; exec "$@"', "sh"]
 MEMBERS = ("manifest.json", "backend.log", "corr.fits", "rdls.fits", "wcs.fits")
 #: An engine is confined, so the interpreter of the stand-in must be one of the system's.
 SYSTEM_PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin")

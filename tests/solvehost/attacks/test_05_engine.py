@@ -1,0 +1,145 @@
+"""Attack 5: an engine that misbehaves, as root and as a user whom the kernel does not excuse from limits."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from served import Server, await_engine, finish, told
+from standin import alive, wait_until
+
+from solvehost import become
+
+confined = pytest.mark.skipif(not become.landlock_abi(), reason="this kernel has no Landlock")
+
+
+@pytest.fixture(params=["mine", pytest.param("users", marks=pytest.mark.sshd)])
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """The server run by whoever runs the tests, and by another user."""
+    return request.getfixturevalue("server" if request.param == "mine" else "user_server")
+
+
+def test_one_that_ignores_term_is_ended_by_the_clock(any_server: Server) -> None:
+    manifest, files = any_server.assert_served(any_server.run(told("sleep", "sleep"), "--max-wall", "0.5"))
+    assert (manifest["status"], manifest["reason"]) == ("unsolved", "time-limit")
+    assert {a["outcome"] for a in manifest["attempts"]} == {"stopped"}
+    assert set(files) == {"backend.log"}
+
+
+@pytest.mark.parametrize(("then", "code"), [("sleep", 0), ("solve", 0), ("exhaust", 0), ("crash", 70)])
+def test_what_it_puts_into_sessions_of_its_own_goes_with_it(server: Server, then: str, code: int) -> None:
+    """As root, whom the kernel lets fork."""
+    done = server.run(told(f"daemons {then}"), "--max-wall", "1")
+    assert done.code == code, done
+    server.assert_clean()
+
+
+@pytest.mark.sshd
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user, whom the kernel does not let fork")
+def test_it_cannot_fork(user_server: Server) -> None:
+    done = user_server.run(told("daemons sleep"))
+    assert (done.code, done.stdout) == (70, b"")
+    assert "Resource temporarily unavailable" in done.stderr
+    user_server.assert_clean()
+
+
+def test_a_log_without_end_is_cut(any_server: Server) -> None:
+    """It dies of its limit; what it said is passed on cut short, and never more than its file may have."""
+    done = any_server.run(told("flood"))
+    assert (done.code, done.stdout) == (70, b"")
+    assert len(done.stderr) < 70 * 2**20
+    any_server.assert_clean()
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(server: Server) -> None:
+    """Standard error is a pipe that is full; 3 MB of log meet it."""
+    unread, stderr = os.pipe()
+    try:
+        manifest, files = server.assert_served(server.run(told("huge-log"), stderr=stderr))
+    finally:
+        os.close(unread)
+        os.close(stderr)
+    assert manifest["status"] == "unsolved"
+    assert b"last words" in files["backend.log"]
+
+
+def test_a_file_without_end_ends_it(any_server: Server) -> None:
+    done = any_server.run(told("too-large-a-file"))
+    assert (done.code, done.stdout) == (70, b"")
+    any_server.assert_clean()
+
+
+def test_many_large_files_end_the_job(any_server: Server) -> None:
+    done = any_server.run(told("fill"))
+    assert (done.code, done.stdout) == (73, b"")
+    assert "the job wrote more than 512 MB" in done.stderr
+    any_server.assert_clean()
+
+
+def test_a_result_that_no_client_would_take_is_not_sent(server: Server) -> None:
+    done = server.run(told("huge-solution"))
+    assert (done.code, done.stdout) == (70, b"")
+    server.assert_clean()
+
+
+def test_what_else_it_leaves_stays_here_and_goes(any_server: Server) -> None:
+    """Core, links, pipes, setuid programs, closed directories: only plain files of the reply's names come back."""
+    manifest, files = any_server.assert_served(any_server.run(told("leftovers")))
+    assert manifest["status"] == "solved"
+    assert set(files) == {"backend.log", "wcs.fits"}  # corr.fits is a pipe, rdls.fits has two names
+    assert b"kept here" not in files["backend.log"]
+
+
+@pytest.mark.parametrize("behaviour", ["crash", "fail", "half", "no-end", "empty", "nan", "infinite", "linked",
+                                       "dangling", "pipe"])  # fmt: skip
+def test_crashes_and_broken_solutions_are_70(server: Server, behaviour: str) -> None:
+    done = server.run(told(behaviour, behaviour))
+    assert (done.code, done.stdout) == (70, b"")
+    assert done.stderr.endswith("solvehost: the engine failed on every attempt: see the job's log\n")
+    assert " exit=70 " in server.log.read_text()
+    server.assert_clean()
+
+
+def test_one_crash_beside_an_honest_answer_is_an_answer(server: Server) -> None:
+    manifest, _ = server.assert_served(server.run(told("crash", "solve")))
+    assert (manifest["status"], manifest["winner"]) == ("solved", 2)
+
+
+def test_pipes_in_place_of_its_log_are_not_opened(server: Server) -> None:
+    manifest, _ = server.assert_served(server.run(told("pipe-as-log")))
+    assert manifest["status"] == "unsolved"
+
+
+@confined
+def test_it_can_do_nothing_outside(any_server: Server) -> None:
+    """Asked to do all that an intruder would, it is denied all."""
+    any_server.canary.chmod(0o666)
+    any_server.seen = any_server.look_outside()
+    _, files = any_server.assert_served(any_server.run(told("meddle ../../../../outside/canary")))
+    said = [line for line in files["backend.log"].decode().splitlines() if line.startswith(("COULD", "DENIED"))]
+    assert [line for line in said if line.startswith("COULD")] == []
+    assert len(said) == 13
+    assert stat.S_IMODE(any_server.canary.stat().st_mode) == 0o666
+
+
+def test_the_engine_gets_nothing_of_the_servers(server: Server) -> None:
+    """No descriptor but its own three, an environment of three names, no standard input, its own session."""
+    process = server.start(env={"LD_LIBRARY_PATH": "/nowhere", "NOVA_SECRET": "1", "LC_ALL": "$(id)", "PATH": "/x"})
+    assert process.stdin is not None
+    process.stdin.write(told("sleep"))
+    process.stdin.close()
+    here = await_engine(server)
+    pids = [p for p in server.processes() if os.readlink(f"/proc/{p}/cwd") == str(here)]
+    assert len(pids) == 1
+    (pid,) = pids
+    with open(f"/proc/{pid}/environ", "rb") as environ:
+        names = {word.split(b"=")[0] for word in environ.read().split(b"\0") if word}
+    assert names <= {b"PATH", b"LC_ALL", b"OMP_NUM_THREADS", b"PWD"}
+    descriptors = {n: os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
+    assert descriptors == {"0": "/dev/null", "1": f"{here}/log", "2": f"{here}/log"}
+    assert os.getsid(pid) == pid
+    process.terminate()
+    assert finish(process).code == 143
+    wait_until(lambda: not alive(pids))
+    server.assert_clean()
