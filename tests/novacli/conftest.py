@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import made_servers
 import pytest
 from made_indexes import make_index
 from made_sky import DrawnField
@@ -65,3 +67,14 @@ def stand_in(tmp_path: Path, slots_dir: Path, monkeypatch: pytest.MonkeyPatch) -
         return engine
 
     return install
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> made_servers.Servers:
+    """Solve servers behind a stand-in ssh on PATH; they are asked again at once where they are busy."""
+    from novacli.remote import patiently
+
+    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.001)
+    found = made_servers.install(tmp_path)
+    monkeypatch.setenv("PATH", f"{found.program.parent}{os.pathsep}{os.environ['PATH']}")
+    return found

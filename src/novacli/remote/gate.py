@@ -273,6 +273,8 @@ class _Log:
         text = escape(line.rstrip(b"\r"), _LINE_CHARACTERS).strip()
         if not text:
             return
+        if len(text) > _LINE_CHARACTERS:  # escapes are four characters each
+            text = f"{text[:_LINE_CHARACTERS]}..."
         self._lines.append(text)
         self._count += 1
         if self._count <= _OBSERVED_LINES:

@@ -7,11 +7,12 @@ an answer cannot be used, and ``TimeUpError`` or ``CancelledError`` of the gate 
 from __future__ import annotations
 
 import codecs
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from novacli.errors import TransferError
+from novacli.errors import TransferError, UnavailableError
 from novacli.printable import printable_text
 from novacli.remote import outcome
 from novacli.remote.destinations import Place
@@ -77,21 +78,24 @@ class Server:
         """Yield the log of a stored job, safe to print; ``follow`` goes on as it grows."""
         words = ("log", job_id, FOLLOW) if follow else ("log", job_id)
         decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
-        with Call(self._command(words), b"", watch) as call:
+        with self._call(words, b"", watch) as call:
             count = 0
             while chunk := call.read(_CHUNK):
                 count += len(chunk)
                 if count > _MAX_LOG_BYTES and not follow:
-                    raise TransferError(
-                        f"{self.name}: the log does not end: it was left after {_MAX_LOG_BYTES:,} bytes"
-                    )
+                    raise TransferError(f"the log does not end: it was left after {_MAX_LOG_BYTES:,} bytes")
                 yield printable_text(decoder.decode(chunk))
             ended = call.finish()
         if ended.code != 0:
             raise outcome.error_of(self.name, self.place.destination, ended.code, ended.said)
 
-    def _command(self, words: Sequence[str]) -> list[str]:
-        return self.ssh.command(self.place.destination, words)
+    @contextlib.contextmanager
+    def _call(self, words: Sequence[str], stdin: bytes, watch: Watch) -> Iterator[Call]:
+        try:
+            with Call(self.ssh.command(self.place.destination, words), stdin, watch) as call:
+                yield call
+        except (TransferError, UnavailableError) as exc:  # the gate knows no names
+            raise type(exc)(f"{self.name}: {exc}") from exc
 
     def _job_line(self, words: Sequence[str], stdin: bytes, watch: Watch) -> JobLine:
         lines = _parsed(self, wire.read_jobs, self._ask(words, stdin, watch, _read_all))
@@ -108,7 +112,7 @@ class Server:
         self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]
     ) -> tuple[T | None, SolvehostError | None, Ended]:
         """Return what ``parse`` made of stdout, or why it could not, and how ssh ended."""
-        with Call(self._command(words), stdin, watch) as call:
+        with self._call(words, stdin, watch) as call:
             try:
                 value, problem = parse(call.read), None
             except SolvehostError as exc:

@@ -1,0 +1,243 @@
+"""``nova submit --to``: on a server, on the next one, and what of it is shown and kept."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_lines import read_lines
+from made_results import wcs_fits
+from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
+
+from solvehost import wire
+from solvehost.jobdir import JobDir
+
+
+@pytest.fixture
+def submit(nova: Any, home: Path, jobs: Path) -> Callable[..., Any]:
+    """Submit a star list to a place."""
+    path = write_star_list(home / "stars.csv")
+    return lambda place, *more: nova("submit", str(path), "--size", f"{WIDTH}x{HEIGHT}", "--to", place, *more)
+
+
+def line_of(ran: Any) -> dict[str, Any]:
+    (line,) = read_lines(ran.out)
+    return line
+
+
+def test_a_server_s_solution_is_put_into_the_job_directory(submit, servers: Servers, jobs: Path) -> None:
+    servers.replies("solve1")
+    ran = submit("solve1", "--json")
+    line = line_of(ran)
+    assert (ran.code, ran.err, line["status"], line["server"]) == (0, "", "solved", "solve1")
+    job = JobDir(jobs / line["job"])
+    assert job.wcs.read_bytes() == wcs_fits(WIDTH, HEIGHT)
+    assert job.log.read_text() == "the engine said so\n"
+    manifest = job.read_json("manifest.json")
+    assert manifest is not None
+    assert (manifest["id"], manifest["client"], manifest["version"]) == (job.job_id, "me", "1.2.3")
+    assert [p.name for p in job.path.iterdir() if p.name.startswith(".")] == []
+    assert servers.calls() == ["solve1 info", "solve1 solve"]
+
+
+def test_what_is_sent_is_the_request_of_the_protocol(submit, servers: Servers, jobs: Path) -> None:
+    servers.replies("solve1")
+    line = line_of(submit("solve1", "--json"))
+    archive = (servers.place / "solve1" / "request.tar").read_bytes()
+    request = wire.read_request(io.BytesIO(b"j\n" + archive).read)
+    assert request.axys[1] == JobDir(jobs / line["job"]).axy(1).read_bytes()
+    assert sorted(request.axys) == list(range(1, len(request.axys) + 1))
+
+
+def test_what_a_server_says_of_itself_is_kept_for_a_while(submit, servers: Servers) -> None:
+    servers.replies("solve1")
+    submit("solve1")
+    submit("solve1")
+    assert servers.calls() == ["solve1 info", "solve1 solve", "solve1 solve"]
+
+
+def test_an_unsolved_job_says_so(submit, servers: Servers) -> None:
+    servers.replies("solve1", {"backend.log": b"nothing\n"})
+    ran = submit("solve1", "--json")
+    assert (ran.code, line_of(ran)["reason"]) == (1, "exhausted")
+
+
+def test_the_server_s_log_is_shown_with_v_and_escaped(submit, servers: Servers) -> None:
+    servers.replies("solve1", before=r"printf 'engine\033[31m up\n' >&2")
+    ran = submit("solve1", "-v")
+    assert r"nova: engine\x1b[31m up" in ran.err.replace("\\\\", "\\")
+    assert "\x1b" not in ran.err
+
+
+# --- Several servers -----------------------------------------------------------------------------------------------
+
+
+def test_the_least_busy_server_is_taken(submit, servers: Servers) -> None:
+    for name, running in (("solve1", 2), ("solve2", 1), ("solve3", 2)):
+        servers.says(name, make_info(running=running))
+        servers.replies(name)
+    assert line_of(submit("solve1,solve2,solve3", "--json"))["server"] == "solve2"
+
+
+def test_a_pool_is_a_name_for_several(submit, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOVA_POOLS", "dome=solve1,solve2")
+    servers.says("solve1", make_info(waiting=5))
+    servers.replies("solve1")
+    servers.replies("solve2")
+    assert line_of(submit("dome", "--json"))["server"] == "solve2"
+
+
+@pytest.mark.parametrize("code", [69, 70, 73, 74, 75, 78, 127, 137, 255])
+def test_a_server_that_fails_is_passed_over_with_a_note(submit, servers: Servers, code: int) -> None:
+    servers.add("solve1", solve=f"cat > /dev/null; echo 'solvehost: that is why' >&2; exit {code}")
+    servers.says("solve2", make_info(running=1))
+    servers.replies("solve2")
+    line = line_of(submit("solve1,solve2", "--json"))
+    assert line["server"] == "solve2"
+    (note,) = line["notes"]
+    assert note.startswith("solve1: ")
+    assert "that is why" in note
+    assert note.endswith("; asked solve2 instead")
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(64, 2), (65, 65), (66, 66), (77, 77)])
+def test_what_no_other_server_would_do_better_ends_the_job(submit, servers: Servers, code: int, exit_code: int) -> None:
+    servers.add("solve1", solve=f"cat > /dev/null; echo 'solvehost: that is why' >&2; exit {code}")
+    servers.says("solve2", make_info(running=1))
+    servers.replies("solve2")
+    ran = submit("solve1,solve2", "--json")
+    assert ran.code == exit_code
+    assert line_of(ran)["error"]["message"].endswith("solve1: that is why")
+    assert servers.calls("solve") == ["solve1 solve"]
+
+
+@pytest.mark.parametrize("code", [75, 255])
+def test_a_busy_server_is_asked_again_a_bounded_number_of_times(submit, servers: Servers, code: int) -> None:
+    servers.add("solve1", solve=f"cat > /dev/null; echo 'solvehost: no free slot' >&2; exit {code}")
+    ran = submit("solve1", "--json")
+    assert ran.code == 75
+    assert "no free slot" in line_of(ran)["error"]["message"]
+    assert len(servers.calls("solve")) == 8
+
+
+def test_a_server_that_comes_free_solves(submit, servers: Servers) -> None:
+    servers.replies("solve1", before="if [ ! -e been ]; then cat > /dev/null; touch been; exit 75; fi")
+    line = line_of(submit("solve1", "--json"))
+    assert line["status"] == "solved"
+    assert line["notes"] == ["solve1: it said nothing; asked it again"]
+
+
+def test_a_connection_that_is_dropped_at_first_is_tried_again(submit, servers: Servers) -> None:
+    """As sshd's MaxStartups does where many come at once."""
+    servers.replies("solve1")
+    servers.add(
+        "solve1", info="[ -e been ] || { touch been; echo 'kex_exchange: closed' >&2; exit 255; }; cat info.json"
+    )
+    assert line_of(submit("solve1", "--json"))["status"] == "solved"
+
+
+@pytest.mark.parametrize(
+    "said", ["me@solve1: Permission denied (publickey).", "Host key verification failed.",
+             "ssh: Could not resolve hostname solve1: Name or service not known"],
+)  # fmt: skip
+def test_what_does_not_mend_itself_is_not_tried_again(submit, servers: Servers, said: str) -> None:
+    servers.add("solve1", info=f"echo '{said}' >&2; exit 255")
+    ran = submit("solve1")
+    assert ran.code == 75
+    assert said.rstrip(".") in ran.err
+    assert servers.calls() == ["solve1 info"]
+
+
+def test_one_dead_server_of_several_does_not_matter(submit, servers: Servers) -> None:
+    servers.replies("solve2")
+    line = line_of(submit("nowhere,solve2", "--json"))
+    assert line["server"] == "solve2"
+    assert "nowhere: ssh failed: ssh: Could not resolve hostname nowhere" in line["notes"][0]
+
+
+def test_without_solvehost_it_says_so(submit, servers: Servers) -> None:
+    servers.add("solve1", info="echo 'sh: solvehost: not found' >&2; exit 127")
+    ran = submit("solve1")
+    assert (ran.code, "there is no solvehost on it" in ran.err) == (69, True)
+
+
+def test_without_ssh_it_says_what_to_install(submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    ran = submit("solve1")
+    assert ran.code == 69
+    assert "ssh was not found: install the OpenSSH client" in ran.err
+
+
+def test_a_server_without_index_files_says_so(submit, servers: Servers) -> None:
+    servers.says("solve1", make_info(indexes=()))
+    ran = submit("solve1")
+    assert (ran.code, "there is no index file on it" in ran.err) == (69, True)
+
+
+def test_a_server_of_another_protocol_is_refused(submit, servers: Servers) -> None:
+    servers.says("solve1", make_info(protocols=(7,)))
+    ran = submit("solve1")
+    assert (ran.code, "speaks other versions of the protocol (7)" in ran.err) == (69, True)
+
+
+def test_what_failed_is_asked_anew_what_it_is(submit, servers: Servers) -> None:
+    servers.replies("solve1")
+    submit("solve1")
+    servers.add("solve1", solve="cat > /dev/null; exit 78")
+    submit("solve1")
+    servers.replies("solve1")
+    submit("solve1")
+    assert servers.calls("info") == ["solve1 info"] * 2
+
+
+# --- Time ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_solve_that_takes_too_long_is_ended_and_unsolved(submit, servers: Servers) -> None:
+    servers.add("solve1", solve="cat > /dev/null; echo $$ > pid; exec sleep 1000")
+    ran = submit("solve1", "--json", "--timeout", "1.5")
+    line = line_of(ran)
+    assert (ran.code, line["reason"]) == (1, "time-limit")
+    assert {a["outcome"] for a in line["timing"]["attempts"]} == {"stopped"}
+    pid = int((servers.place / "solve1" / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_the_server_s_own_limit_is_told(submit, servers: Servers) -> None:
+    servers.replies("solve1", {}, reason="time-limit")
+    assert line_of(submit("solve1", "--json"))["reason"] == "time-limit"
+
+
+# --- Retry ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_retry_goes_where_the_job_went(submit, nova, servers: Servers, jobs: Path) -> None:
+    servers.add("solve1", solve="cat > /dev/null; exit 78")
+    assert submit("solve1").code == 78
+    servers.replies("solve1")
+    assert line_of(nova("retry", "last", "--json"))["server"] == "solve1"
+
+
+def test_a_retry_elsewhere(submit, nova, servers: Servers) -> None:
+    servers.add("solve1", solve="cat > /dev/null; exit 78")
+    submit("solve1")
+    servers.replies("solve2")
+    assert line_of(nova("retry", "last", "--json", "--to", "solve2"))["server"] == "solve2"
+
+
+def test_the_api_solves_there_too(servers: Servers, home: Path) -> None:
+    from novacli import Solution, SolveParams, solve
+
+    servers.replies("solve1", solved_files())
+    path = write_star_list(home / "stars.csv")
+    answer = solve(path, SolveParams(size=(WIDTH, HEIGHT)), to="solve1")
+    assert isinstance(answer, Solution)
+
+
+def test_progress_of_json_is_one_line(submit, servers: Servers) -> None:
+    servers.replies("solve1")
+    assert json.loads(submit("solve1", "--json").out)["input"].endswith("stars.csv")

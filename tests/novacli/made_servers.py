@@ -1,0 +1,135 @@
+"""Solve servers behind a stand-in ``ssh``: what each verb of each destination answers is a shell script.
+
+The stand-in takes the command line apart as ssh would, notes the call, and runs ``PLACE/DESTINATION/VERB`` there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from made_results import wcs_fits
+
+from solvehost.wire import IndexLine, Info, JobLine
+from solvehost.wire.lines import write_line
+
+SOURCE = Path(__file__).parents[2] / "src"
+PEER = Path(__file__).with_name("standin_peer.py")
+WIDTH, HEIGHT = 719, 507
+
+_SSH = """#!/bin/sh
+place={place}
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    case $1 in -F) config=$2 ;; -tt|-W) probe=$1 ;; esac
+    shift
+done
+destination=$2
+verb=$3
+shift 2
+echo "$destination $*" >> "$place/calls"
+[ -n "$probe" ] && verb=probe$probe
+cd "$place/$destination" 2>/dev/null || {{ echo "ssh: Could not resolve hostname $destination" >&2; exit 255; }}
+[ -f "$verb" ] || {{ echo "$verb: not found" >&2; exit 127; }}
+exec /bin/sh "./$verb" "$@"
+"""
+
+INDEX = IndexLine("index-4110.fits", 4110, -1, 1, 10.0, 2000.0, 1000, 1000, 10_000)
+
+
+def make_info(**changes: Any) -> Info:
+    """Return what a server says that is idle and serves every field."""
+    limits: dict[str, float | None] = {"wall_s": 300.0, "running": None}
+    base = {"protocols": (1,), "version": "1.2.3", "client": "me", "slots": 2, "running": 0, "waiting": 0}
+    return Info(**{**base, "sandbox": True, "limits": limits, "indexes": (INDEX,), **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The servers of a test; ``program`` is the stand-in ssh."""
+
+    place: Path
+    program: Path
+
+    def add(self, destination: str, **scripts: str) -> Path:
+        """Add a server, or change it; ``info`` is well unless a script is given."""
+        folder = self.place / destination
+        folder.mkdir(exist_ok=True)
+        if not (folder / "info").exists():
+            self.says(destination, make_info())
+        for verb, script in scripts.items():
+            (folder / verb).write_text(script + "\n")
+        return folder
+
+    def says(self, destination: str, info: Info) -> None:
+        """Set what a server says of itself."""
+        folder = self.place / destination
+        folder.mkdir(exist_ok=True)
+        (folder / "info.json").write_bytes(write_line(info))
+        (folder / "info").write_text("cat info.json\n")
+
+    def has(self, destination: str, *lines: JobLine) -> None:
+        """Set what jobs a server has."""
+        folder = self.add(destination, jobs="cat jobs.json")
+        (folder / "jobs.json").write_bytes(b"".join(map(write_line, lines)))
+
+    def replies(self, destination: str, files: dict[str, bytes] | None = None, *, verb: str = "solve",
+                before: str = "", after: str = "", described: Any = None, **manifest: Any) -> None:  # fmt: skip
+        """Have a server answer with these result files, those of a solved job unless given, and a manifest of them.
+
+        ``described`` is what the manifest says of the files in place of the truth.
+        """
+        if described is not None:
+            manifest["files"] = described
+        folder = self.add(destination)
+        files = solved_files() if files is None else files
+        stored = folder / f"{verb}.files"
+        shutil.rmtree(stored, ignore_errors=True)
+        stored.mkdir()
+        for name, data in files.items():
+            (stored / name).write_bytes(data)
+        (folder / f"{verb}.manifest").write_text(json.dumps(manifest))
+        peer = shlex.join([sys.executable, "-I", "-S", str(PEER), str(SOURCE), verb])
+        self.add(destination, **{verb: f'{before}\n{peer} "$@" || exit\n{after}'})
+
+    def sends(self, destination: str, data: bytes, *, verb: str = "solve", after: str = "") -> None:
+        """Have a server answer with these bytes, whatever it is sent."""
+        folder = self.add(destination)
+        (folder / f"{verb}.bytes").write_bytes(data)
+        self.add(destination, **{verb: f"cat > /dev/null\ncat {verb}.bytes\n{after}"})
+
+    def calls(self, verb: str | None = None) -> list[str]:
+        """Return ``DESTINATION VERB …`` of each call so far, of one verb if given."""
+        try:
+            lines = (self.place / "calls").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        return [line for line in lines if verb is None or line.split()[1:2] == [verb]]
+
+
+def install(folder: Path) -> Servers:
+    """Put the stand-in ssh into ``folder``."""
+    place = folder / "servers"
+    place.mkdir()
+    program = folder / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(_SSH.format(place=shlex.quote(os.fspath(place))))
+    program.chmod(0o755)
+    return Servers(place, program)
+
+
+def solved_files(**changes: Any) -> dict[str, bytes]:
+    """Return what a solved job leaves; ``changes`` set cards of its WCS."""
+    return {"backend.log": b"the engine said so\n", "wcs.fits": wcs_fits(WIDTH, HEIGHT, **changes)}
+
+
+def write_star_list(path: Path) -> Path:
+    """Write a list of stars that a job is made of; nova takes it with ``--size 719x507``."""
+    rows = [f"{20 + 31 * n % 680:.1f},{15 + 47 * n % 480:.1f},{1000 - n}" for n in range(40)]
+    path.write_text("\n".join(["x,y,flux", *rows]) + "\n")
+    return path

@@ -1,0 +1,51 @@
+"""Run as a program: answer ``solve``, ``solve --detach`` or ``fetch ID`` as a server would, with files that lie here.
+
+``standin_peer.py SOURCE VERB …`` in the server's directory: the result files are in ``VERB.files``, and what the
+manifest is to say otherwise than the truth in ``VERB.manifest``.
+"""
+
+import hashlib
+import json
+import os
+import sys
+
+
+def main(source: str, verb: str, words: list[str]) -> None:
+    """Read the request, and write the reply to stdout."""
+    sys.path.insert(0, source)
+    from solvehost.wire.tarblocks import write_tar
+
+    if verb == "solve":
+        job_id = sys.stdin.buffer.readline().decode().rstrip("\n")
+        with open("request.tar", "wb") as request:
+            request.write(sys.stdin.buffer.read())
+    else:
+        job_id = words[1]
+    files = {name: _read(f"{verb}.files/{name}") for name in sorted(os.listdir(f"{verb}.files"))}
+    said = json.loads(_read(f"{verb}.manifest"))
+    manifest = {**_manifest(job_id, files), **said}
+    ordered = [("manifest.json", json.dumps(manifest).encode())]
+    ordered += sorted(files.items(), key=lambda item: item[0] == "wcs.fits")
+    sys.stdout.buffer.write(b"".join(write_tar(ordered)))
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def _manifest(job_id: str, files: dict[str, bytes]) -> dict[str, object]:
+    solved = "wcs.fits" in files
+    outcome = "solved" if solved else "exhausted"
+    return {
+        "format": 1, "id": job_id, "client": "me", "status": "solved" if solved else "unsolved",
+        "reason": "none" if solved else "exhausted", "winner": 1 if solved else None,
+        "attempts": [{"number": 1, "label": "theirs", "outcome": outcome, "seconds": 0.5, "cpu_s": 0.25}],
+        "indexes": {"loaded": ["index-4110.fits"], "failed": []},
+        "files": {n: {"size": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items()},
+        "engine": "/usr/bin/astrometry-engine", "version": "1.2.3", "seconds": 0.75, "cpu_s": 0.5,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
