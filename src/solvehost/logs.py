@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from solvehost.race import RaceResult
 
 _DEV_LOG = "/dev/log"
+#: Its group may read it: that of the directory, where it is set-group-ID.
+_FILE_MODE = 0o640
 
 
 @dataclass(slots=True)
@@ -73,7 +75,12 @@ def _to_syslog(line: str) -> None:
 def _to_file(line: str, path: str) -> None:
     """Add one line in one write, so that lines of jobs side by side do not mix; opened anew, for log rotation."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        fd = os.open(path, flags)
+    except FileNotFoundError:
+        fd = os.open(path, flags | os.O_CREAT, 0o600)
+        os.fchmod(fd, _FILE_MODE)  # which the umask of a server does not grant
     try:
         os.write(fd, f"{stamp} solvehost[{os.getpid()}]: {line}\n".encode("ascii", "backslashreplace"))
     finally:

@@ -14,7 +14,7 @@ def archive() -> Path | None:
     """Return the zipapp that this program runs from, None where it is installed."""
     for folder in Path(solvehost.__file__).parents:
         if folder.is_file():
-            return folder
+            return folder.resolve()
     return None
 
 

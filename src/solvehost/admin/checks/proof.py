@@ -95,7 +95,7 @@ def check_solves(ran: Ran, frame: Frame) -> Check:
     header = fitsfile.read_header(io.BytesIO(reply.files["wcs.fits"]))
     centre = drawn.sky_of(header, (frame.width + 1) / 2, (frame.height + 1) / 2)
     off = drawn.separation_arcsec(centre, frame.center_deg)
-    detail = f"a drawn field was solved in {reply.manifest['seconds']:.1f} s, its centre {off:.1f} arcseconds off"
+    detail = f"a drawn field was solved in {reply.manifest['seconds']:.2f} s, its centre {off:.1f} arcseconds off"
     if off > _WITHIN_PX * frame.arcsec_per_pixel:
         return Check(SOLVES, False, f"{detail}: that is wrong", "look at the engine and its index files", 70)
     return Check(SOLVES, True, detail)
