@@ -133,6 +133,8 @@ def _privileges(server: Server) -> Iterator[Check]:
 
 def _said(server: Server, options: tuple[str, ...], words: tuple[str, ...]) -> str:
     """Return what ssh and the server say on stderr to a request for a privilege."""
+    # At a lower level ssh keeps the refusals to itself.
+    options = ("-oLogLevel=INFO", *options)
     command = server.ssh.command(server.place.destination, words, options)
     try:
         with Call(command, b"", Watch.of_seconds(PATIENCE_S)) as call:
