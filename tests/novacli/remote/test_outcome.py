@@ -1,0 +1,58 @@
+"""What exit codes of ssh and of a server become."""
+
+from __future__ import annotations
+
+import pytest
+
+from novacli import errors
+from novacli.remote.outcome import PASSED_ON, error_of, may_mend_itself
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "passed_on", "again"),
+    [
+        (64, errors.UsageError, False, False),
+        (65, errors.DataError, False, False),
+        (66, errors.InputMissingError, False, False),
+        (69, errors.UnavailableError, True, False),
+        (70, errors.InternalError, True, False),
+        (73, errors.OutputError, True, False),
+        (74, errors.TransferError, True, False),
+        (75, errors.RetryLaterError, True, True),
+        (77, errors.DeniedError, False, False),
+        (78, errors.ConfigError, True, False),
+        (127, errors.UnavailableError, True, False),
+        (137, errors.InternalError, True, False),
+        (255, errors.RetryLaterError, True, True),
+        (1, errors.InternalError, True, False),
+        (-9, errors.RetryLaterError, True, True),
+        (None, errors.TransferError, True, False),
+    ],
+)
+def test_codes(code: int | None, kind: type[errors.NovaError], passed_on: bool, again: bool) -> None:
+    """The wire protocol's table of exit codes, and what ends without one."""
+    error = error_of("solve1", "me@solve1", code, ("before", "solvehost: the reason"))
+    assert type(error) is kind
+    assert str(error).startswith("solve1: ")
+    assert (isinstance(error, PASSED_ON), may_mend_itself(error)) == (passed_on, again)
+
+
+def test_the_server_s_last_words_are_told() -> None:
+    assert str(error_of("s", "s", 75, ("a", "solvehost: no free slot"))) == "s: no free slot"
+    assert str(error_of("s", "s", 75, ())) == "s: it said nothing"
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("me@s: Permission denied (publickey).", "have your public key added"),
+        ("Host key verification failed.", "log in once by hand: ssh me@s"),
+        ("ssh: Could not resolve hostname s: Name or service not known", "check its name"),
+        ("/home/me/.ssh/config: terminating, 1 bad configuration options", r"mend ~/\.ssh/config"),
+    ],
+)
+def test_what_ssh_says_gets_a_remedy_and_no_further_try(line: str, remedy: str) -> None:
+    error = error_of("s", "me@s", 255, (line, "lost connection"))
+    assert line in str(error)
+    assert remedy.replace("\\", "") in str(error)
+    assert not may_mend_itself(error)

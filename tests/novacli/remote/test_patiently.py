@@ -1,0 +1,70 @@
+"""Asking again: how often, how long, and when not."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from novacli.errors import DataError, RetryLaterError
+from novacli.remote import patiently
+from novacli.remote.gate import CancelledError, Watch
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.0001)
+
+
+def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.5)
+    pauses = list(patiently.pauses_s())
+    assert len(pauses) == 7
+    assert all(0.25 * 2**n <= pause <= 0.75 * 2**n for n, pause in enumerate(pauses[:6]))
+    assert all(pause <= 45 for pause in pauses)
+    assert pauses != list(patiently.pauses_s())
+
+
+def test_it_is_tried_until_it_succeeds() -> None:
+    count = itertools.count()
+
+    def third() -> int:
+        if (n := next(count)) < 2:
+            raise RetryLaterError("busy")
+        return n
+
+    assert patiently.patiently(third, Watch()) == 2
+
+
+@pytest.mark.parametrize(("error", "tries"), [(RetryLaterError("busy"), 8), (DataError("no"), 1)])
+def test_tries_are_bounded(error: Exception, tries: int) -> None:
+    count = itertools.count()
+
+    def fail() -> None:
+        next(count)
+        raise error
+
+    with pytest.raises(type(error)):
+        patiently.patiently(fail, Watch())
+    assert next(count) == tries
+
+
+def test_no_pause_is_begun_that_would_outlast_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the error is that of the server, not that time is up."""
+    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 1000.0)
+
+    def fail() -> None:
+        raise RetryLaterError("busy")
+
+    with pytest.raises(RetryLaterError, match="busy"):
+        patiently.patiently(fail, Watch.of_seconds(10))
+
+
+def test_cancelling_ends_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 1000.0)
+
+    def fail() -> None:
+        raise RetryLaterError("busy")
+
+    with pytest.raises(CancelledError):
+        patiently.patiently(fail, Watch(cancelled=lambda: True))

@@ -1,0 +1,105 @@
+"""What servers say of themselves: kept, asked for at once, ordered."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_servers import INDEX, Servers, make_info
+
+from novacli import config
+from novacli.errors import NovaError, RetryLaterError, UnavailableError
+from novacli.remote import peers
+from novacli.remote.destinations import Place
+from novacli.remote.peers import LIKELY_INDEXES, Peers, joined
+from novacli.remote.server import Server
+from novacli.remote.sshcommand import Ssh
+
+
+@pytest.fixture
+def made(servers: Servers) -> Callable[..., Peers]:
+    return lambda *names: Peers([Server(Place(n, n), Ssh.of(config.load())) for n in names])
+
+
+def names(found: list[peers.Peer]) -> list[str]:
+    return [peer.server.name for peer in found]
+
+
+def test_several_are_ordered_by_load(made, servers: Servers) -> None:
+    for name, slots, running in (("a", 1, 1), ("b", 8, 2), ("c", 2, 1)):
+        servers.says(name, make_info(slots=slots, running=running))
+    assert names(made("a", "b", "c").in_order()) == ["b", "c", "a"]
+
+
+def test_upstream_s_script_counts_as_busy_and_has_likely_index_files(made, servers: Servers) -> None:
+    servers.add("old", info="exit 1")
+    servers.says("busy", make_info(running=2, waiting=9))
+    servers.says("idle", make_info())
+    found = made("old", "busy", "idle").in_order()
+    assert names(found) == ["idle", "old", "busy"]
+    assert (found[1].is_legacy, found[1].index_files()) == (True, LIKELY_INDEXES)
+
+
+def test_index_files_are_as_they_were_told(made, servers: Servers) -> None:
+    servers.says("a", make_info())
+    (file,) = made("a").known()[0].index_files()
+    assert (file.path, file.index_id, tuple(file.quads_arcmin)) == (Path(INDEX.name), 4110, (10.0, 2000.0))
+
+
+def test_a_slow_one_is_left_behind_and_named(made, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "_GRACE_S", 0.2)
+    servers.says("quick", make_info())
+    servers.add("slow", info="exec sleep 1000")
+    asked = made("slow", "quick")
+    assert names(asked.in_order()) == ["quick"]
+    assert list(asked.errors) == ["slow"]
+
+
+def test_where_none_answers_all_are_told(made, servers: Servers) -> None:
+    servers.add("a", info="echo 'no route' >&2; exit 255")
+    servers.add("b", info="exit 78")
+    with pytest.raises(RetryLaterError, match="a: ssh failed: no route"):
+        made("a", "b").in_order()
+
+
+def test_errors_are_joined_under_that_which_may_mend_itself() -> None:
+    busy, wrong = RetryLaterError("b: busy"), UnavailableError("a: none")
+    assert type(joined([wrong, busy])) is RetryLaterError
+    assert str(joined([wrong, wrong])) == "a: none"
+
+
+@pytest.mark.parametrize("change", ["old", "from the future", "damaged", "nonsense"])
+def test_only_a_sound_and_fresh_copy_is_believed(made, servers: Servers, change: str) -> None:
+    servers.says("a", make_info())
+    made("a").known()
+    (kept,) = (Path(os.environ["XDG_CACHE_HOME"]) / "nova" / "servers").iterdir()
+    made("a").known()
+    assert len(servers.calls()) == 1
+    if change == "damaged":
+        kept.write_bytes(kept.read_bytes()[:-20])
+    elif change == "nonsense":
+        kept.write_text('{"protocols": [1]}')
+    else:
+        when = time.time() + (-peers.KEPT_S - 1 if change == "old" else 1000)
+        os.utime(kept, (when, when))
+    made("a").known()
+    assert len(servers.calls()) == 2
+
+
+def test_what_was_forgotten_is_asked_anew(made, servers: Servers) -> None:
+    servers.says("a", make_info())
+    asked = made("a")
+    asked.forget(asked.known()[0].server)
+    asked.known()
+    assert len(servers.calls()) == 2
+
+
+def test_a_failure_is_not_kept(made, servers: Servers) -> None:
+    servers.add("a", info="exit 78")
+    for _ in range(2):
+        with pytest.raises(NovaError):
+            made("a").known()
+    assert len(servers.calls()) == 2
