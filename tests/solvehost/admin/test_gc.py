@@ -1,0 +1,86 @@
+"""solvehost gc: what retention would remove in time goes now, and nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from admin import made_state
+from solvehost import jobdir
+from solvehost.admin import gc
+from solvehost.admin.gc import collect
+from solvehost.admin.records import Collected
+from solvehost.errors import BusyError
+from solvehost.state import State
+
+HOUR_S = 3600.0
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(made_state.config(tmp_path / "state", keep="7")).open()
+
+
+def test_jobs_beyond_their_days_go(state: State) -> None:
+    solved = {"status": "solved"}
+    old = [made_state.add_stored(state, client, "old", result=solved, age_days=8) for client in ("a", "b")]
+    old.append(made_state.add_stored(state, "a", "broken", age_days=8))
+    young = made_state.add_stored(state, "a", "young", result=solved, age_days=6)
+    done = collect(state.settings)
+    assert (done.expired_jobs, done.stale_directories, done.failed) == (3, 0, 0)
+    assert done.freed_bytes >= 30_000
+    assert young.exists
+    assert not any(stored.exists for stored in old)
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(state: State) -> None:
+    stored = made_state.add_stored(state, "a", "old", result={"status": "solved"}, age_days=8)
+    left = made_state.add_plain(state, age_s=1000)
+    said = collect(state.settings, dry_run=True)
+    assert stored.exists
+    assert left.path.exists()
+    done = collect(state.settings)
+    assert (said.expired_jobs, said.stale_directories, said.freed_bytes) == (1, 1, done.freed_bytes)
+    assert done == Collected(1, 1, said.freed_bytes)
+    assert not left.path.exists()
+
+
+def test_what_somebody_works_on_stays(state: State) -> None:
+    stored = made_state.add_stored(state, "a", "old", age_days=8)
+    plain = made_state.add_plain(state, age_s=1000)
+    with stored.job.locked(), plain.locked():
+        assert collect(state.settings) == Collected(0, 0, 0)
+    assert stored.exists
+    assert plain.path.exists()
+
+
+def test_what_was_just_made_stays(state: State) -> None:
+    """A job that is being received has no lock yet."""
+    plain = made_state.add_plain(state, age_s=1)
+    assert collect(state.settings) == Collected(0, 0, 0)
+    assert plain.path.exists()
+
+
+def test_half_stored_and_half_removed_jobs_go_after_an_hour(state: State) -> None:
+    client = state.client("a")
+    old, young = (jobdir.create(client.jobs_dir) for _ in range(2))
+    made_state._age(old.path, 2 * HOUR_S)
+    assert collect(state.settings).stale_directories == 1
+    assert not old.path.exists()
+    assert young.path.exists()
+
+
+def test_what_cannot_be_removed_is_counted(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_state.add_stored(state, "a", "old", age_days=8)
+
+    def refuse(_: object) -> bool:
+        raise BusyError("somebody was faster")
+
+    monkeypatch.setattr(gc.StoredJob, "remove", refuse)
+    assert collect(state.settings) == Collected(0, 0, 0, failed=1)
+
+
+def test_where_nothing_was_ever_served_there_is_nothing_to_do(tmp_path: Path) -> None:
+    assert collect(made_state.config(tmp_path / "none")) == Collected(0, 0, 0)
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,75 @@
+"""solvehost jobs: what is there, of everybody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from admin import made_keys, made_state
+from solvehost.admin import accounts, jobs
+from solvehost.admin.jobs import list_jobs
+from solvehost.state import State
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(made_state.config(tmp_path / "state")).open()
+
+
+def test_all_clients_are_listed_each_ones_oldest_first(state: State) -> None:
+    made_state.add_stored(state, "b", "job-1", result={"status": "solved"}, created="2026-01-02T00:00:00+00:00")
+    made_state.add_stored(state, "b", "job-0", result={"status": "failed", "exit_code": 69, "message": "no index"},
+                          created="2026-01-01T00:00:00+00:00")  # fmt: skip
+    made_state.add_stored(state, "a", "job-1")
+    rows = list_jobs(state.settings).rows
+    assert [(row.client, row.id, row.state, row.message) for row in rows] == [
+        ("a", "job-1", "interrupted", ""), ("b", "job-0", "failed", "no index"), ("b", "job-1", "solved", ""),
+    ]  # fmt: skip
+    assert all(row.size_bytes >= 10_000 for row in rows)
+
+
+def test_one_client_can_be_asked_for(state: State) -> None:
+    made_state.add_stored(state, "a", "job-1")
+    made_state.add_stored(state, "b", "job-2")
+    made_state.add_plain(state)
+    assert [row.id for row in list_jobs(state.settings, "b").rows] == ["job-2"]
+    assert list_jobs(state.settings, "nobody").rows == ()
+
+
+def test_plain_jobs_are_running_or_left_over(state: State) -> None:
+    running = made_state.add_plain(state)
+    made_state.add_plain(state, age_s=1000)
+    with running.locked():
+        found = list_jobs(state.settings).rows
+    assert sorted((row.client, row.id, row.state) for row in found) == [("", "", "interrupted"), ("", "", "running")]
+
+
+def test_where_nothing_was_ever_served_the_table_is_empty(tmp_path: Path) -> None:
+    assert list_jobs(made_state.config(tmp_path / "none")).rows == ()
+    assert not (tmp_path / "none").exists()
+
+
+def test_root_looks_as_the_owner(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a user can write to is nothing for root to work in."""
+    became = []
+    monkeypatch.setattr(jobs, "become_owner", became.append)
+    list_jobs(state.settings)
+    assert became == [state.path]
+
+
+def test_root_becomes_whoever_owns_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    became: list[accounts.Account] = []
+    monkeypatch.setattr(accounts, "become", became.append)
+    accounts.become_owner(tmp_path)
+    accounts.become_owner(tmp_path / "none")
+    assert became == []
+    os.chown(tmp_path, 65534, 65534)
+    accounts.become_owner(tmp_path)
+    os.chown(tmp_path, 54321, 54321)
+    accounts.become_owner(tmp_path)
+    assert [account.uid for account in became] == [65534, 54321]
+    assert made_keys.account(tmp_path).uid == 0

@@ -1,0 +1,118 @@
+"""Lines of authorized_keys: read as sshd reads them, and written so that neither sshd nor a shell can mistake them."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime
+
+import pytest
+
+from admin import made_keys
+from solvehost.admin import keylines, pubkeys
+from solvehost.errors import DataError, UsageError
+
+KEY = pubkeys.parse(made_keys.line())
+
+
+def test_a_line_is_read_as_it_is_written() -> None:
+    command = ["/usr/bin/python3", "-I", "/a b/s.pyz"]
+    line = keylines.forced(KEY, command, sources="192.0.2.0/24,!192.0.2.7,*.example.org", expiry="2999-12-31")
+    assert line.text == (
+        'restrict,command="/usr/bin/python3 -I \'/a b/s.pyz\'",from="192.0.2.0/24,!192.0.2.7,*.example.org",'
+        f'expiry-time="29991231" {made_keys.line()}'
+    )
+    assert keylines.parse_line(line.text) == line
+    assert line.has("restrict")
+    assert line.value("expiry-time") == "29991231"
+
+
+def test_a_quoted_command_survives_a_shell() -> None:
+    words = ["/bin/echo", "a b", "$(id)", "*", "~", ";", "&&", "#"]
+    text = keylines.quoted(words)
+    ran = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=True)
+    assert ran.stdout == "a b $(id) * ~ ; && #\n"
+
+
+@pytest.mark.parametrize("word", ["", "a'b", 'a"b', "a\\b", "a\nb", "a\0b", "a!b", "\u00e9", "\x1b", "a\tb"])
+def test_words_that_cannot_be_carried_are_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="cannot stand in authorized_keys"):
+        keylines.quoted(["/usr/bin/python3", word])
+
+
+@pytest.mark.parametrize("text", ["", "a b", '"', "192.0.2.1/24", "192.0.2.0/99", "a,,b", "!192.0.2.1", "a\nb", "x;y"])
+def test_sources_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--from"):
+        keylines.checked_sources(text)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::/32", "*.example.org,!bad.example.org", "10.0.0.?"])
+def test_sources_that_sshd_knows_are_taken(text: str) -> None:
+    assert keylines.checked_sources(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tomorrow", "2999-13-01", "29990230", "2999", "20010101", "2999-1-1", "\u0662" * 8]
+)
+def test_dates_that_are_none_or_have_passed_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--expiry"):
+        keylines.expiry_time(text)
+
+
+@pytest.mark.parametrize("text", ["29991231", "299912312359", "29991231235959"])
+def test_dates_and_times_are_taken(text: str) -> None:
+    assert keylines.expiry_time(text) == text
+
+
+def test_a_time_may_be_in_utc() -> None:
+    assert isinstance(keylines.parse_time("20300101120000Z"), datetime)
+
+
+@pytest.mark.parametrize("line", ["", "   ", "# a comment", "\t# another"])
+def test_lines_without_a_key_are_passed_over(line: str) -> None:
+    assert keylines.parse_line(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["nonsense", "restrict", "restrict,command=", 'command="x', "ssh-ed25519", f'command="x" y {made_keys.line()}',
+     f"restrict , pty {made_keys.line()}", "ssh-ed25519 AAAA"],
+)  # fmt: skip
+def test_lines_that_sshd_passes_over_are_an_error(line: str) -> None:
+    with pytest.raises(DataError):
+        keylines.parse_line(line)
+
+
+def test_options_of_any_kind_are_read() -> None:
+    line = keylines.parse_line(f'No-PTY,command="echo \\"a,b\\" c",environment="A=b",restrict {made_keys.line()}')
+    assert line is not None
+    assert line.options == (
+        ("No-PTY", None), ("command", 'echo "a,b" c'), ("environment", "A=b"), ("restrict", None),
+    )  # fmt: skip
+    assert line.has("no-pty")
+
+
+@pytest.mark.parametrize(
+    ("command", "split"),
+    [
+        ("/bin/python3 -I -m solvehost --client a", (["/bin/python3", "-I", "-m", "solvehost"], ["--client", "a"])),
+        ("/usr/bin/solvehost", (["/usr/bin/solvehost"], [])),
+        ("python3 '/a b/x.pyz' --state /s", (["python3", "/a b/x.pyz"], ["--state", "/s"])),
+        ("/bin/sh script", None),
+        ("", None),
+        ("--client x", None),
+    ],
+)  # fmt: skip
+def test_a_command_is_taken_apart(command: str, split: object) -> None:
+    assert keylines.split_command(command) == split
+
+
+def test_a_command_that_no_shell_could_read_is_an_error() -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        keylines.split_command("solvehost 'x")
+
+
+def test_flags_are_left_out_with_their_values() -> None:
+    words = ["--client", "a", "--state", "/s", "--log=x", "--require-sandbox", "--slots", "2"]
+    assert keylines.without_flags(words, {"--state": True, "--log": True, "--require-sandbox": False}) == [
+        "--client", "a", "--slots", "2",
+    ]  # fmt: skip
