@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from novacli.errors import DataError, NovaError, OutputError, TransferError
+from novacli.errors import DataError, NovaError, TransferError
 from novacli.remote.packing import Packet
 from novacli.solution import read_solution
 from solvehost import axy, engine
 from solvehost.engine import Outcome
-from solvehost.errors import SolvehostError
+from solvehost.errors import DiskError, SolvehostError
 from solvehost.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
@@ -38,8 +38,8 @@ def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: Race
     ------
     TransferError
         Where the reply is not what a solve leaves; the directory is as before.
-    OutputError
-        Where it cannot be written.
+    DiskError
+        Where it cannot be written: this machine's fault, so no other server is asked.
     """
     race = read_race(job, packet, reply, server)
     place(job, reply.files, race.winner, server)
@@ -120,7 +120,7 @@ def place(job: JobDir, files: Mapping[str, bytes], winner: int | None, server: s
     ------
     TransferError
         Where they are not what a solve leaves; the directory is as before.
-    OutputError
+    DiskError
         Where they cannot be written.
     """
     try:
@@ -133,7 +133,7 @@ def place(job: JobDir, files: Mapping[str, bytes], winner: int | None, server: s
                 _check(job, folder, winner, server)
             _move(job, folder)
     except OSError as exc:
-        raise OutputError(f"{job.path}: {exc.strerror or exc}: the results cannot be put in place") from exc
+        raise DiskError(f"{job.path}: {exc.strerror or exc}: the results cannot be put in place") from exc
 
 
 @contextlib.contextmanager
