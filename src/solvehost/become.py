@@ -76,7 +76,7 @@ def _confine(rules: str) -> None:
 
 def _checked(answer: int) -> int:
     if answer < 0:
-        sys.stderr.write("the kernel refuses to confine the engine (Landlock)\n")
+        os.write(2, b"the kernel refuses to confine the engine (Landlock)\n")
         os._exit(EXIT_NOT_STARTED)
     return answer
 
@@ -120,8 +120,8 @@ def _restore_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def main(argv: list[str]) -> None:
-    """Set what ``argv`` asks for and become the engine; never returns."""
+def main(argv: list[str], environment: dict[str, str] | None = None) -> None:
+    """Set what ``argv`` asks for and become the engine; never returns.  ``environment`` is by default this one's."""
     parent_pid, limits, rules, *command = argv
     _die_with_parent(int(parent_pid))
     _set_limits(limits)
@@ -129,10 +129,10 @@ def main(argv: list[str]) -> None:
     _await_the_word()
     _confine(rules)
     try:
-        os.execv(command[0], command)
+        os.execve(command[0], command, os.environ if environment is None else environment)
     except OSError as exc:
-        sys.stderr.write(f"{command[0]}: {exc.strerror}\n")
-        sys.exit(EXIT_NOT_STARTED)
+        os.write(2, f"{command[0]}: {exc.strerror}\n".encode(errors="backslashreplace"))
+        os._exit(EXIT_NOT_STARTED)
 
 
 if __name__ == "__main__":

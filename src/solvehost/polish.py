@@ -124,7 +124,7 @@ def _look(
 def _take_over(job: JobDir, plan: engine.Plan, second: engine.Plan) -> None:
     where, folder = job.run_dir(plan.number), job.run_dir(second.number)
     for name in OUTPUTS:
-        if engine.is_plain_file(folder / name):
+        if engine.is_whole(folder / name):
             (folder / name).replace(where / name)
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from solvehost import become
 from solvehost.errors import UnavailableError
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
@@ -31,6 +32,7 @@ class Limits:
     """What one engine may use: CPU seconds, bytes of private memory, bytes in any one file, open files.
 
     ``alone`` keeps it from starting processes; ``confined`` from all files but its own (see ``sandbox.py``).
+    ``by_fork`` starts it by a fork, which saves the start of an interpreter, and is for programs without threads.
     """
 
     cpu_s: int = 7200
@@ -39,6 +41,7 @@ class Limits:
     open_files: int = 1024
     alone: bool = False
     confined: bool = False
+    by_fork: bool = False
 
     def text(self) -> str:
         """Return them as ``become.py`` takes them.  RLIMIT_AS is left alone: index files are mapped."""
@@ -56,26 +59,31 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str], cwd: Path, log: Path, limits: Limits, rules: str = "") -> None:
-        helper = [sys.executable, "-I", "-S", "-c", _helper_source(), str(os.getpid()), limits.text(), rules]
+        asked = [str(os.getpid()), limits.text(), rules, *command]
         self.exit_status: int | None = None
         self.cpu_s = 0.0
         self._pidfd: int | None = None
-        self._popen = _spawn([*helper, *command], cwd, log)
-        self.pid = self._popen.pid
+        self._popen: subprocess.Popen[bytes] | None = None
+        word, give = os.pipe()
+        try:
+            if limits.by_fork:
+                self.pid = _fork(asked, cwd, log, word, give)
+            else:
+                self._popen = _spawn([sys.executable, "-I", "-S", "-c", _helper_source(), *asked], cwd, log, word)
+                self.pid = self._popen.pid
+            self._take_hold(give)
+        finally:
+            os.close(word)
+            os.close(give)
+
+    def _take_hold(self, give: int) -> None:
+        """Give the word once the engine cannot get lost any more."""
         try:
             self._pidfd = _open_pidfd(self.pid)
-            self._give_the_word()
+            os.write(give, b"!")  # this side holds the other end, too, so it is never closed
         except BaseException:
             self.kill()
             raise
-        finally:
-            if self._popen.stdin is not None:
-                self._popen.stdin.close()
-
-    def _give_the_word(self) -> None:
-        if self._popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # it ended already, and its exit status will say why
-                self._popen.stdin.write(b"!")
 
     @property
     def pidfd(self) -> int | None:
@@ -122,7 +130,10 @@ class Child:
     def _signal(self, number: signal.Signals) -> None:
         """Signal its process group; the number cannot be another's, since the engine has not been reaped."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where all are zombies
-            os.killpg(self.pid, number)
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:  # just forked, it has no group of its own yet
+                os.kill(self.pid, number)
 
     def _reap(self, options: int = 0) -> None:
         try:
@@ -134,7 +145,8 @@ class Child:
                 return
             self.exit_status = os.waitstatus_to_exitcode(status)
             self.cpu_s = usage.ru_utime + usage.ru_stime
-        self._popen.returncode = self.exit_status
+        if self._popen is not None:
+            self._popen.returncode = self.exit_status
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
@@ -147,23 +159,45 @@ def _helper_source() -> str:
     return source.decode()
 
 
-def _spawn(command: Sequence[str], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
+    """Fork, the child on its way to become the engine; return its pid."""
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        pid = os.fork()
+    except OSError as exc:
+        raise _not_started(exc) from exc
+    if pid:
+        os.close(out)
+        return pid
+    try:
+        os.close(give)
+        os.setsid()
+        os.chdir(cwd)
+        for fd, number in (word, 0), (out, 1), (out, 2):
+            os.dup2(fd, number)
+        become.main(asked, _ENVIRONMENT)
+    finally:
+        os._exit(become.EXIT_NOT_STARTED)
+
+
+def _spawn(command: Sequence[str], cwd: Path, log: Path, word: int) -> subprocess.Popen[bytes]:
     try:
         with log.open("ab") as out:
             return subprocess.Popen(
                 command,
                 cwd=cwd,
-                bufsize=0,
-                stdin=subprocess.PIPE,
+                stdin=word,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=_ENVIRONMENT,
                 start_new_session=True,
             )
     except OSError as exc:
-        raise UnavailableError(
-            f"the engine's process cannot be started: {exc}: check memory and process limits"
-        ) from exc
+        raise _not_started(exc) from exc
+
+
+def _not_started(exc: OSError) -> UnavailableError:
+    return UnavailableError(f"the engine's process cannot be started: {exc}: check memory and process limits")
 
 
 def _open_pidfd(pid: int) -> int | None:

@@ -93,6 +93,7 @@ class Host:
             file_bytes=_FILE_BYTES,
             alone=True,
             confined=self.is_confined,
+            by_fork=True,
         )
 
 

@@ -17,17 +17,27 @@ from solvehost import become, process
 from solvehost.errors import UnavailableError
 from solvehost.process import Child, Limits, wait_for_any
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc"),
+    # The test runner has threads, where the programs that start engines by a fork have none.
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),
+]
 Shell = Callable[[str], Child]
 
 
+@pytest.fixture(params=[False, True], ids=["by program", "by fork"])
+def limits(request: pytest.FixtureRequest) -> Limits:
+    """The two ways to start an engine."""
+    return Limits(by_fork=request.param)
+
+
 @pytest.fixture
-def shell(tmp_path: Path):
+def shell(tmp_path: Path, limits: Limits):
     """A function that starts a shell script as the engine; all are ended in the end."""
     children: list[Child] = []
 
-    def start(script: str, limits: Limits | None = None) -> Child:
-        children.append(Child(["/bin/sh", "-c", script], tmp_path, tmp_path / "log", limits or Limits()))
+    def start(script: str) -> Child:
+        children.append(Child(["/bin/sh", "-c", script], tmp_path, tmp_path / "log", limits))
         return children[-1]
 
     yield start
@@ -150,28 +160,46 @@ def test_a_limit_above_the_systems_own_is_no_error(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "100\n"
 
 
-def test_an_interrupted_start_leaves_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_start_leaves_no_engine(tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupt after the process was made, before anybody holds it: it never becomes the engine."""
-    made: list[subprocess.Popen[bytes]] = []
-    real_open = process._open_pidfd
+    made: list[int] = []
 
-    def interrupt(pid: int) -> int | None:
-        fd = real_open(pid)
-        if fd is not None:
-            os.close(fd)
+    def interrupt(pid: int) -> None:
+        made.append(pid)
         raise KeyboardInterrupt
 
-    class Remembered(subprocess.Popen):  # type: ignore[type-arg]
-        def __init__(self, *arguments: object, **more: object) -> None:
-            super().__init__(*arguments, **more)  # type: ignore[call-overload]
-            made.append(self)
-
     monkeypatch.setattr(process, "_open_pidfd", interrupt)
-    monkeypatch.setattr(process.subprocess, "Popen", Remembered)
     with pytest.raises(KeyboardInterrupt):
-        Child(["/bin/sh", "-c", "touch started; sleep 600"], tmp_path, tmp_path / "log", Limits())
-    assert not alive([made[0].pid])
+        Child(["/bin/sh", "-c", "touch started; sleep 600"], tmp_path, tmp_path / "log", limits)
+    assert made
+    assert not alive(made)
     assert not (tmp_path / "started").exists()
+
+
+def test_an_engine_starts_with_a_rebuilt_environment_and_nothing_open(shell: Shell, tmp_path: Path) -> None:
+    """Neither variables nor files of whoever starts it, a lock among them."""
+    lock = (tmp_path / "lock").open("w")
+    wait_until(
+        shell("env | grep -v ^PWD; ls -l /proc/$$/fd | grep -c -e lock -e socket; exec readlink /proc/self/fd/0").poll
+    )
+    lock.close()
+    said = (tmp_path / "log").read_text().splitlines()
+    assert sorted(said[:-2]) == ["LC_ALL=C", "OMP_NUM_THREADS=1", "PATH=/usr/bin:/bin"]
+    assert said[-2:] == ["0", "/dev/null"]
+
+
+def test_a_program_that_is_none_says_so(tmp_path: Path, limits: Limits) -> None:
+    child = Child([str(tmp_path / "none")], tmp_path, tmp_path / "log", limits)
+    wait_until(child.poll)
+    assert child.exit_status == become.EXIT_NOT_STARTED
+    assert (tmp_path / "log").read_text() == f"{tmp_path}/none: No such file or directory\n"
+
+
+def test_cpu_time_can_be_looked_at_on_the_way(shell: Shell) -> None:
+    child = shell("while :; do :; done")
+    wait_until(lambda: child.cpu_so_far_s > 0)
+    child.kill()
+    assert child.cpu_so_far_s == child.cpu_s > 0
 
 
 def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> None:
