@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -157,10 +158,12 @@ class _Run:
 
     def detach(self) -> Sent:
         """Send all attempts to one server."""
-        self.taken += packing.take_ready(self.job, self.numbers, budget_s=float("inf"))
+        self.taken += packing.take_ready(self.job, self.numbers, budget_s=math.inf)
+        # One id however often it is sent: a server that took it, though the line broke, has it once.
+        packet = packing.pack(self.job, self.taken)
         try:
-            _, server = self._on_some_server(self._detach_on)
-        except BaseException:
+            _, server = self._on_some_server(lambda peer: self._detach_on(peer, packet))
+        except Exception:  # an interrupt leaves the record: nova fetch finds out what became of the job
             forget_remote(self.job)
             raise
         return Sent(server.name, self._notes(server))
@@ -212,11 +215,10 @@ class _Run:
             self.taken.append(number)
             yield number
 
-    def _detach_on(self, peer: Peer) -> None:
+    def _detach_on(self, peer: Peer, packet: packing.Packet) -> None:
         if peer.is_legacy:
             raise UnavailableError(_keeps_no_jobs(peer.server.name))
         self.watch.observe(f"sending to {peer.server.name}")
-        packet = packing.pack(self.job, self.taken)
         write_remote(self.job, sending(peer.server.place, packet))
         line = peer.server.detach(packet.request, self.watch)
         if line.id != packet.job_id:

@@ -82,7 +82,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     ssh = Ssh.of(config)
     codes: list[int] = []
     for number, place in enumerate(places):
-        found = list(check_server(Server(place, ssh)))
+        found = list(check_server(Server(place, ssh), config))
         codes += [EXIT_CODES[c.name] for c in found if c.ok is False]
         _show(place.name, found, as_json=as_json, is_first=number == 0)
     return worst_exit_code(codes)

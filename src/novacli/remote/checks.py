@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import time
-from array import array
 from collections.abc import Iterator
 
+from novacli.config import Config
 from novacli.coverage import partial_skies
 from novacli.errors import NovaError, RetryLaterError
 from novacli.health import Check, fields_text
@@ -14,10 +13,10 @@ from novacli.quantities import bytes_text, count_text
 from novacli.remote import packing
 from novacli.remote.gate import Call, TimeUpError, Watch
 from novacli.remote.peers import PATIENCE_S, Peer, ask_one
+from novacli.remote.samples import sample_job
 from novacli.remote.server import Server
 from solvehost import axy, wire
-from solvehost.axy import Attempt
-from solvehost.startable import Stars
+from solvehost.jobdir import WCS
 from solvehost.wire import Info
 
 CONNECTION, ANSWER, INDEXES, ROUND_TRIP = "connection", "answer", "index files", "round trip"
@@ -28,11 +27,9 @@ _ROUND_TRIP_S = 60.0
 _REFUSED_PTY = "PTY allocation request failed"
 _REFUSED_FORWARDING = "administratively prohibited"
 _REMEDY_RESTRICT = "the key's line on the server should begin with restrict (solvehost authorize writes it so)"
-#: Stars of the job that goes there and back.  No sky has them: that nothing is found is the right answer.
-_STARS, _SIDE_PX = 20, 1000
 
 
-def check_server(server: Server) -> Iterator[Check]:
+def check_server(server: Server, config: Config) -> Iterator[Check]:
     """Look at everything; what cannot be looked at for want of a connection is left out."""
     began = time.monotonic()
     try:
@@ -46,7 +43,7 @@ def check_server(server: Server) -> Iterator[Check]:
         yield from _legacy_checks()
     else:
         yield from _info_checks(peer, peer.info)
-    yield _round_trip(server, peer)
+    yield _round_trip(server, peer, config)
     yield from _privileges(server)
 
 
@@ -83,38 +80,23 @@ def _info_checks(peer: Peer, info: Info) -> Iterator[Check]:
     )
 
 
-def _round_trip(server: Server, peer: Peer) -> Check:
-    """Have a small job solved: stars that no sky has, so that the way there and back is what is shown."""
+def _round_trip(server: Server, peer: Peer, config: Config) -> Check:
+    """Have a small job solved."""
+    sample = sample_job(peer.index_files(), config)
     job_id = packing.new_wire_id("check")
-    request = b"".join(wire.write_request(job_id, {1: axy.to_bytes(_job(peer))}))
+    request = b"".join(wire.write_request(job_id, {1: axy.to_bytes(sample.attempt)}))
     began = time.monotonic()
     try:
         reply = server.solve(job_id, request, Watch.of_seconds(_ROUND_TRIP_S))
     except (NovaError, TimeUpError) as exc:
         words = str(exc).removeprefix(f"{server.name}: ") or f"no answer within {_ROUND_TRIP_S:g} s"
         return Check(ROUND_TRIP, False, words, "see solvehost check there")
-    took_s = time.monotonic() - began
-    status = "no manifest, as the original script has it" if reply.manifest is None else reply.manifest["status"]
-    return Check(ROUND_TRIP, True, f"a job of {_STARS} chance stars there and back in {took_s:.2f} s ({status})")
-
-
-def _job(peer: Peer) -> Attempt:
-    """Return a job that some index file there serves, and that the engine is soon done with."""
-    chance = random.Random(1)  # noqa: S311 - the same stars each time
-    x, y = (array("f", (chance.uniform(1, _SIDE_PX) for _ in range(_STARS))) for _ in range(2))
-    stars = Stars(x, y, array("f", (1000.0 / n for n in range(1, _STARS + 1))))
-    widest = max(peer.index_files(), key=lambda f: f.middle_arcmin, default=None)
-    # Quads of this size take a third of the field's width, so that the file is tried.
-    scale = 60.0 if widest is None else 3 * widest.middle_arcmin * 60 / _SIDE_PX
-    return Attempt(
-        _SIDE_PX,
-        _SIDE_PX,
-        stars,
-        scales_arcsec_per_pixel=(axy.Range(0.95 * scale, 1.05 * scale),),
-        depths=((1, 8),),
-        cpu_limit_s=10.0,
-        tweak_order=0,
-    )
+    is_solved = WCS in reply.files
+    came = f"{sample.words} there and back in {time.monotonic() - began:.2f} s, {'solved' if is_solved else 'unsolved'}"
+    if sample.is_sky and not is_solved:
+        return Check(ROUND_TRIP, None, came, "its index files should have solved it: see solvehost check there")
+    proof = "" if is_solved else ": proof of the way alone, for no sky has them, and there is no index file here"
+    return Check(ROUND_TRIP, True, came + proof)
 
 
 def _privileges(server: Server) -> Iterator[Check]:

@@ -94,6 +94,16 @@ def test_it_is_left_with_the_next_where_one_fails(nova: Any, stars: str, jobs: P
     assert line["notes"] == ["solve1: it said nothing; asked solve2 instead"]
 
 
+def test_however_often_it_is_sent_it_has_one_id(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
+    """A server that took the job though the line broke then answers with the job that it has."""
+    note = "echo $id >> ids; [ -e been ] || { touch been; cat > /dev/null; exit 255; }; cat > request.tar"
+    servers.add("solve1", solve=TAKES_IT.replace("cat > request.tar", note))
+    assert nova("submit", stars, *SIZE, "--to", "solve1", "--detach").code == 0
+    first, second = (servers.place / "solve1" / "ids").read_text().split()
+    (job,) = jobdir.list_jobs(jobs)
+    assert first == second == wire_id(job)
+
+
 def test_a_server_of_the_original_script_takes_none(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
     servers.add("old", info="exit 1")
     ran = nova("submit", stars, *SIZE, "--to", "old", "--detach")

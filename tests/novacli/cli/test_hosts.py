@@ -53,6 +53,12 @@ def checks_of(ran: Any) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in json.loads(line)["checks"]}
 
 
+@pytest.fixture(autouse=True)
+def no_local_index(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whether this machine has index files makes no difference to these tests."""
+    monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
+
+
 def well(servers: Servers) -> None:
     servers.replies("solve1", {"backend.log": b""})
     refused = "echo 'PTY allocation request failed on channel 0' >&2; exit 255\n"
@@ -66,9 +72,10 @@ def test_a_server_that_is_well(nova: Any, servers: Servers, home: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert lines[0] == "solve1"
-    assert {line[0] for line in lines[1:]} == {"✓"}
+    assert {line[0] for line in lines[1:]} == {"✓"}, ran.out
     assert "solvehost 1.2.3, protocol 1; it knows you as me" in ran.out
     assert "a job of 20 chance stars there and back" in ran.out
+    assert "proof of the way alone" in ran.out
 
 
 def test_all_that_have_names_are_checked(nova: Any, servers: Servers, home: Path) -> None:

@@ -70,6 +70,8 @@ def test_a_host_that_is_well_has_ticks_alone(nova: Any, ssh: MadeSshd) -> None:
     assert (ran.code, ran.err) == (0, "")
     for name in ("connection", "answer", "index files", "fields", "load", "round trip", "terminal", "forwarding"):
         assert checks[name]["ok"] is True, checks[name]
+    assert "a field of 100 stars there and back" in checks["round trip"]["detail"]
+    assert checks["round trip"]["detail"].endswith(", solved")
 
 
 def test_a_job_is_left_there_and_fetched(nova: Any, ssh: MadeSshd, picture: Path, drawn: DrawnField) -> None:

@@ -1,0 +1,111 @@
+"""The small job that ``nova hosts check`` sends there and back.
+
+Where this machine has an index file of the whole sky, its stars make a field that a server should solve; where it has
+none, stars that no sky has are at least proof of the way.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from novacli.config import Config
+from novacli.coverage import width_ranges_deg
+from novacli.errors import NovaError
+from solvehost import engine
+from solvehost.axy import Attempt, Range
+from solvehost.errors import SolvehostError
+from solvehost.indexes import IndexFile
+from solvehost.startable import Stars
+
+_SIDE_PX = 1000
+_CPU_S = 20.0
+#: Orion's belt has bright stars at every width.
+_RA_DEG, _DEC_DEG = 84.0, -3.0
+_WIDTHS_DEG = Range(2.0, 30.0)
+_SKY_STARS, _CHANCE_STARS = 100, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A job, and whether its stars are the sky's, so that it can be solved."""
+
+    attempt: Attempt
+    is_sky: bool
+
+    @property
+    def words(self) -> str:
+        """What it is, for a person."""
+        count = len(self.attempt.stars)
+        return f"a field of {count} stars" if self.is_sky else f"a job of {count} chance stars"
+
+
+def sample_job(files: Sequence[IndexFile], config: Config) -> Sample:
+    """Return a job that some of a server's index files serve, and that the engine is soon done with."""
+    width_deg = _width_deg(files)
+    stars = None if width_deg is None else _sky(width_deg, config)
+    if stars is not None and width_deg is not None:
+        return Sample(_attempt(stars, width_deg), is_sky=True)
+    chance = random.Random(1)  # noqa: S311 - the same stars each time
+    x, y = (array("f", (chance.uniform(1, _SIDE_PX) for _ in range(_CHANCE_STARS))) for _ in range(2))
+    flux = array("f", (1000.0 / n for n in range(1, _CHANCE_STARS + 1)))
+    return Sample(_attempt(Stars(x, y, flux), width_deg or 10.0), is_sky=False)
+
+
+def _attempt(stars: Stars, width_deg: float) -> Attempt:
+    scale = 2 * math.degrees(math.tan(math.radians(width_deg / 2))) * 3600 / _SIDE_PX
+    return Attempt(
+        _SIDE_PX,
+        _SIDE_PX,
+        stars,
+        scales_arcsec_per_pixel=(Range(0.9 * scale, 1.1 * scale),),
+        depths=((1, 10), (11, 20)),
+        cpu_limit_s=_CPU_S,
+        tweak_order=0,
+    )
+
+
+def _width_deg(files: Sequence[IndexFile]) -> float | None:
+    """Return a width that the index files serve well, the nearest to the middle of those that can be drawn."""
+    wanted = math.sqrt(_WIDTHS_DEG.low * _WIDTHS_DEG.high)
+    ranges = [Range(max(r.low, _WIDTHS_DEG.low), min(r.high, _WIDTHS_DEG.high)) for r in width_ranges_deg(files)]
+    widths = [min(max(wanted, r.low), r.high) for r in ranges if r.low <= r.high]
+    return min(widths, key=lambda width: abs(math.log(width / wanted)), default=None)
+
+
+def _sky(width_deg: float, config: Config) -> Stars | None:
+    """Return the brightest stars around Orion's belt, of this machine's index files; None where there are none."""
+    from novacli.backends.local import index_places
+    from novacli.demo.catalogue import Catalogue, find_index
+    from novacli.demo.projection import Projection, direction
+    from novacli.demo.scene import Scene
+
+    scene = Scene(ra_deg=_RA_DEG, dec_deg=_DEC_DEG, width_deg=width_deg, width_px=_SIDE_PX, height_px=_SIDE_PX)
+    projection = Projection.of(scene)
+    try:
+        catalogue = Catalogue.open(find_index(index_places(config, _engine(config))))
+    except (NovaError, SolvehostError):
+        return None
+    found = catalogue.around(direction(_RA_DEG, _DEC_DEG), projection.reach_rad)
+    x, y = projection.sky_to_pixel(found.directions)
+    inside = [
+        (magnitude, px, py)
+        for magnitude, px, py in zip(found.magnitudes.tolist(), x.tolist(), y.tolist(), strict=True)
+        if 0.5 <= px <= _SIDE_PX + 0.5 and 0.5 <= py <= _SIDE_PX + 0.5
+    ]
+    brightest = sorted(inside)[:_SKY_STARS]
+    columns = [
+        array("f", column) for column in zip(*((px, py, 10 ** (-0.4 * m)) for m, px, py in brightest), strict=True)
+    ]
+    return Stars(*columns) if len(brightest) == _SKY_STARS else None
+
+
+def _engine(config: Config) -> Path | None:
+    try:
+        return engine.find(config["engine"])
+    except SolvehostError:
+        return None  # its configuration may be found without it
