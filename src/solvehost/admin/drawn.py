@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,7 +114,7 @@ def _tangent_plane(ra: float, dec: float, center_deg: Sequence[float]) -> tuple[
     return xi, (math.cos(dec0) * math.sin(dec) - math.sin(dec0) * math.cos(dec) * math.cos(ra - ra0)) / depth
 
 
-def sky_of(header: fitsfile.Header, x: float, y: float) -> tuple[float, float]:
+def sky_of(header: Mapping[str, fitsfile.CardValue], x: float, y: float) -> tuple[float, float]:
     """Return (RA, Dec) in degrees of a pixel (the first one's centre is 1, 1) by the TAN part of a solution.
 
     Raises

@@ -36,6 +36,8 @@ _WITHIN_PX = 2.0
 #: Cards whose values the engine takes for paths, to be written, read or waited for.
 _PATH_CARDS = ("ANSOLVED", "ANWCS", "ANMATCH", "ANRDLS", "ANCORR", "ANSCAMP", "ANSOLVIN", "ANCANCEL")
 _CANARY = b"untouched\n"
+#: Where the proof is made: its paths must fit into a FITS card, which those of a session's own TMPDIR may not.
+_FOLDER = "/tmp"  # noqa: S108 - a fresh directory in it, closed to others
 #: Flags that the proof sets itself, and whether they take a value.
 _OWN_FLAGS = {"--state": True, "--log": True}
 
@@ -135,7 +137,7 @@ class _Scratch:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._path = Path(tempfile.mkdtemp(prefix="solvehost-", dir="/tmp" if is_root_for(account) else None))  # noqa: S108
+        self._path = Path(tempfile.mkdtemp(prefix="solvehost-", dir=_FOLDER))
         self.state = self._path / "state"
         self.canaries = {name: self._path / "canaries" / name for name in _PATH_CARDS}
 

@@ -52,8 +52,8 @@ def check_configuration(flags: Mapping[str, Any], account: Account) -> Iterator[
     """Yield whether it can be read and understood, and whether the user may change it."""
     settings.load(flags)
     path = settings.file_of(flags)
-    if not os.path.lexists(path):
-        yield Check("configuration", True, f"there is no {path}: flags and defaults hold")
+    if not os.path.lexists(path) or str(path) == os.devnull:
+        yield Check("configuration", True, f"there is none in {path}: flags and defaults hold")
         return
     theirs = changeable(path, account)
     if theirs is not None:

@@ -1,0 +1,203 @@
+"""What solving takes, seen with the user's eyes."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import standin
+
+from admin import made_keys, made_state
+from solvehost import sandbox, settings
+from solvehost.admin.checks import guarded, serving
+from solvehost.admin.records import Check
+from solvehost.errors import BusyError
+from solvehost.runner import Host
+
+
+def only(checks: object) -> Check:
+    (found,) = checks  # type: ignore[misc]
+    return found
+
+
+def test_a_configuration_that_is_not_there_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "DEFAULT_FILE", tmp_path / "none.toml")
+    found = only(serving.check_configuration({}, made_keys.account(tmp_path)))
+    assert found.ok
+    assert "defaults hold" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("slots = 0", "slots"), ("nonsense", "mend the file"), ("slot = 1", "unknown key"), ("\xff", "")]
+)
+def test_a_configuration_that_is_wrong_is_the_last_check(text: str, said: str, tmp_path: Path) -> None:
+    """Nothing can be said of what it would have named."""
+    path = tmp_path / "s.toml"
+    path.write_bytes(text.encode("latin-1"))
+    found = only(serving.look({"config": str(path)}, made_keys.account(tmp_path)))
+    assert (found.name, found.ok, found.exit_code) == ("configuration", False, 78)
+    assert said in found.detail
+
+
+def test_a_configuration_that_the_user_may_change(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to others")
+    path = tmp_path / "s.toml"
+    path.write_text("slots = 1\n")
+    os.chown(path, 54321, 0)
+    found = only(serving.check_configuration({"config": str(path)}, made_keys.account(tmp_path, uid=54321)))
+    assert (found.ok, found.exit_code) == (False, 77)
+    assert "chown root" in found.remedy
+
+
+def test_an_engine_that_is_not_there_is_69(tmp_path: Path) -> None:
+    host = Host(made_state.config(tmp_path, engine="/none/astrometry-engine"))
+    found = only(guarded("engine", lambda: [serving.check_engine(host, made_keys.account(tmp_path))]))
+    assert (found.ok, found.exit_code) == (False, 69)
+    assert "install it" in found.detail
+
+
+def test_an_engine_that_does_not_run(tmp_path: Path) -> None:
+    program = tmp_path / "engine"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    host = Host(made_state.config(tmp_path, engine=str(program)))
+    found = serving.check_engine(host, made_keys.account(tmp_path, uid=0))
+    assert (found.ok, found.exit_code) == (False, 69)
+    assert "does not run" in found.detail
+
+
+def test_index_files_that_do_not_load_are_named(tmp_path: Path) -> None:
+    (tmp_path / "index-1.fits").write_bytes(b"nonsense")
+    (tmp_path / "engine.cfg").write_text(f"add_path {tmp_path}\nautoindex\n")
+    config = made_state.config(
+        tmp_path, engine=str(standin.install(tmp_path)), engine_config=str(tmp_path / "engine.cfg")
+    )
+    found = only(guarded("index files", lambda: serving.check_indexes(Host(config), made_keys.account(tmp_path))))
+    assert (found.ok, found.exit_code) == (False, 69)
+    assert "index-1.fits" in found.detail
+
+
+def test_one_damaged_index_file_among_good_ones(tmp_path: Path) -> None:
+    good = SimpleNamespace(path=Path("/usr/none"), quads_arcmin=None)
+    host = SimpleNamespace(
+        indexes=SimpleNamespace(
+            files=(good,), damaged=((Path("/a/index-2.fits"), "it is cut short"),), quads_arcmin=None
+        )
+    )
+    found = list(serving.check_indexes(host, made_keys.account(tmp_path, uid=0)))  # type: ignore[arg-type]
+    assert [check.ok for check in found] == [None, True]
+    assert "index-2.fits does not load" in found[0].detail
+
+
+def test_a_state_directory_as_it_should_be(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    found = list(serving.check_state(made_state.config(state), made_keys.account(tmp_path)))
+    assert [check.name for check in found] == ["state", "room"]
+    assert found[0].ok
+    assert found[1].ok is not False
+
+
+@pytest.mark.parametrize("wrong", ["missing", "mode", "file", "link", "network"])
+def test_a_state_directory_that_is_wrong(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "state"
+    if wrong == "file":
+        state.write_text("")
+    elif wrong == "link":
+        state.symlink_to(tmp_path)
+    elif wrong != "missing":
+        state.mkdir(mode=0o755 if wrong == "mode" else 0o700)
+    if wrong == "network":
+        monkeypatch.setattr(serving, "disk_kind", lambda _: "nfs4")
+    found = only(serving.check_state(made_state.config(state), made_keys.account(tmp_path)))
+    assert (found.ok, found.exit_code) == (False, 73 if wrong == "missing" else 78)
+    assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("blocks", "inodes", "ok", "code"),
+    [
+        (10**7, 10**6, True, 0),
+        (10**5, 10**6, None, 0),
+        (10**7, 1000, None, 0),
+        (100, 10**6, False, 73),
+        (10**7, 3, False, 73),
+    ],
+)
+def test_room(
+    blocks: int, inodes: int, ok: bool | None, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(f_bavail=blocks, f_frsize=4096, f_files=10**7, f_favail=inodes)
+    monkeypatch.setattr(serving.os, "statvfs", lambda _: found)
+    check = serving.check_room(tmp_path)
+    assert check.ok is ok
+    assert check.exit_code == (code or 78)
+    assert bool(check.remedy) is not bool(check.ok)
+
+
+def test_the_disk_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mounts"
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    escaped = str(folder).replace(" ", "\\040")
+    mounts.write_text(f"none / ext4 rw 0 0\nserver:/x {escaped} nfs4 rw 0 0\nnone {tmp_path}/a xfs rw 0 0\n")
+    monkeypatch.setattr(serving, "_MOUNTS", mounts)
+    assert serving.disk_kind(folder / "deep") == "nfs4"
+    assert serving.disk_kind(tmp_path) == "ext4"
+    monkeypatch.setattr(serving, "_MOUNTS", tmp_path / "none")
+    assert serving.disk_kind(folder) == ""
+
+
+def test_more_memory_than_there_is(tmp_path: Path) -> None:
+    assert serving.check_memory(made_state.config(tmp_path, slots="1", max_memory_mb="64")).ok
+    found = serving.check_memory(made_state.config(tmp_path, slots="1000", max_memory_mb="1000000"))
+    assert found.ok is None
+    assert "max_memory_mb" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("available", "required", "ok"), [(True, True, True), (False, False, None), (False, True, False)]
+)
+def test_a_kernel_that_cannot_confine(
+    available: bool, required: bool, ok: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sandbox, "is_available", lambda: available)
+    config = made_state.config(tmp_path)._replace(require_sandbox=required)
+    found = serving.check_sandbox(config)
+    assert (found.ok, found.exit_code) == (ok, 78)
+
+
+def test_low_limits_of_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = made_state.config(tmp_path)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1, 1))
+    found = only(serving.check_limits(config))
+    assert found.ok is None
+    assert "nofile is 1 of 64" in found.detail
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1, resource.RLIM_INFINITY))
+    assert only(serving.check_limits(config)).ok
+
+
+def test_where_the_log_goes(tmp_path: Path) -> None:
+    assert serving.check_log(made_state.config(tmp_path, log="stderr")).ok
+    assert serving.check_log(made_state.config(tmp_path, log=str(tmp_path / "log"))).ok
+    found = serving.check_log(made_state.config(tmp_path, log=str(tmp_path / "none" / "log")))
+    assert found.ok is None
+    assert found.remedy
+
+
+def test_a_check_that_breaks_off_does_not_end_the_others(tmp_path: Path) -> None:
+    def busy() -> list[Check]:
+        raise BusyError("busy")
+
+    def denied() -> list[Check]:
+        return [Check("a", True, (tmp_path / "none").read_text())]
+
+    def wrong() -> list[Check]:
+        return [Check("a", True, str(1 / 0))]
+
+    assert [only(guarded("x", look)).exit_code for look in (busy, denied, wrong)] == [75, 77, 70]
+    assert "none: No such file" in only(guarded("x", denied)).detail
