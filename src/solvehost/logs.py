@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from solvehost.race import RaceResult
 
 _DEV_LOG = "/dev/log"
+#: A link is not followed, and a pipe that nobody reads is not waited for.
+_LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 #: Its group may read it: that of the directory, where it is set-group-ID.
 _FILE_MODE = 0o640
 
