@@ -23,6 +23,7 @@ from novacli.result import Result, error_of
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
 from solvehost import axy, jobdir
+from solvehost import settings as solvehost_settings
 from solvehost.engine import Outcome
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
@@ -258,7 +259,8 @@ def test_python_shown_is_python(page: Path, code: str) -> None:
 @pytest.mark.parametrize(("page", "text"), list(_blocks("toml")))
 def test_configuration_shown_is_understood(page: Path, text: str) -> None:
     """TOML in fenced blocks has known keys and values that their settings accept."""
-    by_name = {key.name: key for key in KEYS}
+    keys = solvehost_settings.KEYS if text.startswith("# /etc/solvehost.toml") else KEYS
+    by_name = {key.name: key for key in keys}
     for name, value in tomllib.loads(text).items():
         by_name[name].parse(value)
 
