@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import itertools
 import json
 import os
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import measure
@@ -64,9 +66,7 @@ class Cost:
 def main() -> int:
     """Measure, and print what came of it; exit 1 where a run did not solve."""
     options = _options()
-    sys.path.insert(0, str(ROOT / "tests"))
-    import made_sshd
-
+    made_sshd = _made_sshd()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         folder.chmod(0o755)
@@ -81,6 +81,14 @@ def main() -> int:
         report = {"costs": [asdict(c) for c in costs], "trips": [asdict(t) for t in trips]}
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     return 0
+
+
+def _made_sshd() -> ModuleType:
+    """Return the module with which the tests start an sshd."""
+    folder = str(ROOT / "tests")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module("made_sshd")
 
 
 def _options() -> argparse.Namespace:
@@ -141,8 +149,7 @@ def _cost(name: str, words: list[str], sshd: Any, lists: dict[str, Path], pairs:
 
 def _cpu_until_it_reads(command: list[str], sshd: Any) -> float:
     """Return the CPU seconds that a command and its descendants used once they wait for standard input."""
-    import made_sshd
-
+    made_sshd = _made_sshd()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **sshd.as_user()
     ) as process:

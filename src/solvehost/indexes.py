@@ -11,10 +11,14 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from solvehost import fitsfile
 from solvehost.axy import Attempt, Range
 from solvehost.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from solvehost.indexcache import IndexCache
 
 #: Fraction of the image's smaller side below which quads are not tried, and of its diagonal above: the engine's own.
 QUAD_FRACTION = Range(0.1, 1.0)
@@ -101,8 +105,8 @@ def _is_candidate(name: str) -> bool:
     return name.endswith((".fits", ".fit")) and not name.startswith(".")
 
 
-def scan(places: Iterable[Path]) -> IndexSet:
-    """Read the index files named, or lying in the directories named.
+def scan(places: Iterable[Path], cache: IndexCache | None = None) -> IndexSet:
+    """Read the index files named, or lying in the directories named; ``cache`` spares those that have not changed.
 
     In a directory, FITS files that are no index are passed over; a file named by the caller that is none is
     reported as damaged, and so is a directory that cannot be read.  Paths come back absolute: the engine runs
@@ -120,14 +124,27 @@ def scan(places: Iterable[Path]) -> IndexSet:
             continue
         for path in paths:
             try:
-                good.setdefault(path.resolve(), read_index(path))
+                good.setdefault(path.resolve(), _read_or_recall(path, cache))
             except (DataError, KeyError, ValueError, TypeError) as exc:
                 if named or path.name.startswith("index-"):
                     bad[path] = str(exc) if isinstance(exc, DataError) else "its header cannot be understood"
             except OSError as exc:
                 bad[path] = exc.strerror or str(exc)
+    if cache is not None:
+        cache.save()
     files = tuple(sorted(good.values(), key=lambda f: (f.middle_arcmin, f.path.name)))
     return IndexSet(files, tuple(bad.items()), searched)
+
+
+def _read_or_recall(path: Path, cache: IndexCache | None) -> IndexFile:
+    if cache is None:
+        return read_index(path)
+    status = path.stat()
+    known = cache.get(path, status)
+    if known is None:
+        known = read_index(path)
+        cache.put(path, status, known)
+    return known
 
 
 def config_candidates(engine: Path | None) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from solvehost import axy, engine, fitsfile, indexes, polish, race, sandbox
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
+from solvehost.indexcache import IndexCache
 from solvehost.jobdir import LOG, OUTPUTS, JobDir
 from solvehost.logs import Account
 from solvehost.manifest import build_manifest
@@ -27,7 +28,8 @@ _FILE_BYTES = 64 * 2**20
 #: A job's directory never grows beyond this, star lists and logs of all attempts included.
 MAX_JOB_BYTES = 512 * 2**20
 _LOOK_S = 0.5
-_EVER = float("inf")
+#: In the state directory.
+INDEX_CACHE = "indexes.json"
 
 
 class Solved(NamedTuple):
@@ -57,7 +59,8 @@ class Host:
         UnavailableError
             Where none loads.
         """
-        found = indexes.scan(indexes.configured_places(self.settings.engine_config, self.engine))
+        places = indexes.configured_places(self.settings.engine_config, self.engine)
+        found = indexes.scan(places, IndexCache(self.settings.state / INDEX_CACHE))
         if not found.files:
             damaged = "; ".join(f"{path}: {why}" for path, why in found.damaged)
             where = ", ".join(map(str, found.searched)) or "no configuration of the engine names any"

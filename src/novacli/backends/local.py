@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from novacli.backends.base import Backend, Patience, Solve
-from novacli.config import Config
+from novacli.config import Config, cache_dir
 from novacli.errors import UnavailableError, from_solvehost
 from solvehost import engine, indexes, race
 from solvehost.errors import SolvehostError
+from solvehost.indexcache import IndexCache
 from solvehost.jobdir import MANIFEST, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.slots import Tokens
@@ -50,7 +52,8 @@ class _Local:
 
     @functools.cached_property
     def _indexes(self) -> indexes.IndexSet:
-        return indexes.scan(index_places(self._config, self._engine))
+        cache = IndexCache(cache_dir(os.environ) / "indexes.json")
+        return indexes.scan(index_places(self._config, self._engine), cache)
 
     def index_files(self) -> Sequence[indexes.IndexFile]:
         try:
