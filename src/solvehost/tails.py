@@ -57,6 +57,12 @@ class Tails:
             tail.close()
 
 
+def read_once(job: JobDir) -> bytes:
+    """Return what the engines of a running job have said so far."""
+    with contextlib.closing(Tails(job)) as tails:
+        return tails.read()
+
+
 def label_of(job: JobDir, number: int) -> str:
     """Return what an attempt is called."""
     try:

@@ -93,7 +93,7 @@ def _log(command: Command, state: State, peer: PeerWatch) -> Iterator[bytes]:
     elif stored.job.log.exists():
         found = tails.pieces(stored.job)
     else:
-        found = iter([tails.Tails(stored.job).read()])
+        found = iter([tails.read_once(stored.job)])
     for piece in found:
         if peer.is_gone():
             return
