@@ -26,6 +26,9 @@ _NOT_FOUND = 127
 #: An exit code as small as this is none of the protocol's: the remote program is another.
 FIRST_OF_PROTOCOL = 64
 
+#: How a solvehost's own lines begin, and that one which sums a job up for its sysadmin.
+_OWN, _ACCOUNT = "solvehost: ", "solvehost: client="
+
 #: Another server may do better.
 PASSED_ON = (UnavailableError, InternalError, OutputError, TransferError, RetryLaterError, ConfigError)
 
@@ -44,7 +47,7 @@ _TELLING = re.compile("|".join(_HOPELESS))
 
 def error_of(name: str, destination: str, code: int | None, said: Sequence[str]) -> NovaError:
     """Return the error that stands for an exit code: None, or below zero, where the program was ended."""
-    words = said[-1].removeprefix("solvehost: ") if said else "it said nothing"
+    words = _telling_words(said)
     if code == SSH_FAILED:
         telling = next((line for line in reversed(said) if _TELLING.search(line)), words)
         remedy = _remedy(telling, destination)
@@ -60,6 +63,13 @@ def error_of(name: str, destination: str, code: int | None, said: Sequence[str])
     if code < FIRST_OF_PROTOCOL or code > 128:
         return InternalError(f"{name}: the server ended with exit code {code}: {words}")
     return errors.by_exit_code(code)(f"{name}: {words}")
+
+
+def _telling_words(said: Sequence[str]) -> str:
+    """Return the server's own error, which its account of the job and an engine's log may follow, or the last line."""
+    lines = [line for line in said if not line.startswith(_ACCOUNT)]
+    own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
+    return (own or lines or ["it said nothing"])[-1]
 
 
 def _remedy(line: str, destination: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Packet:
 
 def new_wire_id(job_id: str) -> str:
     """Return a fresh id for a job: its own, and 64 random bits, so that nobody can guess it."""
-    suffix = f"-{secrets.token_hex(_RANDOM_BYTES)}"
+    suffix = f"-{os.urandom(_RANDOM_BYTES).hex()}"
     return job_id[: MAX_ID_CHARACTERS - len(suffix)] + suffix
 
 

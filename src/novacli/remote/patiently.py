@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -23,7 +23,7 @@ def pauses_s() -> Iterator[float]:
     """Yield the pauses between tries: growing, and each of chance length, so that many clients do not come at once."""
     pause_s = _FIRST_PAUSE_S
     for _ in range(MOST_TRIES - 1):
-        yield pause_s * secrets.SystemRandom().uniform(0.5, 1.5)
+        yield pause_s * (0.5 + int.from_bytes(os.urandom(4)) / 2**32)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 

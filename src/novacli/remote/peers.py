@@ -14,9 +14,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from novacli.config import cache_dir
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
@@ -29,6 +29,9 @@ from solvehost.indexes import IndexFile
 from solvehost.jobdir import write_atomic
 from solvehost.wire import Info
 from solvehost.wire.lines import write_line
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: How long a server's answer holds.
 KEPT_S = 600.0
@@ -159,6 +162,8 @@ def ask_one(server: Server, watch: Watch) -> Peer:
 def _ask_all(servers: Sequence[Server], errors: dict[str, NovaError]) -> list[Peer]:
     if len(servers) == 1:
         return _collect([(servers[0], lambda: ask_one(servers[0], Watch.of_seconds(PATIENCE_S)))], errors)
+    from concurrent.futures import ThreadPoolExecutor
+
     is_over = threading.Event()
     watch = Watch(time.monotonic() + PATIENCE_S, cancelled=is_over.is_set)
     with ThreadPoolExecutor(min(len(servers), _MAX_SERVERS_AT_ONCE)) as pool:
@@ -172,6 +177,8 @@ def _ask_all(servers: Sequence[Server], errors: dict[str, NovaError]) -> list[Pe
 
 def _wait_for_most(asked: Sequence[Future[Peer]]) -> None:
     """Return when all have answered, or some time after the first that answers well."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
     pending = set(asked)
     deadline = time.monotonic() + PATIENCE_S
     while pending and (left_s := deadline - time.monotonic()) > 0:

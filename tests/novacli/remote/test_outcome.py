@@ -40,6 +40,9 @@ def test_codes(code: int | None, kind: type[errors.NovaError], passed_on: bool, 
 def test_the_server_s_last_words_are_told() -> None:
     assert str(error_of("s", "s", 75, ("a", "solvehost: no free slot"))) == "s: no free slot"
     assert str(error_of("s", "s", 75, ())) == "s: it said nothing"
+    log = ("solvehost: no free slot", "engine noise", "solvehost: client=me verb=solve exit=75")
+    assert str(error_of("s", "s", 75, log)) == "s: no free slot"
+    assert str(error_of("s", "s", 75, ("solvehost: client=me",))) == "s: it said nothing"
 
 
 @pytest.mark.parametrize(
