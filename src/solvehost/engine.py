@@ -16,12 +16,14 @@ from pathlib import Path
 from solvehost import axy, fitsfile, indexes, sandbox
 from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
-from solvehost.jobdir import JobDir
+from solvehost.jobdir import OUTPUTS, JobDir
 from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
 
 _CONFIG, LOG = "engine.cfg", "log"
+#: A disk with less room than this has been filled.
+_FULL_BYTES = 64 * 2**10
 #: Of a longer log, this much of its beginning and of its end is kept: an engine may write megabytes a second.
 _LOG_END_BYTES = 2**19
 _FAILED_INDEX = re.compile(rb'(?:Failed to (?:add|load)|Couldn\'t find) index (?:from path )?"?([^"\n]+?)"?\.?\n')
@@ -108,18 +110,38 @@ def judge(job: JobDir, number: int, exit_status: int) -> str:
     ------
     UnavailableError
         Where the engine is no program that can be run.
+    DiskError
+        Where it failed on a full disk.
     """
     if exit_status == EXIT_NOT_STARTED:
         reason = log_text(job, number).decode(errors="replace").strip()
         raise UnavailableError(f"the engine cannot be run ({reason}): install it again, or name another")
     wcs = job.run_dir(number) / axy.WCS
-    if os.path.lexists(wcs):
-        try:
-            check_wcs(wcs)
-        except (DataError, OSError):
-            return CRASHED
+    solved = _has_solution(wcs)
+    left = [wcs.with_name(name) for name in OUTPUTS if os.path.lexists(wcs.with_name(name))]
+    if not solved or not all(map(is_whole, left)):
+        _refuse_full_disk(wcs.parent)
+    if solved:
         return SOLVED
-    return EXHAUSTED if exit_status == 0 else CRASHED
+    return EXHAUSTED if exit_status == 0 and wcs not in left else CRASHED
+
+
+def _has_solution(wcs: Path) -> bool:
+    try:
+        check_wcs(wcs)
+    except (DataError, OSError):
+        return False
+    return True
+
+
+def _refuse_full_disk(where: Path) -> None:
+    """Say so where a disk is full, before what filled it goes: the engine leaves half a file then, and exits 0."""
+    try:
+        found = os.statvfs(where)
+    except OSError:
+        return
+    if found.f_blocks and found.f_bavail * found.f_frsize < _FULL_BYTES:
+        raise DiskError(f"{where.parent}: the disk is full: make room, or ask another server")
 
 
 def is_plain_file(path: Path) -> bool:
@@ -129,6 +151,17 @@ def is_plain_file(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether a result file is a plain file, and FITS to its end; ``check_wcs`` looks closer at the solution."""
+    if not is_plain_file(path):
+        return False
+    try:
+        with path.open("rb") as stream:
+            return path.name == axy.WCS or len(list(fitsfile.iter_hdus(stream))) > 0
+    except (DataError, OSError):
+        return False
 
 
 def check_wcs(path: Path) -> None:

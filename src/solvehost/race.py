@@ -331,7 +331,7 @@ def _place_outputs(job: JobDir, number: int) -> None:
     where = job.run_dir(number)
     try:
         for name in OUTPUTS:
-            if engine.is_plain_file(where / name):
+            if engine.is_whole(where / name):
                 (where / name).replace(job.path / name)
     except OSError as exc:
         for name in OUTPUTS:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from solvehost import guard, settings
 from solvehost.errors import SolvehostError, UsageError
-from solvehost.streams import STDIN, Answer, PeerWatch, Remarks, Upload
+from solvehost.streams import STDERR, STDIN, Answer, PeerWatch, Remarks, Upload
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
 from solvehost.wire.escape import escape
 
@@ -28,6 +28,7 @@ INTERNAL = 70
 
 def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Serve one request; return the exit code.  In a guarded chain of processes, this is the worker."""
+    _hold_standard_descriptors()
     remarks = Remarks()
     try:
         command = parse_command(environment.get("SSH_ORIGINAL_COMMAND"))
@@ -43,6 +44,13 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     _stop_on_signals()
     os.umask(0o077)
     return _Session(command, config, remarks).run()
+
+
+def _hold_standard_descriptors() -> None:
+    """Have what is closed of the three be open on nothing, so that no file of ours gets its number, and the answer."""
+    while (fd := os.open(os.devnull, os.O_RDONLY)) <= STDERR:
+        pass
+    os.close(fd)
 
 
 def _stop_on_signals() -> None:

@@ -125,10 +125,12 @@ class Remarks:
         self._poller = select.poll()
         self._poller.register(fd, select.POLLOUT)
         self.is_dead = False
+        self._is_in_line = False
 
     def say(self, line: str) -> None:
-        """Write one line, which is safe to print already."""
-        self._write(f"solvehost: {line}\n".encode("ascii", "backslashreplace"))
+        """Write one line, which is safe to print already; on a line of its own, wherever a log was cut."""
+        begin = "\n" if self._is_in_line else ""
+        self._write(f"{begin}solvehost: {line}\n".encode("ascii", "backslashreplace"))
 
     def show(self, log: bytes) -> None:
         """Write a piece of an engine's log."""
@@ -138,6 +140,9 @@ class Remarks:
         view = memoryview(data)
         while view and not self.is_dead and self._poller.poll(0):
             try:
-                view = view[os.write(self._fd, view[:_ATOMIC]) :]
+                count = os.write(self._fd, view[:_ATOMIC])
             except OSError:
                 self.is_dead = True
+            else:
+                self._is_in_line = view[count - 1] != ord("\n")
+                view = view[count:]

@@ -255,3 +255,17 @@ def test_a_plan_knows_its_index_files(tmp_path: Path) -> None:
     plan = engine.plan(job, 1, standin.ONE_INDEX.files)
     assert plan.files == select(axy.read(job.axy()), standin.ONE_INDEX.files) == standin.ONE_INDEX.files
     assert plan.label == "attempt 1"
+
+
+def test_half_a_file_is_not_whole(tmp_path: Path) -> None:
+    """A solution is looked at elsewhere; what comes with it is plain, and FITS to its end."""
+    header = fitsfile.end_header([fitsfile.card(k, v) for k, v in (("BITPIX", 8), ("NAXIS", 1), ("NAXIS1", 5000))])
+    corr = tmp_path / "corr.fits"
+    half = header + bytes(2880)
+    for content, whole in ((half + bytes(2880), True), (half, False), (header[:100], False), (b"", False)):
+        corr.write_bytes(content)
+        assert engine.is_whole(corr) == whole
+    corr.unlink()
+    assert not engine.is_whole(corr)
+    corr.symlink_to(tmp_path)
+    assert not engine.is_whole(corr)
