@@ -53,7 +53,7 @@ def sleep_for_ever():
 
 def solve(**changes):
     for name in ("corr.fits", "rdls.fits"):
-        Path(name).write_bytes(header(NAXIS=0))
+        Path(name).write_bytes(header(BITPIX=8, NAXIS=0))
     Path("wcs.fits").write_bytes(header(**{**CARDS, **changes}))
 
 
@@ -193,8 +193,16 @@ def escapes():
 
 def huge_solution():
     solve()
+    Path("corr.fits").write_bytes(header(BITPIX=8, NAXIS=1, NAXIS1=2880 * 13999))
     with Path("corr.fits").open("ab") as corr:
         corr.truncate(2880 * 14000)  # 40 MB, more than a reply may have
+
+
+def half_matches():
+    """Solve, but leave half of what else there should be."""
+    solve()
+    Path("corr.fits").write_bytes(header(BITPIX=8, NAXIS=1, NAXIS1=2880 * 2) + bytes(2880))
+    Path("rdls.fits").write_bytes(b"")
 
 
 def leftovers():
@@ -273,7 +281,7 @@ BEHAVIOURS = {
     "too-large-a-file": too_large_a_file, "record": record,
     "echo": echo, "solve-at": lambda ra: solve(CRVAL1=ra), "daemons": daemons, "flood": flood, "fill": fill,
     "fill-for-real": fill_for_real, "escapes": escapes, "huge-solution": huge_solution, "leftovers": leftovers,
-    "meddle": meddle,
+    "meddle": meddle, "half-matches": half_matches,
 }  # fmt: skip
 
 

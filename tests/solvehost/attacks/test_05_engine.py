@@ -83,6 +83,12 @@ def test_a_result_that_no_client_would_take_is_not_sent(server: Server) -> None:
     server.assert_clean()
 
 
+def test_half_files_beside_a_whole_solution_are_not_sent(server: Server) -> None:
+    manifest, files = server.assert_served(server.run(told("half-matches")))
+    assert manifest["status"] == "solved"
+    assert set(files) == {"backend.log", "wcs.fits"}
+
+
 def test_what_else_it_leaves_stays_here_and_goes(any_server: Server) -> None:
     """Core, links, pipes, setuid programs, closed directories: only plain files of the reply's names come back."""
     manifest, files = any_server.assert_served(any_server.run(told("leftovers")))

@@ -1,0 +1,173 @@
+"""Attack 7: clients that are slow, stop reading, or are gone."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from rawwire import header
+from served import Server, assert_one_line, await_engine, finish, told
+from standin import wait_until
+
+from solvehost import streams
+
+_HASTY = "import solvehost.streams as s; {}; from solvehost.__main__ import main; main()"
+
+
+def hasty(server: Server, **seconds: float) -> Server:
+    """Have the program's patience be short."""
+    settings = "; ".join(f"s.{name} = {value}" for name, value in seconds.items())
+    server.command = [sys.executable, "-I", "-c", _HASTY.format(settings)]
+    return server
+
+
+def slowly(pieces: Iterator[bytes], pause_s: float = 0.05) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        time.sleep(pause_s)
+
+
+def test_the_patience_is_as_said() -> None:
+    assert (streams.LINE_S, streams.UPLOAD_S, streams.STALL_S) == (10, 60, 60)
+    assert streams.LEAST_RATE >= 512
+
+
+def test_silence_ends_when_the_line_is_due(server: Server) -> None:
+    process = hasty(server, LINE_S=0.3).start()
+    assert process.wait(20) == 75
+    stdout, stderr = process.communicate()
+    assert stdout == b""
+    assert_one_line(stderr.decode(), "only 0 bytes came in 0 s")
+    server.assert_clean()
+
+
+def test_a_line_that_trickles_is_not_waited_for(server: Server) -> None:
+    done = hasty(server, LINE_S=0.5).run(slowly(itertools.repeat(b"a", 60)))
+    server.assert_refused(done, 75, "bytes came in")
+    assert done.taken < 40
+
+
+def test_an_upload_that_trickles_is_not_waited_for(server: Server) -> None:
+    """A least rate: told long before the whole time is up."""
+    trickle = itertools.chain([b"job-1\n" + header(b"job.axy", 2**20)], itertools.repeat(b"a", 200))
+    done = hasty(server, LINE_S=0.3).run(slowly(trickle))
+    server.assert_refused(done, 75, "bytes came in")
+    assert done.taken < 700
+
+
+def test_an_upload_that_takes_too_long_ends(server: Server) -> None:
+    """However steady."""
+    steady = itertools.chain([b"job-1\n" + header(b"job.axy", 2**24)], itertools.repeat(b"a" * 5000, 200))
+    done = hasty(server, LINE_S=0.3, UPLOAD_S=0.8).run(slowly(steady, 0.02))
+    server.assert_refused(done, 75, "bytes came in")
+    assert done.taken > 5512
+
+
+def test_an_upload_faster_than_the_least_rate_is_taken(server: Server) -> None:
+    stream = told("solve")
+    pieces = (stream[at : at + 1024] for at in range(0, len(stream), 1024))
+    done = hasty(server, LINE_S=0.5, LEAST_RATE=2000).run(slowly(pieces, 0.1))
+    server.assert_served(done)
+
+
+def test_a_peer_that_stops_reading_is_given_up(server: Server) -> None:
+    """The reply is larger than a pipe."""
+    process = hasty(server, STALL_S=0.3).start()
+    assert process.stdin is not None
+    process.stdin.write(told("huge-log"))
+    process.stdin.close()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    stderr = process.stderr.read()
+    assert process.wait(30) == 74
+    process.stdout.close()
+    process.stderr.close()
+    assert stderr.endswith(b"nobody read the answer for 0.3 s: ask again\n")
+    server.assert_clean()
+
+
+def test_head_of_one_byte_gives_no_traceback(server: Server) -> None:
+    words = server.words()
+    done = subprocess.run(
+        ["/bin/sh", "-c", '{ "$@"; echo "$?" >&2; } | head -c1', "sh", *words], input=told("huge-log"),
+        capture_output=True, cwd=server.outside, check=True,
+    )  # fmt: skip
+    assert done.stdout == b"m"
+    *_, said, code = done.stderr.decode().splitlines()
+    assert (said, code) == ("solvehost: nobody reads the answer: Broken pipe", "74")
+    assert b"Traceback" not in done.stderr
+    server.assert_clean()
+
+
+@pytest.mark.parametrize("behaviour", ["sleep", "daemons"])
+def test_a_client_that_goes_away_takes_its_engine_along(server: Server, behaviour: str) -> None:
+    process = server.start()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(told(behaviour))
+    process.stdin.close()
+    await_engine(server, "daemons" if behaviour == "daemons" else "here")
+    process.stdout.close()
+    done = finish_without_stdout(process)
+    assert done[0] == 74
+    assert "the line was lost before the job was done" in done[1]
+    server.assert_clean()
+
+
+def test_a_client_that_goes_away_in_the_queue_leaves_it(server: Server) -> None:
+    first = server.start("--slots", "1")
+    assert first.stdin is not None
+    first.stdin.write(told("sleep"))
+    first.stdin.close()
+    await_engine(server)
+    second = server.start("--slots", "1")
+    assert second.stdin is not None
+    assert second.stdout is not None
+    second.stdin.write(told("solve"))
+    second.stdin.close()
+    waiting = server.state / "clients" / "me" / "waiting"
+    wait_until(lambda: (waiting / "slot-0").exists() and len(list(server.work.iterdir())) == 2)
+    second.stdout.close()
+    assert finish_without_stdout(second)[0] == 74
+    assert first.poll() is None
+    first.terminate()
+    assert finish(first).code == 143
+    server.assert_clean()
+
+
+def finish_without_stdout(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    assert process.stderr is not None
+    stderr = process.stderr.read().decode()
+    process.stderr.close()
+    return process.wait(30), stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_descriptors_that_are_closed_harm_nothing(server: Server, closed: str) -> None:
+    """No reply goes into a file that took a closed descriptor's number."""
+    words = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *server.words()]
+    done = subprocess.run(words, input=told("solve"), capture_output=True, cwd=server.outside, check=False)
+    assert done.returncode in ((0,) if closed == "2>&-" else (66, 74))
+    assert b"Traceback" not in done.stderr
+    for path in server.state.rglob("slot-*"):
+        assert path.read_bytes() == b""
+    server.assert_clean()
+
+
+def test_a_stream_that_is_a_terminal_is_told_what_is_wanted(server: Server) -> None:
+    leader, follower = os.openpty()
+    try:
+        process = server.start(stdin=follower)
+        assert process.wait(20) == 64
+        stdout, stderr = process.communicate()
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert stdout == b""
+    assert_one_line(stderr.decode(), "which is a terminal")
+    server.assert_clean()
