@@ -144,7 +144,8 @@ def test_options_named_in_text_are_there() -> None:
     """The pages for the sysadmin name no option that neither solvehost nor another program has."""
     known = {option for parser in COMMANDS.values() for action in parser._actions for option in action.option_strings}
     others = {"--to", "--no-deps", "--detach", "--follow", "--just-augment", "--axy", "--exclude", "--now", "--system",
-              "--create-home", "--shell", "--no-install-recommends", "--version"}  # fmt: skip
+              "--create-home", "--shell", "--no-install-recommends", "--version", "--atime-preserve",
+              "--ignore-failed-read"}  # fmt: skip
     for name in ("howto/solve-server.md", "reference/solvehost.md", "explanation/solve-server-security.md"):
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - known - others == set(), name

@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from solvehost.admin import itself, keylines, programs, pubkeys
 from solvehost.admin.accounts import DEFAULT_USER
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Authorized
-from solvehost.errors import ConfigError, DataError, DeniedError, DiskError, NoInputError, SolvehostError
+from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, DiskError, NoInputError, SolvehostError
 
 DEFAULT_FILE = Path("/etc/ssh/authorized_keys.d") / DEFAULT_USER
 _MAX_FILE_BYTES = 16 * 2**20
+_PATIENCE_S, _LOOK_S = 10.0, 0.05
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 PRINTED, ADDED, REPLACED, UNCHANGED = "printed", "added", "replaced", "unchanged"
 
@@ -121,10 +123,24 @@ def _locked_folder(folder: Path) -> Iterator[None]:
     except OSError as exc:
         raise _error(exc, folder) from exc
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        _lock(fd, folder)
         yield
     finally:
         os.close(fd)
+
+
+def _lock(fd: int, folder: Path) -> None:
+    """Wait for the lock, but not for ever: whoever may read the directory may hold it."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise BusyError(f"{folder}: another process has held its lock for {_PATIENCE_S:g} s") from None
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result | None]:

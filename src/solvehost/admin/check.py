@@ -46,7 +46,7 @@ def _look(
     found = _Found()
     sshd_checks = list(_sshd(found, account, sshd_config, flags))
     uses_pam = found.sshd.get("usepam", ["yes"])[0] == "yes"
-    yield from guarded("account", lambda: account_checks.look(account, uses_pam=uses_pam))
+    yield from account_checks.look(account, uses_pam=uses_pam)
     yield from sshd_checks
     yield from guarded("key file", lambda: _keys(found, account, key_file))
     service = _service(found, flags)
@@ -72,7 +72,7 @@ def _sshd(found: _Found, account: Account, config: Path | None, flags: Mapping[s
 
 
 def _keys(found: _Found, account: Account, stated: Path | None) -> Iterator[Check]:
-    places = [stated] if stated else keys.files_of(account, found.sshd.get("authorizedkeysfile", ()))
+    places = [stated.absolute()] if stated else keys.files_of(account, found.sshd.get("authorizedkeysfile", ()))
     there = [path for path in places if path.exists()]
     if not there:
         names = ", ".join(map(str, places))
@@ -128,7 +128,7 @@ def _settings_of_lines(found: _Found, flags: Mapping[str, Any]) -> Iterator[Chec
 def _proof(account: Account, service: Service) -> Iterator[Check]:
     try:
         config = settings.load(service.flags)
-        files = Host(config).indexes.files
+        files = serving.scan(Host(config)).files
     except SolvehostError as exc:
         yield Check(proof.SOLVES, None, f"not proven: {exc}", "mend what is said above first")
         return

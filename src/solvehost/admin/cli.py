@@ -34,26 +34,22 @@ class _Parser(argparse.ArgumentParser):
 
 def main(words: Sequence[str]) -> int:
     """Run one of the tools; return the exit code."""
+    from solvehost.admin import render  # before a command gives up being root: the user may not read this program
+
     try:
         found = make_parser().parse_args(words)
         result = _run(found)
-        return _show(result, as_json=found.as_json)
+        for remark in render.remarks(result):
+            _say(remark)
+        render.write(result, sys.stdout, as_json=found.as_json)
+        sys.stdout.flush()
+        return result.exit_code if isinstance(result, Report) else 0
     except SolvehostError as exc:
         _say(str(exc))
         return exc.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 74
-
-
-def _show(result: Result, *, as_json: bool) -> int:
-    from solvehost.admin import render
-
-    for remark in render.remarks(result):
-        _say(remark)
-    render.write(result, sys.stdout, as_json=as_json)
-    sys.stdout.flush()
-    return result.exit_code if isinstance(result, Report) else 0
 
 
 def _say(text: str) -> None:

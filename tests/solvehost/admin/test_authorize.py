@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
@@ -15,7 +16,7 @@ import pytest
 from admin import made_keys
 from solvehost.admin import authorize as module
 from solvehost.admin.authorize import ADDED, PRINTED, REPLACED, UNCHANGED, authorize
-from solvehost.errors import ConfigError, DataError, DeniedError, NoInputError, UsageError
+from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, NoInputError, UsageError
 
 OTHERS = b'# mine\r\n\ncommand="\xff\xfe" nonsense\nssh-ed25519 AAAA other  \n   ' + made_keys.line(9).encode()
 
@@ -137,6 +138,21 @@ def test_many_at_once_all_get_their_lines(place: Path, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(place.read_text().splitlines()) == len(keys)
+
+
+def test_a_lock_that_is_never_let_go_is_an_error(
+    key: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    place.parent.mkdir()
+    fd = os.open(place.parent, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(BusyError, match="held its lock"):
+            authorize(key, {}, to=place)
+    finally:
+        os.close(fd)
+    assert authorize(key, {}, to=place).outcome == ADDED
 
 
 def test_settings_that_would_not_load_are_refused(key: Path, place: Path, tmp_path: Path) -> None:

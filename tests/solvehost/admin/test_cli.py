@@ -112,6 +112,25 @@ def test_jobs_are_listed_as_a_table_and_as_json(run: Run, tmp_path: Path) -> Non
     assert [json.loads(line)["id"] for line in out.splitlines()] == ["job-2"]
 
 
+def test_root_lists_what_is_anothers(tmp_path: Path) -> None:
+    """Whatever root may read and the owner of the jobs may not, such as this very program."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    state = State(made_state.config(tmp_path / "state")).open()
+    made_state.add_stored(state, "a", "job-1", age_days=8)
+    for path in (*state.path.rglob("*"), state.path):
+        os.chown(path, 54321, 54321)
+    for path in state.path.parents:
+        if path.stat().st_mode & 0o001 == 0:
+            path.chmod(path.stat().st_mode | 0o011)
+    flags = ["--config", os.devnull, "--state", str(state.path)]
+    for command, shown in (("jobs", "job-1"), ("gc", "removed: 1 job")):
+        ran = subprocess.run(
+            [sys.executable, "-m", "solvehost", command, *flags], capture_output=True, text=True, check=False
+        )
+        assert shown in ran.stdout, ran.stderr
+
+
 def test_a_clean_up_says_what_went(run: Run, tmp_path: Path) -> None:
     state = State(made_state.config(tmp_path / "state")).open()
     made_state.add_stored(state, "a", "job-1", age_days=8)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account
+from solvehost.admin.checks import guarded
 from solvehost.admin.records import Check
 
 _SHADOW = Path("/etc/shadow")
@@ -20,10 +21,10 @@ _DAY_S = 86400
 
 def look(account: Account, *, uses_pam: bool) -> Iterator[Check]:
     """Yield all checks about the account."""
-    yield check_user(account)
-    yield check_login(account, uses_pam=uses_pam)
-    yield check_shell(account)
-    yield check_sessions(account)
+    yield from guarded("user", lambda: [check_user(account)])
+    yield from guarded("login", lambda: [check_login(account, uses_pam=uses_pam)])
+    yield from guarded("shell", lambda: [check_shell(account)])
+    yield from guarded("sessions", lambda: [check_sessions(account)])
 
 
 def check_user(account: Account) -> Check:

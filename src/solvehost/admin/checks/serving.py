@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost import sandbox, settings, state
+from solvehost import indexes, sandbox, settings, state
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account, changeable
 from solvehost.admin.checks import guarded
 from solvehost.admin.records import Check
 from solvehost.become import landlock_abi
+from solvehost.indexes import IndexSet
 from solvehost.runner import Host
 from solvehost.settings import Settings
 
@@ -76,9 +77,18 @@ def check_engine(host: Host, account: Account) -> Check:
     return Check("engine", True, str(path))
 
 
+def scan(host: Host) -> IndexSet:
+    """Look at the index files themselves; what the server remembers of them is neither believed nor changed."""
+    return indexes.scan(indexes.configured_places(host.settings.engine_config, host.engine))
+
+
 def check_indexes(host: Host, account: Account) -> Iterator[Check]:
     """Yield how many load, each one that does not, and whether the user may change any."""
-    found = host.indexes
+    found = scan(host)
+    if not found.files:
+        where = ", ".join(map(str, found.searched)) or "no configuration of the engine names any"
+        yield Check("index files", False, f"none loads ({where})", "install some, or name an engine configuration by "
+                    "engine_config", 69)  # fmt: skip
     for path, why in found.damaged:
         yield Check("index files", None, f"{path} does not load: {why}", "fetch it again, or remove it")
     theirs = next((place for file in found.files if (place := changeable(file.path, account)) is not None), None)
@@ -87,8 +97,9 @@ def check_indexes(host: Host, account: Account) -> Iterator[Check]:
                     f"chmod -R go-w {theirs}", 77)  # fmt: skip
         return
     quads = found.quads_arcmin
-    span = f", quads of {quads.low:.0f} to {quads.high:.0f} arcminutes" if quads else ""
-    yield Check("index files", True, f"{len(found.files)} load{span}")
+    if quads is not None:
+        span = f"quads of {quads.low:.0f} to {quads.high:.0f} arcminutes"
+        yield Check("index files", True, f"{len(found.files)} load, {span}")
 
 
 def check_state(config: Settings, account: Account) -> Iterator[Check]:

@@ -64,8 +64,8 @@ def effective(account: Account, config: Path | None = None) -> dict[str, list[st
 
 def look(values: Values, account: Account, wall_s: float) -> Iterator[Check]:
     """Yield all checks about sshd's settings."""
-    found = [*_wanted(values), *_environment(values), *_admission(values, account), *_timeouts(values, wall_s),
-             *_numbers(values)]  # fmt: skip
+    found = [*_wanted(values), *_other_ways_in(values), *_environment(values), *_admission(values, account),
+             *_timeouts(values, wall_s), *_numbers(values)]  # fmt: skip
     yield from found
     if all(check.ok for check in found):
         yield Check("sshd", True, f"holds {account.name} to forced commands without forwarding or terminals")
@@ -80,6 +80,16 @@ def _wanted(values: Values) -> Iterator[Check]:
         value = _first(values, keyword, wanted)
         if value != wanted:
             yield Check("sshd", False if is_needed else None, f"{_SPELLED[keyword]} is {value}: {otherwise}", _MATCH)
+
+
+def _other_ways_in(values: Values) -> Iterator[Check]:
+    """Yield a check for keys that stand in no file."""
+    if _first(values, "trustedusercakeys", "none") != "none":
+        yield Check("sshd", None, "TrustedUserCAKeys lets in whom that authority certifies, without a forced command",
+                    "TrustedUserCAKeys none in the Match block")  # fmt: skip
+    if _first(values, "authorizedkeyscommand", "none") != "none":
+        yield Check("sshd", None, "AuthorizedKeysCommand lets in keys that are not looked at here",
+                    "AuthorizedKeysCommand none in the Match block")  # fmt: skip
 
 
 def _environment(values: Values) -> Iterator[Check]:

@@ -98,6 +98,12 @@ def test_logind_that_ends_what_a_user_leaves(
     assert check_sessions(made_keys.account(tmp_path)).ok is ok
 
 
+def test_a_shell_that_is_not_there_hides_no_other_check(tmp_path: Path) -> None:
+    found = {c.name: c for c in module.look(made_keys.account(tmp_path, shell="/none/sh"), uses_pam=True)}
+    assert (found["shell"].ok, found["shell"].exit_code) == (False, 69)
+    assert list(found) == ["user", "login", "shell", "sessions"]
+
+
 def test_all_of_it_is_looked_at(tmp_path: Path) -> None:
     names = [check.name for check in module.look(made_keys.account(tmp_path), uses_pam=True)]
     assert names == ["user", "login", "shell", "sessions"]

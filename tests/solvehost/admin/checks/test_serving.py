@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import resource
 from pathlib import Path
@@ -15,6 +16,7 @@ from solvehost import sandbox, settings
 from solvehost.admin.checks import guarded, serving
 from solvehost.admin.records import Check
 from solvehost.errors import BusyError
+from solvehost.indexes import IndexSet
 from solvehost.runner import Host
 
 
@@ -73,24 +75,35 @@ def test_an_engine_that_does_not_run(tmp_path: Path) -> None:
 def test_index_files_that_do_not_load_are_named(tmp_path: Path) -> None:
     (tmp_path / "index-1.fits").write_bytes(b"nonsense")
     (tmp_path / "engine.cfg").write_text(f"add_path {tmp_path}\nautoindex\n")
-    config = made_state.config(
-        tmp_path, engine=str(standin.install(tmp_path)), engine_config=str(tmp_path / "engine.cfg")
-    )
-    found = only(guarded("index files", lambda: serving.check_indexes(Host(config), made_keys.account(tmp_path))))
-    assert (found.ok, found.exit_code) == (False, 69)
-    assert "index-1.fits" in found.detail
+    flags = {"engine": str(standin.install(tmp_path)), "engine_config": str(tmp_path / "engine.cfg")}
+    host = Host(made_state.config(tmp_path / "state", **flags))
+    none, damaged = serving.check_indexes(host, made_keys.account(tmp_path))
+    assert (none.ok, none.exit_code) == (False, 69)
+    assert damaged.ok is None
+    assert "index-1.fits does not load" in damaged.detail
+    assert not (tmp_path / "state").exists(), "a check leaves nothing behind"
 
 
-def test_one_damaged_index_file_among_good_ones(tmp_path: Path) -> None:
-    good = SimpleNamespace(path=Path("/usr/none"), quads_arcmin=None)
-    host = SimpleNamespace(
-        indexes=SimpleNamespace(
-            files=(good,), damaged=((Path("/a/index-2.fits"), "it is cut short"),), quads_arcmin=None
-        )
-    )
-    found = list(serving.check_indexes(host, made_keys.account(tmp_path, uid=0)))  # type: ignore[arg-type]
-    assert [check.ok for check in found] == [None, True]
-    assert "index-2.fits does not load" in found[0].detail
+def test_one_damaged_index_file_among_good_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = IndexSet((standin.make_index("index-1.fits"),), ((Path("/a/index-2.fits"), "it is cut short"),))
+    monkeypatch.setattr(serving, "scan", lambda _: found)
+    checks = list(serving.check_indexes(Host(made_state.config(tmp_path)), made_keys.account(tmp_path)))
+    assert [check.ok for check in checks] == [None, True]
+    assert "index-2.fits does not load" in checks[0].detail
+    assert "1 load, quads of 60 to 85 arcminutes" in checks[1].detail
+
+
+def test_an_index_file_that_the_user_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to others")
+    index = standin.make_index("index-1.fits")
+    index = dataclasses.replace(index, path=tmp_path / "index-1.fits")
+    index.path.write_bytes(b"")
+    os.chown(index.path, 54321, 0)
+    monkeypatch.setattr(serving, "scan", lambda _: IndexSet((index,)))
+    found = only(serving.check_indexes(Host(made_state.config(tmp_path)), made_keys.account(tmp_path, uid=54321)))
+    assert (found.ok, found.exit_code) == (False, 77)
+    assert str(index.path) in found.detail
 
 
 def test_a_state_directory_as_it_should_be(tmp_path: Path) -> None:

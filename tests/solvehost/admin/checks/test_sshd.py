@@ -45,6 +45,8 @@ def test_the_match_block_is_all_it_takes(tmp_path: Path) -> None:
         ("denyusers", ["m?"], False, "DenyUsers keeps me out"),
         ("allowgroups", ["nosuchgroup"], False, "AllowGroups"),
         ("strictmodes", "no", None, "StrictModes is no"),
+        ("trustedusercakeys", "/etc/ssh/ca", None, "that authority certifies"),
+        ("authorizedkeyscommand", "/bin/keys", None, "not looked at"),
         ("permittty", "yes", None, "PermitTTY is yes"),
         ("disableforwarding", "no", None, "forwarding"),
         ("authenticationmethods", "any", None, "other ways"),
