@@ -189,6 +189,8 @@ def solve(
         Where it could not be tried; that it was tried and not solved is a result.
     """
     settings = state.settings
+    if not host.is_confined:
+        remarks.say("the kernel cannot confine engines (no Landlock): they run under limits alone")
     terms = race.Terms(
         engine=host.engine,
         indexes=host.indexes,
