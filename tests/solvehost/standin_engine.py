@@ -281,6 +281,7 @@ BEHAVIOURS = {
     "too-large-a-file": too_large_a_file, "record": record,
     "echo": echo, "solve-at": lambda ra: solve(CRVAL1=ra), "daemons": daemons, "flood": flood, "fill": fill,
     "fill-for-real": fill_for_real, "escapes": escapes, "huge-solution": huge_solution, "leftovers": leftovers,
+    "environ": lambda: [print(f"ENV {name}={value}") for name, value in os.environ.items() if name != "PWD"],
     "meddle": meddle, "half-matches": half_matches,
 }  # fmt: skip
 

@@ -1,0 +1,188 @@
+"""Attack 9: no engine, no index files, or some that do not load; no sandbox where one is required."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import standin
+from served import Server, each, request, told
+
+from solvehost import become
+from solvehost.indexes import IndexSet
+
+
+def change(server: Server, flag: str, value: object) -> Server:
+    server.flags[server.flags.index(flag) + 1] = str(value)
+    return server
+
+
+@pytest.mark.parametrize("name", ["/nowhere/astrometry-engine", "no-such-engine"])
+def test_no_engine(server: Server, name: str) -> None:
+    change(server, "--engine", name)
+    server.assert_refused(server.run(told("solve")), 69, f"{name} was not found: install it")
+
+
+def test_an_engine_that_cannot_be_run(server: Server) -> None:
+    program = Path(server.flags[1])
+    program.write_text("#!/no/such/shell\n")
+    server.seen = server.look_outside()
+    done = server.run(told("solve"))
+    assert (done.code, done.stdout) == (69, b"")
+    assert "the engine cannot be run" in done.stderr
+    server.assert_clean()
+
+
+CONFIGURATIONS = [
+    ("missing", None, 78, "the engine's configuration cannot be read"),
+    ("empty", "", 69, "no index file was found"),
+    ("comments alone", "# autoindex\n#index x\n", 69, "no index file was found"),
+    ("a directory that is not there", "add_path /nowhere\nautoindex\n", 69, "/nowhere"),
+    ("an index that is not there", "index /nowhere/index-7.fits\n", 69, "index-7.fits"),
+    ("an index that is none", "index {folder}/engine.cfg\n", 69, "engine.cfg"),
+    ("an index that is cut", "index {folder}/cut.fits\n", 69, "cut.fits"),
+    ("a pipe", "index {folder}/pipe\n", 69, "pipe"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "why"), **each(CONFIGURATIONS))
+def test_no_index_that_loads(server: Server, text: str | None, code: int, why: str) -> None:
+    config = Path(server.flags[3])
+    (config.parent / "cut.fits").write_bytes((config.parent / "index-one.fits").read_bytes()[:1000])
+    subprocess.run(["mkfifo", config.parent / "pipe"], check=True)
+    config.unlink()
+    if text is not None:
+        config.write_text(text.format(folder=config.parent))
+    server.seen = server.look_outside()
+    server.assert_refused(server.run(told("solve")), code, why)
+
+
+def test_an_index_that_does_not_load_is_named_beside_those_that_do(server: Server) -> None:
+    config = Path(server.flags[3])
+    config.write_text(f"{config.read_text()}index {config.parent}/gone.fits\n")
+    server.seen = server.look_outside()
+    manifest, _ = server.assert_served(server.run(told("solve")))
+    assert manifest["indexes"] == {"loaded": ["index-one.fits"], "failed": ["gone.fits"]}
+
+
+@pytest.mark.engine
+def test_index_files_that_the_real_engine_cannot_load(
+    real_server: Server, real_engine: Path, real_indexes: IndexSet, drawn_axy: bytes
+) -> None:
+    """Their headers are right, so that only the engine finds out; one good one is enough."""
+    folder = real_server.folder / "bad"
+    folder.mkdir()
+    standin.write_index(folder / "index-bad.fits", 100.0, 140.0)
+    config = real_server.folder / "engine.cfg"
+    config.write_text(f"index {folder}/index-bad.fits\n")
+    real_server.flags += ["--engine-config", str(config)]
+    real_server.seen = real_server.look_outside()
+    done = real_server.run(request(drawn_axy))
+    assert (done.code, done.stdout) == (69, b"")
+    assert "the engine cannot load" in done.stderr
+    assert "index-bad.fits" in done.stderr.splitlines()[-1]
+    real_server.assert_clean()
+    good = next(f.path for f in real_indexes.files if 90 <= f.middle_arcmin <= 150)
+    config.write_text(f"index {folder}/index-bad.fits\nindex {good}\n")
+    real_server.seen = real_server.look_outside()
+    manifest, _ = real_server.assert_served(real_server.run(request(drawn_axy)))
+    assert manifest["status"] == "solved"
+    assert [Path(name).name for name in manifest["indexes"]["failed"]] == ["index-bad.fits"]
+
+
+@pytest.mark.engine
+def test_index_files_behind_links_load_in_the_sandbox(
+    real_server: Server, real_indexes: IndexSet, drawn_axy: bytes
+) -> None:
+    """Links that leave the directory that the configuration names, over another link."""
+    good = next(f.path for f in real_indexes.files if 90 <= f.middle_arcmin <= 150)
+    folder = real_server.folder / "links"
+    folder.mkdir()
+    (folder / "one").symlink_to(good)
+    (folder / "index-a.fits").symlink_to("one")
+    config = real_server.folder / "engine.cfg"
+    config.write_text(f"add_path {folder}\nautoindex\n")
+    real_server.flags += ["--engine-config", str(config)]
+    real_server.seen = real_server.look_outside()
+    manifest, _ = real_server.assert_served(real_server.run(request(drawn_axy)))
+    assert (manifest["status"], manifest["indexes"]["failed"]) == ("solved", [])
+
+
+# --- The sandbox, with a faked answer of the kernel's -------------------------------------------------------------
+
+_FAKE = """
+from solvehost import become, sandbox
+become.landlock_abi = sandbox.landlock_abi = lambda: 0
+from solvehost.__main__ import main
+main()
+"""
+
+
+def test_without_a_sandbox_one_that_is_required_is_missed(server: Server) -> None:
+    server.command = [sys.executable, "-I", "-c", _FAKE]
+    done = server.run(told("solve"), "--require-sandbox")
+    server.assert_refused(done, 78, "the kernel cannot confine engines (no Landlock)")
+
+
+def test_without_a_sandbox_that_is_not_required_there_is_a_warning(server: Server) -> None:
+    server.command = [sys.executable, "-I", "-c", _FAKE]
+    done = server.run(told("solve"))
+    server.assert_served(done)
+    assert "the kernel cannot confine engines (no Landlock)" in done.stderr
+
+
+#: The first so many rights over files of each version, from linux/landlock.h; then TCP, and scopes.
+RULESETS = {1: (2**13 - 1, 0, 0), 2: (2**14 - 1, 0, 0), 3: (2**15 - 1, 0, 0), 4: (2**15 - 1, 3, 0),
+            5: (2**16 - 1, 3, 0), 6: (2**16 - 1, 3, 3), 7: (2**16 - 1, 3, 3), 99: (2**16 - 1, 3, 3)}  # fmt: skip
+
+
+@pytest.mark.parametrize(("abi", "expected"), RULESETS.items())
+def test_no_kernel_is_asked_for_what_it_does_not_know(abi: int, expected: tuple[int, int, int]) -> None:
+    assert become.ruleset(abi) == expected
+
+
+_TRY = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import become
+real, fake = become.landlock_abi(), int(sys.argv[2])
+become.landlock_abi = lambda: fake
+become._die_with_parent(os.getppid())
+folder = sys.argv[3]
+become._confine(f"rx /usr\\nrx /nowhere\\nrw {folder}/mine\\nr {folder}/read")
+could = []
+tries = {
+    "write": lambda: open(f"{folder}/canary", "w"), "create": lambda: open(f"{folder}/new", "w"),
+    "truncate": lambda: os.truncate(f"{folder}/canary", 0), "read": lambda: open(f"{folder}/canary"),
+    "remove": lambda: os.unlink(f"{folder}/canary"), "mkdir": lambda: os.mkdir(f"{folder}/deep"),
+    "move": lambda: os.rename(f"{folder}/mine/own", f"{folder}/own"),
+    "execute": lambda: os.execv(f"{folder}/run", ["x"]), "write what may be read": lambda: open(f"{folder}/read", "w"),
+}
+for name, attempt in tries.items():
+    try:
+        attempt()
+    except OSError:
+        pass
+    else:
+        could.append(name)
+open(f"{folder}/read").close()
+open(f"{folder}/mine/more", "w").close()
+print(",".join(could))
+"""
+
+
+@pytest.mark.parametrize("abi", range(1, 8))
+def test_an_older_kernels_rules_confine_all_the_same(tmp_path: Path, abi: int) -> None:
+    """What a kernel of that version can forbid is forbidden; to cut a file short, and only that, with the third."""
+    if become.landlock_abi() < abi:
+        pytest.skip(f"this kernel's Landlock is of version {become.landlock_abi()}")
+    (tmp_path / "mine").mkdir()
+    for name in ("canary", "read", "mine/own", "run"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    command = [sys.executable, "-I", "-S", "-c", _TRY, str(Path(become.__file__).parent), str(abi), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ("truncate" if abi < 3 else "")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["canary", "mine", "read", "run"]

@@ -1,0 +1,246 @@
+"""Detached jobs: kept, the same however often they are sent, lost by nothing, and only their own client's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rawwire import END, member
+from served import Server, await_engine, finish, read_reply, told
+from standin import alive, wait_until
+
+DETACH = "solve --detach"
+
+
+def send(server: Server, stream: bytes, *flags: str) -> dict[str, Any]:
+    done = server.run(stream, *flags, ssh_command=DETACH)
+    assert done.code == 0, done
+    (line,) = done.stdout.splitlines()
+    return dict(json.loads(line))
+
+
+def jobs(server: Server) -> dict[str, dict[str, Any]]:
+    done = server.run(ssh_command="jobs")
+    assert (done.code, done.stderr) == (0, "")
+    return {line["id"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
+def wait_for_state(server: Server, job_id: str, state: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def look() -> bool:
+        found.update(jobs(server)[job_id])
+        return found["state"] == state
+
+    wait_until(look)
+    return found
+
+
+def chain(server: Server) -> list[int]:
+    """Return the processes of solvehost itself: first guard, second guard, worker."""
+    pids = [p for p in server.processes() if b"standin_engine" not in Path(f"/proc/{p}/cmdline").read_bytes()]
+    parents = {p: int(Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split()[1]) for p in pids}
+    first = next(p for p in pids if parents[p] not in pids)
+    second = next(p for p in pids if parents[p] == first)
+    return [first, second, next(p for p in pids if parents[p] == second)]
+
+
+def test_it_is_kept_solved_fetched_and_removed(server: Server) -> None:
+    line = send(server, told("solve-at 77"))
+    assert line["id"] == "job-1"
+    assert line["state"] in ("waiting", "running", "solved")
+    finished = wait_for_state(server, "job-1", "solved")
+    assert finished["created"] <= finished["finished"]
+    for _ in range(2):  # to fetch removes nothing
+        done = server.run(ssh_command="fetch job-1")
+        manifest, files = server.assert_served(done)
+        assert (manifest["id"], manifest["client"], manifest["status"]) == ("job-1", "me", "solved")
+        assert b"CRVAL1  =                   77" in files["wcs.fits"]
+    assert json.loads(server.run(ssh_command="rm job-1").stdout)["state"] == "removed"
+    assert jobs(server) == {}
+    server.assert_refused(server.run(ssh_command="fetch job-1"), 66, "there is no job job-1")
+    assert not [p for p in server.state.rglob("*") if p.is_dir() and p.parent.name == "jobs"]
+
+
+def test_the_same_job_again_is_the_job_that_there_is(server: Server) -> None:
+    first = send(server, told("solve"))
+    wait_for_state(server, "job-1", "solved")
+    again = send(server, told("solve"))
+    assert (again["state"], again["created"]) == ("solved", first["created"])
+    assert len(jobs(server)) == 1
+    done = server.run(told("exhaust"), ssh_command=DETACH)
+    server.assert_refused(done, 65, "another job is kept under the id job-1")
+
+
+def test_the_same_job_many_times_at_once_is_one(server: Server) -> None:
+    runs = [server.start("--slots", "1", ssh_command=DETACH) for _ in range(8)]
+    for process in runs:
+        assert process.stdin is not None
+        process.stdin.write(told("solve"))
+        process.stdin.close()
+    dones = [finish(process) for process in runs]
+    assert [done.code for done in dones] == [0] * 8
+    assert len({json.loads(done.stdout)["created"] for done in dones}) == 1
+    wait_for_state(server, "job-1", "solved")
+    server.assert_clean()
+
+
+@pytest.mark.parametrize("stream", [b"", b"job-1\n", b"job-1\n" + END, b"job-1\n" + member(b"job.axy", b"x") + END])
+def test_a_refused_one_is_not_kept(server: Server, stream: bytes) -> None:
+    done = server.run(stream, ssh_command=DETACH)
+    server.assert_refused(done, 65 if len(stream) > 1100 else 66, "")
+    assert jobs(server) == {}
+    assert not list(server.state.glob("clients/*/jobs/[0-9a-f]*"))
+
+
+def test_one_is_cancelled_while_it_runs(server: Server) -> None:
+    send(server, told("daemons sleep"))
+    await_engine(server, "daemons")
+    line = json.loads(server.run(ssh_command="cancel job-1").stdout)
+    assert line["id"] == "job-1"
+    wait_for_state(server, "job-1", "unsolved")
+    manifest, _ = server.assert_served(server.run(ssh_command="fetch job-1"))
+    assert manifest["reason"] == "cancelled"
+
+
+def test_one_is_cancelled_while_it_waits(server: Server) -> None:
+    server.flags += ["--slots", "1"]
+    send(server, told("sleep"))
+    await_engine(server)
+    assert send(server, told("solve", job_id=b"job-2"))["state"] == "waiting"
+    assert json.loads(server.run(ssh_command="cancel job-2").stdout)["state"] == "unsolved"
+    manifest, files = read_reply(server.run(ssh_command="fetch job-2").stdout, "job-2")
+    assert (manifest["reason"], manifest["attempts"], files) == ("cancelled", [], {})
+    assert jobs(server)["job-1"]["state"] == "running"
+    assert server.run(ssh_command="rm job-1").code == 75
+    server.run(ssh_command="cancel job-1")
+    wait_for_state(server, "job-1", "unsolved")
+    server.assert_clean()
+
+
+def test_unfinished_ones_are_not_fetched(server: Server) -> None:
+    send(server, told("sleep"))
+    await_engine(server)
+    done = server.run(ssh_command="fetch job-1")
+    assert (done.code, done.stdout) == (75, b"")
+    assert "job job-1 is running: ask again later" in done.stderr
+    server.run(ssh_command="cancel job-1")
+    wait_for_state(server, "job-1", "unsolved")
+
+
+@pytest.mark.parametrize("behaviour", ["crash", "half"])
+def test_a_failed_one_tells_so_as_a_plain_one_would(server: Server, behaviour: str) -> None:
+    send(server, told(behaviour))
+    line = wait_for_state(server, "job-1", "failed")
+    assert (line["exit_code"], "the engine failed" in line["message"]) == (70, True)
+    server.assert_refused(server.run(ssh_command="fetch job-1"), 70, "the engine failed on every attempt")
+
+
+@pytest.mark.parametrize("whom", [0, 1, 2], ids=["first guard", "second guard", "worker"])
+def test_a_killed_one_is_interrupted_and_can_be_sent_again(server: Server, whom: int) -> None:
+    """Whichever process of its chain is killed."""
+    send(server, told("daemons sleep"))
+    await_engine(server, "daemons")
+    before = server.processes()
+    os.kill(chain(server)[whom], signal.SIGKILL)
+    wait_until(lambda: not alive(before))
+    line = jobs(server)["job-1"]
+    assert (line["state"], line["finished"]) == ("interrupted", None)
+    done = server.run(ssh_command="fetch job-1")
+    server.assert_refused(done, 75, "job job-1 is interrupted: send it again")
+    # The same bytes take it up again; this time it may end.
+    engine = Path(server.flags[1])
+    engine.write_text(engine.read_text().replace("standin_engine.py", "solving.py"))
+    script = engine.parents[1] / "lib" / "standin_engine.py"
+    text = script.read_text().replace("BEHAVIOURS[name](*arguments)", "solve()")
+    script.with_name("solving.py").write_text(text)
+    server.seen = server.look_outside()
+    assert send(server, told("daemons sleep"))["state"] in ("waiting", "running", "solved")
+    wait_for_state(server, "job-1", "solved")
+    server.assert_served(server.run(ssh_command="fetch job-1"))
+
+
+def test_finished_ones_go_after_their_days(server: Server) -> None:
+    send(server, told("solve"))
+    send(server, told("exhaust", job_id=b"job-2"))
+    for job_id, state in (("job-1", "solved"), ("job-2", "unsolved")):
+        wait_for_state(server, job_id, state)
+    (old,) = [p.parent for p in server.state.glob("clients/me/jobs/*/wcs.fits")]
+    for path in old.iterdir():
+        os.utime(path, (time.time() - 8 * 86400,) * 2)
+    stamp = server.state / "clients" / "me" / "jobs" / ".swept"
+    os.utime(stamp, (0, 0))
+    assert set(jobs(server)) == {"job-2"}
+    assert not old.exists()
+
+
+def test_a_client_keeps_no_more_than_its_quota(server: Server) -> None:
+    server.flags += ["--max-stored-mb", "1"]
+    send(server, told("huge-log"))
+    wait_for_state(server, "job-1", "unsolved")
+    done = server.run(told("solve", job_id=b"job-2"), ssh_command=DETACH)
+    server.assert_refused(done, 73, "fetch and remove some")
+    assert server.run(ssh_command="rm job-1").code == 0
+    send(server, told("solve", job_id=b"job-2"))
+    wait_for_state(server, "job-2", "solved")
+
+
+def test_a_client_has_no_more_waiting_than_it_may(server: Server) -> None:
+    """Others' jobs are not in its way, nor it in theirs."""
+    server.flags += ["--slots", "1", "--max-waiting", "2"]
+    send(server, told("sleep"))
+    await_engine(server)
+    for number in (b"2", b"3"):
+        assert send(server, told("solve", job_id=b"job-" + number))["state"] == "waiting"
+    for command in (DETACH, "solve"):
+        done = server.run(told("solve", job_id=b"job-4"), ssh_command=command)
+        assert (done.code, done.stdout) == (75, b"")
+        assert "2 jobs of me wait already" in done.stderr
+    server.flags = [w if w != "me" else "other" for w in server.flags]
+    assert send(server, told("solve"))["state"] == "waiting"
+    server.flags = [w if w != "other" else "me" for w in server.flags]
+    server.run(ssh_command="cancel job-1")
+    for number in (2, 3):
+        wait_for_state(server, f"job-{number}", "solved")
+    wait_until(lambda: not server.processes())
+    server.assert_clean()
+
+
+def test_a_client_runs_no_more_than_it_may(server: Server) -> None:
+    server.flags += ["--slots", "4", "--max-running", "1"]
+    send(server, told("sleep"))
+    await_engine(server)
+    assert send(server, told("solve", job_id=b"job-2"))["state"] == "waiting"
+    time.sleep(0.3)
+    assert jobs(server)["job-2"]["state"] == "waiting"
+    server.run(ssh_command="cancel job-1")
+    wait_for_state(server, "job-2", "solved")
+
+
+def test_its_log_is_followed_to_its_end(server: Server) -> None:
+    send(server, told("huge-log"))
+    done = server.run(ssh_command="log job-1 --follow")
+    assert done.code == 0
+    assert b"first words" in done.stdout
+    assert b"last words" in done.stdout
+    assert jobs(server)["job-1"]["state"] == "unsolved"
+
+
+def test_who_follows_can_go_away(server: Server) -> None:
+    """The job goes on."""
+    send(server, told("sleep"), "--max-wall", "2")
+    await_engine(server)
+    follower = server.start(ssh_command="log job-1 --follow")
+    assert follower.stdout is not None
+    follower.stdout.close()
+    assert follower.wait(20) in (0, 74)
+    follower.stdout = None
+    follower.communicate()
+    assert jobs(server)["job-1"]["state"] == "running"
+    assert wait_for_state(server, "job-1", "unsolved")["exit_code"] is None
+    server.assert_clean()
