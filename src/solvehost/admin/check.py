@@ -51,7 +51,7 @@ def _look(
     yield from guarded("key file", lambda: _keys(found, account, key_file))
     service = _service(found, flags)
     yield from guarded("program", lambda: [keys.check_program(service, account)])
-    yield from _settings_of_lines(found, flags)
+    yield from _settings_of_lines(found, flags, service)
     serving_checks = accounts.look_as(account, lambda: serving.look(service.flags, account))
     yield from serving_checks
     if with_proof:
@@ -111,9 +111,11 @@ def _words(name: str, value: Any) -> list[str]:
     return [flag] if value is True else [flag, str(value)]
 
 
-def _settings_of_lines(found: _Found, flags: Mapping[str, Any]) -> Iterator[Check]:
-    """Yield each key's settings that do not load, and whether keys differ in more than the client."""
+def _settings_of_lines(found: _Found, flags: Mapping[str, Any], served: Service) -> Iterator[Check]:
+    """Yield other keys' settings that do not load, and whether keys differ in more than the client."""
     for service in found.services:
+        if service is served:  # the next checks are about these
+            continue
         try:
             settings.load(service.flags)
         except SolvehostError as exc:

@@ -97,7 +97,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _meaning(key: settings.Key) -> str:
-    return key.meaning if key.default in (None, False) else f"{key.meaning} (default: {key.default})"
+    text = key.meaning if key.default in (None, False) else f"{key.meaning} (default: {key.default})"
+    return text.replace("%", "%%")  # which argparse would take for a format
 
 
 def _add_authorize(parser: argparse.ArgumentParser) -> None:
