@@ -37,16 +37,15 @@ def own_sshd_config(sshd: MadeSshd, tmp_path: Path) -> Path:
 @pytest.mark.sshd
 @pytest.mark.engine
 def test_a_server_behind_a_real_sshd_is_well(sshd: MadeSshd, own_sshd_config: Path, real_indexes: object) -> None:
-    """All of it as the user of the tests, with the command that sshd would start."""
-    if not sshd.is_other_user:
-        pytest.skip("only root can have another user solve")
+    """With the command that sshd would start; only where another user solves is nothing the user's to change."""
     host = sshd.add_host("--slots", "2", "--log", "stderr", "--config", os.devnull, client="checked")
     keys = sshd.folder / "checked_keys"
     keys.write_text((sshd.folder / "authorized_keys").read_text().splitlines()[-1] + "\n")
     keys.chmod(0o644)
     report = examine({}, user=sshd.user, keys=keys, sshd_config=own_sshd_config)
-    assert failed(report) == []
-    assert report.exit_code == 0
+    if sshd.is_other_user:
+        assert failed(report) == []
+        assert report.exit_code == 0
     assert named(report, "a job")[0].ok
     assert named(report, "a poisoned job")[0].ok
     assert "client checked" in named(report, "key 1")[0].detail
