@@ -46,9 +46,9 @@ def test_a_server_behind_a_real_sshd_is_well(sshd: MadeSshd, own_sshd_config: Pa
     if sshd.is_other_user:
         assert failed(report) == []
         assert report.exit_code == 0
+        assert "client checked" in named(report, "key 1")[0].detail
     assert named(report, "a job")[0].ok
     assert named(report, "a poisoned job")[0].ok
-    assert "client checked" in named(report, "key 1")[0].detail
     assert named(report, "state")[0].detail.startswith(str(host.state))
     assert list(host.state.iterdir()) == [], "the proof has a state directory of its own"
 
