@@ -1,0 +1,42 @@
+"""The small job of a check: real stars where there are some, at a width that the server's index files serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from novacli import config
+from novacli.remote.peers import LIKELY_INDEXES
+from novacli.remote.samples import sample_job
+from solvehost import indexes
+from solvehost.axy import Range
+from solvehost.indexes import IndexFile
+
+
+def serving(low_arcmin: float, high_arcmin: float) -> IndexFile:
+    return IndexFile(Path("index-1.fits"), 1, -1, 1, Range(low_arcmin, high_arcmin), 1, 1, 1)
+
+
+@pytest.mark.parametrize("quads", [(10, 2000), (10, 16), (30, 42), (480, 680)])
+def test_the_field_is_one_that_the_index_files_serve(
+    quads: tuple[float, float], monkeypatch: Any, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
+    sample = sample_job([serving(*quads)], config.load())
+    assert not sample.is_sky
+    assert indexes.select(sample.attempt, [serving(*quads)])
+
+
+@pytest.mark.parametrize("files", [[], [serving(0.1, 0.2)]])
+def test_where_no_width_can_be_drawn_chance_stars_go(files: list[IndexFile]) -> None:
+    sample = sample_job(files, config.load())
+    assert (sample.is_sky, sample.words) == (False, "a job of 20 chance stars")
+
+
+@pytest.mark.engine
+def test_stars_of_an_installed_index_are_the_sky_s(real_indexes: indexes.IndexSet) -> None:
+    sample = sample_job(LIKELY_INDEXES, config.load())
+    assert (sample.is_sky, sample.words) == (True, "a field of 100 stars")
+    assert all(0.5 <= x <= 1000.5 for x in sample.attempt.stars.x)

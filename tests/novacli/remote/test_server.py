@@ -1,0 +1,100 @@
+"""One server: the words of each verb, and what of its answers is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from made_servers import Servers, make_info
+
+from novacli import config
+from novacli.errors import DataError, InternalError, TransferError
+from novacli.remote.destinations import Place
+from novacli.remote.gate import TimeUpError, Watch
+from novacli.remote.server import Server
+from novacli.remote.sshcommand import Ssh
+from solvehost.wire import JobLine
+
+LINE = JobLine("a-1", "waiting")
+
+
+@pytest.fixture
+def server(servers: Servers) -> Server:
+    servers.add("me@solve1")
+    return Server(Place("s1", "me@solve1"), Ssh.of(config.load()))
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch.of_seconds(30)
+
+
+VERBS: dict[str, Callable[[Server, Watch], object]] = {
+    "solve --detach": lambda server, watch: server.detach(b"request", watch),
+    "jobs": lambda server, watch: server.jobs(watch),
+    "cancel a-1": lambda server, watch: server.cancel("a-1", watch),
+    "rm a-1": lambda server, watch: server.rm("a-1", watch),
+}
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_each_verb_is_sent_word_for_word_and_answered_by_lines(
+    server: Server, servers: Servers, watch: Watch, words: str
+) -> None:
+    servers.has("me@solve1", LINE)
+    servers.add("me@solve1", **{words.split(maxsplit=1)[0]: "cat > /dev/null; cat jobs.json"})
+    assert VERBS[words](server, watch) in (LINE, [LINE])
+    assert servers.calls() == [f"me@solve1 {words}"]
+
+
+@pytest.mark.parametrize("words", [words for words in VERBS if words != "jobs"])
+def test_an_answer_about_several_jobs_is_none(server: Server, servers: Servers, watch: Watch, words: str) -> None:
+    servers.has("me@solve1", LINE, LINE)
+    servers.add("me@solve1", **{words.split(maxsplit=1)[0]: "cat > /dev/null; cat jobs.json"})
+    with pytest.raises(TransferError, match=rf"s1: it answered {words} with 2 lines, where 1 is right"):
+        VERBS[words](server, watch)
+
+
+def test_info_is_parsed(server: Server, servers: Servers, watch: Watch) -> None:
+    servers.says("me@solve1", make_info(running=1))
+    assert server.info(watch) == make_info(running=1)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 63])
+def test_silence_on_info_is_the_original_script(server: Server, servers: Servers, watch: Watch, code: int) -> None:
+    servers.add("me@solve1", info=f"echo 'usage: …' >&2; exit {code}")
+    assert server.info(watch) is None
+
+
+def test_a_failing_solvehost_is_not_taken_for_it(server: Server, servers: Servers, watch: Watch) -> None:
+    servers.add("me@solve1", info="exit 65")
+    with pytest.raises(DataError, match="s1: it said nothing"):
+        server.info(watch)
+
+
+def test_an_exit_code_says_more_than_what_is_missing(server: Server, servers: Servers, watch: Watch) -> None:
+    servers.add("me@solve1", fetch="echo 'solvehost: every attempt crashed' >&2; exit 70")
+    with pytest.raises(InternalError, match="s1: every attempt crashed"):
+        server.fetch("a-1", watch)
+
+
+def test_a_log_comes_as_it_grows(server: Server, servers: Servers) -> None:
+    servers.add("me@solve1", log=r"printf 'one\t\303\251\033\n'; exec sleep 1000")
+    pieces = server.log("a-1", Watch.of_seconds(1), follow=True)
+    assert next(pieces) == "one\té\\x1b\n"
+    with pytest.raises(TimeUpError):
+        next(pieces)
+
+
+def test_a_log_that_is_left_early_ends_its_ssh(server: Server, servers: Servers, watch: Watch) -> None:
+    servers.add("me@solve1", log="echo one; exec sleep 1000")
+    pieces = server.log("a-1", watch, follow=True)
+    assert next(pieces) == "one\n"
+    pieces.close()
+
+
+def test_a_log_without_end_is_left(server: Server, servers: Servers, watch: Watch) -> None:
+    servers.add("me@solve1", log="exec cat /dev/zero")
+    with pytest.raises(TransferError, match="s1: the log does not end"):
+        for _ in server.log("a-1", watch, follow=False):
+            pass

@@ -1,0 +1,56 @@
+"""From a race to a result, wherever it was run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_jobs import make_job
+from made_results import wcs_fits
+
+from novacli.backends.base import Solve
+from novacli.errors import DataError
+from novacli.finish import conclude, draft_of, files_of
+from novacli.solution import Solution, Unsolved
+from solvehost.engine import Outcome
+from solvehost.jobdir import JobDir
+from solvehost.race import RaceResult
+
+SOLVED = RaceResult("solved", "none", 2, (Outcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
+EXHAUSTED = RaceResult("unsolved", "exhausted", None, (), (), (), 0.5, 0.4)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> JobDir:
+    return make_job(tmp_path, "interrupted")
+
+
+def test_a_draft_is_what_the_request_says(job: JobDir) -> None:
+    draft = draft_of(job, {"input": "a.fits", "notes": ["n"], "source": {"path": "/a", "sha256": "x"}, "created": "c"})
+    assert (draft.input, draft.job, draft.notes, draft.created) == ("a.fits", job.job_id, ["n"], "c")
+    assert draft.source == {"path": "/a"}
+
+
+def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
+    job.wcs.write_bytes(wcs_fits())
+    result, answer = conclude(job, Solve(SOLVED, "solve1", ("late",)), draft_of(job, {"notes": ["n"]}))
+    assert isinstance(answer, Solution)
+    assert (result.status, result.server, result.notes) == ("solved", "solve1", ["n", "late"])
+    assert result.match is not None
+    assert result.match["attempt"] == "by flux"
+    assert result.files["wcs"] == str(job.wcs)
+
+
+def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
+    result, answer = conclude(job, Solve(EXHAUSTED), draft_of(job, {}))
+    assert answer == Unsolved("exhausted", 0, 0.5)
+    assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
+
+
+def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        conclude(job, Solve(SOLVED), draft_of(job, {}))
+
+
+def test_only_files_that_are_there_are_named(job: JobDir) -> None:
+    assert files_of(job) == {"directory": str(job.path), "axy": str(job.axy(1))}
