@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,6 +209,24 @@ def test_a_solve_that_takes_too_long_is_ended_and_unsolved(submit, servers: Serv
     assert {a["outcome"] for a in line["timing"]["attempts"]} == {"stopped"}
     pid = int((servers.place / "solve1" / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_ctrl_c_ends_ssh_and_the_job_can_be_tried_again(nova: Any, servers: Servers, home: Path, jobs: Path) -> None:
+    servers.add("solve1", solve="cat > /dev/null; echo $$ > started; mv started pid; exec sleep 1000")
+    path = write_star_list(home / "stars.csv")
+    words = ["submit", str(path), "--size", f"{WIDTH}x{HEIGHT}", "--to", "solve1"]
+    client = subprocess.Popen([sys.executable, "-m", "novacli", *words], cwd=home, stderr=subprocess.PIPE, text=True)
+    pid_file = servers.place / "solve1" / "pid"
+    deadline = time.monotonic() + 30
+    while not pid_file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    client.send_signal(signal.SIGINT)
+    _, said = client.communicate(timeout=30)
+    assert (client.returncode, "interrupted" in said) == (130, True)
+    assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()
+    servers.replies("solve1")
+    assert nova("retry", "last").code == 0
 
 
 def test_the_server_s_own_limit_is_told(submit, servers: Servers) -> None:

@@ -9,6 +9,7 @@ from made_servers import Servers, make_info
 
 from novacli import config
 from novacli.errors import DataError, InternalError, TransferError
+from novacli.remote import server as server_module
 from novacli.remote.destinations import Place
 from novacli.remote.gate import TimeUpError, Watch
 from novacli.remote.server import Server
@@ -93,7 +94,10 @@ def test_a_log_that_is_left_early_ends_its_ssh(server: Server, servers: Servers,
     pieces.close()
 
 
-def test_a_log_without_end_is_left(server: Server, servers: Servers, watch: Watch) -> None:
+def test_a_log_without_end_is_left(
+    server: Server, servers: Servers, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_MAX_LOG_BYTES", 100_000)
     servers.add("me@solve1", log="exec cat /dev/zero")
     with pytest.raises(TransferError, match="s1: the log does not end"):
         for _ in server.log("a-1", watch, follow=False):
