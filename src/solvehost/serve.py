@@ -116,6 +116,7 @@ class _Session:
             request = self._read(account)
             # Not before the upload, which need not wait for these.
             from solvehost import jobdir, runner
+            from solvehost.state import describe
             from solvehost.wire.reply import write_reply
 
             state.check_room()
@@ -124,6 +125,7 @@ class _Session:
             job = jobdir.create(state.work)
             try:
                 with job.locked():
+                    describe(job, client.name, request.job_id)
                     runner.rebuild(request.axys, job, self.remarks, account)
                     host.check()
                     tokens = runner.wait_for_turn(state, client, self.config.queue_wait, self._gone)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -283,6 +284,13 @@ class StoredJob(NamedTuple):
         except BusyError:
             return False
         return True
+
+
+def describe(job: JobDir, client: str, job_id: str) -> None:
+    """Say in a plain job's directory whose it is, for the sysadmin; not forced to disk, since it goes with the job."""
+    record = {"client": client, "id": job_id}
+    with contextlib.suppress(OSError):
+        (job.path / RECORD).write_text(json.dumps(record) + "\n", encoding="ascii")
 
 
 def _is_left_over(path: Path, patience_s: float) -> bool:

@@ -10,7 +10,7 @@ from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import JobRow, JobTable
 from solvehost.jobdir import JobDir
 from solvehost.settings import Settings
-from solvehost.state import State, StoredJob, folder_bytes
+from solvehost.state import RECORD, State, StoredJob, folder_bytes
 from solvehost.wire.lines import INTERRUPTED, RUNNING
 
 
@@ -20,8 +20,7 @@ def list_jobs(config: Settings, client: str | None = None) -> JobTable:
     state = State(config)
     names = state.clients() if client is None else [client]
     rows = [_row(name, stored) for name in names for stored in state.client(name).stored() if stored.exists]
-    if client is None:
-        rows += _plain(state)
+    rows += [row for row in _plain(state) if client in (None, row.client)]
     return JobTable(tuple(rows))
 
 
@@ -31,11 +30,13 @@ def _row(client: str, stored: StoredJob) -> JobRow:
 
 
 def _plain(state: State) -> Iterator[JobRow]:
-    """Yield a row for each job that is worked on and not kept; its directory says neither client nor id."""
+    """Yield a row for each job that is worked on and not kept."""
     for path in jobdir.list_staged(state.work):
         try:
             created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
         except OSError:
             continue
-        found = RUNNING if JobDir(path).is_locked() else INTERRUPTED
-        yield JobRow("", "", found, created, folder_bytes(path))
+        job = JobDir(path)
+        record = job.read_json(RECORD) or {}
+        found = RUNNING if job.is_locked() else INTERRUPTED
+        yield JobRow(str(record.get("client", "")), str(record.get("id", "")), found, created, folder_bytes(path))

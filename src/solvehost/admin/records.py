@@ -46,7 +46,7 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job: stored (``client`` and ``id`` known), or a plain one, which keeps neither (both empty)."""
+    """A job, stored or just worked on; client and id are empty where a crash left nothing that says them."""
 
     client: str
     id: str

@@ -10,7 +10,7 @@ import pytest
 from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
 from solvehost.admin.jobs import list_jobs
-from solvehost.state import State
+from solvehost.state import State, describe
 
 
 @pytest.fixture
@@ -44,6 +44,14 @@ def test_plain_jobs_are_running_or_left_over(state: State) -> None:
     with running.locked():
         found = list_jobs(state.settings).rows
     assert sorted((row.client, row.id, row.state) for row in found) == [("", "", "interrupted"), ("", "", "running")]
+
+
+def test_plain_jobs_say_whose_they_are(state: State) -> None:
+    job = made_state.add_plain(state)
+    describe(job, "a", "job-1")
+    with job.locked():
+        assert [(r.client, r.id, r.state) for r in list_jobs(state.settings, "a").rows] == [("a", "job-1", "running")]
+    assert list_jobs(state.settings, "b").rows == ()
 
 
 def test_where_nothing_was_ever_served_the_table_is_empty(tmp_path: Path) -> None:
