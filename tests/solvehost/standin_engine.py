@@ -45,6 +45,13 @@ def wait_for(name):
         time.sleep(0.002)
 
 
+def solve_once(name, ra):
+    """Solve once there is a file beside this program, where a confined engine may look."""
+    while not Path(__file__).with_name(name).exists():
+        time.sleep(0.005)
+    solve(CRVAL1=ra)
+
+
 def sleep_for_ever():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
@@ -255,6 +262,12 @@ def tcp():
         listener.bind(("127.0.0.1", 0))
 
 
+def environ():
+    for name, value in os.environ.items():
+        if name != "PWD":
+            print(f"ENV {name}={value}")
+
+
 def record():
     names = ("CPU", "DATA", "FSIZE", "NOFILE", "CORE", "AS")
     found = {
@@ -281,12 +294,16 @@ BEHAVIOURS = {
     "too-large-a-file": too_large_a_file, "record": record,
     "echo": echo, "solve-at": lambda ra: solve(CRVAL1=ra), "daemons": daemons, "flood": flood, "fill": fill,
     "fill-for-real": fill_for_real, "escapes": escapes, "huge-solution": huge_solution, "leftovers": leftovers,
-    "environ": lambda: [print(f"ENV {name}={value}") for name, value in os.environ.items() if name != "PWD"],
+    "solve-once": solve_once, "environ": environ,
     "meddle": meddle, "half-matches": half_matches,
 }  # fmt: skip
 
 
 if __name__ == "__main__":
     note_pid()
-    name, *arguments = label_of(sys.argv[-1])
-    BEHAVIOURS[name](*arguments)
+    try:
+        name, *arguments = label_of(sys.argv[-1])
+        behaviour = BEHAVIOURS[name]
+    except (ValueError, KeyError, OSError):
+        sys.exit("it was not told what to do")
+    behaviour(*arguments)
