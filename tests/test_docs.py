@@ -20,6 +20,7 @@ from novacli.config import KEYS
 from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
 from novacli.result import Result, error_of
+from novacli.rigs import Rig
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
 from solvehost import axy, jobdir
@@ -172,6 +173,11 @@ def test_every_key_of_a_job_list_is_described() -> None:
     section = _sections(_page("json.md"))["nova jobs --json"]
     assert _table_keys(section) == set(job.to_json())
     assert all(f"`{state}`" in section for state in STATES)
+
+
+def test_every_key_of_a_rig_is_described() -> None:
+    """json.md lists what nova rigs list --json prints."""
+    assert _table_keys(_sections(_page("json.md"))["nova rigs list --json"]) == _fields(Rig)
 
 
 def test_every_key_of_a_drawing_is_described() -> None:

@@ -13,6 +13,7 @@ from novacli.field import Field
 from novacli.inputs import from_array, open_field
 from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_field
+from novacli.rigs import Rigs
 from novacli.solution import Solution, Unsolved
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ def solve(
     settings = config.load()
     settings = settings.replaced("SolveParams", index=params.indexes or None, engine_config=_path(params.engine_config))
     backend = backends.connect(to, settings)
+    rigs = Rigs(config.rigs_file(os.environ)) if settings["learn"] else None
     field = _field(image, params)
     if jobs_dir is not None:
-        return _answer(field, params, Context(Path(jobs_dir), backend))
+        return _answer(field, params, Context(Path(jobs_dir), backend, rigs=rigs))
     with tempfile.TemporaryDirectory(prefix="nova-") as folder:
-        return _answer(field, params, Context(Path(folder), backend))
+        return _answer(field, params, Context(Path(folder), backend, rigs=rigs))
 
 
 def _path(text: str | None) -> Path | None:

@@ -68,6 +68,11 @@ def cache_dir(env: Mapping[str, str]) -> Path:
     return _home(env, "XDG_CACHE_HOME", ".cache")
 
 
+def rigs_file(env: Mapping[str, str]) -> Path:
+    """Return where it is kept what solved frames taught about each camera."""
+    return _home(env, "XDG_STATE_HOME", ".local/state") / "rigs.json"
+
+
 def runtime_dir(env: Mapping[str, str]) -> Path:
     """Return where sockets and locks of this machine and user are kept; it need not be there."""
     runtime = env.get("XDG_RUNTIME_DIR", "")
@@ -113,6 +118,14 @@ def _paths(value: Any) -> tuple[str, ...]:
     if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
         raise ValueError("it must be a list of paths")
     return tuple(str(Path(i).expanduser()) for i in items if i)
+
+
+def _flag(value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    found = words.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise ValueError("it must be true or false")
+    return found
 
 
 def _text(value: Any) -> str:
@@ -161,6 +174,7 @@ KEYS = (
     Key("slots", "NOVA_SLOTS", _count, _cores, "how many engines may run at once on this machine"),
     Key("slots_dir", "NOVA_SLOTS_DIR", _path, _slots_dir, "where the tokens of running engines are kept"),
     Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _e: 300.0, "wall-clock seconds an image may take"),
+    Key("learn", "NOVA_LEARN", _flag, lambda _e: True, "whether solved frames teach the hints for the next ones"),
     Key("ssh", "NOVA_SSH", _text, lambda _e: "ssh", "the ssh program's name or path"),
     Key("pools", "NOVA_POOLS", _pools, lambda _e: {}, "names for several solve servers, each a list of hosts"),
 )  # fmt: skip

@@ -25,6 +25,7 @@ from novacli.inputs import open_field
 from novacli.inputs.fetch import public_name
 from novacli.params import SolveParams
 from novacli.result import FAILED, REMOTE, UNSOLVED, Result, error_of
+from novacli.rigs import Rigs
 from novacli.solution import Solution, Unsolved
 from novacli.sources import Sources
 from novacli.timing import Clock
@@ -37,12 +38,13 @@ JOB_FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where jobs are kept, where they are solved, and who hears of progress."""
+    """Where jobs are kept, where they are solved, who hears of progress, and what is known of earlier frames."""
 
     jobs_dir: Path
     backend: Backend
     observe: Callable[[str], None] = lambda _words: None
     cancelled: Callable[[], bool] = lambda: False
+    rigs: Rigs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: Cloc
     if isinstance(prepared, Solved):
         return prepared
     solved = run_job(prepared.job, prepared.numbers, prepared.draft, params.timeout_s, context, clock=clock)
+    if context.rigs is not None and isinstance(solved.answer, Solution):
+        context.rigs.learn(field, solved.answer.calibration)
     return replace(solved, origin=field.origin)
 
 
@@ -128,6 +132,8 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
     """Make the job of a field; one that has too few stars is done with."""
     files = context.backend.index_files()
     given = gather_hints(field, params)
+    if context.rigs is not None and params.fallback and not params.blind:
+        given = context.rigs.recall(field, given)
     context.observe("looking for stars")
     sources = Sources(field, params.max_stars)
     attempts = strategy.attempts(sources, params, given, files)

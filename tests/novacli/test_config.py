@@ -22,6 +22,7 @@ VALUES: dict[str, tuple[str, Any, str, Any]] = {
     "slots": ("3", 3, "4", 4),
     "slots_dir": ('"/f/slots"', Path("/f/slots"), "/e/slots", Path("/e/slots")),
     "timeout_s": ("12.5", 12.5, "60", 60.0),
+    "learn": ("false", False, "off", False),
     "ssh": ('"/f/ssh"', "/f/ssh", "ssh-2", "ssh-2"),
     "pools": ('{a = ["s1", "s2"]}', {"a": ("s1", "s2")}, "b=s1, s3;c=s4", {"b": ("s1", "s3"), "c": ("s4",)}),
 }

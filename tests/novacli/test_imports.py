@@ -32,6 +32,7 @@ THIRD_PARTY = {
     "novacli.cli.options": {"click"},
     "novacli.cli.progress": {"rich"},
     "novacli.cli.retry": {"click"},
+    "novacli.cli.rigs": {"click"},
     "novacli.cli.rm": {"click"},
     "novacli.cli.selection": {"click"},
     "novacli.cli.show": {"click"},
@@ -115,7 +116,7 @@ finally:
     "command",
     ["--help", "--version", "jobs", "jobs --json", "jobs --help", "show last", "show last --json", "log last",
      "rm --older-than 1d", "config show", "config path", "completion bash", "submit --help", "retry --help",
-     "fetch --all", "fetch last", "cancel --help", "hosts list", "hosts check --help"],
+     "fetch --all", "fetch last", "cancel --help", "hosts list", "hosts check --help", "rigs list"],
 )  # fmt: skip
 def test_light_commands_start_without_the_slow_packages(command: str, tmp_path: Path) -> None:
     make_job(tmp_path / "jobs").log.write_text("solved\n")

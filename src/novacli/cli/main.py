@@ -26,6 +26,7 @@ COMMANDS = {
     "retry": ("novacli.cli.retry", "Try jobs again from their star lists."),
     "rm": ("novacli.cli.rm", "Remove jobs."),
     "hosts": ("novacli.cli.hosts", "Name solve servers, and check them."),
+    "rigs": ("novacli.cli.rigs", "Show or forget what solved frames taught about cameras."),
     "demo": ("novacli.cli.demo", "Draw a real sky field to try the tool with."),
     "doctor": ("novacli.cli.doctor", "Check engine, index files, disk and settings."),
     "config": ("novacli.cli.config", "Show settings and where each comes from."),

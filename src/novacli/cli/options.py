@@ -33,6 +33,7 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
         help="As in solve-field: neg finds unmirrored JPEGs, pos unmirrored FITS images.",
     ),
     click.option("--blind", is_flag=True, help="Ignore what the header says."),
+    click.option("--no-learn", is_flag=True, help="Neither use nor remember what frames of this camera taught."),
     click.option("--no-fallback", is_flag=True, help="Trust the hints: no blind attempt after them."),
     click.option("--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
     click.option("--tweak-order", type=int, metavar="N", help="Order of the SIP distortion; 0 is none.  [default: 2]"),
@@ -79,6 +80,7 @@ def build_config(config: Config, raw: dict[str, Any]) -> Config:
         config.replaced("--index", index=tuple(raw["index"]) or None)
         .replaced("--engine-config", engine_config=as_path(raw["engine_config"]))
         .replaced("--timeout", timeout_s=raw["timeout"])
+        .replaced("--no-learn", learn=False if raw["no_learn"] else None)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from novacli.cli.options import (
     with_options,
 )
 from novacli.cli.progress import progress
+from novacli.config import rigs_file
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.outputs.request import OutputRequest
 from novacli.params import SolveParams
@@ -76,14 +78,17 @@ def command(
     _check_detach(detach, place, outputs)
     from novacli import backends
     from novacli.pipeline import Context
+    from novacli.rigs import Rigs
 
     backend = backends.connect(place, config)
     solve = _solver(backend, detach)
+    rigs = Rigs(rigs_file(os.environ)) if config["learn"] else None
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
     for name in inputs:
         with progress(verbose=verbose) as observe:
-            result = _submit(name, params, Context(config["jobs_dir"], backend, observe), outputs, solve)
+            context = Context(config["jobs_dir"], backend, observe, rigs=rigs)
+            result = _submit(name, params, context, outputs, solve)
         report.add(result)
         _say_why_not(result)
         codes.append(result.exit_code)

@@ -1,0 +1,85 @@
+"""``nova rigs``: what solved frames taught about each camera, shown and forgotten."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from novacli.config import rigs_file
+from novacli.errors import InputMissingError, OutputError, UsageError
+from novacli.printable import printable_line
+from novacli.quantities import count_text
+from novacli.reports.aligned import write_aligned
+
+if TYPE_CHECKING:
+    from novacli.rigs import Rig, Rigs
+
+_HEADINGS = ("RIG", "SIZE", "SCALE", "PARITY", "FRAMES", "LAST", "CAMERA")
+_KEY_SHOWN = 8
+
+
+@click.group("rigs")
+def command() -> None:
+    """Show or forget what solved frames taught: the scale, parity and last pointing of each camera.
+
+    They are the first hints for its next frame.  The setting learn, or nova submit --no-learn, switches this off.
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each camera.")
+def list_(as_json: bool) -> int:
+    """List the cameras that are known, the one used last first."""
+    known = _rigs().all()
+    if as_json:
+        for rig in known:
+            click.echo(json.dumps(rig.to_json()))
+    elif known:
+        write_aligned([_HEADINGS, *map(_cells, known)], sys.stdout)
+    return 0
+
+
+@command.command("forget")
+@click.argument("rigs", metavar="[RIG]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Forget all.")
+def forget(rigs: tuple[str, ...], everything: bool) -> int:
+    """Forget cameras: RIG is the beginning of an id from nova rigs list."""
+    if everything == bool(rigs):
+        raise UsageError("name a rig, or say --all: see nova rigs list")
+    store = _rigs()
+    keys = None if everything else {_key_of(name, store.all()) for name in rigs}
+    from solvehost.errors import DiskError
+
+    try:
+        count = store.forget(keys)
+    except (OSError, DiskError) as exc:
+        raise OutputError(f"{store.path}: {getattr(exc, 'strerror', None) or exc}: it cannot be changed") from exc
+    click.echo(f"forgot {count_text(count, 'rig')}")
+    return 0
+
+
+def _rigs() -> Rigs:
+    from novacli.rigs import Rigs
+
+    return Rigs(rigs_file(os.environ))
+
+
+def _key_of(name: str, known: list[Rig]) -> str:
+    matches = [rig.key for rig in known if name and rig.key.startswith(name)]
+    if not matches:
+        raise InputMissingError(f"there is no rig {name[:32]!r}: see nova rigs list")
+    if len(matches) > 1:
+        raise UsageError(f"rig {name!r} could be {', '.join(matches)}: give more of its id")
+    return matches[0]
+
+
+def _cells(rig: Rig) -> tuple[str, ...]:
+    last = time.strftime("%Y-%m-%d %H:%M", time.localtime(rig.solved_s))
+    scale = f'{rig.pixscale_arcsec:.4g}"/px'
+    size = f"{rig.width}x{rig.height}"
+    return rig.key[:_KEY_SHOWN], size, scale, f"{rig.parity:+d}", str(rig.frames), last, printable_line(rig.name)
