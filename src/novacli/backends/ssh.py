@@ -63,15 +63,28 @@ class SshBackend:
         self.name = name
         self._places = tuple(places)
         self._config = config
+        self._found: list[Peer] = []
+        self._trouble: NovaError | None = None
+        self._trouble_until = 0.0
 
     @functools.cached_property
     def _peers(self) -> Peers:
         ssh = Ssh.of(self._config)
         return Peers([Server(place, ssh) for place in self._places])
 
-    @functools.cached_property
+    @property
     def _known(self) -> list[Peer]:
-        return patiently(self._peers.known, Watch.of_seconds(min(_ASK_S, self._config["timeout_s"])))
+        """What is known of the servers; where none can be reached, the next image need not wait as long again."""
+        if not self._found:
+            if self._trouble is not None and time.monotonic() < self._trouble_until:
+                raise type(self._trouble)(str(self._trouble))
+            try:
+                watch = Watch.of_seconds(min(_ASK_S, self._config["timeout_s"]))
+                self._found = patiently(self._peers.known, watch)
+            except NovaError as exc:
+                self._trouble, self._trouble_until = exc, time.monotonic() + _ASK_S
+                raise
+        return self._found
 
     def index_files(self) -> Sequence[IndexFile]:
         """Return the index files of all servers that answer, those of the same name once."""
@@ -188,7 +201,12 @@ class _Run:
                     self._think_over(peer.server, exc)
             raise joined([*errors.values(), *self._unreached(errors)] or list(self.failed.values()))
 
-        return patiently(try_all, self.watch)
+        try:
+            return patiently(try_all, self.watch)
+        except PASSED_ON as exc:
+            others = [*self.failed.values(), *self.peers.errors.values()]
+            told = [str(exc), *(str(error) for error in others if str(error) not in str(exc))]
+            raise type(exc)("; ".join(dict.fromkeys(told))) from exc
 
     def _think_over(self, server: Server, error: NovaError) -> None:
         if not may_mend_itself(error):

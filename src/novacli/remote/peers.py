@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from novacli.config import cache_dir
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
+from novacli.remote.outcome import may_mend_itself
 from novacli.remote.server import Server
 from solvehost import wire
 from solvehost.axy import Range
@@ -92,6 +93,7 @@ class Peers:
         self.servers = tuple(servers)
         self._cache = _Cache(cache_dir(env) / "servers")
         self.errors: dict[str, NovaError] = {}
+        self._given_up: dict[Server, NovaError] = {}
 
     def known(self) -> list[Peer]:
         """Return what the servers are, as it was known a while ago or as they say now; at least one.
@@ -121,10 +123,15 @@ class Peers:
         NovaError
             Where there is none.
         """
-        self.errors = {}
-        found = [*known, *_ask_all(servers, self.errors)]
+        # A login that is refused again and again gets its sender locked out.
+        self.errors = {server.name: error for server, error in self._given_up.items()}
+        asked = [server for server in servers if server not in self._given_up]
+        found = [*known, *_ask_all(asked, self.errors)]
         for peer in found:
             self._cache.put(peer)
+        for server in asked:
+            if server.name in self.errors and not may_mend_itself(self.errors[server.name]):
+                self._given_up[server] = self.errors[server.name]
         if not found:
             raise joined(list(self.errors.values()))
         by_server = {peer.server: peer for peer in found}
@@ -136,9 +143,9 @@ class Peers:
 
 
 def joined(errors: Sequence[NovaError]) -> NovaError:
-    """Return one error for several servers: that which a retry may mend, if there is one, else the first."""
-    chosen = next((e for e in errors if isinstance(e, RetryLaterError)), errors[0])
-    return type(chosen)("; ".join(dict.fromkeys(str(e) for e in errors)))
+    """Return one error for several servers: of those that may mend themselves, if there are any, else of all."""
+    chosen = [e for e in errors if may_mend_itself(e)] or errors
+    return type(chosen[0])("; ".join(dict.fromkeys(str(e) for e in chosen)))
 
 
 def ask_one(server: Server, watch: Watch) -> Peer:
@@ -160,6 +167,8 @@ def ask_one(server: Server, watch: Watch) -> Peer:
 
 
 def _ask_all(servers: Sequence[Server], errors: dict[str, NovaError]) -> list[Peer]:
+    if not servers:
+        return []
     if len(servers) == 1:
         return _collect([(servers[0], lambda: ask_one(servers[0], Watch.of_seconds(PATIENCE_S)))], errors)
     from concurrent.futures import ThreadPoolExecutor

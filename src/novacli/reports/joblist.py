@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from novacli.printable import printable_line
 from novacli.quantities import bytes_text
 from novacli.reports.aligned import write_aligned
 from novacli.stores.base import JobSummary
-from solvehost.wire import JobLine
+
+if TYPE_CHECKING:
+    from solvehost.wire import JobLine
 
 _HEADINGS = ("JOB", "CREATED", "STATE", "CENTRE", "SCALE", "INPUT")
 _REMOTE_HEADINGS = ("SERVER", "ID THERE", "CREATED", "STATE", "SIZE", "MESSAGE")

@@ -156,6 +156,26 @@ def test_what_does_not_mend_itself_is_not_tried_again(submit, servers: Servers, 
     assert servers.calls() == ["solve1 info"]
 
 
+def test_of_several_that_fail_all_are_told_and_the_busy_one_is_asked_again(submit, servers: Servers) -> None:
+    servers.add("solve1", info="echo 'Permission denied (publickey).' >&2; exit 255")
+    servers.add("solve2", solve="cat > /dev/null; echo 'solvehost: no free slot' >&2; exit 75")
+    ran = submit("solve1,solve2", "--json")
+    message = line_of(ran)["error"]["message"]
+    assert (ran.code, len(servers.calls("solve"))) == (75, 8)
+    assert "solve2: no free slot" in message
+    assert "solve1: ssh failed: Permission denied" in message
+    assert servers.calls("info").count("solve1 info") <= 2
+
+
+def test_of_many_images_only_the_first_waits_for_a_server_out_of_reach(
+    nova: Any, servers: Servers, home: Path, jobs: Path
+) -> None:
+    servers.add("solve1", info="echo 'Connection timed out' >&2; exit 255")
+    path = str(write_star_list(home / "stars.csv"))
+    ran = nova("submit", path, path, path, "--size", f"{WIDTH}x{HEIGHT}", "--to", "solve1", "--json")
+    assert (ran.code, len(read_lines(ran.out)), len(servers.calls("info"))) == (75, 3, 8)
+
+
 def test_one_dead_server_of_several_does_not_matter(submit, servers: Servers) -> None:
     servers.replies("solve2")
     line = line_of(submit("nowhere,solve2", "--json"))

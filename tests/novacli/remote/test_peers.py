@@ -67,7 +67,10 @@ def test_where_none_answers_all_are_told(made, servers: Servers) -> None:
 
 def test_errors_are_joined_under_that_which_may_mend_itself() -> None:
     busy, wrong = RetryLaterError("b: busy"), UnavailableError("a: none")
+    hopeless = RetryLaterError("c: ssh failed: Permission denied")
     assert type(joined([wrong, busy])) is RetryLaterError
+    assert str(joined([wrong, hopeless, busy])) == "b: busy"
+    assert str(joined([hopeless, wrong])) == f"{hopeless}; {wrong}"
     assert str(joined([wrong, wrong])) == "a: none"
 
 
