@@ -26,7 +26,21 @@ def main(source: str, verb: str, words: list[str]) -> None:
     manifest = {**_manifest(job_id, files), **said}
     ordered = [("manifest.json", json.dumps(manifest).encode())]
     ordered += sorted(files.items(), key=lambda item: item[0] == "wcs.fits")
-    sys.stdout.buffer.write(b"".join(write_tar(ordered)))
+    archive = b"".join(write_tar(ordered))
+    if os.path.exists("mode"):
+        archive = _with_mode(archive, _read("mode"))
+    sys.stdout.buffer.write(archive)
+
+
+def _with_mode(archive: bytes, mode: bytes) -> bytes:
+    """Return an archive whose members all have another mode, seven octal digits."""
+    blocks, at = bytearray(archive), 0
+    while blocks[at]:
+        blocks[at + 100 : at + 107] = mode
+        blocks[at + 148 : at + 156] = b" " * 8
+        blocks[at + 148 : at + 156] = b"%06o\0 " % sum(blocks[at : at + 512])
+        at += 512 + -(-int(blocks[at + 124 : at + 135], 8) // 512) * 512
+    return bytes(blocks)
 
 
 def _read(path: str) -> bytes:

@@ -195,9 +195,11 @@ def test_nothing_of_a_manifest_is_shown_or_kept_as_it_stands(submit, servers: Se
 # --- Modes, links and what lies in the way ------------------------------------------------------------------------
 
 
-def test_modes_and_owners_of_members_are_not_taken_over(submit, servers: Servers, jobs: Path) -> None:
+@pytest.mark.parametrize("mode", ["0006777", "0000000"])
+def test_modes_and_owners_of_members_are_not_taken_over(submit, servers: Servers, jobs: Path, mode: str) -> None:
     """A setuid member, or one that nobody may read, becomes a file like every other."""
     servers.replies("solve1")
+    (servers.place / "solve1" / "mode").write_text(mode)
     assert submit().code == 0
     (job,) = jobdir.list_jobs(jobs)
     for name in ("wcs.fits", "backend.log"):
