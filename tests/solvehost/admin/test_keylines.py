@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import shlex
 import subprocess
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from admin import made_keys
 from solvehost.admin import keylines, pubkeys
@@ -116,3 +121,42 @@ def test_flags_are_left_out_with_their_values() -> None:
     assert keylines.without_flags(words, {"--state": True, "--log": True, "--require-sandbox": False}) == [
         "--client", "a", "--slots", "2",
     ]  # fmt: skip
+
+
+# --- Whatever the text ------------------------------------------------------------------------------------------
+
+
+@given(st.one_of(st.text(), st.from_regex(r'[a-z-]+(="([^"]|\\")*")?(,[a-z]+)* ssh-ed25519 [A-Za-z0-9+/=]* .*')))
+def test_any_line_is_read_or_refused(line: str) -> None:
+    """As something, as nothing, or with a DataError that is fit to be printed."""
+    try:
+        keylines.parse_line(line)
+    except DataError as exc:
+        assert str(exc).isprintable()
+
+
+@given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), min_size=1))
+def test_any_command_comes_back_as_it_went_or_is_refused(words: list[str]) -> None:
+    try:
+        line = keylines.forced(KEY, words)
+    except UsageError:
+        assert any(set(word) & set("\"'\\!") for word in words)
+        return
+    assert keylines.parse_line(line.text) == line
+    assert shlex.split(line.value("command") or "") == words
+
+
+@given(st.binary())
+def test_any_file_is_one_key_or_refused(data: bytes) -> None:
+    with pytest.raises(DataError) as caught:
+        pubkeys.parse_file(data)
+    assert str(caught.value).isprintable()
+
+
+@given(st.binary(max_size=200), st.sampled_from(pubkeys.TYPES))
+def test_any_blob_is_a_key_or_refused(blob: bytes, kind: str) -> None:
+    """Cut short, lengths that lie, trailing bytes."""
+    inside = len(kind).to_bytes(4, "big") + kind.encode() + blob
+    with contextlib.suppress(DataError):
+        found = pubkeys.parse(f"{kind} {base64.b64encode(inside).decode()}")
+        assert base64.b64decode(found.base64) == inside
