@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shlex
 import subprocess
@@ -189,3 +190,32 @@ def test_what_a_client_asks_is_not_what_a_server_does_otherwise(nova: Any, stand
     stand_in_engine("exit 0")
     assert nova("submit", stars, *SIZE, "--to", "solve1;touch${IFS}x", "--json").code in (1, 65, 75)
     assert not Path("x").exists()
+
+
+def test_clients_that_are_killed_at_any_moment_lose_and_double_nothing(
+    nova: Any, stand_in_engine, stars: str, home: Path
+) -> None:
+    """Ten of them, submitting and fetching: in the end each job is unsolved here, and none is left there."""
+    stand_in_engine("exit 0")
+    chance = random.Random(1)
+    for _ in range(10):
+        _run_and_kill(["submit", stars, *SIZE, "--to", "solve1", "--detach"], chance.uniform(0.2, 1.5))
+        if chance.random() < 0.5:
+            _run_and_kill(["fetch", "--all"], chance.uniform(0.1, 1.0))
+    jobs = jobdir.list_jobs(home / "jobs")
+    until(lambda: nova("fetch", "--all").code in (0, 1) and not nova("jobs", "--state", "remote").out)
+    interrupted = [job.job_id for job in jobs if not (job.path / "result.json").exists()]
+    if interrupted:
+        assert nova("retry", *interrupted).code == 1
+    assert {job.state() for job in jobs} <= {"unsolved"}
+    assert nova("jobs", "--on", "solve1").out == ""
+    assert [path for job in jobs for path in job.path.glob("remote.json")] == []
+
+
+def _run_and_kill(words: list[str], after_s: float) -> None:
+    client = subprocess.Popen(
+        [sys.executable, "-m", "novacli", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(after_s)
+    client.kill()
+    client.wait()

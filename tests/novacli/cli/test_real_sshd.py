@@ -114,3 +114,23 @@ def _sleepers(ssh: MadeSshd) -> list[int]:
         if words[:2] == [b"sleep", b"1000"]:
             found.append(pid)
     return found
+
+
+@pytest.mark.slow
+def test_fifty_at_once_are_all_answered(ssh: MadeSshd, picture: Path, home: Path) -> None:
+    """With sshd's default limits, two slots and a short queue: the surplus gets 75, and is asked again."""
+    host = ssh.add_host("--slots", "2", "--queue-wait", "0.5", "--max-waiting", "4")
+    names = [f"field-{number}.fits" for number in range(50)]
+    for name in names:
+        (home / name).symlink_to(picture)
+    words = ["submit", "--to", host.alias, "--json"]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "novacli", *words, name], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for name in names
+    ]
+    for name, run in zip(names, runs, strict=True):
+        out, said = run.communicate()
+        (line,) = read_lines(out.decode())
+        assert (run.returncode, said, line["input"], line["status"]) == (0, b"", name, "solved")
