@@ -26,7 +26,8 @@ from novacli.remote.sshcommand import Ssh
 from novacli.remote.unpack import label_of, unpack
 from solvehost.engine import STOPPED, Outcome
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import JobDir
+from solvehost.jobdir import MANIFEST, JobDir
+from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 
 T = TypeVar("T")
@@ -147,16 +148,16 @@ class _Run:
     failed: dict[Server, NovaError] = field(default_factory=dict)
     given_up: set[Server] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
+    server: Server | None = None
 
     def solve(self) -> Solve:
         """Send what is ready, then the rest, until an attempt solves or there is none left."""
-        server = None
         try:
             while self._take():
-                race, server = self._on_some_server(self._solve_on)
+                race, self.server = self._on_some_server(self._solve_on)
                 if race.reason != "exhausted":
                     break
-                self.earlier, self.finished = race, len(self.taken)
+                self.earlier, self.finished, self.asked = race, len(self.taken), []
             else:
                 race = self._exhausted()
         except TimeUpError:
@@ -167,7 +168,7 @@ class _Run:
             if self.earlier is None:
                 raise
             race = self._exhausted()  # it has no index file for what was left
-        return Solve(race, None if server is None else server.name, self._notes(server))
+        return Solve(race, None if self.server is None else self.server.name, self._notes(self.server))
 
     def detach(self) -> Sent:
         """Send all attempts to one server."""
@@ -224,7 +225,7 @@ class _Run:
             numbers = itertools.chain(self.taken[self.finished :], self._further())
             return legacy.solve(self.job, numbers, peer.server, self.watch, self.legacy)
         packet = packing.pack(self.job, self.taken[self.finished :])
-        self.asked = list(packet.numbers)
+        self.asked, self.server = list(packet.numbers), peer.server
         reply = peer.server.solve(packet.job_id, packet.request, self.watch)
         return unpack(self.job, packet, reply, peer.server.name, self.earlier)
 
@@ -247,7 +248,9 @@ class _Run:
         seconds = round(time.monotonic() - self.began, 3)
         before = self.earlier or self._legacy_race()
         stopped = tuple(Outcome(n, label_of(self.job, n), STOPPED, seconds, 0.0) for n in self.asked)
-        return replace(before, reason=reason, attempts=(*before.attempts, *stopped), seconds=seconds)
+        race = replace(before, reason=reason, attempts=(*before.attempts, *stopped), seconds=seconds)
+        self.job.write_json(MANIFEST, build_manifest(self.job, race, engine=""))
+        return race
 
     def _exhausted(self) -> RaceResult:
         return self.earlier or self._legacy_race()

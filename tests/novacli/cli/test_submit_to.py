@@ -227,6 +227,10 @@ def test_a_solve_that_takes_too_long_is_ended_and_unsolved(submit, servers: Serv
     line = line_of(ran)
     assert (ran.code, line["reason"]) == (1, "time-limit")
     assert {a["outcome"] for a in line["timing"]["attempts"]} == {"stopped"}
+    assert line["server"] == "solve1"
+    manifest = JobDir(Path(line["files"]["directory"])).read_json("manifest.json")
+    assert manifest is not None
+    assert (manifest["status"], manifest["reason"]) == ("unsolved", "time-limit")
     pid = int((servers.place / "solve1" / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists()
 
