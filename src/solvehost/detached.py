@@ -71,6 +71,7 @@ def _make(
     try:
         with staged.locked():
             runner.rebuild(request.axys, staged, remarks, account)
+            runner.forget(request.axys)
             record = {"format": RECORD_FORMAT, "client": client.name, "id": request.job_id, "sha256": digest,
                       "created": _now()}  # fmt: skip
             staged.write_json(RECORD, record)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +29,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FILE_BYTES = 64 * 2**20
 #: A job's directory never grows beyond this, star lists and logs of all attempts included.
 MAX_JOB_BYTES = 512 * 2**20
+_LARGE_BYTES = 2**20
 _LOOK_S = 0.5
 #: In the state directory.
 INDEX_CACHE = "indexes.json"
@@ -155,6 +158,17 @@ def rebuild(axys: Mapping[int, bytes], job: JobDir, remarks: Remarks, account: A
             axy.write(attempt, job.axy(number))
         except OSError as exc:
             raise DiskError(f"the star list cannot be kept: {exc.strerror}") from exc
+
+
+def forget(axys: dict[int, bytes]) -> None:
+    """Give back the memory of star lists that are on disk now: a job may wait long, and beside many others."""
+    size = sum(map(len, axys.values()))
+    axys.clear()
+    if size > _LARGE_BYTES and sys.platform.startswith("linux"):
+        import ctypes
+
+        with contextlib.suppress(AttributeError):  # the C library keeps what was freed; musl's has no such call
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def wait_for_turn(state: State, client: Client, wait_s: float, cancelled: Callable[[], bool]) -> list[Token]:

@@ -127,6 +127,7 @@ class _Session:
                 with job.locked():
                     describe(job, client.name, request.job_id)
                     runner.rebuild(request.axys, job, self.remarks, account)
+                    runner.forget(request.axys)
                     host.check()
                     tokens = runner.wait_for_turn(state, client, self.config.queue_wait, self._gone)
                     waiting.pop().release()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rawwire import header
-from served import Server, assert_one_line, await_engine, finish, told
-from standin import wait_until
+from served import Server, assert_one_line, await_engine, finish, request, told
+from standin import make_stars, wait_until
 
-from solvehost import streams
+from solvehost import axy, streams
+from solvehost.axy import Attempt
 
 _HASTY = "import solvehost.streams as s; {}; from solvehost.__main__ import main; main()"
 
@@ -171,3 +174,44 @@ def test_a_stream_that_is_a_terminal_is_told_what_is_wanted(server: Server) -> N
     assert stdout == b""
     assert_one_line(stderr.decode(), "which is a terminal")
     server.assert_clean()
+
+
+@pytest.mark.parametrize("ssh_command", [None, "solve --detach"])
+def test_jobs_that_wait_hold_no_memory(server: Server, ssh_command: str | None) -> None:
+    """A client may have a hundred wait, of 32 MiB each."""
+    first = server.start("--slots", "1")
+    assert first.stdin is not None
+    first.stdin.write(told("sleep"))
+    first.stdin.close()
+    await_engine(server)
+    before = set(server.processes())
+    large = axy.to_bytes(Attempt(1000, 800, make_stars(600_000)))
+    second = server.start("--slots", "1", ssh_command=ssh_command)
+    assert second.stdin is not None
+    second.stdin.write(request(large, large))
+    second.stdin.close()
+    waiting = server.state / "slots" / "waiting"
+    wait_until(lambda: waiting.exists() and is_held(waiting))
+    for pid in set(server.processes()) - before:
+        assert own_memory_kb(pid) < 20_000
+    for process in (second, first):
+        if process.poll() is None:
+            process.terminate()
+        finish(process)
+    if ssh_command:
+        assert server.run(ssh_command="cancel job-1").code == 0
+    server.assert_clean()
+
+
+def is_held(path: Path) -> bool:
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def own_memory_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("RssAnon")))
