@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +15,24 @@ from served import SYSTEM_PYTHON, Server
 from made_sshd import MadeSshd
 
 
+def _end(server: Server) -> None:
+    """End what a test that failed has left running."""
+    for pid in server.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Server:
+def server(tmp_path: Path) -> Iterator[Server]:
     """A server with the stand-in engine."""
     _need_the_standin()
-    return Server.make(tmp_path)
+    made = Server.make(tmp_path)
+    yield made
+    _end(made)
 
 
 @pytest.fixture
-def user_server(sshd: MadeSshd) -> Server:
+def user_server(sshd: MadeSshd) -> Iterator[Server]:
     """The same, run by the throw-away user of the sshd where there is root (whom the kernel excuses from limits)."""
     _need_the_standin()
     folder = sshd.place("anchor", "").parent
@@ -32,17 +44,19 @@ def user_server(sshd: MadeSshd) -> Server:
     server.seen = server.look_outside()
     server.command = [sshd.python, "-I", str(sshd.app)]
     server.more = sshd.as_user()
-    return server
+    yield server
+    _end(server)
 
 
 @pytest.fixture
-def real_server(tmp_path: Path, real_engine: Path) -> Server:
+def real_server(tmp_path: Path, real_engine: Path) -> Iterator[Server]:
     """A server with the real engine."""
     server = Server.make(tmp_path)
     shutil.rmtree(tmp_path / "engine")
     server.seen = server.look_outside()
     server.flags = [*server.flags[4:], "--engine", os.fspath(real_engine)]
-    return server
+    yield server
+    _end(server)
 
 
 def _need_the_standin() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from rawwire import header
-from served import Server, assert_one_line, await_engine, finish, request, told
+from served import Done, Server, assert_one_line, await_engine, finish, request, told
 from standin import make_stars, wait_until
 
 from solvehost import axy, streams
@@ -115,10 +115,9 @@ def test_a_client_that_goes_away_takes_its_engine_along(server: Server, behaviou
     process.stdin.write(told(behaviour))
     process.stdin.close()
     await_engine(server, "daemons" if behaviour == "daemons" else "here")
-    process.stdout.close()
-    done = finish_without_stdout(process)
-    assert done[0] == 74
-    assert "the line was lost before the job was done" in done[1]
+    done = leave(process)
+    assert done.code == 74
+    assert "the line was lost before the job was done" in done.stderr
     server.assert_clean()
 
 
@@ -135,19 +134,19 @@ def test_a_client_that_goes_away_in_the_queue_leaves_it(server: Server) -> None:
     second.stdin.close()
     waiting = server.state / "clients" / "me" / "waiting"
     wait_until(lambda: (waiting / "slot-0").exists() and len(list(server.work.iterdir())) == 2)
-    second.stdout.close()
-    assert finish_without_stdout(second)[0] == 74
+    assert leave(second).code == 74
     assert first.poll() is None
     first.terminate()
     assert finish(first).code == 143
     server.assert_clean()
 
 
-def finish_without_stdout(process: subprocess.Popen[bytes]) -> tuple[int, str]:
-    assert process.stderr is not None
-    stderr = process.stderr.read().decode()
-    process.stderr.close()
-    return process.wait(30), stderr
+def leave(process: subprocess.Popen[bytes]) -> Done:
+    """Close the program's standard output, as a lost line does, and wait for its end."""
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    return finish(process)
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])

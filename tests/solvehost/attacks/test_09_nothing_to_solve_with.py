@@ -110,6 +110,30 @@ def test_index_files_behind_links_load_in_the_sandbox(
     assert (manifest["status"], manifest["indexes"]["failed"]) == ("solved", [])
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
+def test_a_state_that_others_may_write_is_not_used(server: Server, mode: int) -> None:
+    server.state.mkdir()
+    server.state.chmod(mode)
+    server.assert_refused(server.run(told("solve")), 78, "writable by no other")
+    assert list(server.state.iterdir()) == []
+
+
+def test_a_state_behind_a_link_is_not_used(server: Server) -> None:
+    server.state.symlink_to(server.outside)
+    server.seen = server.look_outside()
+    done = server.run(told("solve"))
+    assert (done.code, done.stdout) == (78, b"")
+    assert server.look_outside() == server.seen
+
+
+@pytest.mark.parametrize(("text", "why"), [("slots = 0", "slots"), ("slot = 2", "unknown key"), ("slots", "mend")])
+def test_a_configuration_that_is_wrong_is_named(server: Server, text: str, why: str) -> None:
+    config = server.folder / "solvehost.toml"
+    config.write_text(text)
+    server.seen = server.look_outside()
+    server.assert_refused(server.run(told("solve"), "--config", str(config)), 78, why)
+
+
 # --- The sandbox, with a faked answer of the kernel's -------------------------------------------------------------
 
 _FAKE = """
