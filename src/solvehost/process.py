@@ -32,7 +32,8 @@ class Limits:
     """What one engine may use: CPU seconds, bytes of private memory, bytes in any one file, open files.
 
     ``alone`` keeps it from starting processes; ``confined`` from all files but its own (see ``sandbox.py``).
-    ``by_fork`` starts it by a fork, which saves the start of an interpreter, and is for programs without threads.
+    ``by_fork`` starts it by a fork, which saves the start of an interpreter; None does so where that is safe, in a
+    process that has one thread.
     """
 
     cpu_s: int = 7200
@@ -41,7 +42,7 @@ class Limits:
     open_files: int = 1024
     alone: bool = False
     confined: bool = False
-    by_fork: bool = False
+    by_fork: bool | None = None
 
     def text(self) -> str:
         """Return them as ``become.py`` takes them.  RLIMIT_AS is left alone: index files are mapped."""
@@ -66,7 +67,7 @@ class Child:
         self._popen: subprocess.Popen[bytes] | None = None
         word, give = os.pipe()
         try:
-            if limits.by_fork:
+            if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
                 self.pid = _fork(asked, cwd, log, word, give)
             else:
                 self._popen = _spawn([sys.executable, "-I", "-S", "-c", _helper_source(), *asked], cwd, log, word)
@@ -157,6 +158,14 @@ def _helper_source() -> str:
     if source is None:
         raise UnavailableError("solvehost is not installed whole: become.py is missing")
     return source.decode()
+
+
+def _is_single_threaded() -> bool:
+    """Say whether a fork is a whole copy: no other thread, of C libraries either, holds a lock at that moment."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
+    except OSError:
+        return False
 
 
 def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:

@@ -99,7 +99,6 @@ class Host:
             file_bytes=_FILE_BYTES,
             alone=True,
             confined=self.is_confined,
-            by_fork=True,
         )
 
 

@@ -151,9 +151,9 @@ def test_a_limit_above_the_systems_own_is_no_error(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path; sys.path[:0] = {path!r};"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
-        "from solvehost.process import Child, Limits;"
+        "from solvehost.process import Child, Limits, wait_for_any;"
         "child = Child(['/bin/sh', '-c', 'ulimit -n'], Path({folder!r}), Path({folder!r}, 'log'), Limits());"
-        "child._popen.wait()"
+        "waited = [wait_for_any([child], 60) for _ in iter(child.poll, True)]"
     )
     command = [sys.executable, "-c", script.format(path=sys.path, folder=str(tmp_path))]
     subprocess.run(command, check=True)
@@ -193,6 +193,37 @@ def test_a_program_that_is_none_says_so(tmp_path: Path, limits: Limits) -> None:
     wait_until(child.poll)
     assert child.exit_status == become.EXIT_NOT_STARTED
     assert (tmp_path / "log").read_text() == f"{tmp_path}/none: No such file or directory\n"
+
+
+ONE_AND_TWO_THREADS = """
+import sys, threading, time
+from pathlib import Path
+from solvehost import process
+from solvehost.process import Child, Limits
+made = []
+fork = process._fork
+process._fork = lambda *asked: made.append("fork") or fork(*asked)
+def run():
+    child = Child(["/bin/echo", "hello"], Path(sys.argv[1]), Path(sys.argv[1], "log"), Limits())
+    while not child.poll():
+        time.sleep(0.01)
+run()
+print(made)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+print(made)
+"""
+
+
+def test_a_fork_is_used_in_a_process_of_one_thread_alone(tmp_path: Path) -> None:
+    """Another thread might hold a lock that the fork would wait for."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ONE_AND_TWO_THREADS, str(tmp_path)],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.stdout == "['fork']\n['fork']\n"
+    assert (tmp_path / "log").read_text() == "hello\nhello\n"
 
 
 def test_cpu_time_can_be_looked_at_on_the_way(shell: Shell) -> None:
