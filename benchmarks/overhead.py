@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure what ``nova`` costs beside the engine: CPU, wall clock and memory of ``nova submit``, and start-up.
 
-Engine CPU is what the results state (``timing.engine_cpu_s``); each engine is started by a small Python program that
-becomes it, whose start is counted there, so it is measured by itself and given back to ``nova``.
+Engine CPU is what the results state (``timing.engine_cpu_s``); each engine begins as a child of ``nova`` that sets
+limits and then becomes it, which is counted there, so it is measured by itself and given back to ``nova``.
 See README.md beside this file.
 """
 
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import pkgutil
 import re
 import shlex
 import shutil
@@ -27,6 +25,8 @@ import reporting
 from measure import Run, median
 from programs import Nova, find_nova, last_json
 from reporting import number
+
+from solvehost.process import Child, Limits, wait_for_any
 
 _TIMEOUT_S = 300.0
 _BYTES_PER_PIXEL = 4  # float32
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     indexes = reporting.installed_indexes()
     where = reporting.setting(indexes)
     measure.warm(indexes)
-    helper_cpu_s = median(helper_start().cpu_s for _ in range(options.runs))
+    helper_cpu_s = median(becoming_cpu_s() for _ in range(options.runs))
     starts = {" ".join(words): start_up(nova.command, words, options.runs) for words in STARTS}
     starts["python -c pass"] = start_up([sys.executable, "-c"], ["pass"], options.runs)
     with tempfile.TemporaryDirectory(prefix="overhead-") as name:
@@ -186,20 +186,16 @@ def _winner_s(timing: dict[str, Any]) -> float:
     return sum(seconds)
 
 
-def helper_start() -> Run:
-    """Run the program that sets limits and becomes the engine, becoming nothing of weight instead."""
-    source = (pkgutil.get_data("solvehost", "become.py") or b"").decode()
-    command = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        source,
-        str(os.getpid()),
-        "core=0",
-        shutil.which("true") or "/bin/true",
-    ]
-    return measure.run(command, 60, text_in="!")
+def becoming_cpu_s() -> float:
+    """Return the CPU seconds of a child from its start until it becomes the engine, here a program of no weight."""
+    program = shutil.which("true") or "/bin/true"
+    with tempfile.TemporaryDirectory() as folder:
+        child = Child([program], Path(folder), Path(folder, "log"), Limits())
+        while not child.poll():
+            wait_for_any([child], 1)
+    if child.exit_status != 0:
+        raise RuntimeError(f"{program} ended with {child.exit_status}")
+    return child.cpu_s
 
 
 #: Commands whose start-up is measured.

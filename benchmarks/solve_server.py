@@ -63,9 +63,9 @@ class Cost:
     whole_run_s: float
 
 
-def main() -> int:
-    """Measure, and print what came of it; exit 1 where a run did not solve."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print what came of it; SystemExit where a run did not solve."""
+    options = _parser().parse_args(arguments)
     made_sshd = _made_sshd()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
@@ -91,7 +91,7 @@ def _made_sshd() -> ModuleType:
     return importlib.import_module("made_sshd")
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--axy", type=Path, action="append", default=[], help="a star list of yours in place of drawn ones"
@@ -99,7 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pyz", type=Path, action="append", default=[], help="a solvehost.pyz to measure, too")
     parser.add_argument("--pairs", type=int, default=11, help="runs of each way for each star list")
     parser.add_argument("--json", type=Path, help="every figure")
-    return parser.parse_args()
+    return parser
 
 
 def _star_lists(folder: Path, given: Sequence[Path]) -> Iterator[tuple[str, Path]]:

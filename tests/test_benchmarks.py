@@ -11,17 +11,23 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.append(str(Path(__file__).parent / "solvehost"))
 
 import cases
 import comparison
+import drawnfield
 import measure
 import overhead
 import programs
 import reporting
+import solve_server
 import truths
 import vs_solve_field
 from measure import Run
 from truths import Place, Truth
+
+from solvehost import axy
+from solvehost.indexes import IndexSet
 
 HERE = Place(84.0, -3.0, 54.0, -1.0)
 TRUTH = {"ra": 84.0, "dec": -3.0, "pixscale_arcsec": 54.0, "parity": -1, "size": [800, 600]}
@@ -327,9 +333,30 @@ def test_import_times_are_read_from_what_python_prints() -> None:
     ]
 
 
-def test_the_helper_that_becomes_the_engine_still_starts_so() -> None:
-    """The overhead of starting it is measured by starting it as the engine's gate does."""
-    assert overhead.helper_start().exit_status == 0
+def test_what_becoming_the_engine_costs_is_measured_as_the_engine_s_gate_starts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert overhead.becoming_cpu_s() >= 0
+    monkeypatch.setattr(overhead.shutil, "which", lambda _name: "/no/such/program")
+    with pytest.raises(RuntimeError, match="ended with 127"):
+        overhead.becoming_cpu_s()
+
+
+@pytest.mark.engine
+@pytest.mark.sshd
+def test_the_benchmark_of_the_solve_server_runs(
+    real_indexes: IndexSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each way solves the same star list; here of a picture that solves fast."""
+    deepest = max(real_indexes.files, key=lambda file: file.stars)
+    stars = drawnfield.draw(deepest.path, parity=1)
+    axy.write(axy.Attempt(drawnfield.WIDTH, drawnfield.HEIGHT, stars), tmp_path / "field.axy")
+    report = tmp_path / "s.json"
+    assert solve_server.main(["--axy", str(tmp_path / "field.axy"), "--pairs", "1", "--json", str(report)]) == 0
+    found = json.loads(report.read_text())
+    assert [trip["name"] for trip in found["trips"]] == ["field"]
+    assert found["costs"][0]["whole_run_s"] > 0
+    assert "solvehost over the engine" in capsys.readouterr().out
 
 
 def test_the_overhead_benchmark_runs(rivals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
