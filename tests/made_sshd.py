@@ -76,7 +76,10 @@ Host {alias}
     StrictHostKeyChecking yes
     BatchMode yes
     LogLevel ERROR
-
+"""
+_NOT_SHARED = """\
+    ControlMaster no
+    ControlPath none
 """
 _WRAPPER = """\
 #!/bin/sh
@@ -176,9 +179,12 @@ class MadeSshd:
 
     def add_host(
         self, *flags: str, client: str = "nova1", state: Path | None = None, command: str | None = None,
-        wrapper: Path | None = None,
+        wrapper: Path | None = None, shared: bool = True,
     ) -> Host:  # fmt: skip
-        """Make a key whose forced command is ``solvehost`` with these flags (or ``command``); return its host."""
+        """Make a key whose forced command is ``solvehost`` with these flags (or ``command``); return its host.
+
+        Unless ``shared``, the alias forbids connection sharing, as a user's configuration may.
+        """
         number = next(self._numbers)
         host = Host(f"made-{number}", state or self.make_dir(), client)
         key = self.folder / f"key-{number}"
@@ -188,7 +194,8 @@ class MadeSshd:
         with (self.folder / "authorized_keys").open("a") as lines:
             lines.write(f"{options} {key.with_suffix('.pub').read_text()}")
         with (self.folder / "aliases").open("a") as lines:
-            lines.write(_ALIAS.format(alias=host.alias, port=self.port, user=self.user, key=key, folder=self.folder))
+            alias = _ALIAS.format(alias=host.alias, port=self.port, user=self.user, key=key, folder=self.folder)
+            lines.write(alias + ("" if shared else _NOT_SHARED) + "\n")
         return host
 
     def connections(self) -> list[int]:

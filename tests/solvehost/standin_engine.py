@@ -52,6 +52,11 @@ def solve_once(name, ra):
     solve(CRVAL1=ra)
 
 
+def solve_late(seconds, ra):
+    time.sleep(float(seconds))
+    solve(CRVAL1=ra)
+
+
 def sleep_for_ever():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
@@ -294,7 +299,7 @@ BEHAVIOURS = {
     "too-large-a-file": too_large_a_file, "record": record,
     "echo": echo, "solve-at": lambda ra: solve(CRVAL1=ra), "daemons": daemons, "flood": flood, "fill": fill,
     "fill-for-real": fill_for_real, "escapes": escapes, "huge-solution": huge_solution, "leftovers": leftovers,
-    "solve-once": solve_once, "environ": environ,
+    "solve-once": solve_once, "solve-late": solve_late, "environ": environ,
     "meddle": meddle, "half-matches": half_matches,
 }  # fmt: skip
 

@@ -8,26 +8,41 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import drawnfield
-from served import held_locks, processes_of
+from served import SYSTEM_PYTHON, held_locks, install_engine, processes_of, read_reply, told
 from standin import wait_until
 
 from made_sshd import Host, MadeSshd
 from solvehost import engine, indexes
 from solvehost.startable import Stars
 
-#: Servers that a crowd meets: one that lets everybody wait, and one that soon sends the surplus away.
-SERVERS = {
-    "patient": ("--slots", "2"),
-    "hasty": ("--slots", "2", "--queue-wait", "1", "--max-waiting", "12"),
-}
+HASTY = ("--slots", "2", "--queue-wait", "1", "--max-waiting", "8")
+
+
+class Setting(NamedTuple):
+    """What a crowd meets: a server's flags, whether connections may be shared, and how long each solve is held up."""
+
+    name: str
+    flags: tuple[str, ...] = ("--slots", "2")
+    shared: bool = True
+    held_up_s: float = 0.0
+
+
+#: A server that lets everybody wait; one that soon sends the surplus away; the same, with a connection for each.
+SETTINGS = (
+    Setting("patient"), Setting("hasty", HASTY, held_up_s=0.4), Setting("hasty, no sharing", HASTY, False, 0.4),
+)  # fmt: skip
 _SHIFT_PX = 8
 _TRIES = 12
 #: How long all of it may take, in seconds; no claim about speed.
@@ -44,6 +59,7 @@ class Crowd:
     solved: int = 0
     busy: int = 0
     dropped: int = 0
+    connections: int = 0
     rounds: Counter[int] = field(default_factory=Counter)
     first: Counter[int] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
@@ -54,22 +70,35 @@ class Crowd:
         first = ", ".join(f"{count} x exit {code}" for code, count in sorted(self.first.items()))
         return (
             f"{self.name}: {self.solved} of {self.jobs} solved in {self.seconds:.0f} s ({rounds} commands; first: "
-            f"{first}; the server said 75 {self.busy} times, sshd dropped {self.dropped} connections)"
+            f"{first}; the server said 75 {self.busy} times, sshd took {self.connections} connections and dropped "
+            f"{self.dropped})"
         )
 
 
-def soak(sshd: MadeSshd, folder: Path, jobs: int, flags: tuple[str, ...]) -> Crowd:
-    """Have ``jobs`` pictures solved at once, and say what became of them."""
-    name = next((n for n, f in SERVERS.items() if f == flags), "server")
+_SLOW_ENGINE = """\
+#!{python} -IS
+import os, sys, time
+time.sleep({held_up_s})
+os.execv("{engine}", ["{engine}", *sys.argv[1:]])
+"""
+
+
+def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: Setting) -> Crowd:
+    """Have ``jobs`` star lists solved at once by ``nova``, and say what became of them."""
+    name = setting.name
     found = Crowd(jobs, name)
     log = sshd.make_dir() / "solvehost.log"
-    host = sshd.add_host(*flags, "--log", str(log))
+    engine_path = engine.find()
+    if setting.held_up_s:
+        words = {"python": SYSTEM_PYTHON, "held_up_s": setting.held_up_s, "engine": engine_path}
+        engine_path = sshd.place("astrometry-engine", _SLOW_ENGINE.format(**words))
+    host = sshd.add_host(*setting.flags, "--log", str(log), "--engine", str(engine_path), shared=setting.shared)
     (sshd.folder / "run").mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(parents=True)
     stars = drawnfield.draw(_index(), parity=1)
     width = drawnfield.WIDTH + _SHIFT_PX * jobs
     lists = [_write(folder / f"stars-{number}.csv", stars, number) for number in range(jobs)]
-    dropped_before = _dropped(sshd)
+    before = _connections(sshd)
     began = time.monotonic()
     left = dict(enumerate(lists))
     for round_ in range(1, _TRIES + 1):
@@ -81,7 +110,7 @@ def soak(sshd: MadeSshd, folder: Path, jobs: int, flags: tuple[str, ...]) -> Cro
             break
     found.seconds = time.monotonic() - began
     found.busy = log.read_text().count(" exit=75 ")
-    found.dropped = _dropped(sshd) - dropped_before
+    found.connections, found.dropped = (n - b for n, b in zip(_connections(sshd), before, strict=True))
     found.violations += [f"{name}: job {number} never came home" for number in left]
     _look_around(found, host)
     return found
@@ -143,8 +172,10 @@ def _note(found: Crowd, round_: int, number: int, code: int, out: str, err: str,
     del left[number]
 
 
-def _dropped(sshd: MadeSshd) -> int:
-    return sshd.log().count("drop connection")
+def _connections(sshd: MadeSshd) -> tuple[int, int]:
+    """Return how many connections sshd took, and dropped for MaxStartups."""
+    log = sshd.log()  # which tells of the first that it drops, and of the number once it is over
+    return log.count("Accepted publickey"), sum(map(int, re.findall(r"([0-9]+) connections dropped", log)))
 
 
 def _look_around(found: Crowd, host: Host) -> None:
@@ -153,3 +184,52 @@ def _look_around(found: Crowd, host: Host) -> None:
         found.violations.append(f"{found.name}: a work directory is left")
     if held := held_locks(host.state):
         found.violations.append(f"{found.name}: tokens are held: {held}")
+
+
+def soak_raw(sshd: MadeSshd, jobs: int, flags: tuple[str, ...] = HASTY) -> Crowd:
+    """The same by plain ssh, a connection each, all begun in the same moment; 75 and 255 are tried again."""
+    found = Crowd(jobs, "plain ssh")
+    log = sshd.make_dir() / "solvehost.log"
+    program = install_engine(sshd.place("anchor", "").parent / "engine")
+    words = ("--engine", str(program), "--engine-config", str(program.parents[1] / "engine.cfg"), "--log", str(log))
+    host = sshd.add_host(*flags, *words)
+    before = _connections(sshd)
+    began = time.monotonic()
+    lock = threading.Lock()
+    threads = [threading.Thread(target=_raw, args=(sshd, host, n, found, lock)) for n in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found.seconds = time.monotonic() - began
+    found.busy = log.read_text().count(" exit=75 ")
+    found.connections, found.dropped = (n - b for n, b in zip(_connections(sshd), before, strict=True))
+    _look_around(found, host)
+    return found
+
+
+def _raw(sshd: MadeSshd, host: Host, number: int, found: Crowd, lock: threading.Lock) -> None:
+    rng = random.Random(number)
+    stream = told(f"solve-late 0.2 {1000 + number}", job_id=b"job-%d" % number)
+    why = "no try"
+    for attempt in range(1, 40):
+        done = subprocess.run([*sshd.ssh, "-T", host.alias, "solve"], input=stream, capture_output=True, check=False)
+        with lock:
+            found.first[done.returncode] += attempt == 1
+        if done.returncode == 0:
+            try:
+                _, files = read_reply(done.stdout, f"job-{number}")
+                why = "" if f"{1000 + number}".encode() in files["wcs.fits"] else "another job's solution"
+            except Exception as exc:
+                why = str(exc)
+            break
+        why = f"exit {done.returncode}: {done.stderr[-200:]!r}"
+        if done.returncode not in (75, 255) or done.stdout:
+            break
+        time.sleep(rng.uniform(0.2, 1.5))
+    with lock:
+        if why:
+            found.violations.append(f"{found.name}: job {number}: {why}")
+        else:
+            found.solved += 1
+            found.rounds[attempt] += 1

@@ -27,7 +27,6 @@ from made_sshd import Host, MadeSshd
 from solvehost import wire
 from solvehost.errors import SolvehostError
 
-VICTIMS = ("client", "first guard", "second guard", "worker", "connection", "session", "engine")
 #: What a client may see after a kill: it sends the job again then.
 RETRIABLE = frozenset({69, 70, 74, 75, 129, 137, 143, 255, -9})
 _TRIES = 20
@@ -95,8 +94,11 @@ class _Lane:
         reader.start()
         self._await_moment(rng, client)
         victim = self._kill(rng, client)
+        if victim in ("shell", "connection") and rng.random() < 0.5:  # the line itself lives on; now it does not
+            client.kill()
+            victim = f"{victim}, then client"
         killed_s = time.monotonic()
-        if not detached and victim != "nobody" and not flag.exists():
+        if not detached and not flag.exists() and victim not in ("nobody", "shell", "connection"):
             self._await_silence(number, victim, killed_s)
         flag.touch()
         reader.join(3 * PATIENCE_S)
@@ -137,14 +139,11 @@ class _Lane:
                 chain.append((pid, parent))
         pids = {pid for pid, _ in chain}
         above = next(((pid, parent) for pid, parent in chain if parent not in pids), None)
+        there |= _above(above[1]) if above else {}
         for name in ("first guard", "second guard", "worker"):
             if above is None:
                 break
             there[name] = above[0]
-            if name == "first guard" and _look_at(above[1])[0].startswith(b"sshd:"):
-                there["session"] = above[1]
-                if _look_at(_look_at(above[1])[1])[0].startswith(b"sshd:"):
-                    there["connection"] = _look_at(above[1])[1]
             above = next(((pid, parent) for pid, parent in chain if parent == above[0]), None)
         return there
 
@@ -223,6 +222,20 @@ class _Lane:
 def _talk(client: subprocess.Popen[bytes], stream: bytes, out: list[bytes]) -> None:
     with contextlib.suppress(BrokenPipeError, ValueError):
         out.append(client.communicate(stream)[0])
+
+
+def _above(pid: int) -> dict[str, int]:
+    """Return what stands between sshd and the first guard: a shell, perhaps; the session; the connection."""
+    there = {}
+    words, parent = _look_at(pid)
+    if not words.startswith(b"sshd:"):
+        there["shell"] = pid
+        pid, (words, parent) = parent, _look_at(parent)
+    if words.startswith(b"sshd:"):
+        there["session"] = pid
+        if _look_at(parent)[0].startswith(b"sshd:") and b"[priv]" in _look_at(parent)[0]:
+            there["connection"] = parent
+    return there
 
 
 def _look_at(pid: int) -> tuple[bytes, int]:

@@ -131,7 +131,7 @@ def test_it_can_do_nothing_outside(any_server: Server) -> None:
 
 def test_the_engine_gets_nothing_of_the_servers(server: Server) -> None:
     """No descriptor but its own three, an environment of three names, no standard input, its own session."""
-    process = server.start(env={"LD_LIBRARY_PATH": "/nowhere", "NOVA_SECRET": "1", "LC_ALL": "$(id)", "PATH": "/x"})
+    process = server.start(env={"LD_LIBRARY_PATH": "/nowhere", "SECRET": "1", "LC_ALL": "$(id)", "PATH": "/x"})
     assert process.stdin is not None
     process.stdin.write(told("sleep"))
     process.stdin.close()

@@ -44,11 +44,23 @@ def test_kills_lose_nothing_and_leave_nobody(sshd: MadeSshd) -> None:
     assert len(found.killed) > 2
 
 
+@needs_standin
+@pytest.mark.slow
+@pytest.mark.sshd
+def test_a_crowd_of_plain_connections_comes_home(sshd: MadeSshd) -> None:
+    """More than may wait: those that are sent away come again."""
+    found = soak_crowd.soak_raw(sshd, 8, ("--slots", "1", "--queue-wait", "0.5", "--max-waiting", "3"))
+    assert found.violations == []
+    assert found.solved == 8
+    assert found.busy > 0
+
+
+@needs_standin
 @pytest.mark.slow
 @pytest.mark.sshd
 @pytest.mark.engine
 @pytest.mark.usefixtures("drawn_attempt")
-def test_a_crowd_is_answered_each_with_its_own(sshd: MadeSshd, tmp_path: Path) -> None:
-    found = soak_crowd.soak(sshd, tmp_path / "crowd", 5, ("--slots", "2", "--queue-wait", "1", "--max-waiting", "2"))
+def test_a_crowd_of_novas_is_answered_each_with_its_own(sshd: MadeSshd, tmp_path: Path) -> None:
+    found = soak_crowd.soak(sshd, tmp_path / "crowd", 5, soak_crowd.Setting("small", soak_crowd.HASTY, False, 0.1))
     assert found.violations == []
     assert found.solved == 5
