@@ -12,12 +12,15 @@ Linux alone has what this takes; elsewhere the worker runs without guards, and i
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
 import sys
 import time
 from collections.abc import Iterator
+
+from solvehost.errors import UnavailableError
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -26,21 +29,30 @@ _STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _GRACE_S = 1.0
 _PATIENCE_S = 30.0
 _LOOK_S = 0.01
+#: A worker's end is looked for as often as this where no signal tells of it (it may be blocked).
+_TICK_S = 1.0
+_CHUNK = 64
 
 
 def enter() -> None:
-    """Return as the worker, with two guards above it; the guards never return, but exit as the worker does."""
+    """Return as the worker, with two guards above it; the guards never return, but exit as the worker does.
+
+    Raises
+    ------
+    UnavailableError
+        Where no process can be started.
+    """
     if not sys.platform.startswith("linux"):
         return
     alive, held = os.pipe()  # ``held`` is in the first guard alone: its end says that the first guard is gone
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    second = os.fork()
+    second = _fork()
     if second:
         _watch(second, None, keep=held)
     os.close(held)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
-    worker = os.fork()
+    worker = _fork()
     if worker:
         _watch(worker, alive, keep=alive)
     # Of the three the worker alone dies with its parent: the second guard has to outlive the first, and clean up.
@@ -48,6 +60,13 @@ def enter() -> None:
     if os.getppid() != guard:
         os._exit(128 + signal.SIGKILL)
     os.close(alive)
+
+
+def _fork() -> int:
+    try:
+        return os.fork()
+    except OSError as exc:
+        raise UnavailableError(f"no process can be started: {exc.strerror}: check process limits") from exc
 
 
 def _prctl(option: int, value: int) -> None:
@@ -59,24 +78,41 @@ def _prctl(option: int, value: int) -> None:
 def _watch(worker: int, alive: int | None, keep: int) -> None:
     """Wait for ``worker`` to end, or the other side of ``alive`` to close; end all that is left, and exit."""
     _let_go_of_files(keep)
+    told = _hear_of_signals()
+    poller = select.poll()
+    for fd in (told, *([] if alive is None else [alive])):
+        poller.register(fd, select.POLLIN)
+    deadline = math.inf
+    while not _has_ended(worker) and (left_s := deadline - time.monotonic()) > 0:
+        ready = {fd for fd, _ in poller.poll(1000 * min(left_s, _TICK_S))}
+        if alive in ready:
+            break
+        for number in os.read(told, _CHUNK) if told in ready else b"":
+            if number in _STOPS:
+                os.kill(worker, number)  # it is not reaped, so the number is still its own
+                deadline = min(deadline, time.monotonic() + _GRACE_S)
+    os._exit(_end_all(worker))
+
+
+def _hear_of_signals() -> int:
+    """Return a descriptor on which the number of each signal comes in that asks to stop, or says that a child ended.
+
+    A pidfd would say so of the worker alone, but many Pythons are built without.
+    """
     told, tell = os.pipe()
     os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell)
-    for number in _STOPS:
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    for number in (*_STOPS, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
-    pidfd = os.pidfd_open(worker)
-    poller = select.poll()
-    for fd in (pidfd, told, *([] if alive is None else [alive])):
-        poller.register(fd, select.POLLIN)
-    deadline = None
-    while True:
-        left_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-        ready = {fd for fd, _ in poller.poll(left_ms)}
-        if pidfd in ready or (alive is not None and alive in ready) or not ready:
-            break
-        os.kill(worker, os.read(told, 1)[0])  # it is not reaped, so the number is still its own
-        deadline = deadline or time.monotonic() + _GRACE_S
-    os._exit(_end_all(worker))
+    return told
+
+
+def _has_ended(worker: int) -> bool:
+    """Say whether the worker has ended, and leave it to be reaped."""
+    try:
+        return os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # whoever started this process had it ignore SIGCHLD
+        return True
 
 
 def _let_go_of_files(keep: int) -> None:

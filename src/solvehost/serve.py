@@ -36,11 +36,11 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
         if os.isatty(STDIN) and command.verb == SOLVE:
             raise UsageError("a job's id and star lists are read from standard input, which is a terminal: "
                              "see solvehost --help")  # fmt: skip
+        if command == Command(SOLVE):
+            guard.enter()
     except SolvehostError as exc:
         remarks.say(escape(str(exc), 500))
         return exc.exit_code
-    if command == Command(SOLVE):
-        guard.enter()
     _stop_on_signals()
     os.umask(0o077)
     return _Session(command, config, remarks).run()
