@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _DEV_LOG = "/dev/log"
 #: A link is not followed, and a pipe that nobody reads is not waited for.
-_LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 #: Its group may read it: that of the directory, where it is set-group-ID.
 _FILE_MODE = 0o640
 
@@ -77,11 +77,10 @@ def _to_syslog(line: str) -> None:
 def _to_file(line: str, path: str) -> None:
     """Add one line in one write, so that lines of jobs side by side do not mix; opened anew, for log rotation."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        fd = os.open(path, flags)
+        fd = os.open(path, _LOG_FLAGS)
     except FileNotFoundError:
-        fd = os.open(path, flags | os.O_CREAT, 0o600)
+        fd = os.open(path, _LOG_FLAGS | os.O_CREAT, 0o600)
         os.fchmod(fd, _FILE_MODE)  # which the umask of a server does not grant
     try:
         os.write(fd, f"{stamp} solvehost[{os.getpid()}]: {line}\n".encode("ascii", "backslashreplace"))
