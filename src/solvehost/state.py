@@ -249,13 +249,14 @@ class StoredJob(NamedTuple):
     def state(self) -> str:
         """Return its state."""
         result = self.job.read_json(RESULT)
-        if result is not None:
-            status = str(result.get("status", FAILED))
-            return status if status in (SOLVED, UNSOLVED) else FAILED
-        if not self.job.is_locked():
-            # It may have come to its end between the two looks.
-            return self.state() if (self.job.path / RESULT).exists() else INTERRUPTED
-        return RUNNING if (self.job.path / STARTED).exists() else WAITING
+        if result is None and self.job.is_locked():
+            return RUNNING if (self.job.path / STARTED).exists() else WAITING
+        if result is None:  # unless it came to its end between the two looks
+            result = self.job.read_json(RESULT)
+        if result is None:
+            return INTERRUPTED
+        status = str(result.get("status", FAILED))
+        return status if status in (SOLVED, UNSOLVED) else FAILED
 
     def size_bytes(self) -> int:
         """Return how many bytes its files have."""
