@@ -33,8 +33,19 @@ _LOOK_S = 0.05
 
 
 def serve(command: Command, state: State, answer: Answer, peer: PeerWatch) -> None:
-    """Answer a verb."""
-    answer.write(VERBS[command.verb](command, state, peer))
+    """Answer a verb.
+
+    Raises
+    ------
+    SolvehostError
+        Where it cannot be answered.
+    """
+    try:
+        answer.write(VERBS[command.verb](command, state, peer))
+    except FileNotFoundError as exc:
+        if not command.job_id or state.client().job(command.job_id).exists:
+            raise
+        raise _not_there(command) from exc  # another command of the client's has removed it meanwhile
 
 
 def _info(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
@@ -69,7 +80,9 @@ def _index_line(file: IndexFile) -> IndexLine:
 def _jobs(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
     state.client().sweep_if_due()
     for stored in state.client().stored():
-        yield write_line(stored.line())
+        line = stored.line()
+        if line.id:  # one that is removed just now, or damaged, has none
+            yield write_line(line)
 
 
 def _fetch(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
@@ -121,8 +134,12 @@ def _find(command: Command, state: State) -> StoredJob:
     """Return the caller's own job of that id; another client's is as if it did not exist."""
     stored = state.client().job(command.job_id)
     if not stored.exists:
-        raise NoInputError(f"there is no job {command.job_id}: it was never sent, or is gone")
+        raise _not_there(command)
     return stored
+
+
+def _not_there(command: Command) -> NoInputError:
+    return NoInputError(f"there is no job {command.job_id}: it was never sent, or is gone")
 
 
 VERBS: dict[str, Callable[[Command, State, PeerWatch], Iterator[bytes]]] = {
