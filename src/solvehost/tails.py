@@ -45,11 +45,12 @@ class Tails:
 
     def _look_for_new(self) -> None:
         for where in self._job.run_dirs():
-            number = int(where.name.rpartition("-")[2])
+            number = where.name.rpartition("-")[2]
             log = where / engine.LOG
-            if number not in self._open and engine.is_plain_file(log):
+            # What a server sent lies in such a directory, too, for a moment.
+            if number.isdecimal() and int(number) not in self._open and engine.is_plain_file(log):
                 with contextlib.suppress(OSError):
-                    self._open[number] = log.open("rb")
+                    self._open[int(number)] = log.open("rb")
 
     def close(self) -> None:
         """Close the files."""
