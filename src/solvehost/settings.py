@@ -201,7 +201,7 @@ def stated_in_file(flags: Mapping[str, Any]) -> dict[str, Any]:
 def _parsed(key: Key, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:
     try:
         return key.parse(value)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, OverflowError) as exc:
         raise error(f"{where} is {value!r}: {exc}") from exc
 
 
