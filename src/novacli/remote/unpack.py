@@ -123,9 +123,11 @@ def place(job: JobDir, files: Mapping[str, bytes], winner: int | None, server: s
     DiskError
         Where they cannot be written.
     """
+    # Without a solution there is nothing that the others could be held to.
+    wanted = (LOG,) if winner is None else (LOG, *OUTPUTS)
     try:
         with _staging(job) as folder:
-            for name in (LOG, *OUTPUTS):
+            for name in wanted:
                 if name in files:
                     data = _log_so_far(job) + files[name] if name == LOG else files[name]
                     (folder / name).write_bytes(data)
