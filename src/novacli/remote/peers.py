@@ -126,9 +126,10 @@ class Peers:
         # A login that is refused again and again gets its sender locked out.
         self.errors = {server.name: error for server, error in self._given_up.items()}
         asked = [server for server in servers if server not in self._given_up]
-        found = [*known, *_ask_all(asked, self.errors)]
-        for peer in found:
+        answered = _ask_all(asked, self.errors)
+        for peer in answered:
             self._cache.put(peer)
+        found = [*known, *answered]
         for server in asked:
             if server.name in self.errors and not may_mend_itself(self.errors[server.name]):
                 self._given_up[server] = self.errors[server.name]
