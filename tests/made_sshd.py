@@ -321,7 +321,7 @@ def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
         (folder / "sshd_config").write_text(text)
         with (folder / "sshd.log").open("ab") as log:
             process = subprocess.Popen(
-                [PROGRAM, "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*_dies_with_us(), PROGRAM, "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         stack.callback(process.wait)
@@ -332,6 +332,12 @@ def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
             (folder / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {key}")
             return
     pytest.fail(f"sshd does not start: {server.log()}")
+
+
+def _dies_with_us() -> list[str]:
+    """Return what has a program be killed where the tests are, and can clean up nothing."""
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL"] if program else []
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
