@@ -320,9 +320,9 @@ def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
         text = _CONFIG.format(port=server.port, folder=folder, user=server.user, strict=strict)
         (folder / "sshd_config").write_text(text)
         with (folder / "sshd.log").open("ab") as log:
+            command = [*_dies_with_us(), PROGRAM, "-D", "-e", "-f", folder / "sshd_config"]
             process = subprocess.Popen(
-                [*_dies_with_us(), PROGRAM, "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )  # fmt: skip
         stack.callback(process.wait)
         stack.callback(process.kill)
