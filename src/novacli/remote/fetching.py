@@ -16,12 +16,12 @@ from novacli.errors import (
     NovaError,
     OutputError,
     RetryLaterError,
-    TransferError,
     from_solvehost,
 )
 from novacli.finish import conclude, draft_of, files_of
 from novacli.remote import packing
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
+from novacli.remote.outcome import UnusableError
 from novacli.remote.patiently import patiently
 from novacli.remote.remotejob import RemoteJob, forget_remote, read_remote, write_remote
 from novacli.remote.server import Server
@@ -141,12 +141,15 @@ def _act(server: Server, away: _Away, line: JobLine | None, watch: Watch) -> Fet
 
 
 def _bring(server: Server, away: _Away, watch: Watch) -> Result:
-    """Fetch a reply, and make the job's result of it; one that cannot be used fails the job."""
+    """Fetch a reply, and make the job's result of it; one that cannot be used fails the job.
+
+    A line that breaks, or ends in any other way than it should, leaves the job there for another time.
+    """
     job, remote = away.job, away.remote
     try:
         reply = server.fetch(remote.wire_id, _answer(watch))
         race = unpack(job, remote.packet, reply, server.name)
-    except TransferError as exc:
+    except UnusableError as exc:
         return _fail(away, exc)
     result, _ = conclude(job, Solve(race, server.name, remote.notes), _draft(away))
     timing = {"total_s": race.seconds, "solve_s": race.seconds, **race_timing(race)}

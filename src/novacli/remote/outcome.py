@@ -29,6 +29,11 @@ FIRST_OF_PROTOCOL = 64
 #: How a solvehost's own lines begin, and that one which sums a job up for its sysadmin.
 _OWN, _ACCOUNT = "solvehost: ", "solvehost: client="
 
+
+class UnusableError(TransferError):
+    """What came back is not what was asked for, however often it is sent; safe to retry elsewhere."""
+
+
 #: Another server may do better.
 PASSED_ON = (UnavailableError, InternalError, OutputError, TransferError, RetryLaterError, ConfigError)
 

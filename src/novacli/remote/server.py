@@ -124,7 +124,7 @@ class Server:
         if ended.code != 0 and (problem is None or ended.code is not None):
             raise outcome.error_of(self.name, self.place.destination, ended.code, ended.said)
         if problem is not None or value is None:
-            raise TransferError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
+            raise outcome.UnusableError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
         return value
 
 

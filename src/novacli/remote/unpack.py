@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from novacli.errors import DataError, NovaError, TransferError
+from novacli.errors import DataError, NovaError
+from novacli.remote.outcome import UnusableError
 from novacli.remote.packing import Packet
 from novacli.solution import read_solution
 from solvehost import axy, engine
@@ -36,7 +37,7 @@ def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: Race
 
     Raises
     ------
-    TransferError
+    UnusableError
         Where the reply is not what a solve leaves; the directory is as before.
     DiskError
         Where it cannot be written: this machine's fault, so no other server is asked.
@@ -56,15 +57,15 @@ def read_race(job: JobDir, packet: Packet, reply: Reply, server: str) -> RaceRes
 
     Raises
     ------
-    TransferError
+    UnusableError
         Where the manifest says what cannot be.
     """
     manifest = reply.manifest
     if manifest is None:
-        raise TransferError(f"{server}: it sent no manifest: it speaks another protocol than it said")
+        raise UnusableError(f"{server}: it sent no manifest: it speaks another protocol than it said")
     winner = None if manifest["winner"] is None else packet.own_number(manifest["winner"])
     if (winner is None) == (manifest["status"] == engine.SOLVED):
-        raise TransferError(f"{server}: it says that an attempt solved which was not sent: do not trust it")
+        raise UnusableError(f"{server}: it says that an attempt solved which was not sent: do not trust it")
     return RaceResult(
         status=manifest["status"],
         reason=manifest["reason"],
@@ -118,7 +119,7 @@ def place(job: JobDir, files: Mapping[str, bytes], winner: int | None, server: s
 
     Raises
     ------
-    TransferError
+    UnusableError
         Where they are not what a solve leaves; the directory is as before.
     DiskError
         Where they cannot be written.
@@ -169,7 +170,7 @@ def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
             _check_table(solution.files.rdls)
     except (NovaError, SolvehostError, ArithmeticError, ValueError) as exc:
         why = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
-        raise TransferError(f"{server}: what it sent back cannot be used: {escape(why, 300)}") from exc
+        raise UnusableError(f"{server}: what it sent back cannot be used: {escape(why, 300)}") from exc
 
 
 def _check_table(rdls: bytes) -> None:
