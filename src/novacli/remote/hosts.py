@@ -105,8 +105,8 @@ def _write(path: Path, hosts: Mapping[str, str]) -> None:
     lines = (f"{json.dumps(name)} = {json.dumps(where, ensure_ascii=False)}\n" for name, where in hosts.items())
     beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as stream:
-            stream.write(_HEADING + "".join(lines))
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
+            stream.write((_HEADING + "".join(lines)).encode("utf-8"))
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
