@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from solvehost import __version__, settings
 from solvehost.admin.records import Report, Result
-from solvehost.errors import SolvehostError, UsageError
+from solvehost.errors import DeniedError, SolvehostError, UsageError
 from solvehost.wire.escape import escape
 
 _PREFIX = "setting_"
@@ -47,6 +47,9 @@ def main(words: Sequence[str]) -> int:
     except SolvehostError as exc:
         _say(str(exc))
         return exc.exit_code
+    except PermissionError as exc:
+        _say(f"{exc.filename}: {exc.strerror}: run this as root, or as the user that solves")
+        return DeniedError.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 74
