@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import os
 import pwd
@@ -142,11 +141,3 @@ def _is_kept_by_others(folder: Path, place: Path, account: Account) -> bool:
         return entry.lstat().st_uid != account.uid
     except OSError:
         return False
-
-
-def group_name(gid: int) -> str:
-    """Return the name of a group, its number where it has none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
