@@ -75,6 +75,7 @@ def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> made_servers.Ser
     from novacli.remote import patiently
 
     monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(patiently, "_LONGEST_PAUSE_S", 0.01)
     found = made_servers.install(tmp_path)
     monkeypatch.setenv("PATH", f"{found.program.parent}{os.pathsep}{os.environ['PATH']}")
     return found

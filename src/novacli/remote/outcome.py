@@ -34,6 +34,10 @@ class UnusableError(TransferError):
     """What came back is not what was asked for, however often it is sent; safe to retry elsewhere."""
 
 
+class UnreachedError(RetryLaterError):
+    """ssh did not get there, or the line broke; safe to retry, but a server that is switched off stays so."""
+
+
 #: Another server may do better.
 PASSED_ON = (UnavailableError, InternalError, OutputError, TransferError, RetryLaterError, ConfigError)
 
@@ -56,13 +60,13 @@ def error_of(name: str, destination: str, code: int | None, said: Sequence[str])
     if code == SSH_FAILED:
         telling = next((line for line in reversed(said) if _TELLING.search(line)), words)
         remedy = _remedy(telling, destination)
-        return RetryLaterError(f"{name}: ssh failed: {telling}{remedy}")
+        return UnreachedError(f"{name}: ssh failed: {telling}{remedy}")
     if code == _NOT_FOUND:
         return UnavailableError(
             f"{name}: there is no solvehost on it ({words}): install it there, see nova hosts check"
         )
     if code is not None and code < 0:
-        return RetryLaterError(f"{name}: ssh was ended by signal {-code}")
+        return UnreachedError(f"{name}: ssh was ended by signal {-code}")
     if code is None:
         return TransferError(f"{name}: ssh did not end as it should ({words})")
     if code < FIRST_OF_PROTOCOL or code > 128:

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from novacli.errors import NovaError
 from novacli.remote.gate import Watch
-from novacli.remote.outcome import may_mend_itself
+from novacli.remote.outcome import UnreachedError, may_mend_itself
 
 T = TypeVar("T")
 
-#: So often a server is asked at the most.
-MOST_TRIES = 8
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+#: So often a server that is busy is asked at the most: for some three minutes, if the solve has so long; and so often
+#: one that is not reached: where many come at once, sshd drops some, but one that is switched off should be told soon.
+MOST_TRIES, MOST_CALLS = 24, 6
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 _TICK_S = 0.1
 
 
@@ -37,11 +38,14 @@ def patiently(action: Callable[[], T], watch: Watch, *, sleep: Callable[[float],
     CancelledError
         As the watch has it.
     """
+    missed = 0
     for pause_s in pauses_s():
         try:
             return action()
         except NovaError as exc:
-            if not may_mend_itself(exc) or time.monotonic() + pause_s >= watch.deadline:
+            missed += isinstance(exc, UnreachedError)
+            is_over = missed >= MOST_CALLS or time.monotonic() + pause_s >= watch.deadline
+            if is_over or not may_mend_itself(exc):
                 raise
             watch.observe(f"{exc}; asking again in {pause_s:.1f} s")
         _pause(pause_s, watch, sleep)

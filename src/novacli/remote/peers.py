@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from novacli.config import cache_dir
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
-from novacli.remote.outcome import may_mend_itself
+from novacli.remote.outcome import UnreachedError, may_mend_itself
 from novacli.remote.server import Server
 from solvehost import wire
 from solvehost.axy import Range
@@ -144,9 +144,14 @@ class Peers:
 
 
 def joined(errors: Sequence[NovaError]) -> NovaError:
-    """Return one error for several servers: of those that may mend themselves, if there are any, else of all."""
+    """Return one error for several servers: of those that may mend themselves, if there are any, else of all.
+
+    One that is busy gives it its class: it is asked more often than those that are not reached.
+    """
     chosen = [e for e in errors if may_mend_itself(e)] or errors
-    return type(chosen[0])("; ".join(dict.fromkeys(str(e) for e in chosen)))
+    words = "; ".join(dict.fromkeys(str(e) for e in chosen))
+    kind = next((type(e) for e in chosen if not isinstance(e, UnreachedError)), type(chosen[0]))
+    return kind(words)
 
 
 def ask_one(server: Server, watch: Watch) -> Peer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from novacli import errors
-from novacli.remote.outcome import PASSED_ON, error_of, may_mend_itself
+from novacli.remote.outcome import PASSED_ON, UnreachedError, error_of, may_mend_itself
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ from novacli.remote.outcome import PASSED_ON, error_of, may_mend_itself
         (78, errors.ConfigError, True, False),
         (127, errors.UnavailableError, True, False),
         (137, errors.InternalError, True, False),
-        (255, errors.RetryLaterError, True, True),
+        (255, UnreachedError, True, True),
         (1, errors.InternalError, True, False),
-        (-9, errors.RetryLaterError, True, True),
+        (-9, UnreachedError, True, True),
         (None, errors.TransferError, True, False),
     ],
 )

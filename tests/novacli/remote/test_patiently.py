@@ -9,19 +9,22 @@ import pytest
 from novacli.errors import DataError, RetryLaterError
 from novacli.remote import patiently
 from novacli.remote.gate import CancelledError, Watch
+from novacli.remote.outcome import UnreachedError
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.0001)
+    monkeypatch.setattr(patiently, "_LONGEST_PAUSE_S", 0.001)
 
 
 def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(patiently, "_LONGEST_PAUSE_S", 10.0)
     pauses = list(patiently.pauses_s())
-    assert len(pauses) == 7
-    assert all(0.25 * 2**n <= pause <= 0.75 * 2**n for n, pause in enumerate(pauses[:6]))
-    assert all(pause <= 45 for pause in pauses)
+    assert len(pauses) == 23
+    assert all(0.25 * 2**n <= pause <= 0.75 * 2**n for n, pause in enumerate(pauses[:5]))
+    assert all(pause <= 15 for pause in pauses)
     assert pauses != list(patiently.pauses_s())
 
 
@@ -36,7 +39,9 @@ def test_it_is_tried_until_it_succeeds() -> None:
     assert patiently.patiently(third, Watch()) == 2
 
 
-@pytest.mark.parametrize(("error", "tries"), [(RetryLaterError("busy"), 8), (DataError("no"), 1)])
+@pytest.mark.parametrize(
+    ("error", "tries"), [(RetryLaterError("busy"), 24), (UnreachedError("no route"), 6), (DataError("no"), 1)]
+)
 def test_tries_are_bounded(error: Exception, tries: int) -> None:
     count = itertools.count()
 
