@@ -65,7 +65,7 @@ def read_once(job: JobDir) -> bytes:
 
 
 def label_of(job: JobDir, number: int) -> str:
-    """Return what an attempt is called."""
+    """Return what an attempt is called in tables and logs."""
     try:
         label = axy.read(job.axy(number)).schedule.label
     except (SolvehostError, OSError):

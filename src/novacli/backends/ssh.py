@@ -23,12 +23,13 @@ from novacli.remote.peers import Peer, Peers, joined
 from novacli.remote.remotejob import forget_remote, sending, write_remote
 from novacli.remote.server import Server
 from novacli.remote.sshcommand import Ssh
-from novacli.remote.unpack import label_of, unpack
+from novacli.remote.unpack import unpack
 from solvehost.engine import STOPPED, Outcome
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import MANIFEST, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
+from solvehost.tails import label_of
 
 T = TypeVar("T")
 

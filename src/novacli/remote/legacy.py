@@ -16,7 +16,7 @@ from novacli.errors import from_solvehost
 from novacli.remote.gate import TimeUpError, Watch
 from novacli.remote.packing import new_wire_id
 from novacli.remote.server import Server
-from novacli.remote.unpack import label_of, place
+from novacli.remote.unpack import place
 from solvehost import axy, engine, wire
 from solvehost.axy import Attempt, Schedule
 from solvehost.engine import Outcome
@@ -24,6 +24,7 @@ from solvehost.errors import SolvehostError
 from solvehost.jobdir import MANIFEST, WCS, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
+from solvehost.tails import label_of
 
 #: Attempts share the time that is left as if there were so many; the last ones get what remains.
 _SHARES = 4

@@ -23,6 +23,7 @@ from solvehost.errors import DiskError, SolvehostError
 from solvehost.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
+from solvehost.tails import label_of
 from solvehost.wire import Reply, escape
 
 _OUTCOMES = (engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED)
@@ -95,15 +96,6 @@ def _outcome(job: JobDir, packet: Packet, said: Mapping[str, Any]) -> Outcome:
     outcome = said["outcome"] if said["outcome"] in _OUTCOMES else engine.STOPPED
     shown = min(max(said["number"], 0), 10**6) if number is None else number
     return Outcome(shown, label, outcome, round(float(said["seconds"]), 3), round(float(said["cpu_s"]), 3))
-
-
-def label_of(job: JobDir, number: int) -> str:
-    """Return what an attempt is called in tables and logs."""
-    try:
-        label = axy.read(job.axy(number)).schedule.label
-    except SolvehostError:
-        label = ""
-    return label or f"attempt {number}"
 
 
 def _names(names: list[str]) -> tuple[str, ...]:

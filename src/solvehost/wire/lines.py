@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from solvehost.errors import DataError
+from solvehost.jobdir import ID_PATTERN
 from solvehost.wire.escape import escape
 
 R = TypeVar("R")
@@ -159,7 +160,6 @@ def _is_each(values: Iterable[object], is_right: Callable[[Any], bool]) -> bool:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def _is_name(pattern: re.Pattern[str]) -> Callable[[object], bool]:
@@ -189,7 +189,7 @@ _INFO: dict[str, Callable[[Any], bool]] = {
     "indexes": lambda v: isinstance(v, tuple),
 }
 _JOB: dict[str, Callable[[Any], bool]] = {
-    "id": _is_name(_ID),
+    "id": _is_name(ID_PATTERN),
     "state": lambda v: v in JOB_STATES,
     "created": _is_text,
     "finished": _or_none(_is_text),
