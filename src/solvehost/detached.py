@@ -45,8 +45,8 @@ def store(
         state.check_room()
         client.sweep_if_due()
         client.check_quota()
-        _make(client, stored, request, digest, waiting, remarks, account)
-        return stored
+        if _make(client, stored, request, digest, waiting, remarks, account):
+            return stored
     if stored.record().get("sha256") != digest:
         raise DataError(f"another job is kept under the id {request.job_id}: send this one under a new id")
     if stored.state() == INTERRUPTED:
@@ -65,8 +65,8 @@ def _digest(request: Request) -> str:
 def _make(
     client: Client, stored: StoredJob, request: Request, digest: str, waiting: list[Token], remarks: Remarks,
     account: Account,
-) -> None:  # fmt: skip
-    """Build the job beside, and have it under its name from then on, locked all the time."""
+) -> bool:  # fmt: skip
+    """Build the job beside, then rename it, locked all the time; say whether it was the first under its name."""
     staged = jobdir.create(client.jobs_dir)
     try:
         with staged.locked():
@@ -75,8 +75,10 @@ def _make(
             record = {"format": RECORD_FORMAT, "client": client.name, "id": request.job_id, "sha256": digest,
                       "created": _now()}  # fmt: skip
             staged.write_json(RECORD, record)
-            if _rename(staged, stored.job):
+            is_first = _rename(staged, stored.job)
+            if is_first:
                 _start(client, stored, waiting, account)
+        return is_first
     finally:
         if staged.path.exists():
             jobdir.discard(staged)
