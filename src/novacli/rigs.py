@@ -64,7 +64,7 @@ class Rig:
     solved_s: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that ``nova rigs --json`` prints."""
+        """Return the object that ``nova rigs list --json`` prints."""
         return dataclasses.asdict(self)
 
 
