@@ -56,10 +56,11 @@ def held(tokens: list[Token]) -> Iterator[list[Token]]:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one machine: ``count`` lock files in ``directory``."""
+    """The tokens of one machine: ``count`` lock files in ``directory``; ``what`` they are, in messages."""
 
     directory: Path
     count: int = field(default_factory=default_slots)
+    what: str = "engine slots"
 
     def __post_init__(self) -> None:
         try:
@@ -107,7 +108,7 @@ class Tokens:
                     return token
                 time.sleep(_POLL_NEXT_S if is_next else _POLL_S)
         waited_s = time.monotonic() - began
-        raise BusyError(f"all {self.count} engine slots were in use for {waited_s:.1f} s: try again later")
+        raise BusyError(f"all {self.count} {self.what} were in use for {waited_s:.1f} s: try again later")
 
     def others_wait(self) -> bool:
         """Say whether some job waits for its first token."""

@@ -162,7 +162,7 @@ class Client(NamedTuple):
     def running(self) -> Tokens | None:
         """Return the tokens of jobs that run, None where there is no limit."""
         limit = self.settings.max_running
-        return None if limit is None else Tokens(self.path / "running", limit)
+        return None if limit is None else Tokens(self.path / "running", limit, f"places for jobs of {self.name}")
 
     def job(self, job_id: str) -> StoredJob:
         """Return the stored job of that id, which need not be there."""
