@@ -102,19 +102,19 @@ def _round_trip(server: Server, peer: Peer, config: Config) -> Check:
 def _privileges(server: Server) -> Iterator[Check]:
     """Say whether the key may do more than it needs: have a terminal, or connect on from the server."""
     pty = _said(server, ("-tt",), ("info",))
-    if _REFUSED_PTY in pty:
-        yield Check("terminal", True, "none is given")
-    else:
-        yield Check("terminal", None, "one is given to whoever asks", _REMEDY_RESTRICT)
+    yield _privilege("terminal", pty, _REFUSED_PTY, "none is given", "one is given to whoever asks")
     forwarding = _said(server, ("-S", "none", "-W", "127.0.0.1:1"), ())
-    if _REFUSED_FORWARDING in forwarding:
-        yield Check("forwarding", True, "none is allowed")
-    else:
-        yield Check("forwarding", None, "it is not refused", _REMEDY_RESTRICT)
+    yield _privilege("forwarding", forwarding, _REFUSED_FORWARDING, "none is allowed", "it is not refused")
 
 
-def _said(server: Server, options: tuple[str, ...], words: tuple[str, ...]) -> str:
-    """Return what ssh and the server say on stderr to a request for a privilege."""
+def _privilege(name: str, said: str | None, refusal: str, refused: str, granted: str) -> Check:
+    if said is None:
+        return Check(name, None, "the server did not answer when asked for it", "look again later")
+    return Check(name, True, refused) if refusal in said else Check(name, None, granted, _REMEDY_RESTRICT)
+
+
+def _said(server: Server, options: tuple[str, ...], words: tuple[str, ...]) -> str | None:
+    """Return what ssh and the server say on stderr to a request for a privilege, None where they do not answer."""
     # At a lower level ssh keeps the refusals to itself.
     options = ("-oLogLevel=INFO", *options)
     command = server.ssh.command(server.place.destination, words, options)
@@ -125,4 +125,4 @@ def _said(server: Server, options: tuple[str, ...], words: tuple[str, ...]) -> s
                 left -= len(data)
             return "\n".join(call.finish().said)
     except (NovaError, TimeUpError):
-        return ""
+        return None
