@@ -15,13 +15,12 @@ from novacli.errors import (
     InternalError,
     NovaError,
     OutputError,
-    RetryLaterError,
     from_solvehost,
 )
 from novacli.finish import conclude, draft_of, files_of
 from novacli.remote import packing
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
-from novacli.remote.outcome import UnusableError
+from novacli.remote.outcome import UnusableError, no_answer
 from novacli.remote.patiently import patiently
 from novacli.remote.remotejob import RemoteJob, forget_remote, read_remote, write_remote
 from novacli.remote.server import Server
@@ -82,7 +81,7 @@ def _fetch_from(server: Server, away: Sequence[_Away], watch: Watch) -> Iterator
     try:
         lines = {line.id: line for line in patiently(lambda: server.jobs(_answer(watch)), watch)}
     except (NovaError, TimeUpError) as exc:
-        error = exc if isinstance(exc, NovaError) else _slow(server)
+        error = exc if isinstance(exc, NovaError) else no_answer(server.name)
         yield from (Fetched(each.job, server.name, error=error) for each in away)
         return
     for each in away:
@@ -92,10 +91,6 @@ def _fetch_from(server: Server, away: Sequence[_Away], watch: Watch) -> Iterator
 def _answer(watch: Watch) -> Watch:
     limit = Watch.of_seconds(ANSWER_S)
     return replace(watch, deadline=min(watch.deadline, limit.deadline))
-
-
-def _slow(server: Server) -> NovaError:
-    return RetryLaterError(f"{server.name}: it did not answer in time: try again later")
 
 
 def _settled(server: Server, away: _Away, line: JobLine | None, watch: Watch) -> Fetched:
@@ -118,7 +113,7 @@ def _as_nova_error(exc: Exception, server: Server, job: JobDir) -> NovaError:
         return from_solvehost(exc)
     if isinstance(exc, OSError):
         return OutputError(f"{job.path}: {exc.strerror or exc}: the job cannot be kept there")
-    return _slow(server)
+    return no_answer(server.name)
 
 
 def _act(server: Server, away: _Away, line: JobLine | None, watch: Watch) -> Fetched:

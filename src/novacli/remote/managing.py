@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from novacli.config import Config
-from novacli.errors import InputMissingError, RetryLaterError, UsageError
+from novacli.errors import InputMissingError, UsageError
 from novacli.remote.destinations import resolve
 from novacli.remote.gate import TimeUpError, Watch
 from novacli.remote.hosts import read_hosts
+from novacli.remote.outcome import no_answer
 from novacli.remote.peers import Peers
 from novacli.remote.remotejob import RemoteJob, read_remote
 from novacli.remote.server import Server
@@ -48,7 +49,7 @@ def jobs_on(place: str, config: Config) -> Iterator[tuple[str, list[JobLine]]]:
         try:
             yield server.name, server.jobs(Watch.of_seconds(_ANSWER_S))
         except TimeUpError as exc:
-            raise _slow(server) from exc
+            raise no_answer(server.name) from exc
 
 
 def remote_log(remote: RemoteJob, ssh: Ssh, *, follow: bool) -> Iterator[str]:
@@ -64,7 +65,7 @@ def remote_log(remote: RemoteJob, ssh: Ssh, *, follow: bool) -> Iterator[str]:
     try:
         yield from server.log(remote.wire_id, watch, follow=follow)
     except TimeUpError as exc:
-        raise _slow(server) from exc
+        raise no_answer(server.name) from exc
 
 
 def cancel_job(job: JobDir, ssh: Ssh) -> str | None:
@@ -82,7 +83,7 @@ def cancel_job(job: JobDir, ssh: Ssh) -> str | None:
     try:
         return server.cancel(remote.wire_id, Watch.of_seconds(_ANSWER_S)).state
     except TimeUpError as exc:
-        raise _slow(server) from exc
+        raise no_answer(server.name) from exc
 
 
 def remove_there(remote: RemoteJob, ssh: Ssh) -> None:
@@ -100,8 +101,4 @@ def remove_there(remote: RemoteJob, ssh: Ssh) -> None:
     except InputMissingError:
         return
     except TimeUpError as exc:
-        raise _slow(server) from exc
-
-
-def _slow(server: Server) -> RetryLaterError:
-    return RetryLaterError(f"{server.name}: it did not answer in time: try again later")
+        raise no_answer(server.name) from exc

@@ -74,6 +74,11 @@ def error_of(name: str, destination: str, code: int | None, said: Sequence[str])
     return errors.by_exit_code(code)(f"{name}: {words}")
 
 
+def no_answer(name: str) -> RetryLaterError:
+    """Return the error of a server that did not answer while it was waited for."""
+    return RetryLaterError(f"{name}: it did not answer in time: try again later")
+
+
 def _telling_words(said: Sequence[str]) -> str:
     """Return the server's own error, which its account of the job and an engine's log may follow, or the last line."""
     lines = [line for line in said if not line.startswith(_ACCOUNT)]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from novacli.config import cache_dir
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
-from novacli.remote.outcome import UnreachedError, may_mend_itself
+from novacli.remote.outcome import UnreachedError, may_mend_itself, no_answer
 from novacli.remote.server import Server
 from solvehost import wire
 from solvehost.axy import Range
@@ -165,7 +165,7 @@ def ask_one(server: Server, watch: Watch) -> Peer:
     try:
         info = server.info(watch)
     except TimeUpError as exc:
-        raise RetryLaterError(f"{server.name}: it did not answer in time: try again later") from exc
+        raise no_answer(server.name) from exc
     if info is not None and wire.PROTOCOL not in info.protocols:
         spoken = ", ".join(map(str, info.protocols)) or "none"
         raise UnavailableError(f"{server.name}: it speaks other versions of the protocol ({spoken}): update nova")
