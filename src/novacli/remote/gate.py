@@ -91,10 +91,10 @@ class Call:
         self._to_send = memoryview(stdin)
         self._log = _Log(watch.observe)
         self._stdout_ended = False
+        self._selector = _selector()  # first: what fails after the start would leave the program behind
         self._popen = _spawn(command)
         assert self._popen.stdin and self._popen.stdout and self._popen.stderr  # noqa: S101 - all three are pipes
         self._stdin, self._stdout, self._stderr = self._popen.stdin, self._popen.stdout, self._popen.stderr
-        self._selector = selectors.DefaultSelector()
         for stream in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(stream.fileno(), False)
         self._selector.register(self._stdout, selectors.EVENT_READ)
@@ -279,6 +279,13 @@ class _Log:
         self._count += 1
         if self._count <= _OBSERVED_LINES:
             self._observe(text)
+
+
+def _selector() -> selectors.BaseSelector:
+    try:
+        return selectors.DefaultSelector()
+    except OSError as exc:
+        raise UnavailableError(f"no program can be started: {exc}: check the limit of open files") from exc
 
 
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
