@@ -41,7 +41,9 @@ import pytest
 
 PROGRAM = Path("/usr/sbin/sshd")
 PATIENCE_S = 20.0
+#: Names of users: this, the process, and which of its servers.
 _PREFIX = "novatest"
+_servers = itertools.count()
 
 _CONFIG = """\
 Port {port}
@@ -257,7 +259,7 @@ def _make_user(folder: Path, stack: contextlib.ExitStack) -> tuple[str, str]:
     if os.geteuid() != 0 or shutil.which("useradd") is None:
         return current, sys.executable
     _remove_left_over_users()
-    user = f"{_PREFIX}{os.getpid()}"
+    user = f"{_PREFIX}{os.getpid()}-{next(_servers)}"
     _run_with_patience("useradd", "-M", "-d", str(folder), "-s", "/bin/sh", "-p", "*", user)
     found = pwd.getpwnam(user)
     for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3"):
@@ -284,7 +286,7 @@ def _run_with_patience(*command: str) -> None:
 def _remove_left_over_users() -> None:
     """Remove the users of tests that were killed."""
     for found in pwd.getpwall():
-        number = found.pw_name.removeprefix(_PREFIX)
+        number = found.pw_name.removeprefix(_PREFIX).partition("-")[0]
         if number != found.pw_name and number.isdigit() and not Path("/proc", number).exists():
             subprocess.run(["userdel", found.pw_name], capture_output=True, check=False)
 
