@@ -172,8 +172,12 @@ def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
     """Fork, the child on its way to become the engine; return its pid."""
     try:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise _not_started(exc) from exc
+    try:
         pid = os.fork()
     except OSError as exc:
+        os.close(out)
         raise _not_started(exc) from exc
     if pid:
         os.close(out)

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from solvehost import jobdir
 from solvehost.errors import BusyError, ConfigError, DiskError, SolvehostError
-from solvehost.jobdir import RESULT, JobDir
+from solvehost.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.settings import Settings
 from solvehost.slots import Token, Tokens
 from solvehost.wire.lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
@@ -256,7 +256,10 @@ class StoredJob(NamedTuple):
         if result is None:
             return INTERRUPTED
         status = str(result.get("status", FAILED))
-        return status if status in (SOLVED, UNSOLVED) else FAILED
+        if status not in (SOLVED, UNSOLVED):
+            return FAILED
+        # Without its manifest it has no reply, and is to be solved anew.
+        return status if (self.job.path / MANIFEST).exists() else INTERRUPTED
 
     def size_bytes(self) -> int:
         """Return how many bytes its files have."""

@@ -49,6 +49,14 @@ def test_the_log_of_a_finished_job_is_shown_without_control_codes(tmp_path: Path
     assert "".join(read_log(job)) == "Field 1: \\x1b[31msolved\\x1b[0m\\x0d\n\tby \\xff\n"
 
 
+def test_a_reply_that_is_being_unpacked_is_no_attempt(tmp_path: Path) -> None:
+    """A server's files lie in a hidden directory for a moment, or for good after a kill."""
+    job = make_job(tmp_path, "running")
+    start_attempt(job, b"so far\n")
+    (job.path / ".run-reply").mkdir()
+    assert "".join(read_log(job)).endswith("so far\n")
+
+
 def test_following_a_finished_job_shows_it_whole(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     job.log.write_text("all\n")

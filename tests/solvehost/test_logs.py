@@ -80,6 +80,12 @@ def test_a_log_is_never_written_through_a_link(tmp_path: Path, stderr: tuple[Rem
     assert b"client=a\n" in os.read(stderr[1], 1000)
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path, stderr: tuple[Remarks, int]) -> None:
+    os.mkfifo(tmp_path / "log")
+    logs.write("client=a", str(tmp_path / "log"), stderr[0])
+    assert b"client=a\n" in os.read(stderr[1], 1000)
+
+
 def test_without_syslog_the_line_goes_to_standard_error(
     tmp_path: Path, stderr: tuple[Remarks, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from solvehost import jobdir, settings, state
 from solvehost.errors import BusyError, ConfigError, DiskError
-from solvehost.jobdir import RESULT
+from solvehost.jobdir import MANIFEST, RESULT
 from solvehost.state import RECORD, STARTED, Client, State, StoredJob
 
 
@@ -133,6 +133,9 @@ def test_states(tmp_path: Path) -> None:
         assert stored.state() == "waiting"
         (stored.job.path / STARTED).touch()
         assert stored.state() == "running"
+    stored.job.write_json(RESULT, {"status": "solved"})
+    assert stored.state() == "interrupted", "without its manifest it has no reply"
+    stored.job.write_json(MANIFEST, {})
     for status in ("solved", "unsolved", "failed"):
         stored.job.write_json(RESULT, {"status": status})
         assert stored.state() == status

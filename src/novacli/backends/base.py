@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import JobDir
@@ -43,6 +43,27 @@ class Sent:
 
 #: Leaves the attempts of a job with a server, and says in the job directory where they are.
 Detach = Callable[[JobDir, Iterator[int], Patience], Sent]
+
+
+@runtime_checkable
+class Detaching(Protocol):
+    """What a backend that can be left with jobs has besides."""
+
+    def check_detach(self) -> None:
+        """Hold it to be able to, before anything is prepared.
+
+        Raises
+        ------
+        UsageError
+            Where it is not.
+        NovaError
+            Where that cannot be found out.
+        """
+        ...
+
+    def detach(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Sent:
+        """Leave the attempts of a job with a server, and say in the job directory where they are."""
+        ...
 
 
 class Backend(Protocol):

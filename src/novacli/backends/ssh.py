@@ -17,10 +17,10 @@ from novacli.remote import legacy, packing
 from novacli.remote.destinations import Place, resolve
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
 from novacli.remote.hosts import read_hosts
-from novacli.remote.outcome import PASSED_ON, may_mend_itself
+from novacli.remote.outcome import PASSED_ON, NoProgramError, may_mend_itself
 from novacli.remote.patiently import patiently
 from novacli.remote.peers import Peer, Peers, joined
-from novacli.remote.remotejob import forget_remote, sending, write_remote
+from novacli.remote.remotejob import forget_remote, read_remote, sending, write_remote
 from novacli.remote.server import Server
 from novacli.remote.sshcommand import Ssh
 from novacli.remote.unpack import unpack
@@ -165,8 +165,8 @@ class _Run:
             race = self._stopped("time-limit")
         except CancelledError:
             race = self._stopped("cancelled")
-        except UnavailableError:
-            if self.earlier is None:
+        except UnavailableError as exc:
+            if self.earlier is None or isinstance(exc, NoProgramError):
                 raise
             race = self._exhausted()  # it has no index file for what was left
         return Solve(race, None if self.server is None else self.server.name, self._notes(self.server))
@@ -178,9 +178,14 @@ class _Run:
         packet = packing.pack(self.job, self.taken)
         try:
             _, server = self._on_some_server(lambda peer: self._detach_on(peer, packet))
-        except Exception:  # an interrupt leaves the record: nova fetch finds out what became of the job
-            forget_remote(self.job)
-            raise
+        except (NovaError, TimeUpError, CancelledError) as exc:
+            remote = read_remote(self.job)
+            if remote is None:
+                raise
+            # It may have the job, though its answer did not come: then nobody else should be asked to solve it.
+            why = str(exc) or f"{remote.place.name}: it did not answer in time"
+            note = f"{why}: it is not known whether it has the job; nova fetch finds out, and sends it again if not"
+            return Sent(remote.place.name, (note,))
         return Sent(server.name, self._notes(server))
 
     def _take(self) -> bool:
@@ -240,8 +245,15 @@ class _Run:
             raise UnavailableError(_keeps_no_jobs(peer.server.name))
         self.watch.observe(f"sending to {peer.server.name}")
         write_remote(self.job, sending(peer.server.place, packet))
-        line = peer.server.detach(packet.request, self.watch)
+        try:
+            line = peer.server.detach(packet.request, self.watch)
+        except NovaError as exc:
+            # Whoever refuses a job does not have it; 74 says that the answer, at least, was lost.
+            if not isinstance(exc, TransferError):
+                forget_remote(self.job)
+            raise
         if line.id != packet.job_id:
+            forget_remote(self.job)
             raise TransferError(f"{peer.server.name}: it took the job for another one: do not trust it")
 
     def _stopped(self, reason: str) -> RaceResult:

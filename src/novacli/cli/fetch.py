@@ -21,6 +21,8 @@ from novacli.stores.reading import read_result
 from solvehost.jobdir import REMOTE, JobDir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from novacli.config import Config
     from novacli.remote.fetching import Fetched
     from novacli.reports import Report
@@ -75,14 +77,21 @@ def _fetch(away: list[JobDir], config: Config, report: Report, *, verbose: bool,
     from novacli.remote.sshcommand import Ssh
 
     codes: list[int] = []
-    ssh = Ssh.of(config)
-    with progress(verbose=verbose) as observe:
-        observe(f"asking for {count_text(len(away), 'job')}")
-        found = list(fetch_jobs(away, ssh, Watch(observe=observe)))
-    for fetched in found:
+    heard_by: list[Callable[[str], None]] = []
+
+    def hear(words: str) -> None:
+        heard_by[-1](words)
+
+    found = fetch_jobs(away, Ssh.of(config), Watch(observe=hear))
+    while True:
+        with progress(verbose=verbose) as observe:  # off while a result is shown: both may write to one terminal
+            heard_by.append(observe)
+            observe(f"asking for {count_text(len(away), 'job')}")
+            fetched = next(found, None)
+        if fetched is None:
+            return codes
         with told(codes):
             codes.append(_show(fetched, report, may_be_unfinished=may_be_unfinished))
-    return codes
 
 
 def _show(fetched: Fetched, report: Report, *, may_be_unfinished: bool) -> int:

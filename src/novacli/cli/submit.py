@@ -109,9 +109,9 @@ def _solver(backend: Backend, detach: bool) -> Solver:
 
     if not detach:
         return solve_input
-    from novacli.backends.ssh import SshBackend
+    from novacli.backends.base import Detaching
 
-    if not isinstance(backend, SshBackend):
+    if not isinstance(backend, Detaching):
         raise UsageError(f"{backend.name}: jobs cannot be left there: submit without --detach")
     backend.check_detach()
     return lambda name, params, context: detach_input(name, params, context, backend.detach)

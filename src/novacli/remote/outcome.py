@@ -34,6 +34,10 @@ class UnusableError(TransferError):
     """What came back is not what was asked for, however often it is sent; safe to retry elsewhere."""
 
 
+class NoProgramError(UnavailableError):
+    """There is no solvehost on the server; safe to retry once it is installed."""
+
+
 class UnreachedError(RetryLaterError):
     """ssh did not get there, or the line broke; safe to retry, but a server that is switched off stays so."""
 
@@ -62,9 +66,7 @@ def error_of(name: str, destination: str, code: int | None, said: Sequence[str])
         remedy = _remedy(telling, destination)
         return UnreachedError(f"{name}: ssh failed: {telling}{remedy}")
     if code == _NOT_FOUND:
-        return UnavailableError(
-            f"{name}: there is no solvehost on it ({words}): install it there, see nova hosts check"
-        )
+        return NoProgramError(f"{name}: there is no solvehost on it ({words}): install it there, see nova hosts check")
     if code is not None and code < 0:
         return UnreachedError(f"{name}: ssh was ended by signal {-code}")
     if code is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,6 +28,11 @@ from solvehost.wire.lines import MAX_LINES_BYTES
 T = TypeVar("T")
 
 _CHUNK = 64 * 1024
+#: Upstream's script, of which there are as many as sites, ends early where nothing is sent, and says little.  These are
+#: words of a program that could not run.
+_BROKEN = re.compile(
+    r"Traceback|No such file|not found|can(no|')t open|Permission denied|[Ss]yntax error|not executable"
+)
 #: A log that is not followed ends before this.
 _MAX_LOG_BYTES = 64 * 2**20
 
@@ -46,7 +52,8 @@ class Server:
     def info(self, watch: Watch) -> Info | None:
         """Return what the server says of itself; None where it runs upstream's script, which knows no verbs."""
         text, problem, ended = self._exchange(("info",), b"", watch, _read_all)
-        if not text and ended.code is not None and 0 <= ended.code < outcome.FIRST_OF_PROTOCOL:
+        is_of_old = not text and ended.code is not None and 0 <= ended.code < outcome.FIRST_OF_PROTOCOL
+        if is_of_old and not any(map(_BROKEN.search, ended.said)):
             return None
         return _parsed(self, wire.read_info, self._checked(text, problem, ended))
 

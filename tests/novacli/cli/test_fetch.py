@@ -16,6 +16,7 @@ from made_jobs import make_job
 from made_lines import read_lines
 from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
 
+from novacli.remote import fetching
 from novacli.remote.remotejob import read_remote
 from solvehost import jobdir
 from solvehost.jobdir import JobDir
@@ -120,6 +121,32 @@ def test_a_server_that_answers_for_another_job_is_not_believed(
     assert (ran.code, "solve1: it took the job for another one" in ran.err) == (74, True)
 
 
+@pytest.mark.parametrize(
+    "answer", ["echo 'solvehost: nobody reads the answer' >&2; exit 74", "exec sleep 1000", "echo nonsense"]
+)
+def test_where_it_is_not_known_whether_it_was_taken_the_record_stays(
+    nova: Any, stars: str, jobs: Path, servers: Servers, answer: str
+) -> None:
+    """It may be solved there by now: to call it failed would have somebody solve it again."""
+    servers.add("solve1", solve=f"cat > /dev/null; {answer}")
+    line = line_of(nova("submit", stars, *SIZE, "--to", "solve1", "--detach", "--json", "--timeout", "1"))
+    assert (line["status"], line["server"]) == ("remote", "solve1")
+    assert "it is not known whether it has the job; nova fetch finds out" in line["notes"][-1]
+    job = JobDir(jobs / line["job"])
+    finish(servers, job)
+    assert (nova("fetch", "--all").code, job.state()) == (0, "solved")
+
+
+@pytest.mark.parametrize(("code", "said"), [(75, "no free slot"), (255, "Connection refused"), (73, "disk is full")])
+def test_a_job_that_was_refused_is_with_nobody(
+    nova: Any, stars: str, jobs: Path, servers: Servers, code: int, said: str
+) -> None:
+    servers.add("solve1", solve=f"cat > /dev/null; echo 'solvehost: {said}' >&2; exit {code}")
+    line = line_of(nova("submit", stars, *SIZE, "--to", "solve1", "--detach", "--json"))
+    assert (line["status"], said in line["error"]["message"]) == ("failed", True)
+    assert not (JobDir(jobs / line["job"]).path / "remote.json").exists()
+
+
 # --- Fetching ------------------------------------------------------------------------------------------------------
 
 
@@ -141,6 +168,24 @@ def test_a_solved_job_is_brought_home(leave, nova: Any, servers: Servers) -> Non
     assert job.state() == "solved"
     assert not (job.path / "remote.json").exists()
     assert servers.calls("rm")[0].startswith(f"solve1 rm {job.job_id}-")
+
+
+@pytest.mark.parametrize(
+    "ends", ["exit 74", "exec >&-; exec sleep 1000"], ids=["the answer was not read", "ssh does not end"]
+)
+def test_a_line_that_ends_badly_leaves_the_job_where_it_is(
+    leave, nova: Any, servers: Servers, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """A result that was on its way is not lost: the server keeps it until it is safe here."""
+    monkeypatch.setattr(fetching, "ANSWER_S", 1.0)
+    job = leave()
+    finish(servers, job)
+    servers.replies("solve1", verb="fetch", after=ends)
+    assert nova("fetch", "last").code in (74, 75)
+    assert (job.path / "remote.json").exists()
+    assert servers.calls("rm") == []
+    servers.replies("solve1", verb="fetch")
+    assert (nova("fetch", "last").code, job.state()) == (0, "solved")
 
 
 def test_a_fetch_can_be_repeated(leave, nova: Any, servers: Servers) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from novacli import errors
-from novacli.remote.outcome import PASSED_ON, UnreachedError, error_of, may_mend_itself
+from novacli.remote.outcome import PASSED_ON, NoProgramError, UnreachedError, error_of, may_mend_itself
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from novacli.remote.outcome import PASSED_ON, UnreachedError, error_of, may_mend
         (75, errors.RetryLaterError, True, True),
         (77, errors.DeniedError, False, False),
         (78, errors.ConfigError, True, False),
-        (127, errors.UnavailableError, True, False),
+        (127, NoProgramError, True, False),
         (137, errors.InternalError, True, False),
         (255, UnreachedError, True, True),
         (1, errors.InternalError, True, False),

@@ -67,6 +67,15 @@ def test_silence_on_info_is_the_original_script(server: Server, servers: Servers
     assert server.info(watch) is None
 
 
+@pytest.mark.parametrize(
+    "said", ["python3: can't open file '/opt/solvehost.pyz': [Errno 2] No such file or directory", "Traceback (most"]
+)
+def test_a_broken_installation_is_not_taken_for_it(server: Server, servers: Servers, watch: Watch, said: str) -> None:
+    servers.add("me@solve1", info=f'echo "{said}" >&2; exit 2')
+    with pytest.raises(InternalError, match="s1: the server ended with exit code 2"):
+        server.info(watch)
+
+
 def test_a_failing_solvehost_is_not_taken_for_it(server: Server, servers: Servers, watch: Watch) -> None:
     servers.add("me@solve1", info="exit 65")
     with pytest.raises(DataError, match="s1: it said nothing"):
