@@ -17,9 +17,9 @@ from typing import Any
 
 from novacli import hints, strategy
 from novacli.backends.base import Backend, Detach, Patience
-from novacli.errors import DataError, InternalError, NovaError, OutputError, from_solvehost
+from novacli.errors import InternalError, NovaError, OutputError, from_solvehost
 from novacli.field import Field, Image, Origin
-from novacli.finish import conclude, draft_of, files_of
+from novacli.finish import conclude, files_of
 from novacli.hints import Hints
 from novacli.inputs import open_field
 from novacli.inputs.fetch import public_name
@@ -175,7 +175,7 @@ def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolvePara
         "format": JOB_FORMAT,
         "created": draft.created,
         "input": draft.input,
-        "source": {**draft.source, "sha256": _sha256(field.origin.path)},
+        "source": {**draft.source, "sha256": sha256_of(field.origin.path)},
         "timeout_s": params.timeout_s,
         "params": params.to_json(),
         "hints": draft.hints,
@@ -197,10 +197,11 @@ def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolvePara
 def _written(job: JobDir, rest: Iterator[axy.Attempt]) -> Iterator[int]:
     """Yield the number of each attempt once its axy file is in the job directory, where the first one is already."""
     yield 1
-    yield from _write_each(job, rest, range(2, jobdir.MAX_ATTEMPTS + 1))
+    yield from write_each(job, rest, range(2, jobdir.MAX_ATTEMPTS + 1))
 
 
-def _write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> Iterator[int]:
+def write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> Iterator[int]:
+    """Write the axy files of attempts into a visible job directory; yield the number of each once it is there."""
     for number, attempt in zip(numbers, attempts, strict=False):
         # Rename alone: a star list that a power cut takes is extracted again, but a half one must never be seen.
         jobdir.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
@@ -285,60 +286,6 @@ def _run_locked(
     return Solved(result, answer, winner=solve.race.winner or 1)
 
 
-def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
-    """Try a finished or interrupted job again, from its star lists; no pixel is needed.
-
-    A job that ended early has the lists of its first attempts alone; where its image is still the same, those of the
-    others are made now.  ``timeout_s`` replaces the wall-clock limit that the job was made with.
-
-    Raises
-    ------
-    DataError
-        Where the directory holds no job that can be tried.
-    RetryLaterError
-        Where another process works on it.
-    """
-    request = job.read_json(REQUEST)
-    numbers = job.attempts()
-    if request is None or not numbers:
-        raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
-    context.backend.index_files()
-    draft = draft_of(job, request)
-    draft = replace(draft, notes=list(dict.fromkeys([*draft.notes, *context.backend.notes()])))
-    limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s
-    numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
-    return run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
-
-
-def _further_attempts(job: JobDir, numbers: list[int], request: dict[str, Any], context: Context) -> Iterator[int]:
-    """Yield the attempts that an interrupted job never came to, if its image is there and unchanged."""
-    try:
-        field, params = _same_source(request)
-        tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
-        given = gather_hints(field, params)
-        attempts = strategy.attempts(Sources(field, params.max_stars), params, given, context.backend.index_files())
-        fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
-        yield from _write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
-    except (NovaError, SolvehostError):
-        return  # the star lists that there are must do
-
-
-def _same_source(request: dict[str, Any]) -> tuple[Field, SolveParams]:
-    """Return the job's image, read again, and the parameters that it was submitted with.
-
-    Raises
-    ------
-    NovaError
-        Where the image is not there, or is another one by now.
-    """
-    source = request.get("source") or {}
-    path, sha256 = source.get("path"), source.get("sha256")
-    if not path or not sha256 or _sha256(path) != sha256:
-        raise DataError(f"{path}: it is not the image that was submitted")
-    params = SolveParams.from_json(request.get("params") or {})
-    return open_field(path, hdu=params.hdu, size=params.size), params
-
-
 # --- What results say of their input ------------------------------------------------------------------------------
 
 
@@ -380,7 +327,8 @@ def _source_json(field: Field) -> dict[str, Any]:
     }
 
 
-def _sha256(path: str | None) -> str | None:
+def sha256_of(path: str | None) -> str | None:
+    """Return a file's SHA-256 in hexadecimal, None where it cannot be read."""
     if path is None:
         return None
     try:

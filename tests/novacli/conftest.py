@@ -6,14 +6,16 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import made_servers
 import pytest
 from made_indexes import make_index
-from made_sky import DrawnField
+from made_sky import DrawnField, scattered, star_picture
 
 from novacli import backends, config
 from novacli.backends.base import Backend
+from novacli.inputs import from_array
 from novacli.pipeline import Context
 from solvehost import indexes
 
@@ -79,3 +81,22 @@ def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> made_servers.Ser
     found = made_servers.install(tmp_path)
     monkeypatch.setenv("PATH", f"{found.program.parent}{os.pathsep}{os.environ['PATH']}")
     return found
+
+
+@pytest.fixture
+def fits(drawn: DrawnField, tmp_path: Path) -> Path:
+    """The drawn field as a file."""
+    return drawn.write_fits(tmp_path / "field.fits")
+
+
+@pytest.fixture
+def context(stand_in: Callable[[str], Path], tmp_path: Path) -> Context:
+    """A context whose engine ends at once without a solution."""
+    stand_in("exit 0")
+    return Context(tmp_path / "jobs", backends.connect("local", config.load()))
+
+
+@pytest.fixture
+def field_of_stars() -> Any:
+    """A picture of stars that no sky has."""
+    return from_array(star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))

@@ -44,3 +44,9 @@ def normalised(value: Any, key: str = "") -> Any:
     if isinstance(value, str) and value.startswith("/"):
         return f"…/{value.rpartition('/')[2]}" if key != "directory" else "…"
     return value
+
+
+def line_of(solved: Any) -> dict[str, Any]:
+    """Return the result as it would be printed, held to the schema."""
+    (line,) = read_lines(json.dumps(solved.result.to_json(), allow_nan=False))
+    return line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -15,18 +14,18 @@ import fitsio
 import numpy as np
 import pytest
 from made_indexes import make_index
-from made_lines import normalised, problems, read_lines
+from made_lines import line_of, normalised, problems
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import backends, config
 from novacli.backends.base import Patience, Solve
-from novacli.errors import DataError, InternalError, OutputError, RetryLaterError, UnavailableError
+from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
 from novacli.inputs import from_array
 from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
-from novacli.pipeline import Context, Solved, retry_job, solve_field, solve_input
+from novacli.pipeline import Context, solve_field, solve_input
 from novacli.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution import Solution, Unsolved
-from solvehost import axy, indexes, jobdir
+from solvehost import indexes, jobdir
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import JobDir
 
@@ -36,18 +35,7 @@ ARCSEC = ScaleUnit.ARCSEC_PER_PIXEL
 QUICK = {"timeout_s": 60.0}
 
 
-def line_of(solved: Solved) -> dict[str, Any]:
-    """Return the result as it would be printed, held to the schema."""
-    (line,) = read_lines(json.dumps(solved.result.to_json(), allow_nan=False))
-    return line
-
-
 # --- With the real engine ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fits(drawn: DrawnField, tmp_path: Path) -> Path:
-    return drawn.write_fits(tmp_path / "field.fits")
 
 
 @pytest.mark.engine
@@ -205,21 +193,6 @@ def test_the_job_directory_holds_all_but_the_pixels(drawn: DrawnField, fits: Pat
 
 
 @pytest.mark.engine
-def test_a_job_is_tried_again_from_its_star_lists(drawn: DrawnField, fits: Path, real_context: Context) -> None:
-    """Whatever became of the picture."""
-    first = solve_input(str(fits), SolveParams(**QUICK), real_context)
-    fits.unlink()
-    (job,) = jobdir.list_jobs(real_context.jobs_dir)
-    job.clear_results()
-    assert job.state() == jobdir.INTERRUPTED
-    again = line_of(retry_job(job, real_context))
-    assert (again["status"], again["job"]) == (SOLVED, job.job_id)
-    drawn.assert_found(again["calibration"], parity=-1)
-    assert again["calibration"]["up_deg_e_of_n"] == pytest.approx(first.result.calibration["up_deg_e_of_n"], abs=0.1)
-    assert job.read_json(jobdir.RESULT) == again
-
-
-@pytest.mark.engine
 def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
     """FITS pixel coordinates in a text file, found by other software."""
     from novacli.sources import Extraction, Order, Sources
@@ -234,18 +207,6 @@ def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Pa
 
 
 # --- With a stand-in for the engine --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def context(stand_in: Callable[[str], Path], tmp_path: Path) -> Context:
-    """A context whose engine ends at once without a solution."""
-    stand_in("exit 0")
-    return Context(tmp_path / "jobs", backends.connect("local", config.load()))
-
-
-@pytest.fixture
-def field_of_stars() -> Any:
-    return from_array(star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
 
 
 def test_an_unsolved_line_is_valid_and_says_why(context: Context, field_of_stars: Any) -> None:
@@ -366,7 +327,6 @@ def test_attempts_are_written_as_the_race_asks_for_them(
 
 
 def test_progress_is_told_step_by_step(context: Context, tmp_path: Path) -> None:
-    import fitsio
 
     words: list[str] = []
     fitsio.write(str(tmp_path / "a.fits"), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
@@ -398,92 +358,6 @@ def test_a_damaged_index_file_is_named_in_the_notes_and_left_out(
     line = line_of(solve_field(field_of_stars, SolveParams(), damaged))
     assert any("index-4119.fits is left out" in note for note in line["notes"])
     assert line["reason"] == "exhausted"
-
-
-# --- Again ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_retry_of_what_is_no_job_says_so(context: Context, tmp_path: Path) -> None:
-    (tmp_path / "jobs" / "empty").mkdir(parents=True)
-    with pytest.raises(DataError, match="holds no star lists to try again: submit the image instead"):
-        retry_job(JobDir(tmp_path / "jobs" / "empty"), context)
-
-
-def test_a_retry_of_a_job_that_is_worked_on_is_for_later(context: Context, field_of_stars: Any) -> None:
-    solve_field(field_of_stars, SolveParams(), context)
-    (job,) = jobdir.list_jobs(context.jobs_dir)
-    before = job.read_json(jobdir.RESULT)
-    with job.locked(), pytest.raises(RetryLaterError, match="is being worked on by another process"):
-        retry_job(job, context)
-    assert job.read_json(jobdir.RESULT) == before, "what it has found is left alone"
-
-
-def test_a_retry_keeps_hints_and_notes_and_says_each_note_once(context: Context, field_of_stars: Any) -> None:
-    params = SolveParams(scale=Scale(50, 70, ARCSEC), position=Position(84, -3, 5))
-    first = line_of(solve_field(field_of_stars, params, context))
-    (job,) = jobdir.list_jobs(context.jobs_dir)
-    for _ in range(2):
-        again = line_of(retry_job(job, context))
-    assert again["hints"] == first["hints"] != []
-    assert again["notes"] == first["notes"]
-    assert again["created"] == first["created"]
-    assert again["source"] == first["source"]
-
-
-def interrupt(job: JobDir) -> None:
-    """Leave a job as a kill before its second attempt leaves it."""
-    job.clear_results()
-    for number in job.attempts()[1:]:
-        job.axy(number).unlink()
-
-
-def labels_of(job: JobDir) -> list[str]:
-    return [axy.read(job.axy(number)).schedule.label for number in job.attempts()]
-
-
-def test_a_retry_makes_the_attempts_that_an_interrupted_job_never_came_to(
-    context: Context, field_of_stars: Any, tmp_path: Path
-) -> None:
-    path = tmp_path / "field.fits"
-    fitsio.write(path, field_of_stars.pixels)
-    params = SolveParams(scale=Scale(50, 70, ARCSEC), position=Position(84, -3, 5), parity=Parity.NEGATIVE, hdu=0)
-    solve_input(str(path), params, context)
-    (job,) = jobdir.list_jobs(context.jobs_dir)
-    all_labels = labels_of(job)
-    assert len(set(all_labels)) == len(all_labels) > 1
-    interrupt(job)
-    retry_job(job, context)
-    assert labels_of(job) == all_labels
-
-
-@pytest.mark.parametrize("change", ["gone", "another image", "no parameters"])
-def test_a_retry_without_the_image_has_the_star_lists_alone(
-    context: Context, field_of_stars: Any, tmp_path: Path, change: str
-) -> None:
-    path = tmp_path / "field.fits"
-    fitsio.write(path, field_of_stars.pixels)
-    solve_input(str(path), SolveParams(), context)
-    (job,) = jobdir.list_jobs(context.jobs_dir)
-    interrupt(job)
-    if change == "gone":
-        path.unlink()
-    elif change == "another image":
-        fitsio.write(path, field_of_stars.pixels + 1, clobber=True)
-    else:
-        request = job.read_json(jobdir.REQUEST) or {}
-        job.write_json(jobdir.REQUEST, {**request, "params": {"mood": "fine"}})
-    assert line_of(retry_job(job, context))["status"] == UNSOLVED
-    assert job.attempts() == [1]
-
-
-def test_two_tries_at_a_time_do_not_mix(context: Context, field_of_stars: Any) -> None:
-    solve_field(field_of_stars, SolveParams(), context)
-    (job,) = jobdir.list_jobs(context.jobs_dir)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(job.locked())
-        with pytest.raises(RetryLaterError, match=job.job_id):
-            retry_job(job, context)
-    assert retry_job(job, context).result.status == UNSOLVED
 
 
 def test_schema_problems_would_show(context: Context, field_of_stars: Any) -> None:

@@ -1,0 +1,74 @@
+"""Try a job again, from its star lists; no pixel is needed, though more can be tried where the image is still there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from novacli import pipeline, strategy
+from novacli.errors import DataError, NovaError
+from novacli.field import Field
+from novacli.finish import draft_of
+from novacli.inputs import open_field
+from novacli.params import SolveParams
+from novacli.pipeline import Context, Solved
+from novacli.sources import Sources
+from solvehost import axy, jobdir
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import REQUEST, JobDir
+
+
+def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
+    """Try a finished or interrupted job again, from its star lists; no pixel is needed.
+
+    A job that ended early has the lists of its first attempts alone; where its image is still the same, those of the
+    others are made now.  ``timeout_s`` replaces the wall-clock limit that the job was made with.
+
+    Raises
+    ------
+    DataError
+        Where the directory holds no job that can be tried.
+    RetryLaterError
+        Where another process works on it.
+    """
+    request = job.read_json(REQUEST)
+    numbers = job.attempts()
+    if request is None or not numbers:
+        raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
+    context.backend.index_files()
+    draft = draft_of(job, request)
+    draft = replace(draft, notes=list(dict.fromkeys([*draft.notes, *context.backend.notes()])))
+    limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s
+    numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
+    return pipeline.run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
+
+
+def _further_attempts(job: JobDir, numbers: list[int], request: dict[str, Any], context: Context) -> Iterator[int]:
+    """Yield the attempts that an interrupted job never came to, if its image is there and unchanged."""
+    try:
+        field, params = _same_source(request)
+        tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
+        given = pipeline.gather_hints(field, params)
+        attempts = strategy.attempts(Sources(field, params.max_stars), params, given, context.backend.index_files())
+        fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
+        yield from pipeline.write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
+    except (NovaError, SolvehostError):
+        return  # the star lists that there are must do
+
+
+def _same_source(request: dict[str, Any]) -> tuple[Field, SolveParams]:
+    """Return the job's image, read again, and the parameters that it was submitted with.
+
+    Raises
+    ------
+    NovaError
+        Where the image is not there, or is another one by now.
+    """
+    source = request.get("source") or {}
+    path, sha256 = source.get("path"), source.get("sha256")
+    if not path or not sha256 or pipeline.sha256_of(path) != sha256:
+        raise DataError(f"{path}: it is not the image that was submitted")
+    params = SolveParams.from_json(request.get("params") or {})
+    return open_field(path, hdu=params.hdu, size=params.size), params
