@@ -25,7 +25,7 @@ def read_log(job: JobDir) -> Iterator[str]:
     if job.log.exists():
         yield from _shown(tails.pieces(job))
         return
-    so_far = tails.read_once(job)
+    so_far = b"".join(tails.so_far(job))
     if not so_far:
         raise InputMissingError(f"{job.path}: it has no log: the engine was not started, or has said nothing yet")
     yield from _shown([so_far])

@@ -5,6 +5,7 @@ Success is a whole, finite wcs.fits, never the exit code: the engine exits 0 whe
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from solvehost import axy, fitsfile, indexes, sandbox
 from solvehost.become import EXIT_NOT_STARTED
@@ -153,6 +155,22 @@ def is_plain_file(path: Path) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
+def open_plain_file(path: Path) -> BinaryIO:
+    """Open what :func:`is_plain_file` says yes to, and nothing else, though an engine changes it at this moment.
+
+    Raises
+    ------
+    OSError
+        Where it is something else, or not there; a pipe is not waited for.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no regular file of one name", str(path))
+    return os.fdopen(fd, "rb")
+
+
 def is_whole(path: Path) -> bool:
     """Say whether a result file is a plain file, and FITS to its end; ``check_wcs`` looks closer at the solution."""
     if not is_plain_file(path):
@@ -189,11 +207,8 @@ def check_wcs(path: Path) -> None:
 
 def log_text(job: JobDir, number: int) -> bytes:
     """Return what the engine of an attempt has logged so far, the middle of a very long log left out."""
-    path = job.run_dir(number) / LOG
-    if not is_plain_file(path):
-        return b""
     try:
-        with path.open("rb") as stream:
+        with open_plain_file(job.run_dir(number) / LOG) as stream:
             head = stream.read(_LOG_END_BYTES)
             left_out = stream.seek(0, os.SEEK_END) - 2 * _LOG_END_BYTES
             stream.seek(max(len(head), left_out + _LOG_END_BYTES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ _FILE_BYTES = 64 * 2**20
 MAX_JOB_BYTES = 512 * 2**20
 _LARGE_BYTES = 2**20
 _LOOK_S = 0.5
+_LAST_LOOKS = 16
 #: In the state directory.
 INDEX_CACHE = "indexes.json"
 
@@ -124,8 +126,9 @@ class Watch:
         return self._cancelled()
 
     def close(self) -> None:
-        """Pass on what is left."""
-        self._remarks.show(self._tails.read())
+        """Pass on what is left, of a very long log a part."""
+        for piece in itertools.islice(self._tails.rest(), _LAST_LOOKS):
+            self._remarks.show(piece)
         if not self._tails.has_seen_any and self._job.log.exists():
             for piece in pieces(self._job):
                 self._remarks.show(piece)

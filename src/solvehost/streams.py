@@ -134,9 +134,12 @@ class Remarks:
 
     def show(self, log: bytes) -> None:
         """Write a piece of an engine's log."""
-        self._write(escape_lines(log).encode("ascii"))
+        # In small pieces, since escapes are four times as long, and what is dropped need not be made.
+        pieces = (log[at : at + _ATOMIC] for at in range(0, len(log), _ATOMIC))
+        all(self._write(escape_lines(piece).encode("ascii")) for piece in pieces)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> bool:
+        """Write as much as is read at once; say whether that was all."""
         view = memoryview(data)
         while view and not self.is_dead and self._poller.poll(0):
             try:
@@ -146,3 +149,4 @@ class Remarks:
             else:
                 self._is_in_line = view[count - 1] != ord("\n")
                 view = view[count:]
+        return not view

@@ -14,7 +14,8 @@ from solvehost import axy, engine
 from solvehost.errors import SolvehostError
 from solvehost.jobdir import JobDir
 
-_CHUNK = 1 << 20
+#: As much of an attempt's log is read at one look: an engine that writes faster holds nobody up.
+_CHUNK = 1 << 18
 _POLL_S = 0.1
 
 
@@ -32,11 +33,11 @@ class Tails:
         return bool(self._open)
 
     def read(self) -> bytes:
-        """Return what was added since the last look."""
+        """Return what was added since the last look, of a log that grew a lot the first part."""
         self._look_for_new()
         pieces = []
         for number, tail in sorted(self._open.items()):
-            while text := tail.read(_CHUNK):
+            if text := tail.read(_CHUNK):
                 if number != self._last:
                     pieces.append(f"== {label_of(self._job, number)}\n".encode())
                     self._last = number
@@ -48,9 +49,14 @@ class Tails:
             number = where.name.rpartition("-")[2]
             log = where / engine.LOG
             # What a server sent lies in such a directory, too, for a moment.
-            if number.isdecimal() and int(number) not in self._open and engine.is_plain_file(log):
+            if number.isdecimal() and int(number) not in self._open:
                 with contextlib.suppress(OSError):
-                    self._open[int(number)] = log.open("rb")
+                    self._open[int(number)] = engine.open_plain_file(log)
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield all that is there and was not read, piece by piece."""
+        while text := self.read():
+            yield text
 
     def close(self) -> None:
         """Close the files."""
@@ -58,10 +64,10 @@ class Tails:
             tail.close()
 
 
-def read_once(job: JobDir) -> bytes:
-    """Return what the engines of a running job have said so far."""
+def so_far(job: JobDir) -> Iterator[bytes]:
+    """Yield what the engines of a running job have said so far, piece by piece."""
     with contextlib.closing(Tails(job)) as tails:
-        return tails.read()
+        yield from tails.rest()
 
 
 def label_of(job: JobDir, number: int) -> str:
@@ -87,7 +93,7 @@ def follow(
             quiet_looks = 0 if is_worked_on() else quiet_looks + 1
             yield tails.read()
             pause(_POLL_S)
-        yield tails.read()
+        yield from tails.rest()
     if tails.has_seen_any:
         with contextlib.suppress(FileNotFoundError), job.log.open("rb") as lines:
             yield from (line for line in lines if line.startswith(b"== "))

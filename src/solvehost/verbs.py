@@ -106,7 +106,7 @@ def _log(command: Command, state: State, peer: PeerWatch) -> Iterator[bytes]:
     elif stored.job.log.exists():
         found = tails.pieces(stored.job)
     else:
-        found = iter([tails.read_once(stored.job)])
+        found = tails.so_far(stored.job)
     for piece in found:
         if peer.is_gone():
             return

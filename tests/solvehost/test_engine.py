@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -248,6 +249,22 @@ def test_a_hard_link_is_no_plain_file(tmp_path: Path) -> None:
     two.hardlink_to(one)
     assert not engine.is_plain_file(one)
     assert not engine.is_plain_file(tmp_path / "none")
+
+
+def test_only_a_plain_file_is_opened_whatever_was_there_when_it_was_looked_at(tmp_path: Path) -> None:
+    """An engine that runs can put another thing in its place at any moment; a pipe would be waited for, for ever."""
+    one, link, pipe = (tmp_path / name for name in ("one", "link", "pipe"))
+    one.write_text("mine")
+    with engine.open_plain_file(one) as stream:
+        assert stream.read() == b"mine"
+    link.symlink_to("one")
+    os.mkfifo(pipe)
+    for path in (link, pipe, tmp_path / "none"):
+        with pytest.raises(OSError, match=str(path)):
+            engine.open_plain_file(path)
+    (tmp_path / "two").hardlink_to(one)
+    with pytest.raises(OSError, match="no regular file of one name"):
+        engine.open_plain_file(one)
 
 
 def test_a_plan_knows_its_index_files(tmp_path: Path) -> None:

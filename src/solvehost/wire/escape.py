@@ -6,6 +6,7 @@ a line or pass for another letter.  A backslash is doubled: an escape in the out
 
 from __future__ import annotations
 
+import functools
 import re
 
 _UNSAFE_IN_LINE = re.compile(r"[^ -\[\]-~]")
@@ -24,7 +25,14 @@ def escape(text: str | bytes, limit: int = 80) -> str:
 
 def escape_lines(text: bytes) -> str:
     """Return ``text``, a log or a part of one, as :func:`escape` does but whole, with its line feeds and tabs."""
-    return _UNSAFE_IN_LINES.sub(_escaped, text.decode("latin-1"))
+    lines = text.decode("latin-1")
+    # A table, since a log of nothing but such bytes would make an object of each.
+    return lines.translate(_escapes_in_lines()) if _UNSAFE_IN_LINES.search(lines) else lines
+
+
+@functools.cache
+def _escapes_in_lines() -> dict[int, str]:
+    return {code: _UNSAFE_IN_LINES.sub(_escaped, chr(code)) for code in range(256)}
 
 
 def _escaped(match: re.Match[str]) -> str:

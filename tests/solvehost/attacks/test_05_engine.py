@@ -64,6 +64,14 @@ def test_a_log_that_nobody_reads_holds_up_nothing(server: Server) -> None:
     assert b"last words" in files["backend.log"]
 
 
+def test_a_log_that_is_long_at_once_holds_up_nothing(server: Server) -> None:
+    """64 MiB of zeros, four times as long when they are escaped: in little memory, and the clock goes on meanwhile."""
+    manifest, files = server.assert_served(server.run(told("sparse-log"), "--max-wall", "1"))
+    assert manifest["reason"] == "time-limit"
+    assert manifest["seconds"] < 10
+    assert len(files["backend.log"]) < 2 * 2**20
+
+
 def test_a_file_without_end_ends_it(any_server: Server) -> None:
     done = any_server.run(told("too-large-a-file"))
     assert (done.code, done.stdout) == (70, b"")
