@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pkgutil
+import re
 import select
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from solvehost.errors import UnavailableError
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
 _POLL_S = 0.01
+_OWN_MEMORY = re.compile(rb"^(?:RssAnon|VmSwap):\s*([0-9]+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,16 @@ class Child:
         except (OSError, ValueError):
             return 0.0
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of its own that it takes, what is swapped out too; 0 where the system does not say (macOS)."""
+        try:
+            with open(f"/proc/{self.pid}/status", "rb") as status:  # noqa: PTH123 - looked at often
+                found = _OWN_MEMORY.findall(status.read()) if self.exit_status is None else []
+        except OSError:
+            return 0
+        return 1024 * sum(map(int, found))
 
     def suspend(self) -> None:
         """Stop it for now; it keeps what it has found."""

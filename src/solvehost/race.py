@@ -102,6 +102,7 @@ class _Race:
 
     def step(self) -> _Runner | None:
         """Do what can be done now, then wait until something happens; return the winner, if there is one."""
+        self._share_memory()
         self._share_cores()
         self._fill_cores()
         if self.running:
@@ -194,6 +195,23 @@ class _Race:
                 self._suspend(max(self.running, key=lambda r: r.plan.attempt.schedule.rank))
             while len(self.tokens) > max(1, len(self.running)):
                 self.tokens.pop().release()
+
+    def _share_memory(self) -> None:
+        """End those that take the most where all together, the suspended too, take more than may run at once."""
+        alive = [*self.running, *self.suspended]
+        if len(alive) <= len(self.tokens):
+            return  # each is held to its own limit
+        sizes = sorted(((r.child.memory_bytes, at) for at, r in enumerate(alive)), reverse=True)
+        excess = sum(size for size, _ in sizes) - len(self.tokens) * self.terms.limits.data_bytes
+        for size, at in sizes:
+            if excess <= 0:
+                break
+            excess -= size
+            alive[at].child.kill()  # of one that runs, the end is seen to with that of all others
+            if alive[at] in self.suspended:
+                self.suspended.remove(alive[at])
+                self.ended.append(alive[at])
+                alive[at].outcome = engine.CRASHED
 
     def _start(self, plan: engine.Plan) -> None:
         self.terms.observe(plan.label)

@@ -179,6 +179,14 @@ def flood():
         os.write(1, b"x" * 2**16)
 
 
+def hog(megabytes):
+    """Take memory, and use it."""
+    taken = bytearray(int(megabytes) * 2**20)
+    taken[:: resource.getpagesize()] = b"x" * len(taken[:: resource.getpagesize()])
+    Path("taken").touch()
+    sleep_for_ever()
+
+
 def sparse_log():
     """Have the log be as long as a file may be, with nothing that can be printed in it, at once."""
     os.truncate("log", 64 * 2**20)
@@ -304,7 +312,7 @@ BEHAVIOURS = {
     "pipe": lambda: os.mkfifo("wcs.fits"), "litter": litter, "pipe-as-log": pipe_as_log, "huge-log": huge_log,
     "too-large-a-file": too_large_a_file, "record": record,
     "echo": echo, "solve-at": lambda ra: solve(CRVAL1=ra), "daemons": daemons, "flood": flood, "fill": fill,
-    "fill-for-real": fill_for_real, "sparse-log": sparse_log, "escapes": escapes,
+    "fill-for-real": fill_for_real, "sparse-log": sparse_log, "hog": hog, "escapes": escapes,
     "huge-solution": huge_solution, "leftovers": leftovers,
     "solve-once": solve_once, "solve-late": solve_late, "environ": environ,
     "meddle": meddle, "half-matches": half_matches,

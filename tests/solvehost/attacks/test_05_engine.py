@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+import time
+from pathlib import Path
 
 import pytest
-from served import Server, await_engine, finish, told
+from served import Done, Server, await_engine, engines_of, finish, told
 from standin import alive, wait_until
 
 from solvehost import become
@@ -70,6 +73,31 @@ def test_a_log_that_is_long_at_once_holds_up_nothing(server: Server) -> None:
     assert manifest["reason"] == "time-limit"
     assert manifest["seconds"] < 10
     assert len(files["backend.log"]) < 2 * 2**20
+
+
+def test_suspended_ones_have_no_memory_beyond_that_of_one(server: Server) -> None:
+    """Each of sixteen takes nearly what an engine may, and is suspended at once for the next."""
+    process = server.start("--slots", "1", "--max-memory-mb", "100", "--max-wall", "4")
+    done: list[Done] = []
+    feeder = threading.Thread(target=lambda: done.append(finish(process, told(*["hog 60"] * 16, slice_s=0.2))))
+    feeder.start()
+    largest = 0
+    while process.poll() is None:
+        largest = max(largest, sum(map(_own_memory_mb, engines_of(server))))
+        time.sleep(0.02)
+    feeder.join()
+    manifest, _ = server.assert_served(done[0])
+    assert manifest["reason"] == "time-limit"
+    assert "crashed" in {a["outcome"] for a in manifest["attempts"]}
+    assert 60 < largest < 250, "of 960"
+
+
+def _own_memory_mb(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:")) / 1024
 
 
 def test_a_file_without_end_ends_it(any_server: Server) -> None:
