@@ -35,6 +35,10 @@ MIN_FREE_BYTES, MIN_FREE_INODES = 32 * 2**20, 64
 _STALE_S = 60.0
 #: How many stale directories one start clears away at the most, so that a job never waits for a large clean-up.
 _SWEPT_A_START = 8
+#: A kept job counts as this at least: a client could make a million small files else, and a list that nobody reads.
+_LEAST_COUNTED_BYTES = 10**5
+#: What ``st_blocks`` counts, whatever the file system's own blocks are.
+_BLOCK = 512
 _DAY_S = 86400.0
 _SWEEP_STAMP = ".swept"
 _SWEEP_EVERY_S = 3600.0
@@ -182,7 +186,8 @@ class Client(NamedTuple):
         DiskError
             Where they take more.
         """
-        taken_mb = sum(stored.size_bytes() for stored in self.stored()) / 1e6
+        sizes = (StoredJob(job).size_bytes() for job in jobdir.list_jobs(self.jobs_dir))
+        taken_mb = sum(max(size, _LEAST_COUNTED_BYTES) for size in sizes) / 1e6
         if taken_mb >= self.settings.max_stored_mb:
             raise DiskError(
                 f"the jobs of {self.name} take {taken_mb:.0f} MB, and {self.settings.max_stored_mb} MB may be kept: "
@@ -262,7 +267,7 @@ class StoredJob(NamedTuple):
         return status if (self.job.path / MANIFEST).exists() else INTERRUPTED
 
     def size_bytes(self) -> int:
-        """Return how many bytes its files have."""
+        """Return how many bytes of the disk its files take."""
         return sum(_sizes(self.job.path))
 
     def touched_s(self) -> float:
@@ -320,9 +325,11 @@ def _sizes(folder: Path) -> Iterator[int]:
                 if entry.is_dir(follow_symlinks=False):
                     yield from _sizes(Path(entry.path))
                 else:
-                    yield entry.stat(follow_symlinks=False).st_size
+                    found = entry.stat(follow_symlinks=False)
+                    # Small files take whole blocks; sparse ones may yet be filled.
+                    yield max(found.st_size, found.st_blocks * _BLOCK)
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return how many bytes the files below a directory have."""
+    """Return how many bytes of the disk the files below a directory take, or will if they are filled."""
     return sum(_sizes(folder))

@@ -159,6 +159,24 @@ def test_a_client_that_keeps_too_much_is_told(tmp_path: Path) -> None:
         client.check_quota()
 
 
+def test_many_small_jobs_are_too_much_as_well(tmp_path: Path) -> None:
+    """Files, and the time that it takes to look at them all, run out long before the disk does."""
+    client = make_state(tmp_path, max_stored_mb=1).client()
+    for number in range(10):
+        client.check_quota()
+        keep(client, f"job-{number}")
+    with pytest.raises(DiskError, match="fetch and remove some"):
+        client.check_quota()
+
+
+def test_what_small_files_take_of_the_disk_is_counted(tmp_path: Path) -> None:
+    stored = keep(make_state(tmp_path).client(), "job-1")
+    (stored.job.path / "small").write_bytes(b"x")
+    os.sync()
+    on_disk = sum(path.stat().st_blocks * 512 for path in stored.job.path.iterdir())
+    assert stored.size_bytes() >= on_disk > sum(path.stat().st_size for path in stored.job.path.iterdir())
+
+
 def test_jobs_go_after_their_days_unless_somebody_works_on_them(tmp_path: Path) -> None:
     client = make_state(tmp_path, keep=2).client()
     day_s = 86400.0
