@@ -77,7 +77,9 @@ def identify(field: Field) -> tuple[str, str] | None:
         return None
     named = [(word, _text(field.header, word)) for word in _KEYWORDS]
     marks = [f"{word}={value}" for word, value in named if value]
-    name = " ".join(dict.fromkeys(value for word, value in named if value and word in _NAMES))
+    called = dict.fromkeys(value for word, value in named if value and word in _NAMES)
+    # Cameras repeat their maker in the model: "Canon", "Canon EOS 70D".
+    name = " ".join(a for a in called if not any(b.startswith(f"{a} ") for b in called))
     if not name:
         if field.origin.path is None:
             return None

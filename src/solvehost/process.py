@@ -9,20 +9,24 @@ race spawns, waits and kills from one and the same thread.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pkgutil
 import re
 import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from solvehost import become
 from solvehost.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
 _POLL_S = 0.01
@@ -67,7 +71,7 @@ class Child:
         self.cpu_s = 0.0
         self._pidfd: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
-        word, give = os.pipe()
+        word, give = map(_above_standard, os.pipe())
         try:
             if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
                 self.pid = _fork(asked, cwd, log, word, give)
@@ -180,10 +184,19 @@ def _is_single_threaded() -> bool:
         return False
 
 
+def _above_standard(fd: int) -> int:
+    """Return a descriptor that is none of 0, 1 and 2, which new ones are where the program was started without."""
+    if fd > 2:
+        return fd
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(fd)
+    return moved
+
+
 def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
     """Fork, the child on its way to become the engine; return its pid."""
     try:
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        out = _above_standard(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
     except OSError as exc:
         raise _not_started(exc) from exc
     try:
@@ -207,6 +220,8 @@ def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
 
 def _spawn(command: Sequence[str], cwd: Path, log: Path, word: int) -> subprocess.Popen[bytes]:
     try:
+        import subprocess  # a server, which forks, does without
+
         with log.open("ab") as out:
             return subprocess.Popen(
                 command,

@@ -67,6 +67,12 @@ def test_frames_of_a_nameless_camera_are_one_rig_by_folder_and_size() -> None:
     assert key_of(a) == key_of(b) != key_of(c)
 
 
+def test_a_maker_that_the_model_repeats_is_named_once() -> None:
+    found = identify(make_image(**{"EXIF Make": "Canon", "EXIF Model": "Canon EOS 70D", "EXIF LensModel": "EF 50mm"}))
+    assert found is not None
+    assert found[1] == "Canon EOS 70D EF 50mm"
+
+
 def test_what_comes_from_nowhere_is_no_rig() -> None:
     """An array without a header, a list of stars."""
     column = np.zeros(3)

@@ -226,6 +226,24 @@ def test_a_fork_is_used_in_a_process_of_one_thread_alone(tmp_path: Path) -> None
     assert (tmp_path / "log").read_text() == "hello\nhello\n"
 
 
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0 1", "0 2", "0 1 2"])
+@pytest.mark.parametrize("by_fork", [True, False])
+def test_a_program_without_standard_descriptors_starts_engines_all_the_same(
+    tmp_path: Path, closed: str, by_fork: bool
+) -> None:
+    script = (
+        "import os, sys; sys.path[:0] = {path!r}; from pathlib import Path;"
+        "waste = [os.close(int(fd)) for fd in {closed!r}.split()];"
+        "from solvehost.process import Child, Limits, wait_for_any;"
+        "child = Child(['/bin/sh', '-c', 'cat; echo out; echo err >&2'], Path({folder!r}), Path({folder!r}, 'log'),"
+        " Limits(by_fork={by_fork}));"
+        "waited = [wait_for_any([child], 60) for _ in iter(child.poll, True)]"
+    )
+    text = script.format(path=sys.path, closed=closed, folder=str(tmp_path), by_fork=by_fork)
+    subprocess.run([sys.executable, "-c", text], check=True)
+    assert (tmp_path / "log").read_text() == "out\nerr\n"
+
+
 def test_cpu_time_can_be_looked_at_on_the_way(shell: Shell) -> None:
     child = shell("while :; do :; done")
     wait_until(lambda: child.cpu_so_far_s > 0)
