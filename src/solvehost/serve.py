@@ -97,15 +97,19 @@ class _Session:
         from solvehost.state import State
 
         state = State(self.config).open()
-        if self.command.verb != SOLVE:
+        if self.command.option == DETACH:
+            self._detach(state, account)
+            return
+        from solvehost.slots import held
+
+        with held(state.client().connect()):  # to its end: an answer takes as long as the peer takes to read it
+            if self.command.verb == SOLVE:
+                self._solve(state, account)
+                return
             from solvehost import verbs
 
             verbs.serve(self.command, state, self.answer, self.peer)
             account.result = "done"
-        elif self.command.option == DETACH:
-            self._detach(state, account)
-        else:
-            self._solve(state, account)
 
     def _solve(self, state: State, account: Account) -> None:
         """Read a job, solve it, reply; whatever happens, its directory goes."""

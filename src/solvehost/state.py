@@ -5,6 +5,7 @@
     STATE/slots/                 tokens of running engines
     STATE/work/.new-RANDOM/      a plain job, gone once its reply is sent
     STATE/clients/NAME/waiting/  a token for each job that is being sent or waits
+    STATE/clients/NAME/connections/  a token for each connection that is not to send a job to be kept
     STATE/clients/NAME/running/  a token for each job that runs, where the client has a limit
     STATE/clients/NAME/jobs/KEY/ a detached job; KEY is made of client and id by SHA-256
 
@@ -39,6 +40,8 @@ _SWEPT_A_START = 8
 _LEAST_COUNTED_BYTES = 10**5
 #: What ``st_blocks`` counts, whatever the file system's own blocks are.
 _BLOCK = 512
+#: Connections of a client beyond those whose jobs wait or run: as many sessions as one shared connection may have.
+_MORE_CONNECTIONS = 64
 _DAY_S = 86400.0
 _SWEEP_STAMP = ".swept"
 _SWEEP_EVERY_S = 3600.0
@@ -162,6 +165,23 @@ class Client(NamedTuple):
         if token is None:
             raise BusyError(f"{self.settings.max_waiting} jobs of {self.name} wait already: send this one later")
         return token
+
+    def connect(self) -> list[Token]:
+        """Return a token of a connection; none where the disk takes none, since to remove jobs must be possible then.
+
+        Raises
+        ------
+        BusyError
+            Where this client has as many as may be: each is a process.
+        """
+        most = self.settings.max_waiting + self.settings.slots + _MORE_CONNECTIONS
+        try:
+            token = Tokens(self.path / "connections", most).try_acquire()
+        except DiskError:
+            return []
+        if token is None:
+            raise BusyError(f"{most} connections of {self.name} are open already: try again later")
+        return [token]
 
     def running(self) -> Tokens | None:
         """Return the tokens of jobs that run, None where there is no limit."""

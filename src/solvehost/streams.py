@@ -22,6 +22,8 @@ LINE_S, UPLOAD_S = 10.0, 60.0
 LEAST_RATE = 1024
 #: Seconds that a peer may take to read another piece of the answer.
 STALL_S = 60.0
+#: As many bytes of it a second he must read on the whole, else little pieces would keep it here for days.
+LEAST_ANSWER_RATE = 4096
 _CHUNK = 64 * 1024
 #: What a pipe takes whole and at once, where it takes anything (POSIX).
 _ATOMIC = 4096
@@ -91,18 +93,32 @@ class Answer:
         self._fd = fd
         self._poller = select.poll()
         self._poller.register(fd, select.POLLOUT)
+        self._count = 0
+        self._waited_s = 0.0
 
     def write(self, pieces: Iterable[bytes]) -> None:
         """Write all pieces."""
         for piece in pieces:
             view = memoryview(piece)
             while view:
-                if not self._poller.poll(STALL_S * 1000):
-                    raise PeerError(f"nobody read the answer for {STALL_S:g} s: ask again")
+                self._wait()
                 try:
-                    view = view[os.write(self._fd, view[:_ATOMIC]) :]
+                    count = os.write(self._fd, view[:_ATOMIC])
                 except OSError as exc:
                     raise PeerError(f"nobody reads the answer: {exc.strerror}") from exc
+                self._count += count
+                view = view[count:]
+
+    def _wait(self) -> None:
+        if self._poller.poll(0):
+            return
+        began = time.monotonic()
+        left_s = STALL_S + self._count / LEAST_ANSWER_RATE - self._waited_s
+        if not self._poller.poll(max(0.0, min(STALL_S, left_s)) * 1000):
+            slowly = f"fast enough ({self._count:,} bytes in {self._waited_s + time.monotonic() - began:.0f} s)"
+            how = f"for {STALL_S:g} s" if left_s >= STALL_S else slowly
+            raise PeerError(f"nobody read the answer {how}: ask again")
+        self._waited_s += time.monotonic() - began
 
 
 class PeerWatch:

@@ -98,6 +98,26 @@ def test_an_answer_that_nobody_reads_is_given_up(pipe: list[int], monkeypatch: p
         Answer(pipe[1]).write([bytes(1 << 20)])
 
 
+def test_an_answer_that_is_read_in_little_pieces_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is progress, but all together they would take days."""
+    monkeypatch.setattr(streams, "STALL_S", 0.2)
+    gone = threading.Event()
+
+    def read() -> None:
+        while not gone.wait(0.05):
+            os.read(pipe[0], 4096)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    monkeypatch.setattr(streams, "LEAST_ANSWER_RATE", 10**9)
+    try:
+        with pytest.raises(PeerError, match="nobody read the answer fast enough"):
+            Answer(pipe[1]).write([bytes(1 << 24)])
+    finally:
+        gone.set()
+        reading.join()
+
+
 def test_an_answer_to_somebody_gone_is_an_error_of_the_peer(pipe: list[int]) -> None:
     close(pipe, 0)
     with pytest.raises(PeerError, match="nobody reads the answer: Broken pipe"):

@@ -264,7 +264,7 @@ def held_locks(state: Path) -> list[str]:
     """Return the tokens and locks below a state directory that somebody holds."""
     held = []
     for path in state.rglob("*") if state.exists() else ():
-        if path.parent.name in ("slots", "waiting", "running") and stat.S_ISREG(path.lstat().st_mode):
+        if path.parent.name in ("slots", "waiting", "running", "connections") and stat.S_ISREG(path.lstat().st_mode):
             with path.open("rb") as stream:
                 try:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

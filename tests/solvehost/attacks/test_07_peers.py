@@ -94,6 +94,30 @@ def test_a_peer_that_stops_reading_is_given_up(server: Server) -> None:
     server.assert_clean()
 
 
+def test_a_client_has_no_more_connections_than_it_may(server: Server) -> None:
+    """Each is a process, though it only follows the log of a job that waits; others' are not in its way."""
+    server.flags += ["--slots", "1", "--max-waiting", "2"]
+    for job_id, behaviour in ((b"job-1", "sleep"), (b"job-2", "solve")):
+        assert server.run(told(behaviour, job_id=job_id), ssh_command="solve --detach").code == 0
+    following = [server.start(ssh_command="log job-2 --follow") for _ in range(67)]
+    try:
+        wait_until((server.state / "clients" / "me" / "connections" / "slot-66").exists)  # the others are taken first
+        for command, stream in (("log job-2 --follow", b""), ("info", b""), ("solve", told("solve", job_id=b"job-3"))):
+            done = server.run(stream, ssh_command=command)
+            assert (done.code, done.stdout) == (75, b"")
+            assert "67 connections of me are open already" in done.stderr
+        mine, server.flags = server.flags, [w if w != "me" else "other" for w in server.flags]
+        assert server.run(ssh_command="info").code == 0
+        server.flags = mine
+    finally:
+        for process in following:
+            process.kill()
+            process.communicate()
+    for job_id in ("job-1", "job-2"):
+        assert server.run(ssh_command=f"cancel {job_id}").code == 0
+    server.assert_clean()
+
+
 def test_head_of_one_byte_gives_no_traceback(server: Server) -> None:
     words = server.words()
     done = subprocess.run(
