@@ -51,7 +51,8 @@ class Account:
             f"seconds={time.monotonic() - self.began:.2f}", f"cpu={self.cpu_s:.2f}",
             f"index={'-' if self.index is None else self.index}",
         ]  # fmt: skip
-        return " ".join([*words, f'reason="{escape(self.reason, 200)}"'] if self.reason else words)
+        reason = escape(self.reason, 200).replace('"', r"\x22")  # the quotes that are there are the line's own
+        return " ".join([*words, f'reason="{reason}"'] if self.reason else words)
 
 
 def write(line: str, where: str, remarks: Remarks) -> None:

@@ -30,20 +30,35 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Serve one request; return the exit code.  In a guarded chain of processes, this is the worker."""
     _hold_standard_descriptors()
     remarks = Remarks()
+    config = None
     try:
-        command = parse_command(environment.get("SSH_ORIGINAL_COMMAND"))
         config = settings.load(settings.parse_flags(words))
-        if os.isatty(STDIN) and command.verb == SOLVE:
-            raise UsageError("a job's id and star lists are read from standard input, which is a terminal: "
-                             "see solvehost --help")  # fmt: skip
+        command = parse_command(environment.get("SSH_ORIGINAL_COMMAND"))
+        if command.verb == SOLVE:
+            _refuse_terminal()
         if command == Command(SOLVE):
             guard.enter()
     except SolvehostError as exc:
         remarks.say(escape(str(exc), 500))
+        if config is not None:
+            _log_refusal(exc, config, remarks)
         return exc.exit_code
     _stop_on_signals()
     os.umask(0o077)
     return _Session(command, config, remarks).run()
+
+
+def _refuse_terminal() -> None:
+    if os.isatty(STDIN):
+        raise UsageError("a job's id and star lists are read from standard input, which is a terminal: "
+                         "see solvehost --help")  # fmt: skip
+
+
+def _log_refusal(exc: SolvehostError, config: settings.Settings, remarks: Remarks) -> None:
+    """Tell the sysadmin of a request that was none: whoever tries what else a key can do sends many of them."""
+    from solvehost import logs
+
+    logs.write(logs.Account(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks)
 
 
 def _hold_standard_descriptors() -> None:

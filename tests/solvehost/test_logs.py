@@ -53,6 +53,11 @@ def test_a_reason_cannot_break_the_line_or_move_a_cursor() -> None:
     assert len(line) < 400
 
 
+def test_a_reason_cannot_end_its_quotes() -> None:
+    line = Account("c", reason='"x" client=root result=solved "').line()
+    assert line.endswith(r' reason="\x22x\x22 client=root result=solved \x22"')
+
+
 def test_lines_are_added_to_a_file_that_only_its_group_reads(tmp_path: Path, stderr: tuple[Remarks, int]) -> None:
     path = tmp_path / "log"
     for name in "ab":
