@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from solvehost.errors import DataError
@@ -19,6 +19,8 @@ R = TypeVar("R")
 #: Longer answers come from nothing that speaks this protocol: 100,000 jobs, or 10,000 index files.
 MAX_LINES_BYTES = 32 * 2**20
 MAX_LINES = 100_000
+#: Nor do longer lines, and JSON may take thirty times its length of memory.
+MAX_INFO_BYTES, MAX_JOB_LINE_BYTES = 4 * 2**20, 128 * 2**10
 
 WAITING, RUNNING, SOLVED, UNSOLVED = "waiting", "running", "solved", "unsolved"
 FAILED, INTERRUPTED, REMOVED = "failed", "interrupted", "removed"
@@ -93,7 +95,7 @@ def read_info(text: bytes) -> Info:
     DataError
         Where it is no such line, or nonsense.
     """
-    (value,) = _objects(text, 1)
+    (value,) = _objects(text, 1, MAX_INFO_BYTES)
     return _info(value)
 
 
@@ -105,22 +107,26 @@ def read_jobs(text: bytes) -> list[JobLine]:
     DataError
         Where a line is none of a job.
     """
-    return [_record(JobLine, value, _JOB) for value in _objects(text, MAX_LINES)]
+    return [_record(JobLine, value, _JOB) for value in _objects(text, MAX_LINES, MAX_JOB_LINE_BYTES)]
 
 
-def _objects(text: bytes, most: int) -> list[dict[str, Any]]:
+def _objects(text: bytes, most: int, line_bytes: int) -> Iterator[dict[str, Any]]:
+    """Yield the object of each line, and keep none: all together may take much memory."""
     if len(text) > MAX_LINES_BYTES:
         raise DataError(f"the server's answer is longer than {MAX_LINES_BYTES:,} bytes")
     lines = [line for line in text.split(b"\n") if line.strip()]
     if len(lines) > most or (most == 1 and not lines):
         raise DataError(f"the server answered with {len(lines):,} lines, where {most:,} can be: '{escape(text)}'")
-    try:
-        values = [json.loads(line.decode("utf-8")) for line in lines]
-    except (ValueError, RecursionError) as exc:
-        raise DataError(f"the server's answer is no JSON that can be read: '{escape(text)}'") from exc
-    if not all(isinstance(value, dict) for value in values):
-        raise DataError(f"the server's answer is no JSON object: '{escape(text)}'")
-    return values
+    for line in lines:
+        if len(line) > line_bytes:
+            raise DataError(f"the server's answer has a line that is longer than {line_bytes:,} bytes")
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError) as exc:
+            raise DataError(f"the server's answer is no JSON that can be read: '{escape(text)}'") from exc
+        if not isinstance(value, dict):
+            raise DataError(f"the server's answer is no JSON object: '{escape(text)}'")
+        yield value
 
 
 def _info(value: dict[str, Any]) -> Info:
