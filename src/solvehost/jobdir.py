@@ -143,9 +143,16 @@ class JobDir:
             Where another process holds it.
         """
         with self._open_lock() as fd:
-            if not _flock_soon(fd):
+            if not _flock_soon(fd) or not self._is_lock(fd):
                 raise BusyError(f"job {self.job_id} is being worked on by another process")
             yield
+
+    def _is_lock(self, fd: int) -> bool:
+        """Say whether an open file is still the job's lock; the job may be gone, and another stand in its place."""
+        try:
+            return os.path.samestat(os.fstat(fd), (self.path / LOCK).stat())
+        except OSError:
+            return False
 
     def clear_results(self) -> None:
         """Remove what an earlier run left, ``result.json`` first, so that the job is unfinished from then on."""

@@ -224,6 +224,27 @@ def test_a_lock_survives_those_who_only_look(tmp_path: Path) -> None:
         looker.wait()
 
 
+def test_the_lock_of_a_job_that_is_gone_is_not_that_of_its_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one waits for a lock, the job is removed, and another comes to stand under its name, and is worked on."""
+    job = make(tmp_path)
+    waited = jobdir._flock_soon
+
+    def wait(fd: int) -> bool:
+        monkeypatch.setattr(jobdir, "_flock_soon", waited)
+        jobdir.discard(job)
+        job.path.mkdir()
+        (job.path / jobdir.LOCK).touch()
+        return waited(fd)
+
+    monkeypatch.setattr(jobdir, "_flock_soon", wait)
+    with pytest.raises(BusyError), job.locked():
+        pytest.fail("it holds a lock that nobody else looks at")
+    with job.locked():
+        assert job.is_locked()
+
+
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     job = make(tmp_path)
     holder = python("""
