@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from solvehost import jobdir, settings
-from solvehost.jobdir import RESULT, JobDir
+from solvehost.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.settings import Settings
 from solvehost.state import RECORD, State, StoredJob
+from solvehost.wire.lines import SOLVED, UNSOLVED
 
 DAY_S = 86400.0
 
@@ -29,6 +30,8 @@ def add_stored(
     stored.job.write_json(RECORD, {"format": 1, "client": client, "id": job_id, "sha256": "0", "created": created})
     (stored.job.path / "job.axy").write_bytes(bytes(10_000))
     if result is not None:
+        if result["status"] in (SOLVED, UNSOLVED):  # which has a reply
+            stored.job.write_json(MANIFEST, {})
         stored.job.write_json(RESULT, result)
     _age(stored.job.path, age_days * DAY_S)
     return stored
