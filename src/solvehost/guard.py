@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from solvehost.descriptors import close_others
 from solvehost.errors import UnavailableError
 
 _PR_SET_PDEATHSIG = 1
@@ -120,10 +121,7 @@ def _let_go_of_files(keep: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
-        if fd > 2 and fd != keep:
-            with contextlib.suppress(OSError):  # the one that the list was read by is closed already
-                os.close(fd)
+    close_others(keep)
 
 
 def _end_all(worker: int) -> int:

@@ -9,7 +9,6 @@ race spawns, waits and kills from one and the same thread.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pkgutil
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solvehost import become
+from solvehost.descriptors import above_standard, close_others
 from solvehost.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Child:
         self.cpu_s = 0.0
         self._pidfd: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
-        word, give = map(_above_standard, os.pipe())
+        word, give = map(above_standard, os.pipe())
         try:
             if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
                 self.pid = _fork(asked, cwd, log, word, give)
@@ -184,19 +184,10 @@ def _is_single_threaded() -> bool:
         return False
 
 
-def _above_standard(fd: int) -> int:
-    """Return a descriptor that is none of 0, 1 and 2, which new ones are where the program was started without."""
-    if fd > 2:
-        return fd
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-    os.close(fd)
-    return moved
-
-
 def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
     """Fork, the child on its way to become the engine; return its pid."""
     try:
-        out = _above_standard(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+        out = above_standard(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
     except OSError as exc:
         raise _not_started(exc) from exc
     try:
@@ -213,6 +204,7 @@ def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
         os.chdir(cwd)
         for fd, number in (word, 0), (out, 1), (out, 2):
             os.dup2(fd, number)
+        close_others()  # also those that whoever started this program left open for it
         become.main(asked, _ENVIRONMENT)
     finally:
         os._exit(become.EXIT_NOT_STARTED)

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from solvehost import guard, settings
+from solvehost.descriptors import hold_standard
 from solvehost.errors import SolvehostError, UsageError
-from solvehost.streams import STDERR, STDIN, Answer, PeerWatch, Remarks, Upload
+from solvehost.streams import STDIN, Answer, PeerWatch, Remarks, Upload
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
 from solvehost.wire.escape import escape
 
@@ -28,7 +29,7 @@ INTERNAL = 70
 
 def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Serve one request; return the exit code.  In a guarded chain of processes, this is the worker."""
-    _hold_standard_descriptors()
+    hold_standard()
     remarks = Remarks()
     config = None
     try:
@@ -59,13 +60,6 @@ def _log_refusal(exc: SolvehostError, config: settings.Settings, remarks: Remark
     from solvehost import logs
 
     logs.write(logs.Account(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks)
-
-
-def _hold_standard_descriptors() -> None:
-    """Have what is closed of the three be open on nothing, so that no file of ours gets its number, and the answer."""
-    while (fd := os.open(os.devnull, os.O_RDONLY)) <= STDERR:
-        pass
-    os.close(fd)
 
 
 def _stop_on_signals() -> None:

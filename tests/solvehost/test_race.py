@@ -347,14 +347,14 @@ def test_a_missing_star_list_is_named(tmp_path: Path) -> None:
 def test_tokens_come_back_where_an_engine_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second start fails; the first engine is ended all the same."""
     job = make_job(tmp_path, make_attempt("sleep"), make_attempt("solve"))
-    real_spawn, calls = process._spawn, itertools.count()
+    real_child, calls = engine.Child, itertools.count()
 
-    def spawn(*args: object) -> object:
+    def start(*args: object) -> process.Child:
         if next(calls):
             raise UnavailableError("the engine's process cannot be started: out of memory")
-        return real_spawn(*args)  # type: ignore[arg-type]
+        return real_child(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(process, "_spawn", spawn)
+    monkeypatch.setattr(engine, "Child", start)
     terms = make_terms(tmp_path)
     with pytest.raises(UnavailableError, match="out of memory"):
         run_race(job, terms)
