@@ -269,13 +269,21 @@ def test_a_child_whose_parent_is_gone_already_never_starts() -> None:
 def test_a_process_that_cannot_be_made_is_said_so(
     tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And nothing stays open."""
+
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    before = os.dup(0)
+    os.close(before)
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     monkeypatch.setattr(os, "fork", refuse)
     with pytest.raises(UnavailableError, match=r"cannot be started: .*Resource temporarily unavailable: check memory"):
         Child(["/bin/true"], tmp_path, tmp_path / "log", limits)
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
 
 
 def test_waiting_for_nobody_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
