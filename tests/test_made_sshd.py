@@ -21,7 +21,7 @@ def test_a_host_answers_through_both_programs(sshd: MadeSshd, tmp_path: Path) ->
     for ssh in (sshd.ssh, [str(sshd.program)], [str(sshd.program), "-T", "-F", str(other)]):
         done = subprocess.run([*ssh, host.alias, "jobs"], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert sorted(p.name for p in host.state.iterdir()) == []
+    assert [p.name for p in (host.state / "clients").iterdir()] == ["nova7"]
 
 
 def test_jobs_are_run_by_another_user_where_there_is_root(sshd: MadeSshd) -> None:
