@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from novacli import __version__
-from novacli.errors import NovaError
+from novacli.errors import NovaError, OutputError
 from novacli.printable import printable_line
 
 #: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
@@ -36,6 +37,8 @@ COMMANDS = {
 
 #: The exit code where whoever read the output has gone: results may be missing (EX_IOERR).
 _NOBODY_READS = 74
+#: Where standard output is a file, its disk may be full or the user's share of it be used up.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class LazyGroup(click.Group):
@@ -49,7 +52,26 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             _close_stdout()
             return _NOBODY_READS
+        except OSError as exc:
+            if exc.errno not in _FULL or exc.filename is not None:
+                raise
+            _close_stdout()
+            raise OutputError(f"the output: {exc.strerror}: free some space, and run it again") from exc
         return status
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of one that does not exist, say which it may have been meant to be."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, 1)
+            if close and not args[0].startswith("-"):
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close[0]!r}?", ctx) from exc
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of ``COMMANDS``."""
@@ -98,7 +120,8 @@ def main() -> None:
         sys.exit(exc.exit_code)
     except click.UsageError as exc:
         command = exc.ctx.command_path if exc.ctx else "nova"
-        _leave(f"{exc.format_message().rstrip('.')}: see {command} --help", exc.exit_code)
+        message = exc.format_message().rstrip(".")
+        _leave(f"{message}{' See' if message.endswith('?') else ': see'} {command} --help", exc.exit_code)
     except click.ClickException as exc:
         _leave(exc.format_message(), exc.exit_code)
     except click.exceptions.Exit as exc:

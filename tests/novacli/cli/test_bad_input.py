@@ -6,6 +6,8 @@ import errno
 import os
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -383,6 +385,8 @@ def test_nova_alone_shows_its_help(nova: Callable[..., Any]) -> None:
     [
         (("submit",), "nova: Missing argument 'IMAGE...': see nova submit --help\n"),
         (("frob",), "nova: No such command 'frob': see nova --help\n"),
+        (("sumbit",), "nova: No such command 'sumbit'. Did you mean 'submit'? See nova --help\n"),
+        (("hosts", "ad"), "nova: No such command 'ad'. Did you mean 'add'? See nova hosts --help\n"),
         (("doctor", "--frob"), "nova: No such option '--frob': see nova doctor --help\n"),
     ],
 )
@@ -391,3 +395,13 @@ def test_a_wrong_command_line_is_told_in_one_line(
 ) -> None:
     ran = nova(*arguments)
     assert (ran.code, ran.out, ran.err) == (2, "", said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [("config", "show"), ("completion", "bash"), ("config", "show", "--json")])
+def test_an_output_that_is_full_is_told_in_one_line(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "novacli", *words]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 73
+    assert ran.stderr == "nova: the output: No space left on device: free some space, and run it again\n"
