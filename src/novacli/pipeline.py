@@ -130,6 +130,8 @@ class _Prepared:
 
 def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -> _Prepared | Solved:
     """Make the job of a field; one that has too few stars is done with."""
+    if context.backend.name != "local":
+        context.observe(f"asking {context.backend.name} for its index files")
     files = context.backend.index_files()
     given = gather_hints(field, params)
     if context.rigs is not None and params.fallback and not params.blind:

@@ -12,6 +12,7 @@ from novacli.health import Check, fields_text
 from novacli.quantities import bytes_text, count_text
 from novacli.remote import packing
 from novacli.remote.gate import Call, TimeUpError, Watch
+from novacli.remote.outcome import remedy_of
 from novacli.remote.peers import PATIENCE_S, Peer, ask_one
 from novacli.remote.samples import sample_job
 from novacli.remote.server import Server
@@ -50,8 +51,9 @@ def check_server(server: Server, config: Config) -> Iterator[Check]:
 def _unanswered(server: Server, exc: NovaError) -> Check:
     words = str(exc).removeprefix(f"{server.name}: ")
     if isinstance(exc, RetryLaterError):
-        remedy = f"try ssh {server.place.destination} by hand; its host key must be known and a key of yours loaded"
-        return Check(CONNECTION, False, words, remedy)
+        by_hand = f"try ssh {server.place.destination} by hand; its host key must be known and a key of yours loaded"
+        remedy = remedy_of(words, server.place.destination)
+        return Check(CONNECTION, False, words.removesuffix(f": {remedy}"), remedy or by_hand)
     remedy = "the key's forced command must be solvehost, and the account's shell must print nothing by itself"
     return Check(ANSWER, False, words, remedy)
 

@@ -12,6 +12,8 @@ from novacli.printable import printable_line
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: White space and control characters have no place in a destination, nor what separates several.
 _UNFIT = re.compile(r"[\s,\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: HOST:PORT; an IPv6 address has more colons.
+_PORT = re.compile(r"[^:]+:[0-9]+")
 _MAX_CHARACTERS = 255
 LOCAL = "local"
 
@@ -52,6 +54,10 @@ def check_destination(text: str) -> str:
         raise UsageError(f"{_shown(text)} is no ssh destination: give a host, an alias of ~/.ssh/config or USER@HOST")
     if text.startswith("-"):
         raise UsageError(f"{_shown(text)} is no ssh destination: it begins with a hyphen")
+    if text.startswith("ssh://") or _PORT.fullmatch(text):
+        raise UsageError(
+            f"{_shown(text)} is no ssh destination: a port stands in ~/.ssh/config (Port), under an alias; give that"
+        )
     if "://" in text:
         raise UsageError(f"{_shown(text)} is no ssh destination: web services cannot be asked yet; give HOST")
     return text

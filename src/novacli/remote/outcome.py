@@ -54,6 +54,8 @@ _HOPELESS = {
     r"Could not resolve hostname|hostname contains invalid": "check its name",
     r"Bad configuration option|Bad owner or permissions|terminating, \d+ bad": "mend ~/.ssh/config",
 }
+#: The same for what may mend itself.
+_PASSING = {r"Connection refused|Connection timed out|No route to host": "is it switched on, and its sshd there?"}
 #: Of the many lines that ssh may write, the one that says it.
 _TELLING = re.compile("|".join(_HOPELESS))
 
@@ -63,8 +65,8 @@ def error_of(name: str, destination: str, code: int | None, said: Sequence[str])
     words = _telling_words(said)
     if code == SSH_FAILED:
         telling = next((line for line in reversed(said) if _TELLING.search(line)), words)
-        remedy = _remedy(telling, destination)
-        return UnreachedError(f"{name}: ssh failed: {telling}{remedy}")
+        remedy = f": {found}" if (found := remedy_of(telling, destination)) else ""
+        return UnreachedError(f"{name}: ssh failed: {telling.rstrip('.')}{remedy}")
     if code == _NOT_FOUND:
         return NoProgramError(f"{name}: there is no solvehost on it ({words}): install it there, see nova hosts check")
     if code is not None and code < 0:
@@ -88,10 +90,11 @@ def _telling_words(said: Sequence[str]) -> str:
     return (own or lines or ["it said nothing"])[-1]
 
 
-def _remedy(line: str, destination: str) -> str:
-    for pattern, remedy in _HOPELESS.items():
-        if re.search(pattern, line):
-            return f": {remedy.format(destination=destination)}"
+def remedy_of(said: str, destination: str) -> str:
+    """Return what to do about what ssh said; empty where that is not known."""
+    for pattern, remedy in (_HOPELESS | _PASSING).items():
+        if re.search(pattern, said):
+            return remedy.format(destination=destination)
     return ""
 
 

@@ -102,8 +102,9 @@ def test_what_is_in_the_way_has_a_remedy(nova: Any, servers: Servers, home: Path
     ran = nova("hosts", "check", "solve1", "--json")
     found = checks_of(ran)
     assert (ran.code, list(found), found[name]["ok"]) == (code, [name], False)
-    assert detail in found[name]["detail"]
+    assert detail in found[name]["detail"] + found[name]["remedy"]
     assert found[name]["remedy"]
+    assert found[name]["remedy"] not in found[name]["detail"]
 
 
 def test_no_index_file_and_no_sandbox(nova: Any, servers: Servers, home: Path) -> None:

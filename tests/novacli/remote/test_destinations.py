@@ -15,7 +15,7 @@ def test_what_ssh_may_be_told(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "-l", "-oProxyCommand=touch x", "a b", "a\tb", "a\nb", "a\x00b", "a\x1bb", "a\u2028b", "a\udcffb",
-             "a,b", "https://nova.example.org", "ssh://a", "a" * 256],
+             "a,b", "https://nova.example.org", "ssh://a", "me@a:2222", "a" * 256],
 )  # fmt: skip
 def test_what_ssh_is_never_told(text: str) -> None:
     with pytest.raises(UsageError, match="is no ssh destination"):

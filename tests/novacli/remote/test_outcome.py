@@ -56,6 +56,12 @@ def test_the_server_s_last_words_are_told() -> None:
 )
 def test_what_ssh_says_gets_a_remedy_and_no_further_try(line: str, remedy: str) -> None:
     error = error_of("s", "me@s", 255, (line, "lost connection"))
-    assert line in str(error)
+    assert f"{line.rstrip('.')}: " in str(error)
     assert remedy.replace("\\", "") in str(error)
     assert not may_mend_itself(error)
+
+
+def test_a_server_that_is_switched_off_gets_a_remedy_and_further_tries() -> None:
+    error = error_of("s", "s", 255, ("ssh: connect to host s port 22: Connection refused",))
+    assert str(error).endswith("Connection refused: is it switched on, and its sshd there?")
+    assert may_mend_itself(error)
