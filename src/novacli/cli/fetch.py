@@ -77,6 +77,7 @@ def _fetch(away: list[JobDir], config: Config, report: Report, *, verbose: bool,
     from novacli.remote.sshcommand import Ssh
 
     codes: list[int] = []
+    unfinished = 0
     heard_by: list[Callable[[str], None]] = []
 
     def hear(words: str) -> None:
@@ -89,7 +90,10 @@ def _fetch(away: list[JobDir], config: Config, report: Report, *, verbose: bool,
             observe(f"asking for {count_text(len(away), 'job')}")
             fetched = next(found, None)
         if fetched is None:
+            if unfinished and may_be_unfinished and sys.stdout.isatty():
+                click.echo(f"nova: {count_text(unfinished, 'job')} not finished yet: fetch again later", err=True)
             return codes
+        unfinished += fetched.result is None and fetched.error is None
         with told(codes):
             codes.append(_show(fetched, report, may_be_unfinished=may_be_unfinished))
 

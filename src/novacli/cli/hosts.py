@@ -27,7 +27,7 @@ def command() -> None:
     """
 
 
-@command.command("add")
+@command.command("add", short_help="Name a server.")
 @click.argument("name", metavar="NAME")
 @click.argument("destination", metavar="[DESTINATION]", required=False)
 def add(name: str, destination: str | None) -> int:
@@ -51,6 +51,8 @@ def list_(as_json: bool) -> int:
     rows = [("NAME", "DESTINATION"), *known.items(), *((name, ", ".join(members)) for name, members in pools.items())]
     if len(rows) > 1:
         write_aligned([tuple(map(printable_line, row)) for row in rows], sys.stdout)
+    elif sys.stdout.isatty():
+        click.echo("nova: no server has a name: nova hosts add gives it one", err=True)
     return 0
 
 
@@ -62,7 +64,7 @@ def rm(name: str) -> int:
     return 0
 
 
-@command.command("check")
+@command.command("check", short_help="Look whether servers can be reached and solve.")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each server.")
 def check(names: tuple[str, ...], as_json: bool) -> int:

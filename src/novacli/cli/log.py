@@ -25,9 +25,12 @@ def command(job: str, follow: bool, jobs_dir: str | None) -> int:
     """
     config = load_config(jobs_dir)
     found = LocalStore(config["jobs_dir"]).find(job)
-    for piece in _pieces(found, config, follow=follow):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+    try:
+        for piece in _pieces(found, config, follow=follow):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    except KeyboardInterrupt:  # whoever has read enough; the job goes on
+        return 130
     return 0
 
 

@@ -41,6 +41,8 @@ def list_(as_json: bool) -> int:
             click.echo(json.dumps(rig.to_json()))
     elif known:
         write_aligned([_HEADINGS, *map(_cells, known)], sys.stdout)
+    elif sys.stdout.isatty():
+        click.echo("nova: no camera is known yet", err=True)
     return 0
 
 

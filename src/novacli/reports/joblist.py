@@ -33,9 +33,11 @@ def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
     """Write jobs to ``stream``; times are local ones, except in JSON."""
     if as_json:
         stream.writelines(json.dumps(job.to_json(), allow_nan=False) + "\n" for job in jobs)
+    elif not jobs:
+        return
     elif stream.isatty():
         _draw(jobs, stream)
-    elif jobs:
+    else:
         write_aligned([_HEADINGS, *map(_cells, jobs)], stream)
 
 
