@@ -91,13 +91,13 @@ KEYS = (
     Key("state", _path, Path("/var/lib/solvehost"), "DIR", "where jobs are worked on and kept"),
     Key("client", _name, "default", "NAME", "whose jobs these are; a key sees the jobs of its own client alone"),
     Key("engine", _program, "astrometry-engine", "PATH", "the engine"),
-    Key("engine_config", _path, None, "FILE", "the engine's configuration, which names index files"),
-    Key("slots", _count(1, 10_000), None, "N", "how many engines may run at once; as many as there are cores"),
+    Key("engine_config", _path, None, "FILE", "the engine's configuration; if unset, the first found"),
+    Key("slots", _count(1, 10_000), None, "N", "engines that may run at once; if unset, as many as there are cores"),
     Key("queue_wait", _number(0, 1e6), 300.0, "S", "seconds that a job waits for a slot"),
     Key("max_wall", _number(0.1, 1e6), 300.0, "S", "seconds that a job may run"),
     Key("max_cpu", _number(1, 1e7), 1200.0, "S", "CPU seconds that all engines of a job may use"),
     Key("max_memory_mb", _count(64, 10**7), 2048, "MB", "memory of its own that an engine may use"),
-    Key("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once; no limit"),
+    Key("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once; if unset, no limit"),
     Key("max_waiting", _count(1, 10_000), 100, "N", "jobs of a client that may be sent or wait at once"),
     Key("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk that a client's kept jobs may take"),
     Key("keep", _number(0, 36500), 7.0, "DAYS", "days that a detached job is kept"),
@@ -142,7 +142,8 @@ def parse_flags(words: Sequence[str]) -> dict[str, Any]:
         flag, equals, value = left.pop(0).partition("=")
         key = _BY_FLAG.get(flag)
         if key is None and flag != "--config":
-            raise UsageError(f"{flag[:40]!r} is no option: see solvehost --help")
+            what = "option" if flag.startswith("-") else "command"
+            raise UsageError(f"{flag[:40]!r} is no {what}: see solvehost --help")
         name = "config" if key is None else key.name
         if name in found:
             raise UsageError(f"{flag} is given twice")

@@ -43,7 +43,7 @@ def test_every_setting_is_a_flag() -> None:
     ("words", "message"),
     [
         (["--sta", "/x"], "'--sta' is no option"),
-        (["job"], "'job' is no option"),
+        (["job"], "'job' is no command"),
         (["--slots"], "--slots needs a value"),
         (["--slots", "1", "--slots", "2"], "--slots is given twice"),
         (["--require-sandbox=yes"], "--require-sandbox takes no value"),

@@ -57,9 +57,8 @@ def default_toml() -> str:
         "# A flag in the forced command goes before this file.",
     ]
     for key in settings.KEYS:
-        text = key.meaning if key.default is not None else f"{key.meaning} where nothing is set"
         unit = f" ({key.unit})" if key.unit else ""
-        parts += ["", *(f"# {line}" for line in textwrap.wrap(f"{text}{unit}", _WIDTH))]
+        parts += ["", *(f"# {line}" for line in textwrap.wrap(f"{key.meaning}{unit}", _WIDTH))]
         parts.append(f"#{key.name} = {_toml(_example(key))}")
     return "\n".join(parts) + "\n"
 
