@@ -65,9 +65,11 @@ BLIND = (
     Member("all indexes by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, delay_s=1.0),
     Member("full size by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, binning=1, delay_s=2.0),
 )
-#: Tried where both scale and position are known: few quads are left to compare, so the search can be thorough.
+#: Tried where both scale and position are known: few quads are left to compare, so the search can be thorough.  Coarse
+#: index files first: their quads span the field, which puts the tangent point near its centre (a fifth of the error of
+#: centre and scale, on drawn fields 1.5 to 26 degrees wide, in the same time).
 POINTED = (
-    Member("by peak", Order.PEAK, None, coarse_first=False, depths=_DEPTHS_TO_200, code_tolerance=None),
+    Member("by peak", Order.PEAK, None, depths=_DEPTHS_TO_200, code_tolerance=None),
     Member("by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, delay_s=0.2),
 )
 
