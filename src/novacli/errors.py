@@ -118,6 +118,11 @@ def from_solvehost(exc: solvehost_errors.SolvehostError) -> NovaError:
     return by_exit_code(exc.exit_code)(str(exc))
 
 
+def fault_text(exc: Exception) -> str:
+    """Return the line that says of an exception which nobody expected what it is, and what to do."""
+    return f"{type(exc).__name__}: {exc}: a fault in nova itself; NOVA_DEBUG=1 shows where, please report it"
+
+
 def worst_exit_code(codes: list[int]) -> int:
     """Return the exit code of a call over several inputs: the hardest failure, then 75, then 1, then 0.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from novacli import hints, strategy
 from novacli.backends.base import Backend, Detach, Patience
-from novacli.errors import InternalError, NovaError, OutputError, from_solvehost
+from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
 from novacli.field import Field, Image, Origin
 from novacli.finish import conclude, files_of
 from novacli.hints import Hints
@@ -95,9 +95,7 @@ def _with_field(
     except Exception as exc:
         if os.environ.get("NOVA_DEBUG"):
             raise
-        error = InternalError(
-            f"{shown}: {type(exc).__name__}: {exc}: a fault in nova itself; NOVA_DEBUG=1 shows where, please report it"
-        )
+        error = InternalError(f"{shown}: {fault_text(exc)}")
     return Solved(Result(shown, FAILED, timing=clock.record(), error=error_of(error), created=_now()), error=error)
 
 
@@ -136,6 +134,9 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
     given = gather_hints(field, params)
     if context.rigs is not None and params.fallback and not params.blind:
         given = context.rigs.recall(field, given)
+    misfits = list(strategy.misfits(field, given, files))
+    for remark in misfits:  # now, and not only when the search is over
+        context.observe(remark)
     context.observe("looking for stars")
     sources = Sources(field, params.max_stars)
     attempts = strategy.attempts(sources, params, given, files)
@@ -144,7 +145,7 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
         field.origin.name,
         UNSOLVED,
         hints=hints_json(given),
-        notes=[*field.notes, *given.notes, *strategy.misfits(field, given, files), *context.backend.notes()],
+        notes=[*field.notes, *given.notes, *misfits, *context.backend.notes()],
         source=_source_json(field),
         created=_now(),
     )

@@ -143,7 +143,7 @@ def _refuse_full_disk(where: Path) -> None:
     except OSError:
         return
     if found.f_blocks and found.f_bavail * found.f_frsize < _FULL_BYTES:
-        raise DiskError(f"{where.parent}: the disk is full: make room, or ask another server")
+        raise DiskError(f"{where.parent}: the disk is full: make room")
 
 
 def is_plain_file(path: Path) -> bool:

@@ -114,7 +114,7 @@ class State(NamedTuple):
         found = os.statvfs(self.path)
         free_bytes = found.f_bavail * found.f_frsize
         if free_bytes < MIN_FREE_BYTES:
-            raise DiskError(f"{self.path}: only {free_bytes // 2**20} MB are free: make room, or ask another server")
+            raise DiskError(f"{self.path}: only {free_bytes // 2**20} MB are free: make room")
         if found.f_files and found.f_favail < MIN_FREE_INODES:
             raise DiskError(f"{self.path}: only {found.f_favail} files can still be made there: make room")
 

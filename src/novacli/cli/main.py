@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from novacli import __version__
-from novacli.errors import NovaError, OutputError
+from novacli.errors import InternalError, NovaError, OutputError, fault_text
 from novacli.printable import printable_line
 
 #: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
@@ -128,6 +128,10 @@ def main() -> None:
         sys.exit(exc.exit_code)
     except NovaError as exc:
         _leave(str(exc), exc.exit_code)
+    except Exception as exc:
+        if os.environ.get("NOVA_DEBUG"):
+            raise
+        _leave(fault_text(exc), InternalError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 

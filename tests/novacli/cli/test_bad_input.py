@@ -19,6 +19,7 @@ from made_lines import read_lines
 from made_sky import DrawnField, scattered, star_picture
 from PIL import Image
 
+from novacli.cli.main import main
 from solvehost import jobdir
 
 
@@ -405,3 +406,20 @@ def test_an_output_that_is_full_is_told_in_one_line(words: tuple[str, ...]) -> N
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == 73
     assert ran.stderr == "nova: the output: No space left on device: free some space, and run it again\n"
+
+
+def test_a_fault_of_ours_anywhere_is_one_line(nova, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also outside of what is done for each image; NOVA_DEBUG shows where."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("novacli.stores.local.LocalStore.summaries", fail)
+    ran = nova("jobs")
+    assert ran.code == 70
+    assert ran.err.startswith("nova: ZeroDivisionError: division by zero: a fault in nova itself; NOVA_DEBUG=1 shows")
+    assert ran.err.count("\n") == 1
+    monkeypatch.setenv("NOVA_DEBUG", "1")
+    monkeypatch.setattr("sys.argv", ["nova", "jobs"])
+    with pytest.raises(ZeroDivisionError):
+        main()
