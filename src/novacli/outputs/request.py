@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from novacli.errors import UsageError
+from novacli.errors import OutputError, UsageError
 from novacli.field import Origin
 
 
@@ -34,6 +34,8 @@ class OutputRequest:
         ------
         UsageError
             Where one output file is asked for several inputs or for two outputs, or is standard output.
+        OutputError
+            Where the directory of one is not there.
         """
         if len(inputs) > 1 and self.files:
             option = "--" + next(iter(self.files)).replace("_", "-")
@@ -44,6 +46,9 @@ class OutputRequest:
             raise UsageError("results are files and are not written to standard output: give a file name instead of -")
         if len(set(self.files.values())) < len(self.files):
             raise UsageError("two outputs have the same name: give each its own")
+        for path in self.files.values():
+            if not path.parent.is_dir():
+                raise OutputError(f"{path}: there is no directory {path.parent}: make it first")
 
 
 def write_outputs(

@@ -261,17 +261,27 @@ def test_update_of_a_jpeg_names_new_fits_and_leaves_it_alone(drawn: DrawnField, 
     assert picture.read_bytes() == before
 
 
-@pytest.mark.engine
 @pytest.mark.parametrize("option", ["--wcs", "--corr", "--rdls", "--axy", "--new-fits"])
-def test_an_output_whose_directory_is_missing_is_named_and_the_solution_is_kept(
-    option: str, drawn: DrawnField, nova, home: Path, jobs: Path
+def test_an_output_whose_directory_is_missing_is_named_before_anything_is_solved(
+    option: str, nova, home: Path, jobs: Path, picture: Path
 ) -> None:
     target = home / "none" / "out.fits"
-    ran = nova("submit", option, str(target), str(drawn.write_fits(home / "field.fits")))
+    ran = nova("submit", option, str(target), str(picture))
+    assert (ran.code, ran.err) == (73, f"nova: {target}: there is no directory {target.parent}: make it first\n")
+    assert not target.parent.exists()
+    assert jobdir.list_jobs(jobs) == []
+
+
+@pytest.mark.engine
+def test_an_output_that_cannot_be_written_is_named_and_the_solution_is_kept(
+    drawn: DrawnField, nova, home: Path, jobs: Path
+) -> None:
+    """Here its name is a directory's; or its own directory went meanwhile."""
+    target = home / "taken"
+    (target / "full").mkdir(parents=True)
+    ran = nova("submit", "--wcs", str(target), str(drawn.write_fits(home / "field.fits")))
     assert ran.code == 73
     assert ran.err.startswith(f"nova: {target}: ")
-    assert "make its directory first" in ran.err
-    assert not target.parent.exists()
     (job,) = jobdir.list_jobs(jobs)
     assert job.state() == "solved"
 
