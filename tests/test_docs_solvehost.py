@@ -103,7 +103,7 @@ def test_every_exit_code_has_its_row() -> None:
 
 
 def test_every_word_of_the_log_line_is_described() -> None:
-    line = logs.Account("a", reason="b").line()
+    line = logs.Entry("a", reason="b").line()
     assert _table_keys(SECTIONS["The log line"]) >= set(re.findall(r"(\w+)=", line))
 
 

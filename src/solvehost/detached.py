@@ -11,7 +11,7 @@ from typing import Any
 from solvehost import guard, jobdir, runner
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.jobdir import MANIFEST, RESULT, JobDir
-from solvehost.logs import Account, write
+from solvehost.logs import Entry, write
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 from solvehost.settings import Settings
@@ -26,7 +26,7 @@ RECORD_FORMAT = 1
 
 
 def store(
-    state: State, client: Client, request: Request, waiting: list[Token], remarks: Remarks, account: Account
+    state: State, client: Client, request: Request, waiting: list[Token], remarks: Remarks, entry: Entry
 ) -> StoredJob:
     """Keep a job and have it solved; the same job again is the one that there is, taken up if it was interrupted.
 
@@ -45,12 +45,12 @@ def store(
         state.check_room()
         client.sweep_if_due()
         client.check_quota()
-        if _make(client, stored, request, digest, waiting, remarks, account):
+        if _make(client, stored, request, digest, waiting, remarks, entry):
             return stored
     if stored.record().get("sha256") != digest:
         raise DataError(f"another job is kept under the id {request.job_id}: send this one under a new id")
     if stored.state() == INTERRUPTED:
-        _take_up(client, stored, waiting, account)
+        _take_up(client, stored, waiting, entry)
     return stored
 
 
@@ -64,20 +64,20 @@ def _digest(request: Request) -> str:
 
 def _make(
     client: Client, stored: StoredJob, request: Request, digest: str, waiting: list[Token], remarks: Remarks,
-    account: Account,
+    entry: Entry,
 ) -> bool:  # fmt: skip
     """Build the job beside, then rename it, locked all the time; say whether it was the first under its name."""
     staged = jobdir.create(client.jobs_dir)
     try:
         with staged.locked():
-            runner.rebuild(request.axys, staged, remarks, account)
+            runner.rebuild(request.axys, staged, remarks, entry)
             runner.forget(request.axys)
             record = {"format": RECORD_FORMAT, "client": client.name, "id": request.job_id, "sha256": digest,
                       "created": _now()}  # fmt: skip
             staged.write_json(RECORD, record)
             is_first = _rename(staged, stored.job)
             if is_first:
-                _start(client, stored, waiting, account)
+                _start(client, stored, waiting, entry)
         return is_first
     finally:
         if staged.path.exists():
@@ -95,15 +95,15 @@ def _rename(staged: JobDir, final: JobDir) -> bool:
     return True
 
 
-def _take_up(client: Client, stored: StoredJob, waiting: list[Token], account: Account) -> None:
+def _take_up(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry) -> None:
     with contextlib.suppress(SolvehostError), stored.job.locked():
         stored.job.clear_results()
         for name in (STARTED, CANCEL):
             (stored.job.path / name).unlink(missing_ok=True)
-        _start(client, stored, waiting, account)
+        _start(client, stored, waiting, entry)
 
 
-def _start(client: Client, stored: StoredJob, waiting: list[Token], account: Account) -> None:
+def _start(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry) -> None:
     """Fork the process that solves a job; it takes over the job's lock, which is held here, and the waiting token."""
     if os.fork():
         return
@@ -112,7 +112,7 @@ def _start(client: Client, stored: StoredJob, waiting: list[Token], account: Acc
         os.setsid()
         _close_stdio()
         guard.enter()
-        _run(client, stored, waiting, account)
+        _run(client, stored, waiting, entry)
         code = 0
     finally:
         os._exit(code)
@@ -125,23 +125,21 @@ def _close_stdio() -> None:
     os.close(nothing)
 
 
-def _run(client: Client, stored: StoredJob, waiting: list[Token], account: Account) -> None:
+def _run(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry) -> None:
     """Solve a job that is kept, and leave its result in its directory, written last."""
     settings = client.settings
     remarks = Remarks()
     try:
-        result = _solve(client, stored, waiting, account, remarks)
+        result = _solve(client, stored, waiting, entry, remarks)
     except Exception as exc:
         code = exc.exit_code if isinstance(exc, SolvehostError) else SolvehostError.exit_code
-        account.exit_code, account.reason, account.result = code, str(exc), FAILED
+        entry.exit_code, entry.reason, entry.result = code, str(exc), FAILED
         result = {"status": FAILED, "exit_code": code, "message": escape(str(exc) or repr(exc), 500)}
     stored.job.write_json(RESULT, {**result, "finished": _now()})
-    write(account.line(), settings.log, remarks)
+    write(entry.line(), settings.log, remarks)
 
 
-def _solve(
-    client: Client, stored: StoredJob, waiting: list[Token], account: Account, remarks: Remarks
-) -> dict[str, Any]:
+def _solve(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry, remarks: Remarks) -> dict[str, Any]:
     settings: Settings = client.settings
     state = State(settings)
     host = runner.Host(settings)
@@ -152,20 +150,20 @@ def _solve(
     except SolvehostError:
         if not stored.is_cancelled():
             raise
-        return _cancelled(stored, job_id, host, account)
+        return _cancelled(stored, job_id, host, entry)
     waiting.pop().release()
     with held(tokens[:-1]):
         (stored.job.path / STARTED).touch(mode=0o600)
         watch = runner.Watch(stored.job, remarks, stored.is_cancelled)
-        solved = runner.solve(host, state, stored.job, watch, tokens[-1], remarks, account, job_id)
+        solved = runner.solve(host, state, stored.job, watch, tokens[-1], remarks, entry, job_id)
     stored.job.write_json(MANIFEST, solved.manifest)
     return {"status": solved.manifest["status"]}
 
 
-def _cancelled(stored: StoredJob, job_id: str, host: runner.Host, account: Account) -> dict[str, Any]:
+def _cancelled(stored: StoredJob, job_id: str, host: runner.Host, entry: Entry) -> dict[str, Any]:
     """Finish a job that was cancelled before its turn came."""
     result = RaceResult(UNSOLVED, "cancelled", None, (), (), (), 0.0, 0.0)
-    account.note(result, None)
+    entry.note(result, None)
     manifest = build_manifest(stored.job, result, engine=str(host.engine), client=host.settings.client, job_id=job_id)
     stored.job.write_json(MANIFEST, manifest)
     return {"status": UNSOLVED}

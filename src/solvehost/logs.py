@@ -21,7 +21,7 @@ _FILE_MODE = 0o640
 
 
 @dataclass(slots=True)
-class Account:
+class Entry:
     """What the line says of a job, filled in as it becomes known."""
 
     client: str

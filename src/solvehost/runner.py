@@ -15,7 +15,7 @@ from solvehost import axy, engine, fitsfile, indexes, polish, race, sandbox
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
 from solvehost.indexcache import IndexCache
 from solvehost.jobdir import LOG, OUTPUTS, JobDir
-from solvehost.logs import Account
+from solvehost.logs import Entry
 from solvehost.manifest import build_manifest
 from solvehost.process import Limits
 from solvehost.settings import Settings
@@ -135,7 +135,7 @@ class Watch:
         self._tails.close()
 
 
-def rebuild(axys: Mapping[int, bytes], job: JobDir, remarks: Remarks, account: Account) -> None:
+def rebuild(axys: Mapping[int, bytes], job: JobDir, remarks: Remarks, entry: Entry) -> None:
     """Write the star lists of a request into a job directory, anew: what is not known to be harmless is left out.
 
     Raises
@@ -152,7 +152,7 @@ def rebuild(axys: Mapping[int, bytes], job: JobDir, remarks: Remarks, account: A
         except DataError as exc:
             raise DataError(f"{name}: {escape(str(exc), 300)}") from exc
         if number == min(axys):
-            account.stars = len(attempt.stars)
+            entry.stars = len(attempt.stars)
         if attempt.dropped_cards:
             shown = ", ".join(escape(card, 20) for card in attempt.dropped_cards[:5])
             remarks.say(f"{name}: {len(attempt.dropped_cards)} cards are not used: {shown} ...")
@@ -195,7 +195,7 @@ def wait_for_turn(state: State, client: Client, wait_s: float, cancelled: Callab
 
 
 def solve(
-    host: Host, state: State, job: JobDir, watch: Watch, first: Token, remarks: Remarks, account: Account, job_id: str
+    host: Host, state: State, job: JobDir, watch: Watch, first: Token, remarks: Remarks, entry: Entry, job_id: str
 ) -> Solved:
     """Race a job's attempts, and return the manifest and the files that there are.
 
@@ -224,7 +224,7 @@ def solve(
         raise CrashError(f"{exc}") from exc
     finally:
         watch.close()
-    account.note(result, _matched(job) if result.winner else None)
+    entry.note(result, _matched(job) if result.winner else None)
     manifest = build_manifest(
         job,
         result,

@@ -20,7 +20,7 @@ from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
 from solvehost.wire.escape import escape
 
 if TYPE_CHECKING:
-    from solvehost.logs import Account
+    from solvehost.logs import Entry
     from solvehost.state import State
     from solvehost.wire.request import Request
 
@@ -59,7 +59,7 @@ def _log_refusal(exc: SolvehostError, config: settings.Settings, remarks: Remark
     """Tell the sysadmin of a request that was none: whoever tries what else a key can do sends many of them."""
     from solvehost import logs
 
-    logs.write(logs.Account(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks)
+    logs.write(logs.Entry(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks)
 
 
 def _stop_on_signals() -> None:
@@ -87,46 +87,46 @@ class _Session:
         from solvehost import logs
 
         verb = " ".join(w for w in (self.command.verb, self.command.option) if w)
-        account = logs.Account(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
+        entry = logs.Entry(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
         try:
-            self._serve(account)
+            self._serve(entry)
         except SolvehostError as exc:
-            account.exit_code, account.reason = exc.exit_code, str(exc)
+            entry.exit_code, entry.reason = exc.exit_code, str(exc)
             self.remarks.say(escape(str(exc), 500))
         except SystemExit as exc:
-            account.exit_code, account.result = int(exc.code or 0), "stopped"
+            entry.exit_code, entry.result = int(exc.code or 0), "stopped"
         except Exception as exc:
-            account.exit_code, account.reason = INTERNAL, f"{type(exc).__name__}: {exc}"
-            self.remarks.say(f"a fault in solvehost itself: {escape(account.reason, 300)}; please report it")
-        if self.command.verb == SOLVE or account.exit_code:
-            logs.write(account.line(), self.config.log, self.remarks)
-        return account.exit_code
+            entry.exit_code, entry.reason = INTERNAL, f"{type(exc).__name__}: {exc}"
+            self.remarks.say(f"a fault in solvehost itself: {escape(entry.reason, 300)}; please report it")
+        if self.command.verb == SOLVE or entry.exit_code:
+            logs.write(entry.line(), self.config.log, self.remarks)
+        return entry.exit_code
 
-    def _serve(self, account: Account) -> None:
+    def _serve(self, entry: Entry) -> None:
         from solvehost.state import State
 
         state = State(self.config).open()
         if self.command.option == DETACH:
-            self._detach(state, account)
+            self._detach(state, entry)
             return
         from solvehost.slots import held
 
         with held(state.client().connect()):  # to its end: an answer takes as long as the peer takes to read it
             if self.command.verb == SOLVE:
-                self._solve(state, account)
+                self._solve(state, entry)
                 return
             from solvehost import verbs
 
             verbs.serve(self.command, state, self.answer, self.peer)
-            account.result = "done"
+            entry.result = "done"
 
-    def _solve(self, state: State, account: Account) -> None:
+    def _solve(self, state: State, entry: Entry) -> None:
         """Read a job, solve it, reply; whatever happens, its directory goes."""
         from solvehost.slots import held
 
         client = state.client()
         with held([client.enter()]) as waiting:
-            request = self._read(account)
+            request = self._read(entry)
             # Not before the upload, which need not wait for these.
             from solvehost import jobdir, runner
             from solvehost.state import describe
@@ -139,29 +139,27 @@ class _Session:
             try:
                 with job.locked():
                     describe(job, client.name, request.job_id)
-                    runner.rebuild(request.axys, job, self.remarks, account)
+                    runner.rebuild(request.axys, job, self.remarks, entry)
                     runner.forget(request.axys)
                     host.check()
                     tokens = runner.wait_for_turn(state, client, self.config.queue_wait, self._gone)
                     waiting.pop().release()
                     with held(tokens[:-1]):
                         watch = runner.Watch(job, self.remarks, self._gone)
-                        solved = runner.solve(
-                            host, state, job, watch, tokens[-1], self.remarks, account, request.job_id
-                        )
+                        solved = runner.solve(host, state, job, watch, tokens[-1], self.remarks, entry, request.job_id)
                     reply = write_reply(solved.manifest, solved.files, mtime_s=int(time.time()))
             finally:
                 jobdir.discard(job)
         self.answer.write(reply)
 
-    def _read(self, account: Account) -> Request:
+    def _read(self, entry: Entry) -> Request:
         from solvehost.wire.request import read_request
 
         upload = Upload()
 
         def note(job_id: str) -> None:
             upload.line_is_read()
-            account.job_id = job_id
+            entry.job_id = job_id
 
         return read_request(upload.read, note)
 
@@ -179,16 +177,16 @@ class _Session:
             raise PeerError("the line was lost before the job was done: send it again")
         return False
 
-    def _detach(self, state: State, account: Account) -> None:
+    def _detach(self, state: State, entry: Entry) -> None:
         """Read a job, keep it, have a process of its own solve it, and answer at once."""
         from solvehost.slots import held
         from solvehost.wire.lines import write_line
 
         client = state.client()
         with held([client.enter()]) as waiting:
-            request = self._read(account)
+            request = self._read(entry)
             from solvehost import detached
 
-            stored = detached.store(state, client, request, waiting, self.remarks, account)
-        account.result = stored.state()
+            stored = detached.store(state, client, request, waiting, self.remarks, entry)
+        entry.result = stored.state()
         self.answer.write([write_line(stored.line())])

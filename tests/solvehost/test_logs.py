@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from solvehost import logs
-from solvehost.logs import Account
+from solvehost.logs import Entry
 from solvehost.race import RaceResult
 from solvehost.streams import Remarks
 
@@ -25,9 +25,9 @@ def stderr() -> Iterator[tuple[Remarks, int]]:
 
 
 def test_a_line_has_its_fields_in_a_fixed_order() -> None:
-    account = Account("nova1", job_id="job-1", stars=12)
-    account.note(RaceResult("solved", "none", 1, (), (), (), 1.0, 0.25), 4110)
-    line = re.sub(r"seconds=\d+\.\d\d", "seconds=S", account.line())
+    entry = Entry("nova1", job_id="job-1", stars=12)
+    entry.note(RaceResult("solved", "none", 1, (), (), (), 1.0, 0.25), 4110)
+    line = re.sub(r"seconds=\d+\.\d\d", "seconds=S", entry.line())
     assert line == (
         "client=nova1 verb=solve id=job-1 stars=12 attempts=0 result=solved exit=0 seconds=S cpu=0.25 index=4110"
     )
@@ -38,14 +38,14 @@ def test_a_line_has_its_fields_in_a_fixed_order() -> None:
     [("unsolved", "exhausted", "unsolved"), ("unsolved", "time-limit", "time-limit"), ("solved", "none", "solved")],
 )
 def test_the_result_says_why_a_job_is_unsolved(status: str, reason: str, shown: str) -> None:
-    account = Account("c")
-    account.note(RaceResult(status, reason, None, (), (), (), 0.0, 0.0), None)
-    assert f" result={shown} " in account.line()
+    entry = Entry("c")
+    entry.note(RaceResult(status, reason, None, (), (), (), 0.0, 0.0), None)
+    assert f" result={shown} " in entry.line()
 
 
 def test_a_reason_cannot_break_the_line_or_move_a_cursor() -> None:
-    account = Account("c", reason="a\nclient=root \x1b[2J" + "x" * 1000)
-    line = account.line()
+    entry = Entry("c", reason="a\nclient=root \x1b[2J" + "x" * 1000)
+    line = entry.line()
     assert "\n" not in line
     assert line.isprintable()
     assert line.isascii()
@@ -54,7 +54,7 @@ def test_a_reason_cannot_break_the_line_or_move_a_cursor() -> None:
 
 
 def test_a_reason_cannot_end_its_quotes() -> None:
-    line = Account("c", reason='"x" client=root result=solved "').line()
+    line = Entry("c", reason='"x" client=root result=solved "').line()
     assert line.endswith(r' reason="\x22x\x22 client=root result=solved \x22"')
 
 
