@@ -188,9 +188,13 @@ def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolvePara
     }
     try:
         staged = jobdir.create(context.jobs_dir)
-        axy.write(first, staged.axy(1))
-        staged.write_json(REQUEST, request)
-        return jobdir.publish(staged)
+        try:
+            axy.write(first, staged.axy(1))
+            staged.write_json(REQUEST, request)
+            return jobdir.publish(staged)
+        except BaseException:
+            jobdir.discard(staged)  # on a full disk, halves of jobs would take what room is left
+            raise
     except SolvehostError as exc:
         raise from_solvehost(exc) from exc
     except OSError as exc:

@@ -349,6 +349,20 @@ def test_a_jobs_directory_that_cannot_be_made_is_named(context: Context, field_o
             solve_field(field_of_stars, SolveParams(), dataclasses.replace(context, jobs_dir=place))
 
 
+def test_a_job_that_cannot_be_written_leaves_no_half(
+    context: Context, field_of_stars: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is not filled further by what nobody can use."""
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("novacli.pipeline.axy.write", fail)
+    with pytest.raises(OutputError, match="No space left on device: a job directory cannot be made there"):
+        solve_field(field_of_stars, SolveParams(), context)
+    assert list(context.jobs_dir.iterdir()) == []
+
+
 def test_a_damaged_index_file_is_named_in_the_notes_and_left_out(
     context: Context, field_of_stars: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
