@@ -13,7 +13,7 @@ import measure
 from truths import Truth
 
 #: Widths of drawn fields, in degrees; evenly spread in their logarithm.
-DRAWN_WIDTHS_DEG = (1.0, 60.0)
+DRAWN_WIDTHS_DEG = (1.0, 90.0)
 _SIZES = ("800x600", "1024x768", "1280x960", "1600x1200")
 #: How much deeper or shallower than usual a drawn field is, in magnitudes: sparse and crowded ones.
 _DEPTH_OFFSETS_MAG = (-1.5, 1.2)

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with pictures and manifest.json")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the corpus, pictures with TEXT in their name")
-    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields, 1 to 60 degrees wide")
+    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields, 1 to 90 degrees wide")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the drawn fields (default: 1)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the drawn fields there")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each program (default: 3)")

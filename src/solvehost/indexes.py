@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solvehost import fitsfile
+from solvehost import fitsfile, tiles
 from solvehost.axy import Attempt, Range
 from solvehost.errors import ConfigError, DataError
 
@@ -209,8 +209,8 @@ def overlaps(a: Range, b: Range) -> bool:
 def select(attempt: Attempt, files: Sequence[IndexFile]) -> tuple[IndexFile, ...]:
     """Return the index files that an attempt uses, in the order that it asks for.
 
-    A file serves if its quads fit the field at the attempt's scales, and the middle of its range lies in the
-    attempt's own window; so windows that touch share no file.
+    A file serves if its quads fit the field at the attempt's scales, the middle of its range lies in the attempt's
+    own window (so windows that touch share no file), and its part of the sky reaches into the attempt's.
     """
     scales = attempt.scales_arcsec_per_pixel
     span = Range(min(s.low for s in scales), max(s.high for s in scales)) if scales else None
@@ -219,6 +219,16 @@ def select(attempt: Attempt, files: Sequence[IndexFile]) -> tuple[IndexFile, ...
     chosen = [
         f
         for f in files
-        if overlaps(f.quads_arcmin, fits) and (window is None or window.low <= f.middle_arcmin < window.high)
+        if overlaps(f.quads_arcmin, fits)
+        and (window is None or window.low <= f.middle_arcmin < window.high)
+        and _is_near(f, attempt)
     ]
     return tuple(sorted(chosen, key=lambda f: f.middle_arcmin, reverse=attempt.schedule.coarse_first))
+
+
+def _is_near(file: IndexFile, attempt: Attempt) -> bool:
+    """Say whether the tile of a file reaches into where the attempt looks; quads may lie across the tile's edge."""
+    if file.healpix < 0 or attempt.center_deg is None or attempt.radius_deg is None:
+        return True
+    radius_deg = attempt.radius_deg + file.quads_arcmin.high / 60
+    return tiles.may_hold(file.healpix, file.nside, attempt.center_deg, radius_deg)

@@ -1,0 +1,197 @@
+"""The members that a portfolio could have: which stars in which order, which index files, how the engine searches.
+
+Each is one line below.  ``portfolio.py`` tries every one, alone, on every field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from novacli.sources import Extraction
+from solvehost.axy import Attempt, Range, Schedule
+from solvehost.startable import Stars
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Depths = tuple[tuple[int, int], ...]
+TO_50: Depths = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
+TO_100: Depths = (*TO_50, (51, 70), (71, 100))
+TO_200: Depths = tuple((n, n + 9) for n in range(1, 200, 10))
+#: Windows of quad diameters, in arcmin: fine files for fields under about 5°, coarse ones for those over about 8°.
+WINDOWS = {"fine": Range(0, 60), "middle": Range(60, 340), "coarse": Range(340, 1e5), "all": None}
+#: No field of this width, in degrees, is tried with the window's files: they hold no quads that fit it.
+SERVED_DEG = {"fine": (0.0, 10.0), "middle": (2.0, 60.0), "coarse": (4.0, 180.0), "all": (0.0, 180.0)}
+MAX_STARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member; ``order`` is a name in ``ORDERS``, ``window`` one in ``WINDOWS``."""
+
+    window: str
+    order: str = "peak"
+    binning: int = 2
+    threshold_sigma: float = 4.0
+    code_tolerance: float | None = 0.005
+    depths: Depths = field(default=TO_50, repr=False)
+    coarse_first: bool = True
+    parallel: bool = False
+    uniformize: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what reports call it; different members have different names."""
+        depth = {TO_50: "50", TO_100: "100", TO_200: "200"}.get(self.depths, str(self.depths))
+        words = [self.window, self.order, f"bin{self.binning}", f"over{self.threshold_sigma:g}", f"to{depth}"]
+        words += [f"tol{self.code_tolerance or 0.01:g}", "coarse" if self.coarse_first else "fine"]
+        words += ["parallel"] if self.parallel else []
+        words += ["not-uniform"] if self.uniformize is False else []
+        return " ".join(words)
+
+    def extraction(self, *, is_mosaic: bool) -> Extraction:
+        """Return how its stars are looked for."""
+        least = 2 if is_mosaic else 1
+        return Extraction(max(self.binning, least), self.threshold_sigma)
+
+    def attempt(self, width: int, height: int, table: NDArray[np.void], binning: int) -> Attempt:
+        """Return the attempt that it is, at a field of ``width`` × ``height`` pixels with the sources of ``table``."""
+        best = ORDERS[self.order](table, (width / binning, height / binning))[:MAX_STARS]
+        x, y = ((table[axis][best] + 0.5) * binning + 0.5 for axis in "xy")
+        columns = (np.ascontiguousarray(c, dtype=np.float32).tobytes() for c in (x, y, table["flux"][best]))
+        return Attempt(
+            width=width,
+            height=height,
+            stars=Stars.from_bytes(*columns),
+            depths=self.depths,
+            code_tolerance=self.code_tolerance,
+            verify_uniformize=self.uniformize,
+            verify_dedup=False,
+            schedule=Schedule(
+                quads_arcmin=WINDOWS[self.window],
+                coarse_first=self.coarse_first,
+                parallel=self.parallel,
+                label=self.name[:60],
+            ),
+        )
+
+
+# --- Orders: (table, size in binned pixels) → row numbers, best star first ------------------------------------------
+
+Order = Callable[[Any, tuple[float, float]], Any]
+
+
+def _by(column: str) -> Order:
+    return lambda table, _size: np.argsort(-table[column], kind="stable")
+
+
+def _over_grid(column: str, cells: int = 8) -> Order:
+    """The best of each cell of a grid, then the second best of each, and so on; within a round the best first."""
+
+    def order(table: Any, size: tuple[float, float]) -> Any:
+        value = table[column]
+        cell = (table["x"] * cells // size[0]).astype(int) + 100 * (table["y"] * cells // size[1]).astype(int)
+        rows = np.argsort(-value, kind="stable")
+        seen: dict[int, int] = {}
+        rounds = np.empty(len(rows), dtype=int)
+        for place, row in enumerate(rows):
+            rounds[place] = seen[cell[row]] = seen.get(cell[row], -1) + 1
+        return rows[np.lexsort((np.arange(len(rows)), rounds))]
+
+    return order
+
+
+def _without_brightest(column: str, count: int) -> Order:
+    return lambda table, _size: np.argsort(-table[column], kind="stable")[count:]
+
+
+def _roundish(column: str) -> Order:
+    """Stars alone: no trails or galaxies (elongated), no hot pixels (sharper than most by far)."""
+
+    def order(table: Any, _size: tuple[float, float]) -> Any:
+        rows = np.argsort(-table[column], kind="stable")
+        sharpness = table["peak"] / np.maximum(table["flux"], 1e-9)
+        usual = np.median(sharpness[rows[:60]]) if len(rows) else 0.0
+        odd = (table["a"] > 2 * table["b"]) | (sharpness > 2.5 * usual) | (sharpness < usual / 4)
+        return np.concatenate([rows[~odd[rows]], rows[odd[rows]]])
+
+    return order
+
+
+def _mixed(table: Any, _size: tuple[float, float]) -> Any:
+    """By the mean of the ranks that peak and flux give."""
+    ranks = sum(np.argsort(np.argsort(-table[column], kind="stable")) for column in ("peak", "flux"))
+    return np.argsort(ranks, kind="stable")
+
+
+ORDERS: dict[str, Order] = {
+    "flux": _by("flux"),
+    "peak": _by("peak"),
+    "mixed": _mixed,
+    "grid-peak": _over_grid("peak"),
+    "grid-flux": _over_grid("flux"),
+    "round-peak": _roundish("peak"),
+    "round-flux": _roundish("flux"),
+    "peak-4": _without_brightest("peak", 4),
+    "flux-4": _without_brightest("flux", 4),
+}
+
+# --- The members -----------------------------------------------------------------------------------------------------
+
+_FINE = Candidate("fine", coarse_first=False, code_tolerance=None, uniformize=False)
+_MIDDLE = Candidate("middle", parallel=True)
+_COARSE = Candidate("coarse", order="flux")
+
+
+def _with(base: Candidate, **changes: Any) -> Candidate:
+    import dataclasses
+
+    return dataclasses.replace(base, **changes)
+
+
+CANDIDATES: tuple[Candidate, ...] = (
+    _FINE,
+    _with(_FINE, code_tolerance=0.005),
+    _with(_FINE, uniformize=None),
+    _with(_FINE, order="flux"),
+    _with(_FINE, order="mixed"),
+    _with(_FINE, order="grid-peak"),
+    _with(_FINE, order="round-peak"),
+    _with(_FINE, order="peak-4"),
+    _with(_FINE, binning=1),
+    _with(_FINE, binning=4),
+    _with(_FINE, threshold_sigma=8.0),
+    _with(_FINE, coarse_first=True),
+    _MIDDLE,
+    _with(_MIDDLE, parallel=False),
+    _with(_MIDDLE, parallel=False, coarse_first=False),
+    _with(_MIDDLE, order="flux"),
+    _with(_MIDDLE, order="mixed"),
+    _with(_MIDDLE, order="round-peak"),
+    _with(_MIDDLE, code_tolerance=None),
+    _with(_MIDDLE, code_tolerance=None, parallel=False, uniformize=False),
+    _with(_MIDDLE, binning=4),
+    _COARSE,
+    _with(_COARSE, order="mixed"),
+    _with(_COARSE, order="peak"),
+    _with(_COARSE, order="peak", code_tolerance=0.007),
+    _with(_COARSE, code_tolerance=0.007),
+    _with(_COARSE, code_tolerance=None),
+    _with(_COARSE, order="grid-flux"),
+    _with(_COARSE, order="round-flux"),
+    _with(_COARSE, order="flux-4"),
+    _with(_COARSE, binning=4),
+    _with(_COARSE, binning=1),
+    _with(_COARSE, threshold_sigma=8.0),
+    _with(_COARSE, parallel=True),
+    Candidate("all", order="peak", coarse_first=False, binning=4),
+    Candidate("all", order="peak"),
+    Candidate("all", order="flux", depths=TO_200, code_tolerance=None),
+    Candidate("all", order="flux", depths=TO_200, code_tolerance=None, binning=1),
+    Candidate("all", order="grid-peak", depths=TO_200, code_tolerance=None),
+    Candidate("all", order="mixed", depths=TO_200, code_tolerance=None),
+)

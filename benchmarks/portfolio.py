@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Try every candidate member of the portfolio alone on every field, then choose those that race best together.
+
+``measure`` appends one JSON line for each (field, member) to a file, and passes over those that it holds already;
+``choose`` simulates races over what was measured.  See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cases
+import measure
+import races
+import reporting
+import truths
+from candidates import CANDIDATES, SERVED_DEG, WINDOWS, Candidate
+from cases import Case
+from programs import find_nova
+
+from novacli import strategy
+from novacli.errors import NovaError
+from novacli.field import Image
+from novacli.inputs import open_field
+from novacli.sources import Extraction, extract
+from novacli.strategy import LEAST_STARS
+from novacli.wcs import TanSip, read_wcs
+from solvehost import axy, engine, indexes, jobdir, race
+from solvehost.indexes import IndexSet
+from solvehost.slots import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One member alone on one field, 0 to ``cpu_s`` seconds of CPU: solved, wrong, exhausted, limited or unfit.
+
+    Unfit are members that have too few stars, or whose index files hold no quads of the field's size.
+    """
+
+    field: str
+    member: str
+    width_deg: float
+    outcome: str
+    cpu_s: float = 0.0
+
+
+class Bench:
+    """Where the members are tried: the engine, its index files, one token of our own, a folder for the jobs."""
+
+    def __init__(self, folder: Path, limit_s: float) -> None:
+        self.folder, self.limit_s = folder, limit_s
+        self.engine = engine.find()
+        self.indexes: IndexSet = indexes.scan(reporting.installed_indexes())
+        self.tokens = Tokens(folder / "slots", 1)
+
+    def trials(self, case: Case, members: Sequence[Candidate]) -> Iterator[Trial]:
+        """Yield what each member does with a picture whose place is known."""
+        if case.truth is None:
+            return
+        try:
+            field = open_field(str(case.path))
+        except NovaError as exc:
+            print(f"{case.name}: {exc}", file=sys.stderr)
+            return
+        if not isinstance(field, Image):
+            return
+        width_deg = case.truth.place.pixscale_arcsec * case.truth.width_px / 3600
+        found: dict[Extraction, Any] = {}
+        for member in members:
+            low, high = SERVED_DEG[member.window]
+            outcome, cpu_s = "unfit", 0.0
+            if low <= width_deg < high:
+                extraction = member.extraction(is_mosaic=field.is_mosaic)
+                if extraction not in found:
+                    found[extraction] = extract(field, extraction)
+                attempt = member.attempt(field.width, field.height, found[extraction], extraction.binning)
+                outcome, cpu_s = self._solve(attempt, case.truth)
+            yield Trial(case.name, member.name, round(width_deg, 3), outcome, cpu_s)
+
+    def _solve(self, attempt: axy.Attempt, truth: truths.Truth) -> tuple[str, float]:
+        if len(attempt.stars) < LEAST_STARS or not indexes.select(attempt, self.indexes.files):
+            return "unfit", 0.0
+        staged = jobdir.create(self.folder)
+        axy.write(attempt, staged.axy(1))
+        job = jobdir.publish(staged)
+        try:
+            terms = race.Terms(self.engine, self.indexes, self.tokens, wall_s=5 * self.limit_s, cpu_s=self.limit_s)
+            result = race.run(job, iter([1]), terms)
+            cpu_s = result.attempts[0].cpu_s
+            if result.winner is None:
+                return ("exhausted" if result.reason == "exhausted" else "limited"), cpu_s
+            return ("solved" if _is_right(read_wcs(job.wcs), attempt, truth) else "wrong"), cpu_s
+        finally:
+            jobdir.remove_tree(job.path)
+
+
+def _is_right(answer: TanSip, attempt: axy.Attempt, truth: truths.Truth) -> bool:
+    ra_deg, dec_deg = answer.pixel_to_sky((attempt.width + 1) / 2, (attempt.height + 1) / 2)
+    place = truths.Place(ra_deg, dec_deg, truth.place.pixscale_arcsec, truth.place.parity)
+    return truths.error(place, truth).center_widths < 5 * truths.CENTER_TOLERANCE
+
+
+# --- Commands --------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    command: int = options.command(options)
+    return command
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    tries = commands.add_parser("measure", help="try every member on every field")
+    tries.add_argument("file", type=Path, help="the JSON lines that it adds to")
+    tries.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with pictures and manifest.json")
+    tries.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields")
+    tries.add_argument("--seed", type=int, default=2000, metavar="N", help="of the drawn fields (default: 2000)")
+    tries.add_argument("--limit", type=float, default=2.0, metavar="S", help="CPU seconds a trial (default: 2)")
+    tries.add_argument("--only", default="", metavar="TEXT", help="members with TEXT in their name")
+    tries.add_argument("--nova", default=find_nova(), metavar="COMMAND", help="default: the one beside this Python")
+    tries.set_defaults(command=_measure)
+    picks = commands.add_parser("choose", help="choose a schedule from what was measured")
+    picks.add_argument("file", type=Path, nargs="+", help="JSON lines of measure")
+    picks.add_argument("--cores", type=int, default=2, metavar="N", help="cores of the simulated machine (default: 2)")
+    picks.add_argument("--most", type=int, default=8, metavar="N", help="members of the schedule (default: 8)")
+    picks.set_defaults(command=_choose)
+    return parser
+
+
+def _measure(options: argparse.Namespace) -> int:
+    members = [m for m in CANDIDATES if options.only in m.name]
+    done = {(t.field, t.member) for t in read_trials([options.file])} if options.file.exists() else set()
+    with tempfile.TemporaryDirectory(prefix="portfolio-") as name, options.file.open("a") as out:
+        folder = Path(name)
+        bench = Bench(folder, options.limit)
+        measure.warm(reporting.installed_indexes())
+        pictures = [] if options.corpus is None else cases.from_corpus(options.corpus)
+        drawn = cases.drawn([options.nova], folder, options.drawn, options.seed)
+        for case in (*pictures, *drawn):
+            todo = [m for m in members if (case.name, m.name) not in done]
+            trials = list(bench.trials(case, todo))
+            out.writelines(json.dumps(reporting.as_plain(trial)) + "\n" for trial in trials)
+            out.flush()
+            solved = sum(t.outcome == "solved" for t in trials)
+            print(f"{case.name}: {solved} of {len(trials)} members solve it", flush=True)
+            if case.path.is_relative_to(folder):
+                case.path.unlink()
+    return 0
+
+
+def read_trials(files: Sequence[Path]) -> list[Trial]:
+    """Return what ``measure`` wrote."""
+    return [Trial(**json.loads(line)) for file in files for line in file.read_text().splitlines()]
+
+
+def as_fields(trials: Sequence[Trial]) -> dict[str, dict[str, races.Alone]]:
+    """Return what each member did on each field, as races take it."""
+    fields: dict[str, dict[str, races.Alone]] = {}
+    for t in trials:
+        solved_s = t.cpu_s if t.outcome == "solved" else None
+        gave_up_s = t.cpu_s if t.outcome in ("exhausted", "unfit") else math.inf
+        fields.setdefault(t.field, {})[t.member] = races.Alone(solved_s, gave_up_s)
+    return fields
+
+
+def _choose(options: argparse.Namespace) -> int:
+    trials = read_trials(options.file)
+    fields = as_fields(trials)
+    members = list(dict.fromkeys(t.member for t in trials))
+    print(_member_table(trials, fields, members))
+    chosen = races.choose(fields, members, options.most, options.cores)
+    for title, schedule in (("chosen", chosen), ("shipped", shipped())):
+        print(f"\n{title}: {_words(races.score(schedule, fields, options.cores))}")
+        print("\n".join(f"  after {e.delay_s:g} s: {e.member}" for e in schedule))
+    wrong = [f"{t.field} by {t.member}" for t in trials if t.outcome == "wrong"]
+    print(f"\nwrong answers: {', '.join(wrong) or 'none'}")
+    return 0
+
+
+def _member_table(trials: Sequence[Trial], fields: dict[str, dict[str, races.Alone]], members: Sequence[str]) -> str:
+    best = {
+        name: min((a.solved_s or math.inf for a in field.values()), default=math.inf) for name, field in fields.items()
+    }
+    rows = []
+    for member in members:
+        times = {t.field: t.cpu_s for t in trials if t.member == member and t.outcome == "solved"}
+        first = sum(seconds <= best[name] + 0.02 for name, seconds in times.items())
+        tried = sum(t.member == member and t.outcome != "unfit" for t in trials)
+        median_s = measure.median(times.values())
+        rows.append([member, str(tried), str(len(times)), reporting.number(median_s, 3), str(first)])
+    return reporting.text_table(("member", "tried", "solved", "median s", "within 20 ms of the best"), rows)
+
+
+def _words(s: races.Score) -> str:
+    lost = f"; loses {', '.join(s.lost)}" if s.lost else ""
+    return f"{s.mean_s:.3f} s (geometric mean), worst {s.worst_s:.2f} s, {s.over_best:.2f} times the best member{lost}"
+
+
+def shipped() -> list[races.Entry]:
+    """Return the portfolio that nova ships, as far as its members are candidates here."""
+    names = {_key_of_candidate(c): c.name for c in CANDIDATES}
+    entries = []
+    for m in strategy.BLIND:
+        key = (m.window, m.order.value, m.binning, m.code_tolerance, m.depths, m.coarse_first, m.parallel, m.uniformize)
+        if key in names:
+            entries.append(races.Entry(names[key], m.delay_s, m.slice_s or math.inf))
+        else:
+            print(f"no candidate is like the shipped member {m.label!r}", file=sys.stderr)
+    return entries
+
+
+def _key_of_candidate(c: Candidate) -> tuple[Any, ...]:
+    return (WINDOWS[c.window], c.order, c.binning, c.code_tolerance, c.depths, c.coarse_first, c.parallel, c.uniformize)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

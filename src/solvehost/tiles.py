@@ -1,0 +1,73 @@
+"""Where on the sky the tile of an index file lies: HEALPix geometry, as far as choosing files takes.
+
+A series of index files with a tile each (``index-5201-00`` … ``-47``) covers the sky in 12 × nside² equal areas.  The
+number of a tile is base × nside² + x × nside + y, x counted north-eastwards and y north-westwards within one of the 12
+base tiles (upstream's order, neither RING nor NESTED).  Geometry: Górski et al. 2005, ApJ 622, 759, section 4.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+_QUARTER = math.pi / 4
+#: Points on each edge that the radius of a tile is measured at; its corners are the farthest, as a rule.
+_STEPS = 8
+#: Tiles are drawn with stars from a strip around them, as wide as their fine grid; and no sum is exact.
+_SLACK_DEG = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A circle on the sky, in degrees, that holds a tile."""
+
+    ra_deg: float
+    dec_deg: float
+    radius_deg: float
+
+
+@functools.cache
+def cap(tile: int, nside: int) -> Cap | None:
+    """Return a circle around a tile, None where there is no such tile."""
+    if nside < 1 or not 0 <= tile < 12 * nside**2:
+        return None
+    base, rest = divmod(tile, nside**2)
+    x, y = divmod(rest, nside)
+    middle = _sky_deg(base, (x + 0.5) / nside, (y + 0.5) / nside)
+    ends = [n / _STEPS for n in range(_STEPS + 1)]
+    edge = [(x + a, y + b) for n in ends for a, b in ((n, 0.0), (n, 1.0), (0.0, n), (1.0, n))]
+    radius_deg = max(separation_deg(middle, _sky_deg(base, u / nside, v / nside)) for u, v in edge)
+    return Cap(*middle, radius_deg + _SLACK_DEG)
+
+
+def may_hold(tile: int, nside: int, center_deg: tuple[float, float], radius_deg: float) -> bool:
+    """Say whether a tile may hold something of a circle (RA, Dec and radius in degrees); yes where it is not known."""
+    around = cap(tile, nside)
+    if around is None:
+        return True
+    return separation_deg(center_deg, (around.ra_deg, around.dec_deg)) <= radius_deg + around.radius_deg
+
+
+def _sky_deg(base: int, x: float, y: float) -> tuple[float, float]:
+    """Return RA and Dec of a point of a base tile, x and y from 0 at its southern corner to 1."""
+    row, column = divmod(base, 4)  # the northern, equatorial and southern four
+    along = _QUARTER * (2 * column + (0 if row == 1 else 1)) + _QUARTER * (x - y)
+    up = _QUARTER * (1 - row + x + y - 1)
+    if abs(up) <= _QUARTER:
+        z = 8 * up / (3 * math.pi)
+    else:
+        from_pole = max(0.0, 2 - abs(up) / _QUARTER)
+        z = math.copysign(1 - from_pole**2 / 3, up)
+        axis = _QUARTER * (2 * column + 1)
+        along = axis + (along - axis) / from_pole if from_pole > 0 else axis
+    return math.degrees(along) % 360, math.degrees(math.asin(max(-1.0, min(1.0, z))))
+
+
+def separation_deg(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return the angle between two places (RA and Dec in degrees)."""
+    ra_1, dec_1, ra_2, dec_2 = map(math.radians, (*one, *other))
+    haversine = (
+        math.sin((dec_2 - dec_1) / 2) ** 2 + math.cos(dec_1) * math.cos(dec_2) * math.sin((ra_2 - ra_1) / 2) ** 2
+    )
+    return math.degrees(2 * math.asin(min(1.0, math.sqrt(haversine))))
