@@ -6,12 +6,13 @@ Each is one line below.  ``portfolio.py`` tries every one, alone, on every field
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from novacli.sources import Extraction
+from novacli.field import Image
+from novacli.sources import ENOUGH_STARS, Extraction, extract
 from solvehost.axy import Attempt, Range, Schedule
 from solvehost.startable import Stars
 
@@ -23,9 +24,25 @@ TO_50: Depths = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
 TO_100: Depths = (*TO_50, (51, 70), (71, 100))
 TO_200: Depths = tuple((n, n + 9) for n in range(1, 200, 10))
 #: Windows of quad diameters, in arcmin: fine files for fields under about 5°, coarse ones for those over about 8°.
-WINDOWS = {"fine": Range(0, 60), "middle": Range(60, 340), "coarse": Range(340, 1e5), "all": None}
+#: Debian's files up to 80 arcmin hold groups of four stars, cheap to look up, those beyond them triangles, of which
+#: hundreds match any group ("index_scaling.py").
+WINDOWS = {
+    "fine": Range(0, 60),
+    "middle": Range(60, 340),
+    "coarse": Range(340, 1e5),
+    "four": Range(0, 80),
+    "three": Range(80, 1e5),
+    "all": None,
+}
 #: No field of this width, in degrees, is tried with the window's files: they hold no quads that fit it.
-SERVED_DEG = {"fine": (0.0, 10.0), "middle": (2.0, 60.0), "coarse": (4.0, 180.0), "all": (0.0, 180.0)}
+SERVED_DEG = {
+    "fine": (0.0, 10.0),
+    "middle": (2.0, 60.0),
+    "coarse": (4.0, 180.0),
+    "four": (0.0, 20.0),
+    "three": (1.5, 180.0),
+    "all": (0.0, 180.0),
+}
 MAX_STARS = 200
 
 
@@ -52,11 +69,6 @@ class Candidate:
         words += ["parallel"] if self.parallel else []
         words += ["not-uniform"] if self.uniformize is False else []
         return " ".join(words)
-
-    def extraction(self, *, is_mosaic: bool) -> Extraction:
-        """Return how its stars are looked for."""
-        least = 2 if is_mosaic else 1
-        return Extraction(max(self.binning, least), self.threshold_sigma)
 
     def attempt(self, width: int, height: int, table: NDArray[np.void], binning: int) -> Attempt:
         """Return the attempt that it is, at a field of ``width`` × ``height`` pixels with the sources of ``table``."""
@@ -128,6 +140,17 @@ def _mixed(table: Any, _size: tuple[float, float]) -> Any:
     return np.argsort(ranks, kind="stable")
 
 
+def _central(column: str, share: float) -> Order:
+    """Stars of the middle alone: there, a very wide or distorted picture keeps the shapes of quads."""
+
+    def order(table: Any, size: tuple[float, float]) -> Any:
+        rows = np.argsort(-table[column], kind="stable")
+        far = np.hypot(table["x"] - size[0] / 2, table["y"] - size[1] / 2)
+        return rows[far[rows] < share * max(size) / 2]
+
+    return order
+
+
 ORDERS: dict[str, Order] = {
     "flux": _by("flux"),
     "peak": _by("peak"),
@@ -138,19 +161,20 @@ ORDERS: dict[str, Order] = {
     "round-flux": _roundish("flux"),
     "peak-4": _without_brightest("peak", 4),
     "flux-4": _without_brightest("flux", 4),
+    "central-flux": _central("flux", 0.5),
+    "central-peak": _central("peak", 0.5),
 }
 
 # --- The members -----------------------------------------------------------------------------------------------------
 
 _FINE = Candidate("fine", coarse_first=False, code_tolerance=None, uniformize=False)
+_FOUR = Candidate("four", code_tolerance=None, uniformize=False)
 _MIDDLE = Candidate("middle", parallel=True)
 _COARSE = Candidate("coarse", order="flux")
 
 
 def _with(base: Candidate, **changes: Any) -> Candidate:
-    import dataclasses
-
-    return dataclasses.replace(base, **changes)
+    return replace(base, **changes)
 
 
 CANDIDATES: tuple[Candidate, ...] = (
@@ -166,6 +190,20 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_FINE, binning=4),
     _with(_FINE, threshold_sigma=8.0),
     _with(_FINE, coarse_first=True),
+    _with(_FINE, coarse_first=True, code_tolerance=0.005),
+    _with(_FINE, coarse_first=True, code_tolerance=0.005, order="mixed"),
+    _FOUR,
+    _with(_FOUR, parallel=True),
+    _with(_FOUR, code_tolerance=0.005),
+    _with(_FOUR, order="mixed"),
+    _with(_FOUR, order="flux"),
+    _with(_FOUR, depths=TO_100),
+    _with(_FOUR, uniformize=None),
+    _with(_FOUR, binning=4),
+    Candidate("three"),
+    Candidate("three", order="mixed"),
+    Candidate("three", order="flux"),
+    Candidate("three", order="peak", code_tolerance=0.007),
     _MIDDLE,
     _with(_MIDDLE, parallel=False),
     _with(_MIDDLE, parallel=False, coarse_first=False),
@@ -177,6 +215,10 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_MIDDLE, binning=4),
     _COARSE,
     _with(_COARSE, order="mixed"),
+    _with(_COARSE, order="central-flux"),
+    _with(_COARSE, order="central-peak", binning=1),
+    _with(_COARSE, order="mixed", binning=1),
+    _with(_COARSE, order="peak", binning=1),
     _with(_COARSE, order="peak"),
     _with(_COARSE, order="peak", code_tolerance=0.007),
     _with(_COARSE, code_tolerance=0.007),
@@ -190,8 +232,47 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_COARSE, parallel=True),
     Candidate("all", order="peak", coarse_first=False, binning=4),
     Candidate("all", order="peak"),
+    Candidate("all", order="peak", binning=1),
+    Candidate("all", order="peak", parallel=True),
+    Candidate("all", order="peak", uniformize=False),
+    Candidate("all", order="mixed"),
+    Candidate("all", order="mixed", code_tolerance=0.007),
+    Candidate("all", order="flux"),
+    Candidate("all", order="grid-peak"),
+    Candidate("all", order="peak", coarse_first=False),
     Candidate("all", order="flux", depths=TO_200, code_tolerance=None),
     Candidate("all", order="flux", depths=TO_200, code_tolerance=None, binning=1),
     Candidate("all", order="grid-peak", depths=TO_200, code_tolerance=None),
     Candidate("all", order="mixed", depths=TO_200, code_tolerance=None),
 )
+
+
+def candidate(name: str) -> Candidate:
+    """Return the member of that name.
+
+    Raises
+    ------
+    KeyError
+        Where there is none.
+    """
+    return {c.name: c for c in CANDIDATES}[name]
+
+
+def sources_for(member: Candidate, field: Image, found: dict[Extraction, Any]) -> tuple[Extraction, Any]:
+    """Return how a member's stars are looked for in a picture, and those found; ``found`` keeps them for the next one.
+
+    Unbinned where binning leaves too few, as in the portfolio that ships.
+    """
+    least = 2 if field.is_mosaic else 1
+    chosen = Extraction(max(member.binning, least), member.threshold_sigma)
+    options = [chosen]
+    if _count(chosen, field, found) < ENOUGH_STARS and chosen.binning > least:
+        options.append(Extraction(least, member.threshold_sigma))
+    best = max(options, key=lambda e: _count(e, field, found))
+    return best, found[best]
+
+
+def _count(extraction: Extraction, field: Image, found: dict[Extraction, Any]) -> int:
+    if extraction not in found:
+        found[extraction] = extract(field, extraction)
+    return len(found[extraction])

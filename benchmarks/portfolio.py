@@ -22,7 +22,7 @@ import measure
 import races
 import reporting
 import truths
-from candidates import CANDIDATES, SERVED_DEG, WINDOWS, Candidate
+from candidates import CANDIDATES, SERVED_DEG, WINDOWS, Candidate, sources_for
 from cases import Case
 from programs import find_nova
 
@@ -30,7 +30,7 @@ from novacli import strategy
 from novacli.errors import NovaError
 from novacli.field import Image
 from novacli.inputs import open_field
-from novacli.sources import Extraction, extract
+from novacli.sources import Extraction
 from novacli.strategy import LEAST_STARS
 from novacli.wcs import TanSip, read_wcs
 from solvehost import axy, engine, indexes, jobdir, race
@@ -78,10 +78,8 @@ class Bench:
             low, high = SERVED_DEG[member.window]
             outcome, cpu_s = "unfit", 0.0
             if low <= width_deg < high:
-                extraction = member.extraction(is_mosaic=field.is_mosaic)
-                if extraction not in found:
-                    found[extraction] = extract(field, extraction)
-                attempt = member.attempt(field.width, field.height, found[extraction], extraction.binning)
+                extraction, table = sources_for(member, field, found)
+                attempt = member.attempt(field.width, field.height, table, extraction.binning)
                 outcome, cpu_s = self._solve(attempt, case.truth)
             yield Trial(case.name, member.name, round(width_deg, 3), outcome, cpu_s)
 
@@ -133,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     picks.add_argument("file", type=Path, nargs="+", help="JSON lines of measure")
     picks.add_argument("--cores", type=int, default=2, metavar="N", help="cores of the simulated machine (default: 2)")
     picks.add_argument("--most", type=int, default=8, metavar="N", help="members of the schedule (default: 8)")
+    picks.add_argument("--without", default=[], action="append", metavar="TEXT", help="no member with TEXT in its name")
     picks.set_defaults(command=_choose)
     return parser
 
@@ -169,8 +168,12 @@ def as_fields(trials: Sequence[Trial]) -> dict[str, dict[str, races.Alone]]:
     for t in trials:
         solved_s = t.cpu_s if t.outcome == "solved" else None
         gave_up_s = t.cpu_s if t.outcome in ("exhausted", "unfit") else math.inf
-        fields.setdefault(t.field, {})[t.member] = races.Alone(solved_s, gave_up_s)
+        fields.setdefault(t.field, {})[t.member] = races.Alone(solved_s, gave_up_s, _extraction_of(t.member))
     return fields
+
+
+def _extraction_of(member: str) -> str:
+    return next(word for word in member.split() if word.startswith("bin"))
 
 
 def _choose(options: argparse.Namespace) -> int:
@@ -178,9 +181,11 @@ def _choose(options: argparse.Namespace) -> int:
     fields = as_fields(trials)
     members = list(dict.fromkeys(t.member for t in trials))
     print(_member_table(trials, fields, members))
-    chosen = races.choose(fields, members, options.most, options.cores)
+    allowed = [m for m in members if not any(text in m for text in options.without)]
+    chosen = races.choose(fields, allowed, options.most, options.cores)
     for title, schedule in (("chosen", chosen), ("shipped", shipped())):
-        print(f"\n{title}: {_words(races.score(schedule, fields, options.cores))}")
+        for cores in sorted({options.cores, 1}, reverse=True):
+            print(f"\n{title}, on {cores} cores: {_words(races.score(schedule, fields, cores))}")
         print("\n".join(f"  after {e.delay_s:g} s: {e.member}" for e in schedule))
     wrong = [f"{t.field} by {t.member}" for t in trials if t.outcome == "wrong"]
     print(f"\nwrong answers: {', '.join(wrong) or 'none'}")
@@ -208,7 +213,8 @@ def _words(s: races.Score) -> str:
 
 def shipped() -> list[races.Entry]:
     """Return the portfolio that nova ships, as far as its members are candidates here."""
-    names = {_key_of_candidate(c): c.name for c in CANDIDATES}
+    usual = Extraction().threshold_sigma
+    names = {_key_of_candidate(c): c.name for c in CANDIDATES if c.threshold_sigma == usual}
     entries = []
     for m in strategy.BLIND:
         key = (m.window, m.order.value, m.binning, m.code_tolerance, m.depths, m.coarse_first, m.parallel, m.uniformize)

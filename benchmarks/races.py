@@ -14,15 +14,21 @@ from dataclasses import dataclass, replace
 OVERHEAD_S = 0.2
 #: What an unsolved field counts as: to lose one is worse than any time.
 LOST_S = 300.0
-DELAYS_S = (0.0, 0.3, 1.0, 3.0)
+DELAYS_S = (0.0, 0.15, 0.3, 0.6, 1.2, 2.5)
+#: What it takes to look for stars in two megapixels, in seconds.
+EXTRACTION_S = {"bin1": 0.065, "bin2": 0.02, "bin4": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What a member did alone: CPU seconds until it solved (None: it did not), and until it gave up (inf: never)."""
+    """What a member did alone: CPU seconds until it solved (None: it did not), and until it gave up (inf: never).
+
+    ``extraction`` names the look for stars that it needs; the first member that needs one waits for it.
+    """
 
     solved_s: float | None
     gave_up_s: float = math.inf
+    extraction: str = ""
 
     @property
     def ended_s(self) -> float:
@@ -55,6 +61,7 @@ def race_s(schedule: Sequence[Entry], field: Field, cores: int = 2, limit_s: flo
     waiting = sorted((e for e in schedule if e.member in field), key=lambda e: e.delay_s)
     running: list[_Runner] = []
     suspended: list[_Runner] = []
+    looked: set[str] = set()
     now = 0.0
     while now < limit_s and (waiting or running or suspended):
         while len(running) < cores and (suspended or waiting):
@@ -62,7 +69,9 @@ def race_s(schedule: Sequence[Entry], field: Field, cores: int = 2, limit_s: flo
             if waiting and (waiting[0].delay_s <= now or idle):
                 entry = waiting.pop(0)
                 alone = field[entry.member]
-                running.append(_Runner(alone.solved_s is not None, alone.ended_s, entry.slice_s))
+                first_s = 0.0 if alone.extraction in looked else EXTRACTION_S.get(alone.extraction, 0.0)
+                looked.add(alone.extraction)
+                running.append(_Runner(alone.solved_s is not None, alone.ended_s + first_s, entry.slice_s))
             elif suspended:
                 running.append(suspended.pop(0))
             else:
@@ -105,7 +114,8 @@ def score(schedule: Sequence[Entry], fields: Mapping[str, Field], cores: int = 2
     """Return how a schedule does over the fields that any member solves."""
     logs, ratios, lost, worst = [], [], [], 0.0
     for name, field in fields.items():
-        best_s = min((a.solved_s for a in field.values() if a.solved_s is not None), default=None)
+        solved = [a.solved_s + EXTRACTION_S.get(a.extraction, 0.0) for a in field.values() if a.solved_s is not None]
+        best_s = min(solved, default=None)
         if best_s is None:
             continue
         taken_s = race_s(schedule, field, cores)

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""What a search costs by the index files that it goes through, measured file by file, and by others that are not here.
+
+A field of random stars is looked up in each installed file alone, to its end.  The engine then says how many groups of
+stars it tried and how many entries of the file they matched; with its CPU time that gives seconds a file, a group and a
+match, by least squares.  Matches grow with the number of entries: that is carried over to sets that are not here.
+See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import measure
+import numpy as np
+import reporting
+from reporting import number
+
+from solvehost import axy, engine, fitsfile, indexes
+from solvehost.axy import Attempt
+from solvehost.startable import Stars
+
+_TRIED = re.compile(r"tried (\d+) quads, matched (\d+) codes")
+_SIDE_PX, _STARS, _TOLERANCE = 1000, 100, 0.005
+#: Series that can be downloaded: name, finest quads in arcmin, steps of √2, files of each step.  A step finer has twice
+#: the quads.  Source: data.astrometry.net, which says how many files each has.
+SERIES = (("4100 (Tycho-2, 7 to 19)", 22.0, 13, 1), ("5200 (Gaia, 0 to 6)", 2.0, 7, 48))
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One field looked up in one file: groups of stars tried, entries matched, CPU seconds."""
+
+    name: str
+    group_stars: int
+    entries: int
+    low_arcmin: float
+    tried: int
+    matched: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """CPU seconds of opening a file, of trying a group, and of following a match; matches a group and entry (quads)."""
+
+    file_s: float
+    group_s: float
+    match_s: float
+    matches_per_entry: float
+
+
+def look_up(files: Sequence[indexes.IndexFile], depth: int, seed: int = 1) -> list[Lookup]:
+    """Return what each file costs a field of random stars, groups of whose first ``depth`` are tried."""
+    chance = np.random.default_rng(seed)
+    x, y = (chance.uniform(1, _SIDE_PX, _STARS).astype(np.float32).tobytes() for _ in "xy")
+    stars = Stars.from_bytes(x, y, np.arange(_STARS, 0, -1, dtype=np.float32).tobytes())
+    attempt = Attempt(_SIDE_PX, _SIDE_PX, stars, depths=((1, depth),), code_tolerance=_TOLERANCE, verify_dedup=False)
+    found = []
+    for file in files:
+        with tempfile.TemporaryDirectory(prefix="scaling-") as name:
+            folder = Path(name)
+            axy.write(attempt, folder / "job.axy")
+            (folder / "cfg").write_text(f"index {file.path}\n")
+            run = measure.run([engine.find(), "-v", "-c", "cfg", "job.axy"], 600, cwd=folder)
+        said = _TRIED.search(run.stdout + run.stderr)
+        if said is not None:
+            tried, matched = map(int, said.groups())
+            group_stars = _group_stars(file.path)
+            found.append(
+                Lookup(file.path.name, group_stars, file.quads, file.quads_arcmin.low, tried, matched, run.cpu_s)
+            )
+    return found
+
+
+def _group_stars(path: Path) -> int:
+    return fitsfile.read_primary_header(path).number("DIMQUADS", 4)
+
+
+def fit(lookups: Sequence[Lookup]) -> Costs:
+    """Return the costs that explain the CPU times best, by least squares."""
+    sizes = np.array([[1, each.tried, each.matched] for each in lookups], dtype=float)
+    seconds = np.array([each.cpu_s for each in lookups])
+    file_s, group_s, match_s = np.linalg.lstsq(sizes, seconds, rcond=None)[0]
+    quads = [each for each in lookups if each.group_stars == 4]
+    rate = sum(each.matched for each in quads) / sum(each.tried * each.entries for each in quads) if quads else np.nan
+    return Costs(float(file_s), float(group_s), float(match_s), float(rate))
+
+
+def expected_s(costs: Costs, entries: float, files: int, groups: int) -> float:
+    """Return CPU seconds of a search through ``files`` files of ``entries`` quads each, for so many groups of stars."""
+    return files * (costs.file_s + groups * (costs.group_s + entries * costs.matches_per_entry * costs.match_s))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--depth", type=int, default=26, metavar="N", help="stars whose groups are tried (default: 26)")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report there")
+    options = parser.parse_args(arguments)
+    paths = reporting.installed_indexes()
+    where = reporting.setting(paths)
+    measure.warm(paths)
+    lookups = look_up(indexes.scan(paths).files, options.depth)
+    costs = fit(lookups)
+    text = "\n\n".join([where.sentence() + ".", _table(lookups), _sentence(costs), _forecast(lookups, costs)])
+    print(text)
+    if options.markdown is not None:
+        options.markdown.write_text(text + "\n")
+    return 0
+
+
+def _table(lookups: Sequence[Lookup]) -> str:
+    header = ("index file", "stars in a group", "entries", "groups tried", "matched", "CPU s")
+    rows = [
+        [o.name, str(o.group_stars), f"{o.entries:,}", f"{o.tried:,}", f"{o.matched:,}", number(o.cpu_s)]
+        for o in lookups
+    ]
+    return reporting.markdown_table(header, rows)
+
+
+def _sentence(costs: Costs) -> str:
+    return (
+        f"A file costs {number(costs.file_s * 1e3, 1)} ms, a group {number(costs.group_s * 1e6)} µs in each file, "
+        f"a match {number(costs.match_s * 1e6, 1)} µs; of a million quads {number(costs.matches_per_entry * 1e6, 4)} "
+        "match a group."
+    )
+
+
+def _forecast(lookups: Sequence[Lookup], costs: Costs) -> str:
+    quads = [each for each in lookups if each.group_stars == 4]
+    if not quads:
+        return "No installed file has quads of four stars: nothing can be said of other series."
+    known = min(quads, key=lambda each: each.low_arcmin)
+    groups = max(each.tried for each in quads)
+    header = ("series", "quads from", "files", "quads, millions", "a search to its end, CPU s", "with one tile, CPU s")
+    rows = []
+    for name, finest_arcmin, steps, files in SERIES:
+        for low_arcmin in (finest_arcmin * 2 ** (step / 2) for step in range(steps)):
+            entries = known.entries * (known.low_arcmin / low_arcmin) ** 2
+            if low_arcmin > max(each.low_arcmin for each in quads):
+                break
+            whole_s = expected_s(costs, entries / files, files, groups)
+            one_s = expected_s(costs, entries / files, 1, groups)
+            rows.append(
+                [name, f"{low_arcmin:.1f}′", str(files), f"{entries / 1e6:.1f}", number(whole_s), number(one_s)]
+            )
+    return reporting.markdown_table(header, rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
