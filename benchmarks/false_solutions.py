@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+"""How often pictures that show no sky are solved: whole solves, and the tail of the engine's false matches.
+
+``full`` solves pictures of ``nosky.py`` as ``nova submit`` does, until nothing is left to try or the engine has used
+the CPU time that the time-out gives on two idle cores.  ``tail`` listens to parts of the search: with the engine's
+threshold for naming a match lowered, or its threshold for accepting one.  Both go on where they were left;
+``--summary`` says what came of it.  See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import itertools
+import json
+import math
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import falsereport
+import matchlines
+import nosky
+import reporting
+
+from novacli import strategy
+from novacli.backends.base import Patience, Solve
+from novacli.demo.catalogue import Catalogue, find_index
+from novacli.errors import UnavailableError
+from novacli.inputs import from_array
+from novacli.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.pipeline import Context, gather_hints, solve_field
+from novacli.solution import Solution
+from novacli.sources import Sources
+from novacli.strategy import LEAST_STARS
+from solvehost import axy, engine, fitsfile, indexes, jobdir, race
+from solvehost.indexes import IndexFile, IndexSet
+from solvehost.race import RaceResult
+from solvehost.slots import Tokens
+
+#: Engine CPU that the time-out of 300 s gives on two idle cores.
+FULL_CPU_S = 600.0
+#: Above this log-odds matches are named where the engine's own threshold (13.8) is lowered.
+NAMED_FROM = 8.0
+#: Log-odds from which matches are accepted where that threshold (20.7) is lowered; trials take turns.
+ACCEPTED_FROM = (3.0, 5.0, 8.0)
+_HEARD_CPU_S, _ACCEPTED_CPU_S = 2.5, 1.0
+#: A trial that other work keeps from its CPU time ends after so many times that.
+_PATIENCE = 20.0
+_NEVER_S = 1e6
+
+
+class Bench:
+    """Where pictures are tried: engine, index files, catalogue, engine tokens of our own, a folder for the jobs.
+
+    It is a backend as well: this machine, with a limit on CPU time and none on the clock.
+    """
+
+    name = "local"
+
+    def __init__(self, folder: Path, cores: int, cpu_s: float = FULL_CPU_S) -> None:
+        self.folder, self.cpu_s = folder, cpu_s
+        self.engine = engine.find()
+        places = reporting.installed_indexes()
+        self.indexes: IndexSet = indexes.scan(places)
+        self.catalogue = Catalogue.open(find_index(places))
+        self.tokens = Tokens(folder / "slots", cores)
+        self.last: RaceResult | None = None
+
+    def index_files(self) -> Sequence[IndexFile]:
+        """Return the index files."""
+        return self.indexes.files
+
+    def notes(self) -> Sequence[str]:
+        """Return no remarks."""
+        return ()
+
+    def solve(self, job: jobdir.JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+        """Race the attempts until one solves or the CPU time is used."""
+        terms = race.Terms(
+            self.engine, self.indexes, self.tokens, wall_s=patience.wall_s, queue_wait_s=_NEVER_S, cpu_s=self.cpu_s
+        )
+        self.last = race.run(job, numbers, terms)
+        return Solve(self.last)
+
+    def alone(self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float) -> tuple[RaceResult, bytes]:
+        """Run one attempt with some index files; return how it ended and the engine's log."""
+        staged = jobdir.create(self.folder)
+        staged.axy(1).write_bytes(data)
+        job = jobdir.publish(staged)
+        try:
+            terms = race.Terms(
+                self.engine, IndexSet(files), self.tokens, wall_s=_PATIENCE * cpu_s, queue_wait_s=_NEVER_S, cpu_s=cpu_s
+            )
+            return race.run(job, iter([1]), terms), (job.path / jobdir.LOG).read_bytes()
+        finally:
+            jobdir.remove_tree(job.path)
+
+
+# --- Whole solves ------------------------------------------------------------------------------------------------
+
+
+def full_record(field: nosky.NoSky, bench: Bench, keep: Path | None = None) -> dict[str, Any]:
+    """Solve a picture as ``nova submit`` does and return what came of it."""
+    bench.last = None
+    with tempfile.TemporaryDirectory(dir=bench.folder) as jobs:
+        params = SolveParams(timeout_s=_NEVER_S)
+        solved = solve_field(from_array(field.pixels), params, Context(Path(jobs), bench))
+        ended = bench.last
+        logs = [path.read_bytes() for path in sorted(Path(jobs).glob(f"*/{jobdir.LOG}"))]
+        heard = [match for log in logs for match in matchlines.read(log)]
+        if keep is not None and isinstance(solved.answer, Solution):
+            _keep(keep / field.name, solved.answer)
+    record: dict[str, Any] = {
+        "mode": "full",
+        **_about(field),
+        "status": solved.result.status,
+        "reason": ended.reason if ended is not None else solved.result.reason,
+        "cpu_s": 0.0 if ended is None else ended.cpu_s,
+        "limit_cpu_s": bench.cpu_s,
+        "attempts": [] if ended is None else [[a.label, a.outcome, a.cpu_s] for a in ended.attempts],
+        "matches": [match.as_list(field.truth) for match in heard],
+    }
+    if isinstance(solved.answer, Solution):
+        match, place = solved.answer.match, solved.answer.calibration
+        record["answer"] = {
+            "logodds": match.logodds, "matched": match.n, "rms_arcsec": match.rms_arcsec, "index": match.index,
+            "ra": place.ra, "dec": place.dec, "pixscale": place.pixscale,
+            "is_true": field.truth is not None and field.truth.is_at(place.ra, place.dec, place.pixscale),
+        }  # fmt: skip
+    return record
+
+
+def _keep(where: Path, answer: Solution) -> None:
+    where.mkdir(parents=True, exist_ok=True)
+    for name, data in (("wcs.fits", answer.files.wcs), ("corr.fits", answer.files.corr), ("job.axy", answer.files.axy)):
+        if data is not None:
+            (where / name).write_bytes(data)
+
+
+def _about(field: nosky.NoSky) -> dict[str, Any]:
+    height, width = field.pixels.shape
+    return {"kind": field.kind, "number": field.number, "size": [width, height], "drawn": field.drawn}
+
+
+# --- Parts of the search -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A part of the search: one attempt at one range of depths with some index files; ``accept_from`` None: listen."""
+
+    attempt: axy.Attempt
+    files: tuple[IndexFile, ...]
+    accept_from: float | None
+
+
+def tail_records(field: nosky.NoSky, bench: Bench) -> Iterator[dict[str, Any]]:
+    """Try parts of the search of every member at a picture, blind and with a made-up hint."""
+    chance = random.Random(f"{field.name} parts")
+    sources = Sources(from_array(field.pixels))
+    for params in (SolveParams(blind=True), _made_up_hint(chance)):
+        hints = gather_hints(sources.field, params)
+        try:
+            attempts = list(strategy.attempts(sources, params, hints, bench.indexes.files))
+        except UnavailableError:
+            continue
+        for attempt in attempts:
+            for cell in _cells(attempt, bench.indexes.files, chance):
+                yield _tail_record(field, cell, bench)
+
+
+def _made_up_hint(chance: random.Random) -> SolveParams:
+    """Return a scale (within 20 %) and a position (within 15 degrees), as a header might state them, by chance."""
+    width_deg = 1.5 * 40 ** chance.random()
+    scale = Scale(0.8 * width_deg, 1.2 * width_deg, ScaleUnit.DEG_WIDTH)
+    dec_deg = math.degrees(math.asin(2 * chance.random() - 1))
+    return SolveParams(blind=True, fallback=False, scale=scale, position=Position(360 * chance.random(), dec_deg))
+
+
+def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Random) -> Iterator[Cell]:
+    """Yield parts by chance: two that are listened to, two with acceptance lowered."""
+    served = indexes.select(attempt, files)
+    for accept_from in (None, None, chance.choice(ACCEPTED_FROM), chance.choice(ACCEPTED_FROM)):
+        chosen = served if attempt.schedule.parallel else (chance.choice(served),)
+        # Evenly in the logarithm: a whole solve spends more of its time at the first stars than at the last.
+        star = LEAST_STARS * (len(attempt.stars) / LEAST_STARS) ** chance.random()
+        depth = next((d for d in attempt.depths if d[1] >= star), attempt.depths[-1])
+        # How the distortion is fitted comes after acceptance; without it no second look follows either.
+        part = replace(
+            attempt,
+            depths=(depth,),
+            tweak_order=0,
+            odds_to_solve=None if accept_from is None else math.exp(accept_from),
+        )
+        yield Cell(part, chosen, accept_from)
+
+
+def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]:
+    data = axy.to_bytes(cell.attempt)
+    listens = cell.accept_from is None
+    if listens:
+        data = naming_from(data, NAMED_FROM)
+    ended, log = bench.alone(data, cell.files, _HEARD_CPU_S if listens else _ACCEPTED_CPU_S)
+    return {
+        "mode": "tail",
+        **_about(field),
+        "member": cell.attempt.schedule.label,
+        "settings": f"{zlib.crc32(settings_text(cell.attempt).encode()):08x}",
+        "depth": list(cell.attempt.depths[0]),
+        "index": cell.files[0].path.name.split(".")[0] if len(cell.files) == 1 else f"{len(cell.files)} files",
+        "stars": len(cell.attempt.stars),
+        "named_from": NAMED_FROM if listens else None,
+        "accept_from": cell.accept_from,
+        "end": "solved" if ended.winner else ended.reason,
+        "cpu_s": round(ended.cpu_s, 2),
+        "matches": [match.as_list(field.truth) for match in matchlines.read(log)],
+    }
+
+
+def settings_text(attempt: axy.Attempt) -> str:
+    """Return in words how an attempt searches, whatever the picture: what its settings' number is made of."""
+    schedule = attempt.schedule
+    return (
+        f"window {schedule.quads_arcmin} coarse {schedule.coarse_first} parallel {schedule.parallel} "
+        f"tolerance {attempt.code_tolerance} uniformize {attempt.verify_uniformize} dedup {attempt.verify_dedup} "
+        f"error {attempt.position_error_px} fraction {attempt.quad_fraction}"
+    )
+
+
+def naming_from(data: bytes, logodds: float) -> bytes:
+    """Return an axy whose engine names every match from ``logodds`` on, and accepts what it always does.
+
+    The card takes the place of one that the engine ignores.
+    """
+    ignored = next(data[at : at + 80] for at in range(0, len(data), 80) if data[at : at + 8] == b"NVDELAY ")
+    return data.replace(ignored, fitsfile.card("ANODDSPR", math.exp(logodds)), 1)
+
+
+# --- The state file ----------------------------------------------------------------------------------------------
+
+
+def read_state(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a state file; a last line that was cut short is passed over."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Append the records of one picture in one go: others may write to the same file."""
+    text = "".join(json.dumps(reporting.as_plain(record), separators=(",", ":")) + "\n" for record in records)
+    with path.open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.write(text.encode())
+
+
+def to_do(mode: str, kinds: Sequence[str], share: tuple[int, int], state: Path) -> Iterator[tuple[str, int]]:
+    """Yield (kind, number) without end, all kinds in turn, but those that ``state`` holds and others' shares."""
+    part, parts = share
+    done = {(r["kind"], r["number"]) for r in read_state(state) if r["mode"] == mode}
+    pictures = ((kind, number) for number in itertools.count(1) for kind in kinds)
+    for turn, (kind, number) in enumerate(pictures):
+        if turn % parts == part and (kind, number) not in done:
+            yield kind, number
+
+
+# --- The command -------------------------------------------------------------------------------------------------
+
+
+def _share(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 1/2")
+    return int(part) - 1, int(parts)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("mode", choices=("full", "tail"))
+    parser.add_argument("--state", type=Path, required=True, help="file of JSON lines to which results are added")
+    parser.add_argument("--also", type=Path, action="append", default=[], help="more such files for the summary")
+    parser.add_argument("--kinds", default=",".join(nosky.KINDS), help="kinds of pictures, by commas (all)")
+    parser.add_argument("--count", type=int, default=10**9, help="end after so many pictures")
+    parser.add_argument("--for", dest="for_s", type=float, default=math.inf, help="begin no picture after S seconds")
+    parser.add_argument("--share", type=_share, default=(0, 1), help="take part M/N of the pictures (1/1)")
+    parser.add_argument("--cores", type=int, default=2, help="engines at a time in a whole solve (2)")
+    parser.add_argument("--cpu", type=float, default=FULL_CPU_S, help="engine CPU seconds of a whole solve (600)")
+    parser.add_argument("--keep", type=Path, help="folder for the files of whatever is solved")
+    parser.add_argument("--summary", action="store_true", help="run nothing: say what the state holds")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--markdown", type=Path, help="file for a report")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = _arguments().parse_args(argv)
+    kinds = given.kinds.split(",")
+    unknown = [kind for kind in kinds if kind not in nosky.KINDS]
+    if unknown:
+        print(f"unknown kinds {', '.join(unknown)}: choose among {', '.join(nosky.KINDS)}", file=sys.stderr)
+        return 64
+    if not given.summary:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        run(given, kinds)
+    summary = falsereport.summary([r for path in (given.state, *given.also) for r in read_state(path)])
+    print(falsereport.text(summary))
+    if given.json:
+        given.json.write_text(json.dumps(reporting.as_plain(summary), indent=1) + "\n", encoding="utf-8")
+    if given.markdown:
+        given.markdown.write_text(falsereport.markdown(summary), encoding="utf-8")
+    return 0
+
+
+def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
+    """Try pictures until time or count is up."""
+    began = time.monotonic()
+    given.state.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="false-") as folder:
+        bench = Bench(Path(folder), given.cores if given.mode == "full" else 1, given.cpu)
+        for kind, number in itertools.islice(to_do(given.mode, kinds, given.share, given.state), given.count):
+            if time.monotonic() - began >= given.for_s:
+                break
+            field = nosky.draw(kind, number, bench.catalogue)
+            if given.mode == "full":
+                records = [full_record(field, bench, given.keep)]
+            else:
+                records = list(tail_records(field, bench)) or [{"mode": "tail", **_about(field), "end": "no-stars"}]
+            append(given.state, records)
+            print(f"{field.name}: {falsereport.one_line(records)}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.pop("NOVA_DEBUG", None)
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""What the records of ``false_solutions.py`` come to: counts, tails of log-odds, the rate beyond the threshold."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import falsetail
+import reporting
+from falsetail import Heard
+
+Record = Mapping[str, Any]
+
+#: The engine's own thresholds: odds of 10⁹ to accept a match, of 10⁶ to tune one up and, as shipped, to name it.
+ACCEPTS, TUNES = math.log(1e9), math.log(1e6)
+#: Cuts at which the slope is looked at, to see whether it stays the same.
+CUTS = (8.0, 9.0, 10.0, 11.0, 12.0)
+_LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)
+_DEPTHS = ((1, 20), (21, 50), (51, 200))
+_LOGODDS, _MATCHED, _CONFLICTS, _PIXSCALE, _IS_TRUE = 0, 1, 2, 5, 6
+
+
+def summary(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the figures of all records, whole solves and parts of the search, as plain values."""
+    full = [r for r in records if r["mode"] == "full"]
+    tail = [r for r in records if r["mode"] == "tail" and "member" in r]
+    return {"full": _full(full), "tail": _tail(tail, full)}
+
+
+# --- Whole solves ------------------------------------------------------------------------------------------------
+
+
+def _full(records: Sequence[Record]) -> dict[str, Any]:
+    rows = {kind: _full_row(some) for kind, some in _grouped(records, lambda r: str(r["kind"])).items()}
+    return {"kinds": rows, "all": _full_row(records), "false": [_shown(r) for r in records if _is_false(r)]}
+
+
+def _full_row(records: Sequence[Record]) -> dict[str, Any]:
+    named = [m for r in records for m in r["matches"] if not m[_IS_TRUE]]
+    false = sum(map(_is_false, records))
+    return {
+        "pictures": len(records),
+        "false": false,
+        "share_bound": falsetail.share_bound(false, len(records)) if records else math.nan,
+        "solved_at_the_true_place": sum(r["status"] == "solved" for r in records) - false,
+        "exhausted": sum(r["reason"] == "exhausted" for r in records),
+        "used_its_time": sum(r["reason"] == "time-limit" for r in records),
+        "no_stars": sum(r["reason"] == "no-stars" for r in records),
+        "cpu_s": math.fsum(r["cpu_s"] for r in records),
+        "tuned": sum(m[_LOGODDS] >= TUNES for m in named),
+        "highest_logodds": max((m[_LOGODDS] for m in named), default=math.nan),
+    }
+
+
+def _is_false(record: Record) -> bool:
+    return record["status"] == "solved" and not record["answer"]["is_true"]
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    return {"kind": record["kind"], "number": record["number"], **record["answer"]}
+
+
+# --- Parts of the search -----------------------------------------------------------------------------------------
+
+
+def _tail(records: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
+    listened = [r for r in records if r["accept_from"] is None]
+    lowered = [r for r in records if r["accept_from"] is not None]
+    heard = falsetail.by_kind(_heard(listened))
+    everything = [h for some in heard.values() for h in some]
+    cpu_s = _cpu_of_a_solve(full)
+    return {
+        "trials": len(records),
+        "listened": len(listened),
+        "lowered": len(lowered),
+        "pictures": len({(r["kind"], r["number"]) for r in records}),
+        "cpu_s": math.fsum(r["cpu_s"] for r in records),
+        "at_the_true_place": sum(m[_IS_TRUE] for r in records for m in r["matches"]),
+        "survival": dict(zip(_named(_LEVELS), falsetail.survival(everything, _LEVELS), strict=True)),
+        "cuts": [_fitted(everything, cut) for cut in CUTS],
+        "kinds": {kind: _kind_row(some, cpu_s.get(kind, math.nan)) for kind, some in heard.items()},
+        "members": _rates(listened, lambda r: f"{r['member']} [{r['settings']}]"),
+        "depths": _rates(listened, _depth_class),
+        "tuned": _tuned(everything, full),
+        "lowered_by_threshold": {
+            f"{accept_from:g}": _lowered_row(some, everything)
+            for accept_from, some in sorted(_grouped(lowered, lambda r: float(r["accept_from"])).items())
+        },
+        "matched_stars": _matched(lowered),
+    }
+
+
+def _named(levels: Iterable[float]) -> list[str]:
+    return [f"{level:.1f}" for level in levels]
+
+
+def _heard(records: Iterable[Record]) -> list[tuple[str, Heard]]:
+    """Return what was heard at each picture, with its kind; matches at a picture's true place are left out."""
+    pictures = _grouped(records, lambda r: (r["kind"], r["number"]))
+    return [(kind, _heard_at(some)) for (kind, _), some in pictures.items()]
+
+
+def _heard_at(records: Sequence[Record]) -> Heard:
+    values = tuple(m[_LOGODDS] for r in records for m in r["matches"] if not m[_IS_TRUE])
+    return Heard(math.fsum(r["cpu_s"] for r in records), values)
+
+
+def _fitted(heard: Sequence[Heard], cut: float) -> dict[str, Any]:
+    return asdict(falsetail.fit(heard, cut, ACCEPTS))
+
+
+def _cpu_of_a_solve(full: Sequence[Record]) -> dict[str, float]:
+    """Return the mean CPU seconds of a whole solve, by kind."""
+    kinds = _grouped(full, lambda r: str(r["kind"]))
+    return {kind: statistics.fmean(r["cpu_s"] for r in some) for kind, some in kinds.items()}
+
+
+def _kind_row(heard: Sequence[Heard], cpu_s: float) -> dict[str, Any]:
+    row = _fitted(heard, CUTS[0])
+    highest = max((value for h in heard for value in h.logodds), default=math.nan)
+    each = {"cpu_of_a_solve_s": cpu_s, "a_solve": row["beyond"] * cpu_s, "a_solve_bound": row["bound"] * cpu_s}
+    return {"pictures": len(heard), "highest_logodds": highest, **row, **each}
+
+
+def _rates(records: Sequence[Record], key: Callable[[Record], str]) -> dict[str, Any]:
+    """Return rate above the lowest cut and slope, for each group of records."""
+    groups = _grouped(records, key)
+    return {name: _fitted([h for _, h in _heard(some)], CUTS[0]) for name, some in sorted(groups.items())}
+
+
+def _depth_class(record: Record) -> str:
+    return next(f"{low}-{high}" for low, high in _DEPTHS if record["depth"][0] <= high)
+
+
+def _tuned(listened: Sequence[Heard], full: Sequence[Record]) -> dict[str, Any]:
+    """Return the tail of matches that the engine tuned up: named by whole solves as well."""
+    heard = [*listened, *(h for _, h in _heard(full))]
+    values = sorted((v for h in heard for v in h.logodds if v >= TUNES), reverse=True)
+    fitted = _fitted(heard, TUNES)
+    count_bound = falsetail.count_bound(fitted["count"]) / fitted["cpu_s"] if fitted["cpu_s"] else math.nan
+    return {**fitted, "rate_bound": count_bound, "highest": values[:10]}
+
+
+def _lowered_row(records: Sequence[Record], listened: Sequence[Heard]) -> dict[str, Any]:
+    """Return how often a match was accepted above a lowered threshold, and how often one was named above it."""
+    found = [
+        r["matches"][0] for r in records if r["end"] == "solved" and r["matches"] and not r["matches"][0][_IS_TRUE]
+    ]
+    accept_from = records[0]["accept_from"]
+    cpu_s = math.fsum(r["cpu_s"] for r in records)
+    excess = [m[_LOGODDS] - accept_from for m in found]
+    named = falsetail.survival(listened, [accept_from])[0] if accept_from >= CUTS[0] else math.nan
+    heard_cpu_s = math.fsum(h.cpu_s for h in listened)
+    return {
+        "trials": len(records),
+        "accepted": len(found),
+        "a_cpu_s": len(found) / cpu_s if cpu_s else math.nan,
+        "named_a_cpu_s": named / heard_cpu_s if heard_cpu_s else math.nan,
+        "slope": statistics.fmean(excess) if excess else math.nan,
+        "highest_logodds": max((m[_LOGODDS] for m in found), default=math.nan),
+    }
+
+
+def _matched(lowered: Sequence[Record]) -> dict[str, Any]:
+    """Return how many stars matched, without the quad's own, by log-odds of accepted false matches."""
+    found = [m for r in lowered if r["end"] == "solved" for m in r["matches"][:1] if not m[_IS_TRUE]]
+    bands = _grouped(found, lambda m: f"{2 * int(m[_LOGODDS] // 2)}")
+    return {
+        band: {
+            "matches": len(some),
+            "matched_median": statistics.median(m[_MATCHED] for m in some),
+            "matched_most": max(m[_MATCHED] for m in some),
+            "conflicts_median": statistics.median(m[_CONFLICTS] for m in some),
+        }
+        for band, some in sorted(bands.items(), key=lambda item: int(item[0]))
+    }
+
+
+def _grouped(records: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups
+
+
+# --- In words ----------------------------------------------------------------------------------------------------
+
+
+def one_line(records: Sequence[Record]) -> str:
+    """Return what came of one picture, for progress."""
+    cpu_s = math.fsum(r.get("cpu_s", 0.0) for r in records)
+    named = [m for r in records for m in r.get("matches", ())]
+    highest = reporting.number(max((m[_LOGODDS] for m in named), default=math.nan), 1)
+    ends = ", ".join(sorted({str(r.get("reason", r.get("end"))) for r in records}))
+    status = records[0].get("status", f"{len(records)} trials")
+    return f"{status} ({ends}), {cpu_s:.0f} s of CPU, {len(named)} matches named, highest {highest}"
+
+
+def _full_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    header = ["kind", "pictures", "false", "at true place", "exhausted", "time used", "no stars", "CPU s"]
+    header += ["≥ 13.8", "highest"]
+    names = ("pictures", "false", "solved_at_the_true_place", "exhausted", "used_its_time", "no_stars")
+    rows = [
+        [kind, *(str(row[n]) for n in names), f"{row['cpu_s']:.0f}", str(row["tuned"]), _one(row["highest_logodds"])]
+        for kind, row in [*figures["kinds"].items(), ("all", figures["all"])]
+    ]
+    return header, rows
+
+
+def _kind_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    header = ["kind", "pictures", "CPU s", "≥ 8", "a CPU s", "slope", "shape", "highest", "a solve", "95 % bound"]
+    worst_first = sorted(figures["kinds"].items(), key=lambda item: -_or_zero(item[1]["bound"]))
+    rows = [
+        [
+            kind, str(row["pictures"]), f"{row['cpu_s']:.0f}", str(row["count"]), _rate(row), _two(row["slope"]),
+            _shape(row), _one(row["highest_logodds"]), _small(row["a_solve"]), _small(row["a_solve_bound"]),
+        ]
+        for kind, row in worst_first
+    ]  # fmt: skip
+    return header, rows
+
+
+def _fit_table(name: str, fits: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+    header = [name, "matches", "CPU s", "a CPU s", "slope", "shape", "> 20.7 a CPU s", "95 % bound"]
+    rows = [
+        [
+            label, str(f["count"]), f"{f['cpu_s']:.0f}", _rate(f), _two(f["slope"]), _shape(f), _small(f["beyond"]),
+            _small(f["bound"]),
+        ]
+        for label, f in fits
+    ]  # fmt: skip
+    return header, rows
+
+
+def _lowered_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    header = ["accepted from", "trials", "accepted", "a CPU s", "named a CPU s", "slope", "highest"]
+    rows = [
+        [name, str(r["trials"]), str(r["accepted"]), _two(r["a_cpu_s"]), _two(r["named_a_cpu_s"]), _two(r["slope"]),
+         _one(r["highest_logodds"])]
+        for name, r in figures["lowered_by_threshold"].items()
+    ]  # fmt: skip
+    return header, rows
+
+
+def _matched_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    header = ["log-odds", "false matches", "matched, median", "most", "conflicts, median"]
+    rows = [
+        [f"{band} to {int(band) + 2}", str(r["matches"]), f"{r['matched_median']:g}", str(r["matched_most"]),
+         f"{r['conflicts_median']:g}"]
+        for band, r in figures["matched_stars"].items()
+    ]  # fmt: skip
+    return header, rows
+
+
+def _parts(figures: Mapping[str, Any]) -> list[tuple[str, tuple[list[str], list[list[str]]]]]:
+    tail = figures["tail"]
+    cuts = [(f"{f['cut']:g}", f) for f in tail["cuts"]]
+    return [
+        ("Whole solves", _full_table(figures["full"])),
+        ("False matches by kind, worst first", _kind_table(tail)),
+        ("The slope above other cuts", _fit_table("cut", cuts)),
+        ("After the engine's tune-up", _fit_table("cut", [("13.8", tail["tuned"])])),
+        ("By depth of the search", _fit_table("stars", tail["depths"].items())),
+        ("By member", _fit_table("member", tail["members"].items())),
+        ("With acceptance lowered", _lowered_table(tail)),
+        ("Stars matched beside the quad's own", _matched_table(tail)),
+    ]
+
+
+def sentences(figures: Mapping[str, Any]) -> list[str]:
+    """Return the figures that matter most."""
+    full, tail = figures["full"]["all"], figures["tail"]
+    seen = ", ".join(f"{count} from {level}" for level, count in tail["survival"].items())
+    return [
+        f"{full['pictures']} whole solves, {full['false']} false (95 % bound of the share: "
+        f"{_small(full['share_bound'])}), {full['cpu_s']:.0f} s of engine CPU.",
+        f"{tail['trials']} trials at {tail['pictures']} pictures ({tail['listened']} listened to, "
+        f"{tail['lowered']} with acceptance lowered), {tail['cpu_s']:.0f} s of engine CPU.",
+        f"False matches that were heard, by log-odds: {seen}.",
+        f"Highest after tune-up: {', '.join(_one(v) for v in tail['tuned']['highest']) or 'none'}.",
+    ]
+
+
+def text(figures: Mapping[str, Any]) -> str:
+    """Return the report as plain text."""
+    tables = [f"{title}\n{reporting.text_table(*table)}" for title, table in _parts(figures) if table[1]]
+    return "\n\n".join([*sentences(figures), *tables])
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """Return the report as Markdown."""
+    tables = [f"#### {title}\n\n{reporting.markdown_table(*table)}" for title, table in _parts(figures) if table[1]]
+    return "\n\n".join(["\n".join(f"- {s}" for s in sentences(figures)), *tables]) + "\n"
+
+
+def _rate(fit: Mapping[str, Any]) -> str:
+    return _two(fit["count"] / fit["cpu_s"]) if fit["cpu_s"] else "–"
+
+
+def _shape(fit: Mapping[str, Any]) -> str:
+    low, high = fit["shape_limits"]
+    return f"{_two(fit['shape'])} ({_two(low)} to {_two(high)})"
+
+
+def _or_zero(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def _one(value: float) -> str:
+    return reporting.number(value, 1)
+
+
+def _two(value: float) -> str:
+    return reporting.number(value, 2)
+
+
+def _small(value: float) -> str:
+    return f"{value:.1e}" if math.isfinite(value) else "–"

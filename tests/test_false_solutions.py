@@ -1,0 +1,283 @@
+"""The study of false solutions: its pictures, its records and its statistics are what they claim to be."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import false_solutions
+import falsereport
+import falsetail
+import matchlines
+import nosky
+from falsetail import Heard
+
+from novacli.demo.catalogue import Catalogue
+from solvehost import axy
+from solvehost.indexes import IndexSet
+from solvehost.startable import Stars
+
+LOG = b"""Reading file "../job.axy"...
+  log-odds ratio 7.5016 (1810.94), 0 match, 0 conflict, 0 distractors, 28 index.
+  RA,Dec = (12.8598,-19.2197), pixel scale 5.19738 arcsec/pix.
+Field 1 did not solve (index index-tycho2-10.littleendian.fits, field objects 1-6).
+  log-odds ratio 14.5 (1.98e+06), 5 match, 1 conflict, 12 distractors, 30 index.
+  RA,Dec = (-0.5,88), pixel scale 1.2e+02 arcsec/pix.
+"""
+
+
+@pytest.fixture(scope="module")
+def made_catalogue() -> Catalogue:
+    """Stars all over a sky of our own."""
+    rng = np.random.default_rng(5)
+    points = rng.normal(size=(60_000, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return Catalogue(Path("made.fits"), "MAG", points, 4 + 7 * np.sqrt(rng.random(60_000)), np.zeros(3), 1.0)
+
+
+# --- The pictures ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", nosky.KINDS)
+def test_a_picture_is_the_same_for_its_number_and_another_for_the_next(kind: str, made_catalogue: Catalogue) -> None:
+    one, again, other = (nosky.draw(kind, number, made_catalogue) for number in (3, 3, 4))
+    assert np.array_equal(one.pixels, again.pixels)
+    assert one.pixels.shape != other.pixels.shape or not np.array_equal(one.pixels, other.pixels)
+    assert one.pixels.shape[::-1] in nosky.SIZES_PX
+    assert one.pixels.std() > 0
+
+
+@pytest.mark.parametrize("kind", ["sheared", "stretched", "scattered", "swapped"])
+def test_no_similarity_brings_the_real_sky_back(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn, a scale and a mirror, the best that there are, leave stars far more than a lens's distortion away."""
+    rng = np.random.default_rng(1)
+    x, y = 800 + rng.uniform(-100, 100, (2, 40))
+    sky = nosky._Sky(x, y, np.ones(40), nosky.TrueSky(0, 0, 10, 30))
+    monkeypatch.setattr(nosky, "_real", lambda *_: sky)
+    for _ in range(10):
+        spots = nosky.KINDS[kind](rng, 1600, 1600, None)  # type: ignore[arg-type]
+        assert len(spots.x) == 40
+        assert best_similarity_rms(x + 1j * y, spots.x + 1j * spots.y) > 8
+
+
+def best_similarity_rms(before: Any, after: Any) -> float:
+    """Return the least distance in pixels (root mean square) to which a similarity brings ``before`` to ``after``."""
+    left = []
+    for start in (before, before.conj()):
+        design = np.stack([start, np.ones(len(start))], axis=1)
+        solved = np.linalg.lstsq(design, after, rcond=None)[0]
+        left.append(float(np.sqrt(np.mean(np.abs(design @ solved - after) ** 2))))
+    return min(left)
+
+
+def test_a_mere_similarity_would_be_told() -> None:
+    """The test above can fail: a mirrored, turned and scaled sky is brought back."""
+    before = np.array([1 + 2j, 5 + 1j, 3 + 7j, 9 + 9j])
+    assert best_similarity_rms(before, (2 + 1j) * before.conj() + 30) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("place", "is_true"),
+    [((10.0, 20.0, 30.0), True), ((14.0, 21.0, 20.0), True), ((16.0, 20.0, 30.0), False), ((10.0, 20.0, 70.0), False)],
+)
+def test_a_match_of_the_sky_that_was_distorted_is_told_by_place_and_scale(
+    place: tuple[float, float, float], is_true: bool
+) -> None:
+    assert nosky.TrueSky(10.0, 20.0, 10.0, 30.0).is_at(*place) is is_true
+
+
+# --- What the engine says, and how it is made to -----------------------------------------------------------------
+
+
+def test_the_matches_of_a_log_are_read() -> None:
+    first, second = matchlines.read(LOG)
+    assert (first.logodds, first.index_stars, first.dec_deg) == (7.5016, 28, -19.2197)
+    assert (second.matched, second.conflicts, second.distractors, second.pixscale_arcsec) == (5, 1, 12, 120.0)
+    assert second.ra_deg == 359.5
+    assert second.as_list(nosky.TrueSky(0.0, 88.0, 10.0, 100.0)) == [14.5, 5, 1, 12, 30, 120.0, 1]
+    assert second.as_list(None)[-1] == 0
+
+
+def test_an_engine_that_names_more_accepts_what_it_always_does() -> None:
+    stars = Stars.from_bytes(*(np.arange(1, 6, dtype=np.float32).tobytes() for _ in range(3)))
+    attempt = axy.Attempt(width=100, height=80, stars=stars, schedule=axy.Schedule(delay_s=1.5))
+    plain = axy.to_bytes(attempt)
+    changed = false_solutions.naming_from(plain, 8.0)
+    cards = [changed[at : at + 80] for at in range(0, 2880, 80)]
+    named = next(card for card in cards if card.startswith(b"ANODDSPR"))
+    assert float(named.partition(b"=")[2].partition(b"/")[0]) == pytest.approx(math.exp(8))
+    assert len(changed) == len(plain)
+    read = axy.parse(changed)
+    assert read.odds_to_solve is None
+    assert replace(read, schedule=attempt.schedule, dropped_cards=()) == axy.parse(plain)
+
+
+# --- Statistics --------------------------------------------------------------------------------------------------
+
+
+def made_heard(slope: float, pictures: int = 400) -> list[Heard]:
+    rng = np.random.default_rng(3)
+    return [Heard(10.0, tuple(8 + rng.exponential(slope, rng.poisson(20)))) for _ in range(pictures)]
+
+
+def test_the_tail_beyond_is_that_of_what_was_drawn() -> None:
+    fitted = falsetail.fit(made_heard(1.2), cut=8.0, threshold=20.0)
+    truth = 2.0 * math.exp(-12 / 1.2)
+    assert fitted.slope == pytest.approx(1.2, rel=0.05)
+    assert fitted.beyond == pytest.approx(truth, rel=0.5)
+    assert truth < fitted.bound < 3 * truth
+    assert fitted.shape_limits[0] < 0 < fitted.shape_limits[1]
+
+
+def test_a_fat_tail_is_told_by_its_shape() -> None:
+    rng = np.random.default_rng(4)
+    fat = [Heard(10.0, tuple(8 + rng.pareto(4.0, 20))) for _ in range(400)]
+    assert falsetail.fit(fat, 8.0, 20.0).shape_limits[0] > 0.05
+
+
+def test_few_pictures_give_a_wider_bound() -> None:
+    few, many = (falsetail.fit(made_heard(1.2, n), 8.0, 20.0) for n in (5, 400))
+    assert few.bound / few.beyond > 1.5 * many.bound / many.beyond
+
+
+def test_nothing_heard_is_no_figure_and_no_error() -> None:
+    assert math.isnan(falsetail.fit([], 8.0, 20.0).bound)
+    assert math.isnan(falsetail.fit([Heard(3.0, ())], 8.0, 20.0).beyond)
+
+
+def test_bounds_of_counts_and_shares_are_the_exact_ones() -> None:
+    assert falsetail.count_bound(0) == pytest.approx(-math.log(0.05))
+    assert falsetail.count_bound(3) == pytest.approx(7.754, abs=1e-3)
+    assert falsetail.share_bound(0, 300) == pytest.approx(1 - 0.05 ** (1 / 300))
+    assert falsetail.share_bound(1, 10) == pytest.approx(0.3942, abs=1e-4)
+    assert falsetail.share_bound(2, 2) == 1.0
+
+
+# --- Records -----------------------------------------------------------------------------------------------------
+
+
+def full_row(kind: str, number: int, **changes: Any) -> dict[str, Any]:
+    row = {"mode": "full", "kind": kind, "number": number, "status": "unsolved", "reason": "exhausted", "cpu_s": 100.0}
+    return {**row, "matches": [[14.0, 4, 0, 3, 20, 30.0, 0]], **changes}
+
+
+def tail_row(kind: str, number: int, logodds: Sequence[float], accept_from: float | None = None) -> dict[str, Any]:
+    return {
+        "mode": "tail", "kind": kind, "number": number, "member": "coarse", "settings": "00", "depth": [1, 6],
+        "end": "solved" if accept_from else "exhausted", "accept_from": accept_from, "cpu_s": 2.0,
+        "matches": [[value, 1, 0, 0, 20, 30.0, 0] for value in logodds],
+    }  # fmt: skip
+
+
+def test_what_is_done_is_not_done_again_and_a_cut_line_is_passed_over(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    false_solutions.append(state, [full_row("grid", 1)])
+    false_solutions.append(state, [full_row("cat", 2, cpu_s=math.nan)])
+    with state.open("a") as stream:
+        stream.write('{"mode":"full","ki')
+    assert [r["number"] for r in false_solutions.read_state(state)] == [1, 2]
+    todo = list(itertools.islice(false_solutions.to_do("full", ["grid", "cat"], (0, 1), state), 3))
+    assert todo == [("cat", 1), ("grid", 2), ("grid", 3)]
+
+
+def test_shares_have_every_picture_once(tmp_path: Path) -> None:
+    kinds = list(nosky.KINDS)
+    shares = [itertools.islice(false_solutions.to_do("tail", kinds, (n, 2), tmp_path / "no"), 30) for n in (0, 1)]
+    taken = [picture for share in shares for picture in share]
+    assert len(set(taken)) == 60
+    assert {("random", 1), ("cat", 5)} <= set(taken)
+
+
+def test_a_solution_is_false_unless_it_is_where_the_picture_is() -> None:
+    answer = {"logodds": 25.0, "matched": 9, "is_true": False}
+    rows = [
+        full_row("sheared", 1, status="solved", reason="none", answer={**answer, "is_true": True}),
+        full_row("grid", 1, status="solved", reason="none", answer=answer),
+        full_row("grid", 2),
+    ]
+    figures = falsereport.summary(rows)["full"]
+    assert (figures["all"]["false"], figures["all"]["solved_at_the_true_place"]) == (1, 1)
+    assert (figures["kinds"]["grid"]["false"], figures["kinds"]["sheared"]["false"]) == (1, 0)
+    assert figures["all"]["exhausted"] == 1
+    assert [(f["kind"], f["number"]) for f in figures["false"]] == [("grid", 1)]
+
+
+def test_the_worst_kind_comes_first_and_costs_are_those_of_whole_solves() -> None:
+    rng = np.random.default_rng(8)
+    rows = [tail_row("cat", n, 8 + rng.exponential(0.6, 9)) for n in range(30)]
+    rows += [tail_row("grid", n, 8 + rng.exponential(1.5, 9)) for n in range(30)]
+    rows += [full_row("grid", 1), full_row("grid", 2, cpu_s=300.0)]
+    figures = falsereport.summary(rows)
+    grid = figures["tail"]["kinds"]["grid"]
+    assert grid["a_solve_bound"] == pytest.approx(200 * grid["bound"])
+    assert grid["bound"] > figures["tail"]["kinds"]["cat"]["bound"]
+    report = falsereport.markdown(figures)
+    table = report[report.index("worst first") :]
+    assert table.index("| grid") < table.index("| cat")
+
+
+def test_matches_at_the_true_place_and_lowered_trials_do_not_count_as_heard() -> None:
+    true = [30.0, 9, 0, 0, 20, 30.0, 1]
+    rows = [tail_row("sheared", 1, [9.0]), tail_row("sheared", 1, [40.0], accept_from=8.0)]
+    rows[0]["matches"].append(true)
+    figures = falsereport.summary(rows)["tail"]
+    assert figures["at_the_true_place"] == 1
+    assert figures["survival"]["8.0"] == 1
+    assert figures["survival"]["20.7"] == 0
+    assert figures["lowered_by_threshold"]["8"]["accepted"] == 1
+
+
+# --- The command -------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_kind_or_share_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert false_solutions.main(["full", "--state", str(tmp_path / "s"), "--kinds", "dog"]) == 64
+    assert "unknown kinds dog" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        false_solutions.main(["full", "--state", str(tmp_path / "s"), "--share", "3/2"])
+
+
+def test_a_summary_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state, more, out = tmp_path / "s", tmp_path / "t", tmp_path / "out.json"
+    false_solutions.append(state, [full_row("grid", 1)])
+    false_solutions.append(more, [tail_row("grid", 1, [9.0, 8.5])])
+    options = ["--state", str(state), "--also", str(more), "--json", str(out), "--markdown", str(tmp_path / "out.md")]
+    assert false_solutions.main(["full", "--summary", *options]) == 0
+    assert "1 whole solves, 0 false" in capsys.readouterr().out
+    assert json.loads(out.read_text())["tail"]["survival"]["8.0"] == 2
+    assert "| grid | 1 |" in (tmp_path / "out.md").read_text()
+
+
+@pytest.mark.engine
+def test_the_study_runs_and_goes_on_where_it_was_left(
+    tmp_path: Path, real_indexes: IndexSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert real_indexes.files
+    monkeypatch.setattr(false_solutions, "_HEARD_CPU_S", 0.3)
+    monkeypatch.setattr(false_solutions, "_ACCEPTED_CPU_S", 0.2)
+    for mode in ("full", "tail"):
+        state = tmp_path / f"{mode}.jsonl"
+        options = [mode, "--state", str(state), "--kinds", "random", "--count", "1", "--cpu", "1"]
+        for _ in range(2):
+            assert false_solutions.main(options) == 0
+        records = false_solutions.read_state(state)
+        assert {r["number"] for r in records} == {1, 2}
+        assert not any(r.get("answer") for r in records)
+    accepted = [r for r in records if r.get("accept_from") and r["end"] == "solved"]
+    assert accepted
+    for record in accepted:
+        assert record["matches"][0][0] >= record["accept_from"]
+    heard = [m for r in records if r.get("named_from") for m in r["matches"]]
+    assert heard
+    assert min(m[0] for m in heard) >= false_solutions.NAMED_FROM
