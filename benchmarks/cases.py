@@ -55,8 +55,10 @@ def from_corpus(folder: Path, only: str = "") -> list[Case]:
     return [Case(r["name"], folder.absolute() / r["name"], Truth.of_manifest(r)) for r in wanted]
 
 
-def drawn(nova: Sequence[str], folder: Path, count: int, seed: int) -> Iterator[Case]:
+def drawn(nova: Sequence[str], folder: Path, count: int, seed: int, *, states_pointing: bool = False) -> Iterator[Case]:
     """Draw fields all over the sky into ``folder``, one when it is asked for; equal seeds give equal fields.
+
+    Their headers state focal length and pixel size; the pointing, too, where ``states_pointing``.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def drawn(nova: Sequence[str], folder: Path, count: int, seed: int) -> Iterator[
     for number in range(1, count + 1):
         chance = random.Random(f"{seed} {number}")
         target = folder.absolute() / f"drawn-{seed}-{number:03d}.fits"
-        options = _drawing_options(chance)
+        options = [*_drawing_options(chance), *(["--pointing"] if states_pointing else [])]
         made = measure.run([*nova, "demo", "--overwrite", *options, target], _DRAWING_TIMEOUT_S)
         if made.exit_status != 0:
             raise RuntimeError(f"{target.name} could not be drawn: {made.stderr.strip()}")

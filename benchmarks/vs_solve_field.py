@@ -118,7 +118,8 @@ def _cases(options: argparse.Namespace, nova: Sequence[str], folder: Path) -> It
         yield from cases.from_corpus(options.corpus, options.only)
     if options.keep is not None:
         options.keep.mkdir(parents=True, exist_ok=True)
-    yield from cases.drawn(nova, options.keep or folder, options.drawn, options.seed)
+    where, pointing = options.keep or folder, options.hints != "none"
+    yield from cases.drawn(nova, where, options.drawn, options.seed, states_pointing=pointing)
 
 
 # --- Reports -----------------------------------------------------------------------------------------------------
