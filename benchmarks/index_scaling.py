@@ -48,8 +48,9 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU seconds of opening a file, of trying a group, and of following a match; matches a group and entry (quads)."""
+    """CPU seconds: of a start, a file, a group of stars in a file, a match; and matches a group and entry (quads)."""
 
+    start_s: float
     file_s: float
     group_s: float
     match_s: float
@@ -83,19 +84,40 @@ def _group_stars(path: Path) -> int:
     return fitsfile.read_primary_header(path).number("DIMQUADS", 4)
 
 
-def fit(lookups: Sequence[Lookup]) -> Costs:
+def file_cost_s(files: Sequence[indexes.IndexFile], copies: int = 100) -> float:
+    """Return CPU seconds that an engine spends on a file which it opens and does not search: many links to one."""
+    stars = Stars.from_bytes(*(np.arange(1, 9, dtype=np.float32).tobytes() for _ in range(3)))
+    nothing_fits = (axy.Range(1e-5, 2e-5),)
+    attempt = Attempt(_SIDE_PX, _SIDE_PX, stars, scales_arcsec_per_pixel=nothing_fits)
+    seconds = []
+    with tempfile.TemporaryDirectory(prefix="scaling-") as name:
+        folder = Path(name)
+        axy.write(attempt, folder / "job.axy")
+        links = [folder / f"{n}.fits" for n in range(copies + 1)]
+        for link in links:
+            link.symlink_to(files[-1].path)
+        for some in (links[:1], links):
+            (folder / "cfg").write_text("".join(f"index {link}\n" for link in some))
+            command = [engine.find(), "-c", "cfg", "job.axy"]
+            seconds.append(measure.median(measure.run(command, 60, cwd=folder).cpu_s for _ in range(5)))
+    return max(0.0, seconds[1] - seconds[0]) / copies
+
+
+def fit(lookups: Sequence[Lookup], file_s: float) -> Costs:
     """Return the costs that explain the CPU times best, by least squares."""
     sizes = np.array([[1, each.tried, each.matched] for each in lookups], dtype=float)
     seconds = np.array([each.cpu_s for each in lookups])
-    file_s, group_s, match_s = np.linalg.lstsq(sizes, seconds, rcond=None)[0]
+    start_s, group_s, match_s = np.linalg.lstsq(sizes, seconds, rcond=None)[0]
     quads = [each for each in lookups if each.group_stars == 4]
     rate = sum(each.matched for each in quads) / sum(each.tried * each.entries for each in quads) if quads else np.nan
-    return Costs(float(file_s), float(group_s), float(match_s), float(rate))
+    return Costs(max(0.0, float(start_s) - file_s), file_s, float(group_s), float(match_s), float(rate))
 
 
 def expected_s(costs: Costs, entries: float, files: int, groups: int) -> float:
     """Return CPU seconds of a search through ``files`` files of ``entries`` quads each, for so many groups of stars."""
-    return files * (costs.file_s + groups * (costs.group_s + entries * costs.matches_per_entry * costs.match_s))
+    return costs.start_s + files * (
+        costs.file_s + groups * (costs.group_s + entries * costs.matches_per_entry * costs.match_s)
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,8 +128,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = reporting.installed_indexes()
     where = reporting.setting(paths)
     measure.warm(paths)
-    lookups = look_up(indexes.scan(paths).files, options.depth)
-    costs = fit(lookups)
+    files = indexes.scan(paths).files
+    lookups = look_up(files, options.depth)
+    costs = fit(lookups, file_cost_s(files))
     text = "\n\n".join([where.sentence() + ".", _table(lookups), _sentence(costs), _forecast(lookups, costs)])
     print(text)
     if options.markdown is not None:
@@ -126,7 +149,8 @@ def _table(lookups: Sequence[Lookup]) -> str:
 
 def _sentence(costs: Costs) -> str:
     return (
-        f"A file costs {number(costs.file_s * 1e3, 1)} ms, a group {number(costs.group_s * 1e6)} µs in each file, "
+        f"A start costs {number(costs.start_s * 1e3, 1)} ms, a file {number(costs.file_s * 1e3, 1)} ms, "
+        f"a group {number(costs.group_s * 1e6)} µs in each file, "
         f"a match {number(costs.match_s * 1e6, 1)} µs; of a million quads {number(costs.matches_per_entry * 1e6, 4)} "
         "match a group."
     )
