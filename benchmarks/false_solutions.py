@@ -48,8 +48,8 @@ from solvehost.slots import Tokens
 
 #: Engine CPU that the time-out of 300 s gives on two idle cores.
 FULL_CPU_S = 600.0
-#: Above this log-odds matches are named where the engine's own threshold (13.8) is lowered.
-NAMED_FROM = 8.0
+#: From this log-odds matches are named, and tuned up, where the engine's own threshold for that (13.8) is lowered.
+NAMED_FROM = TUNED_FROM = 8.0
 #: Log-odds from which matches are accepted where that threshold (20.7) is lowered; trials take turns.
 ACCEPTED_FROM = (3.0, 5.0, 8.0)
 _HEARD_CPU_S, _ACCEPTED_CPU_S = 2.5, 1.0
@@ -156,11 +156,16 @@ def _about(field: nosky.NoSky) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A part of the search: one attempt at one range of depths with some index files; ``accept_from`` None: listen."""
+    """A part of the search: one attempt at one range of depths with some index files.
+
+    ``accept_from`` is a lowered threshold of acceptance; None listens, and then ``is_tuned`` has the engine tune up all
+    that it names.
+    """
 
     attempt: axy.Attempt
     files: tuple[IndexFile, ...]
     accept_from: float | None
+    is_tuned: bool
 
 
 def tail_records(field: nosky.NoSky, bench: Bench) -> Iterator[dict[str, Any]]:
@@ -187,9 +192,10 @@ def _made_up_hint(chance: random.Random) -> SolveParams:
 
 
 def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Random) -> Iterator[Cell]:
-    """Yield parts by chance: two that are listened to, two with acceptance lowered."""
+    """Yield parts by chance: two that are listened to, one of them tuned up, and two with acceptance lowered."""
     served = indexes.select(attempt, files)
-    for accept_from in (None, None, chance.choice(ACCEPTED_FROM), chance.choice(ACCEPTED_FROM)):
+    lowered = [chance.choice(ACCEPTED_FROM), chance.choice(ACCEPTED_FROM)]
+    for accept_from, is_tuned in ((None, False), (None, True), *((threshold, False) for threshold in lowered)):
         chosen = served if attempt.schedule.parallel else (chance.choice(served),)
         # Evenly in the logarithm: a whole solve spends more of its time at the first stars than at the last.
         star = LEAST_STARS * (len(attempt.stars) / LEAST_STARS) ** chance.random()
@@ -201,14 +207,14 @@ def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Rand
             tweak_order=0,
             odds_to_solve=None if accept_from is None else math.exp(accept_from),
         )
-        yield Cell(part, chosen, accept_from)
+        yield Cell(part, chosen, accept_from, is_tuned)
 
 
 def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]:
     data = axy.to_bytes(cell.attempt)
     listens = cell.accept_from is None
     if listens:
-        data = naming_from(data, NAMED_FROM)
+        data = naming_from(data, NAMED_FROM, TUNED_FROM if cell.is_tuned else None)
     ended, log = bench.alone(data, cell.files, _HEARD_CPU_S if listens else _ACCEPTED_CPU_S)
     return {
         "mode": "tail",
@@ -219,6 +225,7 @@ def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]
         "index": cell.files[0].path.name.split(".")[0] if len(cell.files) == 1 else f"{len(cell.files)} files",
         "stars": len(cell.attempt.stars),
         "named_from": NAMED_FROM if listens else None,
+        "tuned_from": TUNED_FROM if cell.is_tuned else None,
         "accept_from": cell.accept_from,
         "end": "solved" if ended.winner else ended.reason,
         "cpu_s": round(ended.cpu_s, 2),
@@ -236,13 +243,19 @@ def settings_text(attempt: axy.Attempt) -> str:
     )
 
 
-def naming_from(data: bytes, logodds: float) -> bytes:
-    """Return an axy whose engine names every match from ``logodds`` on, and accepts what it always does.
+def naming_from(data: bytes, named_from: float, tuned_from: float | None = None) -> bytes:
+    """Return an axy whose engine names every match from a log-odds on, and accepts what it always does.
 
-    The card takes the place of one that the engine ignores.
+    With ``tuned_from`` it also fits each such match anew (tune-up), as it does from 13.8 on, and names what came of it.
+    The cards take the places of two that the engine ignores.
     """
-    ignored = next(data[at : at + 80] for at in range(0, len(data), 80) if data[at : at + 8] == b"NVDELAY ")
-    return data.replace(ignored, fitsfile.card("ANODDSPR", math.exp(logodds)), 1)
+    wanted = {b"NVDELAY ": ("ANODDSPR", named_from)}
+    if tuned_from is not None:
+        wanted[b"NVRANK  "] = ("ANODDSTU", tuned_from)
+    for ignored, (keyword, logodds) in wanted.items():
+        old = next(data[at : at + 80] for at in range(0, len(data), 80) if data[at : at + 8] == ignored)
+        data = data.replace(old, fitsfile.card(keyword, math.exp(logodds)), 1)
+    return data
 
 
 # --- The state file ----------------------------------------------------------------------------------------------

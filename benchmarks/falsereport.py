@@ -67,14 +67,15 @@ def _shown(record: Record) -> dict[str, Any]:
 
 
 def _tail(records: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
-    listened = [r for r in records if r["accept_from"] is None]
+    listened = [r for r in records if r["accept_from"] is None and r.get("tuned_from") is None]
+    all_tuned = [h for _, h in _heard([r for r in records if r.get("tuned_from") is not None])]
     lowered = [r for r in records if r["accept_from"] is not None]
     heard = falsetail.by_kind(_heard(listened))
     everything = [h for some in heard.values() for h in some]
     cpu_s = _cpu_of_a_solve(full)
     return {
         "trials": len(records),
-        "listened": len(listened),
+        "listened": len(records) - len(lowered),
         "lowered": len(lowered),
         "pictures": len({(r["kind"], r["number"]) for r in records}),
         "cpu_s": math.fsum(r["cpu_s"] for r in records),
@@ -85,6 +86,10 @@ def _tail(records: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
         "members": _rates(listened, lambda r: f"{r['member']} [{r['settings']}]"),
         "depths": _rates(listened, _depth_class),
         "tuned": _tuned(everything, full),
+        "all_tuned": {
+            "survival": dict(zip(_named(_LEVELS), falsetail.survival(all_tuned, _LEVELS), strict=True)),
+            "cuts": [_fitted(all_tuned, cut) for cut in CUTS],
+        },
         "lowered_by_threshold": {
             f"{accept_from:g}": _lowered_row(some, everything)
             for accept_from, some in sorted(_grouped(lowered, lambda r: float(r["accept_from"])).items())
@@ -263,6 +268,7 @@ def _parts(figures: Mapping[str, Any]) -> list[tuple[str, tuple[list[str], list[
         ("False matches by kind, worst first", _kind_table(tail)),
         ("The slope above other cuts", _fit_table("cut", cuts)),
         ("After the engine's tune-up", _fit_table("cut", [("13.8", tail["tuned"])])),
+        ("Every match tuned up", _fit_table("cut", [(f"{f['cut']:g}", f) for f in tail["all_tuned"]["cuts"]])),
         ("By depth of the search", _fit_table("stars", tail["depths"].items())),
         ("By member", _fit_table("member", tail["members"].items())),
         ("With acceptance lowered", _lowered_table(tail)),
@@ -273,13 +279,17 @@ def _parts(figures: Mapping[str, Any]) -> list[tuple[str, tuple[list[str], list[
 def sentences(figures: Mapping[str, Any]) -> list[str]:
     """Return the figures that matter most."""
     full, tail = figures["full"]["all"], figures["tail"]
-    seen = ", ".join(f"{count} from {level}" for level, count in tail["survival"].items())
+    seen, tuned = (
+        ", ".join(f"{count} from {level}" for level, count in part["survival"].items())
+        for part in (tail, tail["all_tuned"])
+    )
     return [
         f"{full['pictures']} whole solves, {full['false']} false (95 % bound of the share: "
         f"{_small(full['share_bound'])}), {full['cpu_s']:.0f} s of engine CPU.",
         f"{tail['trials']} trials at {tail['pictures']} pictures ({tail['listened']} listened to, "
         f"{tail['lowered']} with acceptance lowered), {tail['cpu_s']:.0f} s of engine CPU.",
         f"False matches that were heard, by log-odds: {seen}.",
+        f"The same where every match was tuned up: {tuned}.",
         f"Highest after tune-up: {', '.join(_one(v) for v in tail['tuned']['highest']) or 'none'}.",
     ]
 

@@ -118,9 +118,13 @@ def test_an_engine_that_names_more_accepts_what_it_always_does() -> None:
     named = next(card for card in cards if card.startswith(b"ANODDSPR"))
     assert float(named.partition(b"=")[2].partition(b"/")[0]) == pytest.approx(math.exp(8))
     assert len(changed) == len(plain)
-    read = axy.parse(changed)
-    assert read.odds_to_solve is None
-    assert replace(read, schedule=attempt.schedule, dropped_cards=()) == axy.parse(plain)
+    assert b"ANODDSTU" not in changed
+    tuned = false_solutions.naming_from(plain, 8.0, 9.0)
+    assert tuned[:2880].count(b"ANODDSPR=") == tuned[:2880].count(b"ANODDSTU=") == 1
+    for data in (changed, tuned):
+        read = axy.parse(data)
+        assert read.odds_to_solve is None
+        assert replace(read, schedule=attempt.schedule, dropped_cards=()) == axy.parse(plain)
 
 
 # --- Statistics --------------------------------------------------------------------------------------------------
