@@ -40,11 +40,22 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
     request = job.read_json(REQUEST) or {}
-    up = bool(request.get("is_fits_like", True))
-    answer = read_solution(job.path, is_fits_like=up, attempt=race.winner or 1)
+    answer = _improved(job, request, race.winner or 1)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
     match = {**answer.match.to_json(), "attempt": label}
     return replace(result, status=SOLVED, calibration=answer.calibration.to_json(), match=match), answer
+
+
+def _improved(job: JobDir, request: dict[str, Any], attempt: int) -> Solution:
+    """Return the solution, fitted again unless the user said which order of distortion it shall have."""
+    from novacli import refitfiles  # needs numpy, which commands that only list jobs do without
+
+    order = (request.get("params") or {}).get("tweak_order")
+    judgement = refitfiles.improve(job, attempt, keep=order is not None)
+    up = bool(request.get("is_fits_like", True))
+    answer = read_solution(job.path, is_fits_like=up, attempt=attempt)
+    held_out = None if judgement is None else judgement.heldout_rms_arcsec
+    return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out))
 
 
 def files_of(job: JobDir, winner: int = 1) -> dict[str, str]:

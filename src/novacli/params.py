@@ -117,7 +117,7 @@ class SolveParams:
 
     ``blind`` ignores what headers say; ``fallback`` allows a blind attempt after hints that prove wrong;
     ``timeout_s`` is wall-clock seconds an image; ``max_stars`` is ``--objs``; ``indexes`` are directories or files
-    that replace the configured ones; ``hdu`` is ``--ext``.
+    that replace the configured ones; ``hdu`` is ``--ext``.  ``tweak_order`` None: as much distortion as stars support.
     """
 
     scale: Scale | None = None
@@ -126,7 +126,7 @@ class SolveParams:
     blind: bool = False
     fallback: bool = True
     downsample: int | None = None
-    tweak_order: int = 2
+    tweak_order: int | None = None
     crpix_center: bool = False
     max_stars: int | None = None
     timeout_s: float = 300.0
@@ -138,7 +138,7 @@ class SolveParams:
     def __post_init__(self) -> None:
         if self.downsample is not None and not 1 <= self.downsample <= 64:
             raise UsageError(f"downsample factor {self.downsample} is outside 1 to 64")
-        if not 0 <= self.tweak_order <= 9:
+        if self.tweak_order is not None and not 0 <= self.tweak_order <= 9:
             raise UsageError(f"tweak order {self.tweak_order} is outside 0 (no distortion) to 9")
         if self.max_stars is not None and self.max_stars < 4:
             raise UsageError(f"{self.max_stars} stars are too few: a solution needs at least 4 (--objs)")

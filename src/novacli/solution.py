@@ -103,6 +103,9 @@ class Match:
         Natural logarithm of the odds that the match is true; None where the engine did not say.
     sip_order
         Order of the distortion polynomials, 0 for none.
+    heldout_rms_arcsec
+        As ``rms_arcsec``, but of each star from where a fit to the others would put it; None where there are too few,
+        or where the solution was read from files alone.
     """
 
     index: str
@@ -111,10 +114,17 @@ class Match:
     rms_arcsec: float | None
     logodds: float | None
     sip_order: int
+    heldout_rms_arcsec: float | None = None
 
     def to_json(self) -> dict[str, str | int | float | None]:
         """Return the ``match`` object of the JSON output."""
-        return {"index": self.index, "n": self.n, "rms_arcsec": self.rms_arcsec, "logodds": self.logodds}
+        return {
+            "index": self.index,
+            "n": self.n,
+            "rms_arcsec": self.rms_arcsec,
+            "heldout_rms_arcsec": self.heldout_rms_arcsec,
+            "logodds": self.logodds,
+        }
 
 
 @dataclass(frozen=True, slots=True)

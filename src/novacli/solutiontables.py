@@ -59,11 +59,11 @@ def separations_arcsec(corr: bytes, tan_sip: TanSip) -> list[float]:
     DataError
         Where the table of matches is damaged; the message does not name the file.
     """
-    x, y, ra, dec = (column.tolist() for column in _pairs(read_table(corr)))
+    x, y, ra, dec = (column.tolist() for column in pairs(read_table(corr)))
     return [separation_arcsec(tan_sip.pixel_to_sky(*star[:2]), star[2:]) for star in zip(x, y, ra, dec, strict=True)]
 
 
-def _pairs(table: NDArray[np.void]) -> list[NDArray[np.float64]]:
+def pairs(table: NDArray[np.void]) -> list[NDArray[np.float64]]:
     """Return field_x, field_y (FITS pixels), index_ra and index_dec (degrees) of the matches."""
     names = table.dtype.names or ()
     missing = [name for name in _PAIR if name not in names or table.dtype[name].kind != "f" or table[name].ndim != 1]
@@ -108,7 +108,7 @@ def _reference(files: ResultFiles) -> NDArray[np.void]:
     if files.rdls is not None:
         table = read_table(files.rdls)
     elif files.corr is not None:
-        _, _, ra, dec = _pairs(read_table(files.corr))
+        _, _, ra, dec = pairs(read_table(files.corr))
         table = np.empty(len(ra), _PLACE)
         table["RA"], table["DEC"] = ra, dec
     else:
@@ -123,7 +123,7 @@ def _matched_by_place(files: ResultFiles, tan_sip: TanSip) -> dict[tuple[float, 
     """Return (ra, dec) → (field x, field y, separation); the engine writes a star's place alike in both tables."""
     if files.corr is None:
         return {}
-    x, y, ra, dec = (column.tolist() for column in _pairs(read_table(files.corr)))
+    x, y, ra, dec = (column.tolist() for column in pairs(read_table(files.corr)))
     apart = separations_arcsec(files.corr, tan_sip)
     return dict(zip(zip(ra, dec, strict=True), zip(x, y, apart, strict=True), strict=True))
 

@@ -34,6 +34,8 @@ _LARGE_PX = 3_000_000
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: How long blind attempts hold back while a hint is tried, in seconds.
 _BLIND_DELAY_S = 0.5
+#: Order of the distortion that the engine fits where nobody says; what stars support is decided after that.
+_TWEAK_ORDER = 2
 #: The engine compares groups of four stars; with fewer there is nothing to try.
 LEAST_STARS = 4
 
@@ -200,7 +202,7 @@ def _without_stars(
         center_deg=None if position is None else (position.position.ra_deg, position.position.dec_deg),
         radius_deg=None if position is None else _radius_deg(position, scale, member, field),
         parity=None if constraint.parity is None else constraint.parity.value,
-        tweak_order=params.tweak_order,
+        tweak_order=_TWEAK_ORDER if params.tweak_order is None else params.tweak_order,
         crpix_center=params.crpix_center,
         depths=member.depths,
         code_tolerance=member.code_tolerance,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_jobs import make_job
 from made_results import wcs_fits
 
+from novacli import refitfiles
 from novacli.backends.base import Solve
 from novacli.errors import DataError
 from novacli.finish import conclude, draft_of, files_of
 from novacli.solution import Solution, Unsolved
 from solvehost.engine import Outcome
-from solvehost.jobdir import JobDir
+from solvehost.jobdir import REQUEST, JobDir
 from solvehost.race import RaceResult
 
 SOLVED = RaceResult("solved", "none", 2, (Outcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
@@ -39,6 +41,28 @@ def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     assert result.match is not None
     assert result.match["attempt"] == "by flux"
     assert result.files["wcs"] == str(job.wcs)
+
+
+@pytest.mark.parametrize(("asked", "keep"), [({}, False), ({"tweak_order": None}, False), ({"tweak_order": 0}, True)])
+def test_a_distortion_that_the_user_asked_for_is_kept(
+    job: JobDir, asked: dict[str, Any], keep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the solution is fitted again; what held-out stars say of it is in the result."""
+    told: list[tuple[int, bool]] = []
+
+    def improve(_job: JobDir, attempt: int, *, keep: bool) -> refitfiles.Judgement:
+        told.append((attempt, keep))
+        return refitfiles.Judgement(2.5, is_new=not keep)
+
+    monkeypatch.setattr(refitfiles, "improve", improve)
+    job.wcs.write_bytes(wcs_fits())
+    job.write_json(REQUEST, {"params": asked})
+    result, answer = conclude(job, Solve(SOLVED), draft_of(job, {}))
+    assert told == [(2, keep)]
+    assert result.match is not None
+    assert result.match["heldout_rms_arcsec"] == 2.5
+    assert isinstance(answer, Solution)
+    assert answer.match.heldout_rms_arcsec == 2.5
 
 
 def test_an_unsolved_race_is_a_result(job: JobDir) -> None:

@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "novacli.demo.projection": {"numpy"},
     "novacli.demo.psf": {"numpy"},
     "novacli.demo.writer": {"numpy"},
+    "novacli.distortion": {"numpy"},
     "novacli.fitstable": {"numpy"},
     "novacli.inputs.arrays": {"numpy"},
     "novacli.inputs.fetch": {"requests", "urllib3"},
@@ -61,6 +62,8 @@ THIRD_PARTY = {
     "novacli.reports.checklist": {"rich"},
     "novacli.reports.joblist": {"rich"},
     "novacli.reports.table": {"rich"},
+    "novacli.refit": {"numpy"},
+    "novacli.refitfiles": {"numpy"},
     "novacli.solutiontables": {"astropy", "numpy"},
     "novacli.sources": {"numpy", "sep"},
 }

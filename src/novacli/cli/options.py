@@ -36,7 +36,7 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("--no-learn", is_flag=True, help="Neither use nor remember what frames of this camera taught."),
     click.option("--no-fallback", is_flag=True, help="Trust the hints: no blind attempt after them."),
     click.option("--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
-    click.option("--tweak-order", type=int, metavar="N", help="Order of the SIP distortion; 0 is none.  [default: 2]"),
+    click.option("--tweak-order", type=int, metavar="N", help="Order of the SIP distortion, 0 for none."),
     click.option("--crpix-center", is_flag=True, help="Put the WCS reference point at the image centre."),
     click.option("--objs", type=int, metavar="N", help="Use at most the N best stars.  [default: 200]"),
     click.option("--timeout", type=float, metavar="S", help="Wall-clock seconds an image may take.  [default: 300]"),

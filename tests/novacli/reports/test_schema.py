@@ -61,7 +61,7 @@ def test_a_solved_image_whose_output_failed_passes() -> None:
     assert problems(make(SOLVED, error=ERROR)) == []
 
 
-@pytest.mark.parametrize("key", ["rms_arcsec", "logodds", "attempt"])
+@pytest.mark.parametrize("key", ["rms_arcsec", "heldout_rms_arcsec", "logodds", "attempt"])
 def test_what_the_engine_did_not_say_may_be_null(key: str) -> None:
     assert problems(make(match={**MATCH, key: None})) == []
 

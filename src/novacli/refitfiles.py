@@ -1,0 +1,159 @@
+"""The files of a solved job, replaced by those of a solution that is fitted again where that is truer.
+
+What the engine says of its match in COMMENT cards stays; the description of the sky in ``wcs.fits`` is replaced, and
+``corr.fits`` gets the stars that are matched now, with positions by the new solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli import fitscards, refit, solutiontables, wcs
+from novacli.errors import NovaError
+from novacli.fitstable import read_table
+from novacli.refit import Matched, Refit
+from novacli.wcs import TanSip
+from solvehost import fitsfile, jobdir
+from solvehost.errors import SolvehostError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: What is larger than this was not written by the engine, and is left as it is.
+_MAX_BYTES, _MAX_STARS, _MAX_COMPARED = 16 * 2**20, 5000, 2_000_000
+#: A new solution may predict this much worse than the engine's, which has more parameters, and match so many fewer.
+_HELD_OUT_FACTOR, _MATCHED_FACTOR = 1.25, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How well stars are predicted that were held out of the fit, root mean square; and whether it is a new one."""
+
+    heldout_rms_arcsec: float
+    is_new: bool
+
+
+def improve(job: jobdir.JobDir, attempt: int, *, keep: bool) -> Judgement | None:
+    """Replace the solution in a job directory by a truer one, if there is one and ``keep`` is not said.
+
+    None where there are too few stars to judge, or files that cannot be read: then what is there stands, and whoever
+    reads it says what is wrong with it.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return _improve(job, attempt, keep=keep)
+    except (NovaError, SolvehostError, OSError, ArithmeticError, LookupError, ValueError, np.linalg.LinAlgError):
+        return None
+
+
+def _improve(job: jobdir.JobDir, attempt: int, *, keep: bool) -> Judgement | None:
+    engines = wcs.read_wcs(job.wcs)
+    corr = _bytes(job.path / jobdir.CORR)
+    matched = Matched(*solutiontables.pairs(read_table(corr)))
+    if len(matched) > _MAX_STARS:
+        return None
+    own = refit.held_out(engines, matched)
+    found = None if keep else refit.refit(engines, matched, *_all_stars(job, attempt))
+    if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
+        jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, found, found.tan_sip), durable=False)
+        jobdir.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
+        return Judgement(found.heldout_rms_px * found.tan_sip.pixscale_arcsec, True)
+    return None if own is None else Judgement(own.heldout_rms_px * engines.pixscale_arcsec, False)
+
+
+def _is_worth_it(found: Refit, own: Refit | None, stars: int) -> bool:
+    if len(found.matched) < _MATCHED_FACTOR * stars:
+        return False
+    return own is None or found.heldout_rms_px <= _HELD_OUT_FACTOR * own.heldout_rms_px
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        data = stream.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"{path} is too large")
+    return data
+
+
+def _all_stars(job: jobdir.JobDir, attempt: int) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Return (x, y) of the image's stars and (ra, dec) of the reference stars; None for both where one is missing."""
+    try:
+        field, sky = read_table(_bytes(job.axy(attempt))), read_table(_bytes(job.path / jobdir.RDLS))
+        if len(field) * len(sky) > _MAX_COMPARED:
+            return None, None
+        here, there = (
+            np.stack([table[name].astype(np.float64) for name in names])
+            for table, names in ((field, ("X", "Y")), (sky, ("RA", "DEC")))
+        )
+    except (NovaError, OSError, ValueError):
+        return None, None
+    is_plain = here.ndim == there.ndim == 2 and np.isfinite(here).all() and np.isfinite(there).all()
+    return (here, there) if is_plain and here.size and there.size else (None, None)
+
+
+# --- wcs.fits ----------------------------------------------------------------------------------------------------
+
+
+def new_wcs(engines: bytes, found: Refit, solution: TanSip) -> bytes:
+    """Return a ``wcs.fits`` with another description of the sky, all other cards of the engine's kept."""
+    history = f"Fitted again by nova: {found.model}, {len(found.matched)} stars"
+    return fitsfile.end_header(fitscards.replace_celestial(fitscards.split(engines), cards(solution), history))
+
+
+def cards(solution: TanSip) -> list[bytes]:
+    """Return the FITS cards of a solution."""
+    suffix = "-SIP" if solution.sip_order else ""
+    (cd11, cd12), (cd21, cd22) = solution.cd
+    values: dict[str, fitsfile.CardValue] = {
+        "CTYPE1": f"RA---TAN{suffix}", "CTYPE2": f"DEC--TAN{suffix}", "EQUINOX": 2000.0,
+        "LONPOLE": 180.0, "LATPOLE": 0.0, "CRVAL1": solution.crval[0], "CRVAL2": solution.crval[1],
+        "CRPIX1": solution.crpix[0], "CRPIX2": solution.crpix[1], "CUNIT1": "deg", "CUNIT2": "deg",
+        "CD1_1": cd11, "CD1_2": cd12, "CD2_1": cd21, "CD2_2": cd22,
+    }  # fmt: skip
+    if solution.sip_order:
+        for name, terms in (("A", solution.a), ("B", solution.b), ("AP", solution.ap), ("BP", solution.bp)):
+            values[f"{name}_ORDER"] = max((p + q for p, q, _ in (*terms, (0, solution.sip_order, 0))), default=0)
+            values |= {f"{name}_{p}_{q}": c for p, q, c in terms}
+    return [fitsfile.card(keyword, value) for keyword, value in values.items()]
+
+
+# --- corr.fits ---------------------------------------------------------------------------------------------------
+
+
+def new_corr(engines: bytes, found: Refit, solution: TanSip) -> bytes:
+    """Return a ``corr.fits`` with the stars that are matched now.
+
+    Pairs that the engine has keep their row, but for the positions that follow from the solution; a new pair knows its
+    positions alone, and the weight of a match.
+    """
+    table = read_table(engines)
+    rows = np.zeros(len(found.matched), table.dtype)
+    known = {(float(r["field_x"]), float(r["index_ra"]), float(r["index_dec"])): r for r in table}
+    matched = found.matched
+    columns = (column.tolist() for column in (matched.x, matched.y, matched.ra, matched.dec))
+    for n, (x, y, ra, dec) in enumerate(zip(*columns, strict=True)):
+        here, there = solution.pixel_to_sky(x, y), solution.sky_to_pixel(ra, dec) or (np.nan, np.nan)
+        values = {"field_x": x, "field_y": y, "field_ra": here[0], "field_dec": here[1]}
+        values |= {"index_x": there[0], "index_y": there[1], "index_ra": ra, "index_dec": dec}
+        if (x, ra, dec) in known:
+            rows[n] = known[x, ra, dec]
+        else:
+            values |= {"index_id": -1, "field_id": -1, "match_weight": 1.0}
+        for name in values.keys() & set(table.dtype.names or ()):
+            rows[name][n] = values[name]
+    return _with_rows(engines, rows)
+
+
+def _with_rows(file: bytes, rows: NDArray[np.void]) -> bytes:
+    """Return a FITS file of one binary table with other rows."""
+    primary = next(at for at in range(0, len(file), fitsfile.BLOCK) if file[at : at + 8] == b"XTENSION")
+    header = [
+        fitsfile.card("NAXIS2", len(rows)) if fitscards.keyword(card) == "NAXIS2" else card
+        for card in fitscards.split(file[primary:])
+    ]
+    data = rows.astype(rows.dtype.newbyteorder(">")).tobytes()
+    return file[:primary] + fitsfile.end_header(header) + fitsfile.pad_data(data)

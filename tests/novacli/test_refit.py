@@ -1,0 +1,161 @@
+"""A solution fitted again: truer all over the image, about its centre, and readable by others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from novacli import refit, refitfiles
+from novacli.refit import Matched
+from novacli.wcs import TanSip
+
+WIDTH, HEIGHT = 1280, 960
+
+
+def lens(ra: float, dec: float, scale_deg: float, turn_deg: float, sign: float, percent: float) -> TanSip:
+    """Return a camera that moves stars in the corners by a percentage of their distance from the centre."""
+    c, s = math.cos(math.radians(turn_deg)) * scale_deg, math.sin(math.radians(turn_deg)) * scale_deg
+    k = -percent / 100 / (math.hypot(WIDTH, HEIGHT) / 2) ** 2
+    a, b = ((3, 0, k), (1, 2, k)), ((2, 1, k), (0, 3, k))
+    order = 3 if percent else 0
+    center = ((WIDTH + 1) / 2, (HEIGHT + 1) / 2)
+    cd = ((sign * c, s), (-sign * s, c))
+    return TanSip((ra, dec), center, cd, WIDTH, HEIGHT, order, *((a, b) if percent else ((), ())))
+
+
+def stars_of(truth: TanSip, count: int, noise_px: float = 0.0, seed: int = 1) -> Matched:
+    chance = np.random.default_rng(seed)
+    x, y = chance.uniform(1, WIDTH, count), chance.uniform(1, HEIGHT, count)
+    sky = np.array([truth.pixel_to_sky(*place) for place in zip(x.tolist(), y.tolist(), strict=True)]).reshape(-1, 2)
+    shift = chance.normal(0, noise_px, (2, count)) if noise_px else np.zeros((2, count))
+    return Matched(x + shift[0], y + shift[1], sky[:, 0], sky[:, 1])
+
+
+def worst_px(solution: TanSip, truth: TanSip) -> float:
+    """Return the largest error over a grid from edge to edge."""
+    off = []
+    for x in np.linspace(0.5, WIDTH + 0.5, 7).tolist():
+        for y in np.linspace(0.5, HEIGHT + 0.5, 7).tolist():
+            there = truth.sky_to_pixel(*solution.pixel_to_sky(x, y))
+            assert there is not None
+            off.append(math.hypot(there[0] - x, there[1] - y))
+    return max(off)
+
+
+def as_the_engine_has_it(truth: TanSip) -> TanSip:
+    """Return a solution about a corner, a little turned and stretched, without distortion."""
+    (a, b), (c, d) = truth.cd
+    corner = (200.0, 150.0)
+    cd = ((a * 1.002, b), (c, d * 0.999))
+    return TanSip(truth.pixel_to_sky(*corner), corner, cd, WIDTH, HEIGHT)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.floats(0, 359.9), st.floats(-89.9, 89.9), st.floats(0.0005, 0.03), st.floats(0, 360),
+    st.sampled_from([-1.0, 1.0]), st.sampled_from([-3.0, 0.0, 0.5, 3.0]),
+)  # fmt: skip
+def test_exact_stars_give_back_the_camera(
+    ra: float, dec: float, scale_deg: float, turn_deg: float, sign: float, percent: float
+) -> None:
+    """Anywhere on the sky, from half a degree to over forty wide, mirrored or not."""
+    truth = lens(ra, dec, scale_deg, turn_deg, sign, percent)
+    found = refit.refit(as_the_engine_has_it(truth), stars_of(truth, 40))
+    assert found is not None
+    assert found.tan_sip is not None
+    assert worst_px(found.tan_sip, truth) < 0.02
+    assert found.tan_sip.parity == truth.parity
+    assert found.tan_sip.crpix == pytest.approx(truth.center_px, abs=0.06)
+    assert found.tan_sip.pixscale_arcsec == pytest.approx(truth.pixscale_arcsec, rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_is_not_taken_for_distortion(seed: int) -> None:
+    truth = lens(120, 40, 0.01, 30, -1, 0)
+    found = refit.refit(as_the_engine_has_it(truth), stars_of(truth, 20, noise_px=0.2, seed=seed))
+    assert found is not None
+    assert found.tan_sip is not None
+    assert found.tan_sip.sip_order <= 3
+    assert worst_px(found.tan_sip, truth) < 0.8
+    assert 0.1 < found.heldout_rms_px < 0.6
+
+
+def test_stars_that_the_first_solution_missed_are_matched() -> None:
+    """It is right about the middle alone; the corners are 20 pixels off."""
+    truth = lens(200, -30, 0.02, 75, 1, 2.5)
+    every = stars_of(truth, 150, noise_px=0.1)
+    inner = np.hypot(every.x - WIDTH / 2, every.y - HEIGHT / 2) < 450
+    field, sky = np.stack([every.x, every.y]), np.stack([every.ra, every.dec])[:, ::-1]
+    first = replace(truth, sip_order=0, a=(), b=())
+    found = refit.refit(first, every.only(inner), field, sky)
+    assert found is not None
+    assert found.tan_sip is not None
+    assert len(found.matched) > 145 > inner.sum()
+    assert worst_px(found.tan_sip, truth) < 0.2
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_handful_of_stars_is_left_alone(count: int) -> None:
+    truth = lens(10, 10, 0.01, 0, 1, 0)
+    assert refit.refit(truth, stars_of(truth, count)) is None
+    assert refit.held_out(truth, stars_of(truth, count)) is None
+
+
+def test_reference_stars_behind_the_camera_are_passed_over() -> None:
+    truth = lens(10, 10, 0.01, 0, 1, 1.0)
+    matched = stars_of(truth, 30)
+    matched.ra[3], matched.dec[3] = 190.0, -10.0
+    found = refit.refit(truth, matched)
+    assert found is not None
+    assert len(found.matched) == 29
+
+
+def test_held_out_stars_lie_further_off_than_fitted_ones() -> None:
+    """A second-order fit to ten stars goes through their errors."""
+    truth = lens(10, 10, 0.01, 0, 1, 0)
+    matched = stars_of(truth, 10, noise_px=0.3)
+    judged = refit.held_out(replace(truth, sip_order=2), matched)
+    assert judged is not None
+    plain = [math.hypot(*(np.subtract(truth.sky_to_pixel(*s) or (0, 0), p))) for *p, s in _by_star(matched)]
+    assert judged.heldout_rms_px > 1.3 * math.sqrt(math.fsum(d * d for d in plain) / len(plain))
+
+
+def _by_star(matched: Matched) -> list[tuple[float, float, tuple[float, float]]]:
+    columns = (c.tolist() for c in (matched.x, matched.y, matched.ra, matched.dec))
+    return [(x, y, (ra, dec)) for x, y, ra, dec in zip(*columns, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def distorted() -> TanSip:
+    truth = lens(300, 60, 0.03, 200, -1, 4.0)
+    found = refit.refit(as_the_engine_has_it(truth), stars_of(truth, 80, noise_px=0.05))
+    assert found is not None
+    assert found.tan_sip is not None
+    assert found.tan_sip.sip_order >= 3
+    return found.tan_sip
+
+
+def test_astropy_reads_the_same_mapping(distorted: TanSip) -> None:
+    """Forwards exactly; backwards, where it takes AP and BP alone, to a fiftieth of a pixel."""
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    header = fits.Header.fromstring(b"".join(refitfiles.cards(distorted)))
+    header.insert(0, ("NAXIS", 2))
+    header.insert(1, ("NAXIS1", WIDTH))
+    header.insert(2, ("NAXIS2", HEIGHT))
+    theirs = WCS(header)
+    places: list[NDArray[np.float64]] = [
+        np.array(p) for p in ((0.5, 0.5), (1280.5, 960.5), (100.0, 800.0), (640.5, 480.5))
+    ]
+    for x, y in places:
+        ours = distorted.pixel_to_sky(float(x), float(y))
+        assert theirs.all_pix2world(x, y, 1) == pytest.approx(ours, abs=1e-9)
+        undistorted = theirs.sip_pix2foc(x, y, 1)
+        assert theirs.sip_foc2pix(*undistorted, 1) == pytest.approx((x, y), abs=0.02)
