@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from novacli import sources
 from novacli.field import Image
 from novacli.sources import ENOUGH_STARS, Extraction, extract
 from solvehost.axy import Attempt, Range, Schedule
@@ -97,10 +98,6 @@ class Candidate:
 Order = Callable[[Any, tuple[float, float]], Any]
 
 
-def _by(column: str) -> Order:
-    return lambda table, _size: np.argsort(-table[column], kind="stable")
-
-
 def _over_grid(column: str, cells: int = 8) -> Order:
     """The best of each cell of a grid, then the second best of each, and so on; within a round the best first."""
 
@@ -134,12 +131,6 @@ def _roundish(column: str) -> Order:
     return order
 
 
-def _mixed(table: Any, _size: tuple[float, float]) -> Any:
-    """By the mean of the ranks that peak and flux give."""
-    ranks = sum(np.argsort(np.argsort(-table[column], kind="stable")) for column in ("peak", "flux"))
-    return np.argsort(ranks, kind="stable")
-
-
 def _central(column: str, share: float) -> Order:
     """Stars of the middle alone: there, a very wide or distorted picture keeps the shapes of quads."""
 
@@ -151,17 +142,18 @@ def _central(column: str, share: float) -> Order:
     return order
 
 
-ORDERS: dict[str, Order] = {
-    "flux": _by("flux"),
-    "peak": _by("peak"),
-    "mixed": _mixed,
+def _shipped(order: sources.Order) -> Order:
+    return lambda table, size: sources.ranked(table, order, size)
+
+
+ORDERS: dict[str, Order] = {order.value: _shipped(order) for order in sources.Order}
+ORDERS |= {
     "grid-peak": _over_grid("peak"),
     "grid-flux": _over_grid("flux"),
     "round-peak": _roundish("peak"),
     "round-flux": _roundish("flux"),
     "peak-4": _without_brightest("peak", 4),
     "flux-4": _without_brightest("flux", 4),
-    "central-flux": _central("flux", 0.5),
     "central-peak": _central("peak", 0.5),
 }
 
@@ -215,7 +207,7 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_MIDDLE, binning=4),
     _COARSE,
     _with(_COARSE, order="mixed"),
-    _with(_COARSE, order="central-flux"),
+    _with(_COARSE, order="central"),
     _with(_COARSE, order="central-peak", binning=1),
     _with(_COARSE, order="mixed", binning=1),
     _with(_COARSE, order="peak", binning=1),

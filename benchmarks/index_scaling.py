@@ -98,7 +98,7 @@ def file_cost_s(files: Sequence[indexes.IndexFile], copies: int = 100) -> float:
             link.symlink_to(files[-1].path)
         for some in (links[:1], links):
             (folder / "cfg").write_text("".join(f"index {link}\n" for link in some))
-            command = [engine.find(), "-c", "cfg", "job.axy"]
+            command: list[str | Path] = [engine.find(), "-c", "cfg", "job.axy"]
             seconds.append(measure.median(measure.run(command, 60, cwd=folder).cpu_s for _ in range(5)))
     return max(0.0, seconds[1] - seconds[0]) / copies
 

@@ -178,8 +178,11 @@ def _extraction_of(member: str) -> str:
 
 def _choose(options: argparse.Namespace) -> int:
     trials = read_trials(options.file)
-    fields = as_fields(trials)
     members = list(dict.fromkeys(t.member for t in trials))
+    every = as_fields(trials)
+    fields = {name: field for name, field in every.items() if len(field) == len(members)}
+    trials = [t for t in trials if t.field in fields]
+    print(f"{len(fields)} of {len(every)} fields on which every member was tried\n")
     print(_member_table(trials, fields, members))
     allowed = [m for m in members if not any(text in m for text in options.without)]
     chosen = races.choose(fields, allowed, options.most, options.cores)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from novacli import centroids
 from novacli.errors import DataError
 from novacli.field import Field, Image, StarList
 from solvehost.startable import Stars
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ENOUGH_STARS = 25
 #: Stars handed to the engine where nobody says otherwise: it verifies with them, and seldom reaches deeper.
 DEFAULT_MAX_STARS = 200
+#: Central stars lie within this fraction of the longer side's half from the centre.
+_CENTRAL_SHARE = 0.5
 #: A cell of the background mesh is this fraction of the image's smaller side, within the limits.
 _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 _MAX_OBJECTS = 50_000
@@ -32,10 +35,15 @@ _ABSURD = 1e30
 
 
 class Order(enum.Enum):
-    """What "brightest first" means."""
+    """What "brightest first" means: by flux, by peak, by the mean of both ranks, or by flux among central stars alone.
+
+    In the middle of a very wide or distorted picture, quads keep the shapes that they have on the sky.
+    """
 
     FLUX = "flux"
     PEAK = "peak"
+    MIXED = "mixed"
+    CENTRAL = "central"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +74,20 @@ class Sources:
             return len(self.field.x)
         return max(map(len, self._found.values()), default=0)
 
+    def order(self, wanted: Order) -> Order:
+        """Return the order that a member gets which wants another: a star list has but one brightness."""
+        return wanted if isinstance(self.field, Image) or wanted is Order.CENTRAL else Order.FLUX
+
     def stars(self, extraction: Extraction, order: Order) -> Stars:
         """Return the best stars, in order, as float32 FITS pixel coordinates of the unbinned image."""
         if isinstance(self.field, StarList):
-            return _listed(self.field, self._max_stars)
+            return _listed(self.field, self._max_stars, self.order(order))
         table = self._table(extraction)
-        best = np.argsort(-table[order.value], kind="stable")[: self._max_stars]
+        best = ranked(table, order, (self.field.width / extraction.binning, self.field.height / extraction.binning))
+        best = best[: self._max_stars]
         x, y = (_unbinned(table[name][best], extraction.binning) for name in "xy")
-        return _to_stars(x, y, table["flux"][best])
+        x, y = centroids.measure(self.field, x, y, _window_px(table, extraction), float(extraction.binning))
+        return _to_stars(x + 1, y + 1, table["flux"][best])
 
     def _table(self, extraction: Extraction) -> NDArray[np.void]:
         if isinstance(self.field, StarList):
@@ -84,21 +98,45 @@ class Sources:
 
 
 def _unbinned(position: NDArray[np.float64], binning: int) -> NDArray[np.float64]:
-    """Map a 0-based coordinate of a binned image to the FITS coordinate of the whole one."""
-    return (position + 0.5) * binning - 0.5 + 1
+    """Map a coordinate of a binned image to that of the whole one, both 0-based."""
+    return (position + 0.5) * binning - 0.5
+
+
+def _window_px(table: NDArray[np.void], extraction: Extraction) -> float:
+    brightest = np.argsort(-table["flux"], kind="stable")
+    return centroids.window_sigma_px(table["a"][brightest], table["b"][brightest], extraction.binning)
 
 
 def _to_stars(x: NDArray[np.float64], y: NDArray[np.float64], flux: NDArray[np.float64]) -> Stars:
     return Stars.from_bytes(*(np.ascontiguousarray(c, dtype=np.float32).tobytes() for c in (x, y, flux)))
 
 
-def _listed(field: StarList, max_stars: int) -> Stars:
+def ranked(table: NDArray[np.void], order: Order, size_px: tuple[float, float]) -> NDArray[np.intp]:
+    """Return the row numbers of the sources, best first; ``size_px`` is the picture's, in the pixels of the table."""
+    by_flux = np.argsort(-table["flux"], kind="stable")
+    if order is Order.FLUX:
+        return by_flux
+    if order is Order.CENTRAL:
+        return by_flux[_is_central(table["x"], table["y"], size_px)[by_flux]]
+    by_peak = np.argsort(-table["peak"], kind="stable")
+    if order is Order.PEAK:
+        return by_peak
+    return np.argsort(np.argsort(by_flux) + np.argsort(by_peak), kind="stable")
+
+
+def _is_central(x: NDArray[np.float64], y: NDArray[np.float64], size_px: tuple[float, float]) -> NDArray[np.bool_]:
+    far_px = np.hypot(x - size_px[0] / 2, y - size_px[1] / 2)
+    return np.asarray(far_px < _CENTRAL_SHARE * max(size_px) / 2, dtype=np.bool_)
+
+
+def _listed(field: StarList, max_stars: int, order: Order) -> Stars:
     """Return the stars of a list that came ready-made; without fluxes it is in order already."""
-    if field.flux is None:
-        best = np.arange(min(max_stars, len(field.x)))
-        return _to_stars(field.x[best], field.y[best], np.arange(len(best), 0, -1, dtype=np.float64))
-    best = np.argsort(-field.flux, kind="stable")[:max_stars]
-    return _to_stars(field.x[best], field.y[best], field.flux[best])
+    flux = np.arange(len(field.x), 0, -1, dtype=np.float64) if field.flux is None else field.flux
+    best = np.argsort(-flux, kind="stable")
+    if order is Order.CENTRAL:
+        best = best[_is_central(field.x, field.y, (field.width, field.height))[best]]
+    best = best[:max_stars]
+    return _to_stars(field.x[best], field.y[best], flux[best])
 
 
 def binned(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
@@ -145,7 +183,9 @@ def _without_absurd(image: Image) -> Image:
 
 
 def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
-    """Return the sources above the background: fields ``x``, ``y`` (0-based, binned pixels), ``flux``, ``peak``.
+    """Return the sources above the background: ``x``, ``y`` (0-based), ``a``, ``b`` (axes), ``flux``, ``peak``.
+
+    All of them are in binned pixels.
 
     Raises
     ------
@@ -164,7 +204,7 @@ def extract(image: Image, extraction: Extraction) -> NDArray[np.void]:
 
 
 def _nothing() -> NDArray[np.void]:
-    return np.zeros(0, dtype=[(name, np.float64) for name in ("x", "y", "flux", "peak")])
+    return np.zeros(0, dtype=[(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak")])
 
 
 def _above_background(

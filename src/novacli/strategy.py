@@ -24,10 +24,11 @@ from solvehost.indexes import IndexFile
 from solvehost.jobdir import MAX_ATTEMPTS
 from solvehost.startable import Stars
 
-_DEPTHS_TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
-_DEPTHS_TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
-#: Windows of quad diameters: fine files match fields under about 5°, coarse ones fields over about 8°.
-_FINE, _MIDDLE, _COARSE = Range(0, 60), Range(60, 340), Range(340, 1e5)
+_TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
+_TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
+#: Windows of quad diameters.  Debian's files up to 85 arcmin hold groups of four stars, which match little by chance
+#: and cost next to nothing to look up; those beyond hold triangles, which match hundreds of times.
+_FINE, _NOT_FINE, _COARSE = Range(0, 80), Range(80, 1e5), Range(340, 1e5)
 #: Images with more pixels than this get an attempt at a quarter of their size, too.
 _LARGE_PX = 3_000_000
 #: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
@@ -48,31 +49,41 @@ class Member:
     order: Order
     window: Range | None
     coarse_first: bool = True
-    depths: tuple[tuple[int, int], ...] = _DEPTHS_TO_50
+    depths: tuple[tuple[int, int], ...] = _TO_50
     code_tolerance: float | None = 0.005
     uniformize: bool | None = None
     parallel: bool = False
     binning: int = 2
     delay_s: float = 0.0
-    slice_s: float | None = 0.3
+    slice_s: float | None = 0.15
 
 
-#: Tried where nothing is known; the measurements behind them are in docs/explanation/how-it-solves.md.
+#: Tried where nothing is known.  Chosen by simulated races over some seventy candidates on real and drawn fields
+#: (benchmarks/portfolio.py); docs/explanation/how-it-solves.md has what each is for.
 BLIND = (
-    Member("fine indexes by peak", Order.PEAK, _FINE, coarse_first=False, code_tolerance=None, uniformize=False),
-    Member("coarse indexes by flux", Order.FLUX, _COARSE),
-    Member("coarse indexes by peak", Order.PEAK, _COARSE, code_tolerance=0.007, delay_s=0.3),
-    Member("middle indexes by peak", Order.PEAK, _MIDDLE, parallel=True, delay_s=0.3),
-    Member("quarter size by peak", Order.PEAK, None, coarse_first=False, binning=4, delay_s=0.5),
-    Member("all indexes by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, delay_s=1.0),
-    Member("full size by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, binning=1, delay_s=2.0),
+    Member("coarse indexes by flux and peak", Order.MIXED, _COARSE),
+    Member("fine indexes by peak", Order.PEAK, _FINE, uniformize=False),
+    Member("other indexes by peak", Order.PEAK, _NOT_FINE),
+    Member("coarse indexes, central stars", Order.CENTRAL, _COARSE, delay_s=0.2),
+    Member("coarse indexes by flux", Order.FLUX, _COARSE, code_tolerance=0.007, delay_s=0.3, slice_s=0.3),
+    Member("quarter size by peak", Order.PEAK, None, coarse_first=False, binning=4, delay_s=0.5, slice_s=0.3),
+    Member("all indexes by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=1.0, slice_s=0.3),
+    Member(
+        "full size by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, binning=1, delay_s=2.0, slice_s=0.3
+    ),
+)
+#: Tried where the scale is known: it says which index files fit, so that they need no windows.
+SCALED = (
+    Member("by flux and peak", Order.MIXED, None),
+    Member("by flux", Order.FLUX, None, delay_s=0.1),
+    Member("by peak, thoroughly", Order.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.4, slice_s=0.3),
 )
 #: Tried where both scale and position are known: few quads are left to compare, so the search can be thorough.  Coarse
 #: index files first: their quads span the field, which puts the tangent point near its centre (a fifth of the error of
 #: centre and scale, on drawn fields 1.5 to 26 degrees wide, in the same time).
 POINTED = (
-    Member("by peak", Order.PEAK, None, depths=_DEPTHS_TO_200, code_tolerance=None),
-    Member("by flux", Order.FLUX, None, depths=_DEPTHS_TO_200, code_tolerance=None, delay_s=0.2),
+    Member("by peak", Order.PEAK, None, depths=_TO_200, code_tolerance=None),
+    Member("by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=0.2),
 )
 
 
@@ -131,11 +142,10 @@ def attempts(sources: Sources, params: SolveParams, hints: Hints, files: Sequenc
     if not plans:
         why = next(misfits(sources.field, hints, files), f"no installed index file fits it: {_remedy(files)}")
         raise UnavailableError(f"{sources.field.origin.name}: {why}")
-    tried: list[tuple[Extraction, Order | None, Attempt]] = []
+    tried: list[tuple[Extraction, Order, Attempt]] = []
     for plan in plans:
         extraction = _extraction(sources, plan.member, params)
-        order = plan.member.order if isinstance(sources.field, Image) else None
-        wanted = (extraction, order, _search_of(plan.attempt))
+        wanted = (extraction, sources.order(plan.member.order), _search_of(plan.attempt))
         stars = sources.stars(extraction, plan.member.order)
         if len(stars) >= LEAST_STARS and wanted not in tried:
             schedule = replace(plan.attempt.schedule, rank=len(tried))
@@ -183,8 +193,8 @@ def _search_of(attempt: Attempt) -> Attempt:
 
 
 def _members(constraint: Constraint, field: Field, params: SolveParams) -> Sequence[Member]:
-    if constraint.scale is not None and constraint.position is not None:
-        return POINTED
+    if constraint.scale is not None:
+        return SCALED if constraint.position is None else POINTED
     large = isinstance(field, Image) and field.width * field.height > _LARGE_PX and params.downsample is None
     return [m for m in BLIND if m.binning < 4 or large]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from novacli.errors import DataError
 from novacli.field import Image, Origin, StarList
 from novacli.inputs import from_array
-from novacli.sources import Extraction, Order, Sources, binned, extract
+from novacli.sources import Extraction, Order, Sources, binned, extract, ranked
 from solvehost.startable import Stars
 
 #: Odd on purpose: rows and columns are left over by every binning.
@@ -115,7 +115,7 @@ def test_orders_are_by_flux_and_by_peak() -> None:
     assert found_by(picture, 1, Order.PEAK).x[0] == pytest.approx(201, abs=0.5)
 
 
-@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("order", [o for o in Order if o is not Order.CENTRAL])
 def test_the_brightest_comes_first(order: Order) -> None:
     stars = found_by(star_picture(PLACES, SHAPE, flux=9000), 1, order)
     assert (stars.x[0], stars.y[0]) == (
@@ -124,6 +124,32 @@ def test_the_brightest_comes_first(order: Order) -> None:
     )
     if order is Order.FLUX:
         assert list(stars.flux) == sorted(stars.flux, reverse=True)
+
+
+def test_central_stars_are_those_of_the_middle() -> None:
+    """Of a picture and of a star list alike, the brightest of them first."""
+    height, width = SHAPE
+    picture = from_array(star_picture(PLACES, SHAPE, flux=9000))
+    everything = Sources(picture).stars(Extraction(1), Order.FLUX)
+    central = Sources(picture).stars(Extraction(1), Order.CENTRAL)
+    inside = [
+        (x, y) for x, y in zip(everything.x, everything.y, strict=True)
+        if math.hypot(x - 1 - width / 2, y - 1 - height / 2) < width / 4
+    ]  # fmt: skip
+    assert 0 < len(inside) < len(everything)
+    assert list(zip(central.x, central.y, strict=True)) == inside
+    columns = (np.array(column, dtype=np.float64) for column in (everything.x, everything.y, everything.flux))
+    listed = StarList(*columns, width, height, {}, Origin("list.csv", None, "text"))
+    assert 0 < len(Sources(listed).stars(Extraction(1), Order.CENTRAL)) < len(everything)
+
+
+def test_ranks_by_flux_and_by_peak_are_mixed() -> None:
+    """Second by both comes before what is first by one and last by the other."""
+    table = np.zeros(4, dtype=[(name, np.float64) for name in ("x", "y", "flux", "peak")])
+    table["flux"], table["peak"] = (10, 9, 8, 1), (1, 9, 8, 10)
+    assert list(ranked(table, Order.FLUX, (4.0, 4.0))) == [0, 1, 2, 3]
+    assert list(ranked(table, Order.PEAK, (4.0, 4.0))) == [3, 1, 2, 0]
+    assert list(ranked(table, Order.MIXED, (4.0, 4.0))) == [1, 0, 3, 2]
 
 
 def test_a_cap_keeps_the_best() -> None:

@@ -21,7 +21,7 @@ from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
 from novacli.params import Parity, Position, SolveParams
 from novacli.sources import Extraction, Order, Sources, extract
-from novacli.strategy import BLIND, LEAST_STARS, POINTED, constraints
+from novacli.strategy import BLIND, LEAST_STARS, POINTED, SCALED, constraints
 from solvehost import axy
 from solvehost.axy import Attempt, Range
 from solvehost.indexes import IndexFile
@@ -78,11 +78,11 @@ def test_attempts_are_ranked_in_the_order_in_which_they_come() -> None:
     assert ranks == list(range(len(ranks)))
 
 
-def test_blind_windows_leave_no_index_file_out_and_share_none() -> None:
-    """The members with windows cover all scales once, so none is searched twice in the first round."""
-    windows = sorted({m.window for m in BLIND if m.window is not None})
+def test_the_first_blind_attempts_leave_no_index_file_out() -> None:
+    """Those that begin at once cover all scales."""
+    windows = sorted({m.window for m in BLIND if m.delay_s == 0 and m.window is not None})
     assert windows[0].low == 0
-    assert all(a.high == b.low for a, b in itertools.pairwise(windows))
+    assert all(b.low <= a.high for a, b in itertools.pairwise(windows))
     assert windows[-1].high >= 180 * 60
 
 
@@ -92,7 +92,7 @@ def test_several_orders_of_the_star_list_race() -> None:
 
 
 def test_what_cannot_differ_is_not_tried_twice() -> None:
-    """A list has one order, and one binning leaves only the searches to differ."""
+    """A list has one brightness, and one binning leaves only the searches to differ."""
     column = np.linspace(10, 390, 30)
     field = StarList(column, column[::-1] * 0.7, None, 400, 300, {}, Origin("list.csv", None, "text"))
     attempts = list(strategy.attempts(Sources(field), SolveParams(), Hints(), TYCHO))
@@ -144,6 +144,14 @@ def test_parity_is_handed_on_as_the_sign_of_the_determinant(parity: Parity) -> N
     assert hinted
     assert {a.parity for a in hinted} == {parity.value}
     assert listed(Hints(parity=parity), SolveParams(fallback=False)) == hinted
+
+
+def test_a_scale_alone_chooses_the_index_files_and_needs_no_windows() -> None:
+    """One after the other, the last of them thorough."""
+    attempts = listed(Hints(scales=(SCALE,)), SolveParams(fallback=False))
+    assert len(attempts) == len(SCALED)
+    assert all(a.schedule.quads_arcmin is None for a in attempts)
+    assert attempts[-1].depths[-1][1] == 200
 
 
 def test_each_reading_of_a_header_is_tried_and_named() -> None:
@@ -309,4 +317,4 @@ def test_what_the_fit_shall_be_reaches_every_attempt(changes: dict[str, Any]) ->
 
 
 def test_orders_of_members_are_those_that_sources_know() -> None:
-    assert {m.order for m in (*BLIND, *POINTED)} == set(Order)
+    assert {m.order for m in (*BLIND, *SCALED, *POINTED)} == set(Order)

@@ -15,7 +15,7 @@ from novacli.demo.scene import Scene
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources
 from novacli.wcs import read_wcs
-from solvehost import axy, jobdir, polish, race
+from solvehost import axy, jobdir, polish, race, startable
 from solvehost.errors import DataError
 from solvehost.fitsfile import card, end_header, pad_data
 from solvehost.indexes import IndexSet
@@ -68,6 +68,26 @@ def test_a_good_narrow_field_is_left_alone(solve, change: dict[str, int]) -> Non
 def test_no_distortion_is_fitted_in_a_second_look_where_none_is_asked_for(solve) -> None:
     job, record, _ = solve(Scene(84.0, -3.0, width_deg=40, width_px=800, height_px=600), tweak_order=0)
     assert (SECOND_LOOK in labels(record), read_wcs(job.wcs).sip_order) == (False, 0)
+
+
+@pytest.mark.engine
+def test_a_solution_by_central_stars_is_verified_with_those_of_the_whole_field(
+    real_engine: Path, real_indexes: IndexSet, tmp_path: Path
+) -> None:
+    """Another attempt of the job has them; the pairs that the solution rests on then reach into the corners."""
+    scene = Scene(84.0, -3.0, width_deg=20, width_px=800, height_px=600)
+    drawing = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
+    sources = Sources(from_array(drawing.pixels.astype("f4")))
+    job = jobdir.create(tmp_path)
+    for number, order in enumerate((Order.CENTRAL, Order.FLUX), 1):
+        stars = sources.stars(Extraction(2), order)
+        axy.write(axy.Attempt(800, 600, stars, code_tolerance=0.005), job.axy(number))
+    terms = race.Terms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
+    record = race.run(job, iter([1]), terms)
+    assert labels(record) == ["attempt 1", SECOND_LOOK]
+    columns = startable.read_columns(job.path / CORR, ("FIELD_X", "FIELD_Y"))
+    assert max(columns[0]) - min(columns[0]) > 0.7 * 800
+    assert read_wcs(job.wcs).pixscale_arcsec == pytest.approx(drawing.truth.pixscale_arcsec, rel=1e-3)
 
 
 @pytest.mark.engine
