@@ -38,13 +38,17 @@ JOB_FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where jobs are kept, where they are solved, who hears of progress, and what is known of earlier frames."""
+    """Where jobs are kept, where they are solved, who hears of progress, and what is known of earlier frames.
+
+    ``engines`` is how many may run at once for one job (None: as many as cores are idle).
+    """
 
     jobs_dir: Path
     backend: Backend
     observe: Callable[[str], None] = lambda _words: None
     cancelled: Callable[[], bool] = lambda: False
     rigs: Rigs | None = None
+    engines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +288,8 @@ def _run_locked(
     job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: Clock
 ) -> Solved:
     left_s = max(1.0, timeout_s - clock.elapsed_s)
-    solve = context.backend.solve(job, numbers, Patience(left_s, context.observe, context.cancelled))
+    patience = Patience(left_s, context.observe, context.cancelled, context.engines)
+    solve = context.backend.solve(job, numbers, patience)
     clock.lap("solve_s")
     result, answer = conclude(job, solve, draft)
     clock.lap("result_s")

@@ -31,7 +31,7 @@ class Terms:
     """What a race is run with.
 
     ``queue_wait_s`` bounds the wait for the first token, ``wall_s`` all that follows, ``total_s`` both together, and
-    ``cpu_s`` the CPU time of all engines together;
+    ``cpu_s`` the CPU time of all engines together; ``engines`` is how many run at once (None: one for each token);
     ``cancelled`` is asked often; ``observe`` hears the label of each attempt as it starts.
     """
 
@@ -42,6 +42,7 @@ class Terms:
     queue_wait_s: float = 300.0
     total_s: float = math.inf
     cpu_s: float = math.inf
+    engines: int | None = None
     limits: Limits = field(default_factory=Limits)
     cancelled: Callable[[], bool] = lambda: False
     observe: Callable[[str], None] = lambda _label: None
@@ -172,7 +173,8 @@ class _Race:
                 self.running.append(runner)
 
     def _may_start_more(self) -> bool:
-        return len(self.running) < max(len(self.tokens), self.terms.tokens.count)
+        most = self.terms.engines or self.terms.tokens.count
+        return len(self.running) < max(len(self.tokens), most)
 
     def _has_token(self) -> bool:
         """Say whether one more engine may run; borrows a token where one is idle and nobody waits for it."""

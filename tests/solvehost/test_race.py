@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import standin
@@ -77,11 +78,12 @@ def test_what_an_engine_forked_does_not_outlive_it(tmp_path: Path) -> None:
     assert_clean(job, terms, "backend.log")
 
 
-def test_with_one_token_attempts_run_one_after_the_other(tmp_path: Path) -> None:
-    """Each starts only once the one before is gone, and all are on record."""
+@pytest.mark.parametrize("limit", [{"count": 1}, {"count": 2, "engines": 1}], ids=["one token", "one engine"])
+def test_with_one_token_attempts_run_one_after_the_other(tmp_path: Path, limit: dict[str, Any]) -> None:
+    """Each starts only once the one before is gone, and all are on record; so with one engine at once on two tokens."""
     job = make_job(tmp_path, *(make_attempt(b) for b in ("exhaust", "fail", "crash", "solve", "solve")))
     lives_at_start: list[int] = []
-    terms = make_terms(tmp_path, count=1, observe=lambda _label: lives_at_start.append(len(alive(pids(job)))))
+    terms = make_terms(tmp_path, **limit, observe=lambda _label: lives_at_start.append(len(alive(pids(job)))))
     result = run_race(job, terms)
     assert lives_at_start == [0, 0, 0, 0]
     assert outcomes(result) == ["exhausted", "crashed", "crashed", "solved"]

@@ -16,12 +16,14 @@ class Patience:
     """How long a solve may take, and who is to hear of it.
 
     ``wall_s`` bounds the whole solve, waiting for a free core included; ``observe`` hears a few words as each
-    attempt starts; ``cancelled`` is asked often.
+    attempt starts; ``cancelled`` is asked often; ``engines`` is how many may run at once on this machine (None: as many
+    as cores are idle).
     """
 
     wall_s: float
     observe: Callable[[str], None] = lambda _words: None
     cancelled: Callable[[], bool] = lambda: False
+    engines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class _Local:
                 wall_s=patience.wall_s,
                 queue_wait_s=patience.wall_s,
                 total_s=patience.wall_s,
+                engines=patience.engines,
                 cancelled=patience.cancelled,
                 observe=patience.observe,
             )
