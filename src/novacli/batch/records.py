@@ -1,66 +1,161 @@
-"""The records between the parts of a batch: a frame as it lies on the disk, and what the ledger knows of it.  Light."""
+"""The records between the parts of a batch: frames, what the ledger knows of them, tasks and what came of them.
+
+Light and picklable: tasks and answers travel between processes, perhaps between machines.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result
 
-#: What became of a frame.  ``RETRIABLE`` ones failed in a way that may pass: a full disk, a lost server, a dead worker.
-RETRIABLE = "retriable"
-FATES = (SOLVED, UNSOLVED, RETRIABLE, FAILED)
+if TYPE_CHECKING:
+    from novacli.config import Config
+    from novacli.params import SolveParams
+
+#: What became of a frame, besides solved, unsolved and failed.  ``RETRIABLE``: it failed in a way that may pass, as
+#: on a full disk; ``WAITING``: its turn has not come, or was not finished; ``OURS``: nova wrote it, so it is no frame;
+#: ``GONE``: it was removed before its turn.
+RETRIABLE, WAITING, OURS, GONE = "retriable", "waiting", "ours", "gone"
+FATES = (SOLVED, UNSOLVED, FAILED, RETRIABLE, WAITING, OURS, GONE)
+#: Which job directories stay.
+KEEP_ALL, KEEP_FAILURES, KEEP_NONE = "all", "failures", "none"
+KEEPS = (KEEP_ALL, KEEP_FAILURES, KEEP_NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A file as it lies on the disk: absolute path, size in bytes, time of the last change in nanoseconds."""
+    """A file as it lies on the disk: absolute path, size in bytes, time of the last change in nanoseconds.
+
+    ``root`` is the folder below which it was found; None for a file that was named itself.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is written of each solved frame: files by their names in results (``wcs``, ``new_fits`` …), and where.
+
+    ``update`` puts the solution into the frame itself.  Files go beside the frame, or below ``out_dir`` as the frames
+    lie below their folders.
+    """
+
+    kinds: tuple[str, ...] = ()
+    update: bool = False
+    out_dir: str | None = None
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Words for all that is written, which the ledger keeps: other places are other outputs."""
+        where = "" if self.out_dir is None else f":{self.out_dir}"
+        return frozenset({*(kind + where for kind in self.kinds), *(("update",) if self.update else ())})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger holds of a frame, its result aside.
+
+    Attributes
+    ----------
+    size, mtime_ns
+        Of the file when its result was kept; after ``--update``, with the solution in it.
+    sha256
+        Of its content then, in hexadecimal; None where it was not read.
+    params
+        Fingerprint of the parameters that make a difference to the answer.
+    outputs
+        What was written, by the words of :attr:`Outputs.asked`.
+    fate
+        One of ``FATES``.
+    exit_code
+        What this frame alone would end ``nova submit`` with.
+    tries
+        How often it was tried with this content and these parameters.
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str | None
+    params: str
+    outputs: frozenset[str]
+    fate: str
+    exit_code: int
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger holds of a frame.
+    """A row of the ledger: a frame, what is known of it, its JSON line and when that was (seconds since 1970)."""
 
-    Attributes
-    ----------
-    frame
-        As it was when its result was kept; after ``--update``, with the solution in it.
-    sha256
-        Of its content then, in hexadecimal; None where it could not be read.
-    params
-        Fingerprint of the parameters and outputs that it was solved with.
-    fate
-        One of ``FATES``.
-    tries
-        How often it was tried with this content and these parameters.
-    line
-        The frame's JSON line, as ``nova batch --json`` prints it.
-    finished_s
-        When, in seconds since 1970.
+    path: str
+    known: Known
+    line: str | None = None
+    finished_s: float | None = None
+
+    @property
+    def result(self) -> Result | None:
+        """The result that the line is of; None of a frame whose turn has not come."""
+        return None if self.line is None else Result.from_json(json.loads(self.line))
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What all tasks of a run share.
+
+    ``jobs_dir`` is where jobs are kept, ``work_dir`` where they are worked on, on the same disk; ``key`` tells one
+    setup from another in a worker that has served several.
+    """
+
+    key: str
+    place: str
+    config: Config
+    params: SolveParams
+    outputs: Outputs
+    keep: str
+    jobs_dir: str
+    work_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One frame to be solved; a worker needs nothing else.
+
+    ``known_sha256`` is the content that has its result already, so that a file that was merely touched is let be.
+    ``may_be_ours`` has the worker look first whether nova wrote the file.  ``engines`` is how many may run for it at
+    once: one where other frames keep the cores busy, None where it may have those that are idle.
+    """
+
+    setup: Setup
+    frame: Frame
+    known_sha256: str | None = None
+    may_be_ours: bool = False
+    engines: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a task; ``result`` is None where the frame has its result already, or nova wrote it (``ours``).
+
+    ``frame`` and ``sha256`` are of the file afterwards, with the solution in it after ``--update``; ``changed`` says
+    that somebody else wrote into it meanwhile, so that the result is of a file that is no more.
     """
 
     frame: Frame
-    sha256: str | None
-    params: str
-    fate: str
-    tries: int
-    line: str
-    finished_s: float
-
-    @property
-    def result(self) -> Result:
-        """The result that the line is of."""
-        value: dict[str, Any] = json.loads(self.line)
-        return Result.from_json(value)
+    sha256: str | None = None
+    result: Result | None = None
+    ours: bool = False
+    changed: bool = False
+    written: frozenset[str] = field(default_factory=frozenset)
 
 
 def fate_of(result: Result) -> str:
     """Return what a result means for a frame."""
     if result.error is not None:
         return RETRIABLE if result.error["retry_is_safe"] else FAILED
-    return result.status if result.status in FATES else RETRIABLE
+    return result.status if result.status in (SOLVED, UNSOLVED) else RETRIABLE

@@ -1,0 +1,75 @@
+"""Who solves the frames of a batch; a new kind is a module here and a line in ``MODULES``.
+
+Each module has ``open_executor(setup: Setup, workers: int, address: str | None) -> Executor``; ``address`` is where
+those are that are not here.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from importlib import import_module
+from typing import Protocol
+
+from novacli.batch.records import Done, Setup, Task
+
+#: Kind → module; imported when first asked for.
+MODULES = {"pool": "novacli.batch.executors.pool"}
+
+
+class WorkerLostError(Exception):
+    """The worker ended in the middle of a task; the message says how, in words that follow "its worker".
+
+    ``is_frames_fault`` is False where workers were lost for a reason that has nothing to do with the task.
+    """
+
+    def __init__(self, how: str, *, is_frames_fault: bool = True) -> None:
+        super().__init__(how)
+        self.is_frames_fault = is_frames_fault
+
+
+class TaskHungError(Exception):
+    """A task did not come to its end in the time that it had, and was stopped; the message says how long that was."""
+
+
+class Executor(Protocol):
+    """Something that solves tasks side by side, as ``concurrent.futures`` has it."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are worked on at a time."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many tasks it should have at a time, so that no worker waits for one."""
+        ...
+
+    def submit(self, task: Task) -> Future[Done]:
+        """Have a task done by :func:`novacli.batch.worker.work`; returns at once."""
+        ...
+
+    def collect(self, future: Future[Done]) -> Done:
+        """Return what came of a task whose future is done.
+
+        Raises
+        ------
+        WorkerLostError
+            Where its worker died.
+        TaskHungError
+            Where it took too long.
+        """
+        ...
+
+    def watch(self) -> None:
+        """Look after the workers; called a few times a second."""
+        ...
+
+    def close(self) -> None:
+        """End the workers: what they still work on is abandoned, within a few seconds.  May be called twice."""
+        ...
+
+
+def open_executor(kind: str, setup: Setup, workers: int, address: str | None = None) -> Executor:
+    """Return the executor of a kind, its workers on their way."""
+    executor: Executor = import_module(MODULES[kind]).open_executor(setup, workers, address)
+    return executor
