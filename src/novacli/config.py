@@ -73,6 +73,11 @@ def rigs_file(env: Mapping[str, str]) -> Path:
     return _home(env, "XDG_STATE_HOME", ".local/state") / "rigs.json"
 
 
+def batches_dir(env: Mapping[str, str]) -> Path:
+    """Return where batches keep what they know of their frames, unless told otherwise."""
+    return _home(env, "XDG_STATE_HOME", ".local/state") / "batches"
+
+
 def runtime_dir(env: Mapping[str, str]) -> Path:
     """Return where sockets and locks of this machine and user are kept; it need not be there."""
     runtime = env.get("XDG_RUNTIME_DIR", "")

@@ -39,11 +39,16 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InputFormat:
-    """A format's word, its test on (first bytes, suffix), and its module in this package, imported when needed."""
+    """A format's word, its test on (first bytes, suffix), and its module in this package, imported when needed.
+
+    ``suffixes`` are those by which pictures of this format are looked for in folders, in lower case; a star list is
+    never looked for, since most ``.txt`` and ``.json`` files are something else.
+    """
 
     word: str
     matches: Sniff
     module: str
+    suffixes: tuple[str, ...] = ()
 
     def reader(self) -> Reader:
         """Import the module."""
@@ -96,15 +101,15 @@ def _is_markup(head: bytes) -> bool:
 
 
 FORMATS: tuple[InputFormat, ...] = (
-    InputFormat("FITS", _starts(b"SIMPLE", b"XTENSION"), "fits"),
-    InputFormat("JPEG", _starts(b"\xff\xd8\xff"), "raster"),
-    InputFormat("PNG", _starts(b"\x89PNG\r\n\x1a\n"), "raster"),
-    InputFormat("GIF", _starts(b"GIF87a", b"GIF89a"), "raster"),
-    InputFormat("WebP", _is_webp, "raster"),
-    InputFormat("BMP", _is_bmp, "raster"),
-    InputFormat("raw", _is_camera_raw, "raw"),
-    InputFormat("TIFF", _starts(*_TIFF_MAGICS), "tiff"),
-    InputFormat("XISF", _starts(b"XISF0100"), "xisf"),
+    InputFormat("FITS", _starts(b"SIMPLE", b"XTENSION"), "fits", (".fits", ".fit", ".fts", ".fz")),
+    InputFormat("JPEG", _starts(b"\xff\xd8\xff"), "raster", (".jpg", ".jpeg", ".jpe")),
+    InputFormat("PNG", _starts(b"\x89PNG\r\n\x1a\n"), "raster", (".png",)),
+    InputFormat("GIF", _starts(b"GIF87a", b"GIF89a"), "raster", (".gif",)),
+    InputFormat("WebP", _is_webp, "raster", (".webp",)),
+    InputFormat("BMP", _is_bmp, "raster", (".bmp",)),
+    InputFormat("raw", _is_camera_raw, "raw", _RAW_SUFFIXES),
+    InputFormat("TIFF", _starts(*_TIFF_MAGICS), "tiff", (".tif", ".tiff")),
+    InputFormat("XISF", _starts(b"XISF0100"), "xisf", (".xisf",)),
     InputFormat("JSON", _is_json, "starjson"),
     InputFormat("text", _is_text, "tables"),
 )

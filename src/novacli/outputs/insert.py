@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from novacli.wcs import TanSip
 
 HISTORY = "World coordinates by nova with astrometry-engine (Astrometry.net)"
+#: Stands in a file that is a copy with a solution, never in an image that got its own: a batch leaves copies out.
+COPY_HISTORY = "World coordinates by nova with astrometry-engine, in a new file"
 _COPY_BYTES = 2**20
 _INTERLEAVED_CHANNELS = (3, 4)
 #: Holds the checksum of the whole image before compression, header included, which nobody can bring up to date.
@@ -33,8 +35,10 @@ class NewHeader:
     header: bytes
 
 
-def plan(stream: BinaryIO, hdu: int, wcs_fits: bytes, shown: str) -> NewHeader:
+def plan(stream: BinaryIO, hdu: int, wcs_fits: bytes, shown: str, history: str = HISTORY) -> NewHeader:
     """Return the header that HDU ``hdu`` (0-based) of a seekable FITS stream gets with the solution in ``wcs_fits``.
+
+    ``history`` is the text of the HISTORY card that says where the solution is from.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def plan(stream: BinaryIO, hdu: int, wcs_fits: bytes, shown: str) -> NewHeader:
     _check_image(header, solution(wcs_fits), hdu, shown)
     stream.seek(offset - header.size)
     cards = [c for c in fitscards.split(stream.read(header.size)) if fitscards.keyword(c) != _STALE]
-    made = fitscards.replace_celestial(cards, fitscards.celestial_cards(wcs_fits), HISTORY)
+    made = fitscards.replace_celestial(cards, fitscards.celestial_cards(wcs_fits), history)
     return NewHeader(offset - header.size, offset, _finished(made, stream, size))
 
 

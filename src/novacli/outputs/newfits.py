@@ -73,7 +73,7 @@ def new_fits(
             )
     if origin.format == "FITS":
         with opened(path, limits) as source:
-            header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown)
+            header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown, insert.COPY_HISTORY)
             with replacing(out) as raw, packing(raw, kind_by_name(out)) as stream:
                 insert.copy(source.file, header, stream)
         return
@@ -139,7 +139,8 @@ def _header(pixels: NDArray[Any], wcs_fits: bytes) -> bytes:
     if zero:
         values += [("BSCALE", 1), ("BZERO", zero)]
     cards = [fitsfile.card(key, value) for key, value in values]
-    return fitsfile.end_header(fitscards.replace_celestial(cards, fitscards.celestial_cards(wcs_fits), insert.HISTORY))
+    wcs_cards = fitscards.celestial_cards(wcs_fits)
+    return fitsfile.end_header(fitscards.replace_celestial(cards, wcs_cards, insert.COPY_HISTORY))
 
 
 def _write_planes(pixels: NDArray[Any], stream: BinaryIO) -> None:

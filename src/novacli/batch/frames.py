@@ -1,0 +1,386 @@
+"""Which files a batch has: those named, those below folders, those of lists; and which of them nova itself wrote.
+
+Nothing here reads a frame but :func:`is_written_by_nova`, so that a folder of 20,000 is listed within a second.  Light.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO
+
+from novacli.batch.records import Frame
+from novacli.errors import DeniedError, InputMissingError, UsageError
+from novacli.inputs.registry import FORMATS
+from novacli.inputs.source import PACKED_SUFFIXES, shown_name
+from novacli.outputs.insert import COPY_HISTORY
+from novacli.quantities import count_text
+from solvehost import fitsfile, jobdir
+
+#: Pictures are looked for in folders by these suffixes, in lower case; each may have that of a packed file behind it.
+SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
+#: What nova puts beside a frame or writes of a job; in folders never a frame, whatever pattern matches.
+SIDECAR_SUFFIXES = (".wcs", ".corr", ".rdls", ".axy", ".truth.json")
+#: A folder that holds both is a job.
+_JOB_FILES = (jobdir.REQUEST, jobdir.axy_name(1))
+#: So many paths that are not there get a remark each, of one folder; more of them share one.
+_REMARKS_PER_FOLDER = 3
+#: Times beyond this many nanoseconds from 1970 fit into no signed 64-bit number; some file systems have them.
+_MOST_NS = 2**63 - 1
+#: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.
+_MARK_BYTES = 32 * fitsfile.BLOCK
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The frames, by path, and a line each about what could not be looked at."""
+
+    frames: tuple[Frame, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Search:
+    """What is wanted, and what was met so far; ``real`` is by real path, so that each file is there once."""
+
+    accepts: Callable[[str], bool]
+    newer_s: float | None
+    exclude: tuple[str, ...]
+    real: dict[str, Frame] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    #: Folders reached by a symbolic link, looked into last: (path, the folder that was given).
+    links: deque[tuple[str, str]] = field(default_factory=deque)
+    remarks: list[str] = field(default_factory=list)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, path: str, real: str, status: os.stat_result, root: str | None) -> None:
+        """Take a file; of several names the real one, else the first by the alphabet."""
+        if self.newer_s is not None and status.st_mtime < self.newer_s:
+            return
+        known = self.real.get(real)
+        if known is not None and (known.path == real or (path != real and known.path <= path)):
+            return
+        self.real[real] = Frame(path, status.st_size, _clamped(status.st_mtime_ns), root)
+
+    def is_excluded(self, real: str) -> bool:
+        """Say whether a real path is, or lies in, one of those that are left out."""
+        return any(real == out or real.startswith(out + os.sep) for out in self.exclude)
+
+
+def find_frames(
+    paths: Sequence[str],
+    *,
+    patterns: Sequence[str] = (),
+    newer_s: float | None = None,
+    exclude: Iterable[str | os.PathLike[str]] = (),
+) -> Found:
+    """Return the frames that paths stand for, each once, by path.
+
+    A file that is named is taken whatever its name.  Of a folder all that lies below is looked at, through symbolic
+    links too; hidden files, jobs and nova's sidecars are left out.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    patterns
+        Shell patterns for the names of files in folders, case told apart; by default the suffixes of pictures.
+    newer_s
+        Only files changed at or after this time, in seconds since 1970.
+    exclude
+        Files and folders of which nothing is taken: those that nova writes into.
+
+    Raises
+    ------
+    UsageError
+        Where a pattern is one for paths.
+    InputMissingError
+        Where nothing of all that was named is there.
+    DeniedError
+        Where nothing of it may be read.
+    """
+    left_out = tuple(os.path.realpath(p) for p in exclude)
+    search = _Search(_acceptor(patterns), newer_s, left_out)
+    reached = 0
+    for path in dict.fromkeys(paths):
+        reached += _take(_absolute(path), search)
+    while search.links:
+        _walk(*search.links.popleft(), search)
+    search.remarks += _missing_remarks(search.missing)
+    if paths and not reached:
+        denied = any(reason == errno.EACCES for reason in map(_errno_of, paths))
+        raise (DeniedError if denied else InputMissingError)("; ".join(search.remarks))
+    frames = sorted(search.real.values(), key=lambda frame: frame.path)
+    return Found(tuple(frames), tuple(search.remarks))
+
+
+def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return the test on a file's name; hidden names and sidecars never pass."""
+    for pattern in patterns:
+        if os.sep in pattern:
+            raise UsageError(f"pattern {shown_name(pattern)!r} has a /: it is for names alone; name the folder instead")
+
+    def by_suffix(name: str) -> bool:
+        lower = name.lower()
+        for packed in PACKED_SUFFIXES:
+            lower = lower.removesuffix(packed)
+        return lower.endswith(SUFFIXES)
+
+    def by_pattern(name: str) -> bool:
+        return any(fnmatchcase(name, p) for p in patterns) and not name.lower().endswith(SIDECAR_SUFFIXES)
+
+    wanted = by_pattern if patterns else by_suffix
+    return lambda name: not name.startswith(".") and wanted(name)
+
+
+def _absolute(path: str) -> str:
+    """Return the absolute path, symbolic links kept where they do no harm: behind one, ``..`` is another folder."""
+    return os.path.realpath(path) if ".." in path.split("/") else os.path.abspath(path)  # noqa: PTH100
+
+
+def _clamped(mtime_ns: int) -> int:
+    return max(-_MOST_NS, min(mtime_ns, _MOST_NS))
+
+
+def frame_at(path: str, root: str | None = None) -> Frame:
+    """Return a file as it lies on the disk now; OSError where it is not there."""
+    status = os.stat(path)  # noqa: PTH116 - a plain string may hold any bytes
+    return Frame(path, status.st_size, _clamped(status.st_mtime_ns), root)
+
+
+def _take(path: str, search: _Search) -> bool:
+    """Take what the user named; False where it cannot be reached."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError) as exc:
+        if getattr(exc, "errno", None) in (errno.ENOENT, errno.ENOTDIR, None):
+            search.missing.setdefault(os.path.dirname(path), []).append(path)  # noqa: PTH120
+        else:
+            search.remarks.append(_unreadable(path, exc))
+        return False
+    if stat.S_ISDIR(status.st_mode):
+        if os.path.islink(path):  # noqa: PTH114
+            search.links.append((path, path))
+            return True
+        return _walk(path, path, search)
+    if not stat.S_ISREG(status.st_mode):
+        search.remarks.append(f"{shown_name(path)} is a pipe or a device, not a file: it is left out")
+        return True
+    search.add(path, os.path.realpath(path), status, None)
+    return True
+
+
+def _errno_of(path: str) -> int | None:
+    try:
+        os.stat(path)  # noqa: PTH116
+        os.listdir(path)  # noqa: PTH208
+    except OSError as exc:
+        return exc.errno
+    except ValueError:
+        return None
+    return None
+
+
+def _walk(top: str, root: str, search: _Search) -> bool:
+    """Take what lies below a folder; False where not even that one can be listed."""
+    real_top = os.path.realpath(top)
+    if search.is_excluded(real_top) and top == root:
+        search.remarks.append(f"{shown_name(top)} is a folder that nova writes into: nothing in it is taken")
+        return True
+    waiting = [(top, real_top)]
+    can_list = True
+    while waiting:
+        folder, real = waiting.pop()
+        if real in search.folders or search.is_excluded(real):
+            continue
+        search.folders.add(real)
+        try:
+            with os.scandir(folder) as scan:
+                entries = list(scan)
+        except OSError as exc:
+            search.remarks.append(_unreadable(folder, exc))
+            can_list = can_list and folder != top
+            continue
+        if not set(_JOB_FILES) <= {entry.name for entry in entries}:
+            waiting += _take_folder(entries, folder, real, root, search)
+    return can_list
+
+
+def _take_folder(
+    entries: Sequence[os.DirEntry[str]], folder: str, real: str, root: str, search: _Search
+) -> Iterator[tuple[str, str]]:
+    """Take the files among a folder's entries, and yield the folders: (path, real path)."""
+    broken: list[OSError] = []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        try:
+            if entry.is_dir():
+                if not entry.is_symlink():
+                    yield entry.path, os.path.join(real, entry.name)  # noqa: PTH118
+                elif not _is_above(os.path.realpath(entry.path), real):
+                    search.links.append((entry.path, root))
+            elif search.accepts(entry.name) and entry.is_file():
+                real_path = os.path.realpath(entry.path) if entry.is_symlink() else f"{real}{os.sep}{entry.name}"
+                if not search.exclude or not search.is_excluded(real_path):
+                    search.add(entry.path, real_path, entry.stat(), root)
+        except FileNotFoundError:  # removed since the folder was listed
+            continue
+        except OSError as exc:
+            broken.append(exc)
+    if broken:
+        words = f"{count_text(len(broken), 'file')} cannot be looked at: {broken[0].strerror}"
+        search.remarks.append(f"{shown_name(folder)}: {words}; the rest is taken")
+
+
+def _is_above(target: str, folder: str) -> bool:
+    """Say whether a link leads to its own folder or one that holds it, which would be a loop."""
+    return f"{folder}{os.sep}".startswith(target.rstrip(os.sep) + os.sep)
+
+
+def _unreadable(path: str, exc: OSError | ValueError) -> str:
+    if isinstance(exc, PermissionError):
+        return f"{shown_name(path)} may not be read: check its permissions"
+    if isinstance(exc, FileNotFoundError):
+        return f"{shown_name(path)} is not there any more: its frames wait for the next run"
+    reason = getattr(exc, "strerror", None) or str(exc)
+    return f"{shown_name(path)} cannot be read: {reason}; check the disk or the mount, its frames wait for the next run"
+
+
+def _missing_remarks(missing: dict[str, list[str]]) -> list[str]:
+    """Return the lines about paths that are not there: one each, or one for a folder that lacks many."""
+    remarks: list[str] = []
+    for folder, paths in missing.items():
+        if len(paths) <= _REMARKS_PER_FOLDER:
+            remarks += [f"{shown_name(path)} is not there: check the path or the mount" for path in paths]
+        else:
+            words = f"{count_text(len(paths), 'path')} in {shown_name(folder)} are not there"
+            remarks.append(f"{words}, such as {shown_name(os.path.basename(paths[0]))}: check the mount")  # noqa: PTH119
+    return remarks
+
+
+def read_list(name: str, stdin: BinaryIO | None = None) -> list[str]:
+    """Return the paths in a list: one a line, or NUL after each as ``find -print0`` has it; ``-`` is standard input.
+
+    Blank lines and repetitions are dropped.
+
+    Raises
+    ------
+    InputMissingError, DeniedError
+        Where the list is not there, or may not be read.
+    """
+    try:
+        data = (stdin or sys.stdin.buffer).read() if name == "-" else Path(name).read_bytes()
+    except PermissionError as exc:
+        raise DeniedError(f"{shown_name(name)} may not be read: check its permissions") from exc
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or str(exc)
+        raise InputMissingError(f"{shown_name(name)}: the list cannot be read: {reason}") from exc
+    items = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    return list(dict.fromkeys(os.fsdecode(item) for item in items if item.strip()))
+
+
+def parse_newer(text: str) -> float:
+    """Return the time that ``--newer`` stands for, in seconds since 1970: a date, with or without time, or a file's.
+
+    A time without a zone is this machine's.
+
+    Raises
+    ------
+    UsageError
+        Where it is neither.
+    """
+    with contextlib.suppress(ValueError, OverflowError):
+        return datetime.fromisoformat(text.strip()).timestamp()
+    try:
+        return os.stat(text).st_mtime  # noqa: PTH116
+    except (OSError, ValueError):
+        shown = shown_name(text)
+        raise UsageError(
+            f"--newer {shown}: that is no date and no file: write 2026-03-01, 2026-03-01T20:00 or a path"
+        ) from None
+
+
+def is_settled(frame: Frame, now_s: float, settle_s: float) -> bool:
+    """Say whether a file has been let be for ``settle_s`` seconds; one younger may still be being written.
+
+    A time in the future counts as its distance from now: clocks of servers differ by seconds, which is no reason to
+    take a file too early, and a camera's may be wrong by years, which is none to wait for.
+    """
+    return abs(now_s - frame.mtime_ns / 1e9) >= settle_s
+
+
+def without_written(frames: Iterable[Frame], known: Collection[str]) -> tuple[list[Frame], list[Frame]]:
+    """Return the frames, and those that nova wrote; files whose path is ``known`` are frames without a look at them."""
+    kept: list[Frame] = []
+    ours: list[Frame] = []
+    for frame in frames:
+        (ours if frame.path not in known and is_written_by_nova(frame.path) else kept).append(frame)
+    return kept, ours
+
+
+def is_written_by_nova(path: str) -> bool:
+    """Say whether a file is a copy with a solution (``--new-fits``), or a job's star list, WCS or table.
+
+    An image that got its solution by ``--update`` is none.  False too where the file cannot be read: whoever solves
+    it will say so.  Only the first headers are looked at.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_MARK_BYTES)
+            kind = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
+            if kind is not None:
+                head = _unpacked_head(file, kind)
+    except (OSError, EOFError, ValueError):
+        return False
+    return _has_mark(head)
+
+
+def _unpacked_head(file: BinaryIO, kind: str) -> bytes:
+    import bz2
+    import gzip
+    import zlib
+
+    file.seek(0)
+    try:
+        with gzip.open(file) if kind == "gzip" else bz2.open(file) as stream:
+            return bytes(stream.read(_MARK_BYTES))
+    except zlib.error:
+        return b""
+
+
+def _has_mark(head: bytes) -> bool:
+    if not head.startswith(b"SIMPLE"):
+        return False
+    if _has_card(head, f"HISTORY {COPY_HISTORY}"):
+        return True
+    if not _has_card(head[: fitsfile.BLOCK], "NAXIS   =                    0", whole=False):
+        return False
+    if _has_card(head, "TTYPE1  = 'field_x ", whole=False) and _has_card(head, "TTYPE9  = 'index_id", whole=False):
+        return True
+    return (
+        _has_card(head, "ANRUN   = ", whole=False)
+        or _has_card(head, "AN_FILE = 'RDLS", whole=False)
+        or _has_card(head, "HISTORY This is a WCS header was created by Astrometry.net.")
+    )
+
+
+def _has_card(head: bytes, text: str, *, whole: bool = True) -> bool:
+    """Say whether a card begins with ``text``, or is nothing but it."""
+    wanted = text.ljust(fitsfile.CARD if whole else 0).encode("ascii")
+    at = head.find(wanted)
+    while at >= 0:
+        if at % fitsfile.CARD == 0:
+            return True
+        at = head.find(wanted, at + 1)
+    return False

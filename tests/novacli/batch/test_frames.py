@@ -1,0 +1,322 @@
+"""Which files a batch has: found once each, in order, and never what nova wrote."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import os
+from datetime import datetime
+from pathlib import Path
+
+import made_results as made
+import numpy as np
+import pytest
+
+from novacli.batch import frames
+from novacli.batch.frames import find_frames, frame_at, is_settled, is_written_by_nova, parse_newer, read_list
+from novacli.errors import DeniedError, InputMissingError, UsageError
+from novacli.field import Origin
+from novacli.inputs.registry import FORMATS
+from novacli.outputs import newfits
+from novacli.outputs.insert import COPY_HISTORY, HISTORY
+from novacli.outputs.newfits import new_fits
+from novacli.outputs.update import Stamp, update_in_place
+from solvehost import fitsfile
+
+
+def put(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def names(found: frames.Found, top: Path) -> list[str]:
+    return [os.path.relpath(frame.path, top) for frame in found.frames]
+
+
+def fits(*cards: bytes, data: bytes = b"") -> bytes:
+    return fitsfile.end_header(list(cards)) + data
+
+
+def card(text: str) -> bytes:
+    return text.ljust(80).encode()
+
+
+SOLUTION = made.wcs_fits(30, 20)
+SIZE = (card("NAXIS1  =                   30"), card("NAXIS2  =                   20"))
+IMAGE = (card("SIMPLE  =                    T"), card("NAXIS   =                    2"))
+BARE = (card("SIMPLE  =                    T"), card("NAXIS   =                    0"))
+
+
+class TestFolders:
+    def test_pictures_are_found_by_suffix_whatever_its_case_packed_or_not(self, tmp_path: Path) -> None:
+        for name in ("b.FITS", "a.fit", "n1/c.fits.gz", "n1/d.cr2", "n1/x/e.JPG", "f.fits.bz2", "g.fz"):
+            put(tmp_path / name)
+        for name in ("notes.txt", "stars.json", "log", "fits", "h.gz", "n1/y.wcs", "a.fits.truth.json"):
+            put(tmp_path / name)
+        found = find_frames([str(tmp_path)])
+        expected = ["a.fit", "b.FITS", "f.fits.bz2", "g.fz", "n1/c.fits.gz", "n1/d.cr2", "n1/x/e.JPG"]
+        assert names(found, tmp_path) == expected
+        assert found.remarks == ()
+        assert {frame.root for frame in found.frames} == {str(tmp_path)}
+
+    def test_every_picture_format_has_a_suffix_and_no_star_list_has(self) -> None:
+        assert {known.word for known in FORMATS if not known.suffixes} == {"JSON", "text"}
+
+    def test_hidden_files_and_folders_are_left_out(self, tmp_path: Path) -> None:
+        for name in (".a.fits", ".new-1/b.fits", "._c.fits", "d.fits"):
+            put(tmp_path / name)
+        assert names(find_frames([str(tmp_path)]), tmp_path) == ["d.fits"]
+
+    def test_jobs_are_left_out_whole(self, tmp_path: Path) -> None:
+        for name in ("jobs/1/job.json", "jobs/1/job.axy", "jobs/1/wcs.fits", "jobs/1/sub/x.fits", "half/job.json"):
+            put(tmp_path / name)
+        put(tmp_path / "half/y.fits")
+        assert names(find_frames([str(tmp_path)]), tmp_path) == ["half/y.fits"]
+
+    def test_patterns_are_for_names_and_replace_the_suffixes(self, tmp_path: Path) -> None:
+        for name in ("a_L_1.fits", "a_R_1.fits", "s/b_L_2.dat", "c_L_.wcs", "d_L_.fits.truth.json", ".e_L_.fits"):
+            put(tmp_path / name)
+        assert names(find_frames([str(tmp_path)], patterns=["*_L_*"]), tmp_path) == ["a_L_1.fits", "s/b_L_2.dat"]
+        both = find_frames([str(tmp_path)], patterns=["*_L_*.dat", "a_R*"])
+        assert names(both, tmp_path) == ["a_R_1.fits", "s/b_L_2.dat"]
+
+    def test_a_pattern_for_paths_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="for names alone"):
+            find_frames([str(tmp_path)], patterns=["night/*.fits"])
+
+    def test_excluded_folders_and_files_give_nothing(self, tmp_path: Path) -> None:
+        for name in ("a.fits", "out/b.fits", "out/x/c.fits", "output.fits", "one.fits"):
+            put(tmp_path / name)
+        (tmp_path / "alias").symlink_to(tmp_path / "out")
+        found = find_frames([str(tmp_path)], exclude=[tmp_path / "out", str(tmp_path / "one.fits")])
+        assert names(found, tmp_path) == ["a.fits", "output.fits"]
+
+    def test_a_given_folder_that_is_excluded_is_told(self, tmp_path: Path) -> None:
+        put(tmp_path / "out/a.fits")
+        found = find_frames([str(tmp_path / "out")], exclude=[tmp_path])
+        assert found.frames == ()
+        assert "nothing in it is taken" in found.remarks[0]
+
+    def test_an_empty_folder_is_no_error(self, tmp_path: Path) -> None:
+        assert find_frames([str(tmp_path)]) == frames.Found(())
+
+
+class TestOnce:
+    def test_a_file_reached_by_several_names_is_there_once_by_its_real_one(self, tmp_path: Path) -> None:
+        put(tmp_path / "z/real.fits")
+        (tmp_path / "a.fits").symlink_to(tmp_path / "z/real.fits")
+        (tmp_path / "b").symlink_to(tmp_path / "z")
+        given = [str(tmp_path / "b"), str(tmp_path), str(tmp_path / "a.fits"), str(tmp_path / "z/../z/real.fits")]
+        assert names(find_frames(given), tmp_path) == ["z/real.fits"]
+        assert names(find_frames([*reversed(given)]), tmp_path) == ["z/real.fits"]
+
+    def test_links_to_elsewhere_are_followed_under_their_own_names(self, tmp_path: Path) -> None:
+        put(tmp_path / "elsewhere/a.fits")
+        (tmp_path / "top").mkdir()
+        (tmp_path / "top/night").symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "latest").symlink_to(tmp_path / "top")
+        assert names(find_frames([str(tmp_path / "latest")]), tmp_path) == ["latest/night/a.fits"]
+
+    def test_loops_end(self, tmp_path: Path) -> None:
+        put(tmp_path / "a/b/x.fits")
+        (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
+        (tmp_path / "a/b/self").symlink_to("self")
+        (tmp_path / "a/b/root").symlink_to("/")
+        (tmp_path / "c").mkdir()
+        (tmp_path / "c/to_a").symlink_to(tmp_path / "a")
+        (tmp_path / "a/to_c").symlink_to(tmp_path / "c")
+        found = find_frames([str(tmp_path / "a")])
+        assert names(found, tmp_path) == ["a/b/x.fits"]
+
+    def test_hard_links_are_two_files(self, tmp_path: Path) -> None:
+        os.link(put(tmp_path / "a.fits"), tmp_path / "b.fits")
+        assert len(find_frames([str(tmp_path)]).frames) == 2
+
+    def test_the_order_is_that_of_paths_whatever_was_given_first(self, tmp_path: Path) -> None:
+        given = [str(put(tmp_path / name)) for name in ("c.fits", "a.fits", "b.fits")]
+        assert [f.path for f in find_frames(given).frames] == sorted(given)
+
+
+class TestNamed:
+    def test_a_named_file_is_taken_whatever_its_name(self, tmp_path: Path) -> None:
+        given = [str(put(tmp_path / name)) for name in (".hidden", "no_suffix", "stars.txt")]
+        found = find_frames(given, patterns=["*.fits"])
+        assert [frame.path for frame in found.frames] == given
+        assert {frame.root for frame in found.frames} == {None}
+
+    def test_relative_paths_become_absolute(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(tmp_path / "a.fits", b"12345")
+        monkeypatch.chdir(tmp_path)
+        (frame,) = find_frames(["a.fits"]).frames
+        assert frame == frame_at(str(tmp_path / "a.fits"))
+        assert frame.size == 5
+
+    def test_names_of_any_bytes_are_kept(self, tmp_path: Path) -> None:
+        path = os.fsencode(tmp_path) + b"/\xff\n.fits"
+        Path(os.fsdecode(path)).write_bytes(b"x")
+        (frame,) = find_frames([str(tmp_path)]).frames
+        assert os.fsencode(frame.path) == path
+
+    def test_newer_holds_for_all(self, tmp_path: Path) -> None:
+        old, new = put(tmp_path / "old.fits"), put(tmp_path / "new.fits")
+        os.utime(old, (1000, 1000))
+        os.utime(new, (2000, 2000))
+        for given in ([str(tmp_path)], [str(old), str(new)]):
+            assert names(find_frames(given, newer_s=2000), tmp_path) == ["new.fits"]
+
+    def test_times_that_fit_no_64_bits_are_cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert frames._clamped(10**22) == 2**63 - 1
+        assert frames._clamped(-(10**22)) == -(2**63 - 1)
+        assert frames._clamped(5) == 5
+
+    def test_a_pipe_is_left_out_with_a_word(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "p")
+        found = find_frames([str(tmp_path / "p"), str(put(tmp_path / "a.fits"))])
+        assert len(found.frames) == 1
+        assert "pipe or a device" in found.remarks[0]
+
+
+class TestTrouble:
+    def test_what_is_missing_is_said_and_the_rest_goes_on(self, tmp_path: Path) -> None:
+        found = find_frames([str(tmp_path / "gone.fits"), str(put(tmp_path / "a.fits"))])
+        assert names(found, tmp_path) == ["a.fits"]
+        assert found.remarks == (f"{tmp_path}/gone.fits is not there: check the path or the mount",)
+
+    def test_thousands_that_are_missing_share_a_line(self, tmp_path: Path) -> None:
+        gone = [str(tmp_path / f"mnt/{n}.fits") for n in range(2000)]
+        found = find_frames([*gone, str(put(tmp_path / "a.fits"))])
+        assert found.remarks == (f"2,000 paths in {tmp_path}/mnt are not there, such as 0.fits: check the mount",)
+
+    def test_nothing_at_all_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(InputMissingError, match=r"a\.fits is not there.*; .*b is not there"):
+            find_frames([str(tmp_path / "a.fits"), str(tmp_path / "b")])
+        with pytest.raises(InputMissingError, match="not there"):
+            find_frames(["nul\0byte"])
+
+    def test_no_paths_are_no_frames(self) -> None:
+        assert find_frames([]).frames == ()
+
+    def test_a_folder_that_breaks_off_is_said_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(tmp_path / "bad/a.fits")
+        put(tmp_path / "good/b.fits")
+        real = os.scandir
+
+        def scandir(path: str) -> object:
+            if str(path).endswith("bad"):
+                raise OSError(116, "Stale file handle", path)
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        found = find_frames([str(tmp_path)])
+        assert names(found, tmp_path) == ["good/b.fits"]
+        (remark,) = found.remarks
+        assert remark.startswith(f"{tmp_path}/bad cannot be read: Stale file handle; check the disk or the mount")
+        with pytest.raises(InputMissingError, match="Stale file handle"):
+            find_frames([str(tmp_path / "bad")])
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    def test_a_folder_that_may_not_be_read_is_denied(self, tmp_path: Path) -> None:
+        (tmp_path / "closed").mkdir(mode=0)
+        with pytest.raises(DeniedError, match="may not be read"):
+            find_frames([str(tmp_path / "closed")])
+        put(tmp_path / "a.fits")
+        assert len(find_frames([str(tmp_path)]).remarks) == 1
+
+
+class TestLists:
+    def test_lines(self, tmp_path: Path) -> None:
+        listed = put(tmp_path / "list", b"a.fits\n\n b c.fits\r\na.fits\n   \nlast")
+        assert read_list(str(listed)) == ["a.fits", " b c.fits", "last"]
+
+    def test_nul_separated_keeps_line_feeds(self) -> None:
+        assert read_list("-", io.BytesIO(b"a\nb.fits\0c.fits\0\0a\nb.fits\0")) == ["a\nb.fits", "c.fits"]
+
+    def test_any_bytes(self) -> None:
+        assert read_list("-", io.BytesIO(b"\xff.fits\n")) == ["\udcff.fits"]
+
+    def test_a_missing_list_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(InputMissingError, match="the list cannot be read: No such file"):
+            read_list(str(tmp_path / "none"))
+
+
+class TestTimes:
+    def test_newer_takes_dates_and_files(self, tmp_path: Path) -> None:
+        assert parse_newer("2026-03-01T20:00:00Z") == 1772395200
+        assert parse_newer("2026-03-01") == datetime(2026, 3, 1).timestamp()
+        path = put(tmp_path / "stamp")
+        os.utime(path, (1234.5, 1234.5))
+        assert parse_newer(str(path)) == 1234.5
+        with pytest.raises(UsageError, match="no date and no file"):
+            parse_newer("yesterday-ish")
+
+    @pytest.mark.parametrize(
+        ("age_s", "settled"), [(0, False), (9.9, False), (10, True), (1e9, True), (-9.9, False), (-3600, True)]
+    )
+    def test_a_file_is_settled_once_it_has_been_let_be(self, age_s: float, settled: bool) -> None:
+        frame = frames.Frame("/a", 1, int(2e18))
+        assert is_settled(frame, 2e9 + age_s, 10) is settled
+
+    def test_without_a_settling_time_all_are_settled(self) -> None:
+        assert is_settled(frames.Frame("/a", 1, int(2e18)), 2e9, 0)
+
+
+COPY = fits(*IMAGE, card(f"HISTORY {COPY_HISTORY}"), data=bytes(2880))
+OURS = {
+    "copy": COPY,
+    "copy.gz": gzip.compress(COPY),
+    "copy.bz2": bz2.compress(COPY),
+    "axy": fits(*BARE, card("ANRUN   =                    T")),
+    "rdls": fits(*BARE, card("AN_FILE = 'RDLS    ' / Astrometry.net file type")),
+    "wcs": fits(*BARE, card("HISTORY This is a WCS header was created by Astrometry.net.")),
+    "corr": fits(*BARE) + fits(card("TTYPE1  = 'field_x '"), card("TTYPE9  = 'index_id'")),
+}
+THEIRS = {
+    "image": fits(*IMAGE, data=bytes(2880)),
+    "updated": fits(*IMAGE, card(f"HISTORY {HISTORY}"), data=bytes(2880)),
+    "text in pixels": fits(*IMAGE, data=b"HISTORY" + card(f"HISTORY {COPY_HISTORY}") * 3),
+    "longer line": fits(*IMAGE, card(f"HISTORY {COPY_HISTORY}, no")),
+    "upstream's .new": fits(*IMAGE, card("HISTORY This is a WCS header was created by Astrometry.net.")),
+    "star list": fits(*BARE) + fits(card("TTYPE1  = 'X       '"), card("TTYPE2  = 'Y       '")),
+    "no FITS": card(f"HISTORY {COPY_HISTORY}"),
+    "empty": b"",
+    "cut gzip": gzip.compress(os.urandom(9000))[:500],
+    "bad gzip": b"\x1f\x8b" + bytes(100),
+    "bad deflate": gzip.compress(COPY)[:10] + b"\xff" * 50,
+    "bad bzip2": b"BZh9" + bytes(100),
+}
+
+
+class TestMarks:
+    @pytest.mark.parametrize("kind", OURS)
+    def test_what_nova_wrote_is_known_by_its_cards(self, kind: str, tmp_path: Path) -> None:
+        assert is_written_by_nova(str(put(tmp_path / "f", OURS[kind])))
+
+    def test_copies_are_known_and_images_that_got_their_solution_are_not(self, tmp_path: Path) -> None:
+        """Of the writers themselves: an image updated in place is a frame still, also in a copy of its bytes."""
+        image, copy, again = (tmp_path / name for name in ("image.fits", "copy.fits.gz", "again.fits"))
+        newfits.write_pixels(np.zeros((20, 30), np.uint16), SOLUTION, image)
+        assert is_written_by_nova(str(image))
+        put(image, fits(*IMAGE, card("BITPIX  =                    8"), *SIZE, data=bytes(2880)))
+        update_in_place(Origin(str(image), str(image), "FITS", 0), SOLUTION, Stamp.of(str(image)))
+        assert not is_written_by_nova(str(image))
+        new_fits(Origin(str(image), str(image), "FITS", 0), SOLUTION, copy)
+        assert is_written_by_nova(str(copy))
+        update_in_place(Origin(str(copy), str(copy), "FITS", 0), SOLUTION, Stamp.of(str(copy)))
+        new_fits(Origin(str(copy), str(copy), "FITS", 0), SOLUTION, again)
+        assert is_written_by_nova(str(copy))
+        assert is_written_by_nova(str(again))
+
+    @pytest.mark.parametrize("kind", THEIRS)
+    def test_anything_else_is_a_frame(self, kind: str, tmp_path: Path) -> None:
+        assert not is_written_by_nova(str(put(tmp_path / "f", THEIRS[kind])))
+
+    def test_what_cannot_be_read_is_a_frame(self, tmp_path: Path) -> None:
+        assert not is_written_by_nova(str(tmp_path / "none"))
+
+    def test_known_files_are_not_looked_at(self, tmp_path: Path) -> None:
+        paths = [put(tmp_path / name, COPY) for name in ("a.fits", "b.fits")]
+        listed = [frame_at(str(path)) for path in [*paths, put(tmp_path / "c.fits", THEIRS["image"])]]
+        kept, ours = frames.without_written(listed, {str(paths[0])})
+        assert (kept, ours) == ([listed[0], listed[2]], [listed[1]])
