@@ -73,7 +73,7 @@ def make_job(folder: Path, *attempts: Attempt) -> JobDir:
 
 
 def make_terms(
-    folder: Path, *, engine: Path | None = None, indexes: IndexSet = ONE_INDEX, count: int = 2,
+    folder: Path, *, engine: Path | None = None, indexes: IndexSet = ONE_INDEX, count: int = 2, engines: int | None = None,
     wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, total_s: float = math.inf,
     cancelled: Callable[[], bool] = lambda: False,
     observe: Callable[[str], None] = lambda _label: None,
@@ -86,6 +86,7 @@ def make_terms(
         wall_s=wall_s,
         queue_wait_s=queue_wait_s,
         total_s=total_s,
+        engines=engines,
         cancelled=cancelled,
         observe=observe,
     )
