@@ -51,7 +51,7 @@ def _improved(job: JobDir, request: dict[str, Any], attempt: int) -> Solution:
     from novacli import refitfiles  # needs numpy, which commands that only list jobs do without
 
     order = (request.get("params") or {}).get("tweak_order")
-    judgement = refitfiles.improve(job, attempt, keep=order is not None)
+    judgement = refitfiles.improve(job, keep=order is not None)
     up = bool(request.get("is_fits_like", True))
     answer = read_solution(job.path, is_fits_like=up, attempt=attempt)
     held_out = None if judgement is None else judgement.heldout_rms_arcsec

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: With fewer matched stars than this nothing can be held out.
 _LEAST_STARS = 6
-_ROUNDS = 6
+_ROUNDS = 10
 #: The tangent point is in the middle of the image where it is as close as this, in pixels; it must nearly be before
 #: models are compared for good, for those of few parameters cannot make up for it.
 _CENTRED_PX, _NEARLY_CENTRED_PX = 0.05, 1.0
@@ -96,7 +96,7 @@ def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: F
         is_like_before = before is not None and before.is_like(found)
         if solution is None or turn == _ROUNDS or (is_like_before and _off_centre_px(solution) < _CENTRED_PX):
             return _result(solution, found, matched)
-        if _off_centre_px(solution) < _NEARLY_CENTRED_PX:
+        if _off_centre_px(solution) < _NEARLY_CENTRED_PX and before is not None and len(before.good) >= len(found.good):
             among = distortion.promising(candidates)
         before, frame = found, frame.moved_to(solution)
         if field is not None and sky is not None:

@@ -37,7 +37,7 @@ class Judgement:
     is_new: bool
 
 
-def improve(job: jobdir.JobDir, attempt: int, *, keep: bool) -> Judgement | None:
+def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     """Replace the solution in a job directory by a truer one, if there is one and ``keep`` is not said.
 
     None where there are too few stars to judge, or files that cannot be read: then what is there stands, and whoever
@@ -45,19 +45,19 @@ def improve(job: jobdir.JobDir, attempt: int, *, keep: bool) -> Judgement | None
     """
     try:
         with np.errstate(all="ignore"):
-            return _improve(job, attempt, keep=keep)
+            return _improve(job, keep=keep)
     except (NovaError, SolvehostError, OSError, ArithmeticError, LookupError, ValueError, np.linalg.LinAlgError):
         return None
 
 
-def _improve(job: jobdir.JobDir, attempt: int, *, keep: bool) -> Judgement | None:
+def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     engines = wcs.read_wcs(job.wcs)
     corr = _bytes(job.path / jobdir.CORR)
     matched = Matched(*solutiontables.pairs(read_table(corr)))
     if len(matched) > _MAX_STARS:
         return None
     own = refit.held_out(engines, matched)
-    found = None if keep else refit.refit(engines, matched, *_all_stars(job, attempt))
+    found = None if keep else refit.refit(engines, matched, *_all_stars(job))
     if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
         jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, found, found.tan_sip), durable=False)
         jobdir.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
@@ -79,20 +79,27 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _all_stars(job: jobdir.JobDir, attempt: int) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """Return (x, y) of the image's stars and (ra, dec) of the reference stars; None for both where one is missing."""
-    try:
-        field, sky = read_table(_bytes(job.axy(attempt))), read_table(_bytes(job.path / jobdir.RDLS))
-        if len(field) * len(sky) > _MAX_COMPARED:
-            return None, None
-        here, there = (
-            np.stack([table[name].astype(np.float64) for name in names])
-            for table, names in ((field, ("X", "Y")), (sky, ("RA", "DEC")))
-        )
-    except (NovaError, OSError, ValueError):
+def _all_stars(job: jobdir.JobDir) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Return (x, y) of the image's stars and (ra, dec) of the reference stars; None for both where one is missing.
+
+    The stars are those of all attempts, since one may look at a part of the image alone.
+    """
+    lists = [_columns(job.axy(n), ("X", "Y")) for n in job.attempts()]
+    here, there = [stars for stars in lists if stars is not None], _columns(job.path / jobdir.RDLS, ("RA", "DEC"))
+    if not here or there is None:
         return None, None
-    is_plain = here.ndim == there.ndim == 2 and np.isfinite(here).all() and np.isfinite(there).all()
-    return (here, there) if is_plain and here.size and there.size else (None, None)
+    field = np.unique(np.concatenate(here, axis=1), axis=1)
+    return (field, there) if field.shape[1] * there.shape[1] <= _MAX_COMPARED else (None, None)
+
+
+def _columns(path: Path, names: tuple[str, str]) -> NDArray[np.float64] | None:
+    """Return two columns of a table, shape (2, n); None where it cannot be read or has no rows."""
+    try:
+        table = read_table(_bytes(path))
+        both = np.stack([table[name].astype(np.float64) for name in names])
+    except (NovaError, OSError, ValueError):
+        return None
+    return both if both.ndim == 2 and both.size and np.isfinite(both).all() else None
 
 
 # --- wcs.fits ----------------------------------------------------------------------------------------------------

@@ -48,17 +48,17 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
     job: JobDir, asked: dict[str, Any], keep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise the solution is fitted again; what held-out stars say of it is in the result."""
-    told: list[tuple[int, bool]] = []
+    told: list[bool] = []
 
-    def improve(_job: JobDir, attempt: int, *, keep: bool) -> refitfiles.Judgement:
-        told.append((attempt, keep))
+    def improve(_job: JobDir, *, keep: bool) -> refitfiles.Judgement:
+        told.append(keep)
         return refitfiles.Judgement(2.5, is_new=not keep)
 
     monkeypatch.setattr(refitfiles, "improve", improve)
     job.wcs.write_bytes(wcs_fits())
     job.write_json(REQUEST, {"params": asked})
     result, answer = conclude(job, Solve(SOLVED), draft_of(job, {}))
-    assert told == [(2, keep)]
+    assert told == [keep]
     assert result.match is not None
     assert result.match["heldout_rms_arcsec"] == 2.5
     assert isinstance(answer, Solution)

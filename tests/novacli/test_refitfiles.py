@@ -53,7 +53,7 @@ def contents(job: JobDir) -> dict[str, bytes]:
 
 
 def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
-    judged = refitfiles.improve(job, 1, keep=False)
+    judged = refitfiles.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new
     assert judged.heldout_rms_arcsec < 1
@@ -62,7 +62,7 @@ def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
 
 def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
     before = fitsfile.read_primary_header(job.wcs)
-    refitfiles.improve(job, 1, keep=False)
+    refitfiles.improve(job, keep=False)
     after = fitsfile.read_primary_header(job.wcs)
     assert enginecomments.read(after.comments) == enginecomments.read(before.comments)
     assert (after["IMAGEW"], after["IMAGEH"]) == (before["IMAGEW"], before["IMAGEH"])
@@ -74,7 +74,7 @@ def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
 def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
     """Rows that the engine wrote keep what only it knows; positions follow the new solution."""
     engines = {int(row["field_id"]): row for row in read_table((job.path / "corr.fits").read_bytes())}
-    refitfiles.improve(job, 1, keep=False)
+    refitfiles.improve(job, keep=False)
     table = read_table((job.path / "corr.fits").read_bytes())
     assert len(table) == 120 > len(engines)
     assert {int(n) for n in table["field_id"]} == {*engines, -1}
@@ -93,15 +93,15 @@ def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
 
 
 def test_a_second_time_changes_nothing_to_speak_of(job: JobDir) -> None:
-    refitfiles.improve(job, 1, keep=False)
+    refitfiles.improve(job, keep=False)
     once = wcs.read_wcs(job.wcs)
-    refitfiles.improve(job, 1, keep=False)
+    refitfiles.improve(job, keep=False)
     assert worst_px(wcs.read_wcs(job.wcs), once) < 0.01
 
 
 def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
     before = contents(job)
-    judged = refitfiles.improve(job, 1, keep=True)
+    judged = refitfiles.improve(job, keep=True)
     assert judged is not None
     assert not judged.is_new
     assert judged.heldout_rms_arcsec > 10
@@ -112,7 +112,7 @@ def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
 def test_without_all_stars_the_matched_ones_must_do(job: JobDir, missing: str) -> None:
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
     (job.path / missing).unlink()
-    assert refitfiles.improve(job, 1, keep=False) is not None
+    assert refitfiles.improve(job, keep=False) is not None
     assert worst_px(wcs.read_wcs(job.wcs), TRUTH) < 0.1
     assert len(read_table((job.path / "corr.fits").read_bytes())) == matched
 
@@ -125,7 +125,7 @@ def test_files_that_cannot_be_read_are_left_as_they_are(job: JobDir, name: str, 
     else:
         (job.path / name).write_bytes(content)
     before = contents(job)
-    assert refitfiles.improve(job, 1, keep=False) is None
+    assert refitfiles.improve(job, keep=False) is None
     assert contents(job) == before
 
 
@@ -133,7 +133,7 @@ def test_files_that_cannot_be_read_are_left_as_they_are(job: JobDir, name: str, 
 @pytest.mark.parametrize("content", [b"", bytes(5760), made.table_fits({"Q": "J"}, [(1,)])])
 def test_damaged_star_lists_are_passed_over(job: JobDir, name: str, content: bytes) -> None:
     (job.path / name).write_bytes(content)
-    judged = refitfiles.improve(job, 1, keep=False)
+    judged = refitfiles.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new
 
@@ -142,11 +142,11 @@ def test_tables_without_end_are_not_compared(job: JobDir, monkeypatch: pytest.Mo
     """A stranger's server may send as many reference stars as the file may hold."""
     monkeypatch.setattr(refitfiles, "_MAX_COMPARED", 1000)
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
-    refitfiles.improve(job, 1, keep=False)
+    refitfiles.improve(job, keep=False)
     assert len(read_table((job.path / "corr.fits").read_bytes())) == matched
     monkeypatch.setattr(refitfiles, "_MAX_STARS", 10)
     before = contents(job)
-    assert refitfiles.improve(job, 1, keep=False) is None
+    assert refitfiles.improve(job, keep=False) is None
     assert contents(job) == before
 
 
@@ -156,5 +156,16 @@ def test_a_full_disk_leaves_the_engine_s_solution(job: JobDir, monkeypatch: pyte
 
     monkeypatch.setattr("solvehost.jobdir.write_atomic", full)
     before = contents(job)
-    assert refitfiles.improve(job, 1, keep=False) is None
+    assert refitfiles.improve(job, keep=False) is None
     assert contents(job) == before
+
+
+def test_stars_that_the_winner_did_not_look_at_are_matched_too(job: JobDir) -> None:
+    """It had those in the middle alone; another attempt has them all."""
+    stars = job.axy(1).read_bytes()
+    table = read_table(stars)
+    central = [tuple(row) for row in table.tolist() if abs(row[0] - WIDTH / 2) < 250]
+    job.axy(2).write_bytes(stars)
+    job.axy(1).write_bytes(made.table_fits(made.AXY_COLUMNS, central))
+    refitfiles.improve(job, keep=False)
+    assert len(read_table((job.path / "corr.fits").read_bytes())) == 120 > len(central)
