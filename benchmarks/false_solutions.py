@@ -10,7 +10,6 @@ threshold for naming a match lowered, or its threshold for accepting one.  Both 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import itertools
 import json
 import math
@@ -21,11 +20,12 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import falserecords
 import falsereport
 import matchlines
 import nosky
@@ -258,40 +258,6 @@ def naming_from(data: bytes, named_from: float, tuned_from: float | None = None)
     return data
 
 
-# --- The state file ----------------------------------------------------------------------------------------------
-
-
-def read_state(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a state file; a last line that was cut short is passed over."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return records
-
-
-def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Append the records of one picture in one go: others may write to the same file."""
-    text = "".join(json.dumps(reporting.as_plain(record), separators=(",", ":")) + "\n" for record in records)
-    with path.open("ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.write(text.encode())
-
-
-def to_do(mode: str, kinds: Sequence[str], share: tuple[int, int], state: Path) -> Iterator[tuple[str, int]]:
-    """Yield (kind, number) without end, all kinds in turn, but those that ``state`` holds and others' shares."""
-    part, parts = share
-    done = {(r["kind"], r["number"]) for r in read_state(state) if r["mode"] == mode}
-    pictures = ((kind, number) for number in itertools.count(1) for kind in kinds)
-    for turn, (kind, number) in enumerate(pictures):
-        if turn % parts == part and (kind, number) not in done:
-            yield kind, number
-
-
 # --- The command -------------------------------------------------------------------------------------------------
 
 
@@ -330,7 +296,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given.summary:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         run(given, kinds)
-    summary = falsereport.summary([r for path in (given.state, *given.also) for r in read_state(path)])
+    summary = falsereport.summary([r for path in (given.state, *given.also) for r in falserecords.read(path)])
     print(falsereport.text(summary))
     if given.json:
         given.json.write_text(json.dumps(reporting.as_plain(summary), indent=1) + "\n", encoding="utf-8")
@@ -345,7 +311,8 @@ def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
     given.state.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="false-") as folder:
         bench = Bench(Path(folder), given.cores if given.mode == "full" else 1, given.cpu)
-        for kind, number in itertools.islice(to_do(given.mode, kinds, given.share, given.state), given.count):
+        todo = falserecords.to_do(given.mode, kinds, given.share, given.state)
+        for kind, number in itertools.islice(todo, given.count):
             if time.monotonic() - began >= given.for_s:
                 break
             field = nosky.draw(kind, number, bench.catalogue)
@@ -353,7 +320,7 @@ def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
                 records = [full_record(field, bench, given.keep)]
             else:
                 records = list(tail_records(field, bench)) or [{"mode": "tail", **_about(field), "end": "no-stars"}]
-            append(given.state, records)
+            falserecords.append(given.state, records)
             print(f"{field.name}: {falsereport.one_line(records)}", file=sys.stderr, flush=True)
 
 

@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import false_solutions
+import falserecords
 import falsereport
 import falsetail
 import matchlines
@@ -160,6 +161,23 @@ def test_nothing_heard_is_no_figure_and_no_error() -> None:
     assert math.isnan(falsetail.fit([Heard(3.0, ())], 8.0, 20.0).beyond)
 
 
+def test_what_a_tune_up_lifts_above_a_threshold_is_told_from_below() -> None:
+    """Matches from 13 on are tuned and gain what those from 8 on gain: told without one that was tuned from 13 on."""
+    rng = np.random.default_rng(6)
+
+    def heard(gain: float) -> Heard:
+        raw = 8 + rng.exponential(1.0, rng.poisson(20))
+        return Heard(10.0, tuple(raw + (rng.exponential(gain, len(raw)) if gain else 0)))
+
+    pictures = [(heard(0), heard(3.0)) for _ in range(1000)]
+    lift = falsetail.Lift(pictures, named_from=8.0, tunes_from=13.0, raw_cut=9.0, tuned_cut=14.0)
+    wanted = 2.0 * np.mean((raw := 8 + rng.exponential(1.0, 4_000_000)) + rng.exponential(3.0, len(raw)) > 18)
+    first, second = lift.beyond([23.0, 29.0])
+    assert first.a_cpu_s == pytest.approx(wanted * math.exp(-5), rel=0.35)
+    assert first.a_cpu_s < first.bound < 2.5 * first.a_cpu_s
+    assert second.a_cpu_s == pytest.approx(first.a_cpu_s * math.exp(-6 / 3), rel=0.4)
+
+
 def test_bounds_of_counts_and_shares_are_the_exact_ones() -> None:
     assert falsetail.count_bound(0) == pytest.approx(-math.log(0.05))
     assert falsetail.count_bound(3) == pytest.approx(7.754, abs=1e-3)
@@ -178,7 +196,8 @@ def full_row(kind: str, number: int, **changes: Any) -> dict[str, Any]:
 
 def tail_row(kind: str, number: int, logodds: Sequence[float], accept_from: float | None = None) -> dict[str, Any]:
     return {
-        "mode": "tail", "kind": kind, "number": number, "member": "coarse", "settings": "00", "depth": [1, 6],
+        "mode": "tail", "kind": kind, "number": number, "size": [640, 480], "drawn": 9, "member": "coarse",
+        "settings": "00", "index": "7", "depth": [1, 6], "stars": 9, "named_from": 8.0, "tuned_from": None,
         "end": "solved" if accept_from else "exhausted", "accept_from": accept_from, "cpu_s": 2.0,
         "matches": [[value, 1, 0, 0, 20, 30.0, 0] for value in logodds],
     }  # fmt: skip
@@ -186,18 +205,27 @@ def tail_row(kind: str, number: int, logodds: Sequence[float], accept_from: floa
 
 def test_what_is_done_is_not_done_again_and_a_cut_line_is_passed_over(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
-    false_solutions.append(state, [full_row("grid", 1)])
-    false_solutions.append(state, [full_row("cat", 2, cpu_s=math.nan)])
+    falserecords.append(state, [full_row("grid", 1)])
+    falserecords.append(state, [full_row("cat", 2, cpu_s=math.nan)])
     with state.open("a") as stream:
         stream.write('{"mode":"full","ki')
-    assert [r["number"] for r in false_solutions.read_state(state)] == [1, 2]
-    todo = list(itertools.islice(false_solutions.to_do("full", ["grid", "cat"], (0, 1), state), 3))
+    assert [r["number"] for r in falserecords.read(state)] == [1, 2]
+    falserecords.append(state, [full_row("cat", 3)])
+    assert [r["number"] for r in falserecords.read(state)] == [1, 2, 3]
+    todo = list(itertools.islice(falserecords.to_do("full", ["grid", "cat"], (0, 1), state), 3))
     assert todo == [("cat", 1), ("grid", 2), ("grid", 3)]
+
+
+def test_trials_come_back_as_they_were_and_take_little_room(tmp_path: Path) -> None:
+    rows = [tail_row("cat", 7, [9.0, 8.25]), tail_row("cat", 7, []), tail_row("cat", 7, [5.5], accept_from=5.0)]
+    falserecords.append(tmp_path / "state", rows)
+    assert falserecords.read(tmp_path / "state") == rows
+    assert (tmp_path / "state").stat().st_size < len(json.dumps(rows)) / 2
 
 
 def test_shares_have_every_picture_once(tmp_path: Path) -> None:
     kinds = list(nosky.KINDS)
-    shares = [itertools.islice(false_solutions.to_do("tail", kinds, (n, 2), tmp_path / "no"), 30) for n in (0, 1)]
+    shares = [itertools.islice(falserecords.to_do("tail", kinds, (n, 2), tmp_path / "no"), 30) for n in (0, 1)]
     taken = [picture for share in shares for picture in share]
     assert len(set(taken)) == 60
     assert {("random", 1), ("cat", 5)} <= set(taken)
@@ -217,14 +245,15 @@ def test_a_solution_is_false_unless_it_is_where_the_picture_is() -> None:
     assert [(f["kind"], f["number"]) for f in figures["false"]] == [("grid", 1)]
 
 
-def test_the_worst_kind_comes_first_and_costs_are_those_of_whole_solves() -> None:
+def test_the_worst_kind_comes_first() -> None:
     rng = np.random.default_rng(8)
     rows = [tail_row("cat", n, 8 + rng.exponential(0.6, 9)) for n in range(30)]
     rows += [tail_row("grid", n, 8 + rng.exponential(1.5, 9)) for n in range(30)]
-    rows += [full_row("grid", 1), full_row("grid", 2, cpu_s=300.0)]
+    rows += [{**tail_row("grid", n, 8 + rng.exponential(3, 9)), "tuned_from": 8.0} for n in range(30)]
     figures = falsereport.summary(rows)
-    grid = figures["tail"]["kinds"]["grid"]
-    assert grid["a_solve_bound"] == pytest.approx(200 * grid["bound"])
+    grid, share = figures["tail"]["kinds"]["grid"], figures["tail"]["lifted_share"]
+    assert 0 < share < 1
+    assert grid["a_solve_bound"] == pytest.approx(600 * share * grid["bound"])
     assert grid["bound"] > figures["tail"]["kinds"]["cat"]["bound"]
     report = falsereport.markdown(figures)
     table = report[report.index("worst first") :]
@@ -254,8 +283,8 @@ def test_an_unknown_kind_or_share_is_told(tmp_path: Path, capsys: pytest.Capture
 
 def test_a_summary_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, more, out = tmp_path / "s", tmp_path / "t", tmp_path / "out.json"
-    false_solutions.append(state, [full_row("grid", 1)])
-    false_solutions.append(more, [tail_row("grid", 1, [9.0, 8.5])])
+    falserecords.append(state, [full_row("grid", 1)])
+    falserecords.append(more, [tail_row("grid", 1, [9.0, 8.5])])
     options = ["--state", str(state), "--also", str(more), "--json", str(out), "--markdown", str(tmp_path / "out.md")]
     assert false_solutions.main(["full", "--summary", *options]) == 0
     assert "1 whole solves, 0 false" in capsys.readouterr().out
@@ -275,7 +304,7 @@ def test_the_study_runs_and_goes_on_where_it_was_left(
         options = [mode, "--state", str(state), "--kinds", "random", "--count", "1", "--cpu", "1"]
         for _ in range(2):
             assert false_solutions.main(options) == 0
-        records = false_solutions.read_state(state)
+        records = falserecords.read(state)
         assert {r["number"] for r in records} == {1, 2}
         assert not any(r.get("answer") for r in records)
     accepted = [r for r in records if r.get("accept_from") and r["end"] == "solved"]
