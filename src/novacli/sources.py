@@ -86,7 +86,7 @@ class Sources:
         best = ranked(table, order, (self.field.width / extraction.binning, self.field.height / extraction.binning))
         best = best[: self._max_stars]
         x, y = (_unbinned(table[name][best], extraction.binning) for name in "xy")
-        x, y = centroids.measure(self.field, x, y, _window_px(table, extraction), float(extraction.binning))
+        x, y = centroids.measure(self.field, x, y, _window_px(table, extraction), _may_move_px(extraction))
         return _to_stars(x + 1, y + 1, table["flux"][best])
 
     def _table(self, extraction: Extraction) -> NDArray[np.void]:
@@ -100,6 +100,11 @@ class Sources:
 def _unbinned(position: NDArray[np.float64], binning: int) -> NDArray[np.float64]:
     """Map a coordinate of a binned image to that of the whole one, both 0-based."""
     return (position + 0.5) * binning - 0.5
+
+
+def _may_move_px(extraction: Extraction) -> float:
+    """Return how far a star's place can be from where binned pixels put it; what would move further is a blend."""
+    return max(1.0, extraction.binning / 2)
 
 
 def _window_px(table: NDArray[np.void], extraction: Extraction) -> float:
