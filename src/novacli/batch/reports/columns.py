@@ -1,0 +1,112 @@
+"""The columns of a batch report, defined once: CSV and ECSV have them all, the page those that a person looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from novacli.batch.records import Entry
+from novacli.printable import printable_line
+from novacli.result import FAILED, Result
+
+#: A cell: text is one printable line and never empty; None is what is not known, or has no meaning for the frame.
+Value = str | float | int | None
+_Read = Callable[[Entry, Result], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, its unit as astropy writes it, its type, what it means, and where it is found."""
+
+    name: str
+    unit: str | None
+    datatype: Literal["string", "float64", "int64"]
+    meaning: str
+    read: _Read
+
+    def value(self, entry: Entry, result: Result) -> Value:
+        """Return the cell of a frame, whose ``result`` is that of the entry's line."""
+        value = self.read(entry, result)
+        if value is None or value == "":
+            return None
+        if self.datatype == "string":
+            return printable_line(str(value))
+        return int(value) if self.datatype == "int64" else float(value)
+
+
+def result_of(entry: Entry) -> Result:
+    """Return an entry's result, an empty one where its turn has not come; of a damaged line, one that says so."""
+    try:
+        return entry.result or Result(entry.path, entry.known.fate)
+    except (ValueError, TypeError, AttributeError):
+        message = "its line in the ledger is damaged: solve it again with --force"
+        return Result(entry.path, FAILED, error={"message": message, "exit_code": 70, "retry_is_safe": True})
+
+
+def values(entry: Entry) -> list[Value]:
+    """Return the cells of a frame, in the order of ``COLUMNS``."""
+    result = result_of(entry)
+    return [column.value(entry, result) for column in COLUMNS]
+
+
+def utc_text(seconds: float) -> str:
+    """Return a time given in seconds since 1970 as ISO 8601 to the second, as astropy's ``Time`` reads it too."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in(part: str, key: str) -> _Read:
+    """Read ``key`` of one of the objects that a result holds."""
+    return lambda _entry, result: (getattr(result, part) or {}).get(key)
+
+
+def _degrees(key: str) -> _Read:
+    def read(_entry: Entry, result: Result) -> float | None:
+        arcsec = (result.calibration or {}).get(key)
+        return None if arcsec is None else arcsec / 3600
+
+    return read
+
+
+def _finished(entry: Entry, _result: Result) -> str | None:
+    return None if entry.finished_s is None else utc_text(entry.finished_s)
+
+
+def _rms_px(_entry: Entry, result: Result) -> float | None:
+    rms, pixscale = (result.match or {}).get("rms_arcsec"), (result.calibration or {}).get("pixscale")
+    return None if rms is None or not pixscale else rms / pixscale
+
+
+COLUMNS = (
+    Column("path", None, "string", "the frame's file", lambda e, _: e.path),
+    Column("fate", None, "string", "what became of it",
+           lambda e, _: e.known.fate),
+    Column("ra", "deg", "float64", "right ascension of the frame's centre, ICRS", _in("calibration", "ra")),
+    Column("dec", "deg", "float64", "declination of the frame's centre, ICRS", _in("calibration", "dec")),
+    Column("pixscale", "arcsec / pix", "float64", "pixel scale", _in("calibration", "pixscale")),
+    Column("width_deg", "deg", "float64", "width in pixels times the pixel scale", _degrees("width_arcsec")),
+    Column("height_deg", "deg", "float64", "height in pixels times the pixel scale", _degrees("height_arcsec")),
+    Column("orientation", "deg", "float64", "as nova.astrometry.net counts it", _in("calibration", "orientation")),
+    Column("parity", None, "int64", "sign of det(CD): 1 or -1", _in("calibration", "parity")),
+    Column("stars", None, "int64", "matched stars", _in("match", "n")),
+    Column("rms_arcsec", "arcsec", "float64", "root mean square separation of matched stars from their reference stars",
+           _in("match", "rms_arcsec")),
+    Column("rms_px", "pix", "float64", "the same in pixels", _rms_px),
+    Column("heldout_rms_arcsec", "arcsec", "float64", "the same where each star is held against a fit to all others",
+           _in("match", "heldout_rms_arcsec")),
+    Column("logodds", None, "float64", "natural logarithm of the odds that the match is true", _in("match", "logodds")),
+    Column("attempt", None, "string", "label of the attempt that solved it", _in("match", "attempt")),
+    Column("time_s", "s", "float64", "wall-clock time of the whole frame", _in("timing", "total_s")),
+    Column("engine_cpu_s", "s", "float64", "CPU time of all engines", _in("timing", "engine_cpu_s")),
+    Column("server", None, "string", "server that it was solved on; empty for this machine", lambda _, r: r.server),
+    Column("tries", None, "int64", "how often this content was tried with these parameters",
+           lambda e, _: e.known.tries),
+    Column("finished", None, "string", "when it was finished: ISO 8601, UTC", _finished),
+    Column("reason", None, "string", "why an unsolved frame is unsolved, in the words of the JSON output",
+           lambda _, r: r.reason),
+    Column("error", None, "string", "what went wrong, and what to do", _in("error", "message")),
+    Column("job", None, "string", "id of its job", lambda _, r: r.job),
+    Column("log", None, "string", "file with the log of its engines", _in("files", "log")),
+)  # fmt: skip
+NAMES = tuple(column.name for column in COLUMNS)
