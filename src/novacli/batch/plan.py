@@ -1,0 +1,127 @@
+"""What a run has to do: each frame as it lies on the disk held against what the ledger knows of it.  Light."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Frame, Known
+from novacli.config import Config
+from novacli.errors import RetryLaterError
+from novacli.params import SolveParams
+from novacli.result import FAILED, SOLVED, UNSOLVED
+
+#: What ``--retry`` takes → the fates that are tried again.
+RETRIES = {
+    "unsolved": frozenset({UNSOLVED}),
+    "failed": frozenset({FAILED}),
+    "all": frozenset({UNSOLVED, FAILED}),
+}
+_UNFINISHED = frozenset({WAITING, RETRIABLE, GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run is asked for: parameters by their fingerprint, outputs by their words, what is to be done again."""
+
+    params: str
+    outputs: frozenset[str] = frozenset()
+    retry: frozenset[str] = frozenset()
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """A frame that has to be done; ``known`` is what the ledger has of it.
+
+    ``known_sha256`` and ``may_be_ours`` are those of :class:`~novacli.batch.records.Task`.
+    """
+
+    frame: Frame
+    known: Known | None = None
+    known_sha256: str | None = None
+    may_be_ours: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """Frames to do, new ones first; those left alone, by path; how many of them nova wrote itself."""
+
+    todo: list[Todo] = field(default_factory=list)
+    left: dict[str, Known] = field(default_factory=dict)
+    ours: int = 0
+
+
+def fingerprint(params: SolveParams, config: Config) -> str:
+    """Return what tells parameters apart that make a difference to the answer.
+
+    The time limit is none of them: a solved frame is as good under another.  Nor is the place to solve at.
+    """
+    given = params.to_json()
+    given["indexes"] = tuple(os.path.abspath(path) for path in config["index"])  # noqa: PTH100 - may hold any bytes
+    given["engine_config"] = None if config["engine_config"] is None else str(config["engine_config"].absolute())
+    # What is left at its default is left out: a later version's new parameter is no reason to solve all again.
+    usual = SolveParams(timeout_s=params.timeout_s).to_json()
+    value = {name: wish for name, wish in given.items() if wish != usual[name]}
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plan(frames: Iterable[Frame], known: Mapping[str, Known], wanted: Wanted) -> Plan:
+    """Return what is to be done of ``frames``, and what is left as it is."""
+    made = Plan()
+    again: list[Todo] = []
+    for frame in frames:
+        row = known.get(frame.path)
+        todo = Todo(frame, None, None, _may_be_ours(frame, None, wanted)) if row is None else _todo(frame, row, wanted)
+        if todo is None and row is not None:
+            made.left[frame.path] = row
+            made.ours += row.fate == OURS
+        elif todo is not None:
+            # What failed before would fail first again, and with a short --max-time nothing else had its turn.
+            (again if row is not None and row.fate == RETRIABLE else made.todo).append(todo)
+    made.todo += again
+    return made
+
+
+def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
+    """Return what is to be done of a frame that the ledger knows, None for nothing."""
+    is_same = (frame.size, frame.mtime_ns) == (known.size, known.mtime_ns)
+    todo = Todo(frame, known, None, _may_be_ours(frame, known, wanted))
+    if known.fate == OURS:
+        return None if is_same and not wanted.force else todo
+    if wanted.force or known.fate in _UNFINISHED or _is_outdated(known, wanted):
+        return todo
+    if is_same:
+        return None
+    may_be_touched = frame.size == known.size and known.sha256 is not None
+    return Todo(frame, known, known.sha256) if may_be_touched else todo
+
+
+def _is_outdated(known: Known, wanted: Wanted) -> bool:
+    """Say whether a frame is to be done again though nobody changed it."""
+    if known.fate in wanted.retry:
+        return True
+    # Whoever tries other parameters on the unsolved ones does not mean all the others, too.
+    if known.params != wanted.params and not wanted.retry:
+        return True
+    return known.fate == SOLVED and not wanted.outputs <= known.outputs
+
+
+def _may_be_ours(frame: Frame, known: Known | None, wanted: Wanted) -> bool:
+    """Say whether to look if nova wrote a file: one that was found in a folder, and that is not known for a frame."""
+    is_known = known is not None and known.fate not in (OURS, WAITING)
+    return frame.root is not None and not is_known and not wanted.force
+
+
+def exit_code(knowns: Iterable[Known]) -> int:
+    """Return the exit code of a batch over frames that are known so.
+
+    75 where some are to be tried again, for then the others are not the last word; else the hardest failure's; else 1
+    where some are unsolved; else 0.  Files that nova wrote, and those that are gone, count for nothing.
+    """
+    codes = {RetryLaterError.exit_code if k.fate in (WAITING, RETRIABLE) else k.exit_code
+             for k in knowns if k.fate not in (OURS, GONE)}  # fmt: skip
+    return RetryLaterError.exit_code if RetryLaterError.exit_code in codes else max(codes, default=0)
