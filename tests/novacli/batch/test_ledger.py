@@ -192,6 +192,21 @@ class TestReaders:
         finally:
             path.parent.chmod(0o700)
 
+    def test_half_a_transaction_that_a_killed_run_left_is_rolled_back(self, path: Path, tmp_path: Path) -> None:
+        killed = tmp_path / "killed.sqlite"
+        with Ledger.open(path) as writer:
+            for n in range(200):
+                writer.put(entry(f"/{n:03}", line="x" * 1000))
+            writer._db.execute("PRAGMA cache_size = 1")  # so that it spills into the file before the end
+            writer._db.execute("BEGIN IMMEDIATE")
+            writer._db.execute("UPDATE frames SET fate = 'failed', line = replace(line, 'x', 'y')")
+            shutil.copy(path, killed)
+            shutil.copy(f"{path}-journal", f"{killed}-journal")
+            writer._db.execute("ROLLBACK")
+        assert b"yyy" in killed.read_bytes()
+        with Ledger.read(killed) as reader:
+            assert {(e.known.fate, e.line) for e in reader.entries()} == {("solved", "x" * 1000)}
+
     def test_without_a_ledger_it_says_so(self, path: Path) -> None:
         for make in (lambda: None, path.touch):
             make()

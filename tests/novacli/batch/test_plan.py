@@ -193,7 +193,8 @@ class TestFingerprint:
     def test_it_is_the_same_in_every_process_and_version(self) -> None:
         """A golden value: another one would have every frame of every ledger solved again."""
         program = (
-            "from novacli.batch.plan import fingerprint; from novacli.config import load; from novacli.params import *\n"
+            "from novacli.batch.plan import fingerprint; from novacli.config import load\n"
+            "from novacli.params import Scale, SolveParams\n"
             "config = load({'HOME': '/nonexistent'})\n"
             "print(*(fingerprint(params, config) for params in (SolveParams(), SolveParams(scale=Scale(1.5, 2.0)))))"
         )
