@@ -48,8 +48,10 @@ from solvehost.slots import Tokens
 
 #: Engine CPU that the time-out of 300 s gives on two idle cores.
 FULL_CPU_S = 600.0
-#: From this log-odds matches are named, and tuned up, where the engine's own threshold for that (13.8) is lowered.
-NAMED_FROM = TUNED_FROM = 8.0
+#: From this log-odds matches are named where the engine's own threshold for that (13.8) is lowered.
+NAMED_FROM = 8.0
+#: From these they are tuned up where that threshold is lowered: two, to see whether what it adds is the same.
+TUNED_FROM = (8.0, 10.0)
 #: Log-odds from which matches are accepted where that threshold (20.7) is lowered; trials take turns.
 ACCEPTED_FROM = (3.0, 5.0, 8.0)
 _HEARD_CPU_S, _ACCEPTED_CPU_S = 2.5, 1.0
@@ -158,14 +160,14 @@ def _about(field: nosky.NoSky) -> dict[str, Any]:
 class Cell:
     """A part of the search: one attempt at one range of depths with some index files.
 
-    ``accept_from`` is a lowered threshold of acceptance; None listens, and then ``is_tuned`` has the engine tune up all
-    that it names.
+    ``accept_from`` is a lowered threshold of acceptance; None listens, and then ``tuned_from`` may be a lowered
+    threshold of the tune-up.
     """
 
     attempt: axy.Attempt
     files: tuple[IndexFile, ...]
     accept_from: float | None
-    is_tuned: bool
+    tuned_from: float | None
 
 
 def tail_records(field: nosky.NoSky, bench: Bench) -> Iterator[dict[str, Any]]:
@@ -194,8 +196,8 @@ def _made_up_hint(chance: random.Random) -> SolveParams:
 def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Random) -> Iterator[Cell]:
     """Yield parts by chance: two that are listened to, one of them tuned up, and two with acceptance lowered."""
     served = indexes.select(attempt, files)
-    lowered = [chance.choice(ACCEPTED_FROM), chance.choice(ACCEPTED_FROM)]
-    for accept_from, is_tuned in ((None, False), (None, True), *((threshold, False) for threshold in lowered)):
+    lowered = [(chance.choice(ACCEPTED_FROM), None) for _ in range(2)]
+    for accept_from, tuned_from in ((None, None), (None, chance.choice(TUNED_FROM)), *lowered):
         chosen = served if attempt.schedule.parallel else (chance.choice(served),)
         # Evenly in the logarithm: a whole solve spends more of its time at the first stars than at the last.
         star = LEAST_STARS * (len(attempt.stars) / LEAST_STARS) ** chance.random()
@@ -207,14 +209,14 @@ def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Rand
             tweak_order=0,
             odds_to_solve=None if accept_from is None else math.exp(accept_from),
         )
-        yield Cell(part, chosen, accept_from, is_tuned)
+        yield Cell(part, chosen, accept_from, tuned_from)
 
 
 def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]:
     data = axy.to_bytes(cell.attempt)
     listens = cell.accept_from is None
     if listens:
-        data = naming_from(data, NAMED_FROM, TUNED_FROM if cell.is_tuned else None)
+        data = naming_from(data, NAMED_FROM, cell.tuned_from)
     ended, log = bench.alone(data, cell.files, _HEARD_CPU_S if listens else _ACCEPTED_CPU_S)
     return {
         "mode": "tail",
@@ -225,7 +227,7 @@ def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]
         "index": cell.files[0].path.name.split(".")[0] if len(cell.files) == 1 else f"{len(cell.files)} files",
         "stars": len(cell.attempt.stars),
         "named_from": NAMED_FROM if listens else None,
-        "tuned_from": TUNED_FROM if cell.is_tuned else None,
+        "tuned_from": cell.tuned_from,
         "accept_from": cell.accept_from,
         "end": "solved" if ended.winner else ended.reason,
         "cpu_s": round(ended.cpu_s, 2),

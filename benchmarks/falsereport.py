@@ -74,7 +74,8 @@ def _shown(record: Record) -> dict[str, Any]:
 
 def _tail(records: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
     listened = [r for r in records if r["accept_from"] is None and r.get("tuned_from") is None]
-    tuned_records = [r for r in records if r.get("tuned_from") is not None]
+    tuned_records = [r for r in records if r.get("tuned_from") == CUTS[0]]
+    later = [r for r in records if (r.get("tuned_from") or 0) > CUTS[0]]
     all_tuned = [h for _, h in _heard(tuned_records)]
     lift = falsetail.Lift(_paired(listened, tuned_records), CUTS[0], TUNES, RAW_CUT, TUNED_CUT)
     beyond = lift.beyond(THRESHOLDS)
@@ -103,6 +104,7 @@ def _tail(records: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
             "survival": dict(zip(_named(_LEVELS), falsetail.survival(all_tuned, _LEVELS), strict=True)),
             "cuts": [_fitted(all_tuned, cut) for cut in CUTS],
         },
+        "tuned_later": _tuned_later(later, everything, all_tuned),
         "lowered_by_threshold": {
             f"{accept_from:g}": _lowered_row(some, everything)
             for accept_from, some in sorted(_grouped(lowered, lambda r: float(r["accept_from"])).items())
@@ -167,6 +169,26 @@ def _tuned(listened: Sequence[Heard], full: Sequence[Record]) -> dict[str, Any]:
     fitted = _fitted(heard, TUNES, ACCEPTS)
     count_bound = falsetail.count_bound(fitted["count"]) / fitted["cpu_s"] if fitted["cpu_s"] else math.nan
     return {**fitted, "rate_bound": count_bound, "highest": values[:10]}
+
+
+def _tuned_later(later: Sequence[Record], raw: Sequence[Heard], tuned: Sequence[Heard]) -> dict[str, Any]:
+    """Return how many matches a tune-up from a higher log-odds on brings above some levels, and how many it should.
+
+    It should bring those that a tune-up from the lowest cut on brings above a level that much lower, less what there
+    are fewer of to begin with.
+    """
+    if not later:
+        return {}
+    heard = [h for _, h in _heard(later)]
+    begins = later[0]["tuned_from"]
+    fewer = falsetail.survival(raw, [begins])[0] / max(1, falsetail.survival(raw, [CUTS[0]])[0])
+    share = fewer * math.fsum(h.cpu_s for h in heard) / math.fsum(h.cpu_s for h in tuned)
+    levels = [level for level in _LEVELS if level > begins]
+    moved = falsetail.survival(tuned, [level - (begins - CUTS[0]) for level in levels])
+    found = falsetail.survival(heard, levels)
+    return {
+        f"{level:.1f}": {"found": n, "expected": share * m} for level, n, m in zip(levels, found, moved, strict=True)
+    }
 
 
 def _lowered_row(records: Sequence[Record], listened: Sequence[Heard]) -> dict[str, Any]:
@@ -269,6 +291,11 @@ def _beyond_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     return header, [[_one(b["threshold"]), *(_small(b[name]) for name in names)] for b in figures["beyond"]]
 
 
+def _later_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    rows = figures["tuned_later"].items()
+    return ["log-odds", "found", "expected"], [[level, str(r["found"]), _one(r["expected"])] for level, r in rows]
+
+
 def _lowered_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     header = ["accepted from", "trials", "accepted", "a CPU s", "named a CPU s", "slope", "highest"]
     rows = [
@@ -299,6 +326,7 @@ def _parts(figures: Mapping[str, Any]) -> list[tuple[str, tuple[list[str], list[
         ("After the engine's tune-up", _fit_table("cut", [("13.8", tail["tuned"])], "20.7")),
         ("Above a threshold, as shipped but for it", _beyond_table(tail)),
         ("Every match tuned up", _fit_table("cut", [(f"{f['cut']:g}", f) for f in tail["all_tuned"]["cuts"]])),
+        ("Matches from 10 on tuned up: as many as the assumption makes it?", _later_table(tail)),
         ("By depth of the search", _fit_table("stars", tail["depths"].items())),
         ("By member", _fit_table("member", tail["members"].items())),
         ("With acceptance lowered", _lowered_table(tail)),

@@ -260,6 +260,16 @@ def test_the_worst_kind_comes_first() -> None:
     assert table.index("| grid") < table.index("| cat")
 
 
+def test_what_a_later_tune_up_finds_stands_beside_what_was_expected() -> None:
+    rows = [tail_row("cat", n, [8.5, 9.0, 9.5, 10.5]) for n in range(4)]
+    rows += [{**tail_row("cat", n, [9.0, 12.5, 15.0]), "tuned_from": 8.0} for n in range(4)]
+    rows += [{**tail_row("cat", n, [14.5, 17.0]), "tuned_from": 10.0} for n in range(2)]
+    later = falsereport.summary(rows)["tail"]["tuned_later"]
+    assert list(later) == ["12.0", "13.8", "16.0", "18.0", "20.7"]
+    assert [row["found"] for row in later.values()] == [4, 4, 2, 0, 0]
+    assert [row["expected"] for row in later.values()] == [1.0, 1.0, 0.5, 0.0, 0.0]
+
+
 def test_matches_at_the_true_place_and_lowered_trials_do_not_count_as_heard() -> None:
     true = [30.0, 9, 0, 0, 20, 30.0, 1]
     rows = [tail_row("sheared", 1, [9.0]), tail_row("sheared", 1, [40.0], accept_from=8.0)]
