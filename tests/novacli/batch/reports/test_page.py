@@ -152,7 +152,8 @@ def test_rows_are_in_tables_of_a_size_that_browsers_lay_out_at_once(tmp_path: Pa
 
 
 HOSTILE = ("</td><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&amp;&lt;", "\udcff\udcfe",
-           "a\x00\x1b[2J\n", "</title></style><script>", "javascript:alert(1)", "\u202egnp.fits", "'onclick='x")  # fmt: skip
+           "a\x00\x1b[2J\n", "</title></style><script>", "javascript:alert(1)", "\u202egnp.fits",
+           "'onclick='x")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE)
