@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -72,9 +72,9 @@ class _Search:
             return
         self.real[real] = Frame(path, status.st_size, _clamped(status.st_mtime_ns), root)
 
-    def is_excluded(self, real: str) -> bool:
-        """Say whether a real path is, or lies in, one of those that are left out."""
-        return any(real == out or real.startswith(out + os.sep) for out in self.exclude)
+    def excluded_below(self, real_root: str) -> tuple[str, ...]:
+        """Return what is left out below a folder that was named: not what that folder itself lies in."""
+        return tuple(out for out in self.exclude if not _is_in(real_root, out))
 
 
 def find_frames(
@@ -86,8 +86,8 @@ def find_frames(
 ) -> Found:
     """Return the frames that paths stand for, each once, by path.
 
-    A file that is named is taken whatever its name.  Of a folder all that lies below is looked at, through symbolic
-    links too; hidden files, jobs and nova's sidecars are left out.
+    A file that is named is taken whatever its name, and even if it is a pipe: whoever opens it says so.  Of a folder
+    all that lies below is looked at, through symbolic links too; hidden files, jobs and nova's sidecars are left out.
 
     Parameters
     ----------
@@ -98,12 +98,13 @@ def find_frames(
     newer_s
         Only files changed at or after this time, in seconds since 1970.
     exclude
-        Files and folders of which nothing is taken: those that nova writes into.
+        Files and folders of which nothing is taken: those that nova writes into.  One that holds a folder that was
+        named does not count for that.
 
     Raises
     ------
     UsageError
-        Where a pattern is one for paths.
+        Where a pattern is one for paths, or a folder that was named is one of ``exclude``.
     InputMissingError
         Where nothing of all that was named is there.
     DeniedError
@@ -173,9 +174,6 @@ def _take(path: str, search: _Search) -> bool:
             search.links.append((path, path))
             return True
         return _walk(path, path, search)
-    if not stat.S_ISREG(status.st_mode):
-        search.remarks.append(f"{shown_name(path)} is a pipe or a device, not a file: it is left out")
-        return True
     search.add(path, os.path.realpath(path), status, None)
     return True
 
@@ -194,14 +192,14 @@ def _errno_of(path: str) -> int | None:
 def _walk(top: str, root: str, search: _Search) -> bool:
     """Take what lies below a folder; False where not even that one can be listed."""
     real_top = os.path.realpath(top)
-    if search.is_excluded(real_top) and top == root:
-        search.remarks.append(f"{shown_name(top)} is a folder that nova writes into: nothing in it is taken")
-        return True
+    if top == root and real_top in search.exclude:
+        raise UsageError(f"{shown_name(top)} is to be read and to be written into: name another folder for --out")
+    exclude = search.excluded_below(os.path.realpath(root))
     waiting = [(top, real_top)]
     can_list = True
     while waiting:
         folder, real = waiting.pop()
-        if real in search.folders or search.is_excluded(real):
+        if real in search.folders or any(_is_in(real, out) for out in exclude):
             continue
         search.folders.add(real)
         try:
@@ -212,27 +210,30 @@ def _walk(top: str, root: str, search: _Search) -> bool:
             can_list = can_list and folder != top
             continue
         if not set(_JOB_FILES) <= {entry.name for entry in entries}:
-            waiting += _take_folder(entries, folder, real, root, search)
+            wanted = [entry for entry in entries if not entry.name.startswith(".")]
+            waiting += _take_folder(wanted, (folder, real, root), exclude, search)
     return can_list
 
 
 def _take_folder(
-    entries: Sequence[os.DirEntry[str]], folder: str, real: str, root: str, search: _Search
+    entries: Sequence[os.DirEntry[str]], where: tuple[str, str, str], exclude: tuple[str, ...], search: _Search
 ) -> Iterator[tuple[str, str]]:
-    """Take the files among a folder's entries, and yield the folders: (path, real path)."""
+    """Take the files among a folder's entries, and yield the folders: (path, real path).
+
+    ``where`` is the folder's path, its real path, and the folder that was named.
+    """
+    folder, real, root = where
     broken: list[OSError] = []
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
         try:
             if entry.is_dir():
                 if not entry.is_symlink():
                     yield entry.path, os.path.join(real, entry.name)  # noqa: PTH118
-                elif not _is_above(os.path.realpath(entry.path), real):
+                elif not _is_in(real, os.path.realpath(entry.path)):  # or it would be a loop
                     search.links.append((entry.path, root))
             elif search.accepts(entry.name) and entry.is_file():
                 real_path = os.path.realpath(entry.path) if entry.is_symlink() else f"{real}{os.sep}{entry.name}"
-                if not search.exclude or not search.is_excluded(real_path):
+                if not any(_is_in(real_path, out) for out in exclude):
                     search.add(entry.path, real_path, entry.stat(), root)
         except FileNotFoundError:  # removed since the folder was listed
             continue
@@ -243,9 +244,9 @@ def _take_folder(
         search.remarks.append(f"{shown_name(folder)}: {words}; the rest is taken")
 
 
-def _is_above(target: str, folder: str) -> bool:
-    """Say whether a link leads to its own folder or one that holds it, which would be a loop."""
-    return f"{folder}{os.sep}".startswith(target.rstrip(os.sep) + os.sep)
+def _is_in(path: str, folder: str) -> bool:
+    """Say whether a real path is a folder's, or lies in it."""
+    return f"{path}{os.sep}".startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _unreadable(path: str, exc: OSError | ValueError) -> str:
@@ -320,15 +321,6 @@ def is_settled(frame: Frame, now_s: float, settle_s: float) -> bool:
     return abs(now_s - frame.mtime_ns / 1e9) >= settle_s
 
 
-def without_written(frames: Iterable[Frame], known: Collection[str]) -> tuple[list[Frame], list[Frame]]:
-    """Return the frames, and those that nova wrote; files whose path is ``known`` are frames without a look at them."""
-    kept: list[Frame] = []
-    ours: list[Frame] = []
-    for frame in frames:
-        (ours if frame.path not in known and is_written_by_nova(frame.path) else kept).append(frame)
-    return kept, ours
-
-
 def is_written_by_nova(path: str) -> bool:
     """Say whether a file is a copy with a solution (``--new-fits``), or a job's star list, WCS or table.
 
@@ -369,7 +361,7 @@ def _has_mark(head: bytes) -> bool:
     if _has_card(head, "TTYPE1  = 'field_x ", whole=False) and _has_card(head, "TTYPE9  = 'index_id", whole=False):
         return True
     return (
-        _has_card(head, "ANRUN   = ", whole=False)
+        _has_card(head, "ANRUN   =                    T")  # other makers of star lists add a comment
         or _has_card(head, "AN_FILE = 'RDLS", whole=False)
         or _has_card(head, "HISTORY This is a WCS header was created by Astrometry.net.")
     )
