@@ -14,10 +14,13 @@ from made_jobs import make_job
 
 SOURCE = Path(__file__).parents[2] / "src"
 OURS = {"novacli", "solvehost"}
-SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "imagecodecs", "rich"}
+SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "imagecodecs", "rich", "pebble"}
 
 #: Third-party packages that a module imports, at once or when a function of it needs them; all others import none.
 THIRD_PARTY = {
+    "novacli.batch.executors.pool": {"pebble"},
+    "novacli.batch.shows": {"rich"},
+    "novacli.cli.batch": {"click"},
     "novacli.centroids": {"numpy"},
     "novacli.cli.cancel": {"click"},
     "novacli.cli.completion": {"click"},
@@ -120,7 +123,8 @@ finally:
     "command",
     ["--help", "--version", "jobs", "jobs --json", "jobs --help", "show last", "show last --json", "log last",
      "rm --older-than 1d", "config show", "config path", "completion bash", "submit --help", "retry --help",
-     "fetch --all", "fetch last", "cancel --help", "hosts list", "hosts check --help", "rigs list"],
+     "fetch --all", "fetch last", "cancel --help", "hosts list", "hosts check --help", "rigs list",
+     "batch --help", "batch status"],
 )  # fmt: skip
 def test_light_commands_start_without_the_slow_packages(command: str, tmp_path: Path) -> None:
     make_job(tmp_path / "jobs").log.write_text("solved\n")

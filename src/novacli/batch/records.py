@@ -6,7 +6,7 @@ Light and picklable: tasks and answers travel between processes, perhaps between
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result
@@ -126,13 +126,15 @@ class Setup:
 class Task:
     """One frame to be solved; a worker needs nothing else.
 
-    ``known_sha256`` is the content that has its result already, so that a file that was merely touched is let be.
-    ``may_be_ours`` has the worker look first whether nova wrote the file.  ``engines`` is how many may run for it at
-    once: one where other frames keep the cores busy, None where it may have those that are idle.
+    ``files`` are the outputs to write, by their names in results.  ``known_sha256`` is the content that has its result
+    already, so that a file that was merely touched is let be.  ``may_be_ours`` has the worker look first whether nova
+    wrote the file.  ``engines`` is how many may run for it at once: one where other frames keep the cores busy, None
+    where it may have those that are idle.
     """
 
     setup: Setup
     frame: Frame
+    files: tuple[tuple[str, str], ...] = ()
     known_sha256: str | None = None
     may_be_ours: bool = False
     engines: int | None = None
@@ -143,7 +145,8 @@ class Done:
     """What came of a task; ``result`` is None where the frame has its result already, or nova wrote it (``ours``).
 
     ``frame`` and ``sha256`` are of the file afterwards, with the solution in it after ``--update``; ``changed`` says
-    that somebody else wrote into it meanwhile, so that the result is of a file that is no more.
+    that somebody else wrote into it meanwhile, so that the result is of a file that is no more; ``written`` that all
+    outputs are in place.
     """
 
     frame: Frame
@@ -151,7 +154,7 @@ class Done:
     result: Result | None = None
     ours: bool = False
     changed: bool = False
-    written: frozenset[str] = field(default_factory=frozenset)
+    written: bool = False
 
 
 def fate_of(result: Result) -> str:

@@ -19,6 +19,7 @@ from novacli.printable import printable_line
 #: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
 COMMANDS = {
     "submit": ("novacli.cli.submit", "Find where on the sky pictures or star lists are."),
+    "batch": ("novacli.cli.batch", "Solve many frames, and only those that are not solved yet."),
     "jobs": ("novacli.cli.jobs", "List the jobs kept on this machine."),
     "show": ("novacli.cli.show", "Show a job's result again."),
     "log": ("novacli.cli.log", "Show what the engine said in a job."),

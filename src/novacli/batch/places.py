@@ -1,0 +1,96 @@
+"""Where a batch puts things: its ledger by the paths that were given, the outputs of each frame by the frame's name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from novacli.batch.records import Frame, Outputs
+from novacli.config import batches_dir
+from novacli.errors import UsageError
+from novacli.inputs.source import PACKED_SUFFIXES, shown_name
+
+#: Below the folder of ``--out``.
+LEDGER_NAME = ".nova-batch.sqlite"
+#: Output → what its name ends in; the solution's copy of an image is a FITS file.
+_ENDINGS = {"wcs": ".wcs", "corr": ".corr", "rdls": ".rdls", "axy": ".axy"}
+_FITS = (".fits", ".fit", ".fts")
+_COMPRESSED = ".fz"
+_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, str] = os.environ) -> Path:
+    """Return the ledger of the paths that were given: in the folder of ``--out``, else in the state directory.
+
+    The same paths, in whatever order and from whichever folder they are named, have the same ledger.
+    """
+    if out_dir is not None:
+        return Path(out_dir) / LEDGER_NAME
+    absolute = sorted({os.path.abspath(path) for path in given})  # noqa: PTH100 - a plain string may hold any bytes
+    digest = hashlib.sha256("\n".join(absolute).encode(errors="surrogateescape")).hexdigest()[:16]
+    word = _NAME.sub("-", os.path.basename(absolute[0]) if absolute else "")[:40].strip("-.")  # noqa: PTH119
+    return batches_dir(env) / f"{word or 'batch'}-{digest}.sqlite"
+
+
+def output_files(frames: Sequence[Frame], outputs: Outputs) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return which files are written for each frame, by its path: pairs of output and absolute path.
+
+    ``a/img.fits`` has ``a/img.wcs`` and ``a/img.new.fits`` beside it; other pictures keep their whole name
+    (``img.jpg.wcs``), and so do FITS images that would share one.  Below ``--out``, frames lie as below their folder,
+    under that folder's own name, and copies are called as the frames.
+
+    Raises
+    ------
+    UsageError
+        Where two frames would be written to one file all the same.
+    """
+    if not outputs.kinds:
+        return {}
+    bases = {frame.path: _base(frame, outputs.out_dir) for frame in frames}
+    stems = {path: _stem(base) for path, base in bases.items()}
+    shared = Counter(stems.values())
+    named = {path: stem if shared[stem] == 1 else bases[path] for path, stem in stems.items()}
+    files = {path: tuple((kind, _name(kind, bases[path], named[path], outputs)) for kind in outputs.kinds)
+             for path in bases}  # fmt: skip
+    _check_unique(files)
+    return files
+
+
+def _base(frame: Frame, out_dir: str | None) -> str:
+    """Return the frame's path as it is beside it or below ``--out``."""
+    if out_dir is None:
+        return frame.path
+    top = os.path.dirname(frame.root or frame.path)  # noqa: PTH120
+    return os.path.join(out_dir, os.path.relpath(frame.path, top))  # noqa: PTH118
+
+
+def _stem(base: str) -> str:
+    """Return a FITS image's name without its suffixes, any other's whole."""
+    bare, lower = base, base.lower()
+    for suffix in (*PACKED_SUFFIXES, _COMPRESSED):
+        if lower.endswith(suffix):
+            bare, lower = bare[: -len(suffix)], lower[: -len(suffix)]
+    found = next((suffix for suffix in _FITS if lower.endswith(suffix)), None)
+    return base if found is None else bare[: -len(found)]
+
+
+def _name(kind: str, base: str, stem: str, outputs: Outputs) -> str:
+    if kind != "new_fits":
+        return stem + _ENDINGS[kind]
+    if outputs.out_dir is None:
+        return f"{stem}.new.fits"
+    return base if _stem(base) != base else f"{base}.fits"
+
+
+def _check_unique(files: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    seen: dict[str, str] = {}
+    for frame, written in files.items():
+        for _, path in written:
+            if path in seen:
+                first, second = shown_name(seen[path]), shown_name(frame)
+                raise UsageError(f"{first} and {second} would both be written to {shown_name(path)}: run them apart")
+            seen[path] = frame

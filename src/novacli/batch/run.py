@@ -1,0 +1,141 @@
+"""The loop of a batch: keep the workers busy, have what became of each frame noted, stop when told to.
+
+One thread, the only one that writes the ledger.  A frame is tried once more if its worker dies over it, then failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+
+from novacli.batch.executors import Executor, TaskHungError, WorkerLostError
+from novacli.batch.notes import Notes, Show, Tally
+from novacli.batch.plan import Todo
+from novacli.batch.records import Done, Setup, Task
+from novacli.batch.sources import Order, Source
+from novacli.errors import InternalError, fault_text
+
+#: How often the loop looks at the clock, at signals and at the source where no frame is done.
+_TICK_S = 0.2
+#: A frame that so many workers died over is failed.
+_DEATHS = 2
+#: What is being worked on when the time is up, or all would fail, may take so much longer.
+_GRACE_S = 10.0
+
+
+@dataclass(slots=True)
+class Orders:
+    """What a run is told while it goes on: when to stop, by ``time.monotonic``, and the signal that said so."""
+
+    until_s: float = float("inf")
+    signal: int | None = None
+
+    @property
+    def stop(self) -> bool:
+        """Whether no further frame is to be begun."""
+        return self.signal is not None or time.monotonic() >= self.until_s
+
+
+class Run:
+    """One run; ``files`` are the outputs to write, by the frame's path."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        files: Mapping[str, tuple[tuple[str, str], ...]],
+        executor: Executor,
+        notes: Notes,
+        show: Show,
+        orders: Orders,
+    ) -> None:
+        self._setup, self._files = setup, files
+        self._executor, self._notes, self._show, self._orders = executor, notes, show, orders
+        self._pending: dict[Future[Done], Todo] = {}
+        self._again: list[Todo] = []
+        self._deaths: Counter[str] = Counter()
+
+    @property
+    def _tally(self) -> Tally:
+        return self._notes.tally
+
+    def over(self, source: Source, order: Order) -> Tally:
+        """Do what ``source`` gives, as ``order`` says, until there is no more or it is time to stop."""
+        try:
+            while not self._orders.stop and self._tally.stopped is None:
+                came = source.poll()
+                for todo in came:
+                    self._notes.expect(todo)
+                order.add(came)
+                self._fill(order)
+                if not self._pending and source.is_over and not len(order):
+                    break
+                self._collect(order)
+            self._wind_up(order)
+        finally:
+            self._executor.close()
+        return self._tally
+
+    def _fill(self, order: Order) -> None:
+        while len(self._pending) < self._executor.room:
+            todo = self._again.pop() if self._again else order.take()
+            if todo is None:
+                return
+            # Cores that other frames will keep busy are not for this one's race.
+            others = len(self._pending) + len(self._again) + len(order)
+            self._pending[self._executor.submit(self._task(todo, others))] = todo
+
+    def _task(self, todo: Todo, others: int) -> Task:
+        return Task(
+            setup=self._setup,
+            frame=todo.frame,
+            files=self._files.get(todo.frame.path, ()),
+            known_sha256=todo.known_sha256,
+            may_be_ours=todo.may_be_ours,
+            engines=1 if others >= self._executor.workers else None,
+        )
+
+    def _collect(self, order: Order) -> None:
+        """Wait a moment for frames to be done, and see to those that are."""
+        done: set[Future[Done]] = set()
+        if self._pending:
+            done, _ = wait(self._pending, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+        else:
+            time.sleep(_TICK_S)
+        for future in done:
+            self._settle(self._pending.pop(future), future, order)
+        self._executor.watch()
+        self._tally.running = min(len(self._pending), self._executor.workers)
+        self._show.tick(self._tally)
+
+    def _settle(self, todo: Todo, future: Future[Done], order: Order) -> None:
+        done: Done | None = None
+        try:
+            done = self._executor.collect(future)
+        except WorkerLostError as exc:
+            self._deaths[todo.frame.path] += exc.is_frames_fault
+            if self._deaths[todo.frame.path] < _DEATHS:
+                self._again.append(todo)
+                return
+            error = InternalError(f"a worker {exc} over it, twice: the file may be damaged, or the memory too small")
+            self._notes.failure(todo, error, is_final=True)
+        except TaskHungError as exc:
+            self._notes.hung(todo, str(exc))
+        except Exception as exc:
+            self._notes.failure(todo, InternalError(fault_text(exc)))
+        else:
+            self._notes.done(todo, done)
+        order.settled(todo, done)
+
+    def _wind_up(self, order: Order) -> None:
+        """Wait a little for what is being worked on, unless a signal says to go at once; the rest is left."""
+        for future in [f for f in self._pending if not f.running()]:
+            if future.cancel():
+                del self._pending[future]
+        until_s = time.monotonic() + _GRACE_S
+        while self._pending and self._orders.signal is None and time.monotonic() < until_s:
+            self._collect(order)
+        if self._tally.stopped is None and self._tally.left:
+            self._tally.stopped = "the time was up" if self._orders.signal is None else "it was interrupted"

@@ -1,0 +1,247 @@
+"""One run of ``nova batch`` from beginning to end: list, lock, plan, run, report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from novacli.batch import executors, places
+from novacli.batch.frames import Found, find_frames
+from novacli.batch.ledger import Ledger
+from novacli.batch.lock import locked
+from novacli.batch.notes import Notes, Tally
+from novacli.batch.plan import Plan, Todo, Wanted, exit_code, fingerprint, plan
+from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Setup
+from novacli.batch.run import Orders, Run
+from novacli.batch.shows import Silent
+from novacli.batch.sources import InTurn, Listing
+from novacli.batch.summary import Outcome
+from novacli.config import Config
+from novacli.errors import OutputError, RetryLaterError
+from novacli.inputs.source import shown_name
+from novacli.params import SolveParams
+from novacli.quantities import count_text
+from solvehost.jobdir import remove_tree
+
+#: A disk with less room than this is full.
+_FULL_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is asked for.
+
+    ``given`` are the paths as they were named, with the lists that others came from, ``paths`` all of them; times in
+    seconds, ``newer_s`` since 1970.
+    """
+
+    given: tuple[str, ...]
+    paths: tuple[str, ...]
+    params: SolveParams
+    config: Config
+    ledger: Path
+    place: str = "local"
+    patterns: tuple[str, ...] = ()
+    newer_s: float | None = None
+    outputs: Outputs = field(default_factory=Outputs)
+    keep: str = "failures"
+    retry: frozenset[str] = frozenset()
+    force: bool = False
+    settle_s: float = 2.0
+    max_time_s: float = float("inf")
+    wait: bool = True
+    workers: int | None = None
+    executor: str = "pool"
+    address: str | None = None
+
+
+def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Outcome:
+    """Do what a request asks for; ``say`` hears what a person should know at once.
+
+    Raises
+    ------
+    NovaError
+        Where it cannot begin, or the ledger cannot be written.
+    """
+    began_s = time.monotonic()
+    orders = Orders(began_s + request.max_time_s)
+    with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
+        exclude = [] if request.outputs.out_dir is None else [request.outputs.out_dir]
+        found = find_frames(request.paths, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
+        with Ledger.open(request.ledger) as ledger:
+            known = ledger.known()
+            _refuse_empty_mount(request, found, known)
+            wanted = Wanted(
+                fingerprint(request.params, request.config), request.outputs.asked, request.retry, request.force
+            )
+            made = plan(found.frames, known, wanted)
+            tally, done = Tally(), dict[str, Known]()
+            if made.todo:
+                session = _Session(request, found, known, wanted, ledger, orders)
+                tally, done = session.work(made.todo, show)
+    return Outcome(
+        tally=tally,
+        exit_code=_exit_code(made, done, found, orders),
+        elapsed_s=time.monotonic() - began_s,
+        left=len(made.left) - made.ours,
+        ours=made.ours + sum(known.fate == OURS for known in done.values()),
+        remarks=found.remarks,
+    )
+
+
+def _refuse_empty_mount(request: Request, found: Found, known: Mapping[str, Known]) -> None:
+    """Hold a folder that was full of frames to have some still: an empty one is where a disk should be mounted."""
+    frames = sum(row.fate not in (OURS, GONE) for row in known.values())
+    if frames and not found.frames and not request.patterns and request.newer_s is None:
+        there = f"there is no frame any more, of {count_text(frames, 'frame')} that were there"
+        raise RetryLaterError(f"{shown_name(request.given[0])}: {there}: check the mount")
+
+
+def _exit_code(made: Plan, done: Mapping[str, Known], found: Found, orders: Orders) -> int:
+    if orders.signal is not None:
+        return 128 + orders.signal
+    if found.remarks:  # what could not be looked at is to be tried again
+        return RetryLaterError.exit_code
+    waiting = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
+    return exit_code([*made.left.values(), *(done.get(todo.frame.path, waiting) for todo in made.todo)])
+
+
+class _Session:
+    """A run that holds the lock."""
+
+    def __init__(
+        self,
+        request: Request,
+        found: Found,
+        known: Mapping[str, Known],
+        wanted: Wanted,
+        ledger: Ledger,
+        orders: Orders,
+    ) -> None:
+        self._request, self._found, self._known, self._wanted = request, found, known, wanted
+        self._ledger, self._orders = ledger, orders
+        jobs_dir = Path(os.path.abspath(request.config["jobs_dir"]))  # noqa: PTH100 - as it stands, links and all
+        self._work_dir = jobs_dir / f".batch-{_digest(str(request.ledger.absolute()))}"
+        self._setup = Setup(
+            key=os.urandom(8).hex(),
+            place=request.place,
+            config=request.config,
+            params=request.params,
+            outputs=request.outputs,
+            keep=request.keep,
+            jobs_dir=str(jobs_dir),
+            work_dir=str(self._work_dir),
+        )
+
+    def work(self, todo: Sequence[Todo], show: Silent) -> tuple[Tally, dict[str, Known]]:
+        """Do what is to be done; return how that went, and what is known of each frame now."""
+        files = places.output_files(self._found.frames, self._request.outputs)
+        self._check_place()
+        self._forget_gone()
+        self._ledger.add_waiting([item.frame for item in todo if item.known is None], self._wanted.params)
+        number = self._ledger.begin_run(len(todo), self._request.given)
+        notes = Notes(self._setup, self._wanted.params, self._ledger, show, self._full_disk)
+        notes.tally.total = len(todo)
+        with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, len(todo))):
+            executor = executors.open_executor(
+                self._request.executor, self._setup, self._workers(), self._request.address
+            )
+            source = Listing(todo, self._request.settle_s, lambda item, is_gone: _give_up(notes, item, is_gone))
+            run = Run(self._setup, files, executor, notes, show, self._orders)
+            tally = run.over(source, InTurn())
+        self._ledger.end_run(number, tally.stopped or "finished")
+        return tally, notes.known
+
+    def _check_place(self) -> None:
+        """Hold the place to be one where frames can be solved, before the first of thousands fails there."""
+        from novacli import backends
+
+        backends.connect(self._request.place, self._request.config).index_files()
+
+    def _forget_gone(self) -> None:
+        """Note of frames that waited for this run, and are removed by now, that they are gone."""
+        there = {frame.path for frame in self._found.frames}
+        for path, known in self._known.items():
+            if known.fate == WAITING and path not in there and not os.path.lexists(path):
+                self._ledger.put(Entry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
+
+    def _workers(self) -> int:
+        return self._request.workers or int(self._request.config["slots"])
+
+    @contextlib.contextmanager
+    def _working_directory(self) -> Iterator[None]:
+        """Make the directory that jobs are worked on in; what a killed run left in it goes first."""
+        try:
+            remove_tree(self._work_dir)
+            self._work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise OutputError(
+                f"{self._work_dir}: {exc.strerror}: jobs cannot be worked on there; see --jobs-dir"
+            ) from exc
+        try:
+            yield
+        finally:
+            remove_tree(self._work_dir)
+
+    def _full_disk(self) -> str | None:
+        """Return which disk that nova writes to is full, None where there is room."""
+        out_dir = self._request.outputs.out_dir
+        folders = [self._setup.work_dir, str(self._request.ledger.parent), *([out_dir] if out_dir else [])]
+        if out_dir is None and (self._request.outputs.kinds or self._request.outputs.update):
+            folders += [os.path.dirname(frame.path) for frame in self._found.frames[:1]]  # noqa: PTH120
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                status = os.statvfs(folder)
+                if status.f_bavail * status.f_frsize < _FULL_BYTES:
+                    return f"the disk of {shown_name(folder)} is full"
+        return None
+
+
+class _Shown:
+    """A show that has begun, to be closed."""
+
+    def __init__(self, show: Silent, total: int) -> None:
+        self._show = show
+        show.begin(total)
+
+    def close(self) -> None:
+        self._show.end()
+
+
+def _give_up(notes: Notes, todo: Todo, is_gone: bool) -> None:
+    notes.expect(todo)
+    if is_gone:
+        notes.gone(todo)
+    else:
+        notes.waiting(todo, todo.frame, "it is still being written")
+
+
+@contextlib.contextmanager
+def heeding(orders: Orders) -> Iterator[None]:
+    """Have the first signal to end noted in the orders; a second one of the same kind ends the program as ever."""
+    before: dict[int, object] = {}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        orders.signal = number
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(one) is not signal.SIG_IGN:  # nohup's wish is kept
+            before[one] = signal.signal(one, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]

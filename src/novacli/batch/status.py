@@ -1,0 +1,90 @@
+"""What a ledger says of a batch as a whole: how many frames met which fate, and whether a run is on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from novacli.batch.ledger import Ledger, Run
+from novacli.batch.records import FATES
+from novacli.printable import printable_line
+
+#: Of a run that nobody ended: it was killed, or the power failed.
+KILLED, RUNNING = "killed", "running"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One ledger: where it is, the last run over it, how that run is, and how many frames have each fate."""
+
+    path: Path
+    run: Run | None
+    state: str | None
+    counts: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``nova batch status --json`` prints."""
+        return {
+            "ledger": str(self.path),
+            "paths": [] if self.run is None else self.run.what,
+            "state": self.state,
+            "began_s": None if self.run is None else self.run.began_s,
+            "ended_s": None if self.run is None else self.run.ended_s,
+            "frames": {fate: self.counts.get(fate, 0) for fate in FATES},
+        }
+
+
+def state_of(path: Path) -> State:
+    """Return the state of a ledger.
+
+    Raises
+    ------
+    NovaError
+        Where there is none, or it cannot be read.
+    """
+    with Ledger.read(path) as ledger:
+        run = ledger.last_run()
+        is_on = _is_locked(path)
+        unended = RUNNING if is_on else KILLED
+        state = None if run is None else run.outcome or unended
+        return State(path, run, state, ledger.counts())
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        fd = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
+
+
+def write_states(states: Sequence[State], stream: TextIO) -> None:
+    """Write a paragraph on each."""
+    for state in states:
+        for line in _lines(state):
+            stream.write(f"{printable_line(line)}\n")
+
+
+def _lines(state: State) -> list[str]:
+    what = " ".join(state.run.what) if state.run is not None else str(state.path)
+    counted = ", ".join(f"{state.counts[fate]} {fate}" for fate in FATES if state.counts.get(fate)) or "no frame yet"
+    lines = [f"{what}: {counted}"]
+    if state.run is not None:
+        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state.run.began_s))
+        who = f" (pid {state.run.pid})" if state.state == RUNNING else ""
+        lines.append(f"  last run: {began}, {state.state}{who}")
+    lines.append(f"  ledger: {state.path}")
+    return lines

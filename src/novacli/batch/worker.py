@@ -1,0 +1,163 @@
+"""What a worker does with one frame: look whether it is one, solve it, write its outputs, keep or drop its job.
+
+It needs nothing but the task, and writes nothing but the job, the outputs and what frames teach; the ledger is its
+parent's.  A worker lives on from frame to frame, and what it knows of the place to solve at with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from novacli.batch.frames import frame_at, is_written_by_nova
+from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
+from novacli.errors import NovaError, OutputError
+from novacli.result import FAILED, SOLVED, Result, error_of
+from solvehost import jobdir
+from solvehost.jobdir import REQUEST, RESULT, JobDir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from novacli.outputs.update import Stamp
+    from novacli.pipeline import Context, Solved
+
+#: The contexts of the setups that this process has served; a pool has one, a long-lived worker elsewhere several.
+_contexts: dict[str, Context] = {}
+_MOST_CONTEXTS = 8
+
+
+def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
+    """Do a task; whatever is wrong with the frame is in the result.  ``cancelled`` is asked often while engines run."""
+    before = _now(task.frame)
+    if task.may_be_ours and is_written_by_nova(task.frame.path):
+        return Done(before, ours=True)
+    if task.known_sha256 is not None and _is_content(task.frame.path, task.known_sha256):
+        return Done(before, task.known_sha256)
+    try:
+        context = replace(_context(task.setup), cancelled=cancelled, engines=task.engines)
+    except NovaError as exc:
+        failed = Result(task.frame.path, FAILED, error=error_of(type(exc)(f"{task.frame.path}: {exc}")))
+        return Done(before, result=failed)
+    return _solve(task, before, context)
+
+
+def _solve(task: Task, before: Frame, context: Context) -> Done:
+    from novacli.outputs.update import Stamp
+    from novacli.pipeline import sha256_of, solve_input
+
+    stamp = None
+    with contextlib.suppress(OSError, ValueError):
+        stamp = Stamp.of(task.frame.path)
+    solved = solve_input(task.frame.path, task.setup.params, context)
+    sha256 = _sha256_of_job(solved.result)
+    result = _with_outputs(task, solved, stamp)
+    is_written = result.status == SOLVED and result.error is None
+    if sha256 is None or (is_written and task.setup.outputs.update):
+        sha256 = sha256_of(task.frame.path)
+    after = _now(task.frame)
+    is_same = (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
+    changed = not is_same and not (is_written and task.setup.outputs.update)
+    return Done(after, sha256, _kept_or_dropped(result, task.setup), changed=changed, written=is_written)
+
+
+def _now(frame: Frame) -> Frame:
+    """Return the frame as it lies on the disk now, as it was where it is gone."""
+    try:
+        return frame_at(frame.path, frame.root)
+    except (OSError, ValueError):
+        return frame
+
+
+def _is_content(path: str, sha256: str) -> bool:
+    from novacli.pipeline import sha256_of
+
+    return sha256_of(path) == sha256
+
+
+def _context(setup: Setup) -> Context:
+    if setup.key not in _contexts:
+        from novacli import backends
+        from novacli.config import rigs_file
+        from novacli.pipeline import Context
+        from novacli.rigs import Rigs
+
+        while len(_contexts) >= _MOST_CONTEXTS:
+            del _contexts[next(iter(_contexts))]
+        rigs = Rigs(rigs_file(os.environ)) if setup.config["learn"] else None
+        backend = backends.connect(setup.place, setup.config)
+        _contexts[setup.key] = Context(Path(setup.work_dir), backend, rigs=rigs)
+    return _contexts[setup.key]
+
+
+def _sha256_of_job(result: Result) -> str | None:
+    """Return the digest of the content that was solved, which the job was made with; None where there is no job."""
+    if "directory" not in result.files:
+        return None
+    request = JobDir(Path(result.files["directory"])).read_json(REQUEST) or {}
+    found = (request.get("source") or {}).get("sha256")
+    return found if isinstance(found, str) else None
+
+
+def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
+    """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
+    from novacli.outputs.atomic import as_output_error
+    from novacli.outputs.request import OutputRequest, write_outputs
+    from novacli.solution import Solution
+
+    result, answer = solved.result, solved.answer
+    request = OutputRequest(
+        **{kind: Path(path) for kind, path in task.files},
+        update=task.setup.outputs.update,
+    )
+    if not isinstance(answer, Solution) or solved.origin is None or not (request.files or request.update):
+        return result
+    directory = Path(result.files["directory"])
+    try:
+        for path in request.files.values():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as exc:
+                raise as_output_error(path, exc) from exc
+        files, notes = write_outputs(request, solved.origin, directory, solved.winner, answer.files.wcs, stamp)
+    except NovaError as exc:
+        return replace(result, error=error_of(exc))
+    return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])
+
+
+def _kept_or_dropped(result: Result, setup: Setup) -> Result:
+    """Put the job directory where jobs are kept, or remove it; return the result with the paths that hold then."""
+    if "directory" not in result.files:
+        return replace(result, job=None) if result.job is not None else result
+    job = JobDir(Path(result.files["directory"]))
+    is_failure = result.status != SOLVED or result.error is not None
+    if setup.keep == KEEP_NONE or (setup.keep != KEEP_ALL and not is_failure):
+        return _dropped(result, job)
+    final = Path(setup.jobs_dir) / job.job_id
+    moved = replace(result, files=_moved(result.files, job.path, final))
+    stored = job.read_json(RESULT) or {}
+    try:
+        job.write_json(RESULT, {**stored, "files": _moved(stored.get("files") or {}, job.path, final)})
+        job.path.rename(final)
+    except Exception as exc:
+        error = OutputError(f"{result.input}: its job cannot be kept at {final}: {getattr(exc, 'strerror', exc)}")
+        return replace(_dropped(result, job), error=error_of(error))
+    return moved
+
+
+def _dropped(result: Result, job: JobDir) -> Result:
+    with contextlib.suppress(OSError):
+        jobdir.discard(job)
+    left = {name: path for name, path in result.files.items() if not Path(path).is_relative_to(job.path)}
+    return replace(result, job=None, files=left)
+
+
+def _moved(files: dict[str, str], source: Path, target: Path) -> dict[str, str]:
+    """Return paths as they are once ``source`` is called ``target``."""
+    return {
+        name: str(target / Path(path).relative_to(source)) if Path(path).is_relative_to(source) else path
+        for name, path in files.items()
+    }

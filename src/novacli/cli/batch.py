@@ -1,0 +1,279 @@
+"""``nova batch``: thousands of frames, solved side by side, and only those that are not solved yet."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from novacli import config as configuration
+from novacli.batch.records import KEEP_FAILURES, KEEPS
+from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
+from novacli.errors import NovaError, UsageError
+from novacli.printable import printable_line
+
+if TYPE_CHECKING:
+    from novacli.batch.ledger import Ledger
+    from novacli.batch.records import Outputs
+    from novacli.batch.session import Request
+    from novacli.batch.shows import Silent
+
+_RUN = "run"
+_KINDS = ("wcs", "corr", "rdls", "axy", "new_fits")
+
+
+class _RunByDefault(click.Group):
+    """A group that runs a batch where its first word is none of its commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command in that is left out."""
+        first = args[:1]
+        return super().parse_args(ctx, args if first and first[0] in self.commands else [_RUN, *(args or ["--help"])])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; of what is none, the one that runs."""
+        return super().get_command(ctx, cmd_name) or self.commands[_RUN]
+
+
+@click.group("batch", cls=_RunByDefault)
+def command() -> None:
+    """Solve many frames, and only those that are not solved yet."""
+
+
+#: How the ledger is found, which is the same for whoever runs a batch and for whoever asks about it.
+_WHICH: tuple[Decorator, ...] = (
+    click.option("--from", "lists", multiple=True, metavar="FILE|-", help="Read paths from a list; repeatable."),
+    click.option("--out", metavar="DIR", help="Write below DIR, as the frames lie below their folders."),
+    click.option("--ledger", metavar="FILE", help="What was done.  [default: by the paths, or in --out]"),
+)
+_BATCH_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Names in folders, such as 'light*'."),
+    click.option("--newer", metavar="DATE|FILE", help="Only files changed since."),
+    click.option("--settle", type=click.FloatRange(min=0), default=2.0, show_default=True, metavar="S",
+                 help="Leave files alone that were written to within S seconds."),
+    click.option("--retry", type=click.Choice(["unsolved", "failed", "all"]), help="Try these again, too."),
+    click.option("--force", is_flag=True, help="Do all frames again."),
+    click.option("--wcs", is_flag=True, help="Write the solution's header beside each frame."),
+    click.option("--corr", is_flag=True, help="Write the table of matched stars there."),
+    click.option("--rdls", is_flag=True, help="Write the table of the index's stars in the field there."),
+    click.option("--axy", is_flag=True, help="Write the star list that was solved there."),
+    click.option("--new-fits", is_flag=True, help="Write a copy with the solution in its header there."),
+    click.option("--update", is_flag=True, help="Put the solution into the FITS images' own headers."),
+    click.option("--keep", type=click.Choice(KEEPS), default=KEEP_FAILURES, show_default=True,
+                 help="Which job directories stay."),
+    click.option("--report", metavar="FILE", help="Write a report on all frames there, by its suffix: .csv, .html …"),
+    click.option("--to", "place", default="local", show_default=True, metavar="PLACE", help="Where to solve."),
+    click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Frames at a time.  [default: slots]"),
+    click.option("--max-time", metavar="AGE", help="Begin no frame after so long, such as 50m."),
+    click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for another run over these frames."),
+    click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that is done."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well."),
+)  # fmt: skip
+
+
+@command.command(_RUN, context_settings={"max_content_width": 100})
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@with_options(_WHICH)
+@with_options(_BATCH_OPTIONS)
+@with_options(SOLVE_OPTIONS)
+def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, **raw: Any) -> int:
+    """Solve many frames, and only those that are not solved yet: nova batch PATH...
+
+    PATH is an image, a star list, or a folder, whose pictures are looked for at any depth.  What became of each is kept
+    in a ledger, so the same call goes on where the last one ended.  See also: nova batch status, nova batch report.
+
+    Exit code: 0 all solved, 1 some unsolved, 75 some to be tried again, others as in sysexits.h.
+    """
+    from novacli.batch.session import run_batch
+
+    request = _request(paths, raw)
+    if report is not None:
+        from novacli.batch.reports import check_path
+
+        check_path(Path(report))
+    show = _show(as_json=as_json, quiet=quiet)
+    try:
+        outcome = run_batch(request, show, lambda words: None if quiet else _tell(words))
+    except NovaError as exc:
+        if quiet and exc.exit_code == 75 and not raw["wait"]:
+            return exc.exit_code  # another run is at it, which is as it should be
+        raise
+    if report is not None:
+        _write_report(request, Path(report), outcome.elapsed_s)
+    if not quiet or not outcome.is_well:
+        has_told = not quiet and not as_json  # a line for each frame that was not solved
+        text = outcome.paragraph(None if has_told else show.problems)
+        click.echo(f"nova: {printable_line(text)}", err=not has_told)
+    _keep_house(request.config)
+    return outcome.exit_code
+
+
+def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
+    from novacli.batch.frames import parse_newer
+    from novacli.batch.plan import RETRIES
+    from novacli.batch.session import Request
+
+    config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(raw["jobs_dir"])), raw)
+    given, all_paths = _paths(paths, raw["lists"])
+    outputs = _outputs(raw)
+    return Request(
+        given=given,
+        paths=all_paths,
+        params=build_params(raw, config),
+        config=config,
+        ledger=_ledger_path(given, raw),
+        place=raw["place"],
+        patterns=raw["patterns"],
+        newer_s=None if raw["newer"] is None else parse_newer(raw["newer"]),
+        outputs=outputs,
+        keep=raw["keep"],
+        retry=RETRIES.get(raw["retry"], frozenset()),
+        force=raw["force"],
+        settle_s=raw["settle"],
+        max_time_s=math.inf if raw["max_time"] is None else _seconds(raw["max_time"]),
+        wait=raw["wait"],
+        workers=raw["workers"],
+    )
+
+
+def _paths(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what was given, lists by their own names, and all paths."""
+    from novacli.batch.frames import read_list
+
+    if not paths and not lists:
+        raise UsageError("name frames or folders, or a list of them by --from")
+    if "-" in paths:
+        raise UsageError("- is no frame here: --from - reads a list of paths from standard input")
+    listed = [path for name in dict.fromkeys(lists) for path in read_list(name)]
+    return _given(paths, lists), (*paths, *listed)
+
+
+def _given(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the ledger is found by; a list from standard input stands for the current folder."""
+    return (*paths, *(os.curdir if name == "-" else name for name in lists))
+
+
+def _outputs(raw: dict[str, Any]) -> Outputs:
+    from novacli.batch.records import Outputs
+
+    kinds = tuple(kind for kind in _KINDS if raw[kind])
+    out_dir = None if raw["out"] is None else os.path.abspath(raw["out"])  # noqa: PTH100 - may hold any bytes
+    if out_dir is not None and not kinds:
+        kinds = ("new_fits",)
+    return Outputs(kinds, raw["update"], out_dir)
+
+
+def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
+    from novacli.batch.places import default_ledger
+
+    return Path(raw["ledger"]) if raw["ledger"] else default_ledger(given, raw["out"])
+
+
+def _seconds(text: str) -> float:
+    from novacli.stores.filters import parse_age
+
+    if re.fullmatch(r"\d{1,9}", text.strip()):
+        return float(text)
+    return parse_age(text)
+
+
+def _show(*, as_json: bool, quiet: bool) -> Silent:
+    from novacli.batch import shows
+
+    inner: Silent | None = shows.JsonLines(sys.stdout) if as_json else None
+    if quiet:
+        return inner or shows.Silent()
+    if not as_json and not sys.stdout.isatty():
+        inner = shows.Lines(sys.stdout)
+    if sys.stderr.isatty():
+        return shows.Bar(sys.stderr, inner)
+    return inner or shows.Lines(sys.stdout)
+
+
+def _tell(words: str) -> None:
+    click.echo(f"nova: {printable_line(words)}", err=True)
+
+
+def _keep_house(config: configuration.Config) -> None:
+    from novacli import retention
+
+    retention.sweep_if_due(config)
+
+
+def _write_report(request: Request, path: Path, elapsed_s: float) -> None:
+    from novacli.batch.ledger import Ledger
+    from novacli.batch.reports import Summary, write_report
+
+    with Ledger.read(request.ledger) as ledger:
+        write_report(ledger.entries(), Summary(_title(request.given), elapsed_s), path)
+
+
+def _title(given: tuple[str, ...]) -> str:
+    return " ".join(given)
+
+
+# --- Questions about a ledger -------------------------------------------------------------------------------------
+
+
+@command.command("status")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@with_options(_WHICH)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each ledger.")
+def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw: Any) -> int:
+    """Show how many frames met which fate, also while a run is on; without PATH, of all batches of yours."""
+    from novacli.batch.status import state_of, write_states
+
+    if paths or lists or raw["ledger"] or raw["out"]:
+        found = [_ledger_path(_given(paths, lists), raw)]
+    else:
+        found = sorted(configuration.batches_dir(os.environ).glob("*.sqlite"))
+    states = [state_of(path) for path in found]
+    if as_json:
+        for state in states:
+            click.echo(json.dumps(state.to_json()))
+    elif states:
+        write_states(states, sys.stdout)
+    else:
+        _tell("there is no batch yet: start with nova batch FOLDER")
+    return 0
+
+
+@command.command("report")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@with_options(_WHICH)
+@click.option("--report", metavar="FILE", help="Write it there, by its suffix: .csv, .ecsv, .jsonl, .html.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that has a result.")
+def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, as_json: bool, **raw: Any) -> int:
+    """Tell each frame's fate, also while a run is on: a line each, or a report in a file."""
+    from novacli.batch.ledger import Ledger
+    from novacli.batch.reports import Summary, check_path, write_report
+
+    if not (paths or lists or raw["ledger"] or raw["out"]):
+        raise UsageError("name the batch by its paths, as nova batch was called: see nova batch status")
+    given = _given(paths, lists)
+    if report is not None:
+        check_path(Path(report))
+    with Ledger.read(_ledger_path(given, raw)) as ledger:
+        if report is not None:
+            write_report(ledger.entries(), Summary(_title(given) or str(ledger.path)), Path(report))
+        else:
+            _write_lines(ledger, as_json=as_json)
+    return 0
+
+
+def _write_lines(ledger: Ledger, *, as_json: bool) -> None:
+    from novacli.batch.records import OURS
+    from novacli.batch.shows import frame_line
+
+    for entry in ledger.entries():
+        if as_json and entry.line is not None:
+            click.echo(entry.line)
+        elif not as_json and entry.known.fate != OURS:
+            click.echo(frame_line(entry, entry.result))
