@@ -61,7 +61,7 @@ class Member:
 #: Tried where nothing is known.  Chosen by simulated races over some seventy candidates on real and drawn fields
 #: (benchmarks/portfolio.py); docs/explanation/how-it-solves.md has what each is for.
 BLIND = (
-    Member("coarse indexes by flux and peak", Order.MIXED, _COARSE),
+    Member("coarse indexes by both ranks", Order.MIXED, _COARSE),
     Member("fine indexes by peak", Order.PEAK, _FINE, uniformize=False),
     Member("other indexes by peak", Order.PEAK, _NOT_FINE),
     Member("coarse indexes, central stars", Order.CENTRAL, _COARSE, delay_s=0.2),
@@ -74,7 +74,7 @@ BLIND = (
 )
 #: Tried where the scale is known: it says which index files fit, so that they need no windows.
 SCALED = (
-    Member("by flux and peak", Order.MIXED, None),
+    Member("by both ranks", Order.MIXED, None),
     Member("by flux", Order.FLUX, None, delay_s=0.1),
     Member("by peak, thoroughly", Order.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.4, slice_s=0.3),
 )

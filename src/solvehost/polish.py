@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from solvehost import axy, engine, fitsfile, startable
 from solvehost.engine import Outcome
@@ -34,6 +35,10 @@ _CENTRING_MAY_COST_PX = 0.25
 _FIRST_NUMBER = 98
 _PATIENCE_S = 10.0
 _LEAST_MATCHES = 10
+#: How far off stars may lie in the last look at a poor solution, and the order of distortion that follows them.
+_FAR_OFF_PX, _FAR_OFF_ORDER = 5.0, 3
+#: It is better if it has so many times as many matches, which may lie a little worse in the median.
+_MANY_MORE, _FAR_OFF_MAY_COST_PX = 1.3, 1.0
 #: Stars that span less of the width than this are those of a part of the field, more than the other are all of it.
 _PART, _WHOLE = 0.7, 0.8
 #: A coarse quad or two, so that the engine gives up at once where the solution does not verify.
@@ -76,11 +81,11 @@ def improve(
         return ()
     deadline = time.monotonic() + min(wall_s, _PATIENCE_S)
     with contextlib.suppress(SolvehostError, OSError):  # whatever goes wrong, the first solution stands
-        _, before_px = residual_px(job.run_dir(plan.number) / CORR)
-        for second in _second_looks(job, plan, files, before_px):
+        before = residual_px(job.run_dir(plan.number) / CORR)
+        for second in _second_looks(job, plan, files, before[1]):
             outcome = _look(job, second, program, limits, deadline, cancelled)
             taken.append(outcome)
-            if outcome.outcome == engine.SOLVED and _is_better(job, plan, second, before_px):
+            if outcome.outcome == engine.SOLVED and _is_better(job, plan, second, before):
                 _take_over(job, plan, second)
                 break
     return tuple(taken)
@@ -89,27 +94,29 @@ def improve(
 def _second_looks(
     job: JobDir, plan: engine.Plan, files: tuple[IndexFile, ...], before_px: float
 ) -> Iterator[engine.Plan]:
-    """Yield what is worth a second look: about the centre for a very wide field, then as it was for a poor one."""
+    """Yield what is worth a second look.
+
+    About the centre for a very wide field; as it was for a poor one, or one of central stars alone; and, the last hope
+    of a poor one, with stars that may lie far off and a distortion that can follow them: fisheye frames.
+    """
     header = fitsfile.read_primary_header(job.run_dir(plan.number) / WCS)
     solution = tuple(float(header[k]) for k in engine.WCS_CARDS)
     *_, cd11, cd12, cd21, cd22 = solution
     width_deg = plan.attempt.width * math.sqrt(abs(cd11 * cd22 - cd12 * cd21))
-    centred = [True] if width_deg > WIDE_DEG else []
-    centred += [plan.attempt.crpix_center] if before_px > POOR_PX else []
+    stars, is_poor = _stars_of_whole_field(job, plan), before_px > POOR_PX
+    tries: list[dict[str, Any]] = []
+    if width_deg > WIDE_DEG:
+        tries.append({"crpix_center": True})
+    if (is_poor or stars is not plan.attempt.stars) and not (tries and plan.attempt.crpix_center):
+        tries.append({})
+    if is_poor:
+        tries.append({"position_error_px": _FAR_OFF_PX, "tweak_order": max(plan.attempt.tweak_order, _FAR_OFF_ORDER)})
     matched = min((f.middle_arcmin for f in plan.files if f.index_id == matched_index_id(header)), default=0.0)
     coarser = tuple(f for f in files if matched <= f.middle_arcmin <= matched * _COARSER_BY)
-    stars = _stars_of_whole_field(job, plan)
-    centred += [plan.attempt.crpix_center] if stars is not plan.attempt.stars else []
-    for number, center in enumerate(dict.fromkeys(centred), _FIRST_NUMBER):
-        attempt = dataclasses.replace(
-            plan.attempt,
-            stars=stars,
-            verify_wcs=solution,
-            crpix_center=center,
-            depths=_HARDLY_ANY_SEARCH,
-            schedule=axy.Schedule(coarse_first=False, label="second look"),
-        )
-        yield engine.Plan(number, attempt, coarser)
+    schedule = axy.Schedule(coarse_first=False, label="second look")
+    fixed: dict[str, Any] = {"stars": stars, "verify_wcs": solution, "depths": _HARDLY_ANY_SEARCH, "schedule": schedule}
+    for number, changes in enumerate(tries, _FIRST_NUMBER):
+        yield engine.Plan(number, dataclasses.replace(plan.attempt, **fixed, **changes), coarser)
 
 
 def _stars_of_whole_field(job: JobDir, plan: engine.Plan) -> startable.Stars:
@@ -165,9 +172,12 @@ def _wait(child: Child, deadline: float, cancelled: Callable[[], bool]) -> bool:
         child.kill()
 
 
-def _is_better(job: JobDir, first: engine.Plan, second: engine.Plan, before_px: float) -> bool:
-    matches, after_px = residual_px(job.run_dir(second.number) / CORR)
+def _is_better(job: JobDir, first: engine.Plan, second: engine.Plan, before: tuple[int, float]) -> bool:
+    """Say whether a second look lies better than ``before`` (matches, median in pixels), or as well over much more."""
+    (matches_before, before_px), (matches, after_px) = before, residual_px(job.run_dir(second.number) / CORR)
     allowed_px = before_px + (_CENTRING_MAY_COST_PX if second.attempt.crpix_center else 0)
     if second.attempt.stars is not first.attempt.stars:  # more of the field lies worse, and is worth more
         allowed_px = max(allowed_px, POOR_PX)
+    if second.attempt.position_error_px == _FAR_OFF_PX and matches > _MANY_MORE * matches_before:
+        allowed_px = before_px + _FAR_OFF_MAY_COST_PX
     return matches >= _LEAST_MATCHES and after_px < allowed_px

@@ -73,8 +73,8 @@ def make_job(folder: Path, *attempts: Attempt) -> JobDir:
 
 
 def make_terms(
-    folder: Path, *, engine: Path | None = None, indexes: IndexSet = ONE_INDEX, count: int = 2, engines: int | None = None,
-    wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, total_s: float = math.inf,
+    folder: Path, *, engine: Path | None = None, indexes: IndexSet = ONE_INDEX, count: int = 2,
+    engines: int | None = None, wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, total_s: float = math.inf,
     cancelled: Callable[[], bool] = lambda: False,
     observe: Callable[[str], None] = lambda _label: None,
 ) -> Terms:  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from array import array
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from novacli.demo.scene import Scene
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources
 from novacli.wcs import read_wcs
-from solvehost import axy, jobdir, polish, race, startable
+from solvehost import axy, engine, jobdir, polish, race, startable
 from solvehost.errors import DataError
 from solvehost.fitsfile import card, end_header, pad_data
 from solvehost.indexes import IndexSet
@@ -143,3 +144,31 @@ def test_a_pipe_in_place_of_matches_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / CORR)
     with pytest.raises(DataError, match=r"corr\.fits is no regular file"):
         polish.residual_px(tmp_path / CORR)
+
+
+@pytest.mark.parametrize(
+    ("changes", "matches", "off_px", "is_taken"),
+    [
+        pytest.param({}, 60, 1.0, True, id="better"),
+        pytest.param({}, 60, 2.5, False, id="worse"),
+        pytest.param({}, 5, 0.1, False, id="too few"),
+        pytest.param(
+            {"position_error_px": 5.0, "tweak_order": 3}, 90, 2.5, True, id="much more of the field, a bit worse"
+        ),
+        pytest.param(
+            {"position_error_px": 5.0, "tweak_order": 3}, 60, 2.5, False, id="no more of the field, a bit worse"
+        ),
+        pytest.param({"position_error_px": 5.0, "tweak_order": 3}, 90, 4.0, False, id="more of the field, far worse"),
+    ],
+)
+def test_a_second_look_is_taken_where_it_is_better(
+    tmp_path: Path, changes: dict[str, object], matches: int, off_px: float, is_taken: bool
+) -> None:
+    """The first look had 60 matches, 2 pixels off in the median."""
+    job = jobdir.create(tmp_path)
+    stars = startable.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
+    attempt = axy.Attempt(800, 600, stars)
+    first, second = engine.Plan(1, attempt, ()), engine.Plan(98, replace(attempt, **changes), ())  # type: ignore[arg-type]
+    job.run_dir(98).mkdir()
+    corr_file(job.run_dir(98) / CORR, [(10 + n, 10, 10 + n + off_px, 10) for n in range(matches)])
+    assert polish._is_better(job, first, second, (60, 2.0)) == is_taken
