@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from novacli.batch.frames import SUFFIXES
 from novacli.batch.records import Frame, Outputs
 from novacli.config import batches_dir
 from novacli.errors import UsageError
@@ -26,14 +27,23 @@ _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, str] = os.environ) -> Path:
     """Return the ledger of the paths that were given: in the folder of ``--out``, else in the state directory.
 
-    The same paths, in whatever order and from whichever folder they are named, have the same ledger.
+    The same paths, in whatever order and from whichever folder they are named, have the same ledger.  A picture counts
+    as the folder that it is in, so that ``night/*.fits`` has its ledger again when frames have come or gone; what is a
+    picture is told by its suffix, since of a mount that has vanished nothing else can be told.
     """
     if out_dir is not None:
         return Path(out_dir) / LEDGER_NAME
-    absolute = sorted({os.path.abspath(path) for path in given})  # noqa: PTH100 - a plain string may hold any bytes
+    absolute = sorted({_place(os.path.abspath(path)) for path in given})  # noqa: PTH100 - may hold any bytes
     digest = hashlib.sha256("\n".join(absolute).encode(errors="surrogateescape")).hexdigest()[:16]
     word = _NAME.sub("-", os.path.basename(absolute[0]) if absolute else "")[:40].strip("-.")  # noqa: PTH119
     return batches_dir(env) / f"{word or 'batch'}-{digest}.sqlite"
+
+
+def _place(path: str) -> str:
+    lower = path.lower()
+    for packed in PACKED_SUFFIXES:
+        lower = lower.removesuffix(packed)
+    return os.path.dirname(path) if lower.endswith(SUFFIXES) else path  # noqa: PTH120
 
 
 def output_files(frames: Sequence[Frame], outputs: Outputs) -> dict[str, tuple[tuple[str, str], ...]]:

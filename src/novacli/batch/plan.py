@@ -75,7 +75,7 @@ def plan(frames: Iterable[Frame], known: Mapping[str, Known], wanted: Wanted) ->
     again: list[Todo] = []
     for frame in frames:
         row = known.get(frame.path)
-        todo = Todo(frame, None, None, _may_be_ours(frame, None, wanted)) if row is None else _todo(frame, row, wanted)
+        todo = Todo(frame, None, None, _may_be_ours(None, wanted)) if row is None else _todo(frame, row, wanted)
         if todo is None and row is not None:
             made.left[frame.path] = row
             made.ours += row.fate == OURS
@@ -89,7 +89,7 @@ def plan(frames: Iterable[Frame], known: Mapping[str, Known], wanted: Wanted) ->
 def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     """Return what is to be done of a frame that the ledger knows, None for nothing."""
     is_same = (frame.size, frame.mtime_ns) == (known.size, known.mtime_ns)
-    todo = Todo(frame, known, None, _may_be_ours(frame, known, wanted))
+    todo = Todo(frame, known, None, _may_be_ours(known, wanted))
     if known.fate == OURS:
         return None if is_same and not wanted.force else todo
     if wanted.force or known.fate in _UNFINISHED or _is_outdated(known, wanted):
@@ -110,10 +110,13 @@ def _is_outdated(known: Known, wanted: Wanted) -> bool:
     return known.fate == SOLVED and not wanted.outputs <= known.outputs
 
 
-def _may_be_ours(frame: Frame, known: Known | None, wanted: Wanted) -> bool:
-    """Say whether to look if nova wrote a file: one that was found in a folder, and that is not known for a frame."""
+def _may_be_ours(known: Known | None, wanted: Wanted) -> bool:
+    """Say whether to look if nova wrote a file: one that is not known for a frame.
+
+    One that was named may be, too: in ``night/*.fits`` it is the shell that names the copies of the last run.
+    """
     is_known = known is not None and known.fate not in (OURS, WAITING)
-    return frame.root is not None and not is_known and not wanted.force
+    return not is_known and not wanted.force
 
 
 def exit_code(knowns: Iterable[Known]) -> int:

@@ -147,8 +147,11 @@ class TestReasons:
         assert not is_done_again(known(), Wanted("p"))
 
     def test_who_may_have_written_it_is_asked_of_new_files_alone(self) -> None:
-        (new,) = plan([FRAME], {}, WCS).todo
-        assert new.may_be_ours
+        for frame in (FRAME, dataclasses.replace(FRAME, root=None)):
+            (new,) = plan([frame], {}, WCS).todo
+            assert new.may_be_ours
+        (forced,) = plan([FRAME], {}, dataclasses.replace(WCS, force=True)).todo
+        assert not forced.may_be_ours
         (waiting,) = plan([FRAME], {FRAME.path: known(WAITING)}, WCS).todo
         assert waiting.may_be_ours
         (changed,) = plan([dataclasses.replace(FRAME, size=1)], {FRAME.path: known()}, WCS).todo
