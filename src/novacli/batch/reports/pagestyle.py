@@ -22,10 +22,10 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 .folders table { width: auto; min-width: 40%; }
 th, td { padding: .2rem .5rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { position: sticky; top: 0; background: var(--paper); }
-th button { all: unset; cursor: pointer; font-weight: 600; }
-th button:focus-visible { outline: 2px solid var(--dot); }
-th[aria-sort=ascending] button::after { content: " \\2191"; }
-th[aria-sort=descending] button::after { content: " \\2193"; }
+th span { cursor: pointer; }
+th span:focus-visible { outline: 2px solid var(--dot); }
+th[aria-sort=ascending] span::after { content: " \\2191"; }
+th[aria-sort=descending] span::after { content: " \\2193"; }
 tbody tr:nth-child(even) { background: var(--band); }
 .n { text-align: right; }
 td.n, td.when, td.fate { white-space: nowrap; }
@@ -43,12 +43,15 @@ a { color: var(--dot); }
   @page { size: landscape; margin: 12mm; }
   :root { color-scheme: light; --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --band: #fff; --dot: #000;
     --bad: #000; --unsure: #000; }
-  body { font-size: 8pt; }
+  body { font-size: 7pt; line-height: 1.3; }
   main { padding: 0; max-width: none; }
+  figure { max-width: 24rem; }
   th { position: static; }
-  tr, figure { break-inside: avoid; }
-  .frames table { min-width: 0; }
-  .frames th { width: auto; }
+  thead, tr, figure { break-inside: avoid; }
+  th, td { padding: .1rem .25rem; }
+  .frames table { min-width: 0; table-layout: auto; }
+  .frames th, .frames th.when, .frames th.fate { width: auto; }
+  .frames td:last-child, .frames th:last-child { display: none; }
   .block { content-visibility: visible; }
   a { color: inherit; }
 }
@@ -58,10 +61,8 @@ a { color: var(--dot); }
 SCRIPT = """
 (() => {
   const collator = new Intl.Collator(undefined, {numeric: true});
-  document.addEventListener("click", event => {
-    const button = event.target.closest("th button");
-    if (!button) return;
-    const head = button.parentElement, column = head.cellIndex, numbers = head.classList.contains("n");
+  const sort = head => {
+    const column = head.cellIndex, numbers = head.classList.contains("n");
     const down = head.getAttribute("aria-sort") === "ascending";
     const section = head.closest("section");
     const bodies = [...section.querySelectorAll("tbody")];
@@ -82,6 +83,14 @@ SCRIPT = """
       if (other.cellIndex !== column) other.removeAttribute("aria-sort");
       else other.setAttribute("aria-sort", down ? "descending" : "ascending");
     }
-  });
+  };
+  const pressed = event => {
+    const button = event.target.closest("th span");
+    if (!button || event.key && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    sort(button.parentElement);
+  };
+  document.addEventListener("click", pressed);
+  document.addEventListener("keydown", pressed);
 })();
 """
