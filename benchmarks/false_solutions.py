@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How often pictures that show no sky are solved: whole solves, and the tail of the engine's false matches.
 
-``full`` solves pictures of ``nosky.py`` as ``nova submit`` does, until nothing is left to try or the engine has used
-the CPU time that the time-out gives on two idle cores.  ``tail`` listens to parts of the search: with the engine's
+``full`` solves pictures of ``nosky.py`` as ``nova submit`` does, until nothing is left to try or the engines have used
+the CPU time that a solve gets.  ``tail`` listens to parts of the search: with the engine's
 threshold for naming a match lowered, or its threshold for accepting one.  Both go on where they were left;
 ``--summary`` says what came of it.  See README.md beside this file.
 """
@@ -33,6 +33,7 @@ import reporting
 
 from novacli import strategy
 from novacli.backends.base import Patience, Solve
+from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
 from novacli.inputs import from_array
@@ -46,8 +47,8 @@ from solvehost.indexes import IndexFile, IndexSet
 from solvehost.race import RaceResult
 from solvehost.slots import Tokens
 
-#: Engine CPU that the time-out of 300 s gives on two idle cores.
-FULL_CPU_S = 600.0
+#: Engine CPU that a whole solve gets, whatever the number of cores.
+FULL_CPU_S = engine_cpu_s(SolveParams().timeout_s)
 #: From this log-odds matches are named where the engine's own threshold for that (13.8) is lowered.
 NAMED_FROM = 8.0
 #: From these they are tuned up where that threshold is lowered: two, to see whether what it adds is the same.
@@ -280,7 +281,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--for", dest="for_s", type=float, default=math.inf, help="begin no picture after S seconds")
     parser.add_argument("--share", type=_share, default=(0, 1), help="take part M/N of the pictures (1/1)")
     parser.add_argument("--cores", type=int, default=2, help="engines at a time in a whole solve (2)")
-    parser.add_argument("--cpu", type=float, default=FULL_CPU_S, help="engine CPU seconds of a whole solve (600)")
+    parser.add_argument("--cpu", type=float, default=FULL_CPU_S, help="engine CPU seconds of a whole solve (120)")
     parser.add_argument("--keep", type=Path, help="folder for the files of whatever is solved")
     parser.add_argument("--summary", action="store_true", help="run nothing: say what the state holds")
     parser.add_argument("--json", type=Path, help="file for the figures")

@@ -17,6 +17,15 @@ from solvehost.jobdir import MANIFEST, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.slots import Tokens
 
+#: A race is given up when its engines have used so much CPU time together, or this share of a longer time limit: the
+#: slowest field that was seen to solve took 8 s, and a batch has clouded frames by the hundred.
+_LEAST_CPU_S, _CPU_SHARE = 120.0, 0.4
+
+
+def engine_cpu_s(timeout_s: float) -> float:
+    """Return how much CPU time the engines of one race may use together, by its limit on wall-clock time."""
+    return max(_LEAST_CPU_S, _CPU_SHARE * timeout_s)
+
 
 def connect(config: Config, place: str = "local") -> Backend:
     """Return the local backend; engine and index files are looked for when first needed."""
@@ -84,6 +93,7 @@ class _Local:
                 wall_s=patience.wall_s,
                 queue_wait_s=patience.wall_s,
                 total_s=patience.wall_s,
+                cpu_s=engine_cpu_s(patience.wall_s),
                 engines=patience.engines,
                 cancelled=patience.cancelled,
                 observe=patience.observe,

@@ -9,8 +9,13 @@ import pytest
 from made_indexes import make_index
 
 from novacli import backends, config
+from novacli.backends import local
+from novacli.backends.base import Patience
 from novacli.backends.local import index_places
-from novacli.errors import ConfigError, UnavailableError
+from novacli.errors import ConfigError, RetryLaterError, UnavailableError
+from solvehost import race
+from solvehost.errors import BusyError
+from solvehost.jobdir import JobDir
 
 
 def connected(**values: object) -> backends.Backend:
@@ -75,3 +80,27 @@ def test_an_engine_configuration_that_is_not_there_is_an_error_of_the_configurat
     monkeypatch.delenv("NOVA_INDEX")
     with pytest.raises(ConfigError, match=r"none\.cfg: No such file"):
         connected(engine_config=tmp_path / "none.cfg").index_files()
+
+
+@pytest.mark.parametrize(("timeout_s", "cpu_s"), [(5, 120), (300, 120), (301, 120.4), (1000, 400)])
+def test_engines_of_a_race_have_cpu_time_by_its_time_limit(timeout_s: float, cpu_s: float) -> None:
+    """What does not solve soon is a cloud; who asks for more time than by default gets more."""
+    assert local.engine_cpu_s(timeout_s) == pytest.approx(cpu_s)
+
+
+def test_a_race_is_given_up_after_its_cpu_time(
+    stand_in: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backend hands the limit and the number of engines on."""
+    seen: list[race.Terms] = []
+
+    def run(_job: object, _numbers: object, terms: race.Terms) -> None:
+        seen.append(terms)
+        raise BusyError("enough")
+
+    monkeypatch.setattr(race, "run", run)
+    stand_in("exit 0")
+    backend = connected()
+    with pytest.raises(RetryLaterError):
+        backend.solve(JobDir(tmp_path), iter([1]), Patience(1000.0, engines=1))
+    assert (seen[0].cpu_s, seen[0].engines, seen[0].wall_s) == (400.0, 1, 1000.0)
