@@ -280,7 +280,7 @@ class TestBadFiles:
 
 
 WRITER = """
-import sys
+import sys, time
 from pathlib import Path
 from novacli.batch.ledger import Ledger
 from novacli.batch.records import Entry, Known
@@ -290,6 +290,7 @@ with Ledger.open(Path(sys.argv[1])) as ledger:
         known = Known(n, n, f"{n:064x}", "p", frozenset(), "solved", 0, 1)
         ledger.put(Entry(f"/{n:06}", known, str(n) * 700, 1.0))
         print(n, flush=True)
+        time.sleep(float(sys.argv[2]))
 """
 
 
@@ -299,7 +300,7 @@ def test_kill_9_in_the_middle_of_puts_leaves_a_whole_ledger(path: Path) -> None:
     expected = 0
     for round_number in range(8):
         with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], env=env, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WRITER, str(path), "0"], env=env, stdout=subprocess.PIPE, text=True
         ) as writer:
             assert writer.stdout is not None
             for _ in range(5 + 7 * round_number):
@@ -318,7 +319,7 @@ def test_kill_9_in_the_middle_of_puts_leaves_a_whole_ledger(path: Path) -> None:
 def test_a_reader_beside_a_busy_writer_sees_whole_rows_and_never_fewer(path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], env=env, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, str(path), "0.01"], env=env, stdout=subprocess.PIPE, text=True
     ) as writer:
         try:
             assert writer.stdout is not None

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novacli.batch.plan import RETRIES, Wanted, exit_code, fingerprint, plan
@@ -54,6 +54,7 @@ def is_done_again(row: Known, wanted: Wanted = WCS, frame: Frame = FRAME) -> boo
 
 
 class TestProperties:
+    @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_each_frame_is_done_or_left_and_nothing_else_is(
         self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
@@ -65,6 +66,7 @@ class TestProperties:
         assert all(made.left[path] == ledger[path] for path in made.left)
         assert made.ours == sum(row.fate == OURS for row in made.left.values())
 
+    @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED, st.sampled_from([*DONE, OURS]))
     def test_what_was_done_is_not_done_again(
         self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted, fate: str
@@ -77,6 +79,7 @@ class TestProperties:
             ledger[frame.path] = row
         assert plan(frames, ledger, wanted).todo == []
 
+    @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_force_and_retries_only_add(self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted) -> None:
         plain = {t.frame for t in plan(frames, ledger, dataclasses.replace(wanted, force=False)).todo}
@@ -84,6 +87,7 @@ class TestProperties:
         assert plain <= {t.frame for t in forced.todo} == set(frames)
         assert all(t.known_sha256 is None for t in forced.todo)
 
+    @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_what_failed_in_a_passing_way_comes_last(
         self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
@@ -91,6 +95,7 @@ class TestProperties:
         is_again = [t.known is not None and t.known.fate == RETRIABLE for t in plan(frames, ledger, wanted).todo]
         assert is_again == sorted(is_again)
 
+    @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_contents_are_compared_only_where_the_time_alone_differs(
         self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
