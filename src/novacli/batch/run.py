@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
-from novacli.batch.executors import Executor, TaskHungError, WorkerLostError
+from novacli.batch.executors import Executor, ExecutorGoneError, TaskHungError, WorkerLostError
 from novacli.batch.notes import Notes, Show, Tally
 from novacli.batch.plan import Todo
 from novacli.batch.records import Done, Setup, Task
@@ -74,6 +74,8 @@ class Run:
                     break
                 self._collect(order)
             self._wind_up(order)
+        except ExecutorGoneError as exc:
+            self._tally.stopped = str(exc)
         finally:
             self._executor.close()
         return self._tally

@@ -144,7 +144,8 @@ class _Session:
     def work(self, todo: Sequence[Todo], show: Silent) -> tuple[Tally, dict[str, Known]]:
         """Do what is to be done; return how that went, and what is known of each frame now."""
         files = places.output_files(self._found.frames, self._request.outputs)
-        self._check_place()
+        if self._request.executor == executors.HERE:
+            self._check_place()
         self._forget_gone()
         self._ledger.add_waiting([item.frame for item in todo if item.known is None], self._wanted.params)
         number = self._ledger.begin_run(len(todo), self._request.given)
@@ -174,6 +175,8 @@ class _Session:
                 self._ledger.put(Entry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
 
     def _workers(self) -> int:
+        if self._request.workers is None and self._request.executor != executors.HERE:
+            return 0
         return self._request.workers or int(self._request.config["slots"])
 
     @contextlib.contextmanager

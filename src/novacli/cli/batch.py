@@ -69,6 +69,7 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
                  help="Which job directories stay."),
     click.option("--report", metavar="FILE", help="Write a report on all frames there, by its suffix: .csv, .html …"),
     click.option("--to", "place", default="local", show_default=True, metavar="PLACE", help="Where to solve."),
+    click.option("--dask", metavar="ADDRESS", help="Solve on a Dask cluster: its scheduler, such as tcp://host:8786."),
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Frames at a time.  [default: slots]"),
     click.option("--max-time", metavar="AGE", help="Begin no frame after so long, such as 50m."),
     click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for another run over these frames."),
@@ -120,6 +121,8 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
     from novacli.batch.plan import RETRIES
     from novacli.batch.session import Request
 
+    if raw["dask"] is not None and raw["place"] != "local":
+        raise UsageError("--dask and --to exclude each other: frames are solved where the Dask workers are")
     config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(raw["jobs_dir"])), raw)
     given, all_paths = _paths(paths, raw["lists"])
     outputs = _outputs(raw)
@@ -140,6 +143,8 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
         max_time_s=math.inf if raw["max_time"] is None else _seconds(raw["max_time"]),
         wait=raw["wait"],
         workers=raw["workers"],
+        executor="pool" if raw["dask"] is None else "dask",
+        address=raw["dask"],
     )
 
 

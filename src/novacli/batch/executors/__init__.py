@@ -1,7 +1,7 @@
 """Who solves the frames of a batch; a new kind is a module here and a line in ``MODULES``.
 
 Each module has ``open_executor(setup: Setup, workers: int, address: str | None) -> Executor``; ``address`` is where
-those are that are not here.
+those are that are not here, which may be taken all (``workers`` is 0).
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Protocol
 
 from novacli.batch.records import Done, Setup, Task
 
+#: The kind whose workers are on this machine.
+HERE = "pool"
 #: Kind → module; imported when first asked for.
-MODULES = {"pool": "novacli.batch.executors.pool"}
+MODULES = {HERE: "novacli.batch.executors.pool", "dask": "novacli.batch.executors.dask"}
 
 
 class WorkerLostError(Exception):
@@ -29,6 +31,10 @@ class WorkerLostError(Exception):
 
 class TaskHungError(Exception):
     """A task did not come to its end in the time that it had, and was stopped; the message says how long that was."""
+
+
+class ExecutorGoneError(Exception):
+    """No worker will do any further task; the message says why.  What is left is for the next run."""
 
 
 class Executor(Protocol):
@@ -61,7 +67,13 @@ class Executor(Protocol):
         ...
 
     def watch(self) -> None:
-        """Look after the workers; called a few times a second."""
+        """Look after the workers; called a few times a second.
+
+        Raises
+        ------
+        ExecutorGoneError
+            Where there are none any more.
+        """
         ...
 
     def close(self) -> None:
