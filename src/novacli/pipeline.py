@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from novacli import hints, strategy
 from novacli.backends.base import Backend, Detach, Patience
@@ -25,8 +25,7 @@ from novacli.inputs import open_field
 from novacli.inputs.fetch import public_name
 from novacli.params import SolveParams
 from novacli.result import FAILED, REMOTE, UNSOLVED, Result, error_of
-from novacli.rigs import Rigs
-from novacli.solution import Solution, Unsolved
+from novacli.solution import Calibration, Solution, Unsolved
 from novacli.sources import Sources
 from novacli.timing import Clock
 from solvehost import axy, jobdir
@@ -34,6 +33,18 @@ from solvehost.errors import SolvehostError
 from solvehost.jobdir import REQUEST, RESULT, JobDir
 
 JOB_FORMAT = 1
+
+
+class Memory(Protocol):
+    """Who remembers what solved frames taught: :class:`novacli.rigs.Rigs`, or a sequence."""
+
+    def recall(self, field: Field, given: Hints) -> Hints:
+        """Return hints with what is known of the field's camera."""
+        ...
+
+    def learn(self, field: Field, calibration: Calibration) -> None:
+        """Hear what a solved frame taught."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Context:
     backend: Backend
     observe: Callable[[str], None] = lambda _words: None
     cancelled: Callable[[], bool] = lambda: False
-    rigs: Rigs | None = None
+    rigs: Memory | None = None
     engines: int | None = None
 
 

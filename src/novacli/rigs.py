@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ _SCALE_TOLERANCE = 0.03
 _SAME_SCALE = 0.10
 #: How long after a frame the next one is thought to look the same way, and how far off it may look: this many widths
 #: of the field, and some degrees.
-_POINTING_S = 2 * 3600.0
+POINTING_S = 2 * 3600.0
 _POINTING_WIDTHS, _POINTING_DEG = 1.0, 1.0
 #: The rigs that were used last are kept.
 _MOST_RIGS = 200
@@ -75,18 +75,25 @@ def identify(field: Field) -> tuple[str, str] | None:
     """
     if not isinstance(field, Image):
         return None
-    named = [(word, _text(field.header, word)) for word in _KEYWORDS]
+    return identify_header(field.header, field.width, field.height, field.origin.path, is_fits_like=field.is_fits_like)
+
+
+def identify_header(
+    header: Mapping[str, HeaderValue], width: int, height: int, path: str | None, *, is_fits_like: bool
+) -> tuple[str, str] | None:
+    """Return (key, name) of the rig by a header and the size of its image in pixels, with no image read."""
+    named = [(word, _text(header, word)) for word in _KEYWORDS]
     marks = [f"{word}={value}" for word, value in named if value]
     called = dict.fromkeys(value for word, value in named if value and word in _NAMES)
     # Cameras repeat their maker in the model: "Canon", "Canon EOS 70D".
     name = " ".join(a for a in called if not any(b.startswith(f"{a} ") for b in called))
     if not name:
-        if field.origin.path is None:
+        if path is None:
             return None
-        folder = os.path.dirname(os.path.abspath(field.origin.path))  # noqa: PTH100, PTH120 - may hold any bytes
+        folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - may hold any bytes
         marks.append(f"folder={folder}")
         name = f"frames in {folder}"
-    marks += [f"{field.width}x{field.height}", "up" if field.is_fits_like else "down"]
+    marks += [f"{width}x{height}", "up" if is_fits_like else "down"]
     key = hashlib.sha256("\n".join(marks).encode(errors="surrogateescape")).hexdigest()[:16]
     return key, name.encode(errors="backslashreplace").decode()[:120]
 
@@ -118,7 +125,7 @@ class Rigs:
         now_s = time.time() if now_s is None else now_s
         learned = _hints_of(rig, now_s)
         scales, positions = given.scales, given.positions
-        if not any(hint.source.startswith("--") for hint in scales):
+        if not is_said(scales):
             scales = (*learned.scales, *scales)
         return dataclasses.replace(
             given,
@@ -199,13 +206,29 @@ def _rig(entry: Any) -> Rig | None:
     return rig if is_sane else None
 
 
+def is_said(hints: Sequence[ScaleHint | PositionHint]) -> bool:
+    """Say whether hints are the user's own."""
+    return any(hint.source.startswith("--") for hint in hints)
+
+
+def scale_around(pixscale_arcsec: float, source: str) -> ScaleHint:
+    """Return what a frame's scale says of the next one of its rig."""
+    low, high = (pixscale_arcsec * (1 + sign * _SCALE_TOLERANCE) for sign in (-1, 1))
+    return ScaleHint(low, high, source)
+
+
+def position_near(ra_deg: float, dec_deg: float, width_deg: float, source: str) -> PositionHint:
+    """Return where the frame after one with this centre, so wide, is thought to look."""
+    radius_deg = _POINTING_WIDTHS * width_deg + _POINTING_DEG
+    return PositionHint(Position(ra_deg, dec_deg, min(radius_deg, 90.0)), source, is_of_earlier=True)
+
+
 def _hints_of(rig: Rig, now_s: float) -> Hints:
-    low, high = (rig.pixscale_arcsec * (1 + sign * _SCALE_TOLERANCE) for sign in (-1, 1))
     positions: tuple[PositionHint, ...] = ()
-    if 0 <= now_s - rig.solved_s < _POINTING_S:
-        radius_deg = _POINTING_WIDTHS * rig.width * rig.pixscale_arcsec / 3600 + _POINTING_DEG
-        positions = (PositionHint(Position(rig.ra_deg, rig.dec_deg, min(radius_deg, 90.0)), SOURCE),)
-    return Hints((ScaleHint(low, high, SOURCE),), positions, parity=Parity(rig.parity))
+    if 0 <= now_s - rig.solved_s < POINTING_S:
+        width_deg = rig.width * rig.pixscale_arcsec / 3600
+        positions = (position_near(rig.ra_deg, rig.dec_deg, width_deg, SOURCE),)
+    return Hints((scale_around(rig.pixscale_arcsec, SOURCE),), positions, parity=Parity(rig.parity))
 
 
 def _taught(known: Rig | None, key: str, name: str, field: Field, calibration: Calibration, now_s: float) -> Rig:

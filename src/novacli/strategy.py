@@ -111,10 +111,13 @@ def constraints(hints: Hints, *, fallback: bool) -> list[Constraint]:
     """Return what is taken for granted, most promising first; a blind one last, unless hints are to be trusted.
 
     A WCS in the header serves by its scale, position and parity.  To have the engine verify it costs more than the
-    search that these leave: it fits the distortion anew with every index file.
+    search that these leave: it fits the distortion anew with every index file.  The position of an earlier frame is
+    followed by its scale alone: the telescope may have been turned, which leaves the camera what it was.
     """
     position = hints.positions[0] if hints.positions else None
     known = [Constraint(scale, position, hints.parity) for scale in hints.scales or (None,)]
+    if position is not None and position.is_of_earlier and hints.scales:
+        known.insert(1, Constraint(hints.scales[0], None, hints.parity))
     known += [Constraint(None, other, hints.parity) for other in hints.positions[1:]]
     known = [c for c in known if not c.is_blind][:4]
     return known if known and not fallback else [*known, Constraint()]

@@ -161,6 +161,19 @@ def test_each_reading_of_a_header_is_tried_and_named() -> None:
     assert all(label.isascii() and len(label) <= 60 for label in labels)
 
 
+def test_after_the_position_of_an_earlier_frame_its_scale_is_tried_alone() -> None:
+    """The telescope may have been turned since; a header's position is of the frame itself."""
+    earlier = dataclasses.replace(PLACE, is_of_earlier=True)
+    found = constraints(Hints(scales=(SCALE,), positions=(earlier,), parity=Parity.POSITIVE), fallback=True)
+    assert [(c.scale, c.position, c.parity) for c in found] == [
+        (SCALE, earlier, Parity.POSITIVE),
+        (SCALE, None, Parity.POSITIVE),
+        (None, None, None),
+    ]
+    assert len(constraints(Hints(scales=(SCALE,), positions=(PLACE,)), fallback=True)) == 2
+    assert len(constraints(Hints(positions=(earlier,)), fallback=True)) == 2
+
+
 @pytest.mark.parametrize("scales", range(5))
 @pytest.mark.parametrize("places", range(5))
 def test_however_many_hints_there_is_room_for_all_blind_attempts(scales: int, places: int) -> None:

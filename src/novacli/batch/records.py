@@ -123,13 +123,30 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """What a solved frame says of the next ones of its sequence.
+
+    ``rig`` is the camera's key (:func:`novacli.rigs.identify`), ``target`` the header's OBJECT, ``aimed_deg`` where the
+    header says that the telescope looked, ``centre_deg`` where it did; both (right ascension, declination), None where
+    nothing is known.  ``parity`` is the sign of det(CD).
+    """
+
+    rig: str
+    target: str
+    aimed_deg: tuple[float, float] | None
+    centre_deg: tuple[float, float] | None
+    pixscale_arcsec: float
+    parity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One frame to be solved; a worker needs nothing else.
 
     ``files`` are the outputs to write, by their names in results.  ``known_sha256`` is the content that has its result
     already, so that a file that was merely touched is let be.  ``may_be_ours`` has the worker look first whether nova
     wrote the file.  ``engines`` is how many may run for it at once: one where other frames keep the cores busy, None
-    where it may have those that are idle.
+    where it may have those that are idle.  ``taught`` is what earlier frames of its sequence did, the nearest first.
     """
 
     setup: Setup
@@ -138,6 +155,7 @@ class Task:
     known_sha256: str | None = None
     may_be_ours: bool = False
     engines: int | None = None
+    taught: tuple[Taught, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +164,7 @@ class Done:
 
     ``frame`` and ``sha256`` are of the file afterwards, with the solution in it after ``--update``; ``changed`` says
     that somebody else wrote into it meanwhile, so that the result is of a file that is no more; ``written`` that all
-    outputs are in place.
+    outputs are in place; ``taught`` what it says of the next ones of its sequence.
     """
 
     frame: Frame
@@ -155,6 +173,7 @@ class Done:
     ours: bool = False
     changed: bool = False
     written: bool = False
+    taught: Taught | None = None
 
 
 def fate_of(result: Result) -> str:

@@ -86,10 +86,10 @@ class Run:
             if todo is None:
                 return
             # Cores that other frames will keep busy are not for this one's race.
-            others = len(self._pending) + len(self._again) + len(order)
-            self._pending[self._executor.submit(self._task(todo, others))] = todo
+            others = len(self._pending) + len(self._again) + order.ready
+            self._pending[self._executor.submit(self._task(todo, others, order))] = todo
 
-    def _task(self, todo: Todo, others: int) -> Task:
+    def _task(self, todo: Todo, others: int, order: Order) -> Task:
         return Task(
             setup=self._setup,
             frame=todo.frame,
@@ -97,6 +97,7 @@ class Run:
             known_sha256=todo.known_sha256,
             may_be_ours=todo.may_be_ours,
             engines=1 if others >= self._executor.workers else None,
+            taught=order.taught(todo),
         )
 
     def _collect(self, order: Order) -> None:

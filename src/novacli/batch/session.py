@@ -21,8 +21,9 @@ from novacli.batch.notes import Notes, Tally
 from novacli.batch.plan import Plan, Todo, Wanted, exit_code, fingerprint, plan
 from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Setup
 from novacli.batch.run import Orders, Run
+from novacli.batch.sequences import Sequences
 from novacli.batch.shows import Silent
-from novacli.batch.sources import InTurn, Listing
+from novacli.batch.sources import InTurn, Listing, Order
 from novacli.batch.summary import Outcome
 from novacli.config import Config
 from novacli.errors import OutputError, RetryLaterError
@@ -56,6 +57,7 @@ class Request:
     retry: frozenset[str] = frozenset()
     force: bool = False
     settle_s: float = 2.0
+    sequence: bool = True
     max_time_s: float = float("inf")
     wait: bool = True
     workers: int | None = None
@@ -157,7 +159,7 @@ class _Session:
             )
             source = Listing(todo, self._request.settle_s, lambda item, is_gone: _give_up(notes, item, is_gone))
             run = Run(self._setup, files, executor, notes, show, self._orders)
-            tally = run.over(source, InTurn())
+            tally = run.over(source, self._order())
         self._ledger.end_run(number, tally.stopped or "finished")
         return tally, notes.known
 
@@ -173,6 +175,11 @@ class _Session:
         for path, known in self._known.items():
             if known.fate == WAITING and path not in there and not os.path.lexists(path):
                 self._ledger.put(Entry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
+
+    def _order(self) -> Order:
+        """Return the order: of hints from frame to frame there is no use where the user wants none, or his alone."""
+        params = self._request.params
+        return Sequences() if self._request.sequence and params.fallback and not params.blind else InTurn()
 
     def _workers(self) -> int:
         if self._request.workers is None and self._request.executor != executors.HERE:

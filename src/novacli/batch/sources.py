@@ -15,7 +15,7 @@ from typing import Protocol
 
 from novacli.batch.frames import frame_at, is_settled
 from novacli.batch.plan import Todo
-from novacli.batch.records import Done
+from novacli.batch.records import Done, Taught
 
 
 class Source(Protocol):
@@ -88,6 +88,15 @@ class Order(Protocol):
         """Hear what came of one that was taken; None where nothing did."""
         ...
 
+    def taught(self, todo: Todo) -> tuple[Taught, ...]:
+        """Return what other frames taught of one that was taken, the nearest first."""
+        ...
+
+    @property
+    def ready(self) -> int:
+        """How many could be begun now, as far as that is known."""
+        ...
+
     def __len__(self) -> int:
         """Return how many are not begun."""
         ...
@@ -109,6 +118,16 @@ class InTurn:
 
     def settled(self, todo: Todo, done: Done | None) -> None:
         """Do nothing: no frame waits for another."""
+
+    def taught(self, todo: Todo) -> tuple[Taught, ...]:
+        """Return nothing: no frame says anything of another."""
+        del todo
+        return ()
+
+    @property
+    def ready(self) -> int:
+        """All of them."""
+        return len(self)
 
     def __len__(self) -> int:
         """Return how many wait."""

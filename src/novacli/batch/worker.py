@@ -46,9 +46,12 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
 
 
 def _solve(task: Task, before: Frame, context: Context) -> Done:
+    from novacli.batch.handing import Handing
     from novacli.outputs.update import Stamp
     from novacli.pipeline import sha256_of, solve_input
 
+    handing = Handing(task.taught, context.rigs)
+    context = replace(context, rigs=handing)
     stamp = None
     with contextlib.suppress(OSError, ValueError):
         stamp = Stamp.of(task.frame.path)
@@ -61,7 +64,8 @@ def _solve(task: Task, before: Frame, context: Context) -> Done:
     after = _now(task.frame)
     is_same = (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
     changed = not is_same and not (is_written and task.setup.outputs.update)
-    return Done(after, sha256, _kept_or_dropped(result, task.setup), changed=changed, written=is_written)
+    kept = _kept_or_dropped(result, task.setup)
+    return Done(after, sha256, kept, changed=changed, written=is_written, taught=handing.taught)
 
 
 def _now(frame: Frame) -> Frame:
@@ -134,7 +138,9 @@ def _kept_or_dropped(result: Result, setup: Setup) -> Result:
         return replace(result, job=None) if result.job is not None else result
     job = JobDir(Path(result.files["directory"]))
     is_failure = result.status != SOLVED or result.error is not None
-    if setup.keep == KEEP_NONE or (setup.keep != KEEP_ALL and not is_failure):
+    # One that was cancelled, since the parent is gone, comes again as another job.
+    unneeded = setup.keep == KEEP_NONE or (setup.keep != KEEP_ALL and not is_failure)
+    if unneeded or result.reason == "cancelled":
         return _dropped(result, job)
     final = Path(setup.jobs_dir) / job.job_id
     moved = replace(result, files=_moved(result.files, job.path, final))

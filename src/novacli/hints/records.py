@@ -21,10 +21,12 @@ class PositionHint:
     """A place on the sky, within whose radius the field's centre is thought to be.
 
     The engine wants every star of a quad within its radius, so whoever writes ANERAD adds half the field's diagonal.
+    ``is_of_earlier`` where it is that of an earlier frame, since when the telescope may have been turned.
     """
 
     position: Position
     source: str
+    is_of_earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,113 @@
+"""What a file tells of its camera and its time, without its pixels: enough to put frames in order.
+
+FITS headers are read with the standard library, packed ones too; of other pictures the folder and the format tell.
+Who is taken for one of another sequence loses time alone: the worker, which reads the whole header, takes no hint of
+another camera.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO, cast
+
+from novacli.batch.records import Frame
+from novacli.field import HeaderValue
+from novacli.inputs.source import PACKED_SUFFIXES
+from novacli.rigs import identify_header
+from solvehost import fitsfile
+from solvehost.errors import SolvehostError
+
+#: The image is looked for in so many extensions.
+_MOST_EXTENSIONS = 3
+_DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """``group`` is equal for frames that may be of one camera; ``taken_s`` is seconds since 1970, of DATE-OBS or the
+    file's last change.
+    """
+
+    group: str
+    taken_s: float
+
+
+def glance(frame: Frame) -> Glance:
+    """Return what a file tells; never raises, whatever it holds."""
+    changed_s = frame.mtime_ns / 1e9
+    try:
+        with open(frame.path, "rb") as file:  # noqa: PTH123 - a plain string may hold any bytes
+            header = _image_header(file)
+    except (OSError, EOFError, ValueError, zlib.error, SolvehostError):
+        header = None
+    if header is None:
+        return Glance(_by_name(frame.path), changed_s)
+    width, height = (_side(header, axis) for axis in (1, 2))
+    found = identify_header(header, width, height, frame.path, is_fits_like=True)
+    taken_s = _taken_s(header)
+    return Glance(_by_name(frame.path) if found is None else found[0], changed_s if taken_s is None else taken_s)
+
+
+def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
+    """Return the cards of the first image, those of the primary header included; None where it is no FITS file."""
+    magic = file.read(6)
+    file.seek(0)
+    if magic[:2] not in (b"\x1f\x8b", b"BZ"):
+        return _cards(file) if magic == b"SIMPLE" else None
+    with gzip.GzipFile(fileobj=file) if magic[:2] == b"\x1f\x8b" else bz2.BZ2File(file) as packed:
+        is_fits = packed.read(6) == b"SIMPLE"
+        packed.seek(0)
+        return _cards(cast("BinaryIO", packed)) if is_fits else None
+
+
+def _cards(stream: BinaryIO) -> dict[str, HeaderValue]:
+    header = fitsfile.read_header(stream)
+    cards = dict(header)
+    for _ in range(_MOST_EXTENSIONS):
+        if header.get("NAXIS") or header.get("ZNAXIS"):
+            break
+        stream.seek(fitsfile.data_size(header), os.SEEK_CUR)
+        try:
+            header = fitsfile.read_header(stream)
+        except SolvehostError:
+            break
+        # What is said of the extension counts, as where the pixels are read.
+        cards |= dict(header)
+    return cards
+
+
+def _side(header: Mapping[str, HeaderValue], axis: int) -> int:
+    value = header.get(f"ZNAXIS{axis}", header.get(f"NAXIS{axis}", 0))
+    return value if isinstance(value, int) else 0
+
+
+def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
+    """Return when the exposure began, in seconds since 1970, taken for universal time."""
+    date = header.get("DATE-OBS")
+    if not isinstance(date, str):
+        return None
+    date = date.strip()
+    if _DATE_ALONE.fullmatch(date):
+        times = (header.get(word) for word in ("TIME-OBS", "UTSTART", "UT"))
+        date += next((f"T{time.strip()}" for time in times if isinstance(time, str) and time.strip()), "")
+    try:
+        when = datetime.fromisoformat(date)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _by_name(path: str) -> str:
+    """Return what stands for the camera where no header tells: the folder, and what the name ends in."""
+    folder, name = os.path.split(path)
+    lower = name.lower()
+    for packed in PACKED_SUFFIXES:
+        lower = lower.removesuffix(packed)
+    return f"{folder}\n{lower.rpartition('.')[2]}"
