@@ -86,8 +86,9 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
             )
             made = plan(found.frames, known, wanted)
             tally, done = Tally(), dict[str, Known]()
+            session = _Session(request, found, known, wanted, ledger, orders)
+            session.tidy()
             if made.todo:
-                session = _Session(request, found, known, wanted, ledger, orders)
                 tally, done = session.work(made.todo, show)
     return Outcome(
         tally=tally,
@@ -163,6 +164,11 @@ class _Session:
         self._ledger.end_run(number, tally.stopped or "finished")
         return tally, notes.known
 
+    def tidy(self) -> None:
+        """Remove what a killed run left of the jobs that it worked on."""
+        if self._work_dir.is_dir():
+            remove_tree(self._work_dir)
+
     def _check_place(self) -> None:
         """Hold the place to be one where frames can be solved, before the first of thousands fails there."""
         from novacli import backends
@@ -188,9 +194,8 @@ class _Session:
 
     @contextlib.contextmanager
     def _working_directory(self) -> Iterator[None]:
-        """Make the directory that jobs are worked on in; what a killed run left in it goes first."""
+        """Make the directory that jobs are worked on in."""
         try:
-            remove_tree(self._work_dir)
             self._work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
             raise OutputError(

@@ -53,6 +53,8 @@ class _Pool:
     def _make(self) -> ProcessPool:
         from pebble import ProcessPool
 
+        # Where this process is killed, multiprocessing's own helper would say so to whoever reads stderr.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
         # Spawned, not forked: a worker has one thread, so engines start by a fork, and copies no lock that is held.
         context: Any = multiprocessing.get_context("spawn")
         return ProcessPool(self._workers, initializer=_begin, initargs=(os.getpid(),), context=context)
@@ -132,6 +134,7 @@ class _Dismissed(SystemExit):
 
 
 _parent_pid = 0
+_is_dismissed = False
 
 
 def _begin(parent_pid: int) -> None:
@@ -143,22 +146,27 @@ def _begin(parent_pid: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if _is_orphan():
+    if _is_alone():
         os._exit(1)
     gc.set_threshold(50_000)  # as in nova's own main
 
 
 def _dismiss(_number: int, _frame: FrameType | None) -> None:
+    global _is_dismissed  # noqa: PLW0603 - of this process
+    _is_dismissed = True
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Where the exception meets a callback that swallows it, the interpreter would say so to whoever reads stderr.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     raise _Dismissed(128 + signal.SIGTERM)
 
 
-def _is_orphan() -> bool:
-    return os.getppid() != _parent_pid
+def _is_alone() -> bool:
+    """Say whether nobody waits for this worker's answers any more."""
+    return _is_dismissed or os.getppid() != _parent_pid
 
 
 def _work(task: Task) -> Done:
     try:
-        return worker.work(task, _is_orphan)
+        return worker.work(task, _is_alone)
     except _Dismissed:
         os._exit(128 + signal.SIGTERM)  # pebble would take it for a task's failure, and go on
