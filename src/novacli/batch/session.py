@@ -26,7 +26,7 @@ from novacli.batch.shows import Silent
 from novacli.batch.sources import InTurn, Listing, Order
 from novacli.batch.summary import Outcome
 from novacli.config import Config
-from novacli.errors import OutputError, RetryLaterError
+from novacli.errors import NovaError, OutputError, RetryLaterError
 from novacli.inputs.source import shown_name
 from novacli.params import SolveParams
 from novacli.quantities import count_text
@@ -86,7 +86,7 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
             )
             made = plan(found.frames, known, wanted)
             tally, done = Tally(), dict[str, Known]()
-            session = _Session(request, found, known, wanted, ledger, orders)
+            session = Session(request, found, known, wanted, ledger, orders)
             session.tidy()
             if made.todo:
                 tally, done = session.work(made.todo, show)
@@ -117,7 +117,7 @@ def _exit_code(made: Plan, done: Mapping[str, Known], found: Found, orders: Orde
     return exit_code([*made.left.values(), *(done.get(todo.frame.path, waiting) for todo in made.todo)])
 
 
-class _Session:
+class Session:
     """A run that holds the lock."""
 
     def __init__(
@@ -160,7 +160,12 @@ class _Session:
             )
             source = Listing(todo, self._request.settle_s, lambda item, is_gone: _give_up(notes, item, is_gone))
             run = Run(self._setup, files, executor, notes, show, self._orders)
-            tally = run.over(source, self._order())
+            try:
+                tally = run.over(source, self._order())
+            except NovaError as exc:
+                with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
+                    self._ledger.end_run(number, str(exc))
+                raise
         self._ledger.end_run(number, tally.stopped or "finished")
         return tally, notes.known
 
@@ -209,7 +214,7 @@ class _Session:
     def _full_disk(self) -> str | None:
         """Return which disk that nova writes to is full, None where there is room."""
         out_dir = self._request.outputs.out_dir
-        folders = [self._setup.work_dir, str(self._request.ledger.parent), *([out_dir] if out_dir else [])]
+        folders = [self._setup.jobs_dir, str(self._request.ledger.parent), *([out_dir] if out_dir else [])]
         if out_dir is None and (self._request.outputs.kinds or self._request.outputs.update):
             folders += [os.path.dirname(frame.path) for frame in self._found.frames[:1]]  # noqa: PTH120
         for folder in folders:

@@ -138,9 +138,10 @@ def _kept_or_dropped(result: Result, setup: Setup) -> Result:
         return replace(result, job=None) if result.job is not None else result
     job = JobDir(Path(result.files["directory"]))
     is_failure = result.status != SOLVED or result.error is not None
-    # One that was cancelled, since the parent is gone, comes again as another job.
+    # On a full disk a job that is kept takes what room the next frames need, and says no more than its error does.
+    is_failure = is_failure and result.exit_code != OutputError.exit_code
     unneeded = setup.keep == KEEP_NONE or (setup.keep != KEEP_ALL and not is_failure)
-    if unneeded or result.reason == "cancelled":
+    if unneeded or result.reason == "cancelled":  # since the parent is gone: it comes again as another job
         return _dropped(result, job)
     final = Path(setup.jobs_dir) / job.job_id
     moved = replace(result, files=_moved(result.files, job.path, final))
