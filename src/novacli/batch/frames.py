@@ -43,10 +43,11 @@ _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The frames, by path, and a line each about what could not be looked at."""
+    """The frames, by path, a line each about what could not be looked at, and the real paths of folders looked into."""
 
     frames: tuple[Frame, ...]
     remarks: tuple[str, ...] = ()
+    folders: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ def find_frames(
         denied = any(reason == errno.EACCES for reason in map(_errno_of, paths))
         raise (DeniedError if denied else InputMissingError)("; ".join(search.remarks))
     frames = sorted(search.real.values(), key=lambda frame: frame.path)
-    return Found(tuple(frames), tuple(search.remarks))
+    return Found(tuple(frames), tuple(search.remarks), frozenset(search.folders))
 
 
 def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:

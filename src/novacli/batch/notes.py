@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from novacli.batch.ledger import Ledger
@@ -16,6 +18,10 @@ from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Entry, F
 from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.inputs.source import shown_name
 from novacli.result import FAILED, Result, error_of
+from novacli.stores.local import LocalStore
+from solvehost import jobdir
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import JobDir
 
 #: So many frames that fail one after the other for a reason which is none of theirs: so would all others.
 _SAME_FAULTS = 3
@@ -69,13 +75,23 @@ class Notes:
     """What became of the frames of a run; ``known`` holds it by path.
 
     ``params`` is the fingerprint of the parameters; ``full_disk`` names a place without room, None where there is none.
+    ``is_watching`` where frames that wait have their turn in the same run: then nothing is shown of them, and a folder
+    that is gone is waited for.
     """
 
     def __init__(
-        self, setup: Setup, params: str, ledger: Ledger, show: Show, full_disk: Callable[[], str | None] = lambda: None
+        self,
+        setup: Setup,
+        params: str,
+        ledger: Ledger,
+        show: Show,
+        full_disk: Callable[[], str | None] = lambda: None,
+        *,
+        is_watching: bool = False,
     ) -> None:
         self._setup, self._params, self._ledger, self._show = setup, params, ledger, show
         self._full_disk = full_disk
+        self._is_watching = is_watching
         self._roots: dict[str, tuple[int, int] | None] = {}
         self._faults = 0
         self.tally = Tally()
@@ -94,7 +110,7 @@ class Notes:
             self._ours(todo, done.frame)
         elif result is None:
             self._ledger.touch(done.frame)
-            self.tally.unchanged += 1
+            self.tally.unchanged += todo.frame.path not in self.known
             if todo.known is not None:
                 self.known[todo.frame.path] = todo.known
         elif result.exit_code == InputMissingError.exit_code and not os.path.lexists(todo.frame.path):
@@ -120,17 +136,24 @@ class Notes:
     def waiting(self, todo: Todo, frame: Frame, why: str) -> None:
         """Note that a frame is left for the next run."""
         self._keep(Entry(frame.path, self._known(frame, WAITING, RetryLaterError.exit_code, todo, None)))
-        self._show.passed(frame.path, f"{why}; left for the next run")
+        if not self._is_watching:
+            self._show.passed(frame.path, f"{why}; left for the next run")
 
     def gone(self, todo: Todo) -> None:
         """Note that a frame was removed before its turn; or, where its folder is gone too, that the disk is."""
         root = _root(todo.frame)
         if _identity(root) != self._roots.get(root):
-            self.tally.stopped = f"{shown_name(root)} is not there any more: check the mount"
+            if not self._is_watching:
+                self.tally.stopped = f"{shown_name(root)} is not there any more: check the mount"
             self.waiting(todo, todo.frame, "its folder is gone")
             return
         self._keep(Entry(todo.frame.path, self._known(todo.frame, GONE, 0, todo, None)))
-        self._show.passed(todo.frame.path, "it was removed before its turn")
+        if not self._is_watching:
+            self._show.passed(todo.frame.path, "it was removed before its turn")
+
+    def look_anew(self, root: str) -> None:
+        """Take a folder for what it is now: its disk may be there again as another device."""
+        self._roots.pop(root, None)
 
     def _ours(self, todo: Todo, frame: Frame) -> None:
         known = self._known(frame, OURS, 0, todo, None)
@@ -142,7 +165,9 @@ class Notes:
         outputs = self._setup.outputs.asked if done.written else frozenset()
         known = self._known(done.frame, fate_of(result), result.exit_code, todo, done.sha256, outputs)
         entry = Entry(done.frame.path, known, json.dumps(result.to_json(), allow_nan=False), time.time())
+        earlier = None if todo.known is None else self._ledger.entry(entry.path)
         self._keep(entry)
+        self._drop_job(earlier)
         self._show.frame(entry, result)
         self._look_for_common_fault(known, result)
 
@@ -166,8 +191,21 @@ class Notes:
 
     def _keep(self, entry: Entry) -> None:
         self._ledger.put(entry)
+        before = self.known.get(entry.path)
+        if before is not None:  # it is counted once, by what became of it last
+            self.tally.fates[before.fate] -= 1
         self.known[entry.path] = entry.known
         self.tally.fates[entry.known.fate] += 1
+
+    def _drop_job(self, earlier: Entry | None) -> None:
+        """Remove the job of a frame's earlier result: one that fails each night would have a directory for each."""
+        if earlier is None or earlier.line is None:
+            return
+        with contextlib.suppress(NovaError, SolvehostError, OSError, ValueError, TypeError, AttributeError):
+            job = json.loads(earlier.line).get("job")
+            if isinstance(job, str) and jobdir.is_id(job):
+                store = LocalStore(Path(self._setup.jobs_dir))
+                store.remove(JobDir(store.root / job))
 
     def _look_for_common_fault(self, known: Known, result: Result) -> None:
         """Stop the run where the next frames would fail as the last ones did; they are left as they are."""

@@ -28,10 +28,14 @@ _GRACE_S = 10.0
 
 @dataclass(slots=True)
 class Orders:
-    """What a run is told while it goes on: when to stop, by ``time.monotonic``, and the signal that said so."""
+    """What a run is told while it goes on: when to stop, by ``time.monotonic``, and the signal that said so.
+
+    ``finishes`` has a signal mean what the end of the time does: what is being worked on has a little time yet.
+    """
 
     until_s: float = float("inf")
     signal: int | None = None
+    finishes: bool = False
 
     @property
     def stop(self) -> bool:
@@ -138,7 +142,8 @@ class Run:
             if future.cancel():
                 del self._pending[future]
         until_s = time.monotonic() + _GRACE_S
-        while self._pending and self._orders.signal is None and time.monotonic() < until_s:
+        may_finish = self._orders.signal is None or self._orders.finishes
+        while self._pending and may_finish and time.monotonic() < until_s:
             self._collect(order)
         if self._tally.stopped is None and self._tally.left:
             self._tally.stopped = "the time was up" if self._orders.signal is None else "it was interrupted"

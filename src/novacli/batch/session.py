@@ -23,7 +23,7 @@ from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Se
 from novacli.batch.run import Orders, Run
 from novacli.batch.sequences import Sequences
 from novacli.batch.shows import Silent
-from novacli.batch.sources import InTurn, Listing, Order
+from novacli.batch.sources import InTurn, Listing, Order, Source
 from novacli.batch.summary import Outcome
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
@@ -147,27 +147,43 @@ class Session:
     def work(self, todo: Sequence[Todo], show: Silent) -> tuple[Tally, dict[str, Known]]:
         """Do what is to be done; return how that went, and what is known of each frame now."""
         files = places.output_files(self._found.frames, self._request.outputs)
+        notes = self.notes(show)
+        notes.tally.total = len(todo)
+        source = Listing(todo, self._request.settle_s, lambda item, is_gone: _give_up(notes, item, is_gone))
+        self.await_turn(todo)
+        return self.over(source, self.order(), files, notes, show), notes.known
+
+    def await_turn(self, todo: Sequence[Todo]) -> None:
+        """Note frames that are new, and have not had their turn."""
+        self._ledger.add_waiting([item.frame for item in todo if item.known is None], self._wanted.params)
+
+    def notes(self, show: Silent, *, is_watching: bool = False) -> Notes:
+        """Return who notes what becomes of frames."""
+        params = self._wanted.params
+        return Notes(self._setup, params, self._ledger, show, self._full_disk, is_watching=is_watching)
+
+    def over(
+        self, source: Source, order: Order, files: Mapping[str, tuple[tuple[str, str], ...]], notes: Notes, show: Silent
+    ) -> Tally:
+        """Do what a source gives, from the first to the last; ``files`` are the outputs to write, by frame."""
         if self._request.executor == executors.HERE:
             self._check_place()
         self._forget_gone()
-        self._ledger.add_waiting([item.frame for item in todo if item.known is None], self._wanted.params)
-        number = self._ledger.begin_run(len(todo), self._request.given)
-        notes = Notes(self._setup, self._wanted.params, self._ledger, show, self._full_disk)
-        notes.tally.total = len(todo)
-        with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, len(todo))):
+        total = notes.tally.total
+        number = self._ledger.begin_run(total, self._request.given)
+        with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, total)):
             executor = executors.open_executor(
                 self._request.executor, self._setup, self._workers(), self._request.address
             )
-            source = Listing(todo, self._request.settle_s, lambda item, is_gone: _give_up(notes, item, is_gone))
             run = Run(self._setup, files, executor, notes, show, self._orders)
             try:
-                tally = run.over(source, self._order())
+                tally = run.over(source, order)
             except NovaError as exc:
                 with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
                     self._ledger.end_run(number, str(exc))
                 raise
         self._ledger.end_run(number, tally.stopped or "finished")
-        return tally, notes.known
+        return tally
 
     def tidy(self) -> None:
         """Remove what a killed run left of the jobs that it worked on."""
@@ -187,7 +203,7 @@ class Session:
             if known.fate == WAITING and path not in there and not os.path.lexists(path):
                 self._ledger.put(Entry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
 
-    def _order(self) -> Order:
+    def order(self) -> Order:
         """Return the order: of hints from frame to frame there is no use where the user wants none, or his alone."""
         params = self._request.params
         return Sequences() if self._request.sequence and params.fallback and not params.blind else InTurn()
