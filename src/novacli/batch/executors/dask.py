@@ -16,6 +16,7 @@ import re
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError, wait
 from dataclasses import replace
@@ -43,17 +44,20 @@ _CONNECT_S = 10.0
 _NO_WORKER_S, _NO_WORKER_LATER_S = 60.0, 600.0
 _ABANDON_S = 3.0
 _COUNT_S = 1.0
+#: Marks of so many tasks that are done stay, for the scheduler may hear late that nobody wants them any more.
+_OLD_MARKS = 100
 #: A network's file system may show what another machine made only after a while.
 _SEEN_S, _LOOK_S = 5.0, 0.5
 #: Where workers say which task they begin; one topic for all runs, since a scheduler never forgets a topic.
 _TOPIC = "nova-batch"
 _BEGUN, _ENDED, _HUNG = "begun", "ended", "hung"
+#: What a worker evaluates.  A function of ours would end workers that have no nova, since they unpickle it unguarded.
+_ANSWER = f"__import__({__name__!r}, fromlist=['answer']).answer(version, key, limit_s, pickled)"
 #: Settings that are a machine's own, unless the call names them itself.
 _OF_A_MACHINE = ("engine", "engine_config", "index", "slots", "slots_dir")
 
-#: What a worker answers: a word, and what belongs to it.
+#: The words that a worker answers: with what came of the task, the mark that it found, a path, its version.
 _DONE, _FOUND, _UNSEEN, _VERSION = "done", "found", "unseen", "version"
-_Answer = tuple[str, Any]
 
 
 def open_executor(setup: Setup, workers: int, address: str | None) -> _Dask:
@@ -68,6 +72,8 @@ class _Dask:
         self._numbers = itertools.count(1)
         self._tasks: dict[Future[Done], tuple[str, Task]] = {}
         self._by_key: dict[str, Future[Done]] = {}
+        self._theirs: dict[str, Future[Any]] = {}
+        self._old_marks: deque[Path] = deque()
         self._wrong: NovaError | None = None
         self._has_worked, self._had_worker_s = False, time.monotonic()
         self._threads, self._counted_s = 0, float("-inf")
@@ -98,10 +104,18 @@ class _Dask:
         key = f"nova-{self._setup.key}-{next(self._numbers)}"
         ours: Future[Done] = Future()
         self._tasks[ours], self._by_key[key] = (key, task), ours
-        theirs = self._executor.submit(_answer, novacli.__version__, key, self._limit_s, pickle.dumps(task), key=key)
-        ours.add_done_callback(lambda future: theirs.cancel() if future.cancelled() else None)
+        given = {"version": novacli.__version__, "key": key, "limit_s": self._limit_s, "pickled": pickle.dumps(task)}
+        theirs = self._executor.submit(eval, _ANSWER, given, key=key)
+        self._theirs[key] = theirs
+        ours.add_done_callback(lambda future: self._let_go(key) if future.cancelled() else None)
         theirs.add_done_callback(lambda future: _hand_over(future, ours))
         return ours
+
+    def _let_go(self, key: str) -> None:
+        """Have a task forgotten: what is remembered is done once more where the worker that did it is lost."""
+        theirs = self._theirs.pop(key, None)
+        if theirs is not None:
+            theirs.cancel()
 
     def _note_begun(self, event: tuple[float, Any]) -> None:
         future = self._by_key.get(str(event[1]))
@@ -114,15 +128,17 @@ class _Dask:
 
         key, task = self._tasks.pop(future)
         del self._by_key[key]
+        self._let_go(key)
         mark = _mark(task, key)
+        self._old_marks.append(mark)
+        if len(self._old_marks) > _OLD_MARKS:
+            self._old_marks.popleft().unlink(missing_ok=True)
         try:
-            word, what = cast("Future[_Answer]", future).result()
+            word, what = cast("Future[tuple[str, Any]]", future).result()
         except KilledWorker as exc:
             self._raise_lost(_text(mark), exc)
         except ImportError as exc:  # as the worker has it
-            self._stop(f"its workers have no nova: install version {novacli.__version__} there", exc)
-        finally:
-            mark.unlink(missing_ok=True)
+            self._stop(f"its workers have no nova {novacli.__version__}: install that version there", exc)
         if word == _FOUND:
             self._raise_lost(what, None)
         if word == _VERSION:
@@ -222,8 +238,8 @@ def _text(mark: Path) -> str:
 # --- In the worker ------------------------------------------------------------------------------------------------
 
 
-def _answer(version: str, key: str, limit_s: float, pickled: bytes) -> _Answer:
-    """Do a task, if this is the first worker to begin it."""
+def answer(version: str, key: str, limit_s: float, pickled: bytes) -> tuple[str, Any]:
+    """Do a task, if this is the first worker to begin it; return a word, and what belongs to it."""
     if version != novacli.__version__:  # before a record of another version is read
         return _VERSION, novacli.__version__
     task: Task = pickle.loads(pickled)  # noqa: S301 - from the client, whose code a Dask worker runs anyway
