@@ -42,6 +42,7 @@ THIRD_PARTY = {
     "novacli.cli.selection": {"click"},
     "novacli.cli.show": {"click"},
     "novacli.cli.submit": {"click"},
+    "novacli.cli.watchargs": {"click"},
     "novacli.demo.catalogue": {"numpy"},
     "novacli.demo.drawing": {"numpy"},
     "novacli.demo.exposure": {"numpy"},

@@ -99,6 +99,17 @@ class Lines(Silent):
         self._stream.flush()
 
 
+class Troubles(Lines):
+    """A line of text for each frame that was not solved."""
+
+    def frame(self, entry: Entry, result: Result) -> None:
+        """Write the line, if it is due."""
+        if entry.known.fate == SOLVED:
+            self.problems.add(entry, result)
+        else:
+            super().frame(entry, result)
+
+
 class Bar(Silent):
     """A bar on a terminal, with a line above it for each frame that was not solved; ``inner`` shows the rest."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import click
 from novacli import config as configuration
 from novacli.batch.records import KEEP_FAILURES, KEEPS
 from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
+from novacli.cli.watchargs import WATCH_OPTIONS, seconds, show_of_night, terms_of
 from novacli.errors import NovaError, UsageError
 from novacli.printable import printable_line
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from novacli.batch.records import Outputs
     from novacli.batch.session import Request
     from novacli.batch.shows import Silent
+    from novacli.batch.summary import Outcome
+    from novacli.batch.watch import Terms
 
 _RUN = "run"
 _KINDS = ("wcs", "corr", "rdls", "axy", "new_fits")
@@ -85,6 +88,7 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @with_options(_WHICH)
 @with_options(_BATCH_OPTIONS)
+@with_options(WATCH_OPTIONS)
 @with_options(SOLVE_OPTIONS)
 def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, **raw: Any) -> int:
     """Solve many frames, and only those that are not solved yet: nova batch PATH...
@@ -94,16 +98,18 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
 
     Exit code: 0 all solved, 1 some unsolved, 75 some to be tried again, others as in sysexits.h.
     """
-    from novacli.batch.session import run_batch
-
-    request = _request(paths, raw)
+    terms, request = terms_of(raw), _request(paths, raw)
     if report is not None:
         from novacli.batch.reports import check_path
 
         check_path(Path(report))
-    show = _show(as_json=as_json, quiet=quiet)
+    show = (
+        _show(as_json=as_json, quiet=quiet)
+        if terms is None
+        else show_of_night(as_json=as_json, quiet=quiet, verbose=raw["verbose"])
+    )
     try:
-        outcome = run_batch(request, show, lambda words: None if quiet else _tell(words))
+        outcome = _outcome(request, terms, show, lambda words: None if quiet else _tell(words))
     except NovaError as exc:
         if quiet and exc.exit_code == 75 and not raw["wait"]:
             return exc.exit_code  # another run is at it, which is as it should be
@@ -116,6 +122,16 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
         click.echo(f"nova: {printable_line(text)}", err=not has_told)
     _keep_house(request.config)
     return outcome.exit_code
+
+
+def _outcome(request: Request, terms: Terms | None, show: Silent, say: Callable[[str], None]) -> Outcome:
+    if terms is None:
+        from novacli.batch.session import run_batch
+
+        return run_batch(request, show, say)
+    from novacli.batch.watching import watch_batch
+
+    return watch_batch(request, terms, show, say)
 
 
 def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
@@ -143,7 +159,7 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
         force=raw["force"],
         settle_s=raw["settle"],
         sequence=raw["sequence"] == "auto",
-        max_time_s=math.inf if raw["max_time"] is None else _seconds(raw["max_time"]),
+        max_time_s=math.inf if raw["max_time"] is None else seconds(raw["max_time"]),
         wait=raw["wait"],
         workers=raw["workers"],
         executor="pool" if raw["dask"] is None else "dask",
@@ -182,14 +198,6 @@ def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
     from novacli.batch.places import default_ledger
 
     return Path(raw["ledger"]) if raw["ledger"] else default_ledger(given, raw["out"])
-
-
-def _seconds(text: str) -> float:
-    from novacli.stores.filters import parse_age
-
-    if re.fullmatch(r"\d{1,9}", text.strip()):
-        return float(text)
-    return parse_age(text)
 
 
 def _show(*, as_json: bool, quiet: bool) -> Silent:

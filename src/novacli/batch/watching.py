@@ -1,0 +1,151 @@
+"""One run of ``nova batch --watch`` from beginning to end: as :mod:`novacli.batch.session`, over what lands."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from novacli.batch import places
+from novacli.batch.frames import find_frames
+from novacli.batch.ledger import Ledger
+from novacli.batch.lock import locked
+from novacli.batch.notes import Notes
+from novacli.batch.plan import Todo, Wanted, exit_code, fingerprint, plan
+from novacli.batch.records import OURS, WAITING, Done, Frame, Known, Outputs
+from novacli.batch.run import Orders
+from novacli.batch.session import Request, Session
+from novacli.batch.shows import Silent
+from novacli.batch.sources import Order
+from novacli.batch.summary import Outcome
+from novacli.batch.watch import Terms, Watch
+from novacli.errors import RetryLaterError, UsageError
+from novacli.inputs.source import shown_name
+
+_Files = dict[str, tuple[tuple[str, str], ...]]
+
+
+def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str], None]) -> Outcome:
+    """Solve frames as they land in the folders of a request, until it is time, or a signal says so.
+
+    Raises
+    ------
+    NovaError
+        Where it cannot begin, or the ledger cannot be written.
+    """
+    began_s = time.monotonic()
+    orders = Orders(began_s + request.max_time_s, finishes=True)
+    folders = _folders(request.paths)
+    exclude = () if request.outputs.out_dir is None else (request.outputs.out_dir,)
+    terms = dataclasses.replace(terms, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
+    with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
+        # What is wrong with the folders is said at once.
+        found = find_frames(folders, patterns=terms.patterns, newer_s=terms.newer_s, exclude=exclude)
+        with Ledger.open(request.ledger) as ledger:
+            known = ledger.known()
+            params = fingerprint(request.params, request.config)
+            wanted = Wanted(params, request.outputs.asked, request.retry, request.force)
+            session = Session(request, found, known, wanted, ledger, orders)
+            session.tidy()
+            night = _Night(session, session.notes(show, is_watching=True), known, wanted, request.outputs)
+            watch = night.watch = Watch(folders, terms, night, say)
+            say(f"watching {', '.join(map(shown_name, request.paths))}; Ctrl-C or SIGTERM ends it")
+            tally = session.over(watch, _Heard(session.order(), night), night.files, night.notes, show)
+    if tally.stopped == "it was interrupted":
+        tally.stopped = "it was told to end"
+    left = {path: row for path in watch.seen if (row := known.get(path)) and path not in night.given}
+    return Outcome(
+        tally=tally,
+        exit_code=night.exit_code(),
+        elapsed_s=time.monotonic() - began_s,
+        left=sum(row.fate != OURS for row in left.values()),
+        ours=sum(row.fate == OURS for row in (*left.values(), *night.notes.known.values())),
+    )
+
+
+def _folders(paths: Sequence[str]) -> list[str]:
+    for path in paths:
+        if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112 - may hold any bytes
+            raise UsageError(f"{shown_name(path)} is no folder: --watch is for folders")
+    return list(dict.fromkeys(os.path.abspath(path) for path in paths))  # noqa: PTH100
+
+
+class _Night:
+    """What is known of the frames of a run while it goes on; ``files`` are the outputs of those that are to be done."""
+
+    watch: Watch
+
+    def __init__(
+        self, session: Session, notes: Notes, known: Mapping[str, Known], wanted: Wanted, outputs: Outputs
+    ) -> None:
+        self._session, self._before, self._wanted, self._outputs = session, known, wanted, outputs
+        self.notes = notes
+        self.files: _Files = {}
+        self.given: set[str] = set()
+
+    def known(self, path: str) -> Known | None:
+        """Return what is known of a frame."""
+        return self.notes.known.get(path) or self._before.get(path)
+
+    def anew(self, paths: Iterable[str]) -> None:
+        """Hear that folders are there again."""
+        for path in paths:
+            self.notes.look_anew(path)
+
+    def todo(self, frames: Sequence[Frame]) -> Sequence[Todo]:
+        """Return what is to be done of frames that have settled, their outputs and their turn noted."""
+        # What the user wants done again is done again once.
+        once = dataclasses.replace(self._wanted, retry=frozenset(), force=False)
+        rows = {frame.path: row for frame in frames if (row := self.known(frame.path)) is not None}
+        first = [frame for frame in frames if frame.path not in self.notes.known]
+        later = [frame for frame in frames if frame.path in self.notes.known]
+        todo = [*plan(first, rows, self._wanted).todo, *plan(later, rows, once).todo]
+        todo = [item for item in todo if self._has_place(item)] if self._outputs.kinds else todo
+        self._session.await_turn(todo)
+        self.notes.tally.total += sum(item.frame.path not in self.given for item in todo)
+        self.given |= {item.frame.path for item in todo}
+        return todo
+
+    def _has_place(self, todo: Todo) -> bool:
+        """Find the outputs of a frame, which hang on what else lies in its folder; False where there is no place."""
+        folder = os.path.dirname(todo.frame.path)  # noqa: PTH120
+        beside = [frame for frame in self.watch.siblings if os.path.dirname(frame.path) == folder]  # noqa: PTH120
+        others = [frame for frame in beside if frame.path in self.given and frame.path != todo.frame.path]
+        try:
+            self.files[todo.frame.path] = places.output_files([*others, todo.frame], self._outputs)[todo.frame.path]
+        except UsageError as exc:
+            self.notes.tally.total += todo.frame.path not in self.given
+            self.given.add(todo.frame.path)
+            self.notes.failure(todo, exc, is_final=True)
+            return False
+        return True
+
+    def exit_code(self) -> int:
+        """Return the exit code of all frames that were seen."""
+        waiting = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
+        paths = self.watch.seen.keys() | self.given
+        return exit_code(waiting if path in self.watch.under_way else self.known(path) or waiting for path in paths)
+
+
+class _Heard:
+    """An order whose watch hears when a frame is done with."""
+
+    def __init__(self, order: Order, night: _Night) -> None:
+        self._order, self._night = order, night
+        self.add, self.take, self.taught = order.add, order.take, order.taught
+
+    def settled(self, todo: Todo, done: Done | None) -> None:
+        """Pass it on."""
+        self._order.settled(todo, done)
+        self._night.files.pop(todo.frame.path, None)
+        self._night.watch.settled(todo, done)
+
+    @property
+    def ready(self) -> int:
+        """How many could be begun now."""
+        return self._order.ready
+
+    def __len__(self) -> int:
+        """Return how many are not begun."""
+        return len(self._order)

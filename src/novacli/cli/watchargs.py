@@ -1,0 +1,78 @@
+"""What ``nova batch`` takes for ``--watch``: its options, how long to watch, how to show a night."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from novacli.cli.options import Decorator
+from novacli.errors import UsageError
+from novacli.stores.filters import parse_age
+
+if TYPE_CHECKING:
+    from novacli.batch.shows import Silent
+    from novacli.batch.watch import Terms
+
+WATCH_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--watch", is_flag=True, help="Go on, and solve frames as they land in the folders."),
+    click.option("--poll", type=click.FloatRange(min=0.1), metavar="S",
+                 help="With --watch: look for frames every S seconds.  [default: 2.0]"),
+    click.option("--until", metavar="HH:MM", help="With --watch: do what has landed by then, and end."),
+    click.option("--idle", metavar="AGE", help="With --watch: end where nothing lands for so long, such as 2h."),
+    click.option("-v", "--verbose", is_flag=True, help="With --watch: name solved frames in a log, too."),
+)  # fmt: skip
+
+
+def terms_of(raw: dict[str, Any], now: datetime | None = None) -> Terms | None:
+    """Return how to watch, None where that is not asked for.
+
+    Raises
+    ------
+    UsageError
+        Where an option is for watching alone, or a time is none.
+    """
+    if not raw["watch"]:
+        for name in ("poll", "until", "idle", "verbose"):
+            if raw[name]:
+                raise UsageError(f"--{name} is for --watch: give both, or neither")
+        return None
+    from novacli.batch.watch import Terms
+
+    return Terms(
+        settle_s=raw["settle"],
+        poll_s=2.0 if raw["poll"] is None else raw["poll"],
+        ends_s=math.inf if raw["until"] is None else next_time_s(raw["until"], now or datetime.now()),
+        idle_s=math.inf if raw["idle"] is None else seconds(raw["idle"]),
+    )
+
+
+def next_time_s(text: str, now: datetime) -> float:
+    """Return when a clock here shows a time of day next, in seconds since 1970."""
+    match = re.fullmatch(r"(\d\d?):(\d\d)", text.strip(), re.ASCII)
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
+        raise UsageError(f"--until {text!r} is no time of day: write 06:30")
+    then = now.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+    return (then if then > now else then + timedelta(days=1)).timestamp()
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of an age such as ``50m``, or of a number of them."""
+    if re.fullmatch(r"\d{1,9}", text.strip()):
+        return float(text)
+    return parse_age(text)
+
+
+def show_of_night(*, as_json: bool, quiet: bool, verbose: bool) -> Silent:
+    """Return how to show a night: no bar, for nobody knows how many will come; in a log only what wants a look."""
+    from novacli.batch import shows
+
+    if as_json:
+        return shows.JsonLines(sys.stdout)
+    if quiet:
+        return shows.Silent()
+    return shows.Lines(sys.stdout) if verbose or sys.stdout.isatty() else shows.Troubles(sys.stdout)
