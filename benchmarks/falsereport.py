@@ -12,6 +12,9 @@ import falsetail
 import reporting
 from falsetail import Heard
 
+from novacli.backends.local import engine_cpu_s
+from novacli.params import SolveParams
+
 Record = Mapping[str, Any]
 
 #: The engine's own thresholds: odds of 10⁹ to accept a match, of 10⁶ to tune one up and, as shipped, to name it.
@@ -22,8 +25,8 @@ CUTS = (8.0, 9.0, 10.0, 11.0, 12.0)
 RAW_CUT, TUNED_CUT = 10.0, 12.0
 #: Thresholds of acceptance for which the rate is told: the engine's own first.
 THRESHOLDS = (ACCEPTS, 25.0, 30.0)
-#: Engine CPU of a solve that finds nothing and uses all its time: 300 s on two cores.
-SOLVE_CPU_S = 600.0
+#: Engine CPU of a solve that finds nothing and uses all that it gets.
+SOLVE_CPU_S = engine_cpu_s(SolveParams().timeout_s)
 _LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)
 _DEPTHS = ((1, 20), (21, 50), (51, 200))
 _LOGODDS, _MATCHED, _CONFLICTS, _PIXSCALE, _IS_TRUE = 0, 1, 2, 5, 6

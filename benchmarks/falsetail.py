@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: One-sided confidence of every bound.
 CONFIDENCE = 0.95
 _RESAMPLED = 2000
+#: A shape is told from as many matches.
+_ENOUGH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _estimates(sums: NDArray[np.float64], distance: float) -> tuple[NDArray[np.f
     """Return slope, shape and matches a CPU second ``distance`` above the cut, for rows of sums."""
     count, first, second, cpu_s = sums.T
     slope = first / count
-    shape = (1 - slope**2 / (second / count - slope**2)) / 2
+    shape = np.where(count >= _ENOUGH, (1 - slope**2 / (second / count - slope**2)) / 2, np.nan)
     return slope, shape, count / cpu_s * np.exp(-distance / slope)
 
 

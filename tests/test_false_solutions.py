@@ -253,7 +253,7 @@ def test_the_worst_kind_comes_first() -> None:
     figures = falsereport.summary(rows)
     grid, share = figures["tail"]["kinds"]["grid"], figures["tail"]["lifted_share"]
     assert 0 < share < 1
-    assert grid["a_solve_bound"] == pytest.approx(600 * share * grid["bound"])
+    assert grid["a_solve_bound"] == pytest.approx(falsereport.SOLVE_CPU_S * share * grid["bound"])
     assert grid["bound"] > figures["tail"]["kinds"]["cat"]["bound"]
     report = falsereport.markdown(figures)
     table = report[report.index("worst first") :]
