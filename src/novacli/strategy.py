@@ -31,6 +31,8 @@ _TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
 _FINE, _NOT_FINE, _COARSE = Range(0, 80), Range(80, 1e5), Range(340, 1e5)
 #: Images with more pixels than this get an attempt at a quarter of their size, too.
 _LARGE_PX = 3_000_000
+#: Others get one at full size soon: sparse pictures of sharp stars lose too many of them to binning.  It costs little.
+_PATIENT_S = 1.0
 #: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: How long blind attempts hold back while a hint is tried, in seconds.
@@ -66,6 +68,7 @@ BLIND = (
     Member("other indexes by peak", Order.PEAK, _NOT_FINE),
     Member("coarse indexes, central stars", Order.CENTRAL, _COARSE, delay_s=0.2),
     Member("coarse indexes by flux", Order.FLUX, _COARSE, code_tolerance=0.007, delay_s=0.3, slice_s=0.3),
+    Member("coarse indexes, full size", Order.FLUX, _COARSE, binning=1, delay_s=0.5, slice_s=0.3),
     Member("quarter size by peak", Order.PEAK, None, coarse_first=False, binning=4, delay_s=0.5, slice_s=0.3),
     Member("all indexes by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=1.0, slice_s=0.3),
     Member(
@@ -84,6 +87,7 @@ SCALED = (
 POINTED = (
     Member("by peak", Order.PEAK, None, depths=_TO_200, code_tolerance=None),
     Member("by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=0.2),
+    Member("by flux, full size", Order.FLUX, None, depths=_TO_200, code_tolerance=None, binning=1, delay_s=0.4),
 )
 
 
@@ -196,10 +200,18 @@ def _search_of(attempt: Attempt) -> Attempt:
 
 
 def _members(constraint: Constraint, field: Field, params: SolveParams) -> Sequence[Member]:
+    members: tuple[Member, ...] = BLIND
     if constraint.scale is not None:
-        return SCALED if constraint.position is None else POINTED
-    large = isinstance(field, Image) and field.width * field.height > _LARGE_PX and params.downsample is None
-    return [m for m in BLIND if m.binning < 4 or large]
+        members = SCALED if constraint.position is None else POINTED
+    is_large = isinstance(field, Image) and field.width * field.height > _LARGE_PX and params.downsample is None
+    return [member for member in members if _suits(member, is_large=is_large)]
+
+
+def _suits(member: Member, *, is_large: bool) -> bool:
+    """Say whether a member is for an image of that size: a quarter of a large one, all of a small one, and soon."""
+    if member.binning == 2 or member.delay_s >= _PATIENT_S:
+        return True
+    return (member.binning > 2) == is_large
 
 
 def _without_stars(
