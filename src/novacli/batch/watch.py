@@ -69,14 +69,14 @@ class Terms:
 class Watch:
     """A source that gives frames as they settle; ``folders`` are absolute.
 
-    ``seen`` has the frames that were given or left as they are, ``under_way`` those given and not settled.
+    ``seen`` has the frames that were given or left as they are, ``under_way`` those given that are not done with, and
+    ``young`` those that may still be being written, with the time since when they are as they are.
     """
 
     def __init__(self, folders: Sequence[str], terms: Terms, judge: Judge, say: Callable[[str], None]) -> None:
         self._terms, self._judge = terms, judge
         self._roots = [_Root(folder, say) for folder in folders]
         self._say = say
-        self._young: dict[str, tuple[Frame, float]] = {}
         self._again: dict[str, tuple[float, int]] = {}
         self._tries: dict[str, int] = {}
         self._stamps: dict[str, int] = {}
@@ -85,6 +85,7 @@ class Watch:
         self._last_news_s = time.monotonic()
         self._has_closed = False
         self.seen: dict[str, tuple[int, int]] = {}
+        self.young: dict[str, tuple[Frame, float]] = {}
         self.under_way: set[str] = set()
         self.siblings: tuple[Frame, ...] = ()
 
@@ -92,16 +93,16 @@ class Watch:
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         if self._has_closed:
-            return not self._young
+            return not self.young
         now_s = time.monotonic()
-        if self.under_way or self._young:
+        if self.under_way or self.young:
             self._last_news_s = now_s
         return now_s - self._last_news_s >= self._terms.idle_s
 
     def poll(self) -> Sequence[Todo]:
         """Return what has settled since the last time."""
         now_s = time.monotonic()
-        if now_s < self._look_s or (self._has_closed and not self._young):
+        if now_s < self._look_s or (self._has_closed and not self.young):
             return ()
         self._look_s = now_s + self._terms.poll_s
         if not self._has_closed:
@@ -183,9 +184,9 @@ class Watch:
         path, sign = frame.path, (frame.size, frame.mtime_ns)
         if self.seen.get(path) == sign or path.lower().endswith(_UNFINISHED):
             return
-        known = self._young.get(path)
+        known = self.young.get(path)
         if known is None or known[0] != frame:
-            self._young[path] = (frame, now_s)
+            self.young[path] = (frame, now_s)
 
     # -- settling -------------------------------------------------------------------------------------------------
 
@@ -194,24 +195,24 @@ class Watch:
             del self._again[path]
             size, mtime_ns = self.seen.pop(path, (0, 0))
             root = next((root.path for root in self._roots if _is_below(path, root.path)), None)
-            self._young.setdefault(path, (Frame(path, size, mtime_ns, root), now_s))
+            self.young.setdefault(path, (Frame(path, size, mtime_ns, root), now_s))
 
     def _ripe(self, now_s: float) -> Sequence[Todo]:
         """Return what is to be done of the young frames that nobody writes to any more."""
         ripe: list[Frame] = []
         wall_s = time.time()
-        for path, (before, since_s) in list(self._young.items()):
+        for path, (before, since_s) in list(self.young.items()):
             try:
                 now = frame_at(path, before.root)
             except (OSError, ValueError):  # it was removed, or its disk is gone
-                del self._young[path]
+                del self.young[path]
                 continue
             if now != before:
-                self._young[path] = (now, now_s)
+                self.young[path] = (now, now_s)
             quiet_s = now_s - since_s if now == before else 0.0
             if path not in self.under_way and self._is_settled(now, quiet_s, wall_s):
                 ripe.append(now)
-                del self._young[path]
+                del self.young[path]
         return self._given(ripe, now_s) if ripe else ()
 
     def _is_settled(self, frame: Frame, quiet_s: float, wall_s: float) -> bool:

@@ -57,7 +57,7 @@ def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str
     left = {path: row for path in watch.seen if (row := known.get(path)) and path not in night.given}
     return Outcome(
         tally=tally,
-        exit_code=night.exit_code(),
+        exit_code=night.exit_code(found.frames),
         elapsed_s=time.monotonic() - began_s,
         left=sum(row.fate != OURS for row in left.values()),
         ours=sum(row.fate == OURS for row in (*left.values(), *night.notes.known.values())),
@@ -121,11 +121,14 @@ class _Night:
             return False
         return True
 
-    def exit_code(self) -> int:
-        """Return the exit code of all frames that were seen."""
+    def exit_code(self, first: Iterable[Frame]) -> int:
+        """Return the exit code of all frames that were seen, and of those that were there at ``first``."""
         waiting = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
-        paths = self.watch.seen.keys() | self.given
-        return exit_code(waiting if path in self.watch.under_way else self.known(path) or waiting for path in paths)
+        unseen = {frame.path for frame in first} - self.watch.seen.keys()
+        left = {path for path in unseen | self.watch.young.keys() if os.path.lexists(path)}
+        done = (self.watch.seen.keys() | self.given) - left - self.watch.under_way
+        rows = [self.known(path) or waiting for path in done]
+        return exit_code([*rows, *(waiting for _ in left | self.watch.under_way)])
 
 
 class _Heard:

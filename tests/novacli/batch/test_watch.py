@@ -1,0 +1,338 @@
+"""When a watched folder gives a frame, and what it says: with a clock of the test's own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import fitsio
+import numpy as np
+import pytest
+
+from novacli.batch import watch
+from novacli.batch.plan import Todo
+from novacli.batch.records import RETRIABLE, WAITING, Frame, Known
+from novacli.batch.watch import Terms, Watch
+from novacli.result import SOLVED
+
+
+class Clock:
+    """Stands for the module ``time``; its seconds pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.passed_s = 0.0
+        self._began_s = time.time()
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.passed_s
+
+    def time(self) -> float:
+        return self._began_s + self.passed_s
+
+    def time_ns(self) -> int:
+        return int(self.time() * 1e9)
+
+
+class Known_:
+    """A judge that wants every frame, and knows what the test tells it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Known] = {}
+        self.back: list[str] = []
+
+    def todo(self, frames: Sequence[Frame]) -> Sequence[Todo]:
+        return [Todo(frame) for frame in frames]
+
+    def known(self, path: str) -> Known | None:
+        return self.rows.get(path)
+
+    def anew(self, paths: Iterable[str]) -> None:
+        self.back += paths
+
+
+class Scene:
+    """A watched folder, what was given of it, and what was said."""
+
+    def __init__(self, folder: Path, clock: Clock, **terms: Any) -> None:
+        self.folder, self.clock, self.judge = folder, clock, Known_()
+        self.said: list[str] = []
+        self.watch = Watch([str(folder)], Terms(**{"poll_s": 1.0, **terms}), self.judge, self.said.append)
+
+    def after(self, seconds: float) -> list[str]:
+        """Let time pass, and return the names of frames that are given then."""
+        self.clock.passed_s += seconds
+        return [str(Path(todo.frame.path).relative_to(self.folder)) for todo in self.watch.poll()]
+
+    def settle(self, name: str, fate: str = SOLVED) -> None:
+        """Have a frame come to an end."""
+        path = self.folder / name
+        status = path.stat() if path.exists() else os.stat(self.folder.parent)
+        row = Known(status.st_size, status.st_mtime_ns, None, "", frozenset(), fate, 0, 1)
+        self.judge.rows[str(path)] = row
+        self.watch.settled(Todo(Frame(str(path), 0, 0)), None)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(watch, "time", made)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "night"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def scene(folder: Path, clock: Clock) -> Scene:
+    return Scene(folder, clock)
+
+
+def picture(path: Path, *, ago_s: float = 0.0, content: bytes = b"picture") -> Path:
+    """A picture that was written so long ago; no FITS image, so that time alone counts."""
+    path.write_bytes(content)
+    then_s = time.time() - ago_s
+    os.utime(path, (then_s, then_s))
+    return path
+
+
+def fits(path: Path) -> Path:
+    fitsio.write(str(path), np.zeros((40, 60), np.uint16), clobber=True)
+    return path
+
+
+class TestSettling:
+    def test_a_frame_is_given_once_it_was_let_be(self, scene: Scene) -> None:
+        picture(scene.folder / "a.jpg")
+        assert scene.after(0) == []
+        assert scene.after(1) == []
+        assert scene.after(1.5) == ["a.jpg"]
+        assert scene.after(10) == scene.after(100) == []
+
+    def test_one_that_grows_is_waited_for(self, scene: Scene, folder: Path) -> None:
+        for number in range(1, 6):
+            picture(folder / "a.jpg", ago_s=-scene.clock.passed_s, content=b"x" * number)
+            assert scene.after(1.5) == []
+        assert scene.after(3) == ["a.jpg"]
+
+    def test_one_that_was_written_long_ago_is_given_at_once(self, scene: Scene) -> None:
+        picture(scene.folder / "a.jpg", ago_s=100)
+        assert scene.after(0) == ["a.jpg"]
+
+    def test_a_whole_fits_image_that_is_renamed_into_place_is_given_at_once(self, scene: Scene) -> None:
+        part = fits(scene.folder / "a.fits.part")
+        assert scene.after(0) == []
+        os.utime(part, (time.time() - 0.5,) * 2)  # as if written half a second before
+        part.rename(scene.folder / "a.fits")
+        assert scene.after(1) == ["a.fits"]
+
+    @pytest.mark.parametrize("pause_s", [0, 3, 20])
+    def test_half_a_fits_image_is_not_given_in_a_pause(self, pause_s: float, scene: Scene, tmp_path: Path) -> None:
+        whole = fits(tmp_path / "whole.fits").read_bytes()
+        target = picture(scene.folder / "a.fits", content=whole[:4000])
+        assert scene.after(0) == scene.after(pause_s) == []
+        picture(target, ago_s=-scene.clock.passed_s, content=whole)
+        assert scene.after(1) == []
+        assert scene.after(2) == ["a.fits"]
+
+    def test_half_a_fits_image_that_nobody_goes_on_with_is_given_in_the_end(self, scene: Scene, tmp_path: Path) -> None:
+        picture(scene.folder / "a.fits", content=fits(tmp_path / "whole.fits").read_bytes()[:4000])
+        assert scene.after(0) == scene.after(10) == []
+        assert scene.after(25) == ["a.fits"]
+
+    @pytest.mark.parametrize("name", ["a.fits.part", "a.tmp", ".a.jpg", "a.jpg~", "a.JPG.PARTIAL"])
+    def test_names_of_files_that_are_being_written_are_left(self, name: str, folder: Path, clock: Clock) -> None:
+        scene = Scene(folder, clock, patterns=("*",))
+        picture(folder / name, ago_s=100)
+        picture(folder / "b.jpg", ago_s=100)
+        assert scene.after(0) == ["b.jpg"]
+
+    def test_one_that_is_removed_meanwhile_is_no_frame(self, scene: Scene) -> None:
+        path = picture(scene.folder / "a.jpg")
+        assert scene.after(0) == []
+        path.unlink()
+        assert scene.after(5) == scene.after(100) == []
+        assert scene.said == []
+
+    def test_one_that_changes_while_it_is_being_solved_is_given_again_afterwards(self, scene: Scene) -> None:
+        path = picture(scene.folder / "a.jpg", ago_s=100)
+        assert scene.after(0) == ["a.jpg"]
+        picture(path, ago_s=50, content=b"another picture")
+        assert scene.after(100) == []
+        scene.settle("a.jpg", WAITING)
+        assert scene.after(100) == ["a.jpg"]
+
+
+class TestListing:
+    @pytest.fixture
+    def listings(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        made: list[object] = []
+        real = watch.find_frames
+        monkeypatch.setattr(watch, "find_frames", lambda *a, **k: (made.append(a), real(*a, **k))[1])
+        return made
+
+    def test_folders_that_appear_are_looked_into(self, scene: Scene) -> None:
+        assert scene.after(0) == []
+        (scene.folder / "target" / "red").mkdir(parents=True)
+        picture(scene.folder / "target" / "red" / "a.jpg", ago_s=100)
+        assert scene.after(1) == ["target/red/a.jpg"]
+
+    def test_what_has_not_changed_is_not_listed(self, scene: Scene, listings: list[object]) -> None:
+        picture(scene.folder / "a.jpg", ago_s=100)
+        os.utime(scene.folder, (time.time() - 50,) * 2)
+        scene.after(0)
+        scene.after(5)
+        before = len(listings)
+        for _ in range(20):
+            scene.after(1)
+        assert len(listings) == before
+        picture(scene.folder / "b.jpg", ago_s=100)
+        assert scene.after(1) == ["b.jpg"]
+
+    def test_a_frame_that_is_written_anew_in_place_is_found_within_a_minute(self, scene: Scene) -> None:
+        path = picture(scene.folder / "a.jpg", ago_s=100)
+        os.utime(scene.folder, (time.time() - 50,) * 2)
+        assert scene.after(0) == ["a.jpg"]
+        scene.settle("a.jpg")
+        picture(path, ago_s=90, content=b"another")
+        os.utime(scene.folder, (time.time() - 50,) * 2)
+        assert scene.after(61) == ["a.jpg"]
+
+    def test_a_listing_that_takes_long_is_made_seldom(
+        self, scene: Scene, listings: list[object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A hundredth of a core, whatever lands."""
+        real = watch.find_frames
+
+        def slow(*args: Any, **terms: Any) -> Any:
+            scene.clock.passed_s += 0.5
+            return real(*args, **terms)
+
+        monkeypatch.setattr(watch, "find_frames", slow)
+        for number in range(200):
+            picture(scene.folder / f"{number}.jpg", ago_s=100)
+            scene.after(1)
+        assert 1 < len(listings) <= 5
+
+    def test_nothing_is_looked_at_between_two_polls(self, scene: Scene) -> None:
+        assert scene.after(0) == []
+        picture(scene.folder / "a.jpg", ago_s=100)
+        assert scene.after(0.5) == []
+        assert scene.after(0.5) == ["a.jpg"]
+
+    def test_a_folder_that_may_not_be_read_is_told_of_once(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = watch.find_frames
+
+        def denied(*args: Any, **terms: Any) -> Any:
+            found = real(*args, **terms)
+            return type(found)(found.frames, ("x may not be read",), found.folders)
+
+        monkeypatch.setattr(watch, "find_frames", denied)
+        for _ in range(5):
+            scene.after(61)
+        assert scene.said == ["x may not be read"]
+        monkeypatch.setattr(watch, "find_frames", real)
+        scene.after(61)
+        monkeypatch.setattr(watch, "find_frames", denied)
+        scene.after(61)
+        assert scene.said == ["x may not be read"] * 2
+
+
+class TestMounts:
+    def test_a_folder_that_goes_and_comes_back_has_a_line_for_each(self, scene: Scene, tmp_path: Path) -> None:
+        for name in "abc":
+            picture(scene.folder / f"{name}.jpg", ago_s=100)
+        assert scene.after(0) == ["a.jpg", "b.jpg", "c.jpg"]
+        scene.settle("a.jpg")
+        scene.folder.rename(tmp_path / "elsewhere")
+        scene.settle("b.jpg", WAITING)  # it could not be read
+        for _ in range(5):
+            assert scene.after(61) == []
+        (tmp_path / "elsewhere").rename(scene.folder)
+        assert scene.after(1) == ["b.jpg"]
+        assert scene.judge.back == [str(scene.folder)]
+        scene.settle("c.jpg")
+        assert scene.after(61) == []
+        assert [line.removeprefix(str(scene.folder)) for line in scene.said] == [
+            " is not there any more: check the mount; its frames wait",
+            " is there again, with 3 frames",
+        ]
+
+    def test_an_empty_folder_in_its_place_is_no_disk(self, scene: Scene, tmp_path: Path) -> None:
+        picture(scene.folder / "a.jpg", ago_s=100)
+        assert scene.after(0) == ["a.jpg"]
+        scene.folder.rename(tmp_path / "elsewhere")
+        scene.folder.mkdir()
+        assert scene.after(61) == scene.after(61) == []
+        assert len(scene.said) == 1
+        picture(scene.folder / "b.jpg", ago_s=100)  # mounted anew, as another device
+        assert scene.after(61) == ["b.jpg"]
+        assert len(scene.said) == 2
+
+    def test_a_night_that_begins_with_an_empty_folder_is_not_a_mount_that_is_gone(self, scene: Scene) -> None:
+        assert scene.after(0) == scene.after(61) == []
+        path = picture(scene.folder / "a.jpg", ago_s=100)
+        assert scene.after(61) == ["a.jpg"]
+        path.unlink()
+        assert scene.after(61) == []
+        assert scene.said == []
+
+
+class TestAgain:
+    def test_what_may_pass_is_tried_again_later_and_not_for_ever(self, scene: Scene) -> None:
+        picture(scene.folder / "a.jpg", ago_s=100)
+        given = [*scene.after(0)]
+        for _ in range(30):
+            if scene.watch.under_way:
+                scene.settle("a.jpg", RETRIABLE)
+            given += scene.after(301)
+        assert given == ["a.jpg"] * 3
+
+    def test_what_is_solved_then_is_done(self, scene: Scene) -> None:
+        picture(scene.folder / "a.jpg", ago_s=100)
+        scene.after(0)
+        scene.settle("a.jpg", RETRIABLE)
+        assert scene.after(300) == []
+        assert scene.after(301) == ["a.jpg"]
+        scene.settle("a.jpg")
+        assert scene.after(3000) == []
+
+
+class TestEnds:
+    def test_the_last_frames_before_the_end_are_done(self, folder: Path, clock: Clock) -> None:
+        scene = Scene(folder, clock, ends_s=clock.time() + 100)
+        assert scene.after(0) == []
+        assert scene.after(99) == []
+        assert not scene.watch.is_over
+        picture(folder / "a.jpg", ago_s=-99)
+        assert scene.after(1) == []
+        assert not scene.watch.is_over
+        picture(folder / "late.jpg", ago_s=50)
+        assert scene.after(3) == ["a.jpg"]
+        assert scene.watch.is_over
+        assert scene.after(100) == []
+
+    def test_idleness_is_counted_from_the_last_frame(self, folder: Path, clock: Clock) -> None:
+        scene = Scene(folder, clock, idle_s=100.0)
+        scene.after(99)
+        assert not scene.watch.is_over
+        picture(folder / "a.jpg", ago_s=100)
+        assert scene.after(0.5) == []
+        assert scene.after(0.6) == ["a.jpg"]
+        clock.passed_s += 1000  # it takes long
+        assert not scene.watch.is_over
+        scene.settle("a.jpg")
+        clock.passed_s += 99
+        assert not scene.watch.is_over
+        clock.passed_s += 1
+        assert scene.watch.is_over
+
+    def test_without_a_limit_it_goes_on(self, scene: Scene) -> None:
+        scene.after(1e6)
+        assert not scene.watch.is_over
