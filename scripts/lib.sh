@@ -96,6 +96,14 @@ note_lacking_basics() {
     fi
 }
 
+# note_lacking_slurm: what it takes to start a Slurm of one's own goes into `lacking`.
+note_lacking_slurm() {
+    [ -x /usr/sbin/slurmctld ] || has slurmctld || lacking+=(slurmctld)
+    [ -x /usr/sbin/slurmd ] || has slurmd || lacking+=(slurmd)
+    [ -x /usr/sbin/munged ] || has munged || lacking+=(munge)
+    has sbatch || lacking+=(slurm-client)
+}
+
 # install_lacking: bring in what is in `lacking`, by apt-get or Homebrew; go on without what is not indispensable.
 install_lacking() {
     [ "${#lacking[@]}" -gt 0 ] || return 0
@@ -124,7 +132,7 @@ as_root() {
 is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 install_by_apt() {
-    local name wanted=()
+    local name wanted=() held=()
     for name in "${lacking[@]}"; do
         is_installed "$name" || wanted+=("$name")
     done
@@ -133,27 +141,40 @@ install_by_apt() {
         say "Installing ${wanted[*]} by sudo apt-get; it may ask for your password"
     fi
     as_root apt-get -o DPkg::Lock::Timeout=300 update || warn "going on with the package lists that are here"
-    hold_sshd
+    hold_services
     # RUNLEVEL keeps packages with init scripts from starting their service where there is no systemd.
     as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
         apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${wanted[@]}" ||
         die 69 "apt-get could not install ${wanted[*]}; see above"
-    release_sshd
+    release_services
 }
 
-# The suite starts an sshd of its own, as a child; the system's must not begin to listen because of it.
-needs_hold() { [ -d /run/systemd/system ] && [[ " ${wanted[*]} " == *" openssh-server "* ]]; }
-
-hold_sshd() {
-    needs_hold || return 0
-    as_root systemctl mask --runtime ssh.service ssh.socket || warn "sshd may be started by its package"
+# The services that a package starts, if it is not kept from it.  What needs them here starts them as children.
+services_of() {
+    case $1 in
+        openssh-server) echo ssh.service ssh.socket ;;
+        munge | slurmctld | slurmd) echo "$1.service" ;;
+    esac
 }
 
-release_sshd() {
-    needs_hold || return 0
-    as_root systemctl unmask --runtime ssh.service ssh.socket || true
-    as_root systemctl disable ssh.service ssh.socket || true
-    say "The system's own sshd was left disabled"
+# What is being installed must not begin to listen, where there is a systemd to start it.
+hold_services() {
+    local name
+    held=()
+    [ -d /run/systemd/system ] || return 0
+    for name in "${wanted[@]}"; do
+        # shellcheck disable=SC2207 # names without blanks
+        held+=($(services_of "$name"))
+    done
+    [ "${#held[@]}" -gt 0 ] || return 0
+    as_root systemctl mask --runtime "${held[@]}" || warn "services may be started by their packages"
+}
+
+release_services() {
+    [ "${#held[@]}" -gt 0 ] || return 0
+    as_root systemctl unmask --runtime "${held[@]}" || true
+    as_root systemctl disable "${held[@]}" || true
+    say "The system's own ${held[*]} were left disabled"
 }
 
 install_by_brew() {

@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = [ROOT / "scripts" / name for name in ("quickstart", "test", "lock")]
+SCRIPTS = [ROOT / "scripts" / name for name in ("quickstart", "test", "lock", "slurm-loopback")]
 SHELL_FILES = [*SCRIPTS, ROOT / "scripts" / "lib.sh", ROOT / ".ci" / "run"]
 CONSTRAINTS = ROOT / "scripts" / "constraints.txt"
 #: What the scripts may use of the system; the rest is not on their PATH.
