@@ -307,7 +307,8 @@ def test_the_study_runs_and_goes_on_where_it_was_left(
     tmp_path: Path, real_indexes: IndexSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert real_indexes.files
-    monkeypatch.setattr(false_solutions, "_HEARD_CPU_S", 0.3)
+    for name, value in (("NAMED_FROM", 5.0), ("_HEARD_CPU_S", 0.3), ("_PATIENCE", 1000.0)):
+        monkeypatch.setattr(false_solutions, name, value)
     monkeypatch.setattr(false_solutions, "_ACCEPTED_CPU_S", 0.2)
     for mode in ("full", "tail"):
         state = tmp_path / f"{mode}.jsonl"
