@@ -216,7 +216,7 @@ class Notes:
             self.tally.stopped = self.tally.stopped or self._full_disk()
         elif known.exit_code in _FAULTS_OF_THE_PLACE:
             self._faults += 1
-            if self._faults >= _SAME_FAULTS:
+            if self._faults >= _SAME_FAULTS and self.tally.stopped is None:
                 self.tally.stopped = f"{self._faults} frames in a row failed, and so would the others"
 
 

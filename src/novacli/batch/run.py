@@ -85,13 +85,17 @@ class Run:
         return self._tally
 
     def _fill(self, order: Order) -> None:
-        while len(self._pending) < self._executor.room:
+        while len(self._pending) < self._most(len(self._again) + len(order)):
             todo = self._again.pop() if self._again else order.take()
             if todo is None:
                 return
             # Cores that other frames will keep busy are not for this one's race.
             others = len(self._pending) + len(self._again) + order.ready
             self._pending[self._executor.submit(self._task(todo, others, order))] = todo
+
+    def _most(self, left: int) -> int:
+        """Return how many may be handed out: the last ones only to workers that are free, for idle cores are theirs."""
+        return self._executor.room if left >= self._executor.workers else self._executor.workers
 
     def _task(self, todo: Todo, others: int, order: Order) -> Task:
         return Task(

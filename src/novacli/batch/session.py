@@ -149,7 +149,7 @@ class Session:
         files = places.output_files(self._found.frames, self._request.outputs)
         notes = self.notes(show)
         notes.tally.total = len(todo)
-        source = Listing(todo, self._request.settle_s, lambda item, is_gone: _give_up(notes, item, is_gone))
+        source = Listing(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
         self.await_turn(todo)
         return self.over(source, self.order(), files, notes, show), notes.known
 
@@ -252,7 +252,8 @@ class _Shown:
         self._show.end()
 
 
-def _give_up(notes: Notes, todo: Todo, is_gone: bool) -> None:
+def give_up(notes: Notes, todo: Todo, is_gone: bool) -> None:
+    """Note of a frame that it was written to before it was begun, or removed."""
     notes.expect(todo)
     if is_gone:
         notes.gone(todo)

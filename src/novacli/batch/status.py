@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from novacli.batch.ledger import Ledger, Run
+from novacli.batch.lock import is_locked
 from novacli.batch.records import FATES
 from novacli.printable import printable_line
 
@@ -49,26 +48,10 @@ def state_of(path: Path) -> State:
     """
     with Ledger.read(path) as ledger:
         run = ledger.last_run()
-        is_on = _is_locked(path)
+        is_on = is_locked(path)
         unended = RUNNING if is_on else KILLED
         state = None if run is None else run.outcome or unended
         return State(path, run, state, ledger.counts())
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        fd = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return False
 
 
 def write_states(states: Sequence[State], stream: TextIO) -> None:

@@ -57,6 +57,11 @@ def test_a_failure_before_anything_was_read_passes() -> None:
     assert problems(Result("a.jpg", FAILED, error=ERROR, timing={"total_s": 0.0}).to_json()) == []
 
 
+def test_a_solved_frame_whose_job_was_not_kept_passes() -> None:
+    assert problems(make(SOLVED, job=None, files={"wcs": "/night/a.wcs"})) == []
+    assert problems(make(SOLVED, job=None, files={})) == []
+
+
 def test_a_solved_image_whose_output_failed_passes() -> None:
     assert problems(make(SOLVED, error=ERROR)) == []
 

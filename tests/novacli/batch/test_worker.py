@@ -1,0 +1,172 @@
+"""What a worker answers of one frame, and what it leaves on the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import fitsio
+import pytest
+from made_sky import DrawnField, scattered, star_picture
+
+from novacli import config
+from novacli.batch import worker
+from novacli.batch.frames import frame_at
+from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task
+from novacli.params import SolveParams
+from novacli.pipeline import sha256_of
+from novacli.result import FAILED, SOLVED, UNSOLVED
+from solvehost import jobdir
+from solvehost.jobdir import JobDir
+
+Install = Callable[[str], Path]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A FITS image with stars that are in no catalogue."""
+    path = tmp_path / "stars.fits"
+    fitsio.write(str(path), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
+    return path
+
+
+def task_of(path: Path, tmp_path: Path, keep: str = KEEP_FAILURES, update: bool = False, **more: object) -> Task:
+    jobs, work = tmp_path / "jobs", tmp_path / "jobs" / ".batch-x"
+    work.mkdir(parents=True, exist_ok=True)
+    outputs = Outputs(tuple(kind for kind, _ in more.get("files", ())), update)  # type: ignore[union-attr, attr-defined]
+    setup = Setup(
+        os.urandom(4).hex(), "local", config.load(), SolveParams(timeout_s=60), outputs, keep, str(jobs), str(work)
+    )
+    return Task(setup, frame_at(str(path), str(tmp_path)), **more)  # type: ignore[arg-type]
+
+
+def jobs_in(tmp_path: Path) -> list[JobDir]:
+    assert list((tmp_path / "jobs" / ".batch-x").iterdir()) == []
+    return jobdir.list_jobs(tmp_path / "jobs")
+
+
+@pytest.mark.parametrize("keep", [KEEP_FAILURES, KEEP_ALL])
+def test_the_job_of_an_unsolved_frame_is_kept_whole(
+    stand_in: Install, picture: Path, tmp_path: Path, keep: str
+) -> None:
+    stand_in("exit 0")
+    done = worker.work(task_of(picture, tmp_path, keep))
+    assert done.result is not None
+    assert done.result.status == UNSOLVED
+    (job,) = jobs_in(tmp_path)
+    assert done.result.job == job.job_id
+    assert done.result.files["directory"] == str(job.path)
+    assert done.sha256 == sha256_of(str(picture))
+    for path in done.result.files.values():
+        assert Path(path).exists()
+    assert (job.read_json(jobdir.RESULT) or {})["files"] == done.result.files
+
+
+def test_no_job_is_kept_where_none_shall_be(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+    stand_in("exit 0")
+    done = worker.work(task_of(picture, tmp_path, KEEP_NONE))
+    assert jobs_in(tmp_path) == []
+    assert done.result is not None
+    assert (done.result.job, done.result.files) == (None, {})
+
+
+def test_a_frame_that_is_cancelled_leaves_no_job(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+    stand_in("exec sleep 60")
+    done = worker.work(task_of(picture, tmp_path), lambda: True)
+    assert done.result is not None
+    assert done.result.reason == "cancelled"
+    assert jobs_in(tmp_path) == []
+
+
+def test_a_frame_that_changes_while_it_is_solved_is_told(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+    stand_in(f"printf more >> {picture}")
+    done = worker.work(task_of(picture, tmp_path))
+    assert done.changed
+    assert done.frame.size == picture.stat().st_size
+
+
+def test_content_that_has_its_result_is_let_be(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "engine-ran"
+    stand_in(f"touch {marker}")
+    before = task_of(picture, tmp_path)
+    os.utime(picture, ns=(5, 5))
+    done = worker.work(replace(before, known_sha256=sha256_of(str(picture))))
+    assert (done.result, done.ours, done.frame.mtime_ns) == (None, False, 5)
+    assert not marker.exists()
+    assert worker.work(replace(before, known_sha256="0" * 64)).result is not None
+    assert marker.exists()
+
+
+def test_what_nova_wrote_is_no_frame_unless_it_is_known_for_one(tmp_path: Path, slots_dir: Path) -> None:
+    path = tmp_path / "a.wcs"
+    card = "HISTORY This is a WCS header was created by Astrometry.net."
+    cards = [
+        "SIMPLE  =                    T",
+        "BITPIX  =                    8",
+        "NAXIS   =                    0",
+        card,
+        "END",
+    ]
+    path.write_bytes("".join(c.ljust(80) for c in cards).ljust(2880).encode())
+    assert worker.work(task_of(path, tmp_path, may_be_ours=True)).ours
+    done = worker.work(task_of(path, tmp_path))
+    assert done.result is not None
+    assert done.result.status == FAILED
+
+
+def test_what_is_wrong_with_a_frame_is_in_its_result(tmp_path: Path, stand_in: Install) -> None:
+    stand_in("exit 0")
+    junk = tmp_path / "junk.fits"
+    junk.write_text("no image")
+    task = task_of(junk, tmp_path)
+    junk_result = worker.work(task).result
+    assert junk_result is not None and junk_result.error is not None
+    assert junk_result.exit_code == 65
+    assert junk_result.error["message"].startswith(str(junk))
+    junk.unlink()
+    gone = worker.work(task).result
+    assert gone is not None
+    assert gone.exit_code == 66
+
+
+def test_a_place_that_is_none_fails_the_frame_and_not_the_worker(picture: Path, tmp_path: Path) -> None:
+    task = task_of(picture, tmp_path)
+    done = worker.work(replace(task, setup=replace(task.setup, key="elsewhere", place="-o,x")))
+    assert done.result is not None
+    assert done.result.exit_code == 2
+    assert done.result.error is not None
+    assert done.result.error["message"].startswith(str(picture))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("keep", [KEEP_FAILURES, KEEP_ALL])
+def test_a_solved_frame_has_its_outputs_and_the_digest_of_what_it_is_now(
+    drawn: DrawnField, real_indexes: object, slots_dir: Path, tmp_path: Path, keep: str
+) -> None:
+    frame = drawn.write_fits(tmp_path / "a.fits")
+    plain = sha256_of(str(frame))
+    files = (("wcs", str(tmp_path / "out" / "a.wcs")), ("new_fits", str(tmp_path / "out" / "a.fits")))
+    done = worker.work(task_of(frame, tmp_path, keep, update=True, files=files))
+    assert done.result is not None
+    assert (done.result.status, done.result.error, done.written, done.changed) == (SOLVED, None, True, False)
+    assert done.sha256 == sha256_of(str(frame)) != plain
+    assert (done.frame.size, done.frame.mtime_ns) == (frame.stat().st_size, frame.stat().st_mtime_ns)
+    assert "CRVAL1" in fitsio.read_header(str(frame))
+    assert {kind: done.result.files[kind] for kind, _ in files} == dict(files)
+    assert all(Path(path).exists() for path in done.result.files.values())
+    assert len(jobs_in(tmp_path)) == (keep == KEEP_ALL)
+    assert json.loads(json.dumps(done.result.to_json()))["job"] == (done.result.job if keep == KEEP_ALL else None)
+
+
+@pytest.mark.engine
+def test_an_output_that_cannot_be_written_is_an_error_of_a_solved_frame(
+    drawn: DrawnField, real_indexes: object, slots_dir: Path, tmp_path: Path
+) -> None:
+    frame = drawn.write_fits(tmp_path / "a.fits")
+    (tmp_path / "file").write_text("no folder")
+    done = worker.work(task_of(frame, tmp_path, files=(("wcs", str(tmp_path / "file" / "a.wcs")),)))
+    assert done.result is not None
+    assert (done.result.status, done.result.exit_code, done.written) == (SOLVED, 73, False)

@@ -1,0 +1,430 @@
+"""``nova batch`` as a person and as cron see it: what is done, what is said where, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fitsio
+import pytest
+from made_lines import read_lines
+from made_sky import DrawnField, scattered, star_picture
+
+from novacli import config
+from novacli.batch.ledger import Ledger
+from novacli.batch.lock import locked
+from novacli.batch.places import default_ledger
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def night(jobs: Path, stand_in, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in the current one with two frames of stars in no catalogue and a file that is no image; old ones.
+
+    The engine finds no solution, and notes each start in the file ``engines`` beside the folder.
+    """
+    folder = jobs.parent / "night"
+    folder.mkdir()
+    for name in ("a.fits", "b.fits"):
+        fitsio.write(str(folder / name), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
+    (folder / "junk.fits").write_text("no image\n")
+    for path in folder.iterdir():
+        os.utime(path, (1e9, 1e9))
+    monkeypatch.chdir(folder.parent)
+    stand_in(f"echo run >> {folder.parent}/engines; exit 0")
+    return folder
+
+
+def engines(night: Path) -> int:
+    """How often the engine was started since this was asked last."""
+    path = night.parent / "engines"
+    count = len(path.read_text().splitlines()) if path.exists() else 0
+    path.unlink(missing_ok=True)
+    return count
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "novacli", "batch", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=home, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def wait_until(happened: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := happened()):
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(0.01)
+    return found
+
+
+# --- What is said --------------------------------------------------------------------------------------------------
+
+
+def test_each_frame_has_its_line_and_the_run_its_figures(night: Path, nova) -> None:
+    ran = nova("batch", "night")
+    *lines, last = ran.out.splitlines()
+    a, b, junk = sorted(lines)  # as they are done
+    assert a.startswith(f"{night}/a.fits: unsolved (exhausted), ")
+    assert b.startswith(f"{night}/b.fits: unsolved (exhausted), ")
+    assert junk.startswith(f"{night}/junk.fits is a text file")
+    assert last.startswith("nova: 3 frames: 2 unsolved, 1 failed, in ")
+    assert (ran.code, ran.err) == (65, "")
+    again = nova("batch", "night")
+    assert (again.code, again.out) == (65, "nova: nothing to do; 3 frames had their result already.\n")
+
+
+def test_json_has_a_line_for_each_frame_that_is_done_and_the_summary_is_on_stderr(night: Path, nova) -> None:
+    ran = nova("batch", "--json", "night")
+    lines = {Path(line["input"]).name: line["status"] for line in read_lines(ran.out)}
+    assert lines == {"a.fits": "unsolved", "b.fits": "unsolved", "junk.fits": "failed"}
+    assert ran.err.startswith("nova: 3 frames: 2 unsolved, 1 failed, in ")
+    assert len(ran.err.splitlines()) == 1
+    (night / "a.fits").write_bytes((night / "b.fits").read_bytes() + bytes(2880))
+    os.utime(night / "a.fits", (1e9, 1e9))
+    changed = read_lines(nova("batch", "--json", "night").out)
+    assert [line["input"] for line in changed] == [f"{night}/a.fits"]
+
+
+def test_cron_hears_one_paragraph_where_something_is_wrong_and_nothing_after_that(night: Path, nova) -> None:
+    ran = nova("batch", "-q", "night")
+    assert ran.out == ""
+    (line,) = ran.err.splitlines()
+    for words in ("3 frames: 2 unsolved, 1 failed", f"Unsolved: {night}/", f"{night}/junk.fits is a text file"):
+        assert words in line
+    again = nova("batch", "-q", "night")
+    assert (again.code, again.out, again.err) == (65, "", "")
+
+
+def test_frames_are_told_beside_a_bar_on_a_terminal(night: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "novacli", "batch", "night"]
+    run = subprocess.Popen(command, cwd=night.parent, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # Linux, once the other end is closed
+            piece = b""
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert run.wait() == 65
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert "2 unsolved, 1 failed; " in text
+    assert "3/3" in text
+    assert text.rstrip().splitlines()[-1].startswith("nova: 3 frames: 2 unsolved, 1 failed, in ")
+
+
+# --- What is done again ----------------------------------------------------------------------------------------------
+
+
+def test_what_has_failed_for_good_is_tried_again_only_where_that_is_asked_for(night: Path, nova) -> None:
+    nova("batch", "night")
+    first = engines(night)
+    assert first >= 2
+    nova("batch", "night", "--timeout", "100")
+    assert engines(night) == 0
+    assert len(read_lines(nova("batch", "--json", "--retry", "failed", "night").out)) == 1
+    assert engines(night) == 0
+    assert len(read_lines(nova("batch", "--json", "--retry", "unsolved", "night").out)) == 2
+    assert engines(night) == first
+    assert len(read_lines(nova("batch", "--json", "-L", "1", "-H", "90", "night").out)) == 3
+    assert engines(night) > 0
+
+
+def test_a_frame_that_was_merely_touched_is_let_be(night: Path, nova) -> None:
+    nova("batch", "night")
+    engines(night)
+    os.utime(night / "a.fits", (1.1e9, 1.1e9))
+    ran = nova("batch", "night")
+    assert "1 frame: 1 unchanged" in ran.out
+    assert engines(night) == 0
+    assert "nothing to do; 3 frames" in nova("batch", "night").out
+
+
+def test_one_job_a_frame_is_kept_and_only_of_those_that_were_not_solved(night: Path, nova, jobs: Path) -> None:
+    for _ in range(2):
+        nova("batch", "--force", "night")
+        listed = nova("jobs").out.splitlines()
+        assert len(listed) == 3  # and the headings
+        assert [p.name for p in jobs.iterdir() if p.name.startswith(".batch")] == []
+    nova("batch", "--force", "--keep", "none", "night")
+    assert nova("jobs").out == ""
+
+
+def test_frames_come_from_lists_and_by_pattern_and_by_date(night: Path, nova, monkeypatch: pytest.MonkeyPatch) -> None:
+    (night.parent / "list").write_text("night/a.fits\n\nnight/b.fits\n")
+    assert len(read_lines(nova("batch", "--json", "--from", "list").out)) == 2
+    assert len(read_lines(nova("batch", "--json", "--pattern", "j*", "night").out)) == 1
+    os.utime(night / "b.fits", (1.2e9, 1.2e9))
+    (line,) = read_lines(nova("batch", "--json", "--newer", "2007-01-01", "night").out)
+    assert line["input"] == f"{night}/b.fits"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"night/a.fits\0night/junk.fits\0")))
+    assert len(read_lines(nova("batch", "--json", "--from", "-").out)) == 2
+
+
+def test_a_frame_that_is_still_being_written_waits_for_the_next_run(night: Path, nova) -> None:
+    (night / "c.fits").write_bytes(b"SIMPLE  =")
+    run = start(night.parent, "night", "--settle", "0.5", "--json")
+    try:
+        while run.poll() is None:
+            with (night / "c.fits").open("ab") as stream:
+                stream.write(b"    T")
+            time.sleep(0.02)
+    finally:
+        run.kill()
+    out, err = run.communicate(timeout=PATIENCE_S)
+    assert len(read_lines(out)) == 3
+    # Which of the two words it gets depends on how far the run was when it looked.
+    assert re.search(
+        r"c\.fits: it (is still being|was) written( to while it was being solved)?; left for the next run", err
+    )
+    assert run.returncode == 75
+    os.utime(night / "c.fits", (1e9, 1e9))
+    assert [line["input"] for line in read_lines(nova("batch", "--json", "night").out)] == [f"{night}/c.fits"]
+
+
+# --- How it ends -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 0, "Usage:"),
+        (["none"], 66, "none is not there: check the path or the mount"),
+        (["-"], 2, "--from - reads a list of paths from standard input"),
+        (["night", "--newer", "soon"], 2, "that is no date and no file"),
+        (["night", "--pattern", "a/b"], 2, "has a /"),
+        (["night", "--report", "x.doc"], 2, "a report's name says its format"),
+        (["night", "--max-time", "long"], 2, "age 'long' is not understood"),
+        (["night", "--ledger", "night/junk.fits"], 65, "night/junk.fits: "),
+        (["night", "--to", "-o"], 2, "-o"),
+        (["night", "--parity", "up"], 2, "parity"),
+        (["report"], 2, "name the batch by its paths"),
+        (["status", "night"], 66, "there is no ledger: run nova batch first"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    night: Path, nova, arguments: list[str], code: int, words: str
+) -> None:
+    ran = nova("batch", *arguments)
+    assert ran.code == code
+    told = ran.out if code == 0 else ran.err
+    assert words in told
+    if code:
+        assert ran.out == ""
+        assert len(told.splitlines()) == 1
+    assert engines(night) == 0
+
+
+def test_without_an_engine_no_frame_is_tried(night: Path, nova, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOVA_ENGINE", "no-such-engine")
+    ran = nova("batch", "night")
+    assert (ran.code, ran.out) == (69, "")
+    assert "no-such-engine was not found" in ran.err
+    assert nova("batch", "status").out.splitlines()[0].endswith(": 3 waiting")
+
+
+def test_a_folder_that_was_full_and_is_empty_is_taken_for_a_disk_that_is_not_mounted(night: Path, nova) -> None:
+    nova("batch", "night")
+    for path in night.iterdir():
+        path.unlink()
+    ran = nova("batch", "night")
+    assert ran.code == 75
+    assert "there is no frame any more, of 3 frames that were there: check the mount" in ran.err
+
+
+def test_a_second_run_waits_or_leaves(night: Path, nova) -> None:
+    ledger = default_ledger(["night"], None)
+    with locked(ledger, wait=False, until_s=0, say=print):
+        ran = nova("batch", "--no-wait", "night")
+        assert (ran.code, ran.out) == (75, "")
+        assert "another run" in ran.err
+        assert "try again later" in ran.err
+        quiet = nova("batch", "-q", "--no-wait", "night")
+        assert (quiet.code, quiet.out, quiet.err) == (75, "", "")
+        second = start(night.parent, "night")
+        try:
+            assert second.stderr is not None
+            assert second.stderr.readline().startswith("nova: waiting for another run")
+        except BaseException:
+            second.kill()
+            raise
+    out, _ = second.communicate(timeout=PATIENCE_S)
+    assert "3 frames: " in out
+
+
+def test_status_and_report_tell_of_the_frames_by_the_same_paths(night: Path, nova) -> None:
+    nova("batch", "night")
+    expected = {"solved": 0, "unsolved": 2, "failed": 1, "retriable": 0, "waiting": 0, "ours": 0, "gone": 0}
+    (state,) = [json.loads(line) for line in nova("batch", "status", "--json", str(night)).out.splitlines()]
+    assert (state["frames"], state["state"], state["paths"]) == (expected, "finished", ["night"])
+    assert Path(state["ledger"]).exists()
+    assert nova("batch", "status").out.splitlines()[0] == "night: 2 unsolved, 1 failed"
+    lines = nova("batch", "report", "./night").out.splitlines()
+    assert [line.split()[0].rstrip(":") for line in lines] == [f"{night}/{n}.fits" for n in ("a", "b", "junk")]
+    assert len(read_lines(nova("batch", "report", "--json", "night").out)) == 3
+    assert nova("batch", "report", "night", "--report", "r.csv").code == 0
+    assert len((night.parent / "r.csv").read_text().splitlines()) == 4
+    assert nova("batch", "night", "--report", "r.jsonl").code == 65
+    assert len((night.parent / "r.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_signal_ends_the_run_and_the_next_one_goes_on(night: Path, nova, stand_in) -> None:
+    stand_in(f"echo run >> {night.parent}/engines; exec sleep 60")
+    run = start(night.parent, "night")
+    try:
+        wait_until(lambda: engines(night))
+        run.send_signal(signal.SIGTERM)
+        out, err = run.communicate(timeout=PATIENCE_S)
+    finally:
+        run.kill()
+    assert (run.returncode, err) == (143, "")
+    assert "It stopped before the end: it was interrupted." in out
+    stand_in("exit 0")
+    done = read_lines(nova("batch", "--json", "night").out)
+    assert {line["input"] for line in done} >= {f"{night}/a.fits", f"{night}/b.fits"}
+
+
+def test_the_time_of_a_run_is_bounded(night: Path, nova, stand_in) -> None:
+    ran = nova("batch", "--max-time", "0", "night")
+    assert ran.code == 75
+    assert "3 frames: 3 left for the next run" in ran.out
+    assert "the time was up" in ran.out
+
+
+def test_after_kill_9_nothing_is_left_behind_and_the_next_run_goes_on(night: Path, nova, stand_in, jobs: Path) -> None:
+    stand_in(f"echo $PPID >> {night.parent}/workers; exec sleep 60")
+    run = start(night.parent, "night", "--workers", "2")
+    try:
+        wait_until(lambda: len(set(lines_of(night.parent / "workers"))) == 2)
+    finally:
+        run.kill()
+    run.communicate(timeout=PATIENCE_S)
+    for pid in map(int, set(lines_of(night.parent / "workers"))):
+        wait_until(lambda pid=pid: not is_alive(pid))
+    assert nova("batch", "status").out.splitlines()[1].endswith(", killed")
+    stand_in("exit 0")
+    nova("batch", "night")
+    assert nova("batch", "status").out.startswith("night: 2 unsolved, 1 failed\n")
+    assert len([p for p in jobs.iterdir() if p.is_dir()]) == 2
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+# --- Solved for real -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sky(drawn: DrawnField, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in the current one with two pictures of a field that can be solved, old ones."""
+    folder = jobs.parent / "sky"
+    (folder / "deep").mkdir(parents=True)
+    drawn.write_fits(folder / "a.fits")
+    shutil.copy(folder / "a.fits", folder / "deep" / "b.fits")
+    for path in folder.rglob("*.fits"):
+        os.utime(path, (1e9, 1e9))
+    monkeypatch.chdir(folder.parent)
+    return folder
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ([], []),
+        (["--update"], []),
+        (["--wcs", "--corr", "--rdls", "--axy"],
+         [f"sky/{n}.{s}" for n in ("a", "deep/b") for s in ("axy", "corr", "rdls", "wcs")]),
+        (["--new-fits"], ["sky/a.new.fits", "sky/deep/b.new.fits"]),
+        (["--out", "solved"], ["solved/sky/a.fits", "solved/sky/deep/b.fits"]),
+        (["--out", "sky/solved", "--wcs"], ["sky/solved/sky/a.wcs", "sky/solved/sky/deep/b.wcs"]),
+    ],
+)  # fmt: skip
+def test_the_second_run_does_nothing_whatever_the_first_wrote(
+    sky: Path, nova, options: list[str], written: list[str]
+) -> None:
+    before = files_below(sky.parent)
+    ran = nova("batch", "--json", "sky", *options)
+    assert (ran.code, [line["status"] for line in read_lines(ran.out)]) == (0, ["solved"] * 2)
+    assert sorted(files_below(sky.parent) - before) == sorted(written)
+    is_updated = "CRVAL1" in fitsio.read_header(str(sky / "a.fits"))
+    assert is_updated == ("--update" in options)
+    again = nova("batch", "--json", "sky", *options)
+    assert (again.code, again.out) == (0, "")
+    assert "nothing to do; 2 frames had their result already" in again.err
+    assert nova("batch", "-q", "sky", *options).err == ""
+
+
+def files_below(folder: Path) -> set[str]:
+    """All files but hidden ones, and those of the home that nova keeps its own in."""
+    kept = ("jobs", "slots")
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(p) for p in paths if p.parts[0] not in kept and not any(part.startswith(".") for part in p.parts)}
+
+
+@pytest.mark.engine
+def test_an_output_that_is_asked_for_later_is_written_later(sky: Path, nova) -> None:
+    nova("batch", "-q", "sky")
+    assert len(read_lines(nova("batch", "--json", "--wcs", "sky").out)) == 2
+    assert (sky / "a.wcs").exists()
+    assert nova("batch", "--json", "sky").out == ""
+
+
+@pytest.mark.engine
+def test_a_killed_run_and_its_rerun_come_to_what_an_undisturbed_one_does(sky: Path, home: Path, nova) -> None:
+    for n in range(6):
+        shutil.copy2(sky / "a.fits", sky / f"c{n}.fits")
+    run = start(home, "sky", "--update")
+    ledger = default_ledger(["sky"], None)
+    try:
+        wait_until(lambda: ledger.exists() and counts(ledger).get("solved", 0) >= 2)
+    finally:
+        run.kill()
+    run.communicate(timeout=PATIENCE_S)
+    before = counts(ledger)["solved"]
+    again = nova("batch", "--json", "sky", "--update")
+    assert again.code == 0
+    assert len(read_lines(again.out)) == 8 - before
+    assert counts(ledger) == {"solved": 8}
+    assert all("CRVAL1" in fitsio.read_header(str(path)) for path in sky.rglob("*.fits"))
+    assert nova("batch", "--json", "sky", "--update").out == ""
+    assert not list(sky.rglob(".nova-*"))
+
+
+def counts(ledger: Path) -> dict[str, int]:
+    with Ledger.read(ledger) as opened:
+        return opened.counts()
+
+
+def test_a_setting_that_is_wrong_ends_it_before_anything_is_listed(
+    night: Path, nova, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOVA_TIMEOUT", "soon")
+    ran = nova("batch", "night")
+    assert (ran.code, ran.out) == (78, "")
+    assert list(config.batches_dir(os.environ).glob("*")) == []
