@@ -105,7 +105,8 @@ class TestFolders:
         assert names(found, tmp_path) == ["raw/night/a.fits"]
 
     def test_an_empty_folder_is_no_error(self, tmp_path: Path) -> None:
-        assert find_frames([str(tmp_path)]) == frames.Found(())
+        found = find_frames([str(tmp_path)])
+        assert (found.frames, found.remarks) == ((), ())
 
 
 class TestOnce:
