@@ -172,11 +172,11 @@ class Session:
         total = notes.tally.total
         number = self._ledger.begin_run(total, self._request.given)
         with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, total)):
-            executor = executors.open_executor(
-                self._request.executor, self._setup, self._workers(), self._request.address
-            )
-            run = Run(self._setup, files, executor, notes, show, self._orders)
             try:
+                executor = executors.open_executor(
+                    self._request.executor, self._setup, self._workers(), self._request.address
+                )
+                run = Run(self._setup, files, executor, notes, show, self._orders)
                 tally = run.over(source, order)
             except NovaError as exc:
                 with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written

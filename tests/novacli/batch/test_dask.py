@@ -246,6 +246,14 @@ def test_a_scheduler_that_is_none_is_told_in_one_line(
     assert done.returncode == code
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith(said)
+    status = subprocess.run(
+        [sys.executable, "-m", "novacli", "batch", "status", str(one)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.strip().removeprefix("nova: ") in status.stdout
 
 
 def test_without_the_extra_the_remedy_is_told(env: dict[str, str], one: Path) -> None:
