@@ -18,6 +18,7 @@ from typing import Any
 import fitsio
 import pytest
 from made_lines import read_lines
+from made_servers import HEIGHT, WIDTH, Servers, write_star_list
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import config
@@ -428,3 +429,29 @@ def test_a_setting_that_is_wrong_ends_it_before_anything_is_listed(
     ran = nova("batch", "night")
     assert (ran.code, ran.out) == (78, "")
     assert list(config.batches_dir(os.environ).glob("*")) == []
+
+
+# --- On servers ----------------------------------------------------------------------------------------------------
+
+
+def test_frames_are_solved_on_a_server_by_the_same_workers(home: Path, jobs: Path, nova, servers: Servers) -> None:
+    servers.replies("solve1")
+    names = [str(write_star_list(home / f"{n}.csv")) for n in ("a", "b")]
+    arguments = ["batch", "--json", "--settle", "0", "--size", f"{WIDTH}x{HEIGHT}", "--to", "solve1", "--wcs", *names]
+    ran = nova(*arguments)
+    lines = read_lines(ran.out)
+    assert ran.code == 0
+    assert {line["input"] for line in lines} == set(names)
+    assert {(line["status"], line["server"]) for line in lines} == {("solved", "solve1")}
+    assert (home / "a.csv.wcs").exists()
+    calls = servers.calls()
+    assert (calls.count("solve1 solve"), nova(*arguments).out) == (2, "")
+    assert servers.calls() == calls
+
+
+def test_where_no_server_answers_no_frame_is_tried(home: Path, jobs: Path, nova, servers: Servers) -> None:
+    servers.add("solve1", info="echo Permission denied >&2; exit 77")
+    name = str(write_star_list(home / "a.csv"))
+    ran = nova("batch", "--json", "--settle", "0", "--size", f"{WIDTH}x{HEIGHT}", "--to", "solve1", name)
+    assert (ran.code, ran.out) == (77, "")
+    assert len(ran.err.splitlines()) == 1
