@@ -169,6 +169,33 @@ def _read(path: Path) -> str:
 
 
 @pytest.mark.engine
+def test_a_frame_that_hangs_is_ended_with_its_worker(
+    cluster: Cluster, env: dict[str, str], night: Path, tmp_path: Path
+) -> None:
+    """It is to be tried again, and the cluster has a new worker for the next frame."""
+    code = "from novacli.batch.executors import dask; dask._GRACE_S = -299"  # of the 300 s that a frame may take
+    done = _patched(_slow(env, tmp_path, 300), code, "--blind", "--dask", cluster.address, night / "1.jpg")
+    assert done.returncode == 75
+    assert "it did not come to an end within 1 s, and was stopped" in done.stdout
+    wait_until(lambda: len(cluster.workers) == 2)
+    assert _nova(env, "--blind", "--dask", cluster.address, night / "2.jpg").returncode == 0
+
+
+@pytest.mark.engine
+def test_two_workers_are_lost_however_often_the_scheduler_would_try(
+    env: dict[str, str], one: Path, tmp_path: Path
+) -> None:
+    """One that gives up at once costs no frame its second try."""
+    killer = one.rename(one.with_name(KILLER))
+    strict = {**env, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with made_cluster.start(tmp_path, strict, workers=1) as cluster:
+        done = _nova(env, "--blind", "--dask", cluster.address, killer)
+        wait_until(lambda: cluster.killed == 2)
+    assert done.returncode == 70
+    assert "a worker was lost over it, twice" in done.stdout
+
+
+@pytest.mark.engine
 def test_without_its_scheduler_a_run_ends_and_the_next_one_goes_on(
     env: dict[str, str], night: Path, tmp_path: Path
 ) -> None:
