@@ -35,10 +35,10 @@ _LARGE_PX = 3_000_000
 _PATIENT_S = 1.0
 #: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
-#: From which odds a match is believed that was looked for all over the sky: log-odds 27.6, in place of the engine's
-#: 20.7.  Of hopeless searches of 120 CPU seconds that had 1 in 100 come out false, this one in some thousands
-#: (benchmarks/false_solutions.py); real pictures have 76 and more.
-_BLIND_ODDS = 1e12
+#: From which odds a match is believed that was looked for all over the sky: log-odds 30, in place of the engine's 20.7.
+#: Of searches of 120 CPU seconds that find nothing true, that has 1 in 100 come out false, this one 3 in 100,000
+#: (benchmarks/false_solutions.py); no true solution was seen below 43.
+_BLIND_ODDS = 1e13
 #: How long blind attempts hold back while a hint is tried, in seconds.
 _BLIND_DELAY_S = 0.5
 #: Order of the distortion that the engine fits where nobody says; what stars support is decided after that.
