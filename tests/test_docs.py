@@ -205,8 +205,8 @@ def test_every_axy_card_is_described() -> None:
     full = axy.Attempt(
         width=2, height=2, stars=axy.Stars.from_bytes(*[bytes(16)] * 3), scales_arcsec_per_pixel=(axy.Range(1, 2),),
         center_deg=(1, 1), radius_deg=1, parity=1, crpix_center=True, code_tolerance=0.01, cpu_limit_s=1,
-        odds_to_solve=1e9, position_error_px=1, quad_fraction=axy.Range(0.1, 1), verify_uniformize=True,
-        verify_dedup=False, verify_wcs=(1.0,) * 8,
+        odds_to_solve=1e9, odds_to_keep=1e9, position_error_px=1, quad_fraction=axy.Range(0.1, 1),
+        verify_uniformize=True, verify_dedup=False, verify_wcs=(1.0,) * 8,
         schedule=axy.Schedule(quads_arcmin=axy.Range(1, 2), slice_s=1, label="x"),
     )  # fmt: skip
     written = re.findall(rb"(?:AN|NV|IMAGE)[A-Z0-9]*(?= *= )", axy.to_bytes(full))

@@ -236,6 +236,7 @@ def _without_stars(
         depths=member.depths,
         code_tolerance=member.code_tolerance,
         odds_to_solve=_BLIND_ODDS if position is None else None,
+        odds_to_keep=_BLIND_ODDS if position is None else None,
         verify_uniformize=member.uniformize,
         verify_dedup=False,
         schedule=Schedule(

@@ -60,10 +60,11 @@ class Attempt:
     """One attempt at a field: what to tell the engine, and the stars.
 
     ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``parity`` is the sign of det(CD): +1, -1, or
-    None for both.  ``tweak_order`` 0 fits no distortion.  ``verify_uniformize`` and ``verify_dedup`` say whether the
-    engine thins out stars, or drops those that lie close together, before it verifies a match (None: its default,
-    which is to).  ``verify_wcs`` is a TAN header (CRVAL1, CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the
-    engine checks before it searches.
+    None for both.  A match of ``odds_to_solve`` ends the search; the best one is written when the search ends without,
+    if it has ``odds_to_keep`` (None: 10⁹, the engine's default, for either).  ``tweak_order`` 0 fits no distortion.
+    ``verify_uniformize`` and ``verify_dedup`` say whether the engine thins out stars, or drops those that lie close
+    together, before it verifies a match (None: its default, which is to).  ``verify_wcs`` is a TAN header (CRVAL1,
+    CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine checks before it searches.
     """
 
     width: int
@@ -79,6 +80,7 @@ class Attempt:
     code_tolerance: float | None = None
     cpu_limit_s: float | None = None
     odds_to_solve: float | None = None
+    odds_to_keep: float | None = None
     position_error_px: float | None = None
     quad_fraction: Range | None = None
     verify_uniformize: bool | None = None
@@ -132,6 +134,7 @@ def _search_cards(attempt: Attempt) -> list[tuple[str, fitsfile.CardValue]]:
         "ANCTOL": attempt.code_tolerance,
         "ANCLIM": attempt.cpu_limit_s,
         "ANODDSSL": attempt.odds_to_solve,
+        "ANODDSKP": attempt.odds_to_keep,
         "ANPOSERR": attempt.position_error_px,
     }
     return cards + [(k, float(v)) for k, v in optional.items() if v is not None]
@@ -284,6 +287,7 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
         code_tolerance=cards.real("ANCTOL", 1e-6, 0.1),
         cpu_limit_s=cards.real("ANCLIM", 0, 1e6),
         odds_to_solve=cards.real("ANODDSSL", 1, 1e100),
+        odds_to_keep=cards.real("ANODDSKP", 1, 1e100),
         position_error_px=cards.real("ANPOSERR", 1e-3, 100),
         quad_fraction=_range(cards.real, "ANQSFMIN", "ANQSFMAX", 0.0, 1.0),
         verify_uniformize=cards.flag("ANVERUNI"),

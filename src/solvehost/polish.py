@@ -115,6 +115,7 @@ def _second_looks(
     coarser = tuple(f for f in files if matched <= f.middle_arcmin <= matched * _COARSER_BY)
     schedule = axy.Schedule(coarse_first=False, label="second look")
     fixed: dict[str, Any] = {"stars": stars, "verify_wcs": solution, "depths": _HARDLY_ANY_SEARCH, "schedule": schedule}
+    fixed |= {"odds_to_solve": None, "odds_to_keep": None}  # it is known to be true
     for number, changes in enumerate(tries, _FIRST_NUMBER):
         yield engine.Plan(number, dataclasses.replace(plan.attempt, **fixed, **changes), coarser)
 

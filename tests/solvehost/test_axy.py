@@ -45,12 +45,15 @@ FULL = Attempt(
 )
 PLAIN = Attempt(640, 480, STARS)
 DEDUP = replace(PLAIN, verify_dedup=False)
+SURE = replace(PLAIN, odds_to_solve=1e13, odds_to_keep=1e13)
 
 
 # --- Written ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "attempt"), [("full.axy", FULL), ("plain.axy", PLAIN), ("dedup.axy", DEDUP)])
+@pytest.mark.parametrize(
+    ("name", "attempt"), [("full.axy", FULL), ("plain.axy", PLAIN), ("dedup.axy", DEDUP), ("sure.axy", SURE)]
+)
 def test_the_format_stays_as_it_is(name: str, attempt: Attempt) -> None:
     """Byte for byte: deployed servers and stored jobs read it.  An old golden file is never changed, only added to."""
     golden = (GOLDEN / name).read_bytes()
@@ -124,6 +127,7 @@ attempts = st.builds(
     code_tolerance=maybe(numbers(1e-6, 0.1)),
     cpu_limit_s=maybe(numbers(0, 1e6)),
     odds_to_solve=maybe(numbers(1, 1e100)),
+    odds_to_keep=maybe(numbers(1, 1e100)),
     position_error_px=maybe(numbers(1e-3, 100)),
     quad_fraction=maybe(ranges(0, 1)),
     verify_uniformize=st.sampled_from([True, False, None]),
@@ -264,6 +268,7 @@ def test_of_a_repeated_card_the_first_counts() -> None:
         ("ANCLIM  = -1", "ANCLIM"),
         ("ANCTOL  = 0.2", "ANCTOL"),
         ("ANODDSSL= 0.5", "ANODDSSL"),
+        ("ANODDSKP= 1e200", "ANODDSKP"),
         ("ANW1CD11= 1e10", "ANW1CD11"),
         ("ANXCOL  = 5", "ANXCOL"),
         ("ANYCOL  = 'caf\xe9'", "ANYCOL"),

@@ -18,6 +18,7 @@ from solvehost.errors import UnavailableError
 from solvehost.indexes import IndexFile, IndexSet, select
 from solvehost.jobdir import JobDir
 from solvehost.slots import Tokens
+from solvehost.startable import Stars
 
 SCALES = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL * 1.1),)
 
@@ -52,6 +53,11 @@ def draw(index: IndexFile, parity: int) -> Attempt:
     """Return an attempt with nothing told but its scale, and one shallow depth, so that a search is short."""
     stars = drawnfield.draw(index.path, parity=parity)
     return Attempt(drawnfield.WIDTH, drawnfield.HEIGHT, stars, scales_arcsec_per_pixel=SCALES, depths=((1, 20),))
+
+
+def few(stars: Stars, count: int) -> Stars:
+    """Return the first stars of a list."""
+    return Stars(stars.x[:count], stars.y[:count], stars.flux[:count])
 
 
 @pytest.fixture
@@ -134,6 +140,15 @@ def test_a_field_is_found_with_all_that_can_be_told(solve, field: Attempt, parit
     assert_on_the_sky(job, parity)
     cards = solution(job)
     assert (cards["CRPIX1"], cards["CRPIX2"]) == ((drawnfield.WIDTH + 1) / 2, (drawnfield.HEIGHT + 1) / 2)
+
+
+@pytest.mark.engine
+def test_what_is_not_sure_enough_is_not_kept_when_the_search_ends(solve, field: Attempt) -> None:
+    """Without odds to keep, the engine writes the best match from its own default on, however much was asked for."""
+    unsure = dataclasses.replace(field, odds_to_solve=1e100, depths=((1, 6),), stars=few(field.stars, 12))
+    _, kept = solve(unsure)
+    _, dropped = solve(dataclasses.replace(unsure, odds_to_keep=1e100))
+    assert (kept.status, dropped.status) == ("solved", "unsolved")
 
 
 @pytest.mark.engine
