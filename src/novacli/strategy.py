@@ -89,7 +89,7 @@ SCALED = (
 #: index files first: their quads span the field, which puts the tangent point near its centre (a fifth of the error of
 #: centre and scale, on drawn fields 1.5 to 26 degrees wide, in the same time).
 POINTED = (
-    Member("by peak", Order.PEAK, None, depths=_TO_200, code_tolerance=None),
+    Member("by peak", Order.PEAK, None, depths=_TO_200, code_tolerance=None, slice_s=0.1),
     Member("by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=0.2),
     Member("by flux, full size", Order.FLUX, None, depths=_TO_200, code_tolerance=None, binning=1, delay_s=0.4),
 )
@@ -181,7 +181,11 @@ def _remedy(files: Sequence[IndexFile]) -> str:
 
 
 def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> list[_Plan]:
-    """Return what index files can serve, best first; hints share what the blind attempts leave of ``MAX_ATTEMPTS``."""
+    """Return what index files can serve, best first; hints share what the blind attempts leave of ``MAX_ATTEMPTS``.
+
+    Those of all hints come in the order of their delays, for a race takes them as they come: where the first hint is
+    wrong, the second is not kept waiting by all that could be tried with the first.
+    """
     given = constraints(hints, fallback=params.fallback)
     blind: list[_Plan] = []
     hinted: list[list[_Plan]] = []
@@ -195,7 +199,8 @@ def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[Inde
         else:
             hinted.append(served)
     each = (MAX_ATTEMPTS - len(blind)) // max(1, len(hinted))
-    return [plan for group in hinted for plan in group[:each]] + blind[:MAX_ATTEMPTS]
+    known = [plan for group in hinted for plan in group[:each]]
+    return sorted(known, key=lambda plan: plan.attempt.schedule.delay_s) + blind[:MAX_ATTEMPTS]
 
 
 def _search_of(attempt: Attempt) -> Attempt:

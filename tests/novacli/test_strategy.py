@@ -128,6 +128,16 @@ def test_a_hint_that_is_wrong_does_not_cost_the_image() -> None:
     assert any(blind)
 
 
+def test_the_second_hint_does_not_wait_for_all_that_can_be_tried_with_the_first() -> None:
+    """The mount has moved on: after one attempt at the old place comes the first at the scale alone."""
+    elsewhere = dataclasses.replace(PLACE, is_of_earlier=True)
+    first, second, *others = listed(Hints(scales=(SCALE,), positions=(elsewhere,)))
+    assert first.center_deg is not None
+    assert (second.center_deg, second.scales_arcsec_per_pixel) == (None, (Range(55.0, 65.0),))
+    hinted = [a.schedule.delay_s for a in (first, second, *others) if not is_blind(a)]
+    assert hinted == sorted(hinted)
+
+
 def test_blind_attempts_give_hints_a_head_start() -> None:
     delays = [a.schedule.delay_s for a in listed(Hints(scales=(SCALE,))) if is_blind(a)]
     assert min(delays) > 0
