@@ -5,20 +5,16 @@ Each is one line below.  ``portfolio.py`` tries every one, alone, on every field
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from novacli import sources
-from novacli.field import Image
-from novacli.sources import ENOUGH_STARS, Extraction, extract
-from solvehost.axy import Attempt, Range, Schedule
-from solvehost.startable import Stars
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from novacli import sources, strategy
+from novacli.params import SolveParams
+from novacli.sources import Sources
+from novacli.strategy import Member
+from solvehost.axy import Attempt, Range
 
 Depths = tuple[tuple[int, int], ...]
 TO_50: Depths = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
@@ -44,7 +40,7 @@ SERVED_DEG = {
     "three": (1.5, 180.0),
     "all": (0.0, 180.0),
 }
-MAX_STARS = 200
+SHIPPED_ORDERS = {order.value for order in sources.Order}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +67,33 @@ class Candidate:
         words += ["not-uniform"] if self.uniformize is False else []
         return " ".join(words)
 
-    def attempt(self, width: int, height: int, table: NDArray[np.void], binning: int) -> Attempt:
-        """Return the attempt that it is, at a field of ``width`` × ``height`` pixels with the sources of ``table``."""
-        best = ORDERS[self.order](table, (width / binning, height / binning))[:MAX_STARS]
-        x, y = ((table[axis][best] + 0.5) * binning + 0.5 for axis in "xy")
-        columns = (np.ascontiguousarray(c, dtype=np.float32).tobytes() for c in (x, y, table["flux"][best]))
-        return Attempt(
-            width=width,
-            height=height,
-            stars=Stars.from_bytes(*columns),
+    @property
+    def member(self) -> Member:
+        """Return it as the strategy has its members; of an order of our own the stars come from :meth:`attempt`."""
+        return Member(
+            label=self.name,
+            order=sources.Order(self.order) if self.order in SHIPPED_ORDERS else sources.Order.PEAK,
+            window=WINDOWS[self.window],
+            coarse_first=self.coarse_first,
             depths=self.depths,
             code_tolerance=self.code_tolerance,
-            verify_uniformize=self.uniformize,
-            verify_dedup=False,
-            schedule=Schedule(
-                quads_arcmin=WINDOWS[self.window],
-                coarse_first=self.coarse_first,
-                parallel=self.parallel,
-                label=self.name[:60],
-            ),
+            uniformize=self.uniformize,
+            parallel=self.parallel,
+            binning=self.binning,
+            threshold_sigma=self.threshold_sigma,
         )
+
+    def attempt(self, found: Sources) -> Attempt:
+        """Return the attempt that it makes at a picture, as the strategy would, with its own order of the stars."""
+        params = SolveParams(blind=True)
+        extraction = strategy.extraction_for(found, self.member, params)
+        bare = strategy.without_stars(found.field, params, self.member)
+        return replace(bare, stars=found.chosen(extraction, ORDERS[self.order]))
 
 
 # --- Orders: (table, size in binned pixels) → row numbers, best star first ------------------------------------------
 
-Order = Callable[[Any, tuple[float, float]], Any]
+Order = sources.Ranking
 
 
 def _over_grid(column: str, cells: int = 8) -> Order:
@@ -248,23 +246,3 @@ def candidate(name: str) -> Candidate:
         Where there is none.
     """
     return {c.name: c for c in CANDIDATES}[name]
-
-
-def sources_for(member: Candidate, field: Image, found: dict[Extraction, Any]) -> tuple[Extraction, Any]:
-    """Return how a member's stars are looked for in a picture, and those found; ``found`` keeps them for the next one.
-
-    Unbinned where binning leaves too few, as in the portfolio that ships.
-    """
-    least = 2 if field.is_mosaic else 1
-    chosen = Extraction(max(member.binning, least), member.threshold_sigma)
-    options = [chosen]
-    if _count(chosen, field, found) < ENOUGH_STARS and chosen.binning > least:
-        options.append(Extraction(least, member.threshold_sigma))
-    best = max(options, key=lambda e: _count(e, field, found))
-    return best, found[best]
-
-
-def _count(extraction: Extraction, field: Image, found: dict[Extraction, Any]) -> int:
-    if extraction not in found:
-        found[extraction] = extract(field, extraction)
-    return len(found[extraction])

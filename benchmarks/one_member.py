@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 from novacli import strategy
 from novacli.cli.main import main
-from novacli.field import Image
 from novacli.hints import Hints
 from novacli.params import SolveParams
 from novacli.sources import Sources
@@ -24,13 +23,9 @@ def single_attempt(
 ) -> Iterator[Attempt]:
     """Yield the attempt of the member that the command line named."""
     del params, hints, files
-    from candidates import candidate, sources_for
+    from candidates import candidate
 
-    field = sources.field
-    if not isinstance(field, Image):
-        raise SystemExit("one_member.py: only pictures are tried")
-    extraction, table = sources_for(candidate(_NAME), field, {})
-    yield candidate(_NAME).attempt(field.width, field.height, table, extraction.binning)
+    yield candidate(_NAME).attempt(sources)
 
 
 if __name__ == "__main__":

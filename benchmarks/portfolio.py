@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import sys
@@ -15,14 +16,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cases
 import measure
 import races
 import reporting
 import truths
-from candidates import CANDIDATES, SERVED_DEG, WINDOWS, Candidate, sources_for
+from candidates import CANDIDATES, SERVED_DEG, SHIPPED_ORDERS, Candidate
 from cases import Case
 from programs import find_nova
 
@@ -30,8 +30,8 @@ from novacli import strategy
 from novacli.errors import NovaError
 from novacli.field import Image
 from novacli.inputs import open_field
-from novacli.sources import Extraction
-from novacli.strategy import LEAST_STARS
+from novacli.sources import Sources
+from novacli.strategy import LEAST_STARS, Member
 from novacli.wcs import TanSip, read_wcs
 from solvehost import axy, engine, indexes, jobdir, race
 from solvehost.indexes import IndexSet
@@ -73,14 +73,12 @@ class Bench:
         if not isinstance(field, Image):
             return
         width_deg = case.truth.place.pixscale_arcsec * case.truth.width_px / 3600
-        found: dict[Extraction, Any] = {}
+        found = Sources(field)
         for member in members:
             low, high = SERVED_DEG[member.window]
             outcome, cpu_s = "unfit", 0.0
             if low <= width_deg < high:
-                extraction, table = sources_for(member, field, found)
-                attempt = member.attempt(field.width, field.height, table, extraction.binning)
-                outcome, cpu_s = self._solve(attempt, case.truth)
+                outcome, cpu_s = self._solve(member.attempt(found), case.truth)
             yield Trial(case.name, member.name, round(width_deg, 3), outcome, cpu_s)
 
     def _solve(self, attempt: axy.Attempt, truth: truths.Truth) -> tuple[str, float]:
@@ -216,20 +214,20 @@ def _words(s: races.Score) -> str:
 
 def shipped() -> list[races.Entry]:
     """Return the portfolio that nova ships, as far as its members are candidates here."""
-    usual = Extraction().threshold_sigma
-    names = {_key_of_candidate(c): c.name for c in CANDIDATES if c.threshold_sigma == usual}
+    names = {_what_is_tried(c.member): c.name for c in CANDIDATES if c.order in SHIPPED_ORDERS}
     entries = []
-    for m in strategy.BLIND:
-        key = (m.window, m.order.value, m.binning, m.code_tolerance, m.depths, m.coarse_first, m.parallel, m.uniformize)
-        if key in names:
-            entries.append(races.Entry(names[key], m.delay_s, m.slice_s or math.inf))
+    for member in strategy.BLIND:
+        name = names.get(_what_is_tried(member))
+        if name is None:
+            print(f"no candidate is like the shipped member {member.label!r}", file=sys.stderr)
         else:
-            print(f"no candidate is like the shipped member {m.label!r}", file=sys.stderr)
+            entries.append(races.Entry(name, member.delay_s, member.slice_s or math.inf))
     return entries
 
 
-def _key_of_candidate(c: Candidate) -> tuple[Any, ...]:
-    return (WINDOWS[c.window], c.order, c.binning, c.code_tolerance, c.depths, c.coarse_first, c.parallel, c.uniformize)
+def _what_is_tried(member: Member) -> Member:
+    """Return a member without its name and its place in the schedule."""
+    return dataclasses.replace(member, label="", delay_s=0.0, slice_s=None)
 
 
 if __name__ == "__main__":

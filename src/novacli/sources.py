@@ -6,6 +6,7 @@ Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,10 @@ class Order(enum.Enum):
     CENTRAL = "central"
 
 
+#: (sources, size of the picture in their pixels) → row numbers, best star first.
+Ranking = Callable[["NDArray[np.void]", tuple[float, float]], "NDArray[np.intp]"]
+
+
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """How stars are looked for: binning factor, threshold in background sigma, least area in binned pixels."""
@@ -82,9 +87,15 @@ class Sources:
         """Return the best stars, in order, as float32 FITS pixel coordinates of the unbinned image."""
         if isinstance(self.field, StarList):
             return _listed(self.field, self._max_stars, self.order(order))
+        return self.chosen(extraction, lambda table, size_px: ranked(table, order, size_px))
+
+    def chosen(self, extraction: Extraction, ranking: Ranking) -> Stars:
+        """Return the stars of a picture that a ranking puts first, as :meth:`stars` does."""
+        if isinstance(self.field, StarList):
+            raise TypeError("a star list has no pixels to extract from")
         table = self._table(extraction)
-        best = ranked(table, order, (self.field.width / extraction.binning, self.field.height / extraction.binning))
-        best = best[: self._max_stars]
+        size_px = (self.field.width / extraction.binning, self.field.height / extraction.binning)
+        best = ranking(table, size_px)[: self._max_stars]
         x, y = (_unbinned(table[name][best], extraction.binning) for name in "xy")
         x, y = centroids.measure(self.field, x, y, _window_px(table, extraction), _may_move_px(extraction))
         return _to_stars(x + 1, y + 1, table["flux"][best])

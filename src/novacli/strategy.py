@@ -60,6 +60,7 @@ class Member:
     uniformize: bool | None = None
     parallel: bool = False
     binning: int = 2
+    threshold_sigma: float = Extraction().threshold_sigma
     delay_s: float = 0.0
     slice_s: float | None = 0.15
 
@@ -155,7 +156,7 @@ def attempts(sources: Sources, params: SolveParams, hints: Hints, files: Sequenc
         raise UnavailableError(f"{sources.field.origin.name}: {why}")
     tried: list[tuple[Extraction, Order, Attempt]] = []
     for plan in plans:
-        extraction = _extraction(sources, plan.member, params)
+        extraction = extraction_for(sources, plan.member, params)
         wanted = (extraction, sources.order(plan.member.order), _search_of(plan.attempt))
         stars = sources.stars(extraction, plan.member.order)
         if len(stars) >= LEAST_STARS and wanted not in tried:
@@ -192,7 +193,7 @@ def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[Inde
     for constraint in given:
         delay_s = _BLIND_DELAY_S if constraint.is_blind and len(given) > 1 else 0.0
         members = _members(constraint, field, params)
-        group = [_Plan(m, _without_stars(field, params, m, constraint, delay_s)) for m in members]
+        group = [_Plan(m, without_stars(field, params, m, constraint, delay_s)) for m in members]
         served = [plan for plan in group if indexes.select(plan.attempt, files)]
         if constraint.is_blind:
             blind = served
@@ -223,9 +224,10 @@ def _suits(member: Member, *, is_large: bool) -> bool:
     return (member.binning > 2) == is_large
 
 
-def _without_stars(
-    field: Field, params: SolveParams, member: Member, constraint: Constraint, delay_s: float
+def without_stars(
+    field: Field, params: SolveParams, member: Member, constraint: Constraint = Constraint(), delay_s: float = 0.0
 ) -> Attempt:
+    """Return the attempt that a member makes at a field, its stars still to be looked for."""
     scale, position = constraint.scale, constraint.position
     scales = () if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),)
     return Attempt(
@@ -268,7 +270,7 @@ def _radius_deg(position: PositionHint, scale: ScaleHint | None, member: Member,
     return min(180.0, position.position.radius_deg + min(half_deg, _WIDEST_DEG))
 
 
-def _extraction(sources: Sources, member: Member, params: SolveParams) -> Extraction:
+def extraction_for(sources: Sources, member: Member, params: SolveParams) -> Extraction:
     """Return the member's extraction: the user's binning, else its own; unbinned where that finds few stars and more.
 
     A Bayer mosaic is binned by an even factor in any case.
@@ -278,8 +280,8 @@ def _extraction(sources: Sources, member: Member, params: SolveParams) -> Extrac
         return Extraction(1)
     least = 2 if field.is_mosaic else 1
     if params.downsample is not None:
-        return Extraction(-(-params.downsample // least) * least)
-    chosen = Extraction(max(member.binning, least))
+        return Extraction(-(-params.downsample // least) * least, member.threshold_sigma)
+    chosen = Extraction(max(member.binning, least), member.threshold_sigma)
     if chosen.binning > least and sources.count(chosen) < ENOUGH_STARS:
-        return max((chosen, Extraction(least)), key=sources.count)
+        return max((chosen, replace(chosen, binning=least)), key=sources.count)
     return chosen
