@@ -39,6 +39,8 @@ _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: Of searches of 120 CPU seconds that find nothing true, that has 1 in 100 come out false, this one 3 in 100,000
 #: (benchmarks/false_solutions.py); no true solution was seen below 43.
 _BLIND_ODDS = 1e13
+#: A search within so many degrees of a place sees so little of the sky that the engine's own odds will do.
+_NEAR_DEG = 30.0
 #: How long blind attempts hold back while a hint is tried, in seconds.
 _BLIND_DELAY_S = 0.5
 #: Order of the distortion that the engine fits where nobody says; what stars support is decided after that.
@@ -87,8 +89,7 @@ SCALED = (
     Member("by peak, thoroughly", Order.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.4, slice_s=0.3),
 )
 #: Tried where both scale and position are known: few quads are left to compare, so the search can be thorough.  Coarse
-#: index files first: their quads span the field, which puts the tangent point near its centre (a fifth of the error of
-#: centre and scale, on drawn fields 1.5 to 26 degrees wide, in the same time).
+#: index files first: their quads span the field, so that a match is verified all over it at once.
 POINTED = (
     Member("by peak", Order.PEAK, None, depths=_TO_200, code_tolerance=None, slice_s=0.1),
     Member("by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=0.2),
@@ -229,6 +230,7 @@ def without_stars(
 ) -> Attempt:
     """Return the attempt that a member makes at a field, its stars still to be looked for."""
     scale, position = constraint.scale, constraint.position
+    odds = None if position is not None and position.position.radius_deg <= _NEAR_DEG else _BLIND_ODDS
     scales = () if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),)
     return Attempt(
         width=field.width,
@@ -242,8 +244,8 @@ def without_stars(
         crpix_center=params.crpix_center,
         depths=member.depths,
         code_tolerance=member.code_tolerance,
-        odds_to_solve=_BLIND_ODDS if position is None else None,
-        odds_to_keep=_BLIND_ODDS if position is None else None,
+        odds_to_solve=odds,
+        odds_to_keep=odds,
         verify_uniformize=member.uniformize,
         verify_dedup=False,
         schedule=Schedule(
