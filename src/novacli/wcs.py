@@ -16,6 +16,7 @@ from pathlib import Path
 from novacli.errors import DataError
 from solvehost import fitsfile
 from solvehost.errors import DataError as HeaderError
+from solvehost.sphere import separation_deg
 
 #: SIP is defined up to this order.
 MAX_SIP_ORDER = 9
@@ -171,13 +172,8 @@ def wrap_degrees(angle: float) -> float:
 
 
 def separation_arcsec(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return the angle between two places (ra, dec) in degrees; exact for small and for large ones.
-
-    Source: the haversine formula.
-    """
-    ra1, dec1, ra2, dec2 = (math.radians(v) for v in (*one, *other))
-    half = math.sin((dec2 - dec1) / 2) ** 2 + math.cos(dec1) * math.cos(dec2) * math.sin((ra2 - ra1) / 2) ** 2
-    return 3600 * math.degrees(2 * math.asin(math.sqrt(min(half, 1.0))))
+    """Return the angle between two places (ra, dec) in degrees; exact for small and for large ones."""
+    return 3600 * separation_deg(one, other)
 
 
 def position_angle_deg(start: tuple[float, float], end: tuple[float, float]) -> float:

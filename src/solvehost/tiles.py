@@ -11,6 +11,8 @@ import functools
 import math
 from dataclasses import dataclass
 
+from solvehost.sphere import separation_deg
+
 _QUARTER = math.pi / 4
 #: Points on each edge that the radius of a tile is measured at; its corners are the farthest, as a rule.
 _STEPS = 8
@@ -62,12 +64,3 @@ def _sky_deg(base: int, x: float, y: float) -> tuple[float, float]:
         axis = _QUARTER * (2 * column + 1)
         along = axis + (along - axis) / from_pole if from_pole > 0 else axis
     return math.degrees(along) % 360, math.degrees(math.asin(max(-1.0, min(1.0, z))))
-
-
-def separation_deg(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return the angle between two places (RA and Dec in degrees)."""
-    ra_1, dec_1, ra_2, dec_2 = map(math.radians, (*one, *other))
-    haversine = (
-        math.sin((dec_2 - dec_1) / 2) ** 2 + math.cos(dec_1) * math.cos(dec_2) * math.sin((ra_2 - ra_1) / 2) ** 2
-    )
-    return math.degrees(2 * math.asin(min(1.0, math.sqrt(haversine))))

@@ -18,6 +18,7 @@ from standin import make_attempt, make_index
 from novacli.demo.catalogue import Catalogue
 from solvehost import indexes, tiles
 from solvehost.axy import Range
+from solvehost.sphere import separation_deg
 
 places = st.tuples(st.floats(0, 360), st.floats(-1, 1).map(lambda z: math.degrees(math.asin(z))))
 
@@ -72,7 +73,7 @@ def test_the_tiles_of_a_tile_lie_in_it(base: int, part: int) -> None:
     whole, quarter = tiles.cap(base, 1), tiles.cap(4 * base + part, 2)
     assert whole is not None
     assert quarter is not None
-    apart_deg = tiles.separation_deg((whole.ra_deg, whole.dec_deg), (quarter.ra_deg, quarter.dec_deg))
+    apart_deg = separation_deg((whole.ra_deg, whole.dec_deg), (quarter.ra_deg, quarter.dec_deg))
     assert apart_deg + quarter.radius_deg <= whole.radius_deg * 1.35
     assert quarter.radius_deg < whole.radius_deg
 

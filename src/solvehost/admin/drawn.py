@@ -16,6 +16,7 @@ from solvehost import fitsfile
 from solvehost.admin import programs
 from solvehost.errors import SolvehostError, UnavailableError
 from solvehost.indexes import IndexFile
+from solvehost.sphere import separation_deg
 from solvehost.startable import Stars
 
 #: Scatter of the star images, in pixels and magnitudes.
@@ -136,7 +137,4 @@ def sky_of(header: Mapping[str, fitsfile.CardValue], x: float, y: float) -> tupl
 
 def separation_arcsec(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the distance of two places on the sky, given in degrees."""
-    ra = math.radians(a[0] - b[0])
-    dec_a, dec_b = math.radians(a[1]), math.radians(b[1])
-    haversine = math.sin((dec_a - dec_b) / 2) ** 2 + math.cos(dec_a) * math.cos(dec_b) * math.sin(ra / 2) ** 2
-    return math.degrees(2 * math.asin(math.sqrt(haversine))) * 3600
+    return separation_deg(a, b) * 3600
