@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from novacli.batch.executors import Executor, ExecutorGoneError, TaskHungError, WorkerLostError
 from novacli.batch.notes import Notes, Show, Tally
 from novacli.batch.plan import Todo
+from novacli.batch.queues import Feed, Queue
 from novacli.batch.records import Done, Setup, Task
-from novacli.batch.sources import Order, Source
 from novacli.errors import InternalError, fault_text
 
-#: How often the loop looks at the clock, at signals and at the source where no frame is done.
+#: How often the loop looks at the clock, at signals and at the feed where no frame is done.
 _TICK_S = 0.2
 #: A frame that so many workers died over is failed.
 _DEATHS = 2
@@ -65,39 +65,39 @@ class Run:
     def _tally(self) -> Tally:
         return self._notes.tally
 
-    def over(self, source: Source, order: Order) -> Tally:
-        """Do what ``source`` gives, as ``order`` says, until there is no more or it is time to stop."""
+    def over(self, feed: Feed, queue: Queue) -> Tally:
+        """Do what ``feed`` gives, in the order of ``queue``, until there is no more or it is time to stop."""
         try:
             while not self._orders.stop and self._tally.stopped is None:
-                came = source.poll()
+                came = feed.poll()
                 for todo in came:
                     self._notes.expect(todo)
-                order.add(came)
-                self._fill(order)
-                if not self._pending and source.is_over and not len(order):
+                queue.add(came)
+                self._fill(queue)
+                if not self._pending and feed.is_over and not len(queue):
                     break
-                self._collect(order)
-            self._wind_up(order)
+                self._collect(queue)
+            self._wind_up(queue)
         except ExecutorGoneError as exc:
             self._tally.stopped = str(exc)
         finally:
             self._executor.close()
         return self._tally
 
-    def _fill(self, order: Order) -> None:
-        while len(self._pending) < self._most(len(self._again) + len(order)):
-            todo = self._again.pop() if self._again else order.take()
+    def _fill(self, queue: Queue) -> None:
+        while len(self._pending) < self._most(len(self._again) + len(queue)):
+            todo = self._again.pop() if self._again else queue.take()
             if todo is None:
                 return
             # Cores that other frames will keep busy are not for this one's race.
-            others = len(self._pending) + len(self._again) + order.ready
-            self._pending[self._executor.submit(self._task(todo, others, order))] = todo
+            others = len(self._pending) + len(self._again) + queue.ready
+            self._pending[self._executor.submit(self._task(todo, others, queue))] = todo
 
     def _most(self, left: int) -> int:
         """Return how many may be handed out: the last ones only to workers that are free, for idle cores are theirs."""
         return self._executor.room if left >= self._executor.workers else self._executor.workers
 
-    def _task(self, todo: Todo, others: int, order: Order) -> Task:
+    def _task(self, todo: Todo, others: int, queue: Queue) -> Task:
         return Task(
             setup=self._setup,
             frame=todo.frame,
@@ -105,10 +105,10 @@ class Run:
             known_sha256=todo.known_sha256,
             may_be_ours=todo.may_be_ours,
             engines=1 if others >= self._executor.workers else None,
-            taught=order.taught(todo),
+            taught=queue.taught(todo),
         )
 
-    def _collect(self, order: Order) -> None:
+    def _collect(self, queue: Queue) -> None:
         """Wait a moment for frames to be done, and see to those that are."""
         done: set[Future[Done]] = set()
         if self._pending:
@@ -116,12 +116,12 @@ class Run:
         else:
             time.sleep(_TICK_S)
         for future in done:
-            self._settle(self._pending.pop(future), future, order)
+            self._settle(self._pending.pop(future), future, queue)
         self._executor.watch()
         self._tally.running = min(len(self._pending), self._executor.workers)
         self._show.tick(self._tally)
 
-    def _settle(self, todo: Todo, future: Future[Done], order: Order) -> None:
+    def _settle(self, todo: Todo, future: Future[Done], queue: Queue) -> None:
         done: Done | None = None
         try:
             done = self._executor.collect(future)
@@ -138,9 +138,9 @@ class Run:
             self._notes.failure(todo, InternalError(fault_text(exc)))
         else:
             self._notes.done(todo, done)
-        order.settled(todo, done)
+        queue.settled(todo, done)
 
-    def _wind_up(self, order: Order) -> None:
+    def _wind_up(self, queue: Queue) -> None:
         """Wait a little for what is being worked on, unless a signal says to go at once; the rest is left."""
         for future in [f for f in self._pending if not f.running()]:
             if future.cancel():
@@ -148,6 +148,6 @@ class Run:
         until_s = time.monotonic() + _GRACE_S
         may_finish = self._orders.signal is None or self._orders.finishes
         while self._pending and may_finish and time.monotonic() < until_s:
-            self._collect(order)
+            self._collect(queue)
         if self._tally.stopped is None and self._tally.left:
             self._tally.stopped = "the time was up" if self._orders.signal is None else "it was interrupted"

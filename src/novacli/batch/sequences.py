@@ -1,4 +1,4 @@
-"""An order that makes sequences of the frames of a camera, by time, and hands on what each solved one taught.
+"""A queue that makes sequences of the frames of a camera, by time, and hands on what each solved one taught.
 
 The first frame of a sequence goes alone, the others once it is done, each with what is known by then: scale, parity and
 position.  Whatever of that is wrong, such as the position after the telescope was turned to a new target, costs that

@@ -19,11 +19,11 @@ from novacli.batch.ledger import Ledger
 from novacli.batch.lock import locked
 from novacli.batch.notes import Notes, Tally
 from novacli.batch.plan import Plan, Todo, Wanted, exit_code, fingerprint, plan
+from novacli.batch.queues import Feed, InTurn, Listing, Queue
 from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Setup
 from novacli.batch.run import Orders, Run
 from novacli.batch.sequences import Sequences
 from novacli.batch.shows import Silent
-from novacli.batch.sources import InTurn, Listing, Order, Source
 from novacli.batch.summary import Outcome
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
@@ -149,9 +149,9 @@ class Session:
         files = places.output_files(self._found.frames, self._request.outputs)
         notes = self.notes(show)
         notes.tally.total = len(todo)
-        source = Listing(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
+        feed = Listing(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
         self.await_turn(todo)
-        return self.over(source, self.order(), files, notes, show), notes.known
+        return self.over(feed, self.queue(), files, notes, show), notes.known
 
     def await_turn(self, todo: Sequence[Todo]) -> None:
         """Note frames that are new, and have not had their turn."""
@@ -163,9 +163,9 @@ class Session:
         return Notes(self._setup, params, self._ledger, show, self._full_disk, is_watching=is_watching)
 
     def over(
-        self, source: Source, order: Order, files: Mapping[str, tuple[tuple[str, str], ...]], notes: Notes, show: Silent
+        self, feed: Feed, queue: Queue, files: Mapping[str, tuple[tuple[str, str], ...]], notes: Notes, show: Silent
     ) -> Tally:
-        """Do what a source gives, from the first to the last; ``files`` are the outputs to write, by frame."""
+        """Do what a feed gives, from the first to the last; ``files`` are the outputs to write, by frame."""
         if self._request.executor == executors.HERE:
             self._check_place()
         self._forget_gone()
@@ -177,7 +177,7 @@ class Session:
                     self._request.executor, self._setup, self._workers(), self._request.address
                 )
                 run = Run(self._setup, files, executor, notes, show, self._orders)
-                tally = run.over(source, order)
+                tally = run.over(feed, queue)
             except NovaError as exc:
                 with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
                     self._ledger.end_run(number, str(exc))
@@ -203,8 +203,8 @@ class Session:
             if known.fate == WAITING and path not in there and not os.path.lexists(path):
                 self._ledger.put(Entry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
 
-    def order(self) -> Order:
-        """Return the order: of hints from frame to frame there is no use where the user wants none, or his alone."""
+    def queue(self) -> Queue:
+        """Return the queue: of hints from frame to frame there is no use where the user wants none, or his alone."""
         params = self._request.params
         return Sequences() if self._request.sequence and params.fallback and not params.blind else InTurn()
 

@@ -67,7 +67,7 @@ class Terms:
 
 
 class Watch:
-    """A source that gives frames as they settle; ``folders`` are absolute.
+    """A feed of frames as they settle; ``folders`` are absolute.
 
     ``seen`` has the frames that were given or left as they are, ``under_way`` those given that are not done with, and
     ``young`` those that may still be being written, with the time since when they are as they are.

@@ -13,11 +13,11 @@ from novacli.batch.ledger import Ledger
 from novacli.batch.lock import locked
 from novacli.batch.notes import Notes
 from novacli.batch.plan import Todo, Wanted, exit_code, fingerprint, plan
+from novacli.batch.queues import Queue
 from novacli.batch.records import OURS, WAITING, Done, Frame, Known, Outputs
 from novacli.batch.run import Orders
 from novacli.batch.session import Request, Session
 from novacli.batch.shows import Silent
-from novacli.batch.sources import Order
 from novacli.batch.summary import Outcome
 from novacli.batch.watch import Terms, Watch
 from novacli.errors import RetryLaterError, UsageError
@@ -51,7 +51,7 @@ def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str
             night = _Night(session, session.notes(show, is_watching=True), known, wanted, request.outputs)
             watch = night.watch = Watch(folders, terms, night, say)
             say(f"watching {', '.join(map(shown_name, request.paths))}; Ctrl-C or SIGTERM ends it")
-            tally = session.over(watch, _Heard(session.order(), night), night.files, night.notes, show)
+            tally = session.over(watch, _Heard(session.queue(), night), night.files, night.notes, show)
     if tally.stopped == "it was interrupted":
         tally.stopped = "it was told to end"
     left = {path: row for path in watch.seen if (row := known.get(path)) and path not in night.given}
@@ -132,23 +132,23 @@ class _Night:
 
 
 class _Heard:
-    """An order whose watch hears when a frame is done with."""
+    """A queue whose watch hears when a frame is done with."""
 
-    def __init__(self, order: Order, night: _Night) -> None:
-        self._order, self._night = order, night
-        self.add, self.take, self.taught = order.add, order.take, order.taught
+    def __init__(self, queue: Queue, night: _Night) -> None:
+        self._queue, self._night = queue, night
+        self.add, self.take, self.taught = queue.add, queue.take, queue.taught
 
     def settled(self, todo: Todo, done: Done | None) -> None:
         """Pass it on."""
-        self._order.settled(todo, done)
+        self._queue.settled(todo, done)
         self._night.files.pop(todo.frame.path, None)
         self._night.watch.settled(todo, done)
 
     @property
     def ready(self) -> int:
         """How many could be begun now."""
-        return self._order.ready
+        return self._queue.ready
 
     def __len__(self) -> int:
         """Return how many are not begun."""
-        return len(self._order)
+        return len(self._queue)

@@ -15,11 +15,11 @@ from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.ledger import Ledger
 from novacli.batch.notes import Notes
 from novacli.batch.plan import Todo
+from novacli.batch.queues import InTurn, Listing
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Frame, Known, Outputs, Setup, Task
 from novacli.batch.run import Orders, Run
 from novacli.batch.session import give_up
 from novacli.batch.shows import Silent
-from novacli.batch.sources import InTurn, Listing
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of

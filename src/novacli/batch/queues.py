@@ -1,8 +1,8 @@
-"""Where the frames of a run come from over time, and in which order they are begun.
+"""Where the frames of a run come from over time, and the queues in which they wait to be begun.
 
 A listing gives all at once, but for those that may still be being written; a watched folder would give them as they
-land.  An order holds what has come and is not begun: first in, first out here; one that hands the answer of a frame on
-to the next ones would hold those back until it is :meth:`~Order.settled`.
+land.  A queue holds what has come and is not begun: first in, first out here; one that hands the answer of a frame on
+to the next ones would hold those back until it is :meth:`~Queue.settled`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from novacli.batch.plan import Todo
 from novacli.batch.records import Done, Taught
 
 
-class Source(Protocol):
+class Feed(Protocol):
     """Something that frames to do come from."""
 
     def poll(self) -> Sequence[Todo]:
@@ -73,7 +73,7 @@ class Listing:
         return todo
 
 
-class Order(Protocol):
+class Queue(Protocol):
     """What has come and is not begun."""
 
     def add(self, todo: Iterable[Todo]) -> None:
