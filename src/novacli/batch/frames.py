@@ -21,7 +21,8 @@ from typing import BinaryIO
 from novacli.batch.records import Frame
 from novacli.errors import DeniedError, InputMissingError, UsageError
 from novacli.inputs.registry import FORMATS
-from novacli.inputs.source import PACKED_SUFFIXES, shown_name
+from novacli.inputs.source import shown_name, unpacked_name
+from novacli.outputs import packing
 from novacli.outputs.insert import COPY_HISTORY
 from novacli.quantities import count_text
 from solvehost import fitsfile, jobdir
@@ -38,7 +39,6 @@ _REMARKS_PER_FOLDER = 3
 _MOST_NS = 2**63 - 1
 #: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.
 _MARK_BYTES = 32 * fitsfile.BLOCK
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,7 @@ def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:
             raise UsageError(f"pattern {shown_name(pattern)!r} has a /: it is for names alone; name the folder instead")
 
     def by_suffix(name: str) -> bool:
-        lower = name.lower()
-        for packed in PACKED_SUFFIXES:
-            lower = lower.removesuffix(packed)
-        return lower.endswith(SUFFIXES)
+        return unpacked_name(name).endswith(SUFFIXES)
 
     def by_pattern(name: str) -> bool:
         return any(fnmatchcase(name, p) for p in patterns) and not name.lower().endswith(SIDECAR_SUFFIXES)
@@ -331,7 +328,7 @@ def is_written_by_nova(path: str) -> bool:
     try:
         with Path(path).open("rb") as file:
             head = file.read(_MARK_BYTES)
-            kind = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
+            kind = packing.kind_by_content(head)
             if kind is not None:
                 head = _unpacked_head(file, kind)
     except (OSError, EOFError, ValueError):
@@ -346,7 +343,7 @@ def _unpacked_head(file: BinaryIO, kind: str) -> bytes:
 
     file.seek(0)
     try:
-        with gzip.open(file) if kind == "gzip" else bz2.open(file) as stream:
+        with gzip.open(file) if kind == packing.GZIP else bz2.open(file) as stream:
             return bytes(stream.read(_MARK_BYTES))
     except zlib.error:
         return b""

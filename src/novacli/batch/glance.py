@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 
 from novacli.batch.records import Frame
 from novacli.field import HeaderValue
-from novacli.inputs.source import PACKED_SUFFIXES
+from novacli.inputs.source import unpacked_name
 from novacli.rigs import identify_header
 from solvehost import fitsfile
 from solvehost.errors import SolvehostError
@@ -107,7 +107,4 @@ def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
 def _by_name(path: str) -> str:
     """Return what stands for the camera where no header tells: the folder, and what the name ends in."""
     folder, name = os.path.split(path)
-    lower = name.lower()
-    for packed in PACKED_SUFFIXES:
-        lower = lower.removesuffix(packed)
-    return f"{folder}\n{lower.rpartition('.')[2]}"
+    return f"{folder}\n{unpacked_name(name).rpartition('.')[2]}"

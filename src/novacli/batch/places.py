@@ -13,7 +13,7 @@ from novacli.batch.frames import SUFFIXES
 from novacli.batch.records import Frame, Outputs
 from novacli.config import batches_dir
 from novacli.errors import UsageError
-from novacli.inputs.source import PACKED_SUFFIXES, shown_name
+from novacli.inputs.source import PACKED_SUFFIXES, shown_name, unpacked_name
 
 #: Below the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"
@@ -40,10 +40,7 @@ def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, 
 
 
 def _place(path: str) -> str:
-    lower = path.lower()
-    for packed in PACKED_SUFFIXES:
-        lower = lower.removesuffix(packed)
-    return os.path.dirname(path) if lower.endswith(SUFFIXES) else path  # noqa: PTH120
+    return os.path.dirname(path) if unpacked_name(path).endswith(SUFFIXES) else path  # noqa: PTH120
 
 
 def output_files(frames: Sequence[Frame], outputs: Outputs) -> dict[str, tuple[tuple[str, str], ...]]:

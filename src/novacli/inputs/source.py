@@ -71,6 +71,14 @@ def shown_name(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
 
 
+def unpacked_name(name: str) -> str:
+    """Return a name in lower case, without the suffix of a packed file."""
+    lower = name.lower()
+    for packed in PACKED_SUFFIXES:
+        lower = lower.removesuffix(packed)
+    return lower
+
+
 def open_path(name: str, limits: Limits) -> Source:
     """Open the regular file ``name``.
 
