@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import Config
-from novacli.errors import RetryLaterError
+from novacli.errors import DeniedError, RetryLaterError
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED
 
@@ -20,6 +20,8 @@ RETRIES = {
     "failed": frozenset({FAILED}),
     "all": frozenset({UNSOLVED, FAILED}),
 }
+#: What counts as known of a frame that a run did not come to.
+NOT_BEGUN = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
 _UNFINISHED = frozenset({WAITING, RETRIABLE, GONE})
 
 
@@ -92,7 +94,7 @@ def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     todo = Todo(frame, known, None, _may_be_ours(known, wanted))
     if known.fate == OURS:
         return None if is_same and not wanted.force else todo
-    if wanted.force or known.fate in _UNFINISHED or _is_outdated(known, wanted):
+    if wanted.force or known.fate in _UNFINISHED or _is_outdated(frame.path, known, wanted):
         return todo
     if is_same:
         return None
@@ -100,9 +102,12 @@ def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     return Todo(frame, known, known.sha256) if may_be_touched else todo
 
 
-def _is_outdated(known: Known, wanted: Wanted) -> bool:
+def _is_outdated(path: str, known: Known, wanted: Wanted) -> bool:
     """Say whether a frame is to be done again though nobody changed it."""
     if known.fate in wanted.retry:
+        return True
+    # Permissions are no part of what a ledger compares: a file has neither another size nor another time by them.
+    if known.exit_code == DeniedError.exit_code and os.access(path, os.R_OK):
         return True
     # Whoever tries other parameters on the unsolved ones does not mean all the others, too.
     if known.params != wanted.params and not wanted.retry:

@@ -18,7 +18,7 @@ from novacli.batch.frames import Found, find_frames
 from novacli.batch.ledger import Ledger
 from novacli.batch.lock import locked
 from novacli.batch.notes import Notes, Tally
-from novacli.batch.plan import Plan, Todo, Wanted, exit_code, fingerprint, plan
+from novacli.batch.plan import NOT_BEGUN, Plan, Todo, Wanted, exit_code, fingerprint, plan
 from novacli.batch.queues import Feed, InTurn, Listing, Queue
 from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Setup
 from novacli.batch.run import Orders, Run
@@ -81,9 +81,7 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
         with Ledger.open(request.ledger) as ledger:
             known = ledger.known()
             _refuse_empty_mount(request, found, known)
-            wanted = Wanted(
-                fingerprint(request.params, request.config), request.outputs.asked, request.retry, request.force
-            )
+            wanted = wanted_of(request)
             made = plan(found.frames, known, wanted)
             tally, done = Tally(), dict[str, Known]()
             session = Session(request, found, known, wanted, ledger, orders)
@@ -100,6 +98,12 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
     )
 
 
+def wanted_of(request: Request) -> Wanted:
+    """Return what the plan needs to know of a request."""
+    params = fingerprint(request.params, request.config)
+    return Wanted(params, request.outputs.asked, request.retry, request.force)
+
+
 def _refuse_empty_mount(request: Request, found: Found, known: Mapping[str, Known]) -> None:
     """Hold a folder that was full of frames to have some still: an empty one is where a disk should be mounted."""
     frames = sum(row.fate not in (OURS, GONE) for row in known.values())
@@ -113,8 +117,7 @@ def _exit_code(made: Plan, done: Mapping[str, Known], found: Found, orders: Orde
         return 128 + orders.signal
     if found.remarks:  # what could not be looked at is to be tried again
         return RetryLaterError.exit_code
-    waiting = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
-    return exit_code([*made.left.values(), *(done.get(todo.frame.path, waiting) for todo in made.todo)])
+    return exit_code([*made.left.values(), *(done.get(todo.frame.path, NOT_BEGUN) for todo in made.todo)])
 
 
 class Session:
@@ -166,22 +169,23 @@ class Session:
         self, feed: Feed, queue: Queue, files: Mapping[str, tuple[tuple[str, str], ...]], notes: Notes, show: Silent
     ) -> Tally:
         """Do what a feed gives, from the first to the last; ``files`` are the outputs to write, by frame."""
-        if self._request.executor == executors.HERE:
-            self._check_place()
         self._forget_gone()
         total = notes.tally.total
-        number = self._ledger.begin_run(total, self._request.given)
-        with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, total)):
-            try:
+        what = [os.path.abspath(path) for path in self._request.given]  # noqa: PTH100 - may hold any bytes
+        number = self._ledger.begin_run(total, what)
+        try:
+            if self._request.executor == executors.HERE:
+                self._check_place()
+            with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, total)):
                 executor = executors.open_executor(
                     self._request.executor, self._setup, self._workers(), self._request.address
                 )
                 run = Run(self._setup, files, executor, notes, show, self._orders)
                 tally = run.over(feed, queue)
-            except NovaError as exc:
-                with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
-                    self._ledger.end_run(number, str(exc))
-                raise
+        except NovaError as exc:
+            with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
+                self._ledger.end_run(number, str(exc))
+            raise
         self._ledger.end_run(number, tally.stopped or "finished")
         return tally
 

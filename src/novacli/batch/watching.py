@@ -12,15 +12,15 @@ from novacli.batch.frames import find_frames
 from novacli.batch.ledger import Ledger
 from novacli.batch.lock import locked
 from novacli.batch.notes import Notes
-from novacli.batch.plan import Todo, Wanted, exit_code, fingerprint, plan
+from novacli.batch.plan import NOT_BEGUN, Todo, Wanted, exit_code, plan
 from novacli.batch.queues import Queue
-from novacli.batch.records import OURS, WAITING, Done, Frame, Known, Outputs
+from novacli.batch.records import OURS, Done, Frame, Known, Outputs
 from novacli.batch.run import Orders
-from novacli.batch.session import Request, Session
+from novacli.batch.session import Request, Session, wanted_of
 from novacli.batch.shows import Silent
 from novacli.batch.summary import Outcome
 from novacli.batch.watch import Terms, Watch
-from novacli.errors import RetryLaterError, UsageError
+from novacli.errors import UsageError
 from novacli.inputs.source import shown_name
 
 _Files = dict[str, tuple[tuple[str, str], ...]]
@@ -44,8 +44,7 @@ def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str
         found = find_frames(folders, patterns=terms.patterns, newer_s=terms.newer_s, exclude=exclude)
         with Ledger.open(request.ledger) as ledger:
             known = ledger.known()
-            params = fingerprint(request.params, request.config)
-            wanted = Wanted(params, request.outputs.asked, request.retry, request.force)
+            wanted = wanted_of(request)
             session = Session(request, found, known, wanted, ledger, orders)
             session.tidy()
             night = _Night(session, session.notes(show, is_watching=True), known, wanted, request.outputs)
@@ -123,12 +122,11 @@ class _Night:
 
     def exit_code(self, first: Iterable[Frame]) -> int:
         """Return the exit code of all frames that were seen, and of those that were there at ``first``."""
-        waiting = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
         unseen = {frame.path for frame in first} - self.watch.seen.keys()
         left = {path for path in unseen | self.watch.young.keys() if os.path.lexists(path)}
         done = (self.watch.seen.keys() | self.given) - left - self.watch.under_way
-        rows = [self.known(path) or waiting for path in done]
-        return exit_code([*rows, *(waiting for _ in left | self.watch.under_way)])
+        rows = [self.known(path) or NOT_BEGUN for path in done]
+        return exit_code([*rows, *(NOT_BEGUN for _ in left | self.watch.under_way)])
 
 
 class _Heard:
