@@ -8,7 +8,7 @@ are matched with the better one.  Works from the files in a job directory, where
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,19 +78,19 @@ def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: F
         All stars of the image, shape (2, n), FITS pixels, and all reference stars, shape (2, m), degrees; where both
         are given, stars are matched again with each better solution.
     """
-    frame, among = _Frame.of(engines), distortion.models()
+    plane, among = _Plane.of(engines), distortion.models()
     before: Fit | None = None
     for turn in range(1, _ROUNDS + 1):
-        matched = frame.in_sight(matched)
+        matched = plane.in_sight(matched)
         if len(matched) < _LEAST_STARS:
             return None
-        pairs = frame.pairs(matched)
-        own = frame.judge(engines, matched, pairs)
+        pairs = plane.pairs(matched)
+        own = plane.judge(engines, matched, pairs)
         candidates = [*distortion.fits(pairs, among), *([own] if own is not None else [])]
         if not candidates:
             return None
         found = distortion.choose(candidates)
-        solution = frame.solution(found)
+        solution = plane.solution(found)
         if solution is not None and not _unfolds(solution):
             return None
         is_like_before = before is not None and before.is_like(found)
@@ -98,7 +98,7 @@ def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: F
             return _result(solution, found, matched)
         if _off_centre_px(solution) < _NEARLY_CENTRED_PX and before is not None and len(before.good) >= len(found.good):
             among = distortion.promising(candidates)
-        before, frame = found, frame.moved_to(solution)
+        before, plane = found, plane.moved_to(solution)
         if field is not None and sky is not None:
             matched = _match(solution, field, sky, _radius_px(found))
     return None
@@ -106,8 +106,8 @@ def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: F
 
 def held_out(engines: TanSip, matched: Matched) -> Refit | None:
     """Judge a solution of the engine that is to stay; None where there are too few stars."""
-    frame = _Frame.of(engines)
-    fit = frame.judge(engines, matched, frame.pairs(matched)) if len(matched) >= _LEAST_STARS else None
+    plane = _Plane.of(engines)
+    fit = plane.judge(engines, matched, plane.pairs(matched)) if len(matched) >= _LEAST_STARS else None
     return None if fit is None else _result(None, fit, matched)
 
 
@@ -123,7 +123,7 @@ def _radius_px(fit: Fit) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class _Plane:
     """A tangent plane near the image's centre, in units of half its diagonal: what fits are made in.
 
     ``base`` is the CD matrix of square pixels that defines its axes.
@@ -135,16 +135,16 @@ class _Frame:
     height: int
 
     @classmethod
-    def of(cls, solution: TanSip) -> _Frame:
+    def of(cls, solution: TanSip) -> _Plane:
         (cd11, cd12), (cd21, cd22) = solution.cd
         sign = solution.parity
         along, across = (sign * cd11 + cd22) / 2, (cd21 - sign * cd12) / 2
         base = ((sign * along, -sign * across), (across, along))
         return cls(solution.pixel_to_sky(*solution.center_px), base, solution.width, solution.height)
 
-    def moved_to(self, solution: TanSip) -> _Frame:
-        """Return the frame whose origin is where a solution puts the image's centre."""
-        return _Frame(solution.pixel_to_sky(*solution.center_px), self.base, self.width, self.height)
+    def moved_to(self, solution: TanSip) -> _Plane:
+        """Return the plane that touches where a solution puts the image's centre."""
+        return _Plane(solution.pixel_to_sky(*solution.center_px), self.base, self.width, self.height)
 
     @property
     def unit_px(self) -> float:
@@ -270,10 +270,7 @@ def _with_inverse(solution: TanSip) -> TanSip:
         tuple((p, q, float(c) / unit ** (p + q)) for (p, q), c in zip(powers, column, strict=True))
         for column in found.T
     )
-    return TanSip(
-        solution.crval, solution.crpix, solution.cd, solution.width, solution.height,
-        solution.sip_order, solution.a, solution.b, ap, bp,
-    )  # fmt: skip
+    return replace(solution, ap=ap, bp=bp)
 
 
 def _match(solution: TanSip, field: Floats, sky: Floats, radius_px: float) -> Matched:

@@ -53,13 +53,14 @@ def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
 def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     engines = wcs.read_wcs(job.wcs)
     corr = _bytes(job.path / jobdir.CORR)
-    matched = Matched(*solutiontables.pairs(read_table(corr)))
+    table = read_table(corr)
+    matched = Matched(*solutiontables.pairs(table))
     if len(matched) > _MAX_STARS:
         return None
     own = refit.held_out(engines, matched)
     found = None if keep else refit.refit(engines, matched, *_all_stars(job))
     if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
-        jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, found, found.tan_sip), durable=False)
+        jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
         jobdir.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
         return Judgement(found.heldout_rms_px * found.tan_sip.pixscale_arcsec, True)
     return None if own is None else Judgement(own.heldout_rms_px * engines.pixscale_arcsec, False)
@@ -131,13 +132,12 @@ def cards(solution: TanSip) -> list[bytes]:
 # --- corr.fits ---------------------------------------------------------------------------------------------------
 
 
-def new_corr(engines: bytes, found: Refit, solution: TanSip) -> bytes:
-    """Return a ``corr.fits`` with the stars that are matched now.
+def new_corr(engines: bytes, table: NDArray[np.void], found: Refit, solution: TanSip) -> bytes:
+    """Return a ``corr.fits`` with the stars that are matched now; ``table`` is what the engine's file holds.
 
     Pairs that the engine has keep their row, but for the positions that follow from the solution; a new pair knows its
     positions alone, and the weight of a match.
     """
-    table = read_table(engines)
     rows = np.zeros(len(found.matched), table.dtype)
     known = {(float(r["field_x"]), float(r["index_ra"]), float(r["index_dec"])): r for r in table}
     matched = found.matched
