@@ -100,6 +100,19 @@ def test_stars_that_the_first_solution_missed_are_matched() -> None:
     assert worst_px(found.tan_sip, truth) < 0.2
 
 
+def test_a_mapping_that_folds_is_nobody_s_camera() -> None:
+    """Two pixels would show the same place, however well the stars fit."""
+    truth = lens(120, 40, 0.002, 30, 1, 45.0)
+    assert refit.refit(as_the_engine_has_it(truth), stars_of(truth, 60)) is None
+
+
+def test_of_two_reference_stars_at_one_star_the_nearer_is_matched() -> None:
+    truth = lens(120, 40, 0.002, 30, 1, 0)
+    sky = np.array([truth.pixel_to_sky(*place) for place in ((400.9, 300.0), (400.2, 300.0), (800.0, 600.0))]).T
+    found = refit._match(truth, np.array([[400.0], [300.0]]), sky, 2.0)
+    assert (found.x.tolist(), found.ra.tolist()) == ([400.0], [sky[0, 1]])
+
+
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_a_handful_of_stars_is_left_alone(count: int) -> None:
     truth = lens(10, 10, 0.01, 0, 1, 0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_refit import WIDTH, as_the_engine_has_it, lens, stars_of, worst_px
 
-from novacli import enginecomments, refitfiles, wcs
+from novacli import enginecomments, refit, refitfiles, wcs
 from novacli.fitstable import read_table
 from novacli.solution import read_solution
 from novacli.wcs import TanSip
@@ -106,6 +106,20 @@ def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
     assert not judged.is_new
     assert judged.heldout_rms_arcsec > 10
     assert contents(job) == before
+
+
+@pytest.mark.parametrize(("stars", "heldout_rms_px", "is_new"), [(12, 1.2, True), (11, 0.1, False), (20, 1.3, False)])
+def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
+    job: JobDir, monkeypatch: pytest.MonkeyPatch, stars: int, heldout_rms_px: float, is_new: bool
+) -> None:
+    matched = stars_of(TRUTH, 20)
+    monkeypatch.setattr(refitfiles.solutiontables, "pairs", lambda _: [matched.x, matched.y, matched.ra, matched.dec])
+    found = refit.Refit(TRUTH, "radial", matched.only(np.arange(20) < stars), heldout_rms_px)
+    monkeypatch.setattr(refit, "refit", lambda *_: found)
+    monkeypatch.setattr(refit, "held_out", lambda *_: refit.Refit(None, "order 1", matched, 1.0))
+    judged = refitfiles.improve(job, keep=False)
+    assert judged is not None
+    assert judged.is_new is is_new
 
 
 @pytest.mark.parametrize("missing", ["rdls.fits", "job.axy"])
