@@ -10,11 +10,15 @@ from typing import Any, TextIO
 
 from novacli.batch.ledger import Ledger, Run
 from novacli.batch.lock import is_locked
-from novacli.batch.records import FATES
+from novacli.batch.records import FATES, OURS, RETRIABLE
 from novacli.printable import printable_line
 
 #: Of a run that nobody ended: it was killed, or the power failed.
 KILLED, RUNNING = "killed", "running"
+#: So many paths are named; of pictures that the shell named there may be thousands.
+_NAMED = 3
+#: What a person reads, where it is not the fate's own word.
+_WORDS = {RETRIABLE: "failed and to be tried again", OURS: "written by nova"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,17 @@ def write_states(states: Sequence[State], stream: TextIO) -> None:
 
 
 def _lines(state: State) -> list[str]:
-    what = " ".join(state.run.what) if state.run is not None else str(state.path)
-    counted = ", ".join(f"{state.counts[fate]} {fate}" for fate in FATES if state.counts.get(fate)) or "no frame yet"
-    lines = [f"{what}: {counted}"]
+    what = _named(state.run.what) if state.run is not None else str(state.path)
+    counted = [f"{state.counts[fate]} {_WORDS.get(fate, fate)}" for fate in FATES if state.counts.get(fate)]
+    lines = [f"{what}: {', '.join(counted) or 'no frame yet'}"]
     if state.run is not None:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state.run.began_s))
         who = f" (pid {state.run.pid})" if state.state == RUNNING else ""
         lines.append(f"  last run: {began}, {state.state}{who}")
     lines.append(f"  ledger: {state.path}")
     return lines
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = [f"and {len(paths) - _NAMED:,} more"] if len(paths) > _NAMED else []
+    return " ".join([*paths[:_NAMED], *more])

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,9 @@ def test_without_an_engine_no_frame_is_tried(night: Path, nova, monkeypatch: pyt
     ran = nova("batch", "night")
     assert (ran.code, ran.out) == (69, "")
     assert "no-such-engine was not found" in ran.err
-    assert nova("batch", "status").out.splitlines()[0].endswith(": 3 waiting")
+    first, second, _ = nova("batch", "status").out.splitlines()
+    assert first == f"{night}: 3 waiting"
+    assert "no-such-engine was not found" in second
 
 
 def test_a_folder_that_was_full_and_is_empty_is_taken_for_a_disk_that_is_not_mounted(night: Path, nova) -> None:
@@ -274,9 +277,9 @@ def test_status_and_report_tell_of_the_frames_by_the_same_paths(night: Path, nov
     nova("batch", "night")
     expected = {"solved": 0, "unsolved": 2, "failed": 1, "retriable": 0, "waiting": 0, "ours": 0, "gone": 0}
     (state,) = [json.loads(line) for line in nova("batch", "status", "--json", str(night)).out.splitlines()]
-    assert (state["frames"], state["state"], state["paths"]) == (expected, "finished", ["night"])
+    assert (state["frames"], state["state"], state["paths"]) == (expected, "finished", [str(night)])
     assert Path(state["ledger"]).exists()
-    assert nova("batch", "status").out.splitlines()[0] == "night: 2 unsolved, 1 failed"
+    assert nova("batch", "status").out.splitlines()[0] == f"{night}: 2 unsolved, 1 failed"
     lines = nova("batch", "report", "./night").out.splitlines()
     assert [line.split()[0].rstrip(":") for line in lines] == [f"{night}/{n}.fits" for n in ("a", "b", "junk")]
     assert len(read_lines(nova("batch", "report", "--json", "night").out)) == 3
@@ -284,6 +287,19 @@ def test_status_and_report_tell_of_the_frames_by_the_same_paths(night: Path, nov
     assert len((night.parent / "r.csv").read_text().splitlines()) == 4
     assert nova("batch", "night", "--report", "r.jsonl").code == 65
     assert len((night.parent / "r.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_damaged_line_of_the_ledger_is_told_in_the_report(night: Path, nova) -> None:
+    nova("batch", "night")
+    with Ledger.open(default_ledger([str(night)], None)) as ledger:
+        for name in ("a.fits", "junk.fits"):
+            entry = ledger.entry(str(night / name))
+            assert entry is not None
+            ledger.put(replace(entry, line="{"))
+    first, second, third = nova("batch", "report", "night").out.splitlines()
+    damaged = "its line in the ledger is damaged: solve it again with --force"
+    assert (first, third) == (f"{night}/a.fits: {damaged}", f"{night}/junk.fits: {damaged}")
+    assert second.startswith(f"{night}/b.fits: unsolved")
 
 
 def test_a_signal_ends_the_run_and_the_next_one_goes_on(night: Path, nova, stand_in) -> None:
@@ -322,7 +338,7 @@ def test_after_kill_9_nothing_is_left_behind_and_the_next_run_goes_on(night: Pat
     assert nova("batch", "status").out.splitlines()[1].endswith(", killed")
     stand_in("exit 0")
     nova("batch", "night")
-    assert nova("batch", "status").out.startswith("night: 2 unsolved, 1 failed\n")
+    assert nova("batch", "status").out.startswith(f"{night}: 2 unsolved, 1 failed\n")
     assert len([p for p in jobs.iterdir() if p.is_dir()]) == 2
 
 

@@ -1,0 +1,36 @@
+"""What a person reads of a batch as a whole."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from novacli.batch.ledger import Run
+from novacli.batch.records import FATES
+from novacli.batch.status import State, write_states
+
+
+def told(what: list[str], counts: dict[str, int]) -> str:
+    run = Run(1, 1e9, 2e9, 7, what, 9, "finished")
+    stream = io.StringIO()
+    write_states([State(Path("/l.sqlite"), run, "finished", counts)], stream)
+    return stream.getvalue().splitlines()[0]
+
+
+def test_fates_are_told_in_words_of_their_own_sentence() -> None:
+    every = told(["/n"], dict.fromkeys(FATES, 2))
+    assert every == (
+        "/n: 2 solved, 2 unsolved, 2 failed, 2 failed and to be tried again, 2 waiting, 2 written by nova, 2 gone"
+    )
+    assert told(["/n"], {}) == "/n: no frame yet"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "/n/0"), (3, "/n/0 /n/1 /n/2"), (4, "/n/0 /n/1 /n/2 and 1 more"),
+     (1203, "/n/0 /n/1 /n/2 and 1,200 more")],
+)  # fmt: skip
+def test_of_many_paths_the_first_are_named(count: int, words: str) -> None:
+    assert told([f"/n/{n}" for n in range(count)], {"solved": 1}) == f"{words}: 1 solved"
