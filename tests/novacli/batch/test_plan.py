@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from novacli.batch.plan import RETRIES, Wanted, exit_code, fingerprint, plan
 from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import load
+from novacli.errors import DeniedError
 from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED
 
@@ -161,6 +162,15 @@ class TestReasons:
         assert waiting.may_be_ours
         (changed,) = plan([dataclasses.replace(FRAME, size=1)], {FRAME.path: known()}, WCS).todo
         assert not changed.may_be_ours
+
+    def test_a_file_that_could_not_be_read_is_done_once_it_can_be(self, tmp_path: Path) -> None:
+        """The ledger compares size and time, which permissions change neither of."""
+        frame = dataclasses.replace(FRAME, path=str(tmp_path / "a.fits"))
+        denied = known(FAILED, exit_code=DeniedError.exit_code)
+        assert not is_done_again(denied, frame=frame)
+        (tmp_path / "a.fits").touch()
+        assert is_done_again(denied, frame=frame)
+        assert not is_done_again(known(FAILED), frame=frame)
 
 
 class TestExitCode:
