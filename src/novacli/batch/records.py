@@ -100,8 +100,14 @@ class Entry:
 
     @property
     def result(self) -> Result | None:
-        """The result that the line is of; None of a frame whose turn has not come."""
-        return None if self.line is None else Result.from_json(json.loads(self.line))
+        """The result that the line is of, one that says so where it is damaged; None where its turn has not come."""
+        if self.line is None:
+            return None
+        try:
+            return Result.from_json(json.loads(self.line))
+        except (ValueError, TypeError, AttributeError):
+            message = "its line in the ledger is damaged: solve it again with --force"
+            return Result(self.path, FAILED, error={"message": message, "exit_code": 70, "retry_is_safe": True})
 
 
 @dataclass(frozen=True, slots=True)

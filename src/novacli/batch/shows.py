@@ -24,7 +24,7 @@ def frame_line(entry: Entry, result: Result | None) -> str:
         c = result.calibration
         place = f'RA {c["ra"]:.5f}° Dec {c["dec"]:+.5f}°, {c["pixscale"]:.4g}"/pixel'
         text = f"{path}: solved, {place}{_seconds(result)}"
-    elif fate == UNSOLVED:
+    elif fate == UNSOLVED and result.error is None:
         text = f"{path}: unsolved ({result.reason}){_seconds(result)}"
     elif result.error is not None:
         message = result.error["message"]

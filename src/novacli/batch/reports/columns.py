@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from novacli.batch.records import Entry
 from novacli.printable import printable_line
-from novacli.result import FAILED, Result
+from novacli.result import Result
 
 #: A cell: text is one printable line and never empty; None is what is not known, or has no meaning for the frame.
 Value = str | float | int | None
@@ -36,18 +36,9 @@ class Column:
         return int(value) if self.datatype == "int64" else float(value)
 
 
-def result_of(entry: Entry) -> Result:
-    """Return an entry's result, an empty one where its turn has not come; of a damaged line, one that says so."""
-    try:
-        return entry.result or Result(entry.path, entry.known.fate)
-    except (ValueError, TypeError, AttributeError):
-        message = "its line in the ledger is damaged: solve it again with --force"
-        return Result(entry.path, FAILED, error={"message": message, "exit_code": 70, "retry_is_safe": True})
-
-
 def values(entry: Entry) -> list[Value]:
     """Return the cells of a frame, in the order of ``COLUMNS``."""
-    result = result_of(entry)
+    result = entry.result or Result(entry.path, entry.known.fate)
     return [column.value(entry, result) for column in COLUMNS]
 
 
