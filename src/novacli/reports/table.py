@@ -13,7 +13,7 @@ from novacli.result import FAILED, REMOTE, SOLVED, Result
 _NO_HINTS = "say what is known of it, such as its width (-L, -H) or its place (--ra, --dec)"
 _SOME_HINTS = "check the hints (--blind leaves out the header's)"
 #: Reason of an unsolved image → what happened, and what to do about it; {hints} is one of those above.
-_REASONS = {
+REASONS = {
     "exhausted": ("every attempt was made, and none matched", "{hints}; nova doctor shows which fields can match"),
     "time-limit": ("the time was up before any attempt matched", "give it longer (--timeout), or {hints}"),
     "cancelled": ("it was cancelled", "try it again with nova retry"),
@@ -28,7 +28,7 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
     elif result.status == REMOTE:
         yield "To do", f"nova fetch {result.job} brings the result home when it is there"
     elif result.status != FAILED:
-        what, remedy = _REASONS.get(result.reason or "", (result.reason or "", ""))
+        what, remedy = REASONS.get(result.reason or "", (result.reason or "", ""))
         yield "Unsolved", what
         if remedy:
             yield "To do", remedy.format(hints=_SOME_HINTS if result.hints else _NO_HINTS)

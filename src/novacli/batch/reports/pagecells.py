@@ -11,6 +11,7 @@ from urllib.parse import quote
 from novacli.batch.records import GONE, RETRIABLE, WAITING
 from novacli.batch.reports.columns import Value
 from novacli.batch.reports.folders import button
+from novacli.reports.table import REASONS
 from novacli.result import FAILED, SOLVED, UNSOLVED
 
 Cells = dict[str, Value]
@@ -22,12 +23,6 @@ FATE_TEXTS = {
     RETRIABLE: "to be tried again",
     WAITING: "waiting",
     GONE: "gone",
-}
-_REASONS = {
-    "exhausted": "every attempt was made, and none matched",
-    "time-limit": "the time was up before any attempt matched",
-    "cancelled": "it was cancelled",
-    "no-stars": "too few stars",
 }
 
 
@@ -64,7 +59,8 @@ def _why(cells: Cells) -> str:
     if cells["error"] is not None:
         return escape(str(cells["error"]))
     reason = str(cells["reason"] or "")
-    return escape(_REASONS.get(reason, reason))
+    what, _ = REASONS.get(reason, (reason, ""))
+    return escape(what)
 
 
 def _fate(cells: Cells) -> str:
