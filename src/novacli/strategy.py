@@ -117,17 +117,18 @@ class Constraint:
         return " + ".join(dict.fromkeys(sources)) or ("parity" if self.parity else "blind")
 
 
-def constraints(hints: Hints, *, fallback: bool) -> list[Constraint]:
+def constraints(hints: Hints, *, fallback: bool, is_tiled: bool = False) -> list[Constraint]:
     """Return what is taken for granted, most promising first; a blind one last, unless hints are to be trusted.
 
     A WCS in the header serves by its scale, position and parity.  To have the engine verify it costs more than the
-    search that these leave: it fits the distortion anew with every index file.  The position of an earlier frame is
-    followed by its scale alone: the telescope may have been turned, which leaves the camera what it was.
+    search that these leave: it fits the distortion anew with every index file.  With the position of an earlier frame
+    goes its scale alone, for the telescope may have been turned: first, since that is as quick (measured: 0.045 s of
+    engine time either way), but where a position picks a few files out of many (``is_tiled``).
     """
     position = hints.positions[0] if hints.positions else None
     known = [Constraint(scale, position, hints.parity) for scale in hints.scales or (None,)]
     if position is not None and position.is_of_earlier and hints.scales:
-        known.insert(1, Constraint(hints.scales[0], None, hints.parity))
+        known.insert(1 if is_tiled else 0, Constraint(hints.scales[0], None, hints.parity))
     known += [Constraint(None, other, hints.parity) for other in hints.positions[1:]]
     known = [c for c in known if not c.is_blind][:4]
     return known if known and not fallback else [*known, Constraint()]
@@ -188,7 +189,8 @@ def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[Inde
     Those of all hints come in the order of their delays, for a race takes them as they come: where the first hint is
     wrong, the second is not kept waiting by all that could be tried with the first.
     """
-    given = constraints(hints, fallback=params.fallback)
+    is_tiled = any(file.healpix >= 0 for file in files)
+    given = constraints(hints, fallback=params.fallback, is_tiled=is_tiled)
     blind: list[_Plan] = []
     hinted: list[list[_Plan]] = []
     for constraint in given:

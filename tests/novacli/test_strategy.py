@@ -131,11 +131,14 @@ def test_a_hint_that_is_wrong_does_not_cost_the_image() -> None:
 
 
 def test_the_second_hint_does_not_wait_for_all_that_can_be_tried_with_the_first() -> None:
-    """The mount has moved on: after one attempt at the old place comes the first at the scale alone."""
+    """The mount may have moved on: an attempt at the scale alone and one at the old place, then the others of each."""
     elsewhere = dataclasses.replace(PLACE, is_of_earlier=True)
-    first, second, *others = listed(Hints(scales=(SCALE,), positions=(elsewhere,)))
-    assert first.center_deg is not None
-    assert (second.center_deg, second.scales_arcsec_per_pixel) == (None, (Range(55.0, 65.0),))
+    hints = Hints(scales=(SCALE,), positions=(elsewhere,))
+    first, second, *others = listed(hints)
+    assert (first.center_deg, first.scales_arcsec_per_pixel) == (None, (Range(55.0, 65.0),))
+    assert second.center_deg is not None
+    tiles = [dataclasses.replace(file, healpix=n, nside=1) for file in TYCHO for n in range(12)]
+    assert [a.center_deg is None for a in listed(hints, files=tiles)[:2]] == [False, True]
     hinted = [a.schedule.delay_s for a in (first, second, *others) if not is_blind(a)]
     assert hinted == sorted(hinted)
 
@@ -186,15 +189,18 @@ def test_each_reading_of_a_header_is_tried_and_named() -> None:
     assert all(label.isascii() and len(label) <= 60 for label in labels)
 
 
-def test_after_the_position_of_an_earlier_frame_its_scale_is_tried_alone() -> None:
-    """The telescope may have been turned since; a header's position is of the frame itself."""
+@pytest.mark.parametrize("is_tiled", [False, True])
+def test_with_the_position_of_an_earlier_frame_its_scale_is_tried_alone(is_tiled: bool) -> None:
+    """The telescope may have been turned since; a header's position is of the frame itself.
+
+    The scale goes first, unless a position picks the files.
+    """
     earlier = dataclasses.replace(PLACE, is_of_earlier=True)
-    found = constraints(Hints(scales=(SCALE,), positions=(earlier,), parity=Parity.POSITIVE), fallback=True)
-    assert [(c.scale, c.position, c.parity) for c in found] == [
-        (SCALE, earlier, Parity.POSITIVE),
-        (SCALE, None, Parity.POSITIVE),
-        (None, None, None),
-    ]
+    hints = Hints(scales=(SCALE,), positions=(earlier,), parity=Parity.POSITIVE)
+    found = constraints(hints, fallback=True, is_tiled=is_tiled)
+    pair = [(SCALE, None, Parity.POSITIVE), (SCALE, earlier, Parity.POSITIVE)]
+    expected = [*(reversed(pair) if is_tiled else pair), (None, None, None)]
+    assert [(c.scale, c.position, c.parity) for c in found] == expected
     assert len(constraints(Hints(scales=(SCALE,), positions=(PLACE,)), fallback=True)) == 2
     assert len(constraints(Hints(positions=(earlier,)), fallback=True)) == 2
 
