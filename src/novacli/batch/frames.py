@@ -157,6 +157,15 @@ def frame_at(path: str, root: str | None = None) -> Frame:
     return Frame(path, status.st_size, _clamped(status.st_mtime_ns), root)
 
 
+def identity_of(folder: str) -> tuple[int, int] | None:
+    """Return what tells a folder from the empty one that stands in its place once its disk is gone."""
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - a plain string may hold any bytes
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _take(path: str, search: _Search) -> bool:
     """Take what the user named; False where it cannot be reached."""
     try:

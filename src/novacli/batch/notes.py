@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from novacli.batch.frames import identity_of
 from novacli.batch.ledger import Ledger
 from novacli.batch.plan import Todo
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Entry, Frame, Known, Setup, fate_of
@@ -101,7 +102,7 @@ class Notes:
         """Remember the folder that a frame lies below, to tell a removed frame from a disk that is gone."""
         root = _root(todo.frame)
         if root not in self._roots:
-            self._roots[root] = _identity(root)
+            self._roots[root] = identity_of(root)
 
     def done(self, todo: Todo, done: Done) -> None:
         """Note what a worker answered."""
@@ -142,7 +143,7 @@ class Notes:
     def gone(self, todo: Todo) -> None:
         """Note that a frame was removed before its turn; or, where its folder is gone too, that the disk is."""
         root = _root(todo.frame)
-        if _identity(root) != self._roots.get(root):
+        if identity_of(root) != self._roots.get(root):
             if not self._is_watching:
                 self.tally.stopped = f"{shown_name(root)} is not there any more: check the mount"
             self.waiting(todo, todo.frame, "its folder is gone")
@@ -222,12 +223,3 @@ class Notes:
 
 def _root(frame: Frame) -> str:
     return frame.root or os.path.dirname(frame.path)  # noqa: PTH120 - a plain string may hold any bytes
-
-
-def _identity(folder: str) -> tuple[int, int] | None:
-    """Return what tells a folder from the empty one that stands in its place once its disk is gone."""
-    try:
-        status = os.stat(folder)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from novacli.batch.frames import Found, find_frames, frame_at, is_settled
+from novacli.batch.frames import Found, find_frames, frame_at, identity_of, is_settled
 from novacli.batch.plan import Todo
 from novacli.batch.records import RETRIABLE, WAITING, Done, Frame, Known
 from novacli.errors import NovaError
@@ -77,7 +77,8 @@ class Watch:
         self._terms, self._judge = terms, judge
         self._roots = [_Root(folder, say) for folder in folders]
         self._say = say
-        self._again: dict[str, tuple[float, int]] = {}
+        #: Path → when it is tried again, by ``time.monotonic``.
+        self._again: dict[str, float] = {}
         self._tries: dict[str, int] = {}
         self._stamps: dict[str, int] = {}
         self._told: set[str] = set()
@@ -124,7 +125,7 @@ class Watch:
             return
         tries = self._tries[path] = self._tries.get(path, 0) + 1
         if tries < _MOST_AGAIN:
-            self._again[path] = (time.monotonic() + _AGAIN_S, tries)
+            self._again[path] = time.monotonic() + _AGAIN_S
 
     # -- listing --------------------------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Watch:
     # -- settling -------------------------------------------------------------------------------------------------
 
     def _take_again(self, now_s: float) -> None:
-        for path in [path for path, (due_s, _) in self._again.items() if now_s >= due_s]:
+        for path in [path for path, due_s in self._again.items() if now_s >= due_s]:
             del self._again[path]
             size, mtime_ns = self.seen.pop(path, (0, 0))
             root = next((root.path for root in self._roots if _is_below(path, root.path)), None)
@@ -241,7 +242,7 @@ class _Root:
     def __init__(self, path: str, say: Callable[[str], None]) -> None:
         self.path, self._say = path, say
         self.is_away = False
-        self._identity = _identity(path)
+        self._identity = identity_of(path)
         self._frames = 0
 
     def look(self, found: Found | None) -> bool:
@@ -250,7 +251,7 @@ class _Root:
         An empty folder in place of one that had frames is where a disk should be mounted; a new device that has frames
         is the disk, mounted anew.
         """
-        identity = _identity(self.path)
+        identity = identity_of(self.path)
         is_other = identity != self._identity
         is_away = found is None or identity is None or (is_other and self._frames > 0 and not found.frames)
         was_away, self.is_away = self.is_away, is_away
@@ -262,14 +263,6 @@ class _Root:
             self._say(f"{shown_name(self.path)} is there again, with {count_text(len(found.frames), 'frame')}")
         self._identity, self._frames = identity, len(found.frames)
         return was_away or is_other
-
-
-def _identity(folder: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(folder)  # noqa: PTH116 - a plain string may hold any bytes
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _stamp(folder: str) -> int:

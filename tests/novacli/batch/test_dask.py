@@ -173,7 +173,7 @@ def test_a_frame_that_hangs_is_ended_with_its_worker(
     cluster: Cluster, env: dict[str, str], night: Path, tmp_path: Path
 ) -> None:
     """It is to be tried again, and the cluster has a new worker for the next frame."""
-    code = "from novacli.batch.executors import dask; dask._GRACE_S = -299"  # of the 300 s that a frame may take
+    code = "from novacli.batch.executors import dask; dask.GRACE_S = -299"  # of the 300 s that a frame may take
     done = _patched(_slow(env, tmp_path, 300), code, "--blind", "--dask", cluster.address, night / "1.jpg")
     assert done.returncode == 75
     assert "it did not come to an end within 1 s, and was stopped" in done.stdout

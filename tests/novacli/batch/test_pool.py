@@ -79,7 +79,7 @@ def test_a_task_that_hangs_is_stopped(
     tmp_path: Path, stand_in: Install, make_task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in("exec sleep 60")
-    monkeypatch.setattr(pool, "_GRACE_S", -27.0)
+    monkeypatch.setattr(pool, "GRACE_S", -27.0)
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
         future = workers.submit(make_task("stars.fits"))

@@ -16,6 +16,8 @@ from novacli.batch.records import Done, Setup, Task
 HERE = "pool"
 #: Kind → module; imported when first asked for.
 MODULES = {HERE: "novacli.batch.executors.pool", "dask": "novacli.batch.executors.dask"}
+#: What a task may take beyond its own limit before its worker is ended: reading, finding stars, writing outputs.
+GRACE_S = 120.0
 
 
 class WorkerLostError(Exception):

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import novacli
 from novacli import config as configuration
 from novacli.batch import worker
-from novacli.batch.executors import ExecutorGoneError, TaskHungError, WorkerLostError
+from novacli.batch.executors import GRACE_S, ExecutorGoneError, TaskHungError, WorkerLostError
 from novacli.batch.records import Done, Setup, Task
 from novacli.errors import NovaError, RetryLaterError, UnavailableError, UsageError
 from novacli.inputs.source import shown_name
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from novacli.config import Config
 
 _ADDRESS = re.compile(r"(?:(?:tcp|tls|wss?)://)?[^/\s]+:\d{1,5}")
-#: What a task may take beyond its own limit before its worker is ended: reading, finding stars, writing outputs.
-_GRACE_S = 120.0
 _CONNECT_S = 10.0
 #: How long a cluster may be without a worker: at the beginning, and later, while a queueing system brings new ones.
 _NO_WORKER_S, _NO_WORKER_LATER_S = 60.0, 600.0
@@ -68,7 +66,7 @@ def open_executor(setup: Setup, workers: int, address: str | None) -> _Dask:
 class _Dask:
     def __init__(self, setup: Setup, workers: int, address: str) -> None:
         self._setup, self._most, self._address = setup, workers, address
-        self._limit_s = setup.params.timeout_s + _GRACE_S
+        self._limit_s = setup.params.timeout_s + GRACE_S
         self._numbers = itertools.count(1)
         self._tasks: dict[Future[Done], tuple[str, Task]] = {}
         self._by_key: dict[str, Future[Done]] = {}

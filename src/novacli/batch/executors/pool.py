@@ -19,15 +19,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from novacli.batch import worker
-from novacli.batch.executors import TaskHungError, WorkerLostError
+from novacli.batch.executors import GRACE_S, TaskHungError, WorkerLostError
 from novacli.batch.records import Done, Setup, Task
 from novacli.errors import InternalError
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
 
-#: What a task may take beyond its own limit before its worker is ended: reading, finding stars, writing outputs.
-_GRACE_S = 120.0
 #: Tasks that lie ready for each worker, so that none waits for the parent.
 _AHEAD = 1
 #: Where so many pools were lost one after the other, and no task was done in between, something is wrong for all.
@@ -44,7 +42,7 @@ def open_executor(setup: Setup, workers: int, address: str | None) -> _Pool:
 class _Pool:
     def __init__(self, setup: Setup, workers: int) -> None:
         self._workers = workers
-        self._limit_s = setup.params.timeout_s + _GRACE_S
+        self._limit_s = setup.params.timeout_s + GRACE_S
         self._pending: set[Future[Done]] = set()
         self._lost_pools = 0
         self._last_news_s = time.monotonic()
