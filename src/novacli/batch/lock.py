@@ -47,7 +47,8 @@ def locked(ledger: Path, *, wait: bool, until_s: float, say: Callable[[str], Non
         fd = _acquired(path)
     _held.add(fd)
     try:
-        os.pwrite(fd, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk it holds all the same, and the ledger says what is wrong
+            os.pwrite(fd, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -206,3 +207,15 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module.os, "open", denied)
     with pytest.raises(OutputError, match=r"Permission denied.*--ledger"), lock_now(tmp_path / "l"):
         pass
+
+
+def test_on_a_full_disk_it_holds_without_a_name_in_it(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module.os, "pwrite", refuse)
+    with lock_now(ledger):
+        assert (is_locked(ledger), holder(ledger)) == (True, "")
+        with pytest.raises(RetryLaterError, match="another run is at these frames"), lock_now(ledger):
+            pass
+    assert not is_locked(ledger)
