@@ -250,15 +250,21 @@ def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw:
         found = [_ledger_path(_given(paths, lists), raw)]
     else:
         found = sorted(configuration.batches_dir(os.environ).glob("*.sqlite"))
-    states = [state_of(path) for path in found]
+    states, codes = [], [0]
+    for path in found:
+        try:
+            states.append(state_of(path))
+        except NovaError as exc:  # it hides none of the others
+            _tell(str(exc))
+            codes.append(exc.exit_code)
     if as_json:
         for state in states:
             click.echo(json.dumps(state.to_json()))
     elif states:
         write_states(states, sys.stdout)
-    else:
+    elif not found:
         _tell("there is no batch yet: start with nova batch FOLDER")
-    return 0
+    return max(codes)
 
 
 @command.command("report")

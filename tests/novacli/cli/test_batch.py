@@ -302,6 +302,18 @@ def test_a_damaged_line_of_the_ledger_is_told_in_the_report(night: Path, nova) -
     assert second.startswith(f"{night}/b.fits: unsolved")
 
 
+def test_a_ledger_that_cannot_be_read_hides_no_other_one(night: Path, nova) -> None:
+    nova("batch", "night")
+    empty = default_ledger(["night"], None).with_name("a-first.sqlite")
+    empty.touch()
+    ran = nova("batch", "status")
+    assert ran.code == 66
+    assert ran.out.startswith(f"{night}: 2 unsolved, 1 failed\n")
+    assert ran.err.startswith(f"nova: {empty}: there is no ledger")
+    assert len(ran.err.splitlines()) == 1
+    assert [json.loads(line)["paths"] for line in nova("batch", "status", "--json").out.splitlines()] == [[str(night)]]
+
+
 def test_a_signal_ends_the_run_and_the_next_one_goes_on(night: Path, nova, stand_in) -> None:
     stand_in(f"echo run >> {night.parent}/engines; exec sleep 60")
     run = start(night.parent, "night")
