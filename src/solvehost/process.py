@@ -8,13 +8,16 @@ race spawns, waits and kills from one and the same thread.
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import os
 import pkgutil
 import re
 import select
 import signal
 import sys
+import termios
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -72,6 +75,7 @@ class Child:
         self._pidfd: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
         word, give = map(above_standard, os.pipe())
+        self._word: int | None = word
         try:
             if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
                 self.pid = _fork(asked, cwd, log, word, give)
@@ -79,8 +83,10 @@ class Child:
                 self._popen = _spawn([sys.executable, "-I", "-S", "-c", _helper_source(), *asked], cwd, log, word)
                 self.pid = self._popen.pid
             self._take_hold(give)
+        except BaseException:
+            self._forget_word()
+            raise
         finally:
-            os.close(word)
             os.close(give)
 
     def _take_hold(self, give: int) -> None:
@@ -91,6 +97,22 @@ class Child:
         except BaseException:
             self.kill()
             raise
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has heard the word, and so ends with this process; stopped before that, it would not."""
+        if self._word is None:
+            return True
+        waiting = array.array("i", [0])
+        fcntl.ioctl(self._word, termios.FIONREAD, waiting)
+        if waiting[0] == 0:
+            self._forget_word()
+        return self._word is None
+
+    def _forget_word(self) -> None:
+        if self._word is not None:
+            os.close(self._word)
+            self._word = None
 
     @property
     def pidfd(self) -> int | None:
@@ -164,6 +186,7 @@ class Child:
             self.cpu_s = usage.ru_utime + usage.ru_stime
         if self._popen is not None:
             self._popen.returncode = self.exit_status
+        self._forget_word()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None

@@ -79,7 +79,7 @@ class _Runner:
 
     def slice_is_over(self, now: float) -> bool:
         first = self.plan.attempt.schedule.slice_s
-        return first is not None and now - self.turn_began >= first * 2**self.turns
+        return first is not None and self.child.has_begun and now - self.turn_began >= first * 2**self.turns
 
     def record(self) -> Outcome:
         label = self.plan.label
@@ -193,8 +193,9 @@ class _Race:
             if self.suspended or self._fresh_is_due():
                 self._suspend(runner)
         if len(self.tokens) > 1 and self.terms.tokens.others_wait():
-            if len(self.running) > 1:
-                self._suspend(max(self.running, key=lambda r: r.plan.attempt.schedule.rank))
+            begun = [r for r in self.running if r.child.has_begun]
+            if len(self.running) > 1 and begun:
+                self._suspend(max(begun, key=lambda r: r.plan.attempt.schedule.rank))
             while len(self.tokens) > max(1, len(self.running)):
                 self.tokens.pop().release()
 

@@ -85,6 +85,26 @@ def test_a_suspended_child_can_be_resumed_and_ended(shell: Shell) -> None:
     assert not alive([child.pid])
 
 
+def test_a_child_has_begun_once_it_ends_with_its_parent(shell: Shell, tmp_path: Path) -> None:
+    """Before it has heard the word it may not be stopped: then it would outlive a parent that is killed."""
+    child = shell(f"echo $$ > {tmp_path}/runs; exec sleep 600")
+    wait_until((tmp_path / "runs").exists)
+    assert child.has_begun
+    assert child.has_begun  # told from memory from now on
+
+
+def test_a_child_that_is_still_starting_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the helper sleeps before it listens, as it does on a machine that has no core for it."""
+    slow = f"import time; time.sleep(1)\n{process._helper_source()}"
+    monkeypatch.setattr(process, "_helper_source", lambda: slow)
+    child = Child(["/bin/sleep", "600"], tmp_path, tmp_path / "log", Limits(by_fork=False))
+    try:
+        assert not child.has_begun
+        wait_until(lambda: child.has_begun)
+    finally:
+        child.kill()
+
+
 def test_signals_after_the_end_reach_nobody(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be another's by then."""
     child = shell("exit 0")

@@ -137,6 +137,14 @@ def test_slices_give_later_attempts_their_turn_and_resume_earlier_ones(tmp_path:
     assert_clean(job, terms, "wcs.fits", "corr.fits", "rdls.fits", "backend.log")
 
 
+def test_an_engine_that_has_not_begun_is_not_suspended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slice is over while it still starts: the second waits, for a stopped starter would outlive a killed race."""
+    monkeypatch.setattr(process.Child, "has_begun", False)
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.01), make_attempt("solve", slice_s=0.01))
+    terms = make_terms(tmp_path, count=1, wall_s=1.0)
+    assert outcomes(run_race(job, terms)) == ["stopped"]
+
+
 def test_a_suspended_engine_is_ended_too(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.1), make_attempt("solve-when a", slice_s=0.1))
     terms = make_terms(tmp_path, count=1)
