@@ -19,14 +19,19 @@ from pathlib import Path
 from made_sshd import descendants
 
 PATIENCE_S = 60.0
-#: A worker of a batch that opens a file of this name is killed, as by a kernel that has no memory left.
-KILLER = "brings-its-worker-down.fits"
+#: A process that solves frames for a batch and opens a file of this name is killed, as by a kernel that has no memory
+#: left; with the other name, the Dask worker that it works for.
+KILLER, WRECKER = "brings-its-worker-down.fits", "wrecks-the-whole-machine.fits"
 _HOOK = f"""\
 import multiprocessing, os, signal, sys
 
 def look(event, arguments):
-    if event == "open" and str(arguments[0]).endswith({KILLER!r}) and multiprocessing.parent_process():
-        os.kill(os.getpid(), signal.SIGKILL)
+    if event == "open" and str(arguments[0]).endswith(({KILLER!r}, {WRECKER!r})):
+        is_of_dask = any("daskchild" in word for word in sys.orig_argv)
+        if is_of_dask and str(arguments[0]).endswith({WRECKER!r}):
+            os.kill(os.getppid(), signal.SIGKILL)
+        elif is_of_dask or multiprocessing.parent_process():
+            os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(look)
 """

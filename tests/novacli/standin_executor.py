@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import ClassVar
 
@@ -47,8 +47,12 @@ class Executor:
 
     workers, room = 1, 2
 
-    def submit(self, task: Task) -> Future[Done]:
-        """Do it."""
+    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+        """Do them."""
+        del to_come
+        return [self._submit(task) for task in tasks]
+
+    def _submit(self, task: Task) -> Future[Done]:
         future: Future[Done] = Future()
         type(self).tasks.append(task.frame.path)
         try:

@@ -19,6 +19,7 @@ SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "ima
 #: Third-party packages that a module imports, at once or when a function of it needs them; all others import none.
 THIRD_PARTY = {
     "novacli.batch.executors.dask": {"distributed"},
+    "novacli.batch.executors.daskworker": {"distributed"},
     "novacli.batch.executors.pool": {"pebble"},
     "novacli.batch.shows": {"rich"},
     "novacli.cli.batch": {"click"},

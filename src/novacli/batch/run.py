@@ -85,13 +85,19 @@ class Run:
         return self._tally
 
     def _fill(self, queue: Queue) -> None:
-        while len(self._pending) < self._most(len(self._again) + len(queue)):
+        chosen: list[Todo] = []
+        tasks: list[Task] = []
+        while len(self._pending) + len(tasks) < self._most(len(self._again) + len(queue)):
             todo = self._again.pop() if self._again else queue.take()
             if todo is None:
-                return
+                break
             # Cores that other frames will keep busy are not for this one's race.
-            others = len(self._pending) + len(self._again) + queue.ready
-            self._pending[self._executor.submit(self._task(todo, others, queue))] = todo
+            others = len(self._pending) + len(tasks) + len(self._again) + queue.ready
+            tasks.append(self._task(todo, others, queue))
+            chosen.append(todo)
+        if tasks:
+            futures = self._executor.submit(tasks, len(self._again) + queue.ready)
+            self._pending.update(zip(futures, chosen, strict=True))
 
     def _most(self, left: int) -> int:
         """Return how many may be handed out: the last ones only to workers that are free, for idle cores are theirs."""

@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from made_sky import DrawnField
 
 import made_cluster
 import novacli
-from made_cluster import KILLER, Cluster, wait_until
+from made_cluster import KILLER, WRECKER, Cluster, wait_until
 from novacli import config
-from novacli.batch.executors import dask
+from novacli.batch.executors import daskchild, daskworker
 from novacli.batch.records import Frame, Outputs, Setup, Task
 from novacli.params import SolveParams
 from solvehost import indexes
@@ -106,7 +107,7 @@ def _begun(home: Path) -> list[Path]:
 def test_the_answers_are_those_of_the_local_pool(
     cluster: Cluster, env: dict[str, str], night: Path, tmp_path: Path
 ) -> None:
-    """Pictures, what is none, and one that two workers die over: each has the same fate; no third worker dies."""
+    """Pictures, what is none, and one that processes die over: each has the same fate, and no Dask worker dies."""
     (night / "none.fits").write_text("no image")
     (night / KILLER).write_text("no image either")
     before = cluster.killed
@@ -118,8 +119,8 @@ def test_the_answers_are_those_of_the_local_pool(
     assert answers["dask"] == answers["pool"]
     assert {fate for fate, *_ in answers["dask"].values()} == {"solved", "failed"}
     assert [ran.returncode for ran in done.values()] == [70, 70]
-    assert cluster.killed - before == 2
-    assert "a worker was lost over it, twice" in done["dask"].stderr
+    assert cluster.killed == before
+    assert "a worker was killed by SIGKILL over it, twice" in done["dask"].stderr
 
 
 @pytest.mark.engine
@@ -137,6 +138,24 @@ def test_a_worker_that_is_killed_in_the_middle_costs_nothing_but_time(
     assert cluster.killed - before == 1
     assert "4 frames: 4 solved" in out
     assert _nova(slow, *arguments).stdout.startswith("nova: nothing to do")
+
+
+def test_frames_that_take_little_time_go_to_the_workers_in_groups(
+    cluster: Cluster, env: dict[str, str], tmp_path: Path
+) -> None:
+    """One that brings its process down does so twice, by itself."""
+    from distributed import Client
+
+    with Client(cluster.address, set_as_default=False) as client:
+        before = len(client.get_events("nova-batch"))
+        for number in range(80):
+            (tmp_path / f"{number}.fits").write_text(f"no image {number}")
+        (tmp_path / KILLER).write_text("no image either")
+        done = _nova(env, "--json", "--blind", "--dask", cluster.address, tmp_path)
+        groups = len(client.get_events("nova-batch")) - before
+    codes = Counter(json.loads(line)["error"]["exit_code"] for line in done.stdout.splitlines())
+    assert codes == {65: 80, 70: 1}
+    assert 10 <= groups < 60
 
 
 @pytest.mark.engine
@@ -169,16 +188,16 @@ def _read(path: Path) -> str:
 
 
 @pytest.mark.engine
-def test_a_frame_that_hangs_is_ended_with_its_worker(
-    cluster: Cluster, env: dict[str, str], night: Path, tmp_path: Path
-) -> None:
-    """It is to be tried again, and the cluster has a new worker for the next frame."""
+def test_a_frame_that_hangs_is_stopped(cluster: Cluster, env: dict[str, str], night: Path, tmp_path: Path) -> None:
+    """It is to be tried again, and its worker lives on and takes the next frame."""
+    workers = cluster.workers
     code = "from novacli.batch.executors import dask; dask.GRACE_S = -299"  # of the 300 s that a frame may take
     done = _patched(_slow(env, tmp_path, 300), code, "--blind", "--dask", cluster.address, night / "1.jpg")
     assert done.returncode == 75
     assert "it did not come to an end within 1 s, and was stopped" in done.stdout
-    wait_until(lambda: len(cluster.workers) == 2)
+    assert not _engines_in(tmp_path)
     assert _nova(env, "--blind", "--dask", cluster.address, night / "2.jpg").returncode == 0
+    assert cluster.workers == workers
 
 
 @pytest.mark.engine
@@ -186,10 +205,10 @@ def test_two_workers_are_lost_however_often_the_scheduler_would_try(
     env: dict[str, str], one: Path, tmp_path: Path
 ) -> None:
     """One that gives up at once costs no frame its second try."""
-    killer = one.rename(one.with_name(KILLER))
+    wrecker = one.rename(one.with_name(WRECKER))
     strict = {**env, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     with made_cluster.start(tmp_path, strict, workers=1) as cluster:
-        done = _nova(env, "--blind", "--dask", cluster.address, killer)
+        done = _nova(env, "--blind", "--dask", cluster.address, wrecker)
         wait_until(lambda: cluster.killed == 2)
     assert done.returncode == 70
     assert "a worker was lost over it, twice" in done.stdout
@@ -317,22 +336,78 @@ def _task(folder: Path, path: Path, settings: config.Config | None = None) -> Ta
     return Task(setup, Frame(str(path), 1, 1))
 
 
-def test_a_frame_that_a_worker_died_over_is_handed_back(one: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, Any]]:
+    """Return what a worker answers to the group of frames called ``nova-k-1``, though there is no scheduler."""
+    monkeypatch.setattr(daskworker, "_SEEN_S", 0.0)
+    monkeypatch.setattr(daskworker, "_tell_begun", lambda key: None)
+
+    def answered(*paths: Path, limit_s: float = _TIMEOUT_S, group_s: float = _TIMEOUT_S) -> tuple[str, Any]:
+        tasks = [_task(tmp_path, path) for path in paths]
+        try:
+            return daskworker.answer(novacli.__version__, "nova-k-1", limit_s, group_s, pickle.dumps(tasks))
+        finally:
+            if hasattr(daskworker._of_thread, "child"):
+                daskworker._of_thread.child.end()
+
+    return answered
+
+
+def _fates(answered: tuple[str, Any]) -> list[tuple[str, Any]]:
+    """Return what an answer says of each frame: a word, and the exit code or what else belongs to it."""
+    word, (_, came) = answered
+    assert word == daskchild.DONE
+    return [(word, what.result.exit_code if word == daskchild.DONE else what) for word, what in came]
+
+
+def test_a_frame_that_a_worker_died_over_is_handed_back(one: Path, tmp_path: Path, answer) -> None:
     """The next worker tells how far the first one came, and does not touch the frame."""
-    task = _task(tmp_path, one)
-    for text in ("begun", "hung", "ended"):
-        dask._mark(task, "nova-k-1").write_text(text)
-        assert dask.answer(novacli.__version__, "nova-k-1", 1.0, pickle.dumps(task)) == ("found", text)
+    mark = daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1")
+    for text in ("begun 0", "ended"):
+        mark.write_text(text)
+        assert answer(one) == ("found", text)
 
 
-def test_a_file_that_is_not_seen_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_seen_is_told(one: Path, tmp_path: Path, answer) -> None:
     """So is a working directory: workers that do not see it would lose their jobs."""
-    monkeypatch.setattr(dask, "_SEEN_S", 0.0)
     missing = tmp_path / "gone.fits"
-    pickled = pickle.dumps(_task(tmp_path, missing))
-    assert dask.answer(novacli.__version__, "nova-k-1", 1.0, pickled) == ("unseen", str(missing))
-    (tmp_path / "work").rmdir()
-    assert dask.answer(novacli.__version__, "nova-k-1", 1.0, pickled) == ("unseen", str(tmp_path / "work"))
+    assert _fates(answer(missing, one)) == [("unseen", str(missing)), ("done", 65)]
+    task = _task(tmp_path, one)
+    shutil.rmtree(task.setup.work_dir)
+    answered = daskworker.answer(novacli.__version__, "nova-k-2", 1.0, 1.0, pickle.dumps([task]))
+    assert answered == ("unseen", task.setup.work_dir)
+
+
+def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
+    one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one that hangs; those after it have a new process."""
+    environment = made_cluster.environment(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", environment["PYTHONPATH"])
+    killer = shutil.copy(one, tmp_path / KILLER)
+    fates = _fates(answer(one, killer, one))
+    assert fates == [("done", 65), ("lost", "was killed by SIGKILL"), ("done", 65)]
+    assert daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1").read_text() == "ended"
+
+
+def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:
+    """But for its first frame: those that wait behind one that takes long go to another worker."""
+    assert _fates(answer(one, one, one, group_s=0.0)) == [("done", 65)]
+
+
+def test_a_process_that_ended_for_want_of_work_is_replaced(one: Path, tmp_path: Path) -> None:
+    child = daskchild.Child()
+    mark = tmp_path / "mark"
+    mark.touch()
+    try:
+        for _ in range(2):
+            word, done = child.do(_task(tmp_path, one), mark, _TIMEOUT_S)
+            assert (word, done.result.exit_code) == ("done", 65)
+            running, channel = child._running()
+            channel.close()  # as the process itself does after a while, with exit code 0
+            assert running.wait(_TIMEOUT_S) == 0
+    finally:
+        child.end()
 
 
 def test_a_worker_s_machine_has_its_own_slots_unless_the_call_names_some(
@@ -343,5 +418,5 @@ def test_a_worker_s_machine_has_its_own_slots_unless_the_call_names_some(
     caller = config.load({"NOVA_CONFIG": str(tmp_path / "config.toml"), "NOVA_ENGINE": "mine", "HOME": "/h"})
     monkeypatch.setenv("NOVA_SLOTS", "7")
     monkeypatch.setenv("NOVA_ENGINE", "theirs")
-    here = dask._for_here(_task(tmp_path, tmp_path, caller.replaced("--index", index=("/i",))).setup).config
+    here = daskworker._for_here(_task(tmp_path, tmp_path, caller.replaced("--index", index=("/i",))).setup).config
     assert (here["slots"], here["engine"], here["index"]) == (7, "mine", ("/i",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import fitsio
@@ -13,9 +13,9 @@ import pytest
 from made_sky import scattered, star_picture
 
 from novacli import config
-from novacli.batch.executors import TaskHungError, WorkerLostError, open_executor, pool
+from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor, pool, process
 from novacli.batch.frames import frame_at
-from novacli.batch.records import KEEP_NONE, Outputs, Setup, Task
+from novacli.batch.records import KEEP_NONE, Done, Outputs, Setup, Task
 from novacli.errors import InternalError
 from novacli.params import SolveParams
 from novacli.result import FAILED, UNSOLVED
@@ -55,6 +55,11 @@ def workers(tmp_path: Path, stand_in: Install) -> Iterator[pool._Pool]:
     made.close()
 
 
+def submitted(workers: Executor, task: Task) -> Future[Done]:
+    (future,) = workers.submit([task], 0)
+    return future
+
+
 def settled(workers: pool._Pool, *futures: object) -> None:
     _, pending = wait(futures, timeout=PATIENCE_S)  # type: ignore[type-var]
     assert not pending
@@ -62,7 +67,7 @@ def settled(workers: pool._Pool, *futures: object) -> None:
 
 def test_a_worker_that_dies_takes_only_its_own_frame_along(workers: pool._Pool, make_task) -> None:
     names = ["a.fits", "stars1.fits", "b.fits", "c.fits", "stars2.fits", "d.fits"]
-    futures = {name: workers.submit(make_task(name)) for name in names}
+    futures = {name: submitted(workers, make_task(name)) for name in names}
     settled(workers, *futures.values())
     for name, future in futures.items():
         if name.startswith("stars"):
@@ -82,11 +87,11 @@ def test_a_task_that_hangs_is_stopped(
     monkeypatch.setattr(pool, "GRACE_S", -27.0)
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
-        future = workers.submit(make_task("stars.fits"))
+        future = submitted(workers, make_task("stars.fits"))
         settled(workers, future)  # type: ignore[arg-type]
         with pytest.raises(TaskHungError, match=r"^3 s$"):
             workers.collect(future)
-        after = workers.submit(make_task("a.fits"))
+        after = submitted(workers, make_task("a.fits"))
         settled(workers, after)  # type: ignore[arg-type]
         assert workers.collect(after).result is not None
     finally:
@@ -97,7 +102,7 @@ def test_a_worker_lives_on_from_frame_to_frame(tmp_path: Path, stand_in: Install
     stand_in(f"echo $PPID >> {tmp_path}/parents; exit 0")
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
-        futures = [workers.submit(make_task(f"stars{n}.fits")) for n in range(3)]
+        futures = [submitted(workers, make_task(f"stars{n}.fits")) for n in range(3)]
         settled(workers, *futures)  # type: ignore[arg-type]
         results = [workers.collect(future).result for future in futures]
         assert [result.status for result in results if result is not None] == [UNSOLVED] * 3
@@ -113,7 +118,7 @@ def test_closing_abandons_what_is_being_worked_on(tmp_path: Path, stand_in: Inst
     pid_file = tmp_path / "pid"
     stand_in(f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60")
     workers = open_executor("pool", setup_of(tmp_path), 1)
-    future = workers.submit(make_task("stars.fits"))
+    future = submitted(workers, make_task("stars.fits"))
     deadline = time.monotonic() + PATIENCE_S
     while not pid_file.exists():
         assert time.monotonic() < deadline
@@ -142,13 +147,13 @@ def test_workers_that_never_start_are_told_and_no_frame_is_blamed(
     tmp_path: Path, stand_in: Install, make_task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in("exit 0")
-    monkeypatch.setattr(pool, "_begin", end_at_once)
+    monkeypatch.setattr(process, "begin", end_at_once)
     workers = open_executor("pool", setup_of(tmp_path), 1)
     deadline = time.monotonic() + PATIENCE_S
     try:
         with pytest.raises(InternalError, match="the workers end as soon as they are started"):
             while time.monotonic() < deadline:
-                future = workers.submit(make_task("a.fits"))
+                future = submitted(workers, make_task("a.fits"))
                 while not future.done() and time.monotonic() < deadline:
                     workers.watch()
                     time.sleep(0.05)

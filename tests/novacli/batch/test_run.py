@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,11 @@ class Here:
         self.tasks: list[Task] = []
         self.is_closed = False
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+        del to_come
+        return [self._submit(task) for task in tasks]
+
+    def _submit(self, task: Task) -> Future[Done]:
         self.tasks.append(task)
         future: Future[Done] = Future()
         try:

@@ -6,6 +6,7 @@ those are that are not here, which may be taken all (``workers`` is 0).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from typing import Protocol
@@ -52,8 +53,11 @@ class Executor(Protocol):
         """How many tasks it should have at a time, so that no worker waits for one."""
         ...
 
-    def submit(self, task: Task) -> Future[Done]:
-        """Have a task done by :func:`novacli.batch.worker.work`; returns at once."""
+    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+        """Have tasks done by :func:`novacli.batch.worker.work`; returns at once.
+
+        ``to_come`` is how many more there are now, for which there is no room yet.
+        """
         ...
 
     def collect(self, future: Future[Done]) -> Done:

@@ -1,0 +1,129 @@
+"""The process in which a thread of a Dask worker has its frames solved, one at a time.
+
+It has one thread, and memory that is managed as usual: engines start by a fork there, and large arrays are not handed
+back to the system one by one, as Dask has its own workers do.  A frame that brings a process down, or that hangs,
+brings down this one and not the worker, with all that it holds for others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from novacli.batch.executors import process
+from novacli.batch.records import Done, Task
+from novacli.errors import InternalError, fault_text
+from novacli.result import FAILED, Result, error_of
+
+#: What came of a task: this word with the record; or how the process ended; or that it did not come to its end.
+DONE, LOST, HUNG = "done", "lost", "hung"
+_LOOK_S = 0.5
+#: A child that has nothing to do for so long ends: a cluster may live on for days after a run.
+_IDLE_S = 300.0
+_GRACE_S = 3.0
+#: Dask sets it for its workers, so that they seem small: each array of a picture is paid for by page faults.
+_NOT_INHERITED = "MALLOC_TRIM_THRESHOLD_"
+_START = (
+    "import sys; sys.path[:] = {path!r}; from novacli.batch.executors import daskchild; daskchild.serve({fd}, {pid})"
+)
+
+
+class Child:
+    """Such a process, started when it is needed; for one thread, and it ends with that."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Connection[Any, Any] | None = None
+
+    def do(self, task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
+        """Have a task done, unless ``mark`` goes meanwhile; return a word, and what belongs to it."""
+        while True:
+            running, channel = self._running()
+            try:
+                channel.send((task, mark))
+                if not channel.poll(limit_s):
+                    self.end()
+                    return HUNG, None
+                return DONE, channel.recv()
+            except (EOFError, OSError):
+                exit_code = _wait(running)
+                self._forget()
+                if exit_code:
+                    return LOST, process.how(exit_code)  # else it had been idle for long, and ended in this moment
+
+    def end(self) -> None:
+        """End it, with what it works on."""
+        if self._process is not None:
+            self._process.terminate()
+            _wait(self._process)
+        self._forget()
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], Connection[Any, Any]]:
+        if self._process is None or self._channel is None:
+            self._channel, theirs = Pipe()
+            with theirs:
+                start = _START.format(path=sys.path, fd=theirs.fileno(), pid=os.getpid())
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", start],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env={name: value for name, value in os.environ.items() if name != _NOT_INHERITED},
+                    start_new_session=True,
+                )
+        return self._process, self._channel
+
+    def _forget(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        self._process = self._channel = None
+
+
+def _wait(running: subprocess.Popen[bytes]) -> int:
+    """Wait for a process that is about to end, and have it end; return its exit code."""
+    try:
+        return running.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        return running.wait()
+
+
+# --- In the child -------------------------------------------------------------------------------------------------
+
+
+def serve(fd: int, parent_pid: int) -> None:
+    """Do what comes by a socket, until its other end is closed or nothing has come for long."""
+    process.begin(parent_pid)
+    channel: Connection[Any, Any] = Connection(fd)
+    with contextlib.suppress(EOFError, OSError):
+        while channel.poll(_IDLE_S):
+            task, mark = channel.recv()
+            channel.send(_work(task, mark))
+
+
+def _work(task: Task, mark: Path) -> Done:
+    try:
+        return process.work(task, _ended_by(mark))
+    except Exception as exc:
+        error = InternalError(fault_text(exc))
+        return Done(task.frame, result=Result(task.frame.path, FAILED, error=error_of(error)))
+
+
+def _ended_by(mark: Path) -> Callable[[], bool]:
+    """Return what says whether nobody waits any more: the worker is gone, or the mark, looked for twice a second."""
+    looked_s, is_gone = time.monotonic(), False
+
+    def cancelled() -> bool:
+        nonlocal looked_s, is_gone
+        if not is_gone and time.monotonic() - looked_s > _LOOK_S:
+            looked_s, is_gone = time.monotonic(), not mark.exists()
+        return is_gone or process.is_alone()
+
+    return cancelled

@@ -1,0 +1,125 @@
+"""What a Dask worker does with a group of frames: one after the other, and tell how far it came.
+
+A scheduler gives a task whose worker died to the next one, as often as its own settings say.  So a worker that begins
+a group leaves a mark in the run's working directory, which says at which frame it is, and one that finds it there
+hands the group back in place of dying over it, too.  The mark goes when the run ends: that is how a worker is told to
+stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import novacli
+from novacli import config as configuration
+from novacli.batch.executors.daskchild import DONE, Child
+from novacli.batch.records import Setup, Task
+
+if TYPE_CHECKING:
+    from novacli.config import Config
+
+#: The words that a worker answers, besides ``DONE``: with the mark that it found, a path, its version.
+FOUND, UNSEEN, VERSION = "found", "unseen", "version"
+#: The words of a mark: a frame is being worked on, whose number follows, or none any more.
+BEGUN, ENDED = "begun", "ended"
+#: Where workers say which group they begin; one topic for all runs, since a scheduler never forgets a topic.
+TOPIC = "nova-batch"
+#: A network's file system may show what another machine made only after a while.
+_SEEN_S, _LOOK_S = 5.0, 0.5
+#: Settings that are a machine's own, unless the call names them itself.
+_OF_A_MACHINE = ("engine", "engine_config", "index", "slots", "slots_dir")
+
+_of_thread = threading.local()
+
+
+def mark_of(setup: Setup, key: str) -> Path:
+    """Return where the mark of a group lies."""
+    return Path(setup.work_dir) / f".{key}"
+
+
+def answer(version: str, key: str, limit_s: float, group_s: float, pickled: bytes) -> tuple[str, Any]:
+    """Do a group of tasks, if this is the first worker to begin it; return a word, and what belongs to it.
+
+    A task may take ``limit_s`` seconds; none is begun after the group's first ``group_s``, except the first.  The word
+    ``DONE`` comes with the seconds that it all took, and a word and what belongs to it for each task that was begun.
+    """
+    if version != novacli.__version__:  # before a record of another version is read
+        return VERSION, novacli.__version__
+    began_s = time.monotonic()
+    tasks: Sequence[Task] = pickle.loads(pickled)  # noqa: S301 - from the client, whose code a Dask worker runs anyway
+    asked = tasks[0].setup
+    if not _is_seen(asked.work_dir):
+        return UNSEEN, asked.work_dir
+    mark = mark_of(asked, key)
+    try:
+        with mark.open("x") as stream:
+            stream.write(f"{BEGUN} 0")
+    except FileExistsError:
+        return FOUND, text_of(mark)
+    _tell_begun(key)
+    setup, came = _for_here(asked), list[tuple[str, Any]]()
+    for number, task in enumerate(tasks):
+        if came and (time.monotonic() - began_s > group_s or not mark.exists()):
+            break
+        _write(mark, f"{BEGUN} {number}")
+        came.append(_came_of(replace(task, setup=setup), mark, limit_s))
+    _write(mark, ENDED)
+    return DONE, (time.monotonic() - began_s, came)
+
+
+def _came_of(task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
+    if not _is_seen(task.frame.path):
+        return UNSEEN, task.frame.path
+    if not hasattr(_of_thread, "child"):
+        _of_thread.child = Child()
+    return cast("Child", _of_thread.child).do(task, mark, limit_s)
+
+
+def text_of(mark: Path) -> str:
+    """Return what a mark says; nothing where there is none."""
+    try:
+        return mark.read_text()
+    except OSError:
+        return ""
+
+
+def _write(mark: Path, text: str) -> None:
+    """Change what a mark says, unless it is gone: then it must not come back."""
+    with contextlib.suppress(FileNotFoundError), mark.open("r+") as stream:
+        stream.write(text)
+        stream.truncate()
+
+
+def _is_seen(path: str) -> bool:
+    """Look for a file, for a while where a network's file system may not show it yet."""
+    until_s = time.monotonic() + _SEEN_S
+    while not os.path.lexists(path):
+        if time.monotonic() > until_s:
+            return False
+        with contextlib.suppress(OSError):
+            os.listdir(os.path.dirname(path))  # noqa: PTH120, PTH208 - has what is cached of it asked for anew
+        time.sleep(_LOOK_S)
+    return True
+
+
+def _tell_begun(key: str) -> None:
+    from distributed import get_worker
+
+    get_worker().log_event(TOPIC, key)
+
+
+def _for_here(setup: Setup) -> Setup:
+    """Return a setup with this machine's own engine, index files and slots, unless the call named others."""
+    here = configuration.load()
+    settings = setup.config.settings
+    own = {name: here.settings[name] for name in _OF_A_MACHINE if not settings[name].source.startswith(("--", "$"))}
+    config: Config = replace(setup.config, settings={**settings, **own})
+    return replace(setup, config=config)
