@@ -51,7 +51,8 @@ class Memory(Protocol):
 class Context:
     """Where jobs are kept, where they are solved, who hears of progress, and what is known of earlier frames.
 
-    ``engines`` is how many may run at once for one job (None: as many as cores are idle).
+    ``engines`` is how many may run at once for one job (None: as many as cores are idle), ``cpu_share`` how much of
+    their CPU time it may have.
     """
 
     jobs_dir: Path
@@ -60,6 +61,7 @@ class Context:
     cancelled: Callable[[], bool] = lambda: False
     rigs: Memory | None = None
     engines: int | None = None
+    cpu_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +301,7 @@ def _run_locked(
     job: JobDir, numbers: Iterator[int], draft: Result, timeout_s: float, context: Context, clock: Clock
 ) -> Solved:
     left_s = max(1.0, timeout_s - clock.elapsed_s)
-    patience = Patience(left_s, context.observe, context.cancelled, context.engines)
+    patience = Patience(left_s, context.observe, context.cancelled, context.engines, context.cpu_share)
     solve = context.backend.solve(job, numbers, patience)
     clock.lap("solve_s")
     result, answer = conclude(job, solve, draft)

@@ -16,14 +16,15 @@ class Patience:
     """How long a solve may take, and who is to hear of it.
 
     ``wall_s`` bounds the whole solve, waiting for a free core included; ``observe`` hears a few words as each
-    attempt starts; ``cancelled`` is asked often; ``engines`` is how many may run at once on this machine (None: as many
-    as cores are idle).
+    attempt starts; ``cancelled`` is asked often.  On this machine, ``engines`` is how many may run at once (None: as
+    many as cores are idle), and ``cpu_share`` how much of their CPU time a field is worth that may well have no answer.
     """
 
     wall_s: float
     observe: Callable[[str], None] = lambda _words: None
     cancelled: Callable[[], bool] = lambda: False
     engines: int | None = None
+    cpu_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

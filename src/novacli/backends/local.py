@@ -93,7 +93,7 @@ class _Local:
                 wall_s=patience.wall_s,
                 queue_wait_s=patience.wall_s,
                 total_s=patience.wall_s,
-                cpu_s=engine_cpu_s(patience.wall_s),
+                cpu_s=patience.cpu_share * engine_cpu_s(patience.wall_s),
                 engines=patience.engines,
                 cancelled=patience.cancelled,
                 observe=patience.observe,

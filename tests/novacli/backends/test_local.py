@@ -102,5 +102,5 @@ def test_a_race_is_given_up_after_its_cpu_time(
     stand_in("exit 0")
     backend = connected()
     with pytest.raises(RetryLaterError):
-        backend.solve(JobDir(tmp_path), iter([1]), Patience(1000.0, engines=1))
-    assert (seen[0].cpu_s, seen[0].engines, seen[0].wall_s) == (400.0, 1, 1000.0)
+        backend.solve(JobDir(tmp_path), iter([1]), Patience(1000.0, engines=1, cpu_share=0.25))
+    assert (seen[0].cpu_s, seen[0].engines, seen[0].wall_s) == (100.0, 1, 1000.0)

@@ -15,11 +15,12 @@ from made_sky import DrawnField, scattered, star_picture
 from novacli import config
 from novacli.batch import worker
 from novacli.batch.frames import frame_at
-from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task
+from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
 from novacli.params import SolveParams
 from novacli.pipeline import sha256_of
 from novacli.result import FAILED, SOLVED, UNSOLVED
-from solvehost import jobdir
+from solvehost import jobdir, race
+from solvehost.errors import BusyError
 from solvehost.jobdir import JobDir
 
 Install = Callable[[str], Path]
@@ -63,6 +64,28 @@ def test_the_job_of_an_unsolved_frame_is_kept_whole(
     for path in done.result.files.values():
         assert Path(path).exists()
     assert (job.read_json(jobdir.RESULT) or {})["files"] == done.result.files
+
+
+@pytest.mark.parametrize(("taught", "cpu_s"), [((), 120.0), ((Taught("camera", "", None, None, 2.0, 1),), 40.0)])
+def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
+    stand_in: Install,
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    taught: tuple[Taught, ...],
+    cpu_s: float,
+) -> None:
+    """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
+    seen: list[race.Terms] = []
+
+    def run(_job: object, _numbers: object, terms: race.Terms) -> None:
+        seen.append(terms)
+        raise BusyError("enough")
+
+    monkeypatch.setattr(race, "run", run)
+    stand_in("exit 0")
+    worker.work(task_of(picture, tmp_path, taught=taught))
+    assert [terms.cpu_s for terms in seen] == [pytest.approx(cpu_s)]
 
 
 def test_no_job_is_kept_where_none_shall_be(stand_in: Install, picture: Path, tmp_path: Path) -> None:
