@@ -68,12 +68,12 @@ def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
 
 
 def _cards(stream: BinaryIO) -> dict[str, HeaderValue]:
+    """Return the cards of a file; a header that describes no array has no data behind it, but the next header."""
     header = fitsfile.read_header(stream)
     cards = dict(header)
     for _ in range(_MOST_EXTENSIONS):
         if header.get("NAXIS") or header.get("ZNAXIS"):
             break
-        stream.seek(fitsfile.data_size(header), os.SEEK_CUR)
         try:
             header = fitsfile.read_header(stream)
         except SolvehostError:

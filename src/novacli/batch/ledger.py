@@ -65,7 +65,7 @@ _ADD = "INSERT OR IGNORE INTO frames VALUES (?, ?, ?, NULL, ?, '', ?, ?, 0, NULL
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
     """One run over the ledger; ``outcome`` is None while it runs, and of one that was killed."""
 
     number: int
@@ -270,7 +270,7 @@ class Ledger:
                 "UPDATE runs SET ended_s = ?, outcome = ? WHERE number = ?", (time.time(), outcome, number)
             )
 
-    def last_run(self) -> Run | None:
+    def last_run(self) -> RunRecord | None:
         """Return the newest run."""
         with _translated(self.path):
             row = self._db.execute(
@@ -279,7 +279,7 @@ class Ledger:
         if row is None:
             return None
         number, began_s, ended_s, pid, what, frames, outcome = row
-        return Run(number, began_s, ended_s, pid, json.loads(what), frames, outcome)
+        return RunRecord(number, began_s, ended_s, pid, json.loads(what), frames, outcome)
 
 
 @contextlib.contextmanager

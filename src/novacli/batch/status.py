@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from novacli.batch.ledger import Ledger, Run
+from novacli.batch.ledger import Ledger, RunRecord
 from novacli.batch.lock import is_locked
 from novacli.batch.records import FATES, OURS, RETRIABLE
 from novacli.printable import printable_line
@@ -26,7 +26,7 @@ class State:
     """One ledger: where it is, the last run over it, how that run is, and how many frames have each fate."""
 
     path: Path
-    run: Run | None
+    run: RunRecord | None
     state: str | None
     counts: dict[str, int]
 

@@ -129,7 +129,7 @@ def _outcome(request: Request, terms: Terms | None, show: Silent, say: Callable[
         from novacli.batch.session import run_batch
 
         return run_batch(request, show, say)
-    from novacli.batch.watching import watch_batch
+    from novacli.batch.watchsession import watch_batch
 
     return watch_batch(request, terms, show, say)
 

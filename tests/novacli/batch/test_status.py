@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from novacli.batch.ledger import Run
+from novacli.batch.ledger import RunRecord
 from novacli.batch.records import FATES
 from novacli.batch.status import State, write_states
 
 
 def told(what: list[str], counts: dict[str, int]) -> str:
-    run = Run(1, 1e9, 2e9, 7, what, 9, "finished")
+    run = RunRecord(1, 1e9, 2e9, 7, what, 9, "finished")
     stream = io.StringIO()
     write_states([State(Path("/l.sqlite"), run, "finished", counts)], stream)
     return stream.getvalue().splitlines()[0]

@@ -31,7 +31,7 @@ from novacli.batch.session import Request
 from novacli.batch.shows import Lines, Troubles
 from novacli.batch.summary import Outcome
 from novacli.batch.watch import Terms
-from novacli.batch.watching import watch_batch
+from novacli.batch.watchsession import watch_batch
 from novacli.errors import InputMissingError, RetryLaterError, UsageError
 from novacli.params import SolveParams
 
