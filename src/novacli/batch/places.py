@@ -14,6 +14,7 @@ from novacli.batch.records import Frame, Outputs
 from novacli.config import batches_dir
 from novacli.errors import UsageError
 from novacli.inputs.source import PACKED_SUFFIXES, shown_name, unpacked_name
+from novacli.outputs.atomic import NotWritableError, denial
 
 #: Below the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"
@@ -65,6 +66,22 @@ def output_files(frames: Sequence[Frame], outputs: Outputs) -> dict[str, tuple[t
              for path in bases}  # fmt: skip
     _check_unique(files)
     return files
+
+
+def denied(frame: Frame, files: Sequence[tuple[str, str]], outputs: Outputs) -> NotWritableError | None:
+    """Return why permissions keep ``files`` from being written, or the frame itself; None where they do not.
+
+    Of a frame that is gone or may not be read, whoever reads it says more.
+    """
+    targets = [path for _, path in files]
+    if outputs.update and os.access(frame.path, os.R_OK):
+        targets.append(frame.path)
+    return next(filter(None, map(denial, map(Path, targets))), None)
+
+
+def may_write(frame: Frame, outputs: Outputs) -> bool:
+    """Say whether permissions allow all that is written of a frame, as far as they tell."""
+    return denied(frame, output_files([frame], outputs).get(frame.path, ()), outputs) is None
 
 
 def _base(frame: Frame, out_dir: str | None) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import Config
-from novacli.errors import DeniedError, RetryLaterError
+from novacli.errors import DeniedError, OutputError, RetryLaterError
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED
 
@@ -27,12 +27,16 @@ _UNFINISHED = frozenset({WAITING, RETRIABLE, GONE})
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run is asked for: parameters by their fingerprint, outputs by their words, what is to be done again."""
+    """What a run is asked for: parameters by their fingerprint, outputs by their words, what is to be done again.
+
+    ``may_write`` says of a frame whether permissions allow these outputs.
+    """
 
     params: str
     outputs: frozenset[str] = frozenset()
     retry: frozenset[str] = frozenset()
     force: bool = False
+    may_write: Callable[[Frame], bool] = lambda _frame: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     todo = Todo(frame, known, None, _may_be_ours(known, wanted))
     if known.fate == OURS:
         return None if is_same and not wanted.force else todo
-    if wanted.force or known.fate in _UNFINISHED or _is_outdated(frame.path, known, wanted):
+    if wanted.force or known.fate in _UNFINISHED or _is_outdated(frame, known, wanted):
         return todo
     if is_same:
         return None
@@ -102,12 +106,14 @@ def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     return Todo(frame, known, known.sha256) if may_be_touched else todo
 
 
-def _is_outdated(path: str, known: Known, wanted: Wanted) -> bool:
+def _is_outdated(frame: Frame, known: Known, wanted: Wanted) -> bool:
     """Say whether a frame is to be done again though nobody changed it."""
     if known.fate in wanted.retry:
         return True
     # Permissions are no part of what a ledger compares: a file has neither another size nor another time by them.
-    if known.exit_code == DeniedError.exit_code and os.access(path, os.R_OK):
+    if known.exit_code == DeniedError.exit_code and os.access(frame.path, os.R_OK):
+        return True
+    if known.fate == FAILED and known.exit_code == OutputError.exit_code and wanted.may_write(frame):
         return True
     # Whoever tries other parameters on the unsolved ones does not mean all the others, too.
     if known.params != wanted.params and not wanted.retry:

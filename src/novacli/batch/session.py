@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import signal
@@ -101,7 +102,9 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
 def wanted_of(request: Request) -> Wanted:
     """Return what the plan needs to know of a request."""
     params = fingerprint(request.params, request.config)
-    return Wanted(params, request.outputs.asked, request.retry, request.force)
+    outputs = request.outputs
+    may_write = functools.partial(places.may_write, outputs=outputs)
+    return Wanted(params, outputs.asked, request.retry, request.force, may_write)
 
 
 def _refuse_empty_mount(request: Request, found: Found, known: Mapping[str, Known]) -> None:

@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from novacli.batch import places
 from novacli.batch.frames import frame_at, is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
 from novacli.errors import NovaError, OutputError
+from novacli.outputs.atomic import NotWritableError, as_output_error
 from novacli.result import FAILED, SOLVED, Result, error_of
 from solvehost import jobdir
 from solvehost.jobdir import REQUEST, RESULT, JobDir
@@ -40,6 +42,10 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
         return Done(before, ours=True)
     if task.known_sha256 is not None and _is_content(task.frame.path, task.known_sha256):
         return Done(before, task.known_sha256)
+    denied = places.denied(task.frame, task.files, task.setup.outputs)
+    if denied is not None:  # before engines run for nothing
+        failed = Result(task.frame.path, FAILED, error=error_of(_with_remedy(denied, task)))
+        return Done(before, result=failed)
     try:
         share = _TAUGHT_CPU_SHARE if task.taught else 1.0
         context = replace(_context(task.setup), cancelled=cancelled, engines=task.engines, cpu_share=share)
@@ -112,7 +118,6 @@ def _sha256_of_job(result: Result) -> str | None:
 
 def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
     """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
-    from novacli.outputs.atomic import as_output_error
     from novacli.outputs.request import OutputRequest, write_outputs
     from novacli.solution import Solution
 
@@ -131,9 +136,23 @@ def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
             except OSError as exc:
                 raise as_output_error(path, exc) from exc
         files, notes = write_outputs(request, solved.origin, directory, solved.winner, answer.files.wcs, stamp)
+    except NotWritableError as exc:
+        return replace(result, error=error_of(_with_remedy(exc, task)))
     except NovaError as exc:
         return replace(result, error=error_of(exc))
     return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])
+
+
+def _with_remedy(exc: NotWritableError, task: Task) -> NotWritableError:
+    """Return the error with what can be done about it in a batch, where nobody names files one by one."""
+    frame = Path(task.frame.path)
+    if exc.target != frame:
+        remedy = "make it and its folder writable, or write below another folder by --out DIR"
+    elif os.access(frame.parent, os.W_OK | os.X_OK):
+        remedy = "make it writable, or use --wcs or --out DIR in place of --update"
+    else:
+        remedy = "make it and its folder writable, or use --out DIR in place of --update"
+    return type(exc)(exc.what, remedy, exc.target)
 
 
 def _kept_or_dropped(result: Result, setup: Setup) -> Result:

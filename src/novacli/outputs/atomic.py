@@ -10,18 +10,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.errors import OutputError, UsageError
+from novacli.errors import NovaError, OutputError, UsageError
 
 _REMEDIES = {
     "ENOSPC": "free some space",
     "EDQUOT": "free some space",
     "ENOENT": "make its directory first",
     "ENOTDIR": "make its directory first",
-    "EACCES": "choose a place that you may write to",
-    "EPERM": "choose a place that you may write to",
-    "EROFS": "choose a place that you may write to",
     "ENAMETOOLONG": "choose a shorter name",
 }
+#: These do not pass by themselves.
+_DENIALS = frozenset({"EACCES", "EPERM", "EROFS"})
+_ELSEWHERE = "choose a place that you may write to"
+
+
+class NotWritableError(OutputError):
+    """Permissions keep an output from being written; the same call fails again until they change.
+
+    ``what`` is the message without what to do about it, ``target`` the file.
+    """
+
+    retry_is_safe = False
+
+    def __init__(self, what: str, remedy: str = "", target: Path | None = None) -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what, self.target = what, target
 
 
 @contextlib.contextmanager
@@ -34,8 +47,10 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
     ------
     UsageError
         Where ``target`` is ``-``.
+    NotWritableError
+        Where permissions are against it.
     OutputError
-        Where it cannot be written, or is no plain file.
+        Where it cannot be written for another reason, or is no plain file.
     """
     final, existing = _resolve(target)
     beside = final.with_name(f".nova-{secrets.token_hex(8)}.part")
@@ -61,8 +76,28 @@ def as_output_error(target: Path, exc: OSError) -> OutputError:
     """Return the error that says why ``target`` cannot be written, and what to do."""
     import errno
 
-    remedy = _REMEDIES.get(errno.errorcode.get(exc.errno or 0, ""), "choose another place")
-    return OutputError(f"{target}: {exc.strerror or exc}: it cannot be written; {remedy}")
+    code = errno.errorcode.get(exc.errno or 0, "")
+    what = f"{target}: {exc.strerror or exc}: it cannot be written"
+    if code in _DENIALS:
+        return NotWritableError(what, _ELSEWHERE, target)
+    return OutputError(f"{what}; {_REMEDIES.get(code, 'choose another place')}")
+
+
+def denial(target: Path) -> NotWritableError | None:
+    """Return the error that permissions would end :func:`replacing` with, None where they allow it.
+
+    Where the folder is missing, the one that it would be made in is asked.  Whatever else is wrong shows in time.
+    """
+    try:
+        final, existing = _resolve(target)
+    except NotWritableError as exc:
+        return exc
+    except NovaError:
+        return None
+    folder = next(parent for parent in final.parents if os.path.exists(parent))  # noqa: PTH110 - never raises
+    if os.access(folder, os.W_OK | os.X_OK) and not _is_others(folder, existing):
+        return None
+    return NotWritableError(f"{target}: {folder} may not be written to", _ELSEWHERE, target)
 
 
 def _resolve(target: Path) -> tuple[Path, os.stat_result | None]:
@@ -83,8 +118,18 @@ def _resolve(target: Path) -> tuple[Path, os.stat_result | None]:
     if not stat.S_ISREG(existing.st_mode):
         raise OutputError(f"{target}: it is no plain file: give another file name")
     if not os.access(final, os.W_OK):
-        raise OutputError(f"{target}: it is read-only: change its permissions or give another file name")
+        raise NotWritableError(f"{target}: it is read-only", "change its permissions or give another file name", target)
     return final, existing
+
+
+def _is_others(folder: Path, existing: os.stat_result | None) -> bool:
+    """Say whether a file is one that its folder lets nobody replace but the owners of the two (the sticky bit)."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    owners = (0, status.st_uid, existing.st_uid if existing else os.geteuid())
+    return bool(status.st_mode & stat.S_ISVTX) and os.geteuid() not in owners
 
 
 def _take_over(fd: int, existing: os.stat_result) -> None:

@@ -12,7 +12,7 @@ from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import open_path, shown_name
 from novacli.inputs.unpack import unpacked
 from novacli.outputs import insert
-from novacli.outputs.atomic import replacing
+from novacli.outputs.atomic import NotWritableError, replacing
 from novacli.outputs.packing import kind_by_content, packing
 
 
@@ -60,6 +60,8 @@ def update_in_place(
     ------
     UsageError
         Where the image is no FITS file.
+    NotWritableError
+        Where permissions are against it.
     OutputError
         Where it has changed since it was read, or cannot be written; it is then as it was.
     """
@@ -73,10 +75,14 @@ def update_in_place(
     packed = open_path(origin.path, limits)
     with packed.file, unpacked(packed, limits) as source:
         header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown)
-        with replacing(path) as raw:
-            with packing(raw, kind_by_content(packed.head)) as stream:
-                insert.copy(source.file, header, stream)
-            links = _check_unchanged(path, seen)
+        try:
+            with replacing(path) as raw:
+                with packing(raw, kind_by_content(packed.head)) as stream:
+                    insert.copy(source.file, header, stream)
+                links = _check_unchanged(path, seen)
+        except NotWritableError as exc:
+            remedy = "make it and its folder writable, or use --new-fits FILE or --wcs FILE in place of --update"
+            raise NotWritableError(exc.what, remedy, path) from exc
     if links > 1:
         return (f"{source.shown} had {links} hard links: the other names keep the image without the solution",)
     return ()

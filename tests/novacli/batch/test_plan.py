@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from novacli.batch.plan import RETRIES, Wanted, exit_code, fingerprint, plan
 from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import load
-from novacli.errors import DeniedError
+from novacli.errors import DeniedError, OutputError
 from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED
 
@@ -171,6 +171,16 @@ class TestReasons:
         (tmp_path / "a.fits").touch()
         assert is_done_again(denied, frame=frame)
         assert not is_done_again(known(FAILED), frame=frame)
+
+    def test_a_frame_that_might_not_be_written_to_is_done_once_it_may_be(self) -> None:
+        """And left alone before, however often a timer calls."""
+        denied = known(FAILED, exit_code=OutputError.exit_code)
+        may = {True: dataclasses.replace(WCS, may_write=lambda frame: frame == FRAME)}
+        may[False] = dataclasses.replace(WCS, may_write=lambda _frame: False)
+        assert not is_done_again(denied, may[False])
+        assert is_done_again(denied, may[True])
+        assert not is_done_again(known(FAILED), may[True])
+        assert not is_done_again(known(), may[True])
 
 
 class TestExitCode:

@@ -164,6 +164,55 @@ def test_a_place_that_is_none_fails_the_frame_and_not_the_worker(picture: Path, 
     assert done.result.error["message"].startswith(str(picture))
 
 
+@pytest.mark.parametrize(
+    ("forbidden", "files", "update", "remedy"),
+    [
+        ("stars.fits", (), True, "make it writable, or use --wcs or --out DIR in place of --update"),
+        (".", (), True, "make it and its folder writable, or use --out DIR in place of --update"),
+        (".", (("wcs", "stars.wcs"),), False, "make it and its folder writable, or write below another folder"),
+        ("out", (("wcs", "out/stars.wcs"),), False, "or write below another folder by --out DIR"),
+    ],
+)
+def test_where_permissions_are_against_it_no_engine_runs_and_the_remedy_is_one_for_a_batch(
+    forbidden: str, files: tuple[tuple[str, str], ...], update: bool, remedy: str,
+    stand_in: Install, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    marker = tmp_path / "engine-ran"
+    stand_in(f"touch {marker}")
+    (tmp_path / "out").mkdir()
+    real = os.access
+    denied = tmp_path / forbidden
+
+    def access(path: os.PathLike[str] | str, mode: int) -> bool:
+        return (Path(path) != denied or not mode & os.W_OK) and real(path, mode)
+
+    task = task_of(picture, tmp_path, update=update, files=tuple((kind, str(tmp_path / name)) for kind, name in files))
+    monkeypatch.setattr(os, "access", access)
+    result = worker.work(task).result
+    assert result is not None and result.error is not None
+    assert (result.status, result.exit_code, result.error["retry_is_safe"]) == (FAILED, 73, False)
+    assert remedy in result.error["message"]
+    assert not marker.exists()
+    denied = tmp_path / "elsewhere"
+    assert worker.work(task).result is not None
+    assert marker.exists()
+
+
+def test_a_file_that_is_gone_is_told_as_that_though_it_could_not_be_written_either(
+    stand_in: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("exit 0")
+    path = tmp_path / "a.fits"
+    path.touch()
+    task = task_of(path, tmp_path, update=True)
+    path.unlink()
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and real(path, mode))
+    result = worker.work(task).result
+    assert result is not None
+    assert result.exit_code == 66
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("keep", [KEEP_FAILURES, KEEP_ALL])
 def test_a_solved_frame_has_its_outputs_and_the_digest_of_what_it_is_now(

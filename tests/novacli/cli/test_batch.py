@@ -425,6 +425,43 @@ def test_an_output_that_is_asked_for_later_is_written_later(sky: Path, nova) -> 
     assert nova("batch", "--json", "sky").out == ""
 
 
+#: What has permissions hold for a process of root, too.
+_NO_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(bool(_NO_ROOT) and shutil.which("setpriv") is None, reason="root may write everywhere")
+@pytest.mark.parametrize(
+    ("locked", "remedy"),
+    [("deep/b.fits", "make it writable, or use --wcs or --out DIR in place of --update"),
+     ("deep", "make it and its folder writable, or use --out DIR in place of --update")],
+)  # fmt: skip
+def test_a_frame_that_may_not_be_written_to_is_told_once_and_done_once_it_may_be(
+    sky: Path, locked: str, remedy: str
+) -> None:
+    def cron(*options: str) -> tuple[int, str]:
+        command = [*_NO_ROOT, sys.executable, "-m", "novacli", "batch", "-q", *options, "sky"]
+        ran = subprocess.run(command, cwd=sky.parent, capture_output=True, text=True, check=False)
+        assert ran.stdout == ""
+        return ran.returncode, ran.stderr
+
+    mode = (sky / locked).stat().st_mode
+    (sky / locked).chmod(mode & ~0o222)
+    code, said = cron("--update")
+    assert (code, len(said.splitlines())) == (73, 1)
+    assert "2 frames: 1 solved, 1 failed" in said
+    assert f"{sky}/deep/b.fits: " in said
+    assert remedy in said
+    assert "another file name" not in said
+    assert cron("--update") == (73, "")
+    if locked != "deep":
+        assert cron("--wcs") == (0, "")
+        assert (sky / "deep" / "b.wcs").exists()
+    (sky / locked).chmod(mode)
+    assert cron("--update") == (0, "")
+    assert "CRVAL1" in fitsio.read_header(str(sky / "deep" / "b.fits"))
+
+
 @pytest.mark.engine
 def test_a_killed_run_and_its_rerun_come_to_what_an_undisturbed_one_does(sky: Path, home: Path, nova) -> None:
     for n in range(6):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from novacli.errors import OutputError, UsageError
-from novacli.outputs.atomic import replacing
+from novacli.outputs import atomic
+from novacli.outputs.atomic import NotWritableError, denial, replacing
 
 
 def write(target: Path, content: bytes = b"new") -> None:
@@ -112,3 +113,76 @@ def test_a_read_only_file_is_left_alone(tmp_path: Path) -> None:
     target.chmod(0o444)
     with pytest.raises(OutputError, match="it is read-only"):
         write(target)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_what_permissions_forbid_is_no_passing_failure(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlike a full disk: nobody need try again before they are changed."""
+
+    def refuse(*_args: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NotWritableError, match="choose a place that you may write to") as caught:
+        write(tmp_path / "a")
+    assert (caught.value.retry_is_safe, caught.value.exit_code) == (False, OutputError.exit_code)
+    assert str(caught.value).startswith(caught.value.what)
+
+
+class TestDenial:
+    """What may not be written is known before, by permissions alone."""
+
+    @pytest.fixture
+    def forbid(self, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+        """What nobody may write to, by a stand-in for the system's word: the tests may run as root."""
+        forbidden: list[Path] = []
+        real = os.access
+
+        def access(path: os.PathLike[str] | str, mode: int) -> bool:
+            return Path(path) not in forbidden and real(path, mode)
+
+        monkeypatch.setattr(os, "access", access)
+        return forbidden
+
+    def test_file_and_folder_count(self, tmp_path: Path, forbid: list[Path]) -> None:
+        (tmp_path / "a").touch()
+        assert denial(tmp_path / "a") is None
+        forbid.append(tmp_path / "a")
+        assert "it is read-only" in str(denial(tmp_path / "a"))
+        assert denial(tmp_path / "b") is None
+        forbid[:] = [tmp_path]
+        assert f"b: {tmp_path} may not be written to; " in str(denial(tmp_path / "b"))
+        assert denial(tmp_path / "a") is not None
+
+    def test_a_folder_that_is_not_there_is_made_in_the_one_that_is(self, tmp_path: Path, forbid: list[Path]) -> None:
+        assert denial(tmp_path / "x" / "y" / "a") is None
+        forbid.append(tmp_path)
+        assert f"{tmp_path} may not be written to" in str(denial(tmp_path / "x" / "y" / "a"))
+
+    def test_behind_a_link_it_is_the_real_folder(self, tmp_path: Path, forbid: list[Path]) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "real" / "a").touch()
+        (tmp_path / "link").symlink_to("real/a")
+        forbid.append(tmp_path / "real")
+        assert denial(tmp_path / "link") is not None
+
+    def test_what_is_wrong_for_another_reason_is_left_to_who_writes(self, tmp_path: Path) -> None:
+        assert denial(tmp_path) is None
+        assert denial(Path("/dev/null")) is None
+
+    @pytest.mark.parametrize(("uid", "is_free"), [(0, True), (1, True), (2, True), (3, False)])
+    def test_with_the_sticky_bit_the_owners_alone_replace(
+        self, uid: int, is_free: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Owned:
+            st_mode, st_uid = stat.S_ISVTX | 0o777, 1
+
+            def stat(self) -> Owned:
+                return self
+
+        existing = os.stat_result((0o644, 0, 0, 1, 2, 0, 0, 0, 0, 0))
+        monkeypatch.setattr(os, "geteuid", lambda: uid)
+        assert atomic._is_others(Owned(), existing) is not is_free  # type: ignore[arg-type]
+        assert not atomic._is_others(Owned(), None)  # type: ignore[arg-type]

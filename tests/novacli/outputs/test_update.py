@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 
 from novacli.errors import OutputError, UsageError
+from novacli.outputs.atomic import NotWritableError
 from novacli.outputs.update import Stamp, update_in_place
 
 from .conftest import SOLUTION, origin
@@ -89,6 +90,22 @@ def test_a_failure_leaves_the_image_as_it_was(image: Path, monkeypatch: pytest.M
             update(image)
     assert image.read_bytes() == before
     assert [p.name for p in image.parent.iterdir()] == ["image.fits"]
+
+
+def test_an_image_that_may_not_be_written_has_another_remedy_than_another_name(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is given: what helps is permission, or another output."""
+    real = os.open
+
+    def refuse(path: object, flags: int, *rest: int, **options: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real(path, flags, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NotWritableError, match=r"image\.fits: Read-only .*its folder writable, or use --new-fits"):
+        update(image)
 
 
 def test_an_image_that_has_changed_is_not_overwritten(image: Path) -> None:
