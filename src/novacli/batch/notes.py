@@ -75,9 +75,9 @@ class Show(Protocol):
 class Notes:
     """What became of the frames of a run; ``known`` holds it by path.
 
-    ``params`` is the fingerprint of the parameters; ``full_disk`` names a place without room, None where there is none.
-    ``is_watching`` where frames that wait have their turn in the same run: then nothing is shown of them, and a folder
-    that is gone is waited for.
+    ``params`` is the fingerprint of the parameters; ``full_disk`` names a place without room among those that are
+    written to for the frame at a path, None where there is none.  ``is_watching`` where frames that wait have their
+    turn in the same run: then nothing is shown of them, and a folder that is gone is waited for.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Notes:
         params: str,
         ledger: Ledger,
         show: Show,
-        full_disk: Callable[[], str | None] = lambda: None,
+        full_disk: Callable[[str], str | None] = lambda _path: None,
         *,
         is_watching: bool = False,
     ) -> None:
@@ -170,7 +170,7 @@ class Notes:
         self._keep(entry)
         self._drop_job(earlier)
         self._show.frame(entry, result)
-        self._look_for_common_fault(known, result)
+        self._look_for_common_fault(entry, result)
 
     def _known(
         self,
@@ -208,13 +208,14 @@ class Notes:
                 store = LocalStore(Path(self._setup.jobs_dir))
                 store.remove(JobDir(store.root / job))
 
-    def _look_for_common_fault(self, known: Known, result: Result) -> None:
+    def _look_for_common_fault(self, entry: Entry, result: Result) -> None:
         """Stop the run where the next frames would fail as the last ones did; they are left as they are."""
+        known = entry.known
         if known.fate != RETRIABLE or result.error is None:
             self._faults = 0
             return
         if known.exit_code == OutputError.exit_code:
-            self.tally.stopped = self.tally.stopped or self._full_disk()
+            self.tally.stopped = self.tally.stopped or self._full_disk(entry.path)
         elif known.exit_code in _FAULTS_OF_THE_PLACE:
             self._faults += 1
             if self._faults >= _SAME_FAULTS and self.tally.stopped is None:

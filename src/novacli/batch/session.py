@@ -234,12 +234,19 @@ class Session:
         finally:
             remove_tree(self._work_dir)
 
-    def _full_disk(self) -> str | None:
-        """Return which disk that nova writes to is full, None where there is room."""
-        out_dir = self._request.outputs.out_dir
-        folders = [self._setup.jobs_dir, str(self._request.ledger.parent), *([out_dir] if out_dir else [])]
-        if out_dir is None and (self._request.outputs.kinds or self._request.outputs.update):
-            folders += [os.path.dirname(frame.path) for frame in self._found.frames[:1]]  # noqa: PTH120
+    def _full_disk(self, path: str) -> str | None:
+        """Return which disk that nova writes to for a frame is full, None where there is room on all.
+
+        Frames may lie on many disks: the one of the frame that failed is looked at, and no other one.
+        """
+        outputs = self._request.outputs
+        folders = [self._setup.jobs_dir, str(self._request.ledger.parent)]
+        if outputs.out_dir is not None:
+            folders.append(outputs.out_dir)
+        elif outputs.kinds:
+            folders.append(os.path.dirname(path))  # noqa: PTH120 - may hold any bytes
+        if outputs.update:
+            folders.append(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120
         for folder in folders:
             with contextlib.suppress(OSError):
                 status = os.statvfs(folder)

@@ -77,7 +77,7 @@ class Bench:
         return Setup("key", "local", config.load(), SolveParams(), outputs, "failures", str(self.jobs_dir), "/nowhere")
 
     def fresh_notes(self) -> Notes:
-        return Notes(self.setup(), "params", self.ledger, self.show, lambda: self.full_disk)
+        return Notes(self.setup(), "params", self.ledger, self.show, lambda _path: self.full_disk)
 
     def todo(self, *names: str, known: Known | None = None) -> list[Todo]:
         made = []

@@ -1,0 +1,108 @@
+"""A whole run, its frames done by a stand-in: what a run says of the disks that it writes to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import standin_executor
+
+from novacli import config
+from novacli.batch import executors, run
+from novacli.batch.records import Done, Outputs, Task
+from novacli.batch.session import Request, run_batch
+from novacli.batch.shows import Silent
+from novacli.batch.summary import Outcome
+from novacli.errors import OutputError
+from novacli.params import SolveParams
+from novacli.result import FAILED, Result, error_of
+
+
+@pytest.fixture(autouse=True)
+def standin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have frames solved by the stand-in, at a good pace."""
+    monkeypatch.setitem(executors.MODULES, "standin", "standin_executor")
+    monkeypatch.setattr(run, "_TICK_S", 0.01)
+    monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(standin_executor.solve))
+    monkeypatch.setattr(standin_executor.Executor, "tasks", [])
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Folders whose disks have no room."""
+    folders: set[str] = set()
+    real = os.statvfs
+
+    def statvfs(path: str) -> os.statvfs_result:
+        fields = list(real(path))
+        if path in folders:
+            fields[4] = 0  # f_bavail
+        return os.statvfs_result(fields)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    return folders
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    """Two folders of frames, old ones; in the second one, one is a link to a third folder."""
+    folder = tmp_path / "night"
+    for name in ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg", "b/5.jpg", "../linked/6.jpg"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("good")
+        os.utime(path, (1e9, 1e9))
+    (folder / "b" / "6.jpg").symlink_to(tmp_path / "linked" / "6.jpg")
+    return folder
+
+
+def batch(night: Path, outputs: Outputs) -> Outcome:
+    request = Request(
+        given=(str(night),),
+        paths=(str(night),),
+        params=SolveParams(),
+        config=config.load().replaced("--jobs-dir", jobs_dir=night.parent / "jobs"),
+        ledger=night.parent / "ledger.sqlite",
+        outputs=outputs,
+        executor="standin",
+        sequence=False,
+    )
+    return run_batch(request, Silent(), print)
+
+
+WCS, UPDATE = Outputs(("wcs",)), Outputs(update=True)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "failing", "disk", "left"),
+    [
+        (WCS, "b/3.jpg", "night/b", True),
+        (UPDATE, "b/3.jpg", "night/b", True),
+        (UPDATE, "b/6.jpg", "linked", False),
+        (Outputs(("wcs",), True, "/"), "b/3.jpg", "night/b", True),
+        (WCS, "b/3.jpg", "night/a", None),
+        (WCS, "b/6.jpg", "linked", None),
+        (Outputs(), "b/3.jpg", "night/b", None),
+    ],
+)  # fmt: skip
+def test_the_disk_that_is_full_is_the_failed_frames_whichever_came_first(
+    outputs: Outputs, failing: str, disk: str, left: bool | None,
+    night: Path, full: set[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The run stops there; where no disk that is written to is full, the frame alone fails (``left`` is None)."""
+
+    def solve(task: Task) -> Done:
+        if not task.frame.path.endswith(failing):
+            return standin_executor.solve(task)
+        error = OutputError(f"{task.frame.path}: it cannot be written")
+        return Done(task.frame, "digest", Result(task.frame.path, FAILED, error=error_of(error)))
+
+    monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(solve))
+    full.add(str(night.parent / disk))
+    tally = batch(night, outputs).tally
+    if left is None:
+        assert (tally.stopped, tally.left) == (None, 0)
+    else:
+        assert tally.stopped == f"the disk of {night.parent / disk} is full"
+        assert (tally.left > 0) is left
