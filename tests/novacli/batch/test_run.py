@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from novacli import config
+from novacli.batch import run
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.ledger import Ledger
 from novacli.batch.notes import Notes
@@ -26,6 +27,7 @@ from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 from solvehost import jobdir
 
 Answer = Callable[[Task], Done]
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 class Here:
@@ -255,6 +257,34 @@ def test_nothing_is_begun_once_the_time_is_up(bench: Bench) -> None:
     executor = Here(solved)
     assert bench.run(bench.todo("a.fits"), executor) == {}
     assert executor.tasks == []
+    assert bench.notes.tally.stopped == "the time was up"
+
+
+@pytest.mark.parametrize("page", ["howto/batch.md", "reference/cli.md"])
+def test_the_documentation_says_how_much_longer_than_its_time_a_run_may_take(page: str) -> None:
+    text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
+    told = [part[:400] for part in text.split("`--max-time")]
+    assert any(f"have {run._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in told)
+
+
+def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_GRACE_S", 0.0)
+
+    class Stuck(Here):
+        """Works on a frame for ever, once the time is up."""
+
+        def _submit(self, task: Task) -> Future[Done]:
+            self.tasks.append(task)
+            bench.orders.until_s = 0.0
+            future: Future[Done] = Future()
+            future.set_running_or_notify_cancel()
+            return future
+
+    executor = Stuck(solved)
+    assert bench.run(bench.todo("a.fits"), executor) == {}
+    assert (len(executor.tasks), bench.notes.tally.left) == (1, 1)
     assert bench.notes.tally.stopped == "the time was up"
 
 
