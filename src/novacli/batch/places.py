@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -22,6 +23,8 @@ LEDGER_NAME = ".nova-batch.sqlite"
 _ENDINGS = {"wcs": ".wcs", "corr": ".corr", "rdls": ".rdls", "axy": ".axy"}
 _FITS = (".fits", ".fit", ".fts")
 _COMPRESSED = ".fz"
+#: In the state directory: a ledger that lies there, and a symbolic link to one that lies elsewhere.
+_LEDGER, _LINK = ".sqlite", ".link"
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -35,9 +38,38 @@ def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, 
     if out_dir is not None:
         return Path(out_dir) / LEDGER_NAME
     absolute = sorted({_place(os.path.abspath(path)) for path in given})  # noqa: PTH100 - may hold any bytes
-    digest = hashlib.sha256("\n".join(absolute).encode(errors="surrogateescape")).hexdigest()[:16]
-    word = _NAME.sub("-", os.path.basename(absolute[0]) if absolute else "")[:40].strip("-.")  # noqa: PTH119
-    return batches_dir(env) / f"{word or 'batch'}-{digest}.sqlite"
+    return batches_dir(env) / f"{_label(absolute)}{_LEDGER}"
+
+
+def remember(ledger: Path, env: Mapping[str, str] = os.environ) -> None:
+    """Have :func:`ledgers` find a ledger wherever it lies: outside of the state directory, by a link there."""
+    home, real = batches_dir(env), os.path.realpath(ledger)
+    if os.path.dirname(real) == os.path.realpath(home):  # noqa: PTH120 - may hold any bytes
+        return
+    link = home / f"{_label([os.path.dirname(real), real])}{_LINK}"  # noqa: PTH120
+    with contextlib.suppress(OSError):  # it is there already; or cannot be, which is no reason not to solve
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        link.symlink_to(real)
+
+
+def ledgers(env: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return all ledgers that are known of, those in the state directory first; forget those that are gone."""
+    home = batches_dir(env)
+    found = sorted(home.glob(f"*{_LEDGER}"))
+    for link in sorted(home.glob(f"*{_LINK}")):
+        with contextlib.suppress(OSError):
+            if os.path.isfile(link):  # noqa: PTH113 - never raises
+                found.append(link.readlink())
+            else:
+                link.unlink()
+    return found
+
+
+def _label(paths: Sequence[str]) -> str:
+    """Return a file's name without suffix that stands for absolute paths, and tells a person of the first one."""
+    digest = hashlib.sha256("\n".join(paths).encode(errors="surrogateescape")).hexdigest()[:16]
+    word = _NAME.sub("-", os.path.basename(paths[0]) if paths else "")[:40].strip("-.")  # noqa: PTH119
+    return f"{word or 'batch'}-{digest}"
 
 
 def _place(path: str) -> str:

@@ -79,7 +79,7 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
     with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
         exclude = [] if request.outputs.out_dir is None else [request.outputs.out_dir]
         found = find_frames(request.paths, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
-        with Ledger.open(request.ledger) as ledger:
+        with opened(request.ledger) as ledger:
             known = ledger.known()
             _refuse_empty_mount(request, found, known)
             wanted = wanted_of(request)
@@ -97,6 +97,13 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
         ours=made.ours + sum(known.fate == OURS for known in done.values()),
         remarks=found.remarks,
     )
+
+
+def opened(path: Path) -> Ledger:
+    """Return the ledger of a run, and have those who ask for all ledgers find it."""
+    ledger = Ledger.open(path)
+    places.remember(path)
+    return ledger
 
 
 def wanted_of(request: Request) -> Wanted:

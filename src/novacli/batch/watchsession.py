@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from novacli.batch import places
 from novacli.batch.frames import find_frames
-from novacli.batch.ledger import Ledger
 from novacli.batch.lock import locked
 from novacli.batch.notes import Notes
 from novacli.batch.plan import NOT_BEGUN, Todo, Wanted, exit_code, plan
 from novacli.batch.queues import Queue
 from novacli.batch.records import OURS, Done, Frame, Known, Outputs
 from novacli.batch.run import Orders
-from novacli.batch.session import Request, Session, wanted_of
+from novacli.batch.session import Request, Session, opened, wanted_of
 from novacli.batch.shows import Silent
 from novacli.batch.summary import Outcome
 from novacli.batch.watch import Terms, Watch
@@ -42,7 +41,7 @@ def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str
     with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
         # What is wrong with the folders is said at once.
         found = find_frames(folders, patterns=terms.patterns, newer_s=terms.newer_s, exclude=exclude)
-        with Ledger.open(request.ledger) as ledger:
+        with opened(request.ledger) as ledger:
             known = ledger.known()
             wanted = wanted_of(request)
             session = Session(request, found, known, wanted, ledger, orders)

@@ -244,12 +244,11 @@ def _title(given: tuple[str, ...]) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each ledger.")
 def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw: Any) -> int:
     """Show how many frames met which fate, also while a run is on; without PATH, of all batches of yours."""
+    from novacli.batch.places import ledgers
     from novacli.batch.status import state_of, write_states
 
-    if paths or lists or raw["ledger"] or raw["out"]:
-        found = [_ledger_path(_given(paths, lists), raw)]
-    else:
-        found = sorted(configuration.batches_dir(os.environ).glob("*.sqlite"))
+    is_one = paths or lists or raw["ledger"] or raw["out"]
+    found = [_ledger_path(_given(paths, lists), raw)] if is_one else ledgers()
     states, codes = [], [0]
     for path in found:
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from novacli.batch.places import default_ledger
+from novacli.batch.places import default_ledger, ledgers, remember
 
 
 class TestLedger:
@@ -34,3 +35,39 @@ class TestLedger:
 
     def test_an_output_folder_has_its_own(self) -> None:
         assert default_ledger(["/n"], "/out").parent == Path("/out")
+
+
+class TestAllLedgers:
+    @pytest.fixture
+    def env(self, tmp_path: Path) -> dict[str, str]:
+        return {"XDG_STATE_HOME": str(tmp_path / "state")}
+
+    def test_those_elsewhere_are_found_until_they_are_gone(self, tmp_path: Path, env: dict[str, str]) -> None:
+        assert ledgers(env) == []
+        home = default_ledger(["/n"], None, env)
+        elsewhere = [default_ledger(["/n"], str(tmp_path / name)) for name in ("out", "\udcff")]
+        for path in (home, *elsewhere):
+            path.parent.mkdir(parents=True)
+            path.touch()
+            for _ in range(2):
+                remember(path, env)
+        assert ledgers(env)[0] == home
+        assert sorted(ledgers(env)[1:]) == sorted(elsewhere)
+        elsewhere[0].unlink()
+        assert ledgers(env) == [home, elsewhere[1]]
+        assert len(os.listdir(home.parent)) == 2
+
+    def test_it_is_known_by_where_it_is_whatever_it_was_called(
+        self, tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("l.sqlite").touch()
+        Path("link").symlink_to("l.sqlite")
+        for name in ("l.sqlite", "./l.sqlite", "link", f"{tmp_path}/l.sqlite"):
+            remember(Path(name), env)
+        assert ledgers(env) == [tmp_path / "l.sqlite"]
+
+    def test_where_there_can_be_no_link_nothing_is_wrong(self, tmp_path: Path) -> None:
+        (tmp_path / "state").touch()
+        remember(tmp_path / "l.sqlite", {"XDG_STATE_HOME": str(tmp_path / "state")})
+        assert ledgers({"XDG_STATE_HOME": str(tmp_path / "state")}) == []

@@ -290,6 +290,32 @@ def test_status_and_report_tell_of_the_frames_by_the_same_paths(night: Path, nov
     assert len((night.parent / "r.jsonl").read_text().splitlines()) == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "ledger"), [(["--out", "solved"], "solved/.nova-batch.sqlite"), (["--ledger", "my.db"], "my.db")]
+)
+def test_status_lists_a_batch_whose_ledger_lies_elsewhere_until_that_is_removed(
+    night: Path, nova, options: list[str], ledger: str
+) -> None:
+    elsewhere = (night.parent / ledger).resolve()
+
+    def states() -> dict[Path, str]:
+        lines = nova("batch", "status", "--json").out.splitlines()
+        return {Path(state["ledger"]): state["state"] for state in map(json.loads, lines)}
+
+    nova("batch", "night", *options)
+    nova("batch", "night")
+    home = default_ledger(["night"], None)
+    assert states() == {home: "finished", elsewhere: "finished"}
+    with Ledger.open(elsewhere) as opened:
+        opened.begin_run()
+    assert states() == {home: "finished", elsewhere: "killed"}
+    with locked(elsewhere, wait=False, until_s=0, say=print):
+        assert states() == {home: "finished", elsewhere: "running"}
+    elsewhere.unlink()
+    ran = nova("batch", "status")
+    assert (ran.code, ran.err, len(ran.out.splitlines())) == (0, "", 3)
+
+
 def test_a_damaged_line_of_the_ledger_is_told_in_the_report(night: Path, nova) -> None:
     nova("batch", "night")
     with Ledger.open(default_ledger([str(night)], None)) as ledger:
