@@ -290,11 +290,12 @@ def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, 
 
 
 def _write_lines(ledger: Ledger, *, as_json: bool) -> None:
-    from novacli.batch.records import OURS
+    from novacli.batch.records import GONE, OURS
     from novacli.batch.shows import frame_line
 
     for entry in ledger.entries():
         if as_json and entry.line is not None:
             click.echo(entry.line)
         elif not as_json and entry.known.fate != OURS:
-            click.echo(frame_line(entry, entry.result))
+            is_there = entry.known.fate == GONE or os.path.exists(entry.path)  # noqa: PTH110 - may hold any bytes
+            click.echo(frame_line(entry, entry.result) + ("" if is_there else "; the file is not there any more"))

@@ -316,6 +316,20 @@ def test_status_lists_a_batch_whose_ledger_lies_elsewhere_until_that_is_removed(
     assert (ran.code, ran.err, len(ran.out.splitlines())) == (0, "", 3)
 
 
+def test_of_a_frame_that_was_renamed_the_report_says_that_its_file_is_not_there(night: Path, nova) -> None:
+    """Two rows of one content, and one of them is current."""
+    nova("batch", "night")
+    (night / "a.fits").rename(night / "c.fits")
+    (night / "junk.fits").unlink()
+    nova("batch", "night")
+    lines = nova("batch", "report", "night").out.splitlines()
+    assert [Path(line.split()[0].rstrip(":")).name for line in lines] == ["a.fits", "b.fits", "c.fits", "junk.fits"]
+    assert [line.endswith("; the file is not there any more") for line in lines] == [True, False, False, True]
+    nova("batch", "report", "night", "--report", "r.csv")
+    rows = [row.split(",")[:3] for row in (night.parent / "r.csv").read_text().splitlines()]
+    assert [row[2] for row in rows] == ["present", "no", "yes", "yes", "no"]
+
+
 def test_a_damaged_line_of_the_ledger_is_told_in_the_report(night: Path, nova) -> None:
     nova("batch", "night")
     with Ledger.open(default_ledger([str(night)], None)) as ledger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from novacli.result import Result
 #: A cell: text is one printable line and never empty; None is what is not known, or has no meaning for the frame.
 Value = str | float | int | None
 _Read = Callable[[Entry, Result], Any]
+YES, NO = "yes", "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ def _degrees(key: str) -> _Read:
     return read
 
 
+def _present(entry: Entry, _result: Result) -> str:
+    """Look whether the file is there: a ledger tells of frames that were renamed or removed since, too."""
+    return YES if os.path.exists(entry.path) else NO  # noqa: PTH110 - may hold any bytes
+
+
 def _finished(entry: Entry, _result: Result) -> str | None:
     return None if entry.finished_s is None else utc_text(entry.finished_s)
 
@@ -73,6 +80,7 @@ COLUMNS = (
     Column("path", None, "string", "the frame's file", lambda e, _: e.path),
     Column("fate", None, "string", "what became of it",
            lambda e, _: e.known.fate),
+    Column("present", None, "string", "whether the file is there when the report is made: yes or no", _present),
     Column("ra", "deg", "float64", "right ascension of the frame's centre, ICRS", _in("calibration", "ra")),
     Column("dec", "deg", "float64", "declination of the frame's centre, ICRS", _in("calibration", "dec")),
     Column("pixscale", "arcsec / pix", "float64", "pixel scale", _in("calibration", "pixscale")),

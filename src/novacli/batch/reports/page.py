@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from novacli.batch.records import GONE, RETRIABLE, WAITING, Entry
 from novacli.batch.reports import Summary
-from novacli.batch.reports.columns import NAMES, utc_text, values
+from novacli.batch.reports.columns import NAMES, NO, utc_text, values
 from novacli.batch.reports.folders import Folders
 from novacli.batch.reports.pagecells import FATE_TEXTS, SOLVED_CELLS, UNSOLVED_CELLS, Cell
 from novacli.batch.reports.pagestyle import SCRIPT, STYLE
@@ -47,7 +47,8 @@ def write(entries: Iterable[Entry], summary: Summary, stream: BinaryIO, scratch:
                 sky.add(ra, dec)
             fate = entry.known.fate
             row = "".join(cell.html(cells) for cell in (SOLVED_CELLS if fate == SOLVED else UNSOLVED_CELLS))
-            rows[fate].write(f'<tr class="{fate}">{row}</tr>\n'.encode())
+            is_absent = cells["present"] == NO and fate != GONE
+            rows[fate].write(f'<tr class="{fate}{" absent" if is_absent else ""}">{row}</tr>\n'.encode())
         for text in _top(summary, folders, sky):
             stream.write(f"{text}\n".encode())
         problems = [rows[fate] for fate in _PROBLEMS]

@@ -30,6 +30,7 @@ tbody tr:nth-child(even) { background: var(--band); }
 .n { text-align: right; }
 td.n, td.when, td.fate { white-space: nowrap; }
 .path, .why { overflow-wrap: anywhere; }
+.absent .path::after { content: " (not there any more)"; color: var(--quiet); }
 .failed .fate { color: var(--bad); }
 .unsolved .fate, .retriable .fate { color: var(--unsure); }
 a { color: var(--dot); }

@@ -31,24 +31,34 @@ def known(entry: Entry) -> dict[str, Value]:
 
 def test_solved_frame() -> None:
     assert known(made.solved("/n/a.fits")) == {
-        "path": "/n/a.fits", "fate": "solved", "ra": 187.1955123456789, "dec": -56.7023, "pixscale": 170.4,
-        "width_deg": 122520.6 / 3600, "height_deg": 86394.9 / 3600, "orientation": -118.35, "parity": -1, "stars": 49,
-        "rms_arcsec": 85.2, "rms_px": 0.5, "heldout_rms_arcsec": 92.25, "logodds": 248.5, "attempt": "by flux",
-        "time_s": 1.25, "engine_cpu_s": 0.75, "server": "north", "tries": 2, "finished": "2026-03-04T05:06:07Z",
-        "job": "0123", "log": "/jobs/0123/log",
+        "path": "/n/a.fits", "fate": "solved", "present": "no", "ra": 187.1955123456789, "dec": -56.7023,
+        "pixscale": 170.4, "width_deg": 122520.6 / 3600, "height_deg": 86394.9 / 3600, "orientation": -118.35,
+        "parity": -1, "stars": 49, "rms_arcsec": 85.2, "rms_px": 0.5, "heldout_rms_arcsec": 92.25, "logodds": 248.5,
+        "attempt": "by flux", "time_s": 1.25, "engine_cpu_s": 0.75, "server": "north", "tries": 2,
+        "finished": "2026-03-04T05:06:07Z", "job": "0123", "log": "/jobs/0123/log",
     }  # fmt: skip
 
 
 def test_frames_that_are_not_solved_have_what_is_known_of_them() -> None:
-    common = {"tries": 2, "finished": "2026-03-04T05:06:07Z"}
+    common = {"present": "no", "tries": 2, "finished": "2026-03-04T05:06:07Z"}
     unsolved = {"path": "/n/b.fits", "fate": "unsolved", "reason": "no-stars", "time_s": 30.5}
     assert known(made.unsolved("/n/b.fits", "no-stars")) == unsolved | common
     failed = {"path": "/n/c.fits", "fate": "failed", "error": "/n/c.fits: it is no image"}
     assert known(made.failed("/n/c.fits")) == failed | common
     retriable = {"path": "/n/d.fits", "fate": "retriable", "error": "/n/d.fits: disk full"}
     assert known(made.retriable("/n/d.fits")) == retriable | common
-    assert known(made.waiting("/n/e.fits")) == {"path": "/n/e.fits", "fate": "waiting", "tries": 0}
-    assert known(made.gone("/n/f.fits")) == {"path": "/n/f.fits", "fate": "gone", "tries": 0}
+    new = {"present": "no", "tries": 0}
+    assert known(made.waiting("/n/e.fits")) == {"path": "/n/e.fits", "fate": "waiting"} | new
+    assert known(made.gone("/n/f.fits")) == {"path": "/n/f.fits", "fate": "gone"} | new
+
+
+def test_whether_the_file_is_there_is_looked_up(tmp_path: Path) -> None:
+    path = tmp_path / "\udcff a.fits"
+    assert known(made.solved(str(path)))["present"] == "no"
+    path.touch()
+    assert known(made.solved(str(path)))["present"] == "yes"
+    path.rename(tmp_path / "b.fits")
+    assert known(made.solved(str(path)))["present"] == "no"
 
 
 def test_residual_that_is_not_known_is_empty_in_both_units() -> None:

@@ -120,6 +120,15 @@ def test_solved_frame_shows_its_calibration(tmp_path: Path) -> None:
     assert [a["href"] for tag, a in page.elements if tag == "a"] == ["file:///jobs/0123/log"]
 
 
+def test_file_that_is_not_there_any_more_is_marked(tmp_path: Path) -> None:
+    there = tmp_path / "there.fits"
+    there.touch()
+    page = page_of([made.gone("/n/0.fits"), made.solved("/n/a.fits"), made.solved(str(there))], tmp_path)
+    classes = [attributes["class"] for tag, attributes in page.elements if tag == "tr" and "class" in attributes]
+    assert classes == ["gone", "solved absent", "solved"]
+    assert ".absent .path::after" in page.inside("style")
+
+
 def test_frame_whose_output_failed_is_on_the_sky_and_among_the_problems(tmp_path: Path) -> None:
     error = {"message": "out.wcs: disk full", "exit_code": 73, "retry_is_safe": True}
     line = made.solved("/n/a.fits", error=error).line
