@@ -321,6 +321,20 @@ def test_a_cluster_without_workers_is_given_up(env: dict[str, str], one: Path, t
     assert f"{cluster.address}: it had no worker for" in done.stdout + done.stderr
 
 
+def test_a_scheduler_that_hangs_keeps_no_run_from_its_end(env: dict[str, str], one: Path, tmp_path: Path) -> None:
+    """It hangs from the moment at which it is to have its first task."""
+    with made_cluster.start(tmp_path, env, workers=1) as cluster:
+        stop = f"os.kill({cluster.scheduler.pid}, {int(signal.SIGSTOP)})"
+        code = f"import os; from novacli.batch.executors import dask; dask._Dask.room = property(lambda _: {stop} or 1)"
+        try:
+            done = _patched(env, code, "--max-time", "2", "--dask", cluster.address, one)
+        finally:
+            cluster.scheduler.send_signal(signal.SIGCONT)
+    assert done.returncode == 75
+    assert "1 left for the next run" in done.stdout
+    assert "the time was up" in done.stdout
+
+
 def test_to_and_dask_exclude_each_other(env: dict[str, str], one: Path) -> None:
     done = _nova(env, "--dask", "tcp://127.0.0.1:1", "--to", "host", one)
     assert done.returncode == 2

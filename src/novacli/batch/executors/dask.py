@@ -88,7 +88,8 @@ class _Dask:
     def _count(self) -> None:
         """Learn how many frames the workers that are there can do at a time."""
         if time.monotonic() - self._counted_s > _COUNT_S and self._client.status == "running":
-            self._threads = int(self._client.scheduler_info(n_workers=0)["total_threads"])
+            with contextlib.suppress(OSError):  # a scheduler that has no time for it is asked again
+                self._threads = sum(self._client.nthreads(callback_timeout=_COUNT_S).values())
             self._counted_s = time.monotonic()
 
     @property
