@@ -270,6 +270,10 @@ def one(tmp_path: Path) -> Path:
             "from novacli.batch.executors import dask; dask._ANSWER = '''('unseen', '/usr/bin')'''",
             "its workers do not see /usr/bin: they must see the same files by the same paths",
         ),
+        (  # as where the worker that had the answer is lost, and no other one can do the work again
+            "import distributed\nasync def no(*_, **__): raise ImportError\ndistributed.Client._gather = no",
+            f"its workers have no nova {novacli.__version__}: install that version there",
+        ),
     ],
 )
 def test_workers_that_cannot_do_it_are_told_in_one_line(

@@ -15,8 +15,8 @@ import re
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, InvalidStateError, wait
+from collections.abc import Awaitable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -30,6 +30,7 @@ from novacli.inputs.source import shown_name
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed import Future as DaskFuture
 
 _ADDRESS = re.compile(r"(?:(?:tcp|tls|wss?)://)?[^/\s]+:\d{1,5}")
 _CONNECT_S = 10.0
@@ -73,7 +74,7 @@ class _Dask:
         self._numbers = itertools.count(1)
         self._tasks: dict[Future[Done], tuple[_Place, Task]] = {}
         self._groups: dict[str, Sequence[Future[Done]]] = {}
-        self._theirs: dict[str, Future[Any]] = {}
+        self._theirs: dict[str, DaskFuture] = {}
         self._old_marks: deque[Path] = deque()
         self._frame_s = _GROUP_S
         self._wrong: NovaError | None = None
@@ -81,7 +82,6 @@ class _Dask:
         self._threads, self._counted_s = 0, float("-inf")
         with _quiet():
             self._client = _connect(address)
-        self._executor = self._client.get_executor(pure=False)
         self._client.subscribe_topic(daskworker.TOPIC, self._note_begun)
         self._count()
 
@@ -131,17 +131,17 @@ class _Dask:
             "group_s": 2 * _GROUP_S,
             "pickled": pickle.dumps(tasks),
         }
-        theirs = self._executor.submit(eval, _ANSWER, given, key=key)
+        theirs = self._client.submit(eval, _ANSWER, given, key=key, pure=False)
         self._theirs[key] = theirs
         for future in ours:
             future.add_done_callback(lambda future: self._let_go(key) if future.cancelled() else None)
-        theirs.add_done_callback(lambda future: _hand_over(future, ours))
+        self._client.loop.add_callback(_hand_over, theirs, ours)
         return ours
 
     def _let_go(self, key: str) -> None:
         """Have a group forgotten: what is remembered is done once more where the worker that did it is lost."""
         theirs = self._theirs.pop(key, None)
-        if theirs is not None:
+        if theirs is not None and not theirs.done():
             theirs.cancel()
 
     def _note_begun(self, event: tuple[float, Any]) -> None:
@@ -261,12 +261,19 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _hand_over(theirs: Future[Any], ours: Sequence[Future[Any]]) -> None:
+async def _hand_over(theirs: Awaitable[Any], ours: Sequence[Future[Any]]) -> None:
     """Give each task of a group what came of all: which of it is its own, it learns where it is collected."""
-    error = WorkerLostError("was let go", is_frames_fault=False) if theirs.cancelled() else theirs.exception()
+    came: Any = None
+    error: Exception | None = None
+    try:
+        came = await theirs
+    except CancelledError:
+        error = WorkerLostError("was let go", is_frames_fault=False)
+    except Exception as exc:  # whatever it is: who is told nothing waits for ever
+        error = exc
     for future in ours:
         with contextlib.suppress(InvalidStateError):  # it was cancelled
             if error is not None:
                 future.set_exception(error)
             else:
-                future.set_result(theirs.result())
+                future.set_result(came)
