@@ -432,6 +432,23 @@ def test_a_process_that_ended_for_want_of_work_is_replaced(one: Path, tmp_path: 
         child.end()
 
 
+class _Unkillable:
+    """A process that hangs in the kernel."""
+
+    def kill(self) -> None:
+        """Do nothing."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait in vain."""
+        assert timeout is not None, "this would hang, too"
+        raise subprocess.TimeoutExpired("", timeout)
+
+
+def test_a_process_that_hangs_in_the_kernel_is_not_waited_for() -> None:
+    """Over a disk that is gone not even SIGKILL ends it."""
+    assert daskchild._wait(_Unkillable()) == -signal.SIGKILL
+
+
 def test_a_worker_s_machine_has_its_own_slots_unless_the_call_names_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -88,11 +89,12 @@ class Child:
 
 def _wait(running: subprocess.Popen[bytes]) -> int:
     """Wait for a process that is about to end, and have it end; return its exit code."""
-    try:
-        return running.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        return running.wait()
+    for _ in range(2):
+        try:
+            return running.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            running.kill()
+    return -signal.SIGKILL  # it hangs in the kernel, as over a disk that is gone, and ends when that lets it go
 
 
 # --- In the child -------------------------------------------------------------------------------------------------
