@@ -16,7 +16,7 @@ from novacli.batch.notes import Notes, Show, Tally
 from novacli.batch.plan import Todo
 from novacli.batch.queues import Feed, Queue
 from novacli.batch.records import Done, Setup, Task
-from novacli.errors import InternalError, fault_text
+from novacli.errors import InternalError, NovaError, fault_text
 
 #: How often the loop looks at the clock, at signals and at the feed where no frame is done.
 _TICK_S = 0.2
@@ -141,7 +141,7 @@ class Run:
         except TaskHungError as exc:
             self._notes.hung(todo, str(exc))
         except Exception as exc:
-            self._notes.failure(todo, InternalError(fault_text(exc)))
+            self._notes.failure(todo, exc if isinstance(exc, NovaError) else InternalError(fault_text(exc)))
         else:
             self._notes.done(todo, done)
         queue.settled(todo, done)

@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -23,6 +24,7 @@ from made_cluster import KILLER, WRECKER, Cluster, wait_until
 from novacli import config
 from novacli.batch.executors import daskchild, daskworker
 from novacli.batch.records import Frame, Outputs, Setup, Task
+from novacli.errors import UnavailableError
 from novacli.params import SolveParams
 from solvehost import indexes
 
@@ -202,6 +204,23 @@ def test_a_frame_that_hangs_is_stopped(cluster: Cluster, env: dict[str, str], ni
     assert not _engines_in(tmp_path)
     assert _nova(env, "--blind", "--dask", cluster.address, night / "2.jpg").returncode == 0
     assert cluster.workers == workers
+
+
+def test_workers_that_can_start_no_process_stop_the_run(tmp_path: Path) -> None:
+    """No frame is failed for good, and what is wrong is told, with the machine."""
+    environment = made_cluster.environment(tmp_path)
+    with (tmp_path / "hook" / "sitecustomize.py").open("a") as hook:
+        hook.write('if any("daskchild" in word for word in sys.orig_argv): os._exit(3)\n')
+    night = tmp_path / "night"
+    night.mkdir()
+    for number in range(20):
+        (night / f"{number}.fits").write_text("no image")
+    with made_cluster.start(tmp_path, environment, workers=1) as cluster:
+        done = _nova(environment, "--dask", cluster.address, night)
+    assert done.returncode == 75
+    told = f"0.fits: {socket.gethostname()}: the process to solve it in ended with exit code 3 before it was ready"
+    assert told in done.stdout
+    assert "It stopped before the end: 3 frames in a row failed" in done.stdout
 
 
 @pytest.mark.engine
@@ -415,6 +434,35 @@ def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
 def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:
     """But for its first frame: those that wait behind one that takes long go to another worker."""
     assert _fates(answer(one, one, one, group_s=0.0)) == [("done", 65)]
+
+
+@pytest.mark.parametrize(
+    ("executable", "how"),
+    [
+        ("/no/python", "cannot be started: [Errno 2] No such file or directory: '/no/python'"),
+        (shutil.which("true"), "ended with exit code 0 before it was ready"),
+        (shutil.which("false"), "ended with exit code 1 before it was ready"),
+    ],
+)
+def test_where_there_can_be_no_process_no_frame_is_blamed(
+    one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str, how: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(UnavailableError) as refused:
+        daskchild.Child().do(_task(tmp_path, one), tmp_path, _TIMEOUT_S)
+    assert f"the process to solve it in {how}: check nova, memory and process limits there" in str(refused.value)
+
+
+def test_a_process_that_is_killed_while_it_has_no_work_takes_no_frame_along(one: Path, tmp_path: Path) -> None:
+    child = daskchild.Child()
+    try:
+        running, _ = child._running()
+        running.kill()
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+        word, done = child.do(_task(tmp_path, one), tmp_path, _TIMEOUT_S)
+        assert (word, done.result.exit_code) == ("done", 65)
+    finally:
+        child.end()
 
 
 def test_a_process_that_ended_for_want_of_work_is_replaced(one: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from typing import Any
 
 from novacli.batch.executors import process
 from novacli.batch.records import Done, Task
-from novacli.errors import InternalError, fault_text
+from novacli.errors import InternalError, UnavailableError, fault_text
 from novacli.result import FAILED, Result, error_of
 
 #: What came of a task: this word with the record; or how the process ended; or that it did not come to its end.
@@ -29,6 +30,8 @@ DONE, LOST, HUNG = "done", "lost", "hung"
 _LOOK_S = 0.5
 #: A child that has nothing to do for so long ends: a cluster may live on for days after a run.
 _IDLE_S = 300.0
+#: A process that is not ready after so long never will be.
+_READY_S = 120.0
 _GRACE_S = 3.0
 #: Dask sets it for its workers, so that they seem small: each array of a picture is paid for by page faults.
 _NOT_INHERITED = "MALLOC_TRIM_THRESHOLD_"
@@ -45,7 +48,13 @@ class Child:
         self._channel: Connection[Any, Any] | None = None
 
     def do(self, task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
-        """Have a task done, unless ``mark`` goes meanwhile; return a word, and what belongs to it."""
+        """Have a task done, unless ``mark`` goes meanwhile; return a word, and what belongs to it.
+
+        Raises
+        ------
+        UnavailableError
+            Where there can be no such process.
+        """
         while True:
             running, channel = self._running()
             try:
@@ -68,23 +77,46 @@ class Child:
         self._forget()
 
     def _running(self) -> tuple[subprocess.Popen[bytes], Connection[Any, Any]]:
+        if self._process is not None and self._process.poll() is not None:
+            self._forget()  # it ended while it had nothing to do: no frame is to blame
         if self._process is None or self._channel is None:
-            self._channel, theirs = Pipe()
-            with theirs:
-                start = _START.format(path=sys.path, fd=theirs.fileno(), pid=os.getpid())
-                self._process = subprocess.Popen(
-                    [sys.executable, "-c", start],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    env={name: value for name, value in os.environ.items() if name != _NOT_INHERITED},
-                    start_new_session=True,
-                )
+            self._process, self._channel = _started()
         return self._process, self._channel
 
     def _forget(self) -> None:
         if self._channel is not None:
             self._channel.close()
         self._process = self._channel = None
+
+
+def _started() -> tuple[subprocess.Popen[bytes], Connection[Any, Any]]:
+    """Return a process that is ready to work, and the channel to it."""
+    ours, theirs = Pipe()
+    try:
+        with theirs:
+            start = _START.format(path=sys.path, fd=theirs.fileno(), pid=os.getpid())
+            running = subprocess.Popen(
+                [sys.executable, "-c", start],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={name: value for name, value in os.environ.items() if name != _NOT_INHERITED},
+                start_new_session=True,
+            )
+    except OSError as exc:
+        raise _not_started(f"cannot be started: {exc}") from exc
+    try:
+        if ours.poll(_READY_S):
+            ours.recv()
+            return running, ours
+    except (EOFError, OSError):
+        pass
+    running.terminate()
+    raise _not_started(f"{process.how(_wait(running))} before it was ready")
+
+
+def _not_started(how: str) -> UnavailableError:
+    machine = socket.gethostname()
+    return UnavailableError(f"{machine}: the process to solve it in {how}: check nova, memory and process limits there")
 
 
 def _wait(running: subprocess.Popen[bytes]) -> int:
@@ -105,6 +137,7 @@ def serve(fd: int, parent_pid: int) -> None:
     process.begin(parent_pid)
     channel: Connection[Any, Any] = Connection(fd)
     with contextlib.suppress(EOFError, OSError):
+        channel.send(None)  # it is ready
         while channel.poll(_IDLE_S):
             task, mark = channel.recv()
             channel.send(_work(task, mark))
