@@ -419,6 +419,18 @@ def test_a_file_that_is_not_seen_is_told(one: Path, tmp_path: Path, answer) -> N
     assert answered == ("unseen", task.setup.work_dir)
 
 
+def test_a_machine_that_can_do_no_frame_says_why(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own settings are wrong, or there is no place to work at: neither is a fault in nova."""
+    tasks = pickle.dumps([_task(tmp_path, one)])
+    (tmp_path / "work").rmdir()
+    (tmp_path / "work").touch()
+    for why in (f"{tmp_path}/work: Not a directory: jobs cannot be worked on there", "$NOVA_SLOTS: slots = 'many'"):
+        with pytest.raises(UnavailableError) as refused:
+            daskworker.answer(novacli.__version__, "nova-k-1", 1.0, 1.0, tasks)
+        assert str(refused.value).startswith(f"{socket.gethostname()}: {why}")
+        monkeypatch.setenv("NOVA_SLOTS", "many")
+
+
 def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
     one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

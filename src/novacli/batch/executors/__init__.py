@@ -69,6 +69,8 @@ class Executor(Protocol):
             Where its worker died.
         TaskHungError
             Where it took too long.
+        NovaError
+            Where its worker can do none: it is to be tried again.
         """
         ...
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ import novacli
 from novacli import config as configuration
 from novacli.batch.executors.daskchild import DONE, Child
 from novacli.batch.records import Setup, Task
+from novacli.errors import NovaError, UnavailableError
 
 if TYPE_CHECKING:
     from novacli.config import Config
@@ -50,6 +52,11 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
 
     A task may take ``limit_s`` seconds; none is begun after the group's first ``group_s``, except the first.  The word
     ``DONE`` comes with the seconds that it all took, and a word and what belongs to it for each task that was begun.
+
+    Raises
+    ------
+    UnavailableError
+        Where this machine cannot do any.
     """
     if version != novacli.__version__:  # before a record of another version is read
         return VERSION, novacli.__version__
@@ -60,12 +67,18 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
         return UNSEEN, asked.work_dir
     mark = mark_of(asked, key)
     try:
+        setup = _for_here(asked)
         with mark.open("x") as stream:
             stream.write(f"{BEGUN} 0")
     except FileExistsError:
         return FOUND, text_of(mark)
+    except OSError as exc:
+        why = f"{asked.work_dir}: {exc.strerror}: jobs cannot be worked on there"
+        raise UnavailableError(f"{socket.gethostname()}: {why}") from exc
+    except NovaError as exc:
+        raise UnavailableError(f"{socket.gethostname()}: {exc}") from exc
     _tell_begun(key)
-    setup, came = _for_here(asked), list[tuple[str, Any]]()
+    came = list[tuple[str, Any]]()
     for number, task in enumerate(tasks):
         if came and (time.monotonic() - began_s > group_s or not mark.exists()):
             break
@@ -92,8 +105,8 @@ def text_of(mark: Path) -> str:
 
 
 def _write(mark: Path, text: str) -> None:
-    """Change what a mark says, unless it is gone: then it must not come back."""
-    with contextlib.suppress(FileNotFoundError), mark.open("r+") as stream:
+    """Change what a mark says, unless it is gone: then it must not come back.  No frame fails for want of it."""
+    with contextlib.suppress(OSError), mark.open("r+") as stream:
         stream.write(text)
         stream.truncate()
 
