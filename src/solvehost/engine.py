@@ -22,6 +22,8 @@ from solvehost.jobdir import OUTPUTS, JobDir
 from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
+#: It found a match that rests on clumps (see ``clumps.py``), which is none.
+DOUBTFUL = "doubtful"
 
 _CONFIG, LOG = "engine.cfg", "log"
 #: A disk with less room than this has been filled.
@@ -49,7 +51,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended: solved, exhausted, crashed, no-index, or stopped (another was first, or time was up)."""
+    """How one attempt ended: solved, doubtful, exhausted, crashed, no-index or stopped (by another, or time was up)."""
 
     number: int
     label: str

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from solvehost import engine, polish
+from solvehost import clumps, engine, polish
 from solvehost.engine import Outcome
 from solvehost.errors import CrashError, DiskError, UnavailableError
 from solvehost.indexes import IndexSet
@@ -234,6 +234,8 @@ class _Race:
         self.ended.append(runner)
         runner.outcome = engine.CRASHED  # unless it can be judged
         runner.outcome = engine.judge(self.job, runner.plan.number, runner.child.exit_status or 0)
+        if runner.outcome == engine.SOLVED and clumps.is_doubtful(self.job, runner.plan):
+            runner.outcome = engine.DOUBTFUL
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from solvehost.race import RaceResult
 from solvehost.tails import label_of
 from solvehost.wire import Reply, escape
 
-_OUTCOMES = (engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED)
+_OUTCOMES = (engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED, engine.DOUBTFUL)
 #: A race of 16 attempts with its second looks has fewer.
 _MAX_OUTCOMES = 64
 _MAX_INDEXES = 10_000

@@ -120,7 +120,7 @@ def test_its_words_are_the_code_s_own() -> None:
     defs = SCHEMA["$defs"]
     assert list(SCHEMA["properties"]) == SCHEMA["required"] == [f.name for f in dataclasses.fields(Result)]
     assert defs["calibration"]["required"] == [f.name for f in dataclasses.fields(Calibration)]
-    outcomes = {engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED}
+    outcomes = {engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED, engine.DOUBTFUL}
     assert set(defs["attempt"]["properties"]["outcome"]["enum"]) == outcomes
     codes = {c.exit_code for c in NovaError.__subclasses__()}
     assert set(defs["error"]["properties"]["exit_code"]["enum"]) == codes

@@ -1,0 +1,78 @@
+"""Whether a match rests on clumps: chance finds those of the sky in those of a picture far too easily.
+
+The engine weighs a match against stars thrown evenly over the picture.  In rags of cloud, halos and nebulae sources lie
+in clumps instead, and where a clump falls upon a cluster of the index, some of its stars meet one whatever the match
+is worth.  What a matched star says is therefore taken less by as much as sources lie closer around it than on average:
+by the logarithm of how many times as close, in e-folds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import math
+from pathlib import Path
+
+from solvehost import axy, engine, fitsfile, startable
+from solvehost.errors import SolvehostError
+from solvehost.jobdir import JobDir
+
+#: How close sources lie is told from the distance to so many: the second one is no double star's other half.
+_NEIGHBOURS = 2
+#: Clumps may take odds of so much from what was asked of a match (10⁴), not more.
+_MAY_COST = math.log(1e4)
+_USUAL_ODDS = 1e9
+#: What rests on so much is not doubted, nor weighed.
+_BEYOND_DOUBT = 400.0
+
+
+def is_doubtful(job: JobDir, plan: engine.Plan) -> bool:
+    """Say whether too little is left of the solution that an attempt of a race found, once clumps are allowed for.
+
+    An attempt that states no place in a race is somebody else's than nova's: the engine's word stands.
+    """
+    attempt, where = plan.attempt, job.run_dir(plan.number)
+    if attempt.schedule == axy.Schedule():
+        return False
+    with contextlib.suppress(SolvehostError, OSError, ValueError):  # what cannot be weighed stands
+        logodds = logodds_of(fitsfile.read_primary_header(where / axy.WCS))
+        if logodds is not None and logodds < _BEYOND_DOUBT:
+            least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - _MAY_COST
+            return logodds - cost(attempt, where / axy.CORR) < least
+    return False
+
+
+def logodds_of(header: fitsfile.Header) -> float | None:
+    """Return the log-odds of the match that a wcs.fits is of, which the engine leaves in a comment."""
+    for text in header.comments:
+        name, _, value = text.strip().partition(":")
+        if name == "log odds":
+            return float(value)
+    return None
+
+
+def cost(attempt: axy.Attempt, corr: Path) -> float:
+    """Return what clumps take of a match's log-odds: the sum over its stars, those of the quad as well.
+
+    Sources that rank behind all that matched are left out on both sides.
+
+    Raises
+    ------
+    SolvehostError
+        Where ``corr`` is no table of matches.
+    """
+    matched = set(zip(*startable.read_columns(corr, ("FIELD_X", "FIELD_Y")), strict=True))
+    places = list(zip(attempt.stars.x, attempt.stars.y, strict=True))
+    ranks = [rank for rank, place in enumerate(places) if place in matched]
+    places = places[: max(ranks, default=-1) + 1]
+    if len(places) <= _NEIGHBOURS:
+        return 0.0
+    evenly = len(places) / (attempt.width * attempt.height)
+    return sum(max(0.0, math.log(_density(places, rank) / evenly)) for rank in ranks)
+
+
+def _density(places: list[tuple[float, float]], rank: int) -> float:
+    """Return sources a square pixel around one of them, without it; those in one pixel count as a pixel apart."""
+    x, y = places[rank]
+    squares = ((a - x) ** 2 + (b - y) ** 2 for a, b in places)
+    return _NEIGHBOURS / (math.pi * max(1.0, heapq.nsmallest(_NEIGHBOURS + 1, squares)[-1]))
