@@ -380,7 +380,9 @@ def _task(folder: Path, path: Path, settings: config.Config | None = None) -> Ta
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, Any]]:
     """Return what a worker answers to the group of frames called ``nova-k-1``, though there is no scheduler."""
-    monkeypatch.setattr(daskworker, "_SEEN_S", 0.0)
+    monkeypatch.setattr(daskchild, "_SEEN_S", 0.0)
+    at_once = daskchild._START.replace("daskchild.serve", "daskchild._SEEN_S = 0.0; daskchild.serve")
+    monkeypatch.setattr(daskchild, "_START", at_once)
     monkeypatch.setattr(daskworker, "_tell_begun", lambda key: None)
 
     def answered(*paths: Path, limit_s: float = _TIMEOUT_S, group_s: float = _TIMEOUT_S) -> tuple[str, Any]:
@@ -441,6 +443,13 @@ def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
     fates = _fates(answer(one, killer, one))
     assert fates == [("done", 65), ("lost", "was killed by SIGKILL"), ("done", 65)]
     assert daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1").read_text() == "ended"
+
+
+def test_a_frame_that_lies_on_a_disk_that_hangs_is_stopped(one: Path, answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hangs whoever looks whether the frame is there."""
+    hanging = "import os, time; os.path.lexists = lambda path: time.sleep(600); "
+    monkeypatch.setattr(daskchild, "_START", hanging + daskchild._START)
+    assert _fates(answer(one, limit_s=0.5)) == [("hung", None)]
 
 
 def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:

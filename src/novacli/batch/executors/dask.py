@@ -166,7 +166,7 @@ class _Dask:
             self._raise_lost(place, what, None)
         if word == daskworker.VERSION:
             self._stop(f"its workers have nova {what}, and this is {novacli.__version__}: install the same version")
-        if word == daskworker.UNSEEN:
+        if word == daskchild.UNSEEN:
             self._stop_unseen(what)
         self._has_worked = True
         came: Sequence[tuple[str, Any]] = what[1]
@@ -179,7 +179,7 @@ class _Dask:
             raise WorkerLostError(what)
         if word == daskchild.HUNG:
             raise TaskHungError(f"{self._limit_s:.0f} s")
-        if word == daskworker.UNSEEN:
+        if word == daskchild.UNSEEN:
             if os.path.lexists(what):
                 self._stop_unseen(what)
             return worker.work(task)  # it was removed meanwhile, and that is what is told

@@ -25,9 +25,11 @@ from novacli.batch.records import Done, Task
 from novacli.errors import InternalError, UnavailableError, fault_text
 from novacli.result import FAILED, Result, error_of
 
-#: What came of a task: this word with the record; or how the process ended; or that it did not come to its end.
-DONE, LOST, HUNG = "done", "lost", "hung"
-_LOOK_S = 0.5
+#: What came of a task: this word with the record; or with a path that is not seen here; or how the process ended; or
+#: that it did not come to its end.
+DONE, UNSEEN, LOST, HUNG = "done", "unseen", "lost", "hung"
+#: A network's file system may show what another machine made only after a while.
+_SEEN_S, _LOOK_S = 5.0, 0.5
 #: A child that has nothing to do for so long ends: a cluster may live on for days after a run.
 _IDLE_S = 300.0
 #: A process that is not ready after so long never will be.
@@ -62,7 +64,8 @@ class Child:
                 if not channel.poll(limit_s):
                     self.end()
                     return HUNG, None
-                return DONE, channel.recv()
+                came: tuple[str, Any] = channel.recv()
+                return came
             except (EOFError, OSError):
                 exit_code = _wait(running)
                 self._forget()
@@ -140,15 +143,29 @@ def serve(fd: int, parent_pid: int) -> None:
         channel.send(None)  # it is ready
         while channel.poll(_IDLE_S):
             task, mark = channel.recv()
-            channel.send(_work(task, mark))
+            channel.send(_came_of(task, mark))
 
 
-def _work(task: Task, mark: Path) -> Done:
+def _came_of(task: Task, mark: Path) -> tuple[str, Any]:
+    if not is_seen(task.frame.path):
+        return UNSEEN, task.frame.path
     try:
-        return process.work(task, _ended_by(mark))
+        return DONE, process.work(task, _ended_by(mark))
     except Exception as exc:
         error = InternalError(fault_text(exc))
-        return Done(task.frame, result=Result(task.frame.path, FAILED, error=error_of(error)))
+        return DONE, Done(task.frame, result=Result(task.frame.path, FAILED, error=error_of(error)))
+
+
+def is_seen(path: str) -> bool:
+    """Look for a file, for a while where a network's file system may not show it yet."""
+    until_s = time.monotonic() + _SEEN_S
+    while not os.path.lexists(path):
+        if time.monotonic() > until_s:
+            return False
+        with contextlib.suppress(OSError):
+            os.listdir(os.path.dirname(path))  # noqa: PTH120, PTH208 - has what is cached of it asked for anew
+        time.sleep(_LOOK_S)
+    return True
 
 
 def _ended_by(mark: Path) -> Callable[[], bool]:

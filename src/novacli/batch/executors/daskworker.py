@@ -9,7 +9,6 @@ stop.
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import socket
 import threading
@@ -21,21 +20,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import novacli
 from novacli import config as configuration
-from novacli.batch.executors.daskchild import DONE, Child
+from novacli.batch.executors.daskchild import DONE, UNSEEN, Child, is_seen
 from novacli.batch.records import Setup, Task
 from novacli.errors import NovaError, UnavailableError
 
 if TYPE_CHECKING:
     from novacli.config import Config
 
-#: The words that a worker answers, besides ``DONE``: with the mark that it found, a path, its version.
-FOUND, UNSEEN, VERSION = "found", "unseen", "version"
+#: The words that a worker answers, besides ``DONE`` and ``UNSEEN``: with the mark that it found, its version.
+FOUND, VERSION = "found", "version"
 #: The words of a mark: a frame is being worked on, whose number follows, or none any more.
 BEGUN, ENDED = "begun", "ended"
 #: Where workers say which group they begin; one topic for all runs, since a scheduler never forgets a topic.
 TOPIC = "nova-batch"
-#: A network's file system may show what another machine made only after a while.
-_SEEN_S, _LOOK_S = 5.0, 0.5
 #: Settings that are a machine's own, unless the call names them itself.
 _OF_A_MACHINE = ("engine", "engine_config", "index", "slots", "slots_dir")
 
@@ -63,7 +60,7 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
     began_s = time.monotonic()
     tasks: Sequence[Task] = pickle.loads(pickled)  # noqa: S301 - from the client, whose code a Dask worker runs anyway
     asked = tasks[0].setup
-    if not _is_seen(asked.work_dir):
+    if not is_seen(asked.work_dir):
         return UNSEEN, asked.work_dir
     mark = mark_of(asked, key)
     try:
@@ -83,17 +80,15 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
         if came and (time.monotonic() - began_s > group_s or not mark.exists()):
             break
         _write(mark, f"{BEGUN} {number}")
-        came.append(_came_of(replace(task, setup=setup), mark, limit_s))
+        came.append(_child().do(replace(task, setup=setup), mark, limit_s))
     _write(mark, ENDED)
     return DONE, (time.monotonic() - began_s, came)
 
 
-def _came_of(task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
-    if not _is_seen(task.frame.path):
-        return UNSEEN, task.frame.path
+def _child() -> Child:
     if not hasattr(_of_thread, "child"):
         _of_thread.child = Child()
-    return cast("Child", _of_thread.child).do(task, mark, limit_s)
+    return cast("Child", _of_thread.child)
 
 
 def text_of(mark: Path) -> str:
@@ -109,18 +104,6 @@ def _write(mark: Path, text: str) -> None:
     with contextlib.suppress(OSError), mark.open("r+") as stream:
         stream.write(text)
         stream.truncate()
-
-
-def _is_seen(path: str) -> bool:
-    """Look for a file, for a while where a network's file system may not show it yet."""
-    until_s = time.monotonic() + _SEEN_S
-    while not os.path.lexists(path):
-        if time.monotonic() > until_s:
-            return False
-        with contextlib.suppress(OSError):
-            os.listdir(os.path.dirname(path))  # noqa: PTH120, PTH208 - has what is cached of it asked for anew
-        time.sleep(_LOOK_S)
-    return True
 
 
 def _tell_begun(key: str) -> None:
