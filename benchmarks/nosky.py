@@ -2,7 +2,8 @@
 
 A mirrored sky would be solved, and rightly; so real stars are sheared or stretched (no similarity brings them back),
 moved about, or given the height of another star.  Where the sky is sheared, a narrow part of it can still be known
-again: :class:`TrueSky` says where each picture really is, so that such a solution is told from a false one.
+again, and so it can through clouds: :class:`TrueSky` says where each picture really is, so that such a solution is told
+from a false one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,13 +75,17 @@ class NoSky:
 
 @dataclass(frozen=True, slots=True)
 class _Spots:
-    """What shines: FITS pixels, electrons, light besides (or none), and the truth, where there is one."""
+    """What shines: FITS pixels, electrons, light besides (or none), the truth, where there is one, and what hides it.
+
+    ``clouds`` is as in a scene; None leaves it to chance.
+    """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     flux_e: NDArray[np.float64]
     light: NDArray[np.float32] | None = None
     truth: TrueSky | None = None
+    clouds: float | None = None
 
 
 _Draw = Callable[["Generator", int, int, Catalogue], _Spots]
@@ -93,7 +98,8 @@ def draw(kind: str, number: int, catalogue: Catalogue) -> NoSky:
     spots = KINDS[kind](rng, width, height, catalogue)
     camera = Camera()
     noise_e = math.hypot(math.sqrt(camera.sky_e), camera.read_noise_e)
-    scene = Scene(0.0, 0.0, 10.0, width, height, clouds=0.3 if rng.random() < 1 / 6 else 0.0)
+    clouds = 0.3 if rng.random() < 1 / 6 else 0.0
+    scene = Scene(0.0, 0.0, 10.0, width, height, clouds=clouds if spots.clouds is None else spots.clouds)
     conditions = exposure.Conditions.draw(rng)
     light = np.zeros((height, width), np.float32) if spots.light is None else spots.light
     psf = Psf(conditions.fwhm_px, ((width + 1) / 2, (height + 1) / 2), scene.half_diagonal_px)
@@ -196,6 +202,12 @@ def _scattered(rng: Generator, width: int, height: int, catalogue: Catalogue) ->
     spread = width * rng.uniform(0.02, 0.08)
     x, y = (axis + rng.normal(0, spread, len(axis)) for axis in (sky.x, sky.y))
     return _inside(x, y, sky, width, height)
+
+
+def _clouded(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _Spots:
+    """Real sky behind clouds: a few stars show where they are thin, and rags of them are taken for stars."""
+    spots = _moved(_real(rng, width, height, catalogue), np.eye(2), width, height)
+    return replace(spots, clouds=float(rng.uniform(0.8, 1.0)))
 
 
 # --- What else a picture may show ------------------------------------------------------------------------------------
@@ -332,4 +344,5 @@ KINDS: dict[str, _Draw] = {
     "rings": _rings,
     "text": _text,
     "cat": _cat,
+    "clouded": _clouded,
 }
