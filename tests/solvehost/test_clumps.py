@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from novacli import strategy
 from novacli.demo.catalogue import Catalogue, find_index
@@ -59,15 +57,15 @@ def write_corr(path: Path, attempt: axy.Attempt, ranks: Sequence[int]) -> Path:
     return path
 
 
-@given(st.integers(8, 150), st.integers(0, 10**6))
-@settings(max_examples=40, deadline=None)
-def test_stars_all_over_the_picture_cost_little(
-    tmp_path_factory: pytest.TempPathFactory, count: int, seed: int
-) -> None:
-    """Less than one e-fold a star in the mean: each brings five or six."""
-    attempt = attempt_of(evenly(count, seed))
-    corr = write_corr(tmp_path_factory.mktemp("even") / "corr.fits", attempt, range(count))
-    assert 0 <= clumps.cost(attempt, corr) < count
+@pytest.mark.parametrize("count", [8, 30, 150])
+def test_stars_all_over_the_picture_cost_little(tmp_path: Path, count: int) -> None:
+    """Less than half an e-fold a star, in the mean over many pictures: each brings five or six."""
+    costs = []
+    for seed in range(20):
+        attempt = attempt_of(evenly(count, seed))
+        costs.append(clumps.cost(attempt, write_corr(tmp_path / f"{seed}.fits", attempt, range(count))))
+    assert min(costs) >= 0
+    assert 0 < np.mean(costs) / count < 0.5
 
 
 def test_a_double_star_costs_nothing_more(tmp_path: Path) -> None:
