@@ -25,8 +25,8 @@ from novacli.batch.records import Done, Task
 from novacli.errors import InternalError, UnavailableError, fault_text
 from novacli.result import FAILED, Result, error_of
 
-#: What came of a task: this word with the record; or with a path that is not seen here; or how the process ended; or
-#: that it did not come to its end.
+#: What came of a task: its record; a path that is not seen here; how the process ended over it; or that it did not
+#: come to its end.
 DONE, UNSEEN, LOST, HUNG = "done", "unseen", "lost", "hung"
 #: A network's file system may show what another machine made only after a while.
 _SEEN_S, _LOOK_S = 5.0, 0.5
@@ -94,8 +94,8 @@ class Child:
 
 def _started() -> tuple[subprocess.Popen[bytes], Connection[Any, Any]]:
     """Return a process that is ready to work, and the channel to it."""
-    ours, theirs = Pipe()
     try:
+        ours, theirs = Pipe()
         with theirs:
             start = _START.format(path=sys.path, fd=theirs.fileno(), pid=os.getpid())
             running = subprocess.Popen(
