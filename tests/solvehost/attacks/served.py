@@ -11,6 +11,7 @@ holds a slot or waits for one.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import os
@@ -292,7 +293,12 @@ def await_engine(server: Server, mark: str = "here") -> Path:
 
 def engines_of(server: Server) -> list[int]:
     """Return the processes of the stand-in engine."""
-    return [p for p in server.processes() if b"standin_engine.py" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    found = []
+    for pid in server.processes():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if b"standin_engine.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 def each(cases: Sequence[Any]) -> dict[str, Any]:
