@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,6 @@ from made_sky import DrawnField
 import made_cluster
 import novacli
 from made_cluster import KILLER, WRECKER, Cluster, wait_until
-from novacli import config
-from novacli.batch.executors import daskchild, daskworker
-from novacli.batch.records import Frame, Outputs, Setup, Task
-from novacli.errors import UnavailableError
-from novacli.params import SolveParams
 from solvehost import indexes
 
 pytestmark = pytest.mark.dask
@@ -362,169 +356,3 @@ def test_to_and_dask_exclude_each_other(env: dict[str, str], one: Path) -> None:
     done = _nova(env, "--dask", "tcp://127.0.0.1:1", "--to", "host", one)
     assert done.returncode == 2
     assert done.stderr.startswith("nova: --dask and --to exclude each other")
-
-
-# --- In the worker ------------------------------------------------------------------------------------------------
-
-
-def _task(folder: Path, path: Path, settings: config.Config | None = None) -> Task:
-    work_dir = folder / "work"
-    work_dir.mkdir(exist_ok=True)
-    setup = Setup(
-        key="k", place="local", config=settings or config.load(), params=SolveParams(), outputs=Outputs(), keep="none",
-        jobs_dir=str(folder / "jobs"), work_dir=str(work_dir),
-    )  # fmt: skip
-    return Task(setup, Frame(str(path), 1, 1))
-
-
-@pytest.fixture
-def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, Any]]:
-    """Return what a worker answers to the group of frames called ``nova-k-1``, though there is no scheduler."""
-    monkeypatch.setattr(daskchild, "_SEEN_S", 0.0)
-    at_once = daskchild._START.replace("daskchild.serve", "daskchild._SEEN_S = 0.0; daskchild.serve")
-    monkeypatch.setattr(daskchild, "_START", at_once)
-    monkeypatch.setattr(daskworker, "_tell_begun", lambda key: None)
-
-    def answered(*paths: Path, limit_s: float = _TIMEOUT_S, group_s: float = _TIMEOUT_S) -> tuple[str, Any]:
-        tasks = [_task(tmp_path, path) for path in paths]
-        try:
-            return daskworker.answer(novacli.__version__, "nova-k-1", limit_s, group_s, pickle.dumps(tasks))
-        finally:
-            if hasattr(daskworker._of_thread, "child"):
-                daskworker._of_thread.child.end()
-
-    return answered
-
-
-def _fates(answered: tuple[str, Any]) -> list[tuple[str, Any]]:
-    """Return what an answer says of each frame: a word, and the exit code or what else belongs to it."""
-    word, (_, came) = answered
-    assert word == daskchild.DONE
-    return [(word, what.result.exit_code if word == daskchild.DONE else what) for word, what in came]
-
-
-def test_a_frame_that_a_worker_died_over_is_handed_back(one: Path, tmp_path: Path, answer) -> None:
-    """The next worker tells how far the first one came, and does not touch the frame."""
-    mark = daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1")
-    for text in ("begun 0", "ended"):
-        mark.write_text(text)
-        assert answer(one) == ("found", text)
-
-
-def test_a_file_that_is_not_seen_is_told(one: Path, tmp_path: Path, answer) -> None:
-    """So is a working directory: workers that do not see it would lose their jobs."""
-    missing = tmp_path / "gone.fits"
-    assert _fates(answer(missing, one)) == [("unseen", str(missing)), ("done", 65)]
-    task = _task(tmp_path, one)
-    shutil.rmtree(task.setup.work_dir)
-    answered = daskworker.answer(novacli.__version__, "nova-k-2", 1.0, 1.0, pickle.dumps([task]))
-    assert answered == ("unseen", task.setup.work_dir)
-
-
-def test_a_machine_that_can_do_no_frame_says_why(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own settings are wrong, or there is no place to work at: neither is a fault in nova."""
-    tasks = pickle.dumps([_task(tmp_path, one)])
-    (tmp_path / "work").rmdir()
-    (tmp_path / "work").touch()
-    for why in (f"{tmp_path}/work: Not a directory: jobs cannot be worked on there", "$NOVA_SLOTS: slots = 'many'"):
-        with pytest.raises(UnavailableError) as refused:
-            daskworker.answer(novacli.__version__, "nova-k-1", 1.0, 1.0, tasks)
-        assert str(refused.value).startswith(f"{socket.gethostname()}: {why}")
-        monkeypatch.setenv("NOVA_SLOTS", "many")
-
-
-def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
-    one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nor does one that hangs; those after it have a new process."""
-    environment = made_cluster.environment(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", environment["PYTHONPATH"])
-    killer = shutil.copy(one, tmp_path / KILLER)
-    fates = _fates(answer(one, killer, one))
-    assert fates == [("done", 65), ("lost", "was killed by SIGKILL"), ("done", 65)]
-    assert daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1").read_text() == "ended"
-
-
-def test_a_frame_that_lies_on_a_disk_that_hangs_is_stopped(one: Path, answer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It hangs whoever looks whether the frame is there."""
-    hanging = "import os, time; os.path.lexists = lambda path: time.sleep(600); "
-    monkeypatch.setattr(daskchild, "_START", hanging + daskchild._START)
-    assert _fates(answer(one, limit_s=0.5)) == [("hung", None)]
-
-
-def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:
-    """But for its first frame: those that wait behind one that takes long go to another worker."""
-    assert _fates(answer(one, one, one, group_s=0.0)) == [("done", 65)]
-
-
-@pytest.mark.parametrize(
-    ("executable", "how"),
-    [
-        ("/no/python", "cannot be started: [Errno 2] No such file or directory: '/no/python'"),
-        (shutil.which("true"), "ended with exit code 0 before it was ready"),
-        (shutil.which("false"), "ended with exit code 1 before it was ready"),
-    ],
-)
-def test_where_there_can_be_no_process_no_frame_is_blamed(
-    one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str, how: str
-) -> None:
-    monkeypatch.setattr(sys, "executable", executable)
-    with pytest.raises(UnavailableError) as refused:
-        daskchild.Child().do(_task(tmp_path, one), tmp_path, _TIMEOUT_S)
-    assert f"the process to solve it in {how}: check nova, memory and process limits there" in str(refused.value)
-
-
-def test_a_process_that_is_killed_while_it_has_no_work_takes_no_frame_along(one: Path, tmp_path: Path) -> None:
-    child = daskchild.Child()
-    try:
-        running, _ = child._running()
-        running.kill()
-        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
-        word, done = child.do(_task(tmp_path, one), tmp_path, _TIMEOUT_S)
-        assert (word, done.result.exit_code) == ("done", 65)
-    finally:
-        child.end()
-
-
-def test_a_process_that_ended_for_want_of_work_is_replaced(one: Path, tmp_path: Path) -> None:
-    child = daskchild.Child()
-    mark = tmp_path / "mark"
-    mark.touch()
-    try:
-        for _ in range(2):
-            word, done = child.do(_task(tmp_path, one), mark, _TIMEOUT_S)
-            assert (word, done.result.exit_code) == ("done", 65)
-            running, channel = child._running()
-            channel.close()  # as the process itself does after a while, with exit code 0
-            assert running.wait(_TIMEOUT_S) == 0
-    finally:
-        child.end()
-
-
-class _Unkillable:
-    """A process that hangs in the kernel."""
-
-    def kill(self) -> None:
-        """Do nothing."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait in vain."""
-        assert timeout is not None, "this would hang, too"
-        raise subprocess.TimeoutExpired("", timeout)
-
-
-def test_a_process_that_hangs_in_the_kernel_is_not_waited_for() -> None:
-    """Over a disk that is gone not even SIGKILL ends it."""
-    assert daskchild._wait(_Unkillable()) == -signal.SIGKILL
-
-
-def test_a_worker_s_machine_has_its_own_slots_unless_the_call_names_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the caller's config.toml says holds for his machine; his options and his environment hold everywhere."""
-    (tmp_path / "config.toml").write_text("slots = 3\n")
-    caller = config.load({"NOVA_CONFIG": str(tmp_path / "config.toml"), "NOVA_ENGINE": "mine", "HOME": "/h"})
-    monkeypatch.setenv("NOVA_SLOTS", "7")
-    monkeypatch.setenv("NOVA_ENGINE", "theirs")
-    here = daskworker._for_here(_task(tmp_path, tmp_path, caller.replaced("--index", index=("/i",))).setup).config
-    assert (here["slots"], here["engine"], here["index"]) == (7, "mine", ("/i",))
