@@ -13,7 +13,7 @@ import heapq
 import math
 from pathlib import Path
 
-from solvehost import axy, engine, fitsfile, startable
+from solvehost import axy, engine, fitsfile
 from solvehost.errors import SolvehostError
 from solvehost.jobdir import JobDir
 
@@ -24,6 +24,8 @@ _MAY_COST = math.log(1e4)
 _USUAL_ODDS = 1e9
 #: What rests on so much is not doubted, nor weighed.
 _BEYOND_DOUBT = 400.0
+#: Of longer lists the best stars are looked at: a list is whatever a client sent, and pairs of stars are many.
+_MOST_RANKS, _MOST_MATCHED = 2000, 200
 
 
 def is_doubtful(job: JobDir, plan: engine.Plan) -> bool:
@@ -35,20 +37,11 @@ def is_doubtful(job: JobDir, plan: engine.Plan) -> bool:
     if attempt.schedule == axy.Schedule():
         return False
     with contextlib.suppress(SolvehostError, OSError, ValueError):  # what cannot be weighed stands
-        logodds = logodds_of(fitsfile.read_primary_header(where / axy.WCS))
-        if logodds is not None and logodds < _BEYOND_DOUBT:
+        text = engine.said(fitsfile.read_primary_header(where / axy.WCS), "log odds")
+        if text is not None and (logodds := float(text)) < _BEYOND_DOUBT:
             least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - _MAY_COST
             return logodds - cost(attempt, where / axy.CORR) < least
     return False
-
-
-def logodds_of(header: fitsfile.Header) -> float | None:
-    """Return the log-odds of the match that a wcs.fits is of, which the engine leaves in a comment."""
-    for text in header.comments:
-        name, _, value = text.strip().partition(":")
-        if name == "log odds":
-            return float(value)
-    return None
 
 
 def cost(attempt: axy.Attempt, corr: Path) -> float:
@@ -58,12 +51,12 @@ def cost(attempt: axy.Attempt, corr: Path) -> float:
 
     Raises
     ------
-    SolvehostError
+    DataError
         Where ``corr`` is no table of matches.
     """
-    matched = set(zip(*startable.read_columns(corr, ("FIELD_X", "FIELD_Y")), strict=True))
-    places = list(zip(attempt.stars.x, attempt.stars.y, strict=True))
-    ranks = [rank for rank, place in enumerate(places) if place in matched]
+    matched = set(zip(*engine.read_matches(corr, ("FIELD_X", "FIELD_Y")), strict=True))
+    places = list(zip(attempt.stars.x[:_MOST_RANKS], attempt.stars.y[:_MOST_RANKS], strict=True))
+    ranks = [rank for rank, place in enumerate(places) if place in matched][:_MOST_MATCHED]
     places = places[: max(ranks, default=-1) + 1]
     if len(places) <= _NEIGHBOURS:
         return 0.0

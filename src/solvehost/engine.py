@@ -11,11 +11,12 @@ import os
 import re
 import shutil
 import stat
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from solvehost import axy, fitsfile, indexes, sandbox
+from solvehost import axy, fitsfile, indexes, sandbox, startable
 from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
 from solvehost.jobdir import OUTPUTS, JobDir
@@ -171,6 +172,28 @@ def open_plain_file(path: Path) -> BinaryIO:
         os.close(fd)
         raise OSError(errno.EINVAL, "it is no regular file of one name", str(path))
     return os.fdopen(fd, "rb")
+
+
+def said(header: fitsfile.Header, name: str) -> str | None:
+    """Return what the engine says of its match in a COMMENT ``name: …`` of a wcs.fits; None where it says nothing."""
+    for text in header.comments:
+        found, _, value = text.strip().partition(":")
+        if found == name:
+            return value.strip()
+    return None
+
+
+def read_matches(corr: Path, names: tuple[str, ...]) -> list[array[float]]:
+    """Return columns of a corr.fits, which an engine left, so it may be anything.
+
+    Raises
+    ------
+    DataError
+        Where it is no plain file, or has no such columns.
+    """
+    if not is_plain_file(corr):  # a pipe would be waited for, for ever
+        raise DataError(f"{corr.name} is no regular file")
+    return startable.read_columns(corr, names)
 
 
 def is_whole(path: Path) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 from solvehost import axy, engine, fitsfile, startable
 from solvehost.engine import Outcome
-from solvehost.errors import DataError, SolvehostError
+from solvehost.errors import SolvehostError
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import CORR, OUTPUTS, WCS, JobDir
 from solvehost.process import Child, Limits, wait_for_any
@@ -56,9 +56,7 @@ def residual_px(corr: Path) -> tuple[int, float]:
     DataError
         Where the file cannot be read.
     """
-    if not engine.is_plain_file(corr):  # a pipe would be waited for, for ever
-        raise DataError(f"{corr.name} is no regular file")
-    fx, fy, ix, iy = startable.read_columns(corr, ("FIELD_X", "FIELD_Y", "INDEX_X", "INDEX_Y"))
+    fx, fy, ix, iy = engine.read_matches(corr, ("FIELD_X", "FIELD_Y", "INDEX_X", "INDEX_Y"))
     distances = [math.hypot(a - c, b - d) for a, b, c, d in zip(fx, fy, ix, iy, strict=True)]
     return len(distances), sorted(distances)[len(distances) // 2] if distances else math.inf
 
@@ -155,12 +153,9 @@ def _take_over(job: JobDir, plan: engine.Plan, second: engine.Plan) -> None:
 
 
 def matched_index_id(header: fitsfile.Header) -> int | None:
-    """Return the id of the index whose quad matched, which the engine leaves in a comment."""
-    for text in header.comments:
-        name, _, value = text.strip().partition(":")
-        if name == "index id" and value.strip().isdigit():
-            return int(value)
-    return None
+    """Return the id of the index whose quad matched."""
+    text = engine.said(header, "index id")
+    return int(text) if text is not None and text.isdigit() else None
 
 
 def _wait(child: Child, deadline: float, cancelled: Callable[[], bool]) -> bool:

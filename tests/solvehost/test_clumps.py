@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.sources import Sources
 from solvehost import axy, clumps, engine, jobdir, race
+from solvehost.errors import DataError
 from solvehost.indexes import IndexSet
 from solvehost.jobdir import JobDir
 from solvehost.slots import Tokens
@@ -144,6 +146,21 @@ def test_the_engine_s_word_stands_for_attempts_that_are_not_of_a_race(solution) 
 @pytest.mark.parametrize("comment", ["index id: 4107", "log odds: many"])
 def test_what_cannot_be_weighed_stands(solution, comment: str) -> None:
     assert not solution(attempt_of(CLUMPED), range(10), comment)
+
+
+def test_a_pipe_in_place_of_matches_is_not_waited_for(tmp_path: Path) -> None:
+    """It is what an engine that a poisoned list has taken over would leave."""
+    os.mkfifo(tmp_path / "corr.fits")
+    with pytest.raises(DataError, match=r"corr\.fits is no regular file"):
+        clumps.cost(attempt_of(CLUMPED), tmp_path / "corr.fits")
+
+
+def test_a_list_of_very_many_stars_is_weighed_by_its_best(tmp_path: Path) -> None:
+    """A hundred thousand, all matched, would be ten thousand million pairs."""
+    many = attempt_of([*CLUMPED, *[(float(n % WIDTH), float(n // WIDTH)) for n in range(100_000)]])
+    corr = write_corr(tmp_path / "corr.fits", many, range(100_000))
+    best = attempt_of(list(zip(many.stars.x[:200], many.stars.y[:200], strict=True)))
+    assert clumps.cost(many, corr) == clumps.cost(best, corr) > 0
 
 
 # --- In a race ----------------------------------------------------------------------------------------------------
