@@ -12,15 +12,15 @@ import fitsio
 import pytest
 from made_sky import DrawnField, scattered, star_picture
 
-from novacli import config
+from novacli import config, pipeline
+from novacli.backends.local import engine_cpu_s
 from novacli.batch import worker
 from novacli.batch.frames import frame_at
 from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
 from novacli.params import SolveParams
 from novacli.pipeline import sha256_of
-from novacli.result import FAILED, SOLVED, UNSOLVED
-from solvehost import jobdir, race
-from solvehost.errors import BusyError
+from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+from solvehost import jobdir
 from solvehost.jobdir import JobDir
 
 Install = Callable[[str], Path]
@@ -76,16 +76,16 @@ def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     cpu_s: float,
 ) -> None:
     """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
-    seen: list[race.Terms] = []
+    seen: list[float] = []
 
-    def run(_job: object, _numbers: object, terms: race.Terms) -> None:
-        seen.append(terms)
-        raise BusyError("enough")
+    def solve(_name: str, _params: SolveParams, context: pipeline.Context) -> pipeline.Solved:
+        seen.append(context.cpu_share * engine_cpu_s(300))
+        return pipeline.Solved(Result(str(picture), UNSOLVED))
 
-    monkeypatch.setattr(race, "run", run)
+    monkeypatch.setattr(pipeline, "solve_input", solve)
     stand_in("exit 0")
     worker.work(task_of(picture, tmp_path, taught=taught))
-    assert [terms.cpu_s for terms in seen] == [pytest.approx(cpu_s)]
+    assert seen == [pytest.approx(cpu_s)]
 
 
 def test_no_job_is_kept_where_none_shall_be(stand_in: Install, picture: Path, tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ _ANSWER = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a task is: the key and the mark of its group, its number there."""
+class _Member:
+    """A task's place in its group: the key and the mark of that, and its number in it."""
 
     key: str
     mark: Path
@@ -72,7 +72,7 @@ class _Dask:
         self._setup, self._most, self._address = setup, workers, address
         self._limit_s = setup.params.timeout_s + GRACE_S
         self._numbers = itertools.count(1)
-        self._tasks: dict[Future[Done], tuple[_Place, Task]] = {}
+        self._tasks: dict[Future[Done], tuple[_Member, Task]] = {}
         self._groups: dict[str, Sequence[Future[Done]]] = {}
         self._theirs: dict[str, DaskFuture] = {}
         self._old_marks: deque[Path] = deque()
@@ -122,7 +122,7 @@ class _Dask:
         mark = daskworker.mark_of(self._setup, key)
         ours: list[Future[Done]] = [Future() for _ in tasks]
         for number, (future, task) in enumerate(zip(ours, tasks, strict=True)):
-            self._tasks[future] = _Place(key, mark, number), task
+            self._tasks[future] = _Member(key, mark, number), task
         self._groups[key] = ours
         given = {
             "version": novacli.__version__,
@@ -153,26 +153,26 @@ class _Dask:
     def collect(self, future: Future[Done]) -> Done:
         from distributed import KilledWorker
 
-        place, task = self._tasks.pop(future)
-        if place.number == 0:
-            self._learn(future, place)
+        member, task = self._tasks.pop(future)
+        if member.number == 0:
+            self._close_group(future, member)
         try:
             word, what = cast("Future[tuple[str, Any]]", future).result()
         except KilledWorker as exc:
-            self._raise_lost(place, daskworker.text_of(place.mark), exc)
+            self._raise_lost(member, daskworker.text_of(member.mark), exc)
         except ImportError as exc:  # as the worker has it
             self._stop(f"its workers have no nova {novacli.__version__}: install that version there", exc)
         if word == daskworker.FOUND:
-            self._raise_lost(place, what, None)
+            self._raise_lost(member, what, None)
         if word == daskworker.VERSION:
             self._stop(f"its workers have nova {what}, and this is {novacli.__version__}: install the same version")
         if word == daskchild.UNSEEN:
             self._stop_unseen(what)
         self._has_worked = True
         came: Sequence[tuple[str, Any]] = what[1]
-        if place.number >= len(came):  # those before it took long
+        if member.number >= len(came):  # those before it took long
             raise WorkerLostError("had no time for it", is_frames_fault=False)
-        return self._done(task, *came[place.number])
+        return self._done(task, *came[member.number])
 
     def _done(self, task: Task, word: str, what: Any) -> Done:
         if word == daskchild.LOST:
@@ -186,11 +186,11 @@ class _Dask:
         done: Done = what
         return done
 
-    def _learn(self, future: Future[Done], place: _Place) -> None:
+    def _close_group(self, future: Future[Done], member: _Member) -> None:
         """See to what a group that is done leaves: its mark, its place in the scheduler's memory, how long it took."""
-        del self._groups[place.key]
-        self._let_go(place.key)
-        self._old_marks.append(place.mark)
+        del self._groups[member.key]
+        self._let_go(member.key)
+        self._old_marks.append(member.mark)
         if len(self._old_marks) > _OLD_MARKS:
             self._old_marks.popleft().unlink(missing_ok=True)
         if not future.cancelled() and future.exception() is None:
@@ -199,10 +199,10 @@ class _Dask:
                 seconds, came = what
                 self._frame_s += _NEWS * (seconds / len(came) - self._frame_s)
 
-    def _raise_lost(self, place: _Place, found: str, cause: Exception | None) -> NoReturn:
+    def _raise_lost(self, member: _Member, found: str, cause: Exception | None) -> NoReturn:
         """Raise what the mark of a group says, whose worker died."""
         # Those that lay ready for the worker are not to blame, nor those whose answers were lost with it.
-        is_it = found == f"{daskworker.BEGUN} {place.number}"
+        is_it = found == f"{daskworker.BEGUN} {member.number}"
         raise WorkerLostError("was lost", is_frames_fault=is_it) from cause
 
     def _stop_unseen(self, path: str) -> NoReturn:
@@ -225,10 +225,10 @@ class _Dask:
             raise ExecutorGoneError(f"{self._address}: it had no worker for {patience_s:.0f} s: start some")
 
     def close(self) -> None:
-        for future, (place, _) in self._tasks.items():
+        for future, (member, _) in self._tasks.items():
             future.cancel()
             with contextlib.suppress(OSError):
-                place.mark.unlink(missing_ok=True)
+                member.mark.unlink(missing_ok=True)
         with _quiet():
             if self._client.status == "running":
                 wait([future for future in self._tasks if future.running()], timeout=_ABANDON_S)
