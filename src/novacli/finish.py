@@ -9,7 +9,10 @@ from novacli.backends.base import Solve
 from novacli.result import SOLVED, UNSOLVED, Result
 from novacli.solution import Solution, Unsolved, read_solution
 from solvehost import jobdir
+from solvehost.engine import DOUBTFUL
 from solvehost.jobdir import REQUEST, JobDir
+
+_DOUBTED = "a match was found that rests on a clump of sources, as clouds make them, and was not believed"
 
 
 def draft_of(job: JobDir, request: dict[str, Any]) -> Result:
@@ -38,6 +41,8 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
     result = replace(draft, notes=notes, server=solve.server, files=files_of(job, race.winner or 1))
     if race.status != SOLVED:
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
+        if any(attempt.outcome == DOUBTFUL for attempt in race.attempts):
+            notes.append(_DOUBTED)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
     request = job.read_json(REQUEST) or {}
     answer = _improved(job, request, race.winner or 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,12 @@ def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
 
 def test_only_files_that_are_there_are_named(job: JobDir) -> None:
     assert files_of(job) == {"directory": str(job.path), "axy": str(job.axy(1))}
+
+
+def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
+    """Where nothing else solved the picture, whoever wonders why reads it."""
+    doubted = replace(EXHAUSTED, attempts=(Outcome(1, "by flux", "doubtful", 0.5, 0.4),))
+    for race, notes in ((EXHAUSTED, []), (doubted, ["rests on a clump"])):
+        result, _ = conclude(job, Solve(race), draft_of(job, {}))
+        assert len(result.notes) == len(notes)
+        assert all(words in note for words, note in zip(notes, result.notes, strict=True))
