@@ -76,7 +76,7 @@ def _report(report: Report, stream: TextIO) -> Iterator[str]:
 def _verdict(checks: Sequence[Check]) -> str:
     bad, unknown = sum(check.ok is False for check in checks), sum(check.ok is None for check in checks)
     remarks = f"; {unknown} worth a look" if unknown else ""
-    return f"{len(checks)} checks: {f'{bad} failed' if bad else 'none failed'}{remarks}"
+    return f"{len(checks)} check{'' if len(checks) == 1 else 's'}: {f'{bad} failed' if bad else 'none failed'}{remarks}"
 
 
 def _authorized(result: Authorized, stream: TextIO) -> Iterator[str]:

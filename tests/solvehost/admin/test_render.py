@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
@@ -32,6 +33,10 @@ def test_ticks_where_they_can_be_shown() -> None:
         "",
         "3 checks: 1 failed; 1 worth a look",
     ]
+
+
+def test_one_check_is_no_plural() -> None:
+    assert shown(dataclasses.replace(REPORT, checks=REPORT.checks[:1]), "utf-8").endswith("\n1 check: none failed\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
