@@ -222,6 +222,8 @@ class _Race:
         self.running.append(_Runner(plan, child, time.monotonic()))
 
     def _suspend(self, runner: _Runner) -> None:
+        if runner.child.poll():  # it ended meanwhile: suspended, it could not say until its next turn that it solved
+            return
         runner.child.suspend()
         runner.seconds += time.monotonic() - runner.turn_began
         runner.turns += 1

@@ -145,6 +145,39 @@ def test_an_engine_that_has_not_begun_is_not_suspended(tmp_path: Path, monkeypat
     assert outcomes(run_race(job, terms)) == ["stopped"]
 
 
+def test_an_engine_that_has_solved_is_not_suspended(tmp_path: Path) -> None:
+    """It does so while the next attempt, whose turn it is, is prepared; that one would never give the core back."""
+    job = make_job(tmp_path, make_attempt("solve-when go", slice_s=0.01), make_attempt("sleep"))
+
+    def numbers() -> Iterator[int]:
+        yield 1
+        (job.path / "go").touch()
+        wait_until(lambda: pids(job) and not alive(pids(job)))
+        yield 2
+
+    terms = make_terms(tmp_path, count=1, wall_s=2.0)
+    result = run_race(job, terms, numbers())
+    assert (result.winner, result.reason) == (1, "none")
+    assert_clean(job, terms, "wcs.fits", "corr.fits", "rdls.fits", "backend.log")
+
+
+def test_an_engine_that_has_solved_does_not_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For another job that waits, whichever comes first; its solution would have to wait for its next turn."""
+    job = make_job(tmp_path, make_attempt("sleep"), make_attempt("solve", rank=1))
+
+    def others_wait(_tokens: Tokens) -> bool:
+        if len(started) < 2:
+            return False
+        wait_until(lambda: len(pids(job)) == 2 and len(alive(pids(job))) == 1)
+        return True
+
+    started: list[str] = []
+    monkeypatch.setattr(Tokens, "others_wait", others_wait)
+    terms = make_terms(tmp_path, wall_s=2.0, observe=started.append)
+    monkeypatch.setattr(race, "wait_for_any", lambda _children, _s: None)  # its end is not seen before
+    assert run_race(job, terms).winner == 2
+
+
 def test_a_suspended_engine_is_ended_too(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.1), make_attempt("solve-when a", slice_s=0.1))
     terms = make_terms(tmp_path, count=1)
