@@ -286,6 +286,8 @@ def _locked(job: JobDir, draft: Result, clock: Clock, do: Callable[[], Solved]) 
                 return Solved(failed, error=error)
     except SolvehostError as exc:
         raise from_solvehost(exc) from exc
+    except OSError as exc:  # the lock cannot even be opened
+        raise OutputError(f"{job.path}: {exc.strerror}: nobody can work on the job there") from exc
 
 
 def _as_nova_error(exc: NovaError | SolvehostError | OSError, job: JobDir, shown: str) -> NovaError:
@@ -294,7 +296,7 @@ def _as_nova_error(exc: NovaError | SolvehostError | OSError, job: JobDir, shown
         exc = OutputError(f"{job.path}: {exc.strerror or exc}: the job cannot be kept there")
     elif isinstance(exc, SolvehostError):
         exc = from_solvehost(exc)
-    return exc if str(exc).startswith(shown) else type(exc)(f"{shown}: {exc}")
+    return exc if str(exc).startswith(f"{shown}: ") else type(exc)(f"{shown}: {exc}")
 
 
 def _run_locked(

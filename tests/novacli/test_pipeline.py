@@ -292,6 +292,18 @@ def test_a_job_that_fails_keeps_its_star_lists_and_its_result(
     assert job.state() == FAILED
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"), [("a failed", "a: a failed"), ("a: it failed", "a: it failed")], ids=["word", "name"]
+)
+def test_an_error_names_its_input_once(
+    failing: Callable[[Exception], Context], field_of_stars: Any, message: str, expected: str
+) -> None:
+    """Also where the message happens to begin like the name."""
+    field = dataclasses.replace(field_of_stars, origin=dataclasses.replace(field_of_stars.origin, name="a"))
+    line = line_of(solve_field(field, SolveParams(), failing(InternalError(message))))
+    assert line["error"]["message"] == expected
+
+
 def test_a_fault_of_ours_is_a_failed_line_and_not_the_end_of_the_call(
     failing: Callable[[Exception], Context], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from made_lines import line_of
 from made_sky import DrawnField
 
-from novacli.errors import DataError, RetryLaterError
+from novacli.errors import DataError, OutputError, RetryLaterError
 from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, solve_field, solve_input
 from novacli.result import SOLVED, UNSOLVED
@@ -51,6 +51,16 @@ def test_a_retry_of_a_job_that_is_worked_on_is_for_later(context: Context, field
     with job.locked(), pytest.raises(RetryLaterError, match="is being worked on by another process"):
         retry_job(job, context)
     assert job.read_json(jobdir.RESULT) == before, "what it has found is left alone"
+
+
+def test_a_retry_of_a_job_that_cannot_be_locked_names_it(context: Context, field_of_stars: Any) -> None:
+    """One of another user's, or on a disk that takes no writes."""
+    solve_field(field_of_stars, SolveParams(), context)
+    (job,) = jobdir.list_jobs(context.jobs_dir)
+    (job.path / jobdir.LOCK).unlink()
+    (job.path / jobdir.LOCK).mkdir()
+    with pytest.raises(OutputError, match=f"{job.path}: Is a directory: nobody can work on the job there"):
+        retry_job(job, context)
 
 
 def test_a_retry_keeps_hints_and_notes_and_says_each_note_once(context: Context, field_of_stars: Any) -> None:
