@@ -19,7 +19,7 @@ from novacli.params import Parity, SolveParams
 from novacli.quantities import angle_text
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
 from solvehost import indexes
-from solvehost.axy import Attempt, Range, Schedule
+from solvehost.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import MAX_ATTEMPTS
 from solvehost.startable import Stars
@@ -233,7 +233,7 @@ def without_stars(
     """Return the attempt that a member makes at a field, its stars still to be looked for."""
     scale, position = constraint.scale, constraint.position
     odds = None if position is not None and position.position.radius_deg <= _NEAR_DEG else _BLIND_ODDS
-    scales = () if scale is None else (Range(scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel),)
+    scales = () if scale is None else (_writable(scale),)
     return Attempt(
         width=field.width,
         height=field.height,
@@ -259,6 +259,12 @@ def without_stars(
             label=f"{member.label} ({constraint.label})"[:60],
         ),
     )
+
+
+def _writable(scale: ScaleHint) -> Range:
+    """Return a scale within what an axy may hold: who gives one end alone may well give a wild number."""
+    ends = (scale.low_arcsec_per_pixel, scale.high_arcsec_per_pixel)
+    return Range(*(min(end, MAX_ARCSEC_PER_PIXEL) for end in ends))
 
 
 def _radius_deg(position: PositionHint, scale: ScaleHint | None, member: Member, field: Field) -> float:

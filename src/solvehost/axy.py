@@ -25,6 +25,8 @@ from solvehost.startable import Stars, parse_table, table_bytes
 T = TypeVar("T", int, float)
 
 MAX_BYTES = 16 * 2**20
+#: No pixel is wider: 28 degrees.
+MAX_ARCSEC_PER_PIXEL = 1e5
 #: Deepest row of the table that the engine is ever asked to build quads from.
 DEFAULT_DEPTHS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50))
 
@@ -310,7 +312,7 @@ def _range(
 
 
 def _scales(cards: _Cards) -> tuple[Range, ...]:
-    found = (_range(cards.real, f"ANAPPL{n}", f"ANAPPU{n}", 0.0, 1e5) for n in range(1, 17))
+    found = (_range(cards.real, f"ANAPPL{n}", f"ANAPPU{n}", 0.0, MAX_ARCSEC_PER_PIXEL) for n in range(1, 17))
     return tuple(r for r in found if r is not None)
 
 

@@ -239,6 +239,12 @@ def test_no_radius_is_beyond_the_sphere() -> None:
     assert {a.radius_deg for a in listed(Hints(positions=(everywhere,))) if not is_blind(a)} == {180.0}
 
 
+def test_a_scale_that_is_open_far_upwards_can_be_written() -> None:
+    """As of --scale-high 1e9: what an axy may not hold would be refused by the race, and cost the image."""
+    attempts = listed(Hints(scales=(ScaleHint(55.0, 4.5e9, "--scale-high"),)), SolveParams(fallback=False))
+    assert {axy.parse(axy.to_bytes(a)).scales_arcsec_per_pixel for a in attempts} == {(Range(55.0, 1e5),)}
+
+
 # --- Index files ---------------------------------------------------------------------------------------------------
 
 
