@@ -160,7 +160,9 @@ class JobDir:
             (self.path / name).unlink(missing_ok=True)
         for run in self.run_dirs():
             remove_tree(run)
-        for left_over in self.path.glob(".*.????????"):  # of a write that was killed
+        attempts = [self.axy(number) for number in self.attempts()]
+        second_looks = [path for path in self.path.glob("job-*.axy") if path not in attempts]
+        for left_over in (*second_looks, *self.path.glob(".*.????????")):  # of a race, or a write, that was killed
             left_over.unlink(missing_ok=True)
 
 

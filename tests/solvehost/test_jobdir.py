@@ -271,9 +271,11 @@ def test_an_earlier_run_is_cleared_away(tmp_path: Path) -> None:
     for name in (jobdir.RESULT, jobdir.MANIFEST, jobdir.LOG, *jobdir.OUTPUTS):
         (job.path / name).touch()
     (job.run_dir(1) / "deep").mkdir(parents=True)
+    for number in (2, 98):  # the second is one of a second look that was killed
+        job.axy(number).touch()
     job.clear_results()
     job.clear_results()
-    assert {p.name for p in job.path.iterdir()} == {jobdir.REQUEST, "job.axy"}
+    assert {p.name for p in job.path.iterdir()} == {jobdir.REQUEST, "job.axy", "job-2.axy"}
 
 
 # --- Death and full disks -----------------------------------------------------------------------------------------
