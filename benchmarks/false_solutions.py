@@ -3,13 +3,15 @@
 
 ``full`` solves pictures of ``nosky.py`` as ``nova submit`` does, until nothing is left to try or the engines have used
 the CPU time that a solve gets.  ``tail`` listens to parts of the search: with the engine's
-threshold for naming a match lowered, or its threshold for accepting one.  Both go on where they were left;
+threshold for naming a match lowered, or its threshold for accepting one.  ``clumps`` takes every match and weighs it as
+a race does (``falseclumps.py``).  All go on where they were left;
 ``--summary`` says what came of it.  See README.md beside this file.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -25,6 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import falseclumps
 import falserecords
 import falsereport
 import matchlines
@@ -94,8 +97,11 @@ class Bench:
         self.last = race.run(job, numbers, terms)
         return Solve(self.last)
 
-    def alone(self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float) -> tuple[RaceResult, bytes]:
-        """Run one attempt with some index files; return how it ended and the engine's log."""
+    @contextlib.contextmanager
+    def alone(
+        self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float
+    ) -> Iterator[tuple[RaceResult, jobdir.JobDir]]:
+        """Run one attempt with some index files; give how it ended and its job, as long as the context lasts."""
         staged = jobdir.create(self.folder)
         staged.axy(1).write_bytes(data)
         job = jobdir.publish(staged)
@@ -103,7 +109,7 @@ class Bench:
             terms = race.Terms(
                 self.engine, IndexSet(files), self.tokens, wall_s=_PATIENCE * cpu_s, queue_wait_s=_NEVER_S, cpu_s=cpu_s
             )
-            return race.run(job, iter([1]), terms), (job.path / jobdir.LOG).read_bytes()
+            yield race.run(job, iter([1]), terms), job
         finally:
             jobdir.remove_tree(job.path)
 
@@ -214,11 +220,13 @@ def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Rand
 
 
 def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]:
-    data = axy.to_bytes(cell.attempt)
+    # As somebody else's attempt where any match is taken: one of nova's the race would judge.
+    data = axy.to_bytes(cell.attempt if cell.accept_from is None else replace(cell.attempt, schedule=axy.Schedule()))
     listens = cell.accept_from is None
     if listens:
         data = naming_from(data, NAMED_FROM, cell.tuned_from)
-    ended, log = bench.alone(data, cell.files, _HEARD_CPU_S if listens else _ACCEPTED_CPU_S)
+    with bench.alone(data, cell.files, _HEARD_CPU_S if listens else _ACCEPTED_CPU_S) as (ended, job):
+        log = (job.path / jobdir.LOG).read_bytes()
     return {
         "mode": "tail",
         **_about(field),
@@ -273,7 +281,7 @@ def _share(text: str) -> tuple[int, int]:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("mode", choices=("full", "tail"))
+    parser.add_argument("mode", choices=("full", "tail", "clumps"))
     parser.add_argument("--state", type=Path, required=True, help="file of JSON lines to which results are added")
     parser.add_argument("--also", type=Path, action="append", default=[], help="more such files for the summary")
     parser.add_argument("--kinds", default=",".join(nosky.KINDS), help="kinds of pictures, by commas (all)")
@@ -299,12 +307,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given.summary:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         run(given, kinds)
-    summary = falsereport.summary([r for path in (given.state, *given.also) for r in falserecords.read(path)])
-    print(falsereport.text(summary))
+    records = [r for path in (given.state, *given.also) for r in falserecords.read(path)]
+    report = falseclumps if given.mode == "clumps" else falsereport
+    summary = report.summary(records)
+    print(report.text(summary))
     if given.json:
         given.json.write_text(json.dumps(reporting.as_plain(summary), indent=1) + "\n", encoding="utf-8")
     if given.markdown:
-        given.markdown.write_text(falsereport.markdown(summary), encoding="utf-8")
+        given.markdown.write_text(report.markdown(summary), encoding="utf-8")
     return 0
 
 
@@ -321,6 +331,8 @@ def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
             field = nosky.draw(kind, number, bench.catalogue)
             if given.mode == "full":
                 records = [full_record(field, bench, given.keep)]
+            elif given.mode == "clumps":
+                records = [{"mode": "clumps", **_about(field), **falseclumps.record(field, bench)}]
             else:
                 records = list(tail_records(field, bench)) or [{"mode": "tail", **_about(field), "end": "no-stars"}]
             falserecords.append(given.state, records)

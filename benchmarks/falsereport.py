@@ -28,6 +28,8 @@ THRESHOLDS = (ACCEPTS, 25.0, 30.0)
 #: Engine CPU of a solve that finds nothing and uses all that it gets.
 SOLVE_CPU_S = engine_cpu_s(SolveParams().timeout_s)
 _LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)
+#: Levels at which what whole solves came upon is held against what the trials foretell.
+_FORETOLD = (18.0, ACCEPTS, 25.0)
 _DEPTHS = ((1, 20), (21, 50), (51, 200))
 _LOGODDS, _MATCHED, _CONFLICTS, _PIXSCALE, _IS_TRUE = 0, 1, 2, 5, 6
 
@@ -101,6 +103,7 @@ def _tail(records: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
         "beyond": [
             {**asdict(b), "a_solve": b.a_cpu_s * SOLVE_CPU_S, "a_solve_bound": b.bound * SOLVE_CPU_S} for b in beyond
         ],
+        "foretold": _foretold(lift, listened, full),
         "lifted_share": survives,
         "tuned": _tuned(everything, full),
         "all_tuned": {
@@ -172,6 +175,21 @@ def _tuned(listened: Sequence[Heard], full: Sequence[Record]) -> dict[str, Any]:
     fitted = _fitted(heard, TUNES, ACCEPTS)
     count_bound = falsetail.count_bound(fitted["count"]) / fitted["cpu_s"] if fitted["cpu_s"] else math.nan
     return {**fitted, "rate_bound": count_bound, "highest": values[:10]}
+
+
+def _foretold(lift: falsetail.Lift, listened: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
+    """Return how many matches whole solves came upon above some levels, and how many the trials make it.
+
+    Both are of the kinds that were listened to.
+    """
+    kinds = {r["kind"] for r in listened}
+    heard = [h for kind, h in _heard(full) if kind in kinds]
+    cpu_s = math.fsum(h.cpu_s for h in heard)
+    found = falsetail.survival(heard, _FORETOLD)
+    return {
+        f"{beyond.threshold:.1f}": {"found": n, "expected": beyond.a_cpu_s * cpu_s, "bound": beyond.bound * cpu_s}
+        for beyond, n in zip(lift.beyond(_FORETOLD), found, strict=True)
+    }
 
 
 def _tuned_later(later: Sequence[Record], raw: Sequence[Heard], tuned: Sequence[Heard]) -> dict[str, Any]:
@@ -299,6 +317,14 @@ def _later_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
     return ["log-odds", "found", "expected"], [[level, str(r["found"]), _one(r["expected"])] for level, r in rows]
 
 
+def _foretold_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [level, str(row["found"]), _two(row["expected"]), _two(row["bound"])]
+        for level, row in figures["foretold"].items()
+    ]
+    return ["log-odds", "found", "expected", "95 % bound"], rows
+
+
 def _lowered_table(figures: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     header = ["accepted from", "trials", "accepted", "a CPU s", "named a CPU s", "slope", "highest"]
     rows = [
@@ -328,6 +354,7 @@ def _parts(figures: Mapping[str, Any]) -> list[tuple[str, tuple[list[str], list[
         ("The slope above other cuts", _fit_table("cut", cuts)),
         ("After the engine's tune-up", _fit_table("cut", [("13.8", tail["tuned"])], "20.7")),
         ("Above a threshold, as shipped but for it", _beyond_table(tail)),
+        ("In whole solves: as many as the trials make it?", _foretold_table(tail)),
         ("Every match tuned up", _fit_table("cut", [(f"{f['cut']:g}", f) for f in tail["all_tuned"]["cuts"]])),
         ("Matches from 10 on tuned up: as many as the assumption makes it?", _later_table(tail)),
         ("By depth of the search", _fit_table("stars", tail["depths"].items())),

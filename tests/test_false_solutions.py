@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import false_solutions
+import falseclumps
 import falserecords
 import falsereport
 import falsetail
@@ -282,6 +283,39 @@ def test_matches_at_the_true_place_and_lowered_trials_do_not_count_as_heard() ->
     assert figures["lowered_by_threshold"]["8"]["accepted"] == 1
 
 
+def test_whole_solves_are_held_against_what_the_trials_foretell() -> None:
+    """As many matches above 18 as there would be, of the kinds that were listened to, and no others."""
+    rng = np.random.default_rng(9)
+    rows = [tail_row("cat", n, 8 + rng.exponential(1, 20)) for n in range(300)]
+    rows += [{**tail_row("cat", n, 8 + rng.exponential(3, 20)), "tuned_from": 8.0} for n in range(300)]
+    rows += [full_row(kind, 1, cpu_s=1e5, matches=[[19.0, 1, 0, 0, 20, 30.0, 0]]) for kind in ("cat", "clouded")]
+    foretold = falsereport.summary(rows)["tail"]["foretold"]
+    beyond_tuning, lifted = math.exp(-(math.log(1e6) - 8)), math.exp(-(18 - math.log(1e6)) / 3)
+    assert foretold["18.0"]["expected"] == pytest.approx(1e5 * 10 * beyond_tuning * lifted, rel=0.3)
+    assert foretold["18.0"]["bound"] > foretold["18.0"]["expected"] > foretold["20.7"]["expected"]
+    assert [row["found"] for row in foretold.values()] == [1, 0, 0]
+
+
+# --- What clumps leave -------------------------------------------------------------------------------------------
+
+
+def clumps_row(number: int, matches: Sequence[tuple[float, float, int]]) -> dict[str, Any]:
+    found = [[logodds, 4, cost, is_true, "coarse", "7"] for logodds, cost, is_true in matches]
+    return {"mode": "clumps", "kind": "clouded", "number": number, "cpu_s": 5.0, "tries": 9, "matches": found}
+
+
+def test_what_clumps_leave_is_told_beside_what_was_found() -> None:
+    rows = [clumps_row(1, [(31.0, 40.0, 0), (32.0, 10.0, 0)]), clumps_row(2, [(80.0, 20.0, 1), (15.0, 0.5, 0)])]
+    figures = falseclumps.summary([*rows, full_row("clouded", 1)])
+    assert (figures["pictures"], figures["tries"], figures["cpu_s"]) == (2, 18, 10.0)
+    assert list(figures["survival"].values()) == [3, 3, 3, 3, 2, 2]
+    assert list(figures["survival_of_what_is_left"].values()) == [2, 2, 2, 2, 1, 0]
+    assert figures["would_be_taken"] == 1
+    assert (figures["at_the_true_place"], figures["least_left_of_a_true_one"]) == (1, 60.0)
+    assert "Above 30 with 20.8 left, as shipped: 1." in falseclumps.text(figures)
+    assert "| found | 13.8 | 30.0 | 3 |" in falseclumps.markdown(figures)
+
+
 # --- The command -------------------------------------------------------------------------------------------------
 
 
@@ -326,3 +360,21 @@ def test_the_study_runs_and_goes_on_where_it_was_left(
     heard = [m for r in records if r.get("named_from") for m in r["matches"]]
     assert heard
     assert min(m[0] for m in heard) >= false_solutions.NAMED_FROM
+
+
+@pytest.mark.engine
+def test_every_match_is_taken_and_weighed(
+    tmp_path: Path, real_indexes: IndexSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that rest on clumps, which a race would not take."""
+    assert real_indexes.files
+    for name, value in (("TAKEN_FROM", 4.0), ("_CPU_S", 0.3)):
+        monkeypatch.setattr(falseclumps, name, value)
+    monkeypatch.setattr(false_solutions, "_PATIENCE", 1000.0)
+    state = tmp_path / "clumps.jsonl"
+    assert false_solutions.main(["clumps", "--state", str(state), "--kinds", "clouded", "--count", "1"]) == 0
+    (record,) = falserecords.read(state)
+    costs = [cost for _, _, cost, *_ in record["matches"]]
+    assert len(costs) >= 5
+    assert max(costs) > 20
+    assert all(logodds >= 4 for logodds, *_ in record["matches"])

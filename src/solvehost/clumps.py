@@ -15,12 +15,11 @@ from pathlib import Path
 
 from solvehost import axy, engine, fitsfile
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import JobDir
 
 #: How close sources lie is told from the distance to so many: the second one is no double star's other half.
 _NEIGHBOURS = 2
 #: Clumps may take odds of so much from what was asked of a match (10⁴), not more.
-_MAY_COST = math.log(1e4)
+MAY_COST = math.log(1e4)
 _USUAL_ODDS = 1e9
 #: What rests on so much is not doubted, nor weighed.
 _BEYOND_DOUBT = 400.0
@@ -28,18 +27,17 @@ _BEYOND_DOUBT = 400.0
 _MOST_RANKS, _MOST_MATCHED = 2000, 200
 
 
-def is_doubtful(job: JobDir, plan: engine.Plan) -> bool:
-    """Say whether too little is left of the solution that an attempt of a race found, once clumps are allowed for.
+def is_doubtful(attempt: axy.Attempt, where: Path) -> bool:
+    """Say whether too little is left of the solution that an attempt left in a folder, once clumps are allowed for.
 
     An attempt that states no place in a race is somebody else's than nova's: the engine's word stands.
     """
-    attempt, where = plan.attempt, job.run_dir(plan.number)
     if attempt.schedule == axy.Schedule():
         return False
     with contextlib.suppress(SolvehostError, OSError, ValueError):  # what cannot be weighed stands
         text = engine.said(fitsfile.read_primary_header(where / axy.WCS), "log odds")
         if text is not None and (logodds := float(text)) < _BEYOND_DOUBT:
-            least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - _MAY_COST
+            least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - MAY_COST
             return logodds - cost(attempt, where / axy.CORR) < least
     return False
 

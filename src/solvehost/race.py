@@ -236,8 +236,9 @@ class _Race:
         self.ended.append(runner)
         runner.outcome = engine.CRASHED  # unless it can be judged
         runner.outcome = engine.judge(self.job, runner.plan.number, runner.child.exit_status or 0)
-        if runner.outcome == engine.SOLVED and clumps.is_doubtful(self.job, runner.plan):
-            runner.outcome = engine.DOUBTFUL
+        if runner.outcome == engine.SOLVED:
+            where = self.job.run_dir(runner.plan.number)
+            runner.outcome = engine.DOUBTFUL if clumps.is_doubtful(runner.plan.attempt, where) else engine.SOLVED
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -20,10 +20,9 @@ from novacli.hints.records import Hints
 from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.sources import Sources
-from solvehost import axy, clumps, engine, jobdir, race
+from solvehost import axy, clumps, jobdir, race
 from solvehost.errors import DataError
 from solvehost.indexes import IndexSet
-from solvehost.jobdir import JobDir
 from solvehost.slots import Tokens
 from solvehost.startable import Stars
 
@@ -110,14 +109,11 @@ def solution(tmp_path: Path):
     """A function that leaves a solution as an engine does, and says whether it is doubtful."""
 
     def doubted(attempt: axy.Attempt, ranks: Sequence[int], comment: str) -> bool:
-        job = JobDir(tmp_path)
-        where = job.run_dir(1)
-        where.mkdir()
         header = fits.Header()
         header.add_comment(comment)
-        fits.PrimaryHDU(header=header).writeto(where / axy.WCS)
-        write_corr(where / axy.CORR, attempt, ranks)
-        return clumps.is_doubtful(job, engine.Plan(1, attempt, ()))
+        fits.PrimaryHDU(header=header).writeto(tmp_path / axy.WCS)
+        write_corr(tmp_path / axy.CORR, attempt, ranks)
+        return clumps.is_doubtful(attempt, tmp_path)
 
     return doubted
 

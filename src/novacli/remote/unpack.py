@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,8 +106,17 @@ def _text(value: object) -> str:
     return escape(value, 255) if isinstance(value, str) else ""
 
 
-def place(job: JobDir, files: Mapping[str, bytes], winner: int | None, server: str) -> None:
+def place(
+    job: JobDir,
+    files: Mapping[str, bytes],
+    winner: int | None,
+    server: str,
+    doubts: Callable[[Path], bool] = lambda _folder: False,
+) -> bool:
     """Check result files and put them into the job directory; the log is added to what is there.
+
+    Return False, and keep none, where ``doubts`` says of the folder in which they lie until then that they are not
+    to be believed.
 
     Raises
     ------
@@ -126,7 +135,10 @@ def place(job: JobDir, files: Mapping[str, bytes], winner: int | None, server: s
                     (folder / name).write_bytes(data)
             if winner is not None:
                 _check(job, folder, winner, server)
+                if doubts(folder):
+                    return False
             _move(job, folder)
+            return True
     except OSError as exc:
         raise DiskError(f"{job.path}: {exc.strerror or exc}: the results cannot be put in place") from exc
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from made_jobs import make_job
-from made_results import wcs_fits
+from made_results import CORR_COLUMNS, table_fits, wcs_fits
 from made_servers import Servers, make_info, solved_files
 from made_sky import DrawnField
 
@@ -25,6 +26,7 @@ from novacli.remote import packing, patiently
 from solvehost import axy
 from solvehost.axy import Range, Schedule
 from solvehost.jobdir import JobDir
+from solvehost.startable import Stars
 
 #: What upstream's script comes to: a directory an id, the engine on job.axy alone, all that lies there sent back.
 ORIGINAL = """place={place}
@@ -215,6 +217,27 @@ def test_what_it_finds_is_not_believed_unread(
     with pytest.raises(TransferError, match="old: what it sent back cannot be used"):
         connected("old").solve(job, iter([1]), Patience(60))
     assert not job.wcs.exists()
+
+
+def test_a_match_that_rests_on_a_clump_is_not_believed_and_the_next_attempt_goes_on(
+    connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
+) -> None:
+    """The script asks nobody but the engine; as in a race here, such a match ends its own attempt alone."""
+    first = axy.read(job.axy(1))
+    x, y = array("f", [100, 101, 102] * 3), array("f", [n // 3 + 200 for n in range(9)])
+    clumped = Stars(x, y, array("f", range(9, 0, -1)))
+    axy.write(replace(first, stars=clumped, odds_to_solve=1e13), job.axy(1))
+    rows = [(x[n], y[n], 190.0, 55.0, n) for n in range(8)]
+    found = {"wcs.fits": wcs_fits(comments=("log odds: 31.7",)), "corr.fits": table_fits(CORR_COLUMNS, rows)}
+    for name, content in found.items():
+        (tmp_path / name).write_bytes(content)
+    script = f"cd {tmp_path} && [ ! -e again ] && cp wcs.fits corr.fits $OLDPWD; touch again"
+    run_original(servers, tmp_path, fake_engine(script))
+    solve = connected("old").solve(job, iter([1, 2]), Patience(60))
+    assert [a.outcome for a in solve.race.attempts] == ["doubtful", "exhausted"]
+    assert (solve.race.status, solve.race.reason) == ("unsolved", "exhausted")
+    assert not job.wcs.exists()
+    assert not (job.path / "corr.fits").exists()
 
 
 def test_one_attempt_that_hangs_is_ended_with_the_time(

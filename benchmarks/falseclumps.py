@@ -1,0 +1,168 @@
+"""What clumps leave of false matches: searches whose every match is taken, and weighed as a race weighs it.
+
+Each attempt is tried with each of its index files, one at a time, as shipped but for what is accepted: the engine takes
+the first match that comes out at :data:`TAKEN_FROM` or above.  What ``solvehost/clumps.py`` would take of its log-odds
+is kept beside them.  A lower threshold would show more matches and miss those that matter: a search ends at the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from typing import Any, Protocol
+
+import falsetail
+import matchlines
+import nosky
+import reporting
+from falsereport import ACCEPTS, SOLVE_CPU_S, THRESHOLDS, TUNES
+from falsetail import Heard
+
+from novacli import strategy
+from novacli.errors import UnavailableError
+from novacli.inputs import from_array
+from novacli.params import SolveParams
+from novacli.pipeline import gather_hints
+from novacli.sources import Sources
+from solvehost import axy, clumps, indexes, jobdir
+from solvehost.indexes import IndexFile
+from solvehost.race import RaceResult
+
+Record = Mapping[str, Any]
+
+#: Matches are taken from this log-odds on: the lowest at which the engine fits them anew.
+TAKEN_FROM = TUNES
+#: What a blind attempt asks of a match, and what must be left of that once clumps are allowed for.
+ASKED = THRESHOLDS[-1]
+LEAST_LEFT = ASKED - clumps.MAY_COST
+_CPU_S = 1.0
+#: The tail of what is left is taken above these.
+_CUTS = (-10.0, 0.0, 5.0)
+_LEVELS = (0.0, 5.0, 10.0, TUNES, ACCEPTS, ASKED)
+_LOGODDS, _COST, _IS_TRUE = 0, 2, 3
+
+
+class Machine(Protocol):
+    """Where trials run."""
+
+    indexes: indexes.IndexSet
+
+    def alone(
+        self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float
+    ) -> AbstractContextManager[tuple[RaceResult, jobdir.JobDir]]:
+        """Run one attempt with some index files; give how it ended and its job, as long as the context lasts."""
+        ...
+
+
+def record(field: nosky.NoSky, bench: Machine) -> dict[str, Any]:
+    """Return the trials at one picture: engine CPU, and of each match log-odds, stars, what clumps take, truth."""
+    sources, params = Sources(from_array(field.pixels)), SolveParams(blind=True)
+    cpu_s, tries, matches = 0.0, 0, []
+    for attempt in _attempts(sources, params, bench.indexes.files):
+        for file in indexes.select(attempt, bench.indexes.files):
+            used_s, match = _trial(field, attempt, file, bench)
+            cpu_s, tries = cpu_s + used_s, tries + 1
+            if match is not None:
+                matches.append([*match, attempt.schedule.label, file.path.name.split(".")[0]])
+    return {"cpu_s": round(cpu_s, 2), "tries": tries, "matches": matches}
+
+
+def _attempts(sources: Sources, params: SolveParams, files: Sequence[IndexFile]) -> Iterator[axy.Attempt]:
+    try:
+        yield from strategy.attempts(sources, params, gather_hints(sources.field, params), files)
+    except UnavailableError:
+        return
+
+
+def _trial(
+    field: nosky.NoSky, attempt: axy.Attempt, file: IndexFile, bench: Machine
+) -> tuple[float, list[float] | None]:
+    """Return the CPU seconds of one trial, and of its match log-odds, stars, cost by clumps, whether it is true."""
+    # As somebody else's attempt: one of nova's the race would judge.
+    odds = math.exp(TAKEN_FROM)
+    plain = replace(attempt, schedule=axy.Schedule(), odds_to_solve=odds, odds_to_keep=odds, tweak_order=0)
+    with bench.alone(axy.to_bytes(plain), (file,), _CPU_S) as (ended, job):
+        if ended.winner is None:
+            return ended.cpu_s, None
+        named = list(matchlines.read((job.path / jobdir.LOG).read_bytes()))
+        best = max(named, key=lambda match: match.logodds)
+        cost = clumps.cost(attempt, job.path / axy.CORR)
+        is_true = field.truth is not None and field.truth.is_at(best.ra_deg, best.dec_deg, best.pixscale_arcsec)
+        return ended.cpu_s, [round(best.logodds, 2), best.matched, round(cost, 2), int(is_true)]
+
+
+# --- What it comes to ------------------------------------------------------------------------------------------------
+
+
+def summary(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the figures of the trials, as plain values; matches at a picture's true place are counted apart."""
+    records = [r for r in records if r["mode"] == "clumps"]
+    matches = [match for r in records for match in r["matches"]]
+    false = [match for match in matches if not match[_IS_TRUE]]
+    heard, left = (_heard(records, clumped) for clumped in (False, True))
+    return {
+        "pictures": len(records),
+        "tries": sum(r["tries"] for r in records),
+        "cpu_s": math.fsum(r["cpu_s"] for r in records),
+        "at_the_true_place": len(matches) - len(false),
+        "least_left_of_a_true_one": min((_left(m) for m in matches if m[_IS_TRUE]), default=math.nan),
+        "survival": _survival(heard),
+        "survival_of_what_is_left": _survival(left),
+        "would_be_taken": sum(m[_LOGODDS] >= ASKED and _left(m) >= LEAST_LEFT for m in false),
+        "least_left": LEAST_LEFT,
+        "found": asdict(falsetail.fit(heard, TAKEN_FROM, ASKED)),
+        "left": [asdict(falsetail.fit(left, cut, LEAST_LEFT)) for cut in _CUTS],
+    }
+
+
+def _left(match: Sequence[Any]) -> float:
+    return float(match[_LOGODDS] - match[_COST])
+
+
+def _heard(records: Sequence[Record], clumped: bool) -> list[Heard]:
+    return [
+        Heard(r["cpu_s"], tuple(_left(m) if clumped else m[_LOGODDS] for m in r["matches"] if not m[_IS_TRUE]))
+        for r in records
+    ]
+
+
+def _survival(heard: Sequence[Heard]) -> dict[str, int]:
+    return {f"{level:.1f}": count for level, count in zip(_LEVELS, falsetail.survival(heard, _LEVELS), strict=True)}
+
+
+def text(figures: Mapping[str, Any]) -> str:
+    """Return the report as plain text."""
+    return _report(figures, reporting.text_table)
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """Return the report as Markdown."""
+    return _report(figures, reporting.markdown_table) + "\n"
+
+
+def _report(figures: Mapping[str, Any], table: Callable[[list[str], list[list[str]]], str]) -> str:
+    plain, left = (
+        ", ".join(f"{count} from {level}" for level, count in figures[name].items())
+        for name in ("survival", "survival_of_what_is_left")
+    )
+    rows = [
+        [
+            name, f"{fit['cut']:.1f}", f"{fit['threshold']:.1f}", str(fit["count"]), reporting.number(fit["slope"], 2),
+            f"{fit['beyond']:.1e}", f"{fit['bound']:.1e}", f"{fit['bound'] * SOLVE_CPU_S:.1e}",
+        ]
+        for name, fits in (("found", [figures["found"]]), ("left", figures["left"]))
+        for fit in fits
+    ]  # fmt: skip
+    header = ["log-odds", "cut", "threshold", "matches", "slope", "beyond a CPU s", "95 % bound"]
+    header.append(f"bound, {SOLVE_CPU_S:.0f} CPU s")
+    return "\n\n".join(
+        [
+            f"{figures['tries']} trials at {figures['pictures']} pictures, {figures['cpu_s']:.0f} s of engine CPU.",
+            f"False matches as found: {plain}. What clumps leave of them: {left}. "
+            f"Above {ASKED:g} with {figures['least_left']:.1f} left, as shipped: {figures['would_be_taken']}.",
+            f"{figures['at_the_true_place']} true ones; least left {figures['least_left_of_a_true_one']:.1f}.",
+            table(header, rows),
+        ]
+    )
