@@ -1,8 +1,9 @@
 """What solved frames taught: the pixel scale, parity and last pointing of each rig (a camera behind its optics).
 
-The next frame of a rig has its scale within per cents and, for a while, its pointing within a few degrees: hints that
-go before those of the header, since they were measured, and that are trusted no more than those.  A frame that turns
-out otherwise replaces what was known, so a changed telescope costs one frame's fallback.
+The next frame of a rig has its scale within per cents and, for a while, its pointing within a few degrees.  The scale
+goes before what the header says, since it was measured; pointing and parity fill in what the header leaves open.  They
+are trusted no more than a header: a frame that turns out otherwise replaces what was known, so a changed telescope
+costs one frame's fallback.
 
 All is in one small file, read and written whole under a lock; whatever is wrong with it, a solve goes on without.
 """
@@ -45,6 +46,8 @@ POINTING_S = 2 * 3600.0
 _POINTING_WIDTHS, _POINTING_DEG = 1.0, 1.0
 #: The rigs that were used last are kept.
 _MOST_RIGS = 200
+#: No frame is of a later time, which calendars could not say: the year 5138.
+_LATEST_S = 1e11
 SOURCE = "earlier frames of this camera"
 
 
@@ -114,9 +117,9 @@ class Rigs:
         return sorted(self._read().values(), key=lambda rig: rig.solved_s, reverse=True)
 
     def recall(self, field: Field, given: Hints, now_s: float | None = None) -> Hints:
-        """Return hints with what is known of the field's rig put before what its header says.
+        """Return hints with what is known of the field's rig: its scale first, the rest where nothing is given.
 
-        What the user said is never added to: ``given`` then holds a hint whose source is an option.
+        A scale of the user's is not added to: ``given`` then holds a hint whose source is an option.
         """
         found = identify(field)
         rig = None if found is None else self._read().get(found[0])
@@ -203,7 +206,7 @@ def _rig(entry: Any) -> Rig | None:
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     is_sane = 0 < rig.pixscale_arcsec < 1e5 and 0 <= rig.ra_deg <= 360 and -90 <= rig.dec_deg <= 90
-    return rig if is_sane else None
+    return rig if is_sane and 0 <= rig.solved_s < _LATEST_S else None
 
 
 def is_said(hints: Sequence[ScaleHint | PositionHint]) -> bool:

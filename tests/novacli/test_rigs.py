@@ -177,7 +177,15 @@ def test_a_damaged_file_is_no_error_and_is_made_anew(rigs: Rigs, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [{"pixscale_arcsec": "NaN"}, {"pixscale_arcsec": -1}, {"ra_deg": 1e9}, {"parity": "x"}]
+    "change",
+    [
+        {"pixscale_arcsec": "NaN"},
+        {"pixscale_arcsec": -1},
+        {"ra_deg": 1e9},
+        {"parity": "x"},
+        {"solved_s": 1e300},
+        {"solved_s": "NaN"},
+    ],
 )
 def test_nonsense_in_it_is_no_hint(rigs: Rigs, change: dict[str, object]) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
