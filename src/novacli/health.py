@@ -27,7 +27,7 @@ from solvehost import engine, indexes
 from solvehost.errors import SolvehostError
 from solvehost.indexes import IndexFile
 from solvehost.process import Child, Limits, wait_for_any
-from solvehost.slots import Token, Tokens
+from solvehost.slots import Tokens
 
 CONFIGURATION, ENGINE, INDEXES, JOBS_DIR, SLOTS = "configuration", "engine", "index files", "jobs directory", "slots"
 #: What a failing check means for the exit code; the others never fail.
@@ -170,21 +170,13 @@ def check_slots(settings: Config) -> Check:
     """Say how many engines may run at once, and how many do."""
     try:
         tokens = Tokens(settings["slots_dir"], settings["slots"])
-        busy = tokens.count - _count_idle(tokens)
+        busy = tokens.count_held()
+        idle = tokens.try_acquire()  # whether there can be locks at all shows when one is taken
+        if idle is not None:
+            idle.release()
     except (SolvehostError, OSError) as exc:
         return Check(SLOTS, False, str(exc), "name another directory by slots_dir")
     return Check(SLOTS, True, f"{count_text(tokens.count, 'engine')} may run at once, {busy or 'none'} running")
-
-
-def _count_idle(tokens: Tokens) -> int:
-    held: list[Token] = []
-    try:
-        while (token := tokens.try_acquire()) is not None:
-            held.append(token)
-    finally:
-        for token in held:
-            token.release()
-    return len(held)
 
 
 def check_memory() -> Check:

@@ -10,7 +10,7 @@ from made_jobs import make_job
 from novacli import config, health
 from novacli.config import Config
 from novacli.health import Check
-from solvehost.slots import Tokens
+from solvehost.slots import Token, Tokens
 
 
 @pytest.fixture
@@ -81,6 +81,19 @@ def test_slots_say_how_many_engines_run(settings: Config, tmp_path: Path) -> Non
     assert health.check_slots(settings).detail == "3 engines may run at once, 1 running"
     token.release()
     assert health.check_slots(settings).detail == "3 engines may run at once, none running"
+
+
+def test_a_look_at_the_slots_leaves_the_others_to_races(
+    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that wants to borrow meanwhile finds some."""
+    held: list[int] = []
+    real_release = Token.release
+    monkeypatch.setattr(
+        Token, "release", lambda t: (held.append(Tokens(tmp_path / "slots", 3).count_held()), real_release(t))[1]
+    )
+    assert health.check_slots(settings).ok
+    assert held == [1]
 
 
 def test_slots_that_cannot_be_kept_are_in_the_way(settings: Config, tmp_path: Path) -> None:
