@@ -144,12 +144,11 @@ def _stale_staged(root: Path) -> Iterator[Path]:
     now_s = time.time()
     for path in jobdir.list_staged(root):
         with contextlib.suppress(OSError):
-            held = (path / LOCK).exists() and JobDir(path).is_locked()
-            if not held and now_s - max(path.stat().st_mtime, _newest_s(path)) > _STAGED_S:
+            if not JobDir(path).is_locked() and now_s - max(path.stat().st_mtime, _newest_s(path)) > _STAGED_S:
                 yield path
 
 
 def _newest_s(path: Path) -> float:
-    """Return when anything in a directory was last written, its lock aside, which a mere look may make."""
+    """Return when anything in a directory was last written, its lock aside, which whoever removes it makes."""
     with os.scandir(path) as entries:
         return max((e.stat(follow_symlinks=False).st_mtime for e in entries if e.name != LOCK), default=0.0)

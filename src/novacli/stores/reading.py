@@ -17,7 +17,7 @@ from novacli.errors import DataError, InputMissingError
 from novacli.result import FAILED, Result
 from novacli.result import REMOTE as REMOTE_STATE
 from novacli.stores.base import FINISHED, JobSummary
-from solvehost.jobdir import INTERRUPTED, LOCK, REMOTE, REQUEST, RESULT, RUNNING, JobDir
+from solvehost.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
 
 _NOTHING: dict[str, Any] = {}
 
@@ -40,7 +40,7 @@ def read_summary(root: str, name: str) -> JobSummary | None:
 
 def state_of_unfinished(job: JobDir) -> str:
     """Return ``running``, ``remote`` or ``interrupted`` for a job without a result."""
-    if (job.path / LOCK).exists() and job.is_locked():
+    if job.is_locked():
         return RUNNING
     return REMOTE_STATE if (job.path / REMOTE).exists() else INTERRUPTED
 
