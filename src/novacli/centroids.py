@@ -30,6 +30,8 @@ _WINDOW_PER_SIZE = 0.85
 _REACH_SIGMAS = 3.0
 _STEPS = 12
 _STILL_PX = 0.002
+#: One that has come so close to rest in the last step is where it belongs, as far as the noise lets anyone say.
+_NEARLY_STILL_PX = 0.05
 #: Stars whose sizes say how wide the window is: the best, which rise well above the noise.
 _SIZED_STARS = 60
 
@@ -106,4 +108,4 @@ def _settle(light: Floats, x: Floats, y: Floats, sigma_px: float) -> tuple[Float
         still = np.hypot(step_x, step_y) < _STILL_PX
         if (still | lost).all():
             break
-    return x, y, np.hypot(step_x, step_y) < 0.05
+    return x, y, np.hypot(step_x, step_y) < _NEARLY_STILL_PX

@@ -37,12 +37,11 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
         Where the solution cannot be read.
     """
     race = solve.race
-    notes = list(dict.fromkeys([*draft.notes, *solve.notes]))
+    is_doubted = race.status != SOLVED and any(attempt.outcome == DOUBTFUL for attempt in race.attempts)
+    notes = list(dict.fromkeys([*draft.notes, *solve.notes, *([_DOUBTED] if is_doubted else [])]))
     result = replace(draft, notes=notes, server=solve.server, files=files_of(job, race.winner or 1))
     if race.status != SOLVED:
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
-        if any(attempt.outcome == DOUBTFUL for attempt in race.attempts):
-            notes.append(_DOUBTED)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
     request = job.read_json(REQUEST) or {}
     answer = _improved(job, request, race.winner or 1)

@@ -78,7 +78,7 @@ def read_index(path: Path) -> IndexFile:
         raise DataError("it is missing, or no regular file")
     with path.open("rb") as stream:
         hdus = list(fitsfile.iter_hdus(stream))
-        size = stream.tell() if not hdus else os.fstat(stream.fileno()).st_size
+        size = os.fstat(stream.fileno()).st_size
     if not hdus:
         raise DataError("the file is empty")
     first = hdus[0][0]

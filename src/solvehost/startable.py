@@ -1,6 +1,6 @@
 """The star table of an axy: a FITS binary table X, Y, FLUX, written for the engine and read from strangers.
 
-Only ``axy.py`` uses it.  Source: FITS Standard 4.0, section 7.3.
+Columns of the tables that the engine leaves are read here, too.  Source: FITS Standard 4.0, section 7.3.
 """
 
 from __future__ import annotations

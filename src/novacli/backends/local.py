@@ -41,12 +41,7 @@ def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
     """
     if config["index"]:
         return tuple(Path(p) for p in config["index"])
-    if config["engine_config"] is not None:
-        return indexes.places_of_config(config["engine_config"])
-    for candidate in indexes.config_candidates(engine_path):
-        if candidate.is_file():
-            return indexes.places_of_config(candidate)
-    return ()
+    return indexes.configured_places(config["engine_config"], engine_path)
 
 
 class _Local:
