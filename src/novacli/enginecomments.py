@@ -1,19 +1,18 @@
-"""What ``astrometry-engine`` says of a match in the COMMENT cards of ``wcs.fits``: index file, log-odds, stars.
+"""Which match solved an image, by what the engine says in ``wcs.fits``; and the name of its index file, for people.
 
-These cards are prose for people, and those of a solve server are a stranger's: whatever cannot be understood is
-left unsaid, never an error.
+:mod:`solvehost.matchwords` reads the numbers.  Index files are told by their paths in the list of what was loaded; of a
+solve server these are a stranger's words, and never an error.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from solvehost import fitsfile
+from solvehost import fitsfile, matchwords
 from solvehost.errors import SolvehostError
 
 #: The engine breaks a long comment so that no line is longer than this, and indents what follows alike.
@@ -22,6 +21,8 @@ _INDENT = "  "
 #: Headers of index files that are opened to tell them apart where their names do not.
 _MAX_OPENED = 200
 _UNKNOWN = "unknown"
+#: A number in a file's name; of one that is longer than any, as a stranger may write it, a part.
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,13 @@ class QuadMatch:
 def read(comments: Iterable[str]) -> QuadMatch:
     """Return the match that the COMMENT texts of ``wcs.fits`` describe."""
     texts = [_clean(text) for text in comments]
-    words = dict(text.strip().split(": ", 1) for text in texts if ": " in text)
-    index_id = _number(words.get("index id"))
-    healpix = _number(words.get("index healpix"))
-    logodds = _number(words.get("log odds"))
+    index_id = matchwords.whole(texts, matchwords.INDEX_ID)
+    healpix = matchwords.whole(texts, matchwords.INDEX_HEALPIX)
     return QuadMatch(
-        index=_index_name(list(_listed(texts)), _whole(index_id), _whole(healpix)),
-        index_id=_whole(index_id),
-        logodds=logodds,
-        matched=_whole(_number(words.get("nmatch"))) or 0,
+        index=_index_name(list(_listed(texts)), index_id, healpix),
+        index_id=index_id,
+        logodds=matchwords.number(texts, matchwords.LOG_ODDS),
+        matched=matchwords.whole(texts, matchwords.MATCHED) or 0,
     )
 
 
@@ -53,18 +52,6 @@ def _clean(text: str) -> str:
     """Return a card's text as UTF-8, without characters that would steer a terminal."""
     text = text.encode("latin-1", "replace").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and abs(value) < 2**31 and value == int(value) else None
 
 
 def _listed(texts: list[str]) -> Iterator[Path]:
@@ -102,7 +89,7 @@ def _is_named(name: str, index_id: int, healpix: int | None) -> bool:
     tycho = re.fullmatch(r"index-tycho2-(\d\d)\b.*", name)
     if tycho:
         return 4100 + int(tycho[1]) == index_id
-    numbers = [int(n) for n in re.findall(r"\d+", name)]
+    numbers = [int(n) for n in _NUMBER.findall(name)]
     wanted = [index_id] if healpix in (None, -1) else [index_id, healpix]
     return numbers[: len(wanted)] == wanted
 

@@ -13,7 +13,7 @@ import heapq
 import math
 from pathlib import Path
 
-from solvehost import axy, engine, fitsfile
+from solvehost import axy, engine, fitsfile, matchwords
 from solvehost.errors import SolvehostError
 
 #: How close sources lie is told from the distance to so many: the second one is no double star's other half.
@@ -35,8 +35,9 @@ def is_doubtful(attempt: axy.Attempt, where: Path) -> bool:
     if attempt.schedule == axy.Schedule():
         return False
     with contextlib.suppress(SolvehostError, OSError, ValueError):  # what cannot be weighed stands
-        text = engine.said(fitsfile.read_primary_header(where / axy.WCS), "log odds")
-        if text is not None and (logodds := float(text)) < _BEYOND_DOUBT:
+        comments = fitsfile.read_primary_header(where / axy.WCS).comments
+        logodds = matchwords.number(comments, matchwords.LOG_ODDS)
+        if logodds is not None and logodds < _BEYOND_DOUBT:
             least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - MAY_COST
             return logodds - cost(attempt, where / axy.CORR) < least
     return False

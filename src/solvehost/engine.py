@@ -174,15 +174,6 @@ def open_plain_file(path: Path) -> BinaryIO:
     return os.fdopen(fd, "rb")
 
 
-def said(header: fitsfile.Header, name: str) -> str | None:
-    """Return what the engine says of its match in a COMMENT ``name: …`` of a wcs.fits; None where it says nothing."""
-    for text in header.comments:
-        found, _, value = text.strip().partition(":")
-        if found == name:
-            return value.strip()
-    return None
-
-
 def read_matches(corr: Path, names: tuple[str, ...]) -> list[array[float]]:
     """Return columns of a corr.fits, which an engine left, so it may be anything.
 

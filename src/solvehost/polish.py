@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from solvehost import axy, engine, fitsfile, startable
+from solvehost import axy, engine, fitsfile, matchwords, startable
 from solvehost.engine import Outcome
 from solvehost.errors import SolvehostError
 from solvehost.indexes import IndexFile
@@ -109,7 +109,8 @@ def _second_looks(
         tries.append({})
     if is_poor:
         tries.append({"position_error_px": _FAR_OFF_PX, "tweak_order": max(plan.attempt.tweak_order, _FAR_OFF_ORDER)})
-    matched = min((f.middle_arcmin for f in plan.files if f.index_id == matched_index_id(header)), default=0.0)
+    index_id = matchwords.whole(header.comments, matchwords.INDEX_ID)
+    matched = min((f.middle_arcmin for f in plan.files if f.index_id == index_id), default=0.0)
     coarser = tuple(f for f in files if matched <= f.middle_arcmin <= matched * _COARSER_BY)
     schedule = axy.Schedule(coarse_first=False, label="second look")
     fixed: dict[str, Any] = {"stars": stars, "verify_wcs": solution, "depths": _HARDLY_ANY_SEARCH, "schedule": schedule}
@@ -150,12 +151,6 @@ def _take_over(job: JobDir, plan: engine.Plan, second: engine.Plan) -> None:
     for name in OUTPUTS:
         if engine.is_whole(folder / name):
             (folder / name).replace(where / name)
-
-
-def matched_index_id(header: fitsfile.Header) -> int | None:
-    """Return the id of the index whose quad matched."""
-    text = engine.said(header, "index id")
-    return int(text) if text is not None and text.isdigit() else None
 
 
 def _wait(child: Child, deadline: float, cancelled: Callable[[], bool]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost import axy, engine, fitsfile, indexes, polish, race, sandbox
+from solvehost import axy, engine, fitsfile, indexes, matchwords, race, sandbox
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
 from solvehost.indexcache import IndexCache
 from solvehost.jobdir import LOG, OUTPUTS, JobDir
@@ -242,7 +242,8 @@ def read_files(job: JobDir) -> dict[str, bytes]:
 
 
 def _matched(job: JobDir) -> int | None:
+    """Return the number of the index file that matched."""
     try:
-        return polish.matched_index_id(fitsfile.read_primary_header(job.wcs))
+        return matchwords.whole(fitsfile.read_primary_header(job.wcs).comments, matchwords.INDEX_ID)
     except (SolvehostError, OSError):
         return None

@@ -65,6 +65,12 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     assert enginecomments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == "?[2Jevil?.fits"
 
 
+def test_a_number_without_end_in_a_name_is_no_error() -> None:
+    """Python refuses to read one of more than 4300 digits."""
+    lines = [*listing("/x/" + "1" * 5000, "/x/b.fits"), "index id: 8"]
+    assert enginecomments.read(lines).index == "index 8"
+
+
 def test_devices_are_not_opened() -> None:
     """A listed path that is no plain file is passed over: reading it might never end."""
     lines = [*listing("/dev/zero", "/dev/tty"), "index id: 8"]
