@@ -18,6 +18,7 @@ from novacli.field import Field, Image, StarList
 from solvehost.startable import Stars
 
 if TYPE_CHECKING:
+    import sep
     from numpy.typing import NDArray
 
 #: Fewer stars than this on a binned image, and the unbinned one is worth a look.
@@ -31,6 +32,9 @@ _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 _MAX_OBJECTS = 50_000
 #: An image of fewer binned pixels than this on a side has no background to speak of.
 _LEAST_SIDE_PX = 8
+#: What stands for the noise of a perfectly flat sky, as a share of the highest peak.  A sky is flat where less than so
+#: much of the picture, and fewer of the mesh's cells, differ by more.
+_FLAT_NOISE, _MOST_DRAWN, _FEW_CELLS = 1e-3, 0.5, 0.1
 #: A value beyond this stands for a pixel without one (-3.4e38 is common); sums over it leave float32, and sep crashes.
 _ABSURD = 1e30
 
@@ -223,6 +227,20 @@ def _nothing() -> NDArray[np.void]:
     return np.zeros(0, dtype=[(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak")])
 
 
+def _noise(background: sep.Background, mesh: int, data: NDArray[np.float32]) -> float:
+    """Return the noise of a picture, whose background is taken off already.
+
+    sep's is the median over those cells of its mesh that have any, and 1 where none has.  Where the sky is perfectly
+    flat (a planetarium's window, stars cut out by software), that comes from a few cells full of drawing, or from
+    nothing: then a share of the highest peak stands for it.
+    """
+    noise, flat_noise = float(background.globalrms), _FLAT_NOISE * float(data.max())
+    if not 0 < flat_noise < noise or np.mean(np.abs(data[::4, ::4]) > flat_noise) > _MOST_DRAWN:
+        return noise
+    cells = background.rms()[mesh // 2 :: mesh, mesh // 2 :: mesh]
+    return flat_noise if np.mean(cells > flat_noise) < _FEW_CELLS else noise
+
+
 def _above_background(
     data: NDArray[np.float32], mask: NDArray[np.bool_] | None, extraction: Extraction
 ) -> NDArray[np.void]:
@@ -230,16 +248,17 @@ def _above_background(
 
     mesh = int(np.clip(min(data.shape) // _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX))
     background = sep.Background(data, mask=mask, bw=mesh, bh=mesh)
-    if not background.globalrms > 0:
-        return _nothing()
     background.subfrom(data)
+    noise = _noise(background, mesh, data)
+    if not noise > 0:
+        return _nothing()
     sigma = extraction.threshold_sigma
     sep.set_extract_pixstack(max(300_000, data.size // 20))
     for _ in range(8):
         try:
             found: NDArray[np.void] = sep.extract(
                 data,
-                sigma * background.globalrms,
+                sigma * noise,
                 mask=mask,
                 minarea=extraction.min_area_px,
                 filter_kernel=None,

@@ -245,6 +245,30 @@ def test_a_picture_without_noise_has_stars() -> None:
     assert len(found_by(picture, 1)) > 20
 
 
+@pytest.mark.parametrize("full_scale", [1e-4, 1.0, 255.0])
+@pytest.mark.parametrize("binning", [1, 2])
+def test_stars_on_a_flat_sky_are_found_beside_a_title_bar(full_scale: float, binning: int) -> None:
+    """A planetarium's window: no noise anywhere, so the few cells that the bar's text fills say nothing of the sky."""
+    shape = (600, 900)
+    places = scattered(40, shape, margin=150, apart=40)
+    picture = np.full(shape, 0.05)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    for x, y in places:
+        picture[np.hypot(columns - x, rows - y) < 2.5] = 0.6
+    picture[:28] = 0.9
+    picture[8:20:2, ::3] = 0.0
+    assert_each_is_found(found_by(picture * full_scale, binning), places, tolerance_px=0.5)
+
+
+def test_where_most_of_a_picture_is_flat_the_noise_of_the_rest_makes_no_stars() -> None:
+    """A fisheye's circle in a black frame, a stack with wide borders."""
+    shape, first_row = (400, 600), 260
+    places = [p for p in scattered(60, shape, apart=30) if p[1] > first_row + 15]
+    picture = star_picture(places, shape, flux=2000)
+    picture[:first_row] = 0
+    assert len(extract(from_array(picture), Extraction(2))) < 2 * len(places)
+
+
 def test_a_crowded_field_raises_nothing() -> None:
     """Its stars run into each other, more than the extraction's buffers hold at the usual threshold."""
     chance = np.random.default_rng(5)
