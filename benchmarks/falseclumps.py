@@ -88,7 +88,7 @@ def _trial(
             return ended.cpu_s, None
         named = list(matchlines.read((job.path / jobdir.LOG).read_bytes()))
         best = max(named, key=lambda match: match.logodds)
-        cost = clumps.cost(attempt, job.path / axy.CORR)
+        cost = clumps.cost(attempt, job.path / jobdir.CORR)
         is_true = field.truth is not None and field.truth.is_at(best.ra_deg, best.dec_deg, best.pixscale_arcsec)
         return ended.cpu_s, [round(best.logodds, 2), best.matched, round(cost, 2), int(is_true)]
 

@@ -12,14 +12,15 @@ Source of the upstream cards: solver/engine.c and augment-xylist of Astrometry.n
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from solvehost import fitsfile
+from solvehost.cards import Cards
 from solvehost.errors import DataError, NoInputError
+from solvehost.jobdir import CORR, RDLS, WCS
 from solvehost.startable import Stars, parse_table, table_bytes
 
 T = TypeVar("T", int, float)
@@ -94,8 +95,10 @@ class Attempt:
 
 #: What the engine writes, under names that it may not choose; relative to its working directory.
 SOLVED = "solved"
-WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
 _OUTPUT_CARDS = {"ANSOLVED": SOLVED, "ANWCS": WCS, "ANCORR": CORR, "ANRDLS": RDLS}
+
+#: What is written in any case, whatever a file says.
+_ALWAYS_WRITTEN = frozenset({"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "ANRUN", *_OUTPUT_CARDS, "ANTAGALL"})
 
 # The engine reads the reference point (CRVAL) from ANW1PIX and its pixel (CRPIX) from ANW1VAL: measured.
 _WCS_SUFFIXES = ("PIX1", "PIX2", "VAL1", "VAL2", "CD11", "CD12", "CD21", "CD22")
@@ -208,7 +211,7 @@ def parse(data: bytes) -> Attempt:
         raise DataError(f"the axy has more than {MAX_BYTES} bytes")
     stream = io.BytesIO(data)
     primary = fitsfile.read_header(stream)
-    cards = _Cards(primary)
+    cards = Cards(primary)
     stream.seek(fitsfile.data_size(primary), io.SEEK_CUR)
     table = fitsfile.read_header(stream)
     columns = (cards.word("ANXCOL", 68) or "X", cards.word("ANYCOL", 68) or "Y")
@@ -216,57 +219,7 @@ def parse(data: bytes) -> Attempt:
     return _build(cards, stars)
 
 
-class _Cards:
-    """The primary header, read card by card with a range for each; remembers which cards were used."""
-
-    def __init__(self, header: fitsfile.Header) -> None:
-        self._header = header
-        self.used: set[str] = set()
-
-    def _value(self, keyword: str) -> fitsfile.CardValue | None:
-        self.used.add(keyword)
-        if keyword in self._header.unreadable:
-            raise DataError(f"axy card {keyword} has no value that can be read")
-        return self._header.get(keyword)
-
-    def real(self, keyword: str, low: float, high: float) -> float | None:
-        value = self._value(keyword)
-        if value is None:
-            return None
-        if isinstance(value, bool | str) or not math.isfinite(value) or not low <= value <= high:
-            raise DataError(f"axy card {keyword} is {value!r}: expected a number from {low:g} to {high:g}")
-        return float(value)
-
-    def whole(self, keyword: str, low: int, high: int) -> int | None:
-        value = self.real(keyword, low, high)
-        if value is None:
-            return None
-        if value != int(value):
-            raise DataError(f"axy card {keyword} is {value!r}: expected a whole number")
-        return int(value)
-
-    def flag(self, keyword: str) -> bool | None:
-        value = self._value(keyword)
-        if value is None or isinstance(value, bool):
-            return value
-        raise DataError(f"axy card {keyword} is {value!r}: expected T or F")
-
-    def word(self, keyword: str, length: int) -> str:
-        value = self._value(keyword)
-        if value is None:
-            return ""
-        if not isinstance(value, str) or len(value) > length or not (value.isascii() and value.isprintable()):
-            raise DataError(f"axy card {keyword} is no short plain text")
-        return value
-
-    def unused(self) -> tuple[str, ...]:
-        structural = {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "ANRUN", *_OUTPUT_CARDS, "ANTAGALL"}
-        names = (*self._header, *sorted(self._header.unreadable))
-        # A stranger's keyword may hold control characters, and ends on somebody's terminal.
-        return tuple(ascii(k)[1:-1] for k in names if k not in self.used and k not in structural)
-
-
-def _build(cards: _Cards, stars: Stars) -> Attempt:
+def _build(cards: Cards, stars: Stars) -> Attempt:
     width, height = cards.whole("IMAGEW", 1, 10**6), cards.whole("IMAGEH", 1, 10**6)
     if width is None or height is None:
         raise DataError("the axy has no IMAGEW and IMAGEH")
@@ -297,7 +250,7 @@ def _build(cards: _Cards, stars: Stars) -> Attempt:
         verify_wcs=_verify_wcs(cards),
         schedule=_schedule(cards),
     )
-    return replace(attempt, dropped_cards=cards.unused())
+    return replace(attempt, dropped_cards=cards.unused(_ALWAYS_WRITTEN))
 
 
 def _range(
@@ -311,17 +264,17 @@ def _range(
     return Range(a, b)
 
 
-def _scales(cards: _Cards) -> tuple[Range, ...]:
+def _scales(cards: Cards) -> tuple[Range, ...]:
     found = (_range(cards.real, f"ANAPPL{n}", f"ANAPPU{n}", 0.0, MAX_ARCSEC_PER_PIXEL) for n in range(1, 17))
     return tuple(r for r in found if r is not None)
 
 
-def _depths(cards: _Cards) -> tuple[tuple[int, int], ...]:
+def _depths(cards: Cards) -> tuple[tuple[int, int], ...]:
     found = (_range(cards.whole, f"ANDPL{n}", f"ANDPU{n}", 1, 1000) for n in range(1, 33))
     return tuple((int(r.low), int(r.high)) for r in found if r is not None)
 
 
-def _parity(cards: _Cards) -> int | None:
+def _parity(cards: Cards) -> int | None:
     word = cards.word("ANPARITY", 8)
     if word in ("", "BOTH"):
         return None
@@ -331,12 +284,12 @@ def _parity(cards: _Cards) -> int | None:
     raise DataError("axy card ANPARITY is neither POS nor NEG")
 
 
-def _verify_wcs(cards: _Cards) -> tuple[float, ...] | None:
+def _verify_wcs(cards: Cards) -> tuple[float, ...] | None:
     values = [cards.real(f"ANW1{s}", -1e9, 1e9) for s in _WCS_SUFFIXES]
     return None if None in values else tuple(v for v in values if v is not None)
 
 
-def _schedule(cards: _Cards) -> Schedule:
+def _schedule(cards: Cards) -> Schedule:
     return Schedule(
         rank=cards.whole("NVRANK", 0, 1000) or 0,
         delay_s=cards.real("NVDELAY", 0, 3600) or 0.0,

@@ -19,14 +19,14 @@ from typing import BinaryIO
 from solvehost import axy, fitsfile, indexes, sandbox, startable
 from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
-from solvehost.jobdir import OUTPUTS, JobDir
+from solvehost.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
 from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
 #: It found a match that rests on clumps (see ``clumps.py``), which is none.
 DOUBTFUL = "doubtful"
 
-_CONFIG, LOG = "engine.cfg", "log"
+_CONFIG = "engine.cfg"
 #: A disk with less room than this has been filled.
 _FULL_BYTES = 64 * 2**10
 #: Of a longer log, this much of its beginning and of its end is kept: an engine may write megabytes a second.
@@ -105,7 +105,7 @@ def start(job: JobDir, todo: Plan, engine: Path, limits: Limits) -> Child:
     command = [str(engine), "-c", _CONFIG, f"../{job.axy(todo.number).name}"]
     reads = (job.axy(todo.number), *(f.path for f in todo.files))
     rules = sandbox.rules(engine, where, reads) if limits.confined else ""
-    return Child(command, where, where / LOG, limits, rules)
+    return Child(command, where, where / RUN_LOG, limits, rules)
 
 
 def judge(job: JobDir, number: int, exit_status: int) -> str:
@@ -121,7 +121,7 @@ def judge(job: JobDir, number: int, exit_status: int) -> str:
     if exit_status == EXIT_NOT_STARTED:
         reason = log_text(job, number).decode(errors="replace").strip()
         raise UnavailableError(f"the engine cannot be run ({reason}): install it again, or name another")
-    wcs = job.run_dir(number) / axy.WCS
+    wcs = job.run_dir(number) / WCS
     solved = _has_solution(wcs)
     left = [wcs.with_name(name) for name in OUTPUTS if os.path.lexists(wcs.with_name(name))]
     if not solved or not all(map(is_whole, left)):
@@ -193,7 +193,7 @@ def is_whole(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as stream:
-            return path.name == axy.WCS or len(list(fitsfile.iter_hdus(stream))) > 0
+            return path.name == WCS or len(list(fitsfile.iter_hdus(stream))) > 0
     except (DataError, OSError):
         return False
 
@@ -224,7 +224,7 @@ def check_wcs(path: Path) -> None:
 def log_text(job: JobDir, number: int) -> bytes:
     """Return what the engine of an attempt has logged so far, the middle of a very long log left out."""
     try:
-        with open_plain_file(job.run_dir(number) / LOG) as stream:
+        with open_plain_file(job.run_dir(number) / RUN_LOG) as stream:
             head = stream.read(_LOG_END_BYTES)
             left_out = stream.seek(0, os.SEEK_END) - 2 * _LOG_END_BYTES
             stream.seek(max(len(head), left_out + _LOG_END_BYTES))

@@ -34,6 +34,8 @@ LOCK = "lock"
 #: Where a job is that was sent to a server to be fetched later.
 REMOTE = "remote.json"
 LOG = "backend.log"
+#: Of one attempt, in its working directory while it runs.
+RUN_LOG = "log"
 WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
 #: What a solved attempt leaves, in the order in which it is put in place: the WCS last.
 OUTPUTS = (CORR, RDLS, WCS)

@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from solvehost import axy, engine, fitsfile, matchwords, startable
+from solvehost import afterrace, axy, engine, fitsfile, matchwords, startable
 from solvehost.engine import Outcome
 from solvehost.errors import SolvehostError
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import CORR, OUTPUTS, WCS, JobDir
+from solvehost.jobdir import CORR, WCS, JobDir
 from solvehost.process import Child, Limits, wait_for_any
 
 #: Median distance between matched stars, in pixels, above which a second look is worth its time.
@@ -84,7 +84,7 @@ def improve(
             outcome = _look(job, second, program, limits, deadline, cancelled)
             taken.append(outcome)
             if outcome.outcome == engine.SOLVED and _is_better(job, plan, second, before):
-                _take_over(job, plan, second)
+                afterrace.move_outputs(job.run_dir(second.number), job.run_dir(plan.number))
                 break
     return tuple(taken)
 
@@ -144,13 +144,6 @@ def _look(
         job.axy(second.number).unlink(missing_ok=True)
     outcome = engine.judge(job, second.number, child.exit_status or 0) if finished else engine.STOPPED
     return Outcome(second.number, second.label, outcome, round(time.monotonic() - began, 3), round(child.cpu_s, 3))
-
-
-def _take_over(job: JobDir, plan: engine.Plan, second: engine.Plan) -> None:
-    where, folder = job.run_dir(plan.number), job.run_dir(second.number)
-    for name in OUTPUTS:
-        if engine.is_whole(folder / name):
-            (folder / name).replace(where / name)
 
 
 def _wait(child: Child, deadline: float, cancelled: Callable[[], bool]) -> bool:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from solvehost import clumps, engine, polish
+from solvehost import afterrace, clumps, engine, polish
 from solvehost.engine import Outcome
-from solvehost.errors import CrashError, DiskError, UnavailableError
+from solvehost.errors import CrashError, UnavailableError
 from solvehost.indexes import IndexSet
-from solvehost.jobdir import LOG, OUTPUTS, JobDir, remove_tree
+from solvehost.jobdir import JobDir
 from solvehost.process import Child, Limits, wait_for_any
 from solvehost.slots import Token, Tokens
 
@@ -277,7 +277,7 @@ class _Race:
             winner=winner.plan.number if winner else None,
             attempts=tuple(sorted(outcomes, key=lambda o: o.number)),
             indexes=tuple(sorted({path.name for path in used if str(path) not in failed})),
-            indexes_failed=tuple(sorted(failed)),
+            indexes_failed=tuple(sorted({Path(path).name for path in failed})),
             seconds=round(time.monotonic() - self.began, 3),
             cpu_s=round(sum(o.cpu_s for o in outcomes), 3),
         )
@@ -317,11 +317,11 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms, first: Token | None =
         state.stop_all()
         result = state.result(winner, reason)
         if winner is not None:
-            _place_outputs(job, winner.plan.number)
+            afterrace.place_outputs(job, winner.plan.number)
     finally:
         state.stop_all()
-        write_log(job, state)
-        _remove_run_dirs(job)
+        afterrace.write_log(job, state.outcomes())
+        afterrace.remove_run_dirs(job)
     if reason == "exhausted":
         _refuse_if_nothing_ran(result, terms)
     return result
@@ -350,32 +350,3 @@ def _refuse_if_nothing_ran(result: RaceResult, terms: Terms) -> None:
             names = ", ".join(result.indexes_failed)
             raise UnavailableError(f"the engine cannot load {names}: install the index files again")
         raise CrashError("the engine failed on every attempt: see the job's log")
-
-
-def _place_outputs(job: JobDir, number: int) -> None:
-    """Move a winner's files from its working directory into the job directory, the WCS last; all or none."""
-    where = job.run_dir(number)
-    try:
-        for name in OUTPUTS:
-            if engine.is_whole(where / name):
-                (where / name).replace(job.path / name)
-    except OSError as exc:
-        for name in OUTPUTS:
-            with contextlib.suppress(OSError):
-                (job.path / name).unlink(missing_ok=True)
-        raise DiskError(f"{job.path}: {exc.strerror}: the results cannot be put in place") from exc
-
-
-def write_log(job: JobDir, state: _Race) -> None:
-    """Join the attempts' logs into the job's, each under a line that says which it is."""
-    parts = []
-    for o in state.outcomes():
-        parts.append(f"== {o.label}: {o.outcome} after {o.seconds:.2f} s\n".encode())
-        parts.append(engine.log_text(job, o.number))
-    with contextlib.suppress(OSError), (job.path / LOG).open("ab") as log:
-        log.write(b"".join(parts))
-
-
-def _remove_run_dirs(job: JobDir) -> None:
-    for where in job.run_dirs():
-        remove_tree(where)

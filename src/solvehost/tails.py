@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from solvehost import axy, engine
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import JobDir
+from solvehost.jobdir import RUN_LOG, JobDir
 
 #: As much of an attempt's log is read at one look: an engine that writes faster holds nobody up.
 _CHUNK = 1 << 18
@@ -47,7 +47,7 @@ class Tails:
     def _look_for_new(self) -> None:
         for where in self._job.run_dirs():
             number = where.name.rpartition("-")[2]
-            log = where / engine.LOG
+            log = where / RUN_LOG
             # What a server sent lies in such a directory, too, for a moment.
             if number.isdecimal() and int(number) not in self._open:
                 with contextlib.suppress(OSError):

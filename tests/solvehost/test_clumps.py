@@ -111,8 +111,8 @@ def solution(tmp_path: Path):
     def doubted(attempt: axy.Attempt, ranks: Sequence[int], comment: str) -> bool:
         header = fits.Header()
         header.add_comment(comment)
-        fits.PrimaryHDU(header=header).writeto(tmp_path / axy.WCS)
-        write_corr(tmp_path / axy.CORR, attempt, ranks)
+        fits.PrimaryHDU(header=header).writeto(tmp_path / jobdir.WCS)
+        write_corr(tmp_path / jobdir.CORR, attempt, ranks)
         return clumps.is_doubtful(attempt, tmp_path)
 
     return doubted

@@ -198,7 +198,7 @@ def test_an_index_that_does_not_load_is_named(solve, one_field: Attempt, index: 
     cut.path.write_bytes(index.path.read_bytes()[: index.size_bytes // 2])
     _, result = solve(one_field, files=(cut, index))
     assert result.status == "solved"
-    assert result.indexes_failed == (str(cut.path),)
+    assert result.indexes_failed == ("index-cut.fits",)
     assert result.indexes == (index.path.name,)
     with pytest.raises(UnavailableError, match=r"cannot load .*index-cut\.fits: install"):
         solve(one_field, files=(cut,))
