@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import logs, settings
-from solvehost import state as state_module
+from solvehost import logs, settings, storedjob
 from solvehost.admin import cli, config, records
 from solvehost.errors import SolvehostError
 from solvehost.wire.command import VERBS
@@ -109,7 +108,7 @@ def test_every_word_of_the_log_line_is_described() -> None:
 
 def test_every_file_of_the_state_directory_is_described() -> None:
     section = SECTIONS["The state directory"]
-    names = (state_module.RECORD, state_module.STARTED, state_module.CANCEL, "slots/", "work/", "waiting/", "running/")
+    names = (storedjob.RECORD, storedjob.STARTED, storedjob.CANCEL, "slots/", "work/", "waiting/", "running/")
     assert [name for name in names if name not in section] == []
 
 

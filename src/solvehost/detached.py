@@ -16,7 +16,8 @@ from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 from solvehost.settings import Settings
 from solvehost.slots import Token, held
-from solvehost.state import CANCEL, RECORD, STARTED, Client, State, StoredJob
+from solvehost.state import Client, State
+from solvehost.storedjob import CANCEL, RECORD, STARTED, StoredJob
 from solvehost.streams import Remarks
 from solvehost.wire.escape import escape
 from solvehost.wire.lines import FAILED, INTERRUPTED, UNSOLVED

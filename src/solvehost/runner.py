@@ -20,7 +20,8 @@ from solvehost.manifest import build_manifest
 from solvehost.process import Limits
 from solvehost.settings import Settings
 from solvehost.slots import Token, Tokens
-from solvehost.state import Client, State, folder_bytes
+from solvehost.state import Client, State
+from solvehost.storedjob import folder_bytes
 from solvehost.streams import Remarks
 from solvehost.tails import Tails, pieces
 from solvehost.wire.escape import escape

@@ -129,7 +129,7 @@ class _Session:
             request = self._read(entry)
             # Not before the upload, which need not wait for these.
             from solvehost import jobdir, runner
-            from solvehost.state import describe
+            from solvehost.storedjob import describe
             from solvehost.wire.reply import write_reply
 
             state.check_room()

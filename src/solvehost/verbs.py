@@ -9,7 +9,8 @@ from solvehost import __version__, runner, tails
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.indexes import IndexFile
 from solvehost.jobdir import MANIFEST
-from solvehost.state import State, StoredJob
+from solvehost.state import State
+from solvehost.storedjob import StoredJob
 from solvehost.streams import Answer, PeerWatch
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command

@@ -11,7 +11,8 @@ import pytest
 from solvehost import jobdir, settings, state
 from solvehost.errors import BusyError, ConfigError, DiskError
 from solvehost.jobdir import MANIFEST, RESULT
-from solvehost.state import RECORD, STARTED, Client, State, StoredJob
+from solvehost.state import Client, State
+from solvehost.storedjob import RECORD, STARTED, StoredJob
 
 
 def make_state(folder: Path, **changes: object) -> State:

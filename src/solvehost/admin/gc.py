@@ -10,7 +10,8 @@ from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import Collected
 from solvehost.errors import SolvehostError
 from solvehost.settings import Settings
-from solvehost.state import State, StoredJob, folder_bytes
+from solvehost.state import State
+from solvehost.storedjob import StoredJob, folder_bytes
 
 
 def collect(config: Settings, *, dry_run: bool = False) -> Collected:

@@ -10,7 +10,8 @@ from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import JobRow, JobTable
 from solvehost.jobdir import JobDir
 from solvehost.settings import Settings
-from solvehost.state import RECORD, State, StoredJob, folder_bytes
+from solvehost.state import State
+from solvehost.storedjob import RECORD, StoredJob, folder_bytes
 from solvehost.wire.lines import INTERRUPTED, RUNNING
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from solvehost import jobdir, settings
 from solvehost.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.settings import Settings
-from solvehost.state import RECORD, State, StoredJob
+from solvehost.state import State
+from solvehost.storedjob import RECORD, StoredJob
 from solvehost.wire.lines import SOLVED, UNSOLVED
 
 DAY_S = 86400.0

@@ -10,7 +10,8 @@ import pytest
 from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
 from solvehost.admin.jobs import list_jobs
-from solvehost.state import State, describe
+from solvehost.state import State
+from solvehost.storedjob import describe
 
 
 @pytest.fixture
