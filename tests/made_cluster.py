@@ -23,14 +23,14 @@ PATIENCE_S = 60.0
 #: left; with the other name, the Dask worker that it works for.
 KILLER, WRECKER = "brings-its-worker-down.fits", "wrecks-the-whole-machine.fits"
 _HOOK = f"""\
-import multiprocessing, os, signal, sys
+import os, signal, sys
 
 def look(event, arguments):
     if event == "open" and str(arguments[0]).endswith(({KILLER!r}, {WRECKER!r})):
         is_of_dask = any("daskchild" in word for word in sys.orig_argv)
         if is_of_dask and str(arguments[0]).endswith({WRECKER!r}):
             os.kill(os.getppid(), signal.SIGKILL)
-        elif is_of_dask or multiprocessing.parent_process():
+        elif is_of_dask or any("executors.pool" in word for word in sys.orig_argv):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(look)

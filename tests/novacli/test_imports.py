@@ -14,13 +14,12 @@ from made_jobs import make_job
 
 SOURCE = Path(__file__).parents[2] / "src"
 OURS = {"novacli", "solvehost"}
-SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "imagecodecs", "rich", "pebble"}
+SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "imagecodecs", "rich"}
 
 #: Third-party packages that a module imports, at once or when a function of it needs them; all others import none.
 THIRD_PARTY = {
     "novacli.batch.executors.dask": {"distributed"},
     "novacli.batch.executors.daskworker": {"distributed"},
-    "novacli.batch.executors.pool": {"pebble"},
     "novacli.batch.shows": {"rich"},
     "novacli.cli.batch": {"click"},
     "novacli.centroids": {"numpy"},

@@ -11,13 +11,17 @@ import bz2
 import gzip
 import os
 import re
+import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
+from novacli.batch.children.child import Child
+from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.records import Frame
+from novacli.errors import UnavailableError
 from novacli.field import HeaderValue
 from novacli.inputs.source import unpacked_name
 from novacli.rigs import identify_header
@@ -26,6 +30,8 @@ from solvehost.errors import SolvehostError
 
 #: The image is looked for in so many extensions.
 _MOST_EXTENSIONS = 3
+#: No header takes so long to be read; of a disk that hangs nothing is read for a while.
+_LIMIT_S, _REST_S = 10.0, 600.0
 _DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -39,20 +45,43 @@ class Glance:
     taken_s: float
 
 
+class Glances:
+    """Glances by a process of its own: a disk that hangs holds it for ever, and not the run."""
+
+    def __init__(self) -> None:
+        self._child = Child(f"{__name__}:{glance.__name__}", is_quiet=True)
+        self._rests_until_s = 0.0
+
+    def at(self, frame: Frame) -> Glance:
+        """Return what a file tells; where it cannot be read, what its name does."""
+        if time.monotonic() >= self._rests_until_s:
+            try:
+                return cast("Glance", self._child.ask(frame, limit_s=_LIMIT_S))
+            except WorkerLostError:
+                pass
+            except (TaskHungError, UnavailableError):
+                self._rests_until_s = time.monotonic() + _REST_S
+        return _from_outside(frame)
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.end()
+
+
 def glance(frame: Frame) -> Glance:
     """Return what a file tells; never raises, whatever it holds."""
-    changed_s = frame.mtime_ns / 1e9
     try:
         with open(frame.path, "rb") as file:  # noqa: PTH123 - a plain string may hold any bytes
             header = _image_header(file)
     except (OSError, EOFError, ValueError, zlib.error, SolvehostError):
         header = None
     if header is None:
-        return Glance(_by_name(frame.path), changed_s)
+        return _from_outside(frame)
     width, height = (_side(header, axis) for axis in (1, 2))
     found = identify_header(header, width, height, frame.path, is_fits_like=True)
     taken_s = _taken_s(header)
-    return Glance(_by_name(frame.path) if found is None else found[0], changed_s if taken_s is None else taken_s)
+    outside = _from_outside(frame)
+    return Glance(outside.group if found is None else found[0], outside.taken_s if taken_s is None else taken_s)
 
 
 def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
@@ -104,7 +133,7 @@ def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
         return None
 
 
-def _by_name(path: str) -> str:
-    """Return what stands for the camera where no header tells: the folder, and what the name ends in."""
-    folder, name = os.path.split(path)
-    return f"{folder}\n{unpacked_name(name).rpartition('.')[2]}"
+def _from_outside(frame: Frame) -> Glance:
+    """Return what is told where no header tells: the folder and what the name ends in, for the camera, and the time."""
+    folder, name = os.path.split(frame.path)
+    return Glance(f"{folder}\n{unpacked_name(name).rpartition('.')[2]}", frame.mtime_ns / 1e9)

@@ -129,9 +129,9 @@ class Notes:
         record["retry_is_safe"] = not is_final
         self._result(todo, Done(todo.frame), Result(todo.frame.path, FAILED, error=record))
 
-    def hung(self, todo: Todo, limit: str) -> None:
-        """Note that a frame did not come to an end."""
-        error = RetryLaterError(f"it did not come to an end within {limit}, and was stopped: check its disk")
+    def hung(self, todo: Todo, how: str) -> None:
+        """Note that a frame did not come to an end, and how that was ended, in words that follow this."""
+        error = RetryLaterError(f"it did not come to an end {how}: check its disk")
         self.failure(todo, error, is_final=self._tries(todo, None) >= _MOST_HANGS)
 
     def waiting(self, todo: Todo, frame: Frame, why: str) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
-from novacli.batch.glance import glance
+from novacli.batch.glance import Glance, glance
 from novacli.batch.plan import Todo
-from novacli.batch.records import RETRIABLE, Done, Taught
+from novacli.batch.records import RETRIABLE, Done, Frame, Taught
 from novacli.rigs import POINTING_S
 
 #: So many frames are in order at a time, later ones by folder and last change alone: the first is begun at once,
@@ -62,9 +62,10 @@ class _Sequence:
 
 
 class Sequences:
-    """Frames by camera and time."""
+    """Frames by camera and time, which ``glance`` tells of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, glance: Callable[[Frame], Glance] = glance) -> None:
+        self._glance = glance
         self._unseen: deque[Todo] = deque()
         self._sequences: dict[str, _Sequence] = {}
         #: Those that have frames which are not begun, the one that is being worked on first.
@@ -125,7 +126,7 @@ class Sequences:
     def _look_ahead(self) -> None:
         while self._unseen and self._in_order < _WINDOW:
             todo = self._unseen.popleft()
-            seen = glance(todo.frame)
+            seen = self._glance(todo.frame)
             sequence = self._sequences.setdefault(seen.group, _Sequence())
             insort(sequence.waiting, ((_is_again(todo), seen.taken_s, todo.frame.path), todo), key=itemgetter(0))
             self._busy[seen.group] = sequence

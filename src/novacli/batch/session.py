@@ -16,6 +16,7 @@ from types import FrameType
 
 from novacli.batch import executors, places
 from novacli.batch.frames import Found, find_frames
+from novacli.batch.glance import Glances
 from novacli.batch.ledger import Ledger
 from novacli.batch.lock import locked
 from novacli.batch.notes import Notes, Tally
@@ -144,6 +145,7 @@ class Session:
     ) -> None:
         self._request, self._found, self._known, self._wanted = request, found, known, wanted
         self._ledger, self._orders = ledger, orders
+        self._glances = Glances()
         jobs_dir = Path(os.path.abspath(request.config["jobs_dir"]))  # noqa: PTH100 - as it stands, links and all
         self._work_dir = jobs_dir / f".batch-{_digest(str(request.ledger.absolute()))}"
         self._setup = Setup(
@@ -186,7 +188,12 @@ class Session:
         try:
             if self._request.executor == executors.HERE:
                 self._check_place()
-            with self._working_directory(), heeding(self._orders), contextlib.closing(_Shown(show, total)):
+            with (
+                self._working_directory(),
+                heeding(self._orders),
+                contextlib.closing(_Shown(show, total)),
+                contextlib.closing(self._glances),
+            ):
                 executor = executors.open_executor(
                     self._request.executor, self._setup, self._workers(), self._request.address
                 )
@@ -220,7 +227,8 @@ class Session:
     def queue(self) -> Queue:
         """Return the queue: of hints from frame to frame there is no use where the user wants none, or his alone."""
         params = self._request.params
-        return Sequences() if self._request.sequence and params.fallback and not params.blind else InTurn()
+        is_sequence = self._request.sequence and params.fallback and not params.blind
+        return Sequences(self._glances.at) if is_sequence else InTurn()
 
     def _workers(self) -> int:
         if self._request.workers is None and self._request.executor != executors.HERE:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
-import signal
 import socket
-import subprocess
-import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import made_cluster
 import novacli
 from made_cluster import KILLER
 from novacli import config
+from novacli.batch.children import child
 from novacli.batch.executors import daskchild, daskworker
 from novacli.batch.records import Frame, Outputs, Setup, Task
 from novacli.errors import UnavailableError
@@ -49,8 +47,8 @@ def _task(folder: Path, path: Path, settings: config.Config | None = None) -> Ta
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, Any]]:
     """Return what a worker answers to the group of frames called ``nova-k-1``, though there is no scheduler."""
     monkeypatch.setattr(daskchild, "_SEEN_S", 0.0)
-    at_once = daskchild._START.replace("daskchild.serve", "daskchild._SEEN_S = 0.0; daskchild.serve")
-    monkeypatch.setattr(daskchild, "_START", at_once)
+    at_once = "from novacli.batch.executors import daskchild; daskchild._SEEN_S = 0.0; "
+    monkeypatch.setattr(child, "_START", child._START.replace("childmain.serve", f"{at_once}childmain.serve"))
     monkeypatch.setattr(daskworker, "_tell_begun", lambda key: None)
 
     def answered(*paths: Path, limit_s: float = _TIMEOUT_S, group_s: float = _TIMEOUT_S) -> tuple[str, Any]:
@@ -116,8 +114,8 @@ def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
 def test_a_frame_that_lies_on_a_disk_that_hangs_is_stopped(one: Path, answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It hangs whoever looks whether the frame is there."""
     hanging = "import os, time; os.path.lexists = lambda path: time.sleep(600); "
-    monkeypatch.setattr(daskchild, "_START", hanging + daskchild._START)
-    assert _fates(answer(one, limit_s=0.5)) == [("hung", None)]
+    monkeypatch.setattr(child, "_START", hanging + child._START)
+    assert _fates(answer(one, limit_s=0.5)) == [("hung", "within 0 s, and was stopped")]
 
 
 def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:
@@ -125,65 +123,27 @@ def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:
     assert _fates(answer(one, one, one, group_s=0.0)) == [("done", 65)]
 
 
-@pytest.mark.parametrize(
-    ("executable", "how"),
-    [
-        ("/no/python", "cannot be started: [Errno 2] No such file or directory: '/no/python'"),
-        (shutil.which("true"), "ended with exit code 0 before it was ready"),
-        (shutil.which("false"), "ended with exit code 1 before it was ready"),
-    ],
-)
-def test_where_there_can_be_no_process_no_frame_is_blamed(
-    one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str, how: str
+def test_what_is_done_is_told_where_the_next_process_cannot_be_started(
+    one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "executable", executable)
-    with pytest.raises(UnavailableError) as refused:
-        daskchild.Child().do(_task(tmp_path, one), tmp_path, _TIMEOUT_S)
-    assert f"the process to solve it in {how}: check nova, memory and process limits there" in str(refused.value)
+    """Frames that are solved are not solved again for want of a process for those behind them."""
+    real, made = daskworker.new_child, list[child.Child]()
 
+    class Only(child.Child):
+        """One that can be asked once."""
 
-def test_a_process_that_is_killed_while_it_has_no_work_takes_no_frame_along(one: Path, tmp_path: Path) -> None:
-    child = daskchild.Child()
-    try:
-        running, _ = child._running()
-        running.kill()
-        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
-        word, done = child.do(_task(tmp_path, one), tmp_path, _TIMEOUT_S)
-        assert (word, done.result.exit_code) == ("done", 65)
-    finally:
-        child.end()
+        def ask(self, *question: Any, limit_s: float) -> Any:
+            if made:
+                raise UnavailableError("no process")
+            made.append(real())
+            try:
+                return made[0].ask(*question, limit_s=limit_s)
+            finally:
+                made[0].end()
 
-
-def test_a_process_that_ended_for_want_of_work_is_replaced(one: Path, tmp_path: Path) -> None:
-    child = daskchild.Child()
-    mark = tmp_path / "mark"
-    mark.touch()
-    try:
-        for _ in range(2):
-            word, done = child.do(_task(tmp_path, one), mark, _TIMEOUT_S)
-            assert (word, done.result.exit_code) == ("done", 65)
-            running, channel = child._running()
-            channel.close()  # as the process itself does after a while, with exit code 0
-            assert running.wait(_TIMEOUT_S) == 0
-    finally:
-        child.end()
-
-
-class _Unkillable:
-    """A process that hangs in the kernel."""
-
-    def kill(self) -> None:
-        """Do nothing."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait in vain."""
-        assert timeout is not None, "this would hang, too"
-        raise subprocess.TimeoutExpired("", timeout)
-
-
-def test_a_process_that_hangs_in_the_kernel_is_not_waited_for() -> None:
-    """Over a disk that is gone not even SIGKILL ends it."""
-    assert daskchild._wait(_Unkillable()) == -signal.SIGKILL
+    monkeypatch.setattr(daskworker, "_of_thread", threading.local())
+    monkeypatch.setattr(daskworker, "new_child", lambda: Only(""))
+    assert _fates(answer(one, one)) == [("done", 65)]
 
 
 def test_a_worker_s_machine_has_its_own_slots_unless_the_call_names_some(

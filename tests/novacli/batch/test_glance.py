@@ -11,9 +11,13 @@ from pathlib import Path
 import fitsio
 import numpy as np
 import pytest
+from made_disk import STUCK
 
+from novacli.batch import glance as module
+from novacli.batch.children import child
+from novacli.batch.children.child import Child
 from novacli.batch.frames import frame_at
-from novacli.batch.glance import Glance, glance
+from novacli.batch.glance import Glance, Glances, glance
 from novacli.inputs import open_field
 from novacli.rigs import identify
 
@@ -101,3 +105,22 @@ def test_a_file_that_is_gone_is_glanced_at_all_the_same(tmp_path: Path) -> None:
     frame = frame_at(str(write(tmp_path / "a.fits")))
     (tmp_path / "a.fits").unlink()
     assert glance(frame).taken_s == frame.mtime_ns / 1e9
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_looks_at_its_files(
+    disk: tuple[Path, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not looked at again for a while: each look would take its time."""
+    monkeypatch.setattr(child, "GRACE_S", 0.3)
+    monkeypatch.setattr(module, "_LIMIT_S", 1.0)
+    stuck, whole = (frame_at(str(disk[0] / name)) for name in (f"{STUCK}.fits", "a.fits"))
+    glances = Glances()
+    try:
+        assert glances.at(whole) == glance(whole)
+        assert glances.at(stuck) == Glance(f"{disk[0]}\nfits", stuck.mtime_ns / 1e9)
+        asked: list[object] = []
+        monkeypatch.setattr(Child, "ask", lambda *question, **_: asked.append(question))
+        assert glances.at(whole) == glance(whole)
+        assert asked == []
+    finally:
+        glances.close()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -10,13 +14,15 @@ from pathlib import Path
 
 import fitsio
 import pytest
+from made_disk import STUCK, is_in_kernel
 from made_sky import scattered, star_picture
 
 from novacli import config
-from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor, pool, process
+from novacli.batch.children import child
+from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor, pool
 from novacli.batch.frames import frame_at
 from novacli.batch.records import KEEP_NONE, Done, Outputs, Setup, Task
-from novacli.errors import InternalError
+from novacli.errors import UnavailableError
 from novacli.params import SolveParams
 from novacli.result import FAILED, UNSOLVED
 
@@ -89,7 +95,7 @@ def test_a_task_that_hangs_is_stopped(
     try:
         future = submitted(workers, make_task("stars.fits"))
         settled(workers, future)  # type: ignore[arg-type]
-        with pytest.raises(TaskHungError, match=r"^3 s$"):
+        with pytest.raises(TaskHungError, match=r"^within 3 s, and was stopped$"):
             workers.collect(future)
         after = submitted(workers, make_task("a.fits"))
         settled(workers, after)  # type: ignore[arg-type]
@@ -139,27 +145,112 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def end_at_once(_parent_pid: int) -> None:
-    os._exit(1)
-
-
 def test_workers_that_never_start_are_told_and_no_frame_is_blamed(
-    tmp_path: Path, stand_in: Install, make_task, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in("exit 0")
-    monkeypatch.setattr(process, "begin", end_at_once)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
     workers = open_executor("pool", setup_of(tmp_path), 1)
-    deadline = time.monotonic() + PATIENCE_S
     try:
-        with pytest.raises(InternalError, match="the workers end as soon as they are started"):
-            while time.monotonic() < deadline:
-                future = submitted(workers, make_task("a.fits"))
-                while not future.done() and time.monotonic() < deadline:
-                    workers.watch()
-                    time.sleep(0.05)
-                with pytest.raises(WorkerLostError) as lost:
-                    workers.collect(future)
-                assert not lost.value.is_frames_fault
-                workers.watch()
+        for _ in range(2):
+            future = submitted(workers, make_task("a.fits"))
+            settled(workers, future)
+            with pytest.raises(UnavailableError, match="ended with exit code 1 before it was ready"):
+                workers.collect(future)
     finally:
         workers.close()
+
+
+def test_where_no_thread_can_be_started_the_run_does_not_begin(
+    tmp_path: Path, make_task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(UnavailableError, match="no worker can be started: can't start new thread"):
+        open_executor("pool", setup_of(tmp_path), 1)
+
+
+def test_no_more_workers_are_started_than_there_are_frames_for(tmp_path: Path, stand_in: Install, make_task) -> None:
+    """But for one, which is ready for the next frame."""
+    stand_in("exit 0")
+    workers = open_executor("pool", setup_of(tmp_path), 8)
+    assert isinstance(workers, pool._Pool)
+    try:
+        assert len(workers._hired) == 1
+        futures = [submitted(workers, make_task(name)) for name in ("a.fits", "b.fits")]
+        assert len(workers._hired) == 3
+        settled(workers, *futures)
+    finally:
+        workers.close()
+
+
+# --- A disk that hangs ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have processes that shall end given up soon."""
+    monkeypatch.setattr(child, "GRACE_S", 0.3)
+
+
+def test_a_frame_whose_disk_hangs_is_given_up_and_no_other_one(
+    tmp_path: Path, disk: tuple[Path, object], impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even SIGKILL ends the process that reads it: its worker goes on with another one."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.setattr(pool, "GRACE_S", -28.0)
+    workers = open_executor("pool", setup_of(tmp_path), 1)
+    try:
+        futures = [
+            submitted(workers, Task(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_sha256="0"))
+            for name in ("a.fits", f"{STUCK}.fits", "b.fits")
+        ]
+        settled(workers, *futures)
+        with pytest.raises(TaskHungError, match=r"^within 2 s, and its process hangs in the kernel$"):
+            workers.collect(futures[1])
+        for future in (futures[0], futures[2]):
+            assert workers.collect(future).result is not None
+    finally:
+        workers.close()
+
+
+def test_closing_leaves_a_worker_behind_whose_disk_hangs(
+    tmp_path: Path, disk: tuple[Path, Callable[[], object]], impatient: None
+) -> None:
+    point, until_stuck = disk
+    (tmp_path / "work").mkdir()
+    workers = open_executor("pool", setup_of(tmp_path), 1)
+    assert isinstance(workers, pool._Pool)
+    ((thread, process),) = workers._hired
+    future = submitted(workers, Task(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_sha256="0"))
+    until_stuck()
+    workers.close()
+    assert process._process is not None
+    assert is_in_kernel(process._process.pid)
+    with pytest.raises(WorkerLostError, match="was let go"):
+        workers.collect(future)
+    assert thread.daemon, "the interpreter would wait for it at its end"
+
+
+_PATCHED = """
+from novacli.batch import glance
+from novacli.batch.children import child
+from novacli.batch.executors import pool
+from novacli.cli.main import main
+
+child.GRACE_S, glance._LIMIT_S, pool.GRACE_S = 0.3, 1.0, -298.0
+main()
+"""
+
+
+def test_a_run_ends_whose_disk_hangs_and_tells_of_all_frames(
+    tmp_path: Path, disk: tuple[Path, object], stand_in: Install
+) -> None:
+    """Whoever reads what it says hears the end of it, too: nothing that hangs holds on to that."""
+    stand_in("exit 0")
+    command = [sys.executable, "-c", _PATCHED, "batch", "--jobs-dir", str(tmp_path), "--settle", "0", str(disk[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 75
+    assert f"{STUCK}.fits: it did not come to an end within 2 s, and its process hangs in the kernel" in done.stdout
+    assert "3 frames: 2 failed, 1 failed and to be tried again" in done.stderr + done.stdout

@@ -176,7 +176,7 @@ def test_a_frame_whose_worker_dies_once_or_for_no_fault_of_its_has_another_turn(
 
 
 def test_a_frame_that_hangs_is_tried_by_the_next_runs_and_then_given_up(bench: Bench) -> None:
-    executor = Here(by_name(a=TaskHungError("420 s")))
+    executor = Here(by_name(a=TaskHungError("within 420 s, and was stopped")))
     known = None
     fates = []
     for _ in range(4):

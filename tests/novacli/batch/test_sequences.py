@@ -13,6 +13,7 @@ import pytest
 
 from novacli.batch import sequences
 from novacli.batch.frames import frame_at
+from novacli.batch.glance import glance
 from novacli.batch.plan import Todo
 from novacli.batch.records import RETRIABLE, Done, Known, Taught
 from novacli.batch.sequences import Sequences
@@ -163,10 +164,8 @@ def test_what_failed_before_comes_last(tmp_path: Path) -> None:
 def test_headers_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of 20,000 frames does not wait for the headers of all."""
     looks: list[str] = []
-    real = sequences.glance
-    monkeypatch.setattr(sequences, "glance", lambda frame: (looks.append(frame.path), real(frame))[1])
     monkeypatch.setattr(sequences, "_WINDOW", 5)
-    order = Sequences()
+    order = Sequences(lambda frame: (looks.append(frame.path), glance(frame))[1])
     order.add([todo(tmp_path, "a", minute) for minute in range(30)])
     take(order)
     assert len(looks) == 5

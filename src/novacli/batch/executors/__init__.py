@@ -33,7 +33,10 @@ class WorkerLostError(Exception):
 
 
 class TaskHungError(Exception):
-    """A task did not come to its end in the time that it had, and was stopped; the message says how long that was."""
+    """A task did not come to an end in the time that it had.
+
+    The message says how long that was, and what became of it, in words that follow "it did not come to an end".
+    """
 
 
 class ExecutorGoneError(Exception):

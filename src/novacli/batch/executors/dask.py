@@ -175,10 +175,10 @@ class _Dask:
         return self._done(task, *came[member.number])
 
     def _done(self, task: Task, word: str, what: Any) -> Done:
-        if word == daskchild.LOST:
+        if word == daskworker.LOST:
             raise WorkerLostError(what)
-        if word == daskchild.HUNG:
-            raise TaskHungError(f"{self._limit_s:.0f} s")
+        if word == daskworker.HUNG:
+            raise TaskHungError(what)
         if word == daskchild.UNSEEN:
             if os.path.lexists(what):
                 self._stop_unseen(what)

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import novacli
 from novacli import config as configuration
-from novacli.batch.executors.daskchild import DONE, UNSEEN, Child, is_seen
+from novacli.batch.children.child import Child
+from novacli.batch.executors import TaskHungError, WorkerLostError
+from novacli.batch.executors.daskchild import DONE, UNSEEN, is_seen, new_child
 from novacli.batch.records import Setup, Task
 from novacli.errors import NovaError, UnavailableError
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 #: The words that a worker answers, besides ``DONE`` and ``UNSEEN``: with the mark that it found, its version.
 FOUND, VERSION = "found", "version"
+#: And what it says of a task alone: how the process ended over it, or that it did not come to its end.
+LOST, HUNG = "lost", "hung"
 #: The words of a mark: a frame is being worked on, whose number follows, or none any more.
 BEGUN, ENDED = "begun", "ended"
 #: Where workers say which group they begin; one topic for all runs, since a scheduler never forgets a topic.
@@ -80,14 +84,28 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
         if came and (time.monotonic() - began_s > group_s or not mark.exists()):
             break
         _write(mark, f"{BEGUN} {number}")
-        came.append(_child().do(replace(task, setup=setup), mark, limit_s))
+        try:
+            came.append(_came_of(replace(task, setup=setup), mark, limit_s))
+        except UnavailableError:
+            if not came:
+                raise
+            break  # what is done is done
     _write(mark, ENDED)
     return DONE, (time.monotonic() - began_s, came)
 
 
+def _came_of(task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
+    try:
+        return cast("tuple[str, Any]", _child().ask(task, mark, limit_s=limit_s))
+    except WorkerLostError as exc:
+        return LOST, str(exc)
+    except TaskHungError as exc:
+        return HUNG, str(exc)
+
+
 def _child() -> Child:
     if not hasattr(_of_thread, "child"):
-        _of_thread.child = Child()
+        _of_thread.child = new_child()
     return cast("Child", _of_thread.child)
 
 

@@ -1,56 +1,48 @@
-"""Workers on this machine: processes that live on from frame to frame, each watched by itself.
+"""Workers on this machine: processes that live on from frame to frame, each with a thread that waits for it alone.
 
-The standard library's pool fails every pending task where one worker dies; ``pebble`` fails the one that it died over,
-and ends a worker whose task takes too long.
+So one that dies or hangs takes its own frame along and no other, even where its disk holds it in the kernel for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
 
-from novacli.batch.executors import GRACE_S, TaskHungError, WorkerLostError, process
+from novacli.batch import worker
+from novacli.batch.children import child, childmain
+from novacli.batch.children.child import Child
+from novacli.batch.executors import GRACE_S, WorkerLostError
 from novacli.batch.records import Done, Setup, Task
-from novacli.errors import InternalError
+from novacli.errors import UnavailableError
 
-if TYPE_CHECKING:
-    from pebble import ProcessPool
-
-#: Tasks that lie ready for each worker, so that none waits for the parent.
+#: Tasks that lie ready for each worker, so that none waits for the one who hands them out.
 _AHEAD = 1
-#: Where so many pools were lost one after the other, and no task was done in between, something is wrong for all.
-_MOST_LOST_POOLS = 3
 
 
 def open_executor(setup: Setup, workers: int, address: str | None) -> _Pool:
-    """Return a pool of so many processes; they are started with the first task."""
+    """Return a pool of so many processes at most, of which the first is on its way."""
     del address
     return _Pool(setup, workers)
+
+
+def work(task: Task) -> Done:
+    """Do a task, in a process of the pool."""
+    return worker.work(task, childmain.is_alone)
 
 
 class _Pool:
     def __init__(self, setup: Setup, workers: int) -> None:
         self._workers = workers
         self._limit_s = setup.params.timeout_s + GRACE_S
+        self._waiting: SimpleQueue[tuple[Future[Done], Task] | None] = SimpleQueue()
         self._pending: set[Future[Done]] = set()
-        self._lost_pools = 0
-        self._last_news_s = time.monotonic()
-        self._pool = self._make()
-
-    def _make(self) -> ProcessPool:
-        from pebble import ProcessPool
-
-        # Where this process is killed, multiprocessing's own helper would say so to whoever reads stderr.
-        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
-        # Spawned, not forked: a worker has one thread, so engines start by a fork, and copies no lock that is held.
-        context: Any = multiprocessing.get_context("spawn")
-        return ProcessPool(self._workers, initializer=process.begin, initargs=(os.getpid(),), context=context)
+        self._hired: list[tuple[threading.Thread, Child]] = []
+        self._hire()
 
     @property
     def workers(self) -> int:
@@ -62,54 +54,64 @@ class _Pool:
 
     def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
         del to_come
-        return [self._submit(task) for task in tasks]
+        futures: list[Future[Done]] = [Future() for _ in tasks]
+        self._pending.update(futures)
+        for pair in zip(futures, tasks, strict=True):
+            self._waiting.put(pair)
+        self._hire()
+        return futures
 
-    def _submit(self, task: Task) -> Future[Done]:
-        if not self._pending:
-            self._last_news_s = time.monotonic()
-        try:
-            future: Future[Done] = self._pool.schedule(process.work, args=(task,), timeout=self._limit_s)
-        except RuntimeError:  # it broke while nobody looked
-            self._replace()
-            future = self._pool.schedule(process.work, args=(task,), timeout=self._limit_s)
-        self._pending.add(future)
-        return future
+    def _hire(self) -> None:
+        """Have one worker more than there are tasks, so that the next one need not wait for a process to start."""
+        while len(self._hired) < min(self._workers, len(self._pending) + 1):
+            process = Child(f"{__name__}:{work.__name__}", is_quiet=True)
+            # A daemon: the interpreter waits for no other thread at its end, and this one may hang with its process.
+            thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as exc:
+                if not self._hired:
+                    raise UnavailableError(f"no worker can be started: {exc}: check process limits") from exc
+                return  # those that are there do all
+            self._hired.append((thread, process))
+
+    def _serve(self, process: Child) -> None:
+        """Have one process do what waits, until there is no more."""
+        process.start()
+        while (taken := self._waiting.get()) is not None:
+            future, task = taken
+            if not future.set_running_or_notify_cancel():
+                continue
+            with contextlib.suppress(InvalidStateError):  # the pool was closed
+                try:
+                    done = process.ask(task, limit_s=self._limit_s)
+                except Exception as exc:  # whatever it is: who is told nothing waits for ever
+                    future.set_exception(exc)
+                else:
+                    future.set_result(done)
+        process.end()
 
     def collect(self, future: Future[Done]) -> Done:
-        from pebble import ProcessExpired
-
         self._pending.discard(future)
-        self._last_news_s = time.monotonic()
-        try:
-            done = future.result()
-        except ProcessExpired as exc:
-            raise WorkerLostError(process.how(exc.exitcode)) from exc
-        except BrokenProcessPool as exc:
-            raise WorkerLostError("ended before it began", is_frames_fault=False) from exc
-        except TimeoutError as exc:
-            raise TaskHungError(f"{self._limit_s:.0f} s") from exc
-        self._lost_pools = 0
-        return done
+        return future.result()
 
     def watch(self) -> None:
-        # A worker that dies in the instant in which it takes a task takes it along, and may keep the channel locked.
-        is_stuck = time.monotonic() - self._last_news_s > 2 * self._limit_s
-        if self._pending and (is_stuck or not self._pool.active):
-            self._replace()
-
-    def _replace(self) -> None:
-        """Start anew, and give back all tasks."""
-        self._lost_pools += 1
-        self.close()
-        if self._lost_pools >= _MOST_LOST_POOLS:
-            raise InternalError("the workers end as soon as they are started: check memory and process limits")
-        self._last_news_s = time.monotonic()
-        self._pool = self._make()
+        pass  # each worker is watched by its thread
 
     def close(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        with contextlib.suppress(RuntimeError):  # one that hangs in the kernel cannot be ended
-            self._pool.join()
-        for future in list(self._pending):
+        with contextlib.suppress(Empty):
+            while True:
+                self._waiting.get_nowait()
+        for _ in self._hired:
+            self._waiting.put(None)
+        for future in self._pending:
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(WorkerLostError("was let go", is_frames_fault=False))
+        for number in signal.SIGTERM, signal.SIGKILL:
+            for _, process in self._hired:
+                process.dismiss(number)
+            until_s = time.monotonic() + child.GRACE_S
+            for thread, _ in self._hired:
+                thread.join(max(0.0, until_s - time.monotonic()))
+            self._hired = [(thread, process) for thread, process in self._hired if thread.is_alive()]
+        # What is left hangs in the kernel, and ends when that lets it go.

@@ -1,0 +1,170 @@
+"""Processes that answer questions: none is waited for longer than was said, whatever becomes of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from novacli.batch.children import child
+from novacli.batch.children.child import Child
+from novacli.batch.executors import TaskHungError, WorkerLostError
+from novacli.errors import InternalError, UnavailableError
+
+_PATIENCE_S = 60.0
+_ENTRY = "answers:do"
+#: More than lies in a channel that nobody reads from.
+_LARGE = bytes(2**22)
+
+
+@pytest.fixture
+def new(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
+    """Return a function that makes such processes, which do what ``answers`` has."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    made: list[Child] = []
+
+    def make(**options: Any) -> Child:
+        made.append(Child(_ENTRY, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+def ask(process: Child, *question: object, limit_s: float = _PATIENCE_S) -> Any:
+    return process.ask(*question, limit_s=limit_s)
+
+
+def test_one_process_answers_all_questions(new: Callable[..., Child]) -> None:
+    process = new()
+    process.start()
+    assert ask(process, "echo", _LARGE) == _LARGE
+    pids = {ask(process, "pid") for _ in range(3)}
+    assert len(pids) == 1
+    assert pids != {os.getpid()}
+
+
+def test_one_that_ends_over_a_question_is_told_of_and_replaced(new: Callable[..., Child]) -> None:
+    """Also one that ends as if it had been idle: the question is not asked for ever."""
+    process = new()
+    for exit_code in (3, 0):
+        with pytest.raises(WorkerLostError, match=f"^ended with exit code {exit_code}$"):
+            ask(process, "leave", exit_code)
+    assert ask(process, "echo", 1) == 1
+
+
+def test_what_the_function_raises_is_a_fault_of_nova(new: Callable[..., Child]) -> None:
+    process = new()
+    with pytest.raises(InternalError, match="ValueError: oh"):
+        ask(process, "fail")
+    assert ask(process, "echo", 1) == 1
+
+
+def test_one_that_hangs_is_stopped(new: Callable[..., Child]) -> None:
+    process = new()
+    with pytest.raises(TaskHungError, match=r"^within 1 s, and was stopped$"):
+        ask(process, "hang", limit_s=0.6)
+    assert ask(process, "echo", 1) == 1
+
+
+def test_one_that_takes_no_question_is_stopped(new: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was stopped from outside; what it is sent does not fit into the channel."""
+    monkeypatch.setattr(child, "GRACE_S", 0.2)
+    process = new()
+    os.kill(ask(process, "pid"), signal.SIGSTOP)
+    told: list[str] = []
+
+    def asks() -> None:
+        try:
+            ask(process, "echo", _LARGE, limit_s=0.6)
+        except TaskHungError as exc:
+            told.append(str(exc))
+
+    thread = threading.Thread(target=asks, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE_S)
+    assert told == ["within 1 s, and was stopped"]
+
+
+def test_one_that_ends_where_it_is_idle_takes_no_question_along(new: Callable[..., Child]) -> None:
+    process = new(idle_s=0.0)
+    pids = set()
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(process, "_idle_s", math.inf)
+            pids.add(ask(process, "pid"))
+        running, channel = process._ready()
+        channel.close()  # as the process does itself
+        assert running.wait(_PATIENCE_S) == 0
+    assert len(pids) == 2
+
+
+def test_one_that_is_killed_while_it_has_nothing_to_do_takes_no_question_along(new: Callable[..., Child]) -> None:
+    process = new()
+    running, _ = process._ready()
+    running.kill()
+    os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+    assert ask(process, "echo", 1) == 1
+
+
+def test_once_dismissed_it_ends_and_is_not_started_again(new: Callable[..., Child]) -> None:
+    process = new()
+    ask(process, "echo", 1)
+    process.dismiss()
+    with pytest.raises(WorkerLostError):
+        ask(process, "hang")
+    with pytest.raises(WorkerLostError, match=r"^was let go$") as lost:
+        ask(process, "echo", 1)
+    assert not lost.value.is_frames_fault
+
+
+def test_a_quiet_one_is_not_heard(new: Callable[..., Child], capfd: pytest.CaptureFixture[str]) -> None:
+    """Who reads what it writes would wait for it, and it may hang for ever."""
+    for is_quiet, heard in ((False, "word\n"), (True, "")):
+        ask(new(is_quiet=is_quiet), "speak", "word")
+        assert tuple(capfd.readouterr()) == (heard, heard)
+
+
+@pytest.mark.parametrize(
+    ("executable", "how"),
+    [
+        ("/no/python", "cannot be started: [Errno 2] No such file or directory: '/no/python'"),
+        (shutil.which("true"), "ended with exit code 0 before it was ready"),
+        (shutil.which("false"), "ended with exit code 1 before it was ready"),
+    ],
+)
+def test_where_there_can_be_no_process_no_question_is_blamed(
+    new: Callable[..., Child], monkeypatch: pytest.MonkeyPatch, executable: str, how: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(UnavailableError) as refused:
+        ask(new(), "echo", 1)
+    assert f"the process to solve it in {how}: check nova, memory and process limits there" in str(refused.value)
+
+
+class _Unkillable:
+    """A process that hangs in the kernel."""
+
+    def kill(self) -> None:
+        """Do nothing."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait in vain."""
+        assert timeout is not None, "this would hang, too"
+        raise subprocess.TimeoutExpired("", timeout)
+
+
+def test_a_process_that_hangs_in_the_kernel_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a disk that is gone not even SIGKILL ends it."""
+    monkeypatch.setattr(child, "_left_behind", [])
+    assert child._ended(_Unkillable()) is None  # type: ignore[arg-type]
