@@ -5,10 +5,10 @@ The command line, ``hints`` and the reports share these, so that ``12:30:00`` me
 
 from __future__ import annotations
 
-import math
 import re
 
 from novacli.errors import UsageError
+from solvehost import sphere
 
 _DEG_PER_HOUR = 15.0
 
@@ -107,13 +107,5 @@ def _sexagesimal(units: int, decimals: int) -> str:
 
 
 def separation_deg(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: float) -> float:
-    """Return the angle between two directions, all in degrees.
-
-    Source: Vincenty's formula on a sphere, which keeps its precision for small and for antipodal angles.
-    """
-    dec1, dec2 = math.radians(dec1_deg), math.radians(dec2_deg)
-    dra = math.radians(ra2_deg - ra1_deg)
-    east = math.cos(dec2) * math.sin(dra)
-    north = math.cos(dec1) * math.sin(dec2) - math.sin(dec1) * math.cos(dec2) * math.cos(dra)
-    along = math.sin(dec1) * math.sin(dec2) + math.cos(dec1) * math.cos(dec2) * math.cos(dra)
-    return math.degrees(math.atan2(math.hypot(east, north), along))
+    """Return the angle between two directions, all in degrees."""
+    return sphere.separation_deg((ra1_deg, dec1_deg), (ra2_deg, dec2_deg))
