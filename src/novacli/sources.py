@@ -15,7 +15,7 @@ import numpy as np
 from novacli import centroids
 from novacli.errors import DataError
 from novacli.field import Field, Image, StarList
-from solvehost.startable import Stars
+from solvehost.startable import MAX_STARS, Stars
 
 if TYPE_CHECKING:
     import sep
@@ -69,7 +69,7 @@ class Sources:
 
     def __init__(self, field: Field, max_stars: int | None = None) -> None:
         self.field = field
-        self._max_stars = max_stars or DEFAULT_MAX_STARS
+        self._max_stars = min(max_stars or DEFAULT_MAX_STARS, MAX_STARS)  # each takes memory while it is measured
         self._found: dict[Extraction, NDArray[np.void]] = {}
 
     def count(self, extraction: Extraction) -> int:

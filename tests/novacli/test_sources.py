@@ -18,7 +18,7 @@ from novacli.errors import DataError
 from novacli.field import Image, Origin, StarList
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources, binned, extract, ranked
-from solvehost.startable import Stars
+from solvehost.startable import MAX_STARS, Stars
 
 #: Odd on purpose: rows and columns are left over by every binning.
 SHAPE = (211, 307)
@@ -169,6 +169,13 @@ def test_a_list_is_ordered_by_its_fluxes_and_not_moved() -> None:
     stars = Sources(star_list([1.0, 3.0, 2.0])).stars(Extraction(1), Order.PEAK)
     assert list(stars.x) == [20.25, 30.0, 10.5]
     assert list(stars.y) == [21.25, 31.0, 11.5]
+
+
+def test_more_stars_than_an_axy_keeps_are_not_handed_on() -> None:
+    """Nor measured, each of which takes memory."""
+    x = np.arange(MAX_STARS + 10, dtype=np.float64)
+    many = StarList(x, x, None, 20_000, 20_000, {}, Origin("many.csv", None, "text"))
+    assert len(Sources(many, max_stars=10**6).stars(Extraction(1), Order.FLUX)) == MAX_STARS
 
 
 def test_a_list_without_fluxes_is_in_order_already() -> None:
