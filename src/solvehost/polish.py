@@ -81,6 +81,8 @@ def improve(
     with contextlib.suppress(SolvehostError, OSError):  # whatever goes wrong, the first solution stands
         before = residual_px(job.run_dir(plan.number) / CORR)
         for second in _second_looks(job, plan, files, before[1]):
+            if time.monotonic() >= deadline or cancelled():
+                break
             outcome = _look(job, second, program, limits, deadline, cancelled)
             taken.append(outcome)
             if outcome.outcome == engine.SOLVED and _is_better(job, plan, second, before):

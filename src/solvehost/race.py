@@ -196,8 +196,12 @@ class _Race:
             begun = [r for r in self.running if r.child.has_begun]
             if len(self.running) > 1 and begun:
                 self._suspend(max(begun, key=lambda r: r.plan.attempt.schedule.rank))
-            while len(self.tokens) > max(1, len(self.running)):
-                self.tokens.pop().release()
+            self._give_back(max(1, len(self.running)))
+
+    def _give_back(self, kept: int) -> None:
+        """Give tokens back, all but so many."""
+        while len(self.tokens) > kept:
+            self.tokens.pop().release()
 
     def _share_memory(self) -> None:
         """End those that take the most where all together, the suspended too, take more than may run at once."""
@@ -243,7 +247,7 @@ class _Race:
     # -- the end --------------------------------------------------------------------------------------------------
 
     def stop_losers(self) -> None:
-        """End every engine at once, also those after one that the system will not let us end."""
+        """End every engine at once, also those after one that the system will not let us end; keep one token."""
         with contextlib.ExitStack() as kills:
             for runner in [*self.running, *self.suspended]:
                 kills.callback(runner.child.kill)
@@ -252,14 +256,14 @@ class _Race:
             runner.seconds += now - runner.turn_began
         self.ended += [*self.running, *self.suspended]
         self.running, self.suspended = [], []
+        self._give_back(1)
 
     def stop_all(self) -> None:
         """End every engine at once and give the tokens back."""
         try:
             self.stop_losers()
         finally:
-            while self.tokens:
-                self.tokens.pop().release()
+            self._give_back(0)
 
     def outcomes(self) -> list[Outcome]:
         """Return how the engines that were started ended, in the attempts' order."""

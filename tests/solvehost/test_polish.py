@@ -21,6 +21,7 @@ from solvehost.errors import DataError
 from solvehost.fitsfile import card, end_header, pad_data
 from solvehost.indexes import IndexSet
 from solvehost.jobdir import CORR, JobDir
+from solvehost.process import Limits
 from solvehost.slots import Tokens
 
 SECOND_LOOK = "second look"
@@ -172,3 +173,18 @@ def test_a_second_look_is_taken_where_it_is_better(
     job.run_dir(98).mkdir()
     corr_file(job.run_dir(98) / CORR, [(10 + n, 10, 10 + n + off_px, 10) for n in range(matches)])
     assert polish._is_better(job, first, second, (60, 2.0)) == is_taken
+
+
+@pytest.mark.parametrize(("wall_s", "is_cancelled", "looks"), [(60.0, False, 3), (0.0, False, 0), (60.0, True, 0)])
+def test_no_engine_is_started_for_a_second_look_that_has_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wall_s: float, is_cancelled: bool, looks: int
+) -> None:
+    job = jobdir.create(tmp_path)
+    stars = startable.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
+    plan = engine.Plan(1, axy.Attempt(800, 600, stars), ())
+    job.run_dir(1).mkdir()
+    corr_file(job.run_dir(1) / CORR, [(10 + n, 10, 12 + n, 10) for n in range(20)])
+    monkeypatch.setattr(polish, "_second_looks", lambda *_told: iter([plan] * 3))
+    monkeypatch.setattr(polish, "_look", lambda *_told: engine.Outcome(98, SECOND_LOOK, engine.EXHAUSTED, 0.1, 0.1))
+    taken = polish.improve(job, plan, (), tmp_path, Limits(), wall_s, lambda: is_cancelled)
+    assert len(taken) == looks

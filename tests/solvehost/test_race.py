@@ -20,7 +20,7 @@ import pytest
 import standin
 from standin import alive, make_attempt, make_job, make_terms, pids, run_race, wait_until
 
-from solvehost import engine, process, race
+from solvehost import engine, polish, process, race
 from solvehost.errors import BusyError, CrashError, DataError, DiskError, NoInputError, UnavailableError
 from solvehost.indexes import IndexSet
 from solvehost.jobdir import JobDir
@@ -199,6 +199,16 @@ def test_a_borrowed_token_is_returned_to_a_job_that_waits(tmp_path: Path) -> Non
         done.set()
         racer.join()
     assert_clean(job, terms, "backend.log")
+
+
+def test_a_second_look_keeps_one_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take seconds, and its one engine leaves the other cores to whoever waits for them."""
+    held: list[int] = []
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("solve-when a"))
+    terms = make_terms(tmp_path)
+    monkeypatch.setattr(polish, "improve", lambda *_told: (held.append(terms.tokens.count_held()), ())[1])
+    assert run_race(job, terms).winner == 2
+    assert held == [1]
 
 
 def test_a_race_that_waits_for_a_token_does_not_spin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
