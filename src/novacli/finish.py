@@ -15,19 +15,6 @@ from solvehost.jobdir import REQUEST, JobDir
 _DOUBTED = "a match was found that rests on a clump of sources, as clouds make them, and was not believed"
 
 
-def draft_of(job: JobDir, request: dict[str, Any]) -> Result:
-    """Return what is known of a job by its request alone."""
-    return Result(
-        str(request.get("input", "")),
-        UNSOLVED,
-        job=job.job_id,
-        hints=request.get("hints") or [],
-        notes=list(request.get("notes") or []),
-        source={key: value for key, value in (request.get("source") or {}).items() if key != "sha256"},
-        created=request.get("created"),
-    )
-
-
 def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution | Unsolved]:
     """Return the result of a job whose files are in place, its timing aside, and the answer behind it.
 

@@ -7,18 +7,17 @@ a call over many.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from novacli import hints, strategy
+from novacli import hints, jobfile, strategy
 from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
-from novacli.field import Field, Image, Origin
+from novacli.field import Field, Origin
 from novacli.finish import conclude, files_of
 from novacli.hints import Hints
 from novacli.inputs import open_field
@@ -31,8 +30,6 @@ from novacli.timing import Clock
 from solvehost import axy, jobdir
 from solvehost.errors import SolvehostError
 from solvehost.jobdir import REQUEST, RESULT, JobDir
-
-JOB_FORMAT = 1
 
 
 class Memory(Protocol):
@@ -161,9 +158,9 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
     draft = Result(
         field.origin.name,
         UNSOLVED,
-        hints=hints_json(given),
+        hints=jobfile.hints_json(given),
         notes=[*field.notes, *given.notes, *misfits, *context.backend.notes()],
-        source=_source_json(field),
+        source=jobfile.source_json(field),
         created=_now(),
     )
     if first is None:
@@ -191,18 +188,8 @@ def _too_few_stars(draft: Result, count: int, clock: Clock) -> Solved:
 
 def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolveParams, context: Context) -> JobDir:
     """Build the job directory beside, and rename it into place."""
-    request = {
-        "format": JOB_FORMAT,
-        "created": draft.created,
-        "input": draft.input,
-        "source": {**draft.source, "sha256": sha256_of(field.origin.path)},
-        "timeout_s": params.timeout_s,
-        "params": params.to_json(),
-        "hints": draft.hints,
-        "notes": draft.notes,
-        "is_fits_like": field.is_fits_like,
-        "backend": context.backend.name,
-    }
+    sha256 = sha256_of(field.origin.path)
+    request = jobfile.request_json(draft, params, sha256, is_fits_like=field.is_fits_like, place=context.backend.name)
     try:
         staged = jobdir.create(context.jobs_dir)
         try:
@@ -311,47 +298,6 @@ def _run_locked(
     result = replace(result, timing=clock.record(solve.race))
     job.write_json(RESULT, result.to_json())
     return Solved(result, answer, winner=solve.race.winner or 1)
-
-
-# --- What results say of their input ------------------------------------------------------------------------------
-
-
-def hints_json(given: Hints) -> list[dict[str, Any]]:
-    """Return the hints as results list them, each with where it came from."""
-    scales = [
-        {
-            "kind": "scale",
-            "low_arcsec": s.low_arcsec_per_pixel,
-            "high_arcsec": s.high_arcsec_per_pixel,
-            "source": s.source,
-        }
-        for s in given.scales
-    ]
-    positions = [
-        {
-            "kind": "position",
-            "ra": p.position.ra_deg,
-            "dec": p.position.dec_deg,
-            "radius": p.position.radius_deg,
-            "source": p.source,
-        }
-        for p in given.positions
-    ]
-    wcs = [{"kind": "wcs", "source": given.wcs.source}] if given.wcs is not None else []
-    parity = [{"kind": "parity", "parity": float(given.parity.value)}] if given.parity is not None else []
-    return [*itertools.chain(scales, positions), *wcs, *parity]
-
-
-def _source_json(field: Field) -> dict[str, Any]:
-    origin = field.origin
-    return {
-        "path": None if origin.path is None else str(Path(origin.path).absolute()),
-        "format": origin.format,
-        "hdu": origin.hdu,
-        "kind": "image" if isinstance(field, Image) else "stars",
-        "width": field.width,
-        "height": field.height,
-    }
 
 
 def sha256_of(path: str | None) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any
 from novacli import pipeline, strategy
 from novacli.errors import DataError, NovaError
 from novacli.field import Field
-from novacli.finish import draft_of
 from novacli.inputs import open_field
+from novacli.jobfile import draft_of
 from novacli.params import SolveParams
 from novacli.pipeline import Context, Solved
 from novacli.sources import Sources

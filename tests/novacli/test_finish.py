@@ -13,7 +13,8 @@ from made_results import wcs_fits
 from novacli import refitfiles
 from novacli.backends.base import Solve
 from novacli.errors import DataError
-from novacli.finish import conclude, draft_of, files_of
+from novacli.finish import conclude, files_of
+from novacli.jobfile import draft_of
 from novacli.solution import Solution, Unsolved
 from solvehost.engine import Outcome
 from solvehost.jobdir import REQUEST, JobDir

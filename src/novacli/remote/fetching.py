@@ -17,7 +17,8 @@ from novacli.errors import (
     OutputError,
     from_solvehost,
 )
-from novacli.finish import conclude, draft_of, files_of
+from novacli.finish import conclude, files_of
+from novacli.jobfile import draft_of
 from novacli.remote import packing
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
 from novacli.remote.outcome import UnusableError, no_answer
