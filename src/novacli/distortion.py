@@ -186,8 +186,13 @@ class Fit:
         return self.model is other.model and np.array_equal(self.good, other.good)
 
     def mean_px2(self, within_px: float = math.inf, which: Flags | None = None) -> float:
-        """Return the mean square of ``heldout_px`` of some stars, none counted as more than ``within_px``."""
+        """Return the mean square of ``heldout_px`` of some stars, none counted as more than ``within_px``.
+
+        Without end where there are none: what predicts no star is no better than anything.
+        """
         off_px = self.heldout_px if which is None else self.heldout_px[which]
+        if not len(off_px):
+            return math.inf
         return float((np.minimum(off_px, within_px) ** 2).mean())
 
 

@@ -120,6 +120,14 @@ def test_a_handful_of_stars_is_left_alone(count: int) -> None:
     assert refit.held_out(truth, stars_of(truth, count)) is None
 
 
+def test_where_no_star_is_near_a_solution_predicts_nothing() -> None:
+    """All stars are wide of the mark, none is left to be matched; without a word of numpy's on stderr."""
+    truth = lens(84, -3, 0.01, 0, -1, 0)
+    found = refit.refit(truth, stars_of(truth, 12, noise_px=60.0))
+    assert found is not None
+    assert (len(found.matched), found.heldout_rms_px) == (0, math.inf)
+
+
 def test_reference_stars_behind_the_camera_are_passed_over() -> None:
     truth = lens(10, 10, 0.01, 0, 1, 1.0)
     matched = stars_of(truth, 30)
