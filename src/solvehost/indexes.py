@@ -59,6 +59,11 @@ class IndexSet:
     searched: tuple[Path, ...] = ()
 
     @property
+    def damaged_names(self) -> tuple[str, ...]:
+        """The names of those that do not load, as manifests list them."""
+        return tuple(path.name for path, _ in self.damaged)
+
+    @property
     def quads_arcmin(self) -> Range | None:
         """The range of quad diameters that all files cover together, None where there is no file."""
         if not self.files:

@@ -232,7 +232,7 @@ def solve(
         engine=str(host.engine),
         client=settings.client,
         job_id=job_id,
-        damaged=tuple(path.name for path, _ in host.indexes.damaged),
+        damaged=host.indexes.damaged_names,
     )
     return Solved(manifest, read_files(job))
 

@@ -383,6 +383,8 @@ def test_a_damaged_index_file_is_named_in_the_notes_and_left_out(
     damaged = dataclasses.replace(context, backend=backends.connect("local", config.load()))
     line = line_of(solve_field(field_of_stars, SolveParams(), damaged))
     assert any("index-4119.fits is left out" in note for note in line["notes"])
+    (job,) = jobdir.list_jobs(context.jobs_dir)
+    assert (job.read_json(jobdir.MANIFEST) or {})["indexes"]["failed"] == ["index-4119.fits"]
     assert line["reason"] == "exhausted"
 
 

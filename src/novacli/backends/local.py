@@ -94,7 +94,8 @@ class _Local:
                 observe=patience.observe,
             )
             result = race.run(job, numbers, terms)
-            job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine)))
+            damaged = self._indexes.damaged_names
+            job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine), damaged=damaged))
         except SolvehostError as exc:
             raise from_solvehost(exc) from exc
         return Solve(result)
