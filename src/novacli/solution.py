@@ -124,6 +124,7 @@ class Match:
             "rms_arcsec": self.rms_arcsec,
             "heldout_rms_arcsec": self.heldout_rms_arcsec,
             "logodds": self.logodds,
+            "sip_order": self.sip_order,
         }
 
 

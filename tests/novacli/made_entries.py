@@ -18,7 +18,7 @@ CALIBRATION = {
 }  # fmt: skip
 MATCH = {
     "index": "index-4117.fits", "n": 49, "rms_arcsec": 85.2, "heldout_rms_arcsec": 92.25, "logodds": 248.5,
-    "attempt": "by flux",
+    "sip_order": 2, "attempt": "by flux",
 }  # fmt: skip
 
 

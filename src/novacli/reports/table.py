@@ -56,6 +56,8 @@ def _solution_rows(c: dict[str, Any], m: dict[str, Any]) -> Iterator[tuple[str, 
     yield "Parity", "positive (det CD > 0)" if c["parity"] > 0 else "negative (det CD < 0)"
     yield "Index", str(m["index"])
     yield "Match", _match_text(c, m)
+    if m.get("sip_order"):  # results of before this was told have none
+        yield "Distortion", f"SIP of order {m['sip_order']}"
 
 
 def _match_text(c: dict[str, Any], m: dict[str, Any]) -> str:

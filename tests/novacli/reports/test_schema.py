@@ -84,6 +84,7 @@ def test_what_the_engine_did_not_say_may_be_null(key: str) -> None:
         (SOLVED, {"calibration": {**CALIBRATION, "parity": True}}),
         (SOLVED, {"calibration": {k: v for k, v in CALIBRATION.items() if k != "up_deg_e_of_n"}}),
         (SOLVED, {"match": {**MATCH, "n": 4.5}}),
+        (SOLVED, {"match": {**MATCH, "sip_order": None}}),
         (SOLVED, {"match": {**MATCH, "index": None}}),
         (UNSOLVED, {"reason": None}),
         (UNSOLVED, {"reason": "tired"}),

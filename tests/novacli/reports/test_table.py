@@ -56,6 +56,12 @@ def test_what_the_engine_did_not_say_is_left_out() -> None:
     assert dict(rows(dataclasses.replace(SOLUTION, match=match)))["Match"] == "47 stars"
 
 
+@pytest.mark.parametrize(("order", "text"), [(3, "SIP of order 3"), (0, None)])
+def test_a_distortion_is_told_where_there_is_one(order: int, text: str | None) -> None:
+    solution = dataclasses.replace(SOLUTION, match={**MATCH, "sip_order": order})
+    assert dict(rows(solution)).get("Distortion") == text
+
+
 @pytest.mark.parametrize(("angle", "text"), [(359.998, "0.00°"), (0.0, "0.00°"), (359.99, "359.99°")])
 def test_an_orientation_is_below_360_once_it_is_rounded(angle: float, text: str) -> None:
     solution = dataclasses.replace(SOLUTION, calibration={**CALIBRATION, "up_deg_e_of_n": angle})

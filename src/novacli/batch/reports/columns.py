@@ -95,6 +95,8 @@ COLUMNS = (
     Column("heldout_rms_arcsec", "arcsec", "float64", "the same where each star is held against a fit to all others",
            _in("match", "heldout_rms_arcsec")),
     Column("logodds", None, "float64", "natural logarithm of the odds that the match is true", _in("match", "logodds")),
+    Column("sip_order", None, "int64", "order of the polynomials (SIP) that describe the distortion, 0 for none",
+           _in("match", "sip_order")),
     Column("attempt", None, "string", "label of the attempt that solved it", _in("match", "attempt")),
     Column("time_s", "s", "float64", "wall-clock time of the whole frame", _in("timing", "total_s")),
     Column("engine_cpu_s", "s", "float64", "CPU time of all engines", _in("timing", "engine_cpu_s")),
