@@ -90,7 +90,8 @@ def read(source: Source, request: Request) -> Field:
         hdu = _chosen(hdus, source, request)
         try:
             if _layout(hdu) is not None:
-                return _image(hdu, hdus[0], whole, request)
+                image = _image(hdu, hdus[0], whole, request)
+                return image if request.hdu is not None else replace(image, notes=(*image.notes, *_others(hdus, hdu)))
             return _star_list(hdu, hdus[0], whole, request)
         except (OSError, ValueError, RuntimeError) as exc:
             raise _damaged(source, exc) from exc
@@ -153,6 +154,14 @@ def _where_images_are(hdus: Any) -> str:
     if not numbers:
         return "none of its HDUs has one"
     return f"{'HDU' if len(numbers) == 1 else 'HDUs'} {', '.join(numbers)} {'has' if len(numbers) == 1 else 'have'} one"
+
+
+def _others(hdus: Any, read: Any) -> tuple[str, ...]:
+    """Return a note where other HDUs hold images too: of a mosaic's chips, or of a picture behind its thumbnail."""
+    count = sum(_layout(hdu) is not None for hdu in hdus)
+    return (
+        (f"read HDU {_number(read)}, the first of {count} with an image: --ext N reads another",) if count > 1 else ()
+    )
 
 
 def _layout(hdu: Any) -> _Layout | None:

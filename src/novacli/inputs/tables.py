@@ -55,7 +55,8 @@ def read(source: Source, request: Request) -> StarList:
         values = _values(lines[first:], delimiter, columns, names)
     except csv.Error as exc:
         raise DataError(f"{source.shown} is damaged: its text is no table ({exc}); export it again") from exc
-    found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header))
+    notes = _unnamed(names) if first == 0 else ()
+    found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=notes)
     return starlist.build(found, source, request)
 
 
@@ -93,8 +94,15 @@ def _columns(
     for names in _commented_names(comments, len(cells)):
         if columns := starlist.pick_columns(names):
             return columns, names, 0
-    names = list(_BY_POSITION[: len(cells)])
+    names = [*_BY_POSITION, *[""] * len(cells)][: len(cells)]
     return starlist.pick_columns(names), names, 0
+
+
+def _unnamed(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a note where more columns than x, y and flux have no name: the first may well be a running number."""
+    if len(names) <= len(_BY_POSITION) or any(names[len(_BY_POSITION) :]):
+        return ()
+    return (f"took the first 3 of {len(names)} columns without names as x, y and flux: name them in a first line",)
 
 
 def _commented_names(comments: Sequence[str], count: int) -> Iterator[list[str]]:
@@ -131,13 +139,19 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
+def _point(cell: str, delimiter: str | None) -> str:
+    """Return a number with a point where it has a decimal comma; where commas part the cells, it may part thousands."""
+    return cell if delimiter == "," or "." in cell or cell.count(",") != 1 else cell.replace(",", ".")
+
+
 def _values(
     lines: Sequence[str], delimiter: str | None, columns: starlist.StarColumns, names: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the wanted columns; NaN where a cell is missing or no number."""
     wanted = [names.index(name) for name in columns.names]
     rows = [
-        [_number(cells[i]) if i < len(cells) else float("nan") for i in wanted] for cells in _cells(lines, delimiter)
+        [_number(_point(cells[i], delimiter)) if i < len(cells) else float("nan") for i in wanted]
+        for cells in _cells(lines, delimiter)
     ]
     table = np.array(rows, dtype=np.float64).reshape(-1, len(wanted))
     return {name: table[:, k].copy() for k, name in enumerate(columns.names)}

@@ -174,6 +174,14 @@ def test_the_first_hdu_with_an_image_is_read(tmp_path: Path, ramp: NDArray[np.ui
     assert "CRVAL1" not in field.header
 
 
+def test_other_hdus_with_images_are_told_unless_one_was_asked_for(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
+    """The first one may be a thumbnail, a mask or one chip of many."""
+    hdus = (astropy_fits.PrimaryHDU(), astropy_fits.ImageHDU(ramp), astropy_fits.ImageHDU(ramp))
+    path = write_hdus(tmp_path / "mosaic.fits", *hdus)
+    assert read_image(path).notes == ("read HDU 1, the first of 2 with an image: --ext N reads another",)
+    assert read_image(path, hdu=1).notes == ()
+
+
 def test_an_hdu_can_be_chosen(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
     """0-based, as the file's own listing counts."""
     path = write_hdus(tmp_path / "two.fits", astropy_fits.PrimaryHDU(ramp), astropy_fits.ImageHDU(ramp + 1))

@@ -44,6 +44,26 @@ def test_every_delimiter_with_and_without_names(tmp_path: Path, separator: str, 
     assert (len(stars.x), stars.width, stars.height, stars.origin.format) == (4, 40, 400, "text")
 
 
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+def test_decimal_commas(tmp_path: Path, separator: str) -> None:
+    """As spreadsheets write them in half of Europe."""
+    stars = read_stars(tmp_path, f"x{separator}y{separator}flux\n" + lines(separator).replace(".", ","))
+    assert (stars.x.tolist(), stars.y.tolist()) == (X, Y)
+
+
+def test_commas_that_part_thousands_are_no_decimal_ones(tmp_path: Path) -> None:
+    """Dropped and counted: 1,234 is not 1.234."""
+    stars = read_stars(tmp_path, 'x,y,flux\n"1,234",5,6\n' + lines(","), size=(500, 500))
+    assert (stars.x.tolist(), stars.notes) == (X, ("dropped 1 of 5 rows that hold no finite number",))
+
+
+def test_more_columns_without_names_are_told(tmp_path: Path) -> None:
+    """A running number in front would be taken for x, and nothing would ever match."""
+    rows = "".join(f"{number} {x} {y} {flux}\n" for number, (x, y, flux) in enumerate(ROWS, 1))
+    stars = read_stars(tmp_path, rows, size=(500, 500))
+    assert stars.notes == ("took the first 3 of 4 columns without names as x, y and flux: name them in a first line",)
+
+
 def test_two_columns_are_ordered_already(tmp_path: Path) -> None:
     """No flux, no order but the list's own."""
     assert read_stars(tmp_path, lines(" ", columns=2)).flux is None
