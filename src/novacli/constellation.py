@@ -11,6 +11,8 @@ import importlib.util
 import math
 from pathlib import Path
 
+from novacli.wcs import wrap_degrees
+
 # Delporte drew the boundaries along circles of right ascension and declination of B1875.0 (JD 2405889.25855).  This is
 # the IAU 2006 precession from J2000.0 to that date, from ERFA's eraBp06 (its matrix "rp"; the frame bias, 0.02", and
 # the difference between the FK4 and FK5 equinoxes, about 1", are left out).
@@ -70,7 +72,7 @@ def _precess_to_b1875(ra_deg: float, dec_deg: float) -> tuple[float, float]:
     ra, dec = math.radians(ra_deg), math.radians(dec_deg)
     direction = (math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec))
     x, y, z = (sum(m * d for m, d in zip(row, direction, strict=True)) for row in _J2000_TO_B1875)
-    return math.degrees(math.atan2(y, x)) % 360 / 15, math.degrees(math.atan2(z, math.hypot(x, y)))
+    return wrap_degrees(math.degrees(math.atan2(y, x))) / 15, math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
 @functools.cache

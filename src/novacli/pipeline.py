@@ -6,9 +6,11 @@ a call over many.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,7 +127,8 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: Cloc
     prepared = _prepare(field, params, context, clock)
     if isinstance(prepared, Solved):
         return prepared
-    solved = run_job(prepared.job, prepared.numbers, prepared.draft, params.timeout_s, context, clock=clock)
+    job, draft = prepared.job, prepared.draft
+    solved = run_job(job, prepared.numbers, draft, params.timeout_s, context, clock=clock, lock=prepared.lock)
     if context.rigs is not None and isinstance(solved.answer, Solution):
         context.rigs.learn(field, solved.answer.calibration)
     return replace(solved, origin=field.origin)
@@ -133,11 +136,15 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: Cloc
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A job that has its directory: the numbers of its attempts, as they are made, and what is known of its result."""
+    """A job that has its directory: the numbers of its attempts, as they are made, and what is known of its result.
+
+    ``lock`` is the job's, held since before anybody could see it.
+    """
 
     job: JobDir
     numbers: Iterator[int]
     draft: Result
+    lock: AbstractContextManager[object]
 
 
 def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -> _Prepared | Solved:
@@ -166,9 +173,9 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
     if first is None:
         clock.lap("prepare_s")
         return _too_few_stars(draft, sources.most_found, clock)
-    job = _make_job(field, first, draft, params, context)
+    job, lock = _make_job(field, first, draft, params, context)
     clock.lap("prepare_s")
-    return _Prepared(job, _written(job, attempts), replace(draft, job=job.job_id))
+    return _Prepared(job, _written(job, attempts), replace(draft, job=job.job_id), lock)
 
 
 def gather_hints(field: Field, params: SolveParams) -> Hints:
@@ -186,19 +193,24 @@ def _too_few_stars(draft: Result, count: int, clock: Clock) -> Solved:
     return Solved(result, Unsolved("no-stars", 0, clock.elapsed_s))
 
 
-def _make_job(field: Field, first: axy.Attempt, draft: Result, params: SolveParams, context: Context) -> JobDir:
-    """Build the job directory beside, and rename it into place."""
+def _make_job(
+    field: Field, first: axy.Attempt, draft: Result, params: SolveParams, context: Context
+) -> tuple[JobDir, contextlib.ExitStack]:
+    """Build the job directory beside, and rename it into place; return it with its lock, which is held."""
     sha256 = sha256_of(field.origin.path)
     request = jobfile.request_json(draft, params, sha256, is_fits_like=field.is_fits_like, place=context.backend.name)
     try:
         staged = jobdir.create(context.jobs_dir)
-        try:
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(jobdir.discard, staged)  # on a full disk, halves of jobs would take what room is left
+            # From the start: nova retry takes a job that nobody works on for one that was interrupted.
+            lock = on_failure.enter_context(contextlib.ExitStack())
+            lock.enter_context(staged.locked())
             axy.write(first, staged.axy(1))
             staged.write_json(REQUEST, request)
-            return jobdir.publish(staged)
-        except BaseException:
-            jobdir.discard(staged)  # on a full disk, halves of jobs would take what room is left
-            raise
+            job = jobdir.publish(staged)
+            on_failure.pop_all()
+        return job, lock
     except SolvehostError as exc:
         raise from_solvehost(exc) from exc
     except OSError as exc:
@@ -228,11 +240,12 @@ def run_job(
     *,
     clock: Clock | None = None,
     afresh: bool = False,
+    lock: AbstractContextManager[object] | None = None,
 ) -> Solved:
     """Have a job solved, and leave its result in the directory, written last.
 
-    ``afresh`` removes what an earlier run left.  A job that fails keeps its star lists and says in ``result.json``
-    whether a retry is safe.
+    ``afresh`` removes what an earlier run left; ``lock`` is the job's, where it is held already.  A job that fails
+    keeps its star lists and says in ``result.json`` whether a retry is safe.
     """
     clock = clock or Clock()
 
@@ -241,7 +254,7 @@ def run_job(
             job.clear_results()
         return _run_locked(job, numbers, draft, timeout_s, context, clock)
 
-    return _locked(job, draft, clock, solve)
+    return _locked(job, lock or job.locked(), draft, clock, solve)
 
 
 def _detach_job(prepared: _Prepared, params: SolveParams, context: Context, clock: Clock, detach: Detach) -> Solved:
@@ -255,13 +268,15 @@ def _detach_job(prepared: _Prepared, params: SolveParams, context: Context, cloc
         result = replace(draft, status=REMOTE, server=sent.server, notes=notes, timing=clock.record())
         return Solved(replace(result, files=files_of(job)))
 
-    return _locked(job, draft, clock, send)
+    return _locked(job, prepared.lock, draft, clock, send)
 
 
-def _locked(job: JobDir, draft: Result, clock: Clock, do: Callable[[], Solved]) -> Solved:
-    """Do something under the job's lock; an error ends the job."""
+def _locked(
+    job: JobDir, lock: AbstractContextManager[object], draft: Result, clock: Clock, do: Callable[[], Solved]
+) -> Solved:
+    """Do something under the job's lock, and release it; an error ends the job."""
     try:
-        with job.locked():
+        with lock:
             try:
                 return do()
             except (NovaError, SolvehostError, OSError) as exc:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from solvehost import afterrace, clumps, engine, polish
 from solvehost.engine import Outcome
-from solvehost.errors import CrashError, UnavailableError
+from solvehost.errors import BusyError, CrashError, UnavailableError
 from solvehost.indexes import IndexSet
 from solvehost.jobdir import JobDir
 from solvehost.process import Child, Limits, wait_for_any
@@ -307,7 +307,12 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms, first: Token | None =
     """
     called = time.monotonic()
     if first is None:
-        first = terms.tokens.acquire(min(terms.queue_wait_s, terms.total_s), terms.cancelled)
+        try:
+            first = terms.tokens.acquire(min(terms.queue_wait_s, terms.total_s), terms.cancelled)
+        except BusyError:
+            if terms.cancelled():
+                return RaceResult("unsolved", "cancelled", None, (), (), (), round(time.monotonic() - called, 3), 0.0)
+            raise
     state = _Race(job, numbers, terms, first)
     deadline = min(state.began + terms.wall_s, called + terms.total_s)
     try:

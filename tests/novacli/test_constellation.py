@@ -76,6 +76,12 @@ def test_a_position_that_is_not_finite_has_no_constellation(place):
     assert constellation_at(*place) is None
 
 
+def test_a_hair_below_0_hours_is_0_hours_and_not_24(monkeypatch):
+    """A right ascension of 24 h would lie in no constellation."""
+    monkeypatch.setattr(constellation, "_J2000_TO_B1875", ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    assert constellation_at(-1e-15, 0) == ("Psc", "Pisces")
+
+
 def test_without_the_table_there_is_no_answer_and_no_error(monkeypatch, fresh_table):
     monkeypatch.setattr(constellation.importlib.util, "find_spec", lambda name: None)
     assert constellation_at(83.8, -5.4) is None

@@ -338,6 +338,24 @@ def test_attempts_are_written_as_the_race_asks_for_them(
     assert seen == [[1], [1], [1, 2]]
 
 
+def test_a_job_that_is_seen_is_being_worked_on(
+    context: Context, field_of_stars: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else ``nova retry --state interrupted``, run at that moment, would take it away."""
+    publish, states = jobdir.publish, []
+
+    def watched(staged: JobDir) -> JobDir:
+        job = publish(staged)
+        states.append(job.state())
+        return job
+
+    monkeypatch.setattr(jobdir, "publish", watched)
+    result = solve_field(field_of_stars, SolveParams(), context).result
+    (job,) = jobdir.list_jobs(context.jobs_dir)
+    assert states == ["running"]
+    assert (job.state(), job.is_locked()) == (result.status, False)
+
+
 def test_progress_is_told_step_by_step(context: Context, tmp_path: Path) -> None:
 
     words: list[str] = []

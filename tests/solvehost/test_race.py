@@ -277,6 +277,18 @@ def test_a_race_can_be_cancelled(tmp_path: Path) -> None:
     assert_clean(job, terms, "backend.log")
 
 
+def test_a_race_that_waits_for_its_first_token_can_be_cancelled(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_attempt("sleep"))
+    asked = itertools.count()
+    terms = make_terms(tmp_path, count=1, queue_wait_s=standin.PATIENCE_S, cancelled=lambda: next(asked) > 2)
+    held = terms.tokens.try_acquire()
+    assert held is not None
+    result = run_race(job, terms)
+    held.release()
+    assert (result.status, result.reason, result.attempts) == ("unsolved", "cancelled", ())
+    assert next(asked) > 2
+
+
 def test_no_token_in_time_is_busy(tmp_path: Path) -> None:
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path, count=1, queue_wait_s=0.1)
     held = terms.tokens.try_acquire()
