@@ -92,6 +92,14 @@ def plan(frames: Iterable[Frame], known: Mapping[str, Known], wanted: Wanted) ->
     return made
 
 
+def is_denied(known: Known) -> bool:
+    """Say whether permissions may be what kept a frame from being done.
+
+    They are no part of what a ledger compares: a file has neither another size nor another time by them.
+    """
+    return known.fate == FAILED and known.exit_code in (DeniedError.exit_code, OutputError.exit_code)
+
+
 def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     """Return what is to be done of a frame that the ledger knows, None for nothing."""
     is_same = (frame.size, frame.mtime_ns) == (known.size, known.mtime_ns)
@@ -110,11 +118,10 @@ def _is_outdated(frame: Frame, known: Known, wanted: Wanted) -> bool:
     """Say whether a frame is to be done again though nobody changed it."""
     if known.fate in wanted.retry:
         return True
-    # Permissions are no part of what a ledger compares: a file has neither another size nor another time by them.
-    if known.exit_code == DeniedError.exit_code and os.access(frame.path, os.R_OK):
-        return True
-    if known.fate == FAILED and known.exit_code == OutputError.exit_code and wanted.may_write(frame):
-        return True
+    if is_denied(known):
+        may_read = known.exit_code == DeniedError.exit_code and os.access(frame.path, os.R_OK)
+        if may_read or (known.exit_code == OutputError.exit_code and wanted.may_write(frame)):
+            return True
     # Whoever tries other parameters on the unsolved ones does not mean all the others, too.
     if known.params != wanted.params and not wanted.retry:
         return True

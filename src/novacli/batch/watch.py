@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from novacli.batch.frames import Found, find_frames, frame_at, identity_of, is_settled
-from novacli.batch.plan import Todo
+from novacli.batch.plan import Todo, is_denied
 from novacli.batch.records import RETRIABLE, WAITING, Done, Frame, Known
 from novacli.errors import NovaError
 from novacli.inputs.source import shown_name
@@ -80,6 +80,8 @@ class Watch:
         #: Path → when it is tried again, by ``time.monotonic``.
         self._again: dict[str, float] = {}
         self._tries: dict[str, int] = {}
+        #: Frames that permissions were against, which change neither a file's time nor its folder's.
+        self._denied: set[str] = set()
         self._stamps: dict[str, int] = {}
         self._told: set[str] = set()
         self._look_s = self._list_s = self._relist_s = 0.0
@@ -120,11 +122,16 @@ class Watch:
         path = todo.frame.path
         self.under_way.discard(path)
         known = self._judge.known(path)
-        if known is None or known.fate not in (RETRIABLE, WAITING):
+        may_wait = known is not None and (known.fate in (RETRIABLE, WAITING) or is_denied(known))
+        if known is None or not may_wait:
             self._tries.pop(path, None)
             return
         tries = self._tries[path] = self._tries.get(path, 0) + 1
-        if tries < _MOST_AGAIN:
+        if tries >= _MOST_AGAIN:  # also where permissions only seem to allow it
+            return
+        if is_denied(known):
+            self._denied.add(path)
+        else:
             self._again[path] = time.monotonic() + _AGAIN_S
 
     # -- listing --------------------------------------------------------------------------------------------------
@@ -148,6 +155,9 @@ class Watch:
                 here.append(found)
         self._tell([remark for found in here for remark in found.remarks])
         self.siblings = tuple(frame for found in here for frame in found.frames)
+        for path in self._denied:
+            self.seen.pop(path, None)
+        self._denied.clear()
         for frame in self.siblings:
             self._see(frame, now_s)
         self._stamps = {}
@@ -231,6 +241,8 @@ class Watch:
         self.seen |= {frame.path: (frame.size, frame.mtime_ns) for frame in ripe}
         given = self._judge.todo(ripe)
         self.under_way |= {todo.frame.path for todo in given}
+        left = {frame.path for frame in ripe} - self.under_way
+        self._denied |= {path for path in left if (known := self._judge.known(path)) and is_denied(known)}
         if given:
             self._last_news_s = now_s
         return given

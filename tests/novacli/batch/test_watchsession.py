@@ -32,8 +32,9 @@ from novacli.batch.shows import Lines, Troubles
 from novacli.batch.summary import Outcome
 from novacli.batch.watch import Terms
 from novacli.batch.watchsession import watch_batch
-from novacli.errors import InputMissingError, RetryLaterError, UsageError
+from novacli.errors import DeniedError, InputMissingError, NovaError, OutputError, RetryLaterError, UsageError
 from novacli.params import SolveParams
+from novacli.result import FAILED, Result, error_of
 
 SOURCE = Path(__file__).parents[3] / "src"
 #: Longer than any wait of a night that goes as it should.
@@ -265,6 +266,63 @@ def test_a_mount_that_vanishes_and_comes_back(
     told = [line.removeprefix(str(night.folder)).partition(",")[0] for line in night.said[1:]]
     assert told == [" is not there any more: check the mount; its frames wait", " is there again"]
     assert (outcome.exit_code, outcome.tally.stopped) == (0, None)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize(("error", "refused"), [(DeniedError, os.R_OK), (OutputError, os.W_OK)])
+def test_what_permissions_were_against_is_done_once_they_allow_it(
+    is_known: bool, error: type[NovaError], refused: int, night: Night, monkeypatch: pytest.MonkeyPatch,
+    beside: Callable[[Callable[[], None]], None],
+) -> None:  # fmt: skip
+    """Also where an earlier run was told; neither the file's time nor its folder's says that they have changed."""
+    path = night.write("a.jpg")
+    allowed = threading.Event()
+    real = os.access
+
+    def refuse(task: Task) -> Done:
+        if allowed.is_set():
+            return standin_executor.solve(task)
+        failed = {**error_of(error(f"{path}: no")), "retry_is_safe": False}
+        return Done(task.frame, "digest", Result(str(path), FAILED, error=failed))
+
+    def allow() -> None:
+        wait_for(lambda: is_known or "no" in night.log.getvalue())
+        wait_for(lambda: str(path) in looks)
+        allowed.set()
+        wait_for(lambda: "solved" in night.log.getvalue())
+        night.end()
+
+    looks: list[str] = []
+
+    def access(what: str | Path, mode: int, **_: Any) -> bool:
+        if mode & refused:
+            looks.append(str(what))
+        return real(what, mode) and (allowed.is_set() or not mode & refused)
+
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(watch, "_RELIST_S", 0.05)
+    monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(refuse))
+    outputs = Outputs(update=True)
+    if is_known:
+        night.watch(outputs=outputs)
+        looks.clear()
+    beside(allow)
+    assert night.watch(terms=FOR_EVER, outputs=outputs).exit_code == 0
+    assert len(standin_executor.Executor.tasks) == 2
+
+
+def test_what_only_seems_to_be_allowed_is_not_tried_for_ever(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As over NFS, whose server has the last word."""
+    path = night.write("a.jpg")
+
+    def refuse(task: Task) -> Done:
+        failed = error_of(DeniedError(f"{path}: no"))
+        return Done(task.frame, "digest", Result(str(path), FAILED, error=failed))
+
+    monkeypatch.setattr(watch, "_RELIST_S", 0.05)
+    monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(refuse))
+    night.watch()
+    assert len(standin_executor.Executor.tasks) == watch._MOST_AGAIN
 
 
 def test_outputs_find_their_names_as_frames_land(night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
