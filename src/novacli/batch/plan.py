@@ -22,6 +22,9 @@ RETRIES = {
 }
 #: What counts as known of a frame that a run did not come to.
 NOT_BEGUN = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
+#: A frame that permissions were against so often, though they seemed to allow it here, is left: it is another machine,
+#: a worker's or a file server's, that has the last word.
+_MOST_DENIALS = 3
 _UNFINISHED = frozenset({WAITING, RETRIABLE, GONE})
 
 
@@ -118,7 +121,7 @@ def _is_outdated(frame: Frame, known: Known, wanted: Wanted) -> bool:
     """Say whether a frame is to be done again though nobody changed it."""
     if known.fate in wanted.retry:
         return True
-    if is_denied(known):
+    if is_denied(known) and known.tries < _MOST_DENIALS:
         may_read = known.exit_code == DeniedError.exit_code and os.access(frame.path, os.R_OK)
         if may_read or (known.exit_code == OutputError.exit_code and wanted.may_write(frame)):
             return True

@@ -182,6 +182,17 @@ class TestReasons:
         assert not is_done_again(known(FAILED), may[True])
         assert not is_done_again(known(), may[True])
 
+    @pytest.mark.parametrize("code", [DeniedError.exit_code, OutputError.exit_code])
+    def test_what_another_machine_goes_on_to_deny_is_left_in_the_end(self, code: int, tmp_path: Path) -> None:
+        """A Dask worker may have fewer permissions than who calls; its frames do not cost each run their time."""
+        path = tmp_path / "a.fits"
+        path.touch()
+        frame = dataclasses.replace(FRAME, path=str(path))
+        for tries, is_tried in ((1, True), (2, True), (3, False)):
+            denied = dataclasses.replace(known(FAILED, exit_code=code), tries=tries)
+            assert is_done_again(denied, frame=frame) is is_tried
+        assert is_done_again(denied, Wanted("p", retry=RETRIES["failed"]), frame)
+
 
 class TestExitCode:
     @pytest.mark.parametrize(
