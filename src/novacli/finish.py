@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from novacli.backends.base import Solve
+from novacli.jobfile import Request, read_request
 from novacli.result import SOLVED, UNSOLVED, Result
 from novacli.solution import Solution, Unsolved, read_solution
 from solvehost import jobdir
 from solvehost.engine import DOUBTFUL
-from solvehost.jobdir import REQUEST, JobDir
+from solvehost.jobdir import JobDir
 
 _DOUBTED = "a match was found that rests on a clump of sources, as clouds make them, and was not believed"
 
@@ -30,21 +30,19 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
     if race.status != SOLVED:
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
-    request = job.read_json(REQUEST) or {}
-    answer = _improved(job, request, race.winner or 1)
+    answer = _improved(job, race.winner or 1)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
     match = {**answer.match.to_json(), "attempt": label}
     return replace(result, status=SOLVED, calibration=answer.calibration.to_json(), match=match), answer
 
 
-def _improved(job: JobDir, request: dict[str, Any], attempt: int) -> Solution:
+def _improved(job: JobDir, attempt: int) -> Solution:
     """Return the solution, fitted again unless the user said which order of distortion it shall have."""
     from novacli import refitfiles  # needs numpy, which commands that only list jobs do without
 
-    order = (request.get("params") or {}).get("tweak_order")
-    judgement = refitfiles.improve(job, keep=order is not None)
-    up = bool(request.get("is_fits_like", True))
-    answer = read_solution(job.path, is_fits_like=up, attempt=attempt)
+    request = read_request(job) or Request()
+    judgement = refitfiles.improve(job, keep=request.params.get("tweak_order") is not None)
+    answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
     held_out = None if judgement is None else judgement.heldout_rms_arcsec
     return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out))
 

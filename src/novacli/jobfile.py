@@ -5,6 +5,8 @@ Its keys are specified in docs/reference/job-directory.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +14,81 @@ from novacli.field import Field, Image
 from novacli.hints import Hints
 from novacli.params import SolveParams
 from novacli.result import UNSOLVED, Result
-from solvehost.jobdir import JobDir
+from solvehost.jobdir import REQUEST, JobDir
 
 JOB_FORMAT = 1
 
 
-def request_json(
-    draft: Result, params: SolveParams, sha256: str | None, *, is_fits_like: bool, place: str
-) -> dict[str, Any]:
-    """Return the request: ``sha256`` is that of the image's file, ``place`` where it is to be solved."""
-    return {
-        "format": JOB_FORMAT,
-        "created": draft.created,
-        "input": draft.input,
-        "source": {**draft.source, "sha256": sha256},
-        "timeout_s": params.timeout_s,
-        "params": params.to_json(),
-        "hints": draft.hints,
-        "notes": draft.notes,
-        "is_fits_like": is_fits_like,
-        "backend": place,
-    }
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked of a job.
+
+    ``source`` describes the image or list and ``sha256`` is that of its file, ``params`` and ``hints`` are as in JSON,
+    ``place`` is where it is to be solved.
+    """
+
+    input: str = ""
+    created: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str | None = None
+    timeout_s: float = SolveParams().timeout_s
+    params: Mapping[str, Any] = field(default_factory=dict)
+    hints: Sequence[dict[str, Any]] = field(default_factory=list)
+    notes: Sequence[str] = field(default_factory=list)
+    is_fits_like: bool = True
+    place: str = "local"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what stands in the file."""
+        return {
+            "format": JOB_FORMAT,
+            "created": self.created,
+            "input": self.input,
+            "source": {**self.source, "sha256": self.sha256},
+            "timeout_s": self.timeout_s,
+            "params": dict(self.params),
+            "hints": list(self.hints),
+            "notes": list(self.notes),
+            "is_fits_like": self.is_fits_like,
+            "backend": self.place,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Request:
+        """Return the request in a file; what is damaged counts as not said."""
+        known = {key: value[key] for key, kind in _KINDS.items() if isinstance(value.get(key), kind)}
+        source = dict(known.pop("source", {}))
+        sha256 = source.pop("sha256", None)
+        return cls(
+            source=source,
+            sha256=sha256 if isinstance(sha256, str) else None,
+            place=known.pop("backend", None) or "local",
+            **known,
+        )
+
+    def draft(self, job: JobDir) -> Result:
+        """Return what is known of the result of a job by its request alone."""
+        return Result(
+            self.input,
+            UNSOLVED,
+            job=job.job_id,
+            hints=list(self.hints),
+            notes=list(self.notes),
+            source=dict(self.source),
+            created=self.created,
+        )
 
 
-def draft_of(job: JobDir, request: dict[str, Any]) -> Result:
-    """Return what is known of a job by its request alone."""
-    return Result(
-        str(request.get("input", "")),
-        UNSOLVED,
-        job=job.job_id,
-        hints=request.get("hints") or [],
-        notes=list(request.get("notes") or []),
-        source={key: value for key, value in (request.get("source") or {}).items() if key != "sha256"},
-        created=request.get("created"),
-    )
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "input": str, "created": str, "source": dict, "timeout_s": (int, float), "params": dict, "hints": list,
+    "notes": list, "is_fits_like": bool, "backend": str,
+}  # fmt: skip
+
+
+def read_request(job: JobDir) -> Request | None:
+    """Return the request of a job, None where there is none."""
+    value = job.read_json(REQUEST)
+    return None if value is None else Request.from_json(value)
 
 
 def hints_json(given: Hints) -> list[dict[str, Any]]:
@@ -74,14 +117,14 @@ def hints_json(given: Hints) -> list[dict[str, Any]]:
     return [*scales, *positions, *wcs, *parity]
 
 
-def source_json(field: Field) -> dict[str, Any]:
+def source_json(read: Field) -> dict[str, Any]:
     """Return what results say of the image or list that was read."""
-    origin = field.origin
+    origin = read.origin
     return {
         "path": None if origin.path is None else str(Path(origin.path).absolute()),
         "format": origin.format,
         "hdu": origin.hdu,
-        "kind": "image" if isinstance(field, Image) else "stars",
-        "width": field.width,
-        "height": field.height,
+        "kind": "image" if isinstance(read, Image) else "stars",
+        "width": read.width,
+        "height": read.height,
     }

@@ -197,8 +197,18 @@ def _make_job(
     field: Field, first: axy.Attempt, draft: Result, params: SolveParams, context: Context
 ) -> tuple[JobDir, contextlib.ExitStack]:
     """Build the job directory beside, and rename it into place; return it with its lock, which is held."""
-    sha256 = sha256_of(field.origin.path)
-    request = jobfile.request_json(draft, params, sha256, is_fits_like=field.is_fits_like, place=context.backend.name)
+    request = jobfile.Request(
+        input=draft.input,
+        created=draft.created,
+        source=draft.source,
+        sha256=sha256_of(field.origin.path),
+        timeout_s=params.timeout_s,
+        params=params.to_json(),
+        hints=draft.hints,
+        notes=draft.notes,
+        is_fits_like=field.is_fits_like,
+        place=context.backend.name,
+    )
     try:
         staged = jobdir.create(context.jobs_dir)
         with contextlib.ExitStack() as on_failure:
@@ -207,7 +217,7 @@ def _make_job(
             lock = on_failure.enter_context(contextlib.ExitStack())
             lock.enter_context(staged.locked())
             axy.write(first, staged.axy(1))
-            staged.write_json(REQUEST, request)
+            staged.write_json(REQUEST, request.to_json())
             job = jobdir.publish(staged)
             on_failure.pop_all()
         return job, lock

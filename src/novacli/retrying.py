@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from novacli import pipeline, strategy
 from novacli.errors import DataError, NovaError
 from novacli.field import Field
 from novacli.inputs import open_field
-from novacli.jobfile import draft_of
+from novacli.jobfile import Request, read_request
 from novacli.params import SolveParams
 from novacli.pipeline import Context, Solved
 from novacli.sources import Sources
 from solvehost import axy, jobdir
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import REQUEST, JobDir
+from solvehost.jobdir import JobDir
 
 
 def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
@@ -33,19 +32,19 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
     RetryLaterError
         Where another process works on it.
     """
-    request = job.read_json(REQUEST)
+    request = read_request(job)
     numbers = job.attempts()
     if request is None or not numbers:
         raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
     context.backend.index_files()
-    draft = draft_of(job, request)
+    draft = request.draft(job)
     draft = replace(draft, notes=list(dict.fromkeys([*draft.notes, *context.backend.notes()])))
-    limit_s = float(request.get("timeout_s", 300)) if timeout_s is None else timeout_s
+    limit_s = request.timeout_s if timeout_s is None else timeout_s
     numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
     return pipeline.run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
 
 
-def _further_attempts(job: JobDir, numbers: list[int], request: dict[str, Any], context: Context) -> Iterator[int]:
+def _further_attempts(job: JobDir, numbers: list[int], request: Request, context: Context) -> Iterator[int]:
     """Yield the attempts that an interrupted job never came to, if its image is there and unchanged."""
     try:
         field, params = _same_source(request)
@@ -58,7 +57,7 @@ def _further_attempts(job: JobDir, numbers: list[int], request: dict[str, Any], 
         return  # the star lists that there are must do
 
 
-def _same_source(request: dict[str, Any]) -> tuple[Field, SolveParams]:
+def _same_source(request: Request) -> tuple[Field, SolveParams]:
     """Return the job's image, read again, and the parameters that it was submitted with.
 
     Raises
@@ -66,9 +65,8 @@ def _same_source(request: dict[str, Any]) -> tuple[Field, SolveParams]:
     NovaError
         Where the image is not there, or is another one by now.
     """
-    source = request.get("source") or {}
-    path, sha256 = source.get("path"), source.get("sha256")
-    if not path or not sha256 or pipeline.sha256_of(path) != sha256:
+    path = request.source.get("path")
+    if not isinstance(path, str) or not request.sha256 or pipeline.sha256_of(path) != request.sha256:
         raise DataError(f"{path}: it is not the image that was submitted")
-    params = SolveParams.from_json(request.get("params") or {})
+    params = SolveParams.from_json(dict(request.params))
     return open_field(path, hdu=params.hdu, size=params.size), params

@@ -14,7 +14,7 @@ from novacli import refitfiles
 from novacli.backends.base import Solve
 from novacli.errors import DataError
 from novacli.finish import conclude, files_of
-from novacli.jobfile import draft_of
+from novacli.jobfile import Request
 from novacli.solution import Solution, Unsolved
 from solvehost.engine import Outcome
 from solvehost.jobdir import REQUEST, JobDir
@@ -30,14 +30,15 @@ def job(tmp_path: Path) -> JobDir:
 
 
 def test_a_draft_is_what_the_request_says(job: JobDir) -> None:
-    draft = draft_of(job, {"input": "a.fits", "notes": ["n"], "source": {"path": "/a", "sha256": "x"}, "created": "c"})
+    said = {"input": "a.fits", "notes": ["n"], "source": {"path": "/a", "sha256": "x"}, "created": "c"}
+    draft = Request.from_json(said).draft(job)
     assert (draft.input, draft.job, draft.notes, draft.created) == ("a.fits", job.job_id, ["n"], "c")
     assert draft.source == {"path": "/a"}
 
 
 def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
-    result, answer = conclude(job, Solve(SOLVED, "solve1", ("late",)), draft_of(job, {"notes": ["n"]}))
+    result, answer = conclude(job, Solve(SOLVED, "solve1", ("late",)), Request.from_json({"notes": ["n"]}).draft(job))
     assert isinstance(answer, Solution)
     assert (result.status, result.server, result.notes) == ("solved", "solve1", ["n", "late"])
     assert result.match is not None
@@ -59,7 +60,7 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
     monkeypatch.setattr(refitfiles, "improve", improve)
     job.wcs.write_bytes(wcs_fits())
     job.write_json(REQUEST, {"params": asked})
-    result, answer = conclude(job, Solve(SOLVED), draft_of(job, {}))
+    result, answer = conclude(job, Solve(SOLVED), Request.from_json({}).draft(job))
     assert told == [keep]
     assert result.match is not None
     assert result.match["heldout_rms_arcsec"] == 2.5
@@ -68,14 +69,14 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
 
 
 def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
-    result, answer = conclude(job, Solve(EXHAUSTED), draft_of(job, {}))
+    result, answer = conclude(job, Solve(EXHAUSTED), Request.from_json({}).draft(job))
     assert answer == Unsolved("exhausted", 0, 0.5)
     assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
 
 
 def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
     with pytest.raises(DataError, match="there is no such file"):
-        conclude(job, Solve(SOLVED), draft_of(job, {}))
+        conclude(job, Solve(SOLVED), Request.from_json({}).draft(job))
 
 
 def test_only_files_that_are_there_are_named(job: JobDir) -> None:
@@ -86,6 +87,6 @@ def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
     """Where nothing else solved the picture, whoever wonders why reads it."""
     doubted = replace(EXHAUSTED, attempts=(Outcome(1, "by flux", "doubtful", 0.5, 0.4),))
     for race, notes in ((EXHAUSTED, []), (doubted, ["rests on a clump"])):
-        result, _ = conclude(job, Solve(race), draft_of(job, {}))
+        result, _ = conclude(job, Solve(race), Request.from_json({}).draft(job))
         assert len(result.notes) == len(notes)
         assert all(words in note for words, note in zip(notes, result.notes, strict=True))

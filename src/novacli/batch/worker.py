@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from novacli.batch import places
-from novacli.batch.frames import frame_at, is_written_by_nova
+from novacli.batch.frames import frame_at
+from novacli.batch.marks import is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
 from novacli.errors import NovaError, OutputError
+from novacli.jobfile import read_request
 from novacli.outputs.atomic import NotWritableError, as_output_error
 from novacli.result import FAILED, SOLVED, Result, error_of
 from solvehost import jobdir
-from solvehost.jobdir import REQUEST, RESULT, JobDir
+from solvehost.jobdir import RESULT, JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,9 +113,8 @@ def _sha256_of_job(result: Result) -> str | None:
     """Return the digest of the content that was solved, which the job was made with; None where there is no job."""
     if "directory" not in result.files:
         return None
-    request = JobDir(Path(result.files["directory"])).read_json(REQUEST) or {}
-    found = (request.get("source") or {}).get("sha256")
-    return found if isinstance(found, str) else None
+    request = read_request(JobDir(Path(result.files["directory"])))
+    return None if request is None else request.sha256
 
 
 def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:

@@ -18,7 +18,7 @@ from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore
 from novacli.stores.reading import read_result
-from solvehost.jobdir import REQUEST, RUNNING
+from solvehost.jobdir import RUNNING
 
 if TYPE_CHECKING:
     from novacli.backends.base import Backend
@@ -77,8 +77,9 @@ def _place_of(job: JobDir) -> str:
     """
     if read_result(job).status == REMOTE:
         raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
-    place = (job.read_json(REQUEST) or {}).get("backend")
-    return place if isinstance(place, str) and place else "local"
+    from novacli.jobfile import Request, read_request
+
+    return (read_request(job) or Request()).place
 
 
 def _retry(

@@ -18,7 +18,7 @@ from novacli.errors import (
     from_solvehost,
 )
 from novacli.finish import conclude, files_of
-from novacli.jobfile import draft_of
+from novacli.jobfile import Request, read_request
 from novacli.remote import packing
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
 from novacli.remote.outcome import UnusableError, no_answer
@@ -30,7 +30,7 @@ from novacli.remote.unpack import unpack
 from novacli.result import FAILED, Result, error_of
 from novacli.timing import race_timing
 from solvehost.errors import BusyError, SolvehostError
-from solvehost.jobdir import REQUEST, RESULT, JobDir
+from solvehost.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine
 from solvehost.wire.lines import FAILED as FAILED_THERE
 from solvehost.wire.lines import INTERRUPTED, SOLVED, UNSOLVED
@@ -171,7 +171,7 @@ def _fail(away: _Away, error: NovaError) -> Result:
 
 
 def _draft(away: _Away) -> Result:
-    return draft_of(away.job, away.job.read_json(REQUEST) or {})
+    return (read_request(away.job) or Request()).draft(away.job)
 
 
 def _send_again(server: Server, away: _Away, why: str, watch: Watch) -> Fetched:
