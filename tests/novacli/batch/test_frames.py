@@ -1,28 +1,18 @@
-"""Which files a batch has: found once each, in order, and never what nova wrote."""
+"""Which files a batch has: found once each, in order."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import os
 from datetime import datetime
 from pathlib import Path
 
-import made_results as made
-import numpy as np
 import pytest
 
 from novacli.batch import frames
-from novacli.batch.frames import find_frames, frame_at, is_settled, is_written_by_nova, parse_newer, read_list
+from novacli.batch.frames import find_frames, frame_at, is_settled, parse_newer, read_list
 from novacli.errors import DeniedError, InputMissingError, UsageError
-from novacli.field import Origin
 from novacli.inputs.registry import FORMATS
-from novacli.outputs import newfits
-from novacli.outputs.insert import COPY_HISTORY, HISTORY
-from novacli.outputs.newfits import new_fits
-from novacli.outputs.update import Stamp, update_in_place
-from solvehost import fitsfile
 
 
 def put(path: Path, content: bytes = b"x") -> Path:
@@ -33,20 +23,6 @@ def put(path: Path, content: bytes = b"x") -> Path:
 
 def names(found: frames.Found, top: Path) -> list[str]:
     return [os.path.relpath(frame.path, top) for frame in found.frames]
-
-
-def fits(*cards: bytes, data: bytes = b"") -> bytes:
-    return fitsfile.end_header(list(cards)) + data
-
-
-def card(text: str) -> bytes:
-    return text.ljust(80).encode()
-
-
-SOLUTION = made.wcs_fits(30, 20)
-SIZE = (card("NAXIS1  =                   30"), card("NAXIS2  =                   20"))
-IMAGE = (card("SIMPLE  =                    T"), card("NAXIS   =                    2"))
-BARE = (card("SIMPLE  =                    T"), card("NAXIS   =                    0"))
 
 
 class TestFolders:
@@ -265,58 +241,3 @@ class TestTimes:
 
     def test_without_a_settling_time_all_are_settled(self) -> None:
         assert is_settled(frames.Frame("/a", 1, int(2e18)), 2e9, 0)
-
-
-COPY = fits(*IMAGE, card(f"HISTORY {COPY_HISTORY}"), data=bytes(2880))
-OURS = {
-    "copy": COPY,
-    "copy.gz": gzip.compress(COPY),
-    "copy.bz2": bz2.compress(COPY),
-    "axy": fits(*BARE, card("ANRUN   =                    T")),
-    "rdls": fits(*BARE, card("AN_FILE = 'RDLS    ' / Astrometry.net file type")),
-    "wcs": fits(*BARE, card("HISTORY This is a WCS header was created by Astrometry.net.")),
-    "corr": fits(*BARE) + fits(card("TTYPE1  = 'field_x '"), card("TTYPE9  = 'index_id'")),
-}
-THEIRS = {
-    "image": fits(*IMAGE, data=bytes(2880)),
-    "updated": fits(*IMAGE, card(f"HISTORY {HISTORY}"), data=bytes(2880)),
-    "text in pixels": fits(*IMAGE, data=b"HISTORY" + card(f"HISTORY {COPY_HISTORY}") * 3),
-    "longer line": fits(*IMAGE, card(f"HISTORY {COPY_HISTORY}, no")),
-    "upstream's .new": fits(*IMAGE, card("HISTORY This is a WCS header was created by Astrometry.net.")),
-    "star list": fits(*BARE) + fits(card("TTYPE1  = 'X       '"), card("TTYPE2  = 'Y       '")),
-    "another maker's axy": fits(*BARE, card("ANRUN   =                    T / Solve this field!")),
-    "no FITS": card(f"HISTORY {COPY_HISTORY}"),
-    "empty": b"",
-    "cut gzip": gzip.compress(os.urandom(9000))[:500],
-    "bad gzip": b"\x1f\x8b" + bytes(100),
-    "bad deflate": gzip.compress(COPY)[:10] + b"\xff" * 50,
-    "bad bzip2": b"BZh9" + bytes(100),
-}
-
-
-class TestMarks:
-    @pytest.mark.parametrize("kind", OURS)
-    def test_what_nova_wrote_is_known_by_its_cards(self, kind: str, tmp_path: Path) -> None:
-        assert is_written_by_nova(str(put(tmp_path / "f", OURS[kind])))
-
-    def test_copies_are_known_and_images_that_got_their_solution_are_not(self, tmp_path: Path) -> None:
-        """Of the writers themselves: an image updated in place is a frame still, also in a copy of its bytes."""
-        image, copy, again = (tmp_path / name for name in ("image.fits", "copy.fits.gz", "again.fits"))
-        newfits.write_pixels(np.zeros((20, 30), np.uint16), SOLUTION, image)
-        assert is_written_by_nova(str(image))
-        put(image, fits(*IMAGE, card("BITPIX  =                    8"), *SIZE, data=bytes(2880)))
-        update_in_place(Origin(str(image), str(image), "FITS", 0), SOLUTION, Stamp.of(str(image)))
-        assert not is_written_by_nova(str(image))
-        new_fits(Origin(str(image), str(image), "FITS", 0), SOLUTION, copy)
-        assert is_written_by_nova(str(copy))
-        update_in_place(Origin(str(copy), str(copy), "FITS", 0), SOLUTION, Stamp.of(str(copy)))
-        new_fits(Origin(str(copy), str(copy), "FITS", 0), SOLUTION, again)
-        assert is_written_by_nova(str(copy))
-        assert is_written_by_nova(str(again))
-
-    @pytest.mark.parametrize("kind", THEIRS)
-    def test_anything_else_is_a_frame(self, kind: str, tmp_path: Path) -> None:
-        assert not is_written_by_nova(str(put(tmp_path / "f", THEIRS[kind])))
-
-    def test_what_cannot_be_read_is_a_frame(self, tmp_path: Path) -> None:
-        assert not is_written_by_nova(str(tmp_path / "none"))

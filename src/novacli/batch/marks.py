@@ -1,0 +1,70 @@
+"""Which files nova itself wrote, by the marks in their headers: those are no frames.  Light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from novacli.outputs import packing
+from novacli.outputs.insert import COPY_HISTORY
+from solvehost import fitsfile
+
+#: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.
+_MARK_BYTES = 32 * fitsfile.BLOCK
+
+
+def is_written_by_nova(path: str) -> bool:
+    """Say whether a file is a copy with a solution (``--new-fits``), or a job's star list, WCS or table.
+
+    An image that got its solution by ``--update`` is none.  False too where the file cannot be read: whoever solves
+    it will say so.  Only the first headers are looked at.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_MARK_BYTES)
+            kind = packing.kind_by_content(head)
+            if kind is not None:
+                head = _unpacked_head(file, kind)
+    except (OSError, EOFError, ValueError):
+        return False
+    return _has_mark(head)
+
+
+def _unpacked_head(file: BinaryIO, kind: str) -> bytes:
+    import bz2
+    import gzip
+    import zlib
+
+    file.seek(0)
+    try:
+        with gzip.open(file) if kind == packing.GZIP else bz2.open(file) as stream:
+            return bytes(stream.read(_MARK_BYTES))
+    except zlib.error:
+        return b""
+
+
+def _has_mark(head: bytes) -> bool:
+    if not head.startswith(b"SIMPLE"):
+        return False
+    if _has_card(head, f"HISTORY {COPY_HISTORY}"):
+        return True
+    if not _has_card(head[: fitsfile.BLOCK], "NAXIS   =                    0", whole=False):
+        return False
+    if _has_card(head, "TTYPE1  = 'field_x ", whole=False) and _has_card(head, "TTYPE9  = 'index_id", whole=False):
+        return True
+    return (
+        _has_card(head, "ANRUN   =                    T")  # other makers of star lists add a comment
+        or _has_card(head, "AN_FILE = 'RDLS", whole=False)
+        or _has_card(head, "HISTORY This is a WCS header was created by Astrometry.net.")
+    )
+
+
+def _has_card(head: bytes, text: str, *, whole: bool = True) -> bool:
+    """Say whether a card begins with ``text``, or is nothing but it."""
+    wanted = text.ljust(fitsfile.CARD if whole else 0).encode("ascii")
+    at = head.find(wanted)
+    while at >= 0:
+        if at % fitsfile.CARD == 0:
+            return True
+        at = head.find(wanted, at + 1)
+    return False
