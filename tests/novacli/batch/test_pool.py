@@ -124,15 +124,16 @@ def test_closing_abandons_what_is_being_worked_on(tmp_path: Path, stand_in: Inst
     pid_file = tmp_path / "pid"
     stand_in(f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60")
     workers = open_executor("pool", setup_of(tmp_path), 1)
-    future = submitted(workers, make_task("stars.fits"))
+    future, waiting = (submitted(workers, make_task(name)) for name in ("stars.fits", "a.fits"))
     deadline = time.monotonic() + PATIENCE_S
     while not pid_file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     workers.close()
-    with pytest.raises(WorkerLostError) as lost:
-        workers.collect(future)
-    assert not lost.value.is_frames_fault
+    for each in (future, waiting):
+        with pytest.raises(WorkerLostError, match="was let go") as lost:
+            workers.collect(each)
+        assert not lost.value.is_frames_fault
     while is_alive(int(pid_file.read_text())):
         assert time.monotonic() < deadline, "the engine lives on"
         time.sleep(0.01)

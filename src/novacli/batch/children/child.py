@@ -133,24 +133,30 @@ class Child:
         return running, channel
 
     def _started(self) -> tuple[subprocess.Popen[bytes], Channel]:
-        try:
-            ours, theirs = channels()
-            with contextlib.closing(theirs):
-                start = _START.format(
-                    path=sys.path, entry=self._entry, fd=theirs.fileno(), pid=os.getpid(),
-                    idle_s=self._idle_s, is_quiet=self._is_quiet,
-                )  # fmt: skip
-                running = subprocess.Popen(
-                    [sys.executable, "-c", start],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL if self._is_quiet else None,
-                    pass_fds=[theirs.fileno()],
-                    env={name: value for name, value in os.environ.items() if name != _NOT_INHERITED},
-                    start_new_session=True,  # Ctrl-C is for this process alone, which sees to its children
-                )
-        except OSError as exc:
-            raise _not_started(f"cannot be started: {exc}") from exc
+        with contextlib.ExitStack() as unless_started:
+            try:
+                ours, theirs = channels()
+                unless_started.callback(ours.close)
+                with contextlib.closing(theirs):
+                    running = self._spawned(theirs)
+            except OSError as exc:
+                raise _not_started(f"cannot be started: {exc}") from exc
+            unless_started.pop_all()
         return running, ours
+
+    def _spawned(self, theirs: Channel) -> subprocess.Popen[bytes]:
+        start = _START.format(
+            path=sys.path, entry=self._entry, fd=theirs.fileno(), pid=os.getpid(),
+            idle_s=self._idle_s, is_quiet=self._is_quiet,
+        )  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, "-c", start],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if self._is_quiet else None,
+            pass_fds=[theirs.fileno()],
+            env={name: value for name, value in os.environ.items() if name != _NOT_INHERITED},
+            start_new_session=True,  # Ctrl-C is for this process alone, which sees to its children
+        )
 
     def _forget(self) -> None:
         with self._lock:

@@ -99,14 +99,19 @@ class _Pool:
         pass  # each worker is watched by its thread
 
     def close(self) -> None:
+        let_go = WorkerLostError("was let go", is_frames_fault=False)
         with contextlib.suppress(Empty):
             while True:
-                self._waiting.get_nowait()
+                taken = self._waiting.get_nowait()
+                if taken is not None and taken[0].set_running_or_notify_cancel():
+                    taken[0].set_exception(let_go)
         for _ in self._hired:
             self._waiting.put(None)
         for future in self._pending:
-            with contextlib.suppress(InvalidStateError):
-                future.set_exception(WorkerLostError("was let go", is_frames_fault=False))
+            # One that a thread took and has not begun is cancelled: to end it would have the thread begin what is done.
+            if not future.cancel():
+                with contextlib.suppress(InvalidStateError):
+                    future.set_exception(let_go)
         for number in signal.SIGTERM, signal.SIGKILL:
             for _, process in self._hired:
                 process.dismiss(number)
