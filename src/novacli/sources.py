@@ -237,7 +237,9 @@ def _noise(background: sep.Background, mesh: int, data: NDArray[np.float32]) -> 
     noise, flat_noise = float(background.globalrms), _FLAT_NOISE * float(data.max())
     if not 0 < flat_noise < noise or np.mean(np.abs(data[::4, ::4]) > flat_noise) > _MOST_DRAWN:
         return noise
-    cells = background.rms()[mesh // 2 :: mesh, mesh // 2 :: mesh]
+    # A picture smaller than a cell has its middle, too.
+    first_row, first_column = (min(mesh, side) // 2 for side in data.shape)
+    cells = background.rms()[first_row::mesh, first_column::mesh]
     return flat_noise if np.mean(cells > flat_noise) < _FEW_CELLS else noise
 
 

@@ -267,6 +267,14 @@ def test_stars_on_a_flat_sky_are_found_beside_a_title_bar(full_scale: float, bin
     assert_each_is_found(found_by(picture * full_scale, binning), places, tolerance_px=0.5)
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (8, 60), (60, 9)])
+def test_a_flat_picture_smaller_than_a_cell_of_the_mesh_has_its_star(shape: tuple[int, int]) -> None:
+    """Nothing but a star, in units far below 1."""
+    picture = np.zeros(shape)
+    picture[3:6, 3:6] = 1e-3
+    assert len(extract(from_array(picture), Extraction(1))) == 1
+
+
 def test_where_most_of_a_picture_is_flat_the_noise_of_the_rest_makes_no_stars() -> None:
     """A fisheye's circle in a black frame, a stack with wide borders."""
     shape, first_row = (400, 600), 260
