@@ -191,6 +191,7 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_FOUR, uniformize=None),
     _with(_FOUR, binning=4),
     Candidate("three"),
+    Candidate("three", binning=8),
     Candidate("three", order="mixed"),
     Candidate("three", order="flux"),
     Candidate("three", order="peak", code_tolerance=0.007),

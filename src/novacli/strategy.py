@@ -33,6 +33,9 @@ _FINE, _NOT_FINE, _COARSE = Range(0, 80), Range(80, 1e5), Range(340, 1e5)
 _LARGE_PX = 3_000_000
 #: Others get one at full size soon: sparse pictures of sharp stars lose too many of them to binning.  It costs little.
 _PATIENT_S = 1.0
+#: Binned by so much, a picture is looked at for stars so far out of focus that they fall to pieces at full size: there
+#: may be few of them.
+_BLURRED = 8
 #: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: From which odds a match is believed that was looked for all over the sky: log-odds 30, in place of the engine's 20.7.
@@ -81,6 +84,7 @@ BLIND = (
     Member(
         "full size by flux", Order.FLUX, None, depths=_TO_200, code_tolerance=None, binning=1, delay_s=2.0, slice_s=0.3
     ),
+    Member("other indexes, eighth size", Order.PEAK, _NOT_FINE, binning=_BLURRED, delay_s=3.0, slice_s=0.3),
 )
 #: Tried where the scale is known: it says which index files fit, so that they need no windows.
 SCALED = (
@@ -292,6 +296,6 @@ def extraction_for(sources: Sources, member: Member, params: SolveParams) -> Ext
     if params.downsample is not None:
         return Extraction(-(-params.downsample // least) * least, member.threshold_sigma)
     chosen = Extraction(max(member.binning, least), member.threshold_sigma)
-    if chosen.binning > least and sources.count(chosen) < ENOUGH_STARS:
+    if least < chosen.binning < _BLURRED and sources.count(chosen) < ENOUGH_STARS:
         return max((chosen, replace(chosen, binning=least)), key=sources.count)
     return chosen
