@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from novacli.backends.base import Solve
 from novacli.jobfile import Request, read_request
+from novacli.refuted import refuted
 from novacli.result import SOLVED, UNSOLVED, Result
 from novacli.solution import Solution, Unsolved, read_solution
 from solvehost import jobdir
@@ -31,6 +32,7 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
     answer = _improved(job, race.winner or 1)
+    notes += refuted(draft.hints, answer.calibration)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
     match = {**answer.match.to_json(), "attempt": label}
     return replace(result, status=SOLVED, calibration=answer.calibration.to_json(), match=match), answer

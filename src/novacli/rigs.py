@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from novacli.field import Field, HeaderValue, Image
-from novacli.hints.records import Hints, PositionHint, ScaleHint
+from novacli.hints.records import EARLIER, Hints, PositionHint, ScaleHint
 from novacli.params import Parity, Position
 from novacli.solution import Calibration
 from solvehost.errors import SolvehostError
@@ -48,7 +48,7 @@ _POINTING_WIDTHS, _POINTING_DEG = 1.0, 1.0
 _MOST_RIGS = 200
 #: No frame is of a later time, which calendars could not say: the year 5138.
 _LATEST_S = 1e11
-SOURCE = "earlier frames of this camera"
+SOURCE = f"{EARLIER}s of this camera"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,13 @@ def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     assert result.files["wcs"] == str(job.wcs)
 
 
+def test_a_hint_that_was_wrong_is_told_once_it_is_known(job: JobDir) -> None:
+    job.wcs.write_bytes(wcs_fits())
+    hint = {"kind": "scale", "low_arcsec": 1.0, "high_arcsec": 2.0, "source": "--scale-low/--scale-high"}
+    result, _ = conclude(job, Solve(SOLVED), Request(hints=[hint]).draft(job))
+    assert result.notes[-1].startswith('the scale by --scale-low/--scale-high is wrong: 1 to 2"/pixel')
+
+
 @pytest.mark.parametrize(("asked", "keep"), [({}, False), ({"tweak_order": None}, False), ({"tweak_order": 0}, True)])
 def test_a_distortion_that_the_user_asked_for_is_kept(
     job: JobDir, asked: dict[str, Any], keep: bool, monkeypatch: pytest.MonkeyPatch

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from novacli.angles import separation_deg
 from novacli.batch.records import Taught
 from novacli.field import Field
-from novacli.hints.records import Hints, PositionHint
+from novacli.hints.records import EARLIER, Hints, PositionHint
 from novacli.params import Parity
 from novacli.pipeline import Memory
 from novacli.rigs import identify, is_said, position_near, scale_around
 from novacli.solution import Calibration
 
-SOURCE = "earlier frame of the sequence"
+SOURCE = f"{EARLIER} of the sequence"
 #: Headers that say of two frames that the telescope looked this many widths of the field apart speak of two targets.
 _SAME_AIM_WIDTHS = 0.5
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from novacli.params import Parity, Position
 
+#: So begins the source of a hint that is remembered.
+EARLIER = "earlier frame"
+
 
 @dataclass(frozen=True, slots=True)
 class ScaleHint:
