@@ -30,6 +30,8 @@ _ENTRY = re.compile(r"([A-Za-z][\w-]*)[\"']?\s*[:=]\s*([-+]?\d+(?:\.\d*)?(?:[eE]
 #: ``#   2 X_IMAGE   Object position along x   [pixel]``
 _SEXTRACTOR = re.compile(r"#\s*(\d+)\s+([A-Za-z]\w*)\b")
 _BY_POSITION = ("x", "y", "flux")
+#: Of a table that is none of stars so many names are told, and of each so much.
+_FEW_NAMES, _LONGEST_NAME = 8, 20
 
 
 def read(source: Source, request: Request) -> StarList:
@@ -46,9 +48,7 @@ def read(source: Source, request: Request) -> StarList:
     delimiter = _delimiter(lines[0])
     columns, names, first = _columns(comments, lines, delimiter)
     if columns is None:
-        raise DataError(
-            f"{source.shown} is a text file, not an image, and no list of stars: it has no columns x and y (check it)"
-        )
+        raise DataError(f"{source.shown} is {_what_it_is(names, lines[1:2], delimiter)}")
     request.limits.check_stars(source.shown, len(lines) - first)
     header = _entries(comments)
     try:
@@ -96,6 +96,16 @@ def _columns(
             return columns, names, 0
     names = [*_BY_POSITION, *[""] * len(cells)][: len(cells)]
     return starlist.pick_columns(names), names, 0
+
+
+def _what_it_is(names: Sequence[str], data: Sequence[str], delimiter: str | None) -> str:
+    """Return what a text without columns x and y is: a table of other columns, where numbers follow its first line."""
+    numbers = next(_cells(data, delimiter), [])
+    if len(numbers) == len(names) > 1 and sum(map(_is_number, numbers)) > 1:
+        shown = ", ".join(name[:_LONGEST_NAME] for name in names[:_FEW_NAMES])
+        more = ", ..." if len(names) > _FEW_NAMES else ""
+        return f"a table without columns x and y: it has {shown}{more}; rename the two that hold pixels"
+    return "a text file, not an image, and no list of stars: it has no columns x and y (check it)"
 
 
 def _unnamed(names: Sequence[str]) -> tuple[str, ...]:

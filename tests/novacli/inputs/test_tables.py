@@ -137,7 +137,9 @@ def test_stars_outside_the_image_are_said(tmp_path: Path) -> None:
     [
         ("Dear astronomer,\nthis is a letter.\n", "is a text file, not an image, and no list of stars"),
         ("1\n2\n3\n4\n5\n", "no columns x and y"),
-        ("ra,dec\n1,2\n3,4\n5,6\n7,8\n", "no columns x and y"),
+        ("ra,dec\n1,2\n3,4\n5,6\n7,8\n", "a table without columns x and y: it has ra, dec; rename the two"),
+        (f"{','.join(f'col{n}' for n in range(9))}\n{'1,' * 8}1\n", "it has col0, .*, col7, ...; rename"),
+        ("dear reader\nyours truly\n", "no list of stars: it has no columns x and y"),
         ("# only\n# comments\n", "without a line of data"),
         ("x,y\n1,2\n3,4\n", "lists 2 stars with finite x and y"),
         ("x,y\n" + "1,1e30\n" * 5, r"stars at x, y up to 1e\+30 pixels"),
