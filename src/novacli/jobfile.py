@@ -5,6 +5,7 @@ Its keys are specified in docs/reference/job-directory.md.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,3 +129,14 @@ def source_json(read: Field) -> dict[str, Any]:
         "width": read.width,
         "height": read.height,
     }
+
+
+def sha256_of(path: str | None) -> str | None:
+    """Return a file's SHA-256 in hexadecimal, None where it cannot be read."""
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a plain string may hold any bytes
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None

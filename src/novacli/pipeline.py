@@ -7,7 +7,6 @@ a call over many.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -201,7 +200,7 @@ def _make_job(
         input=draft.input,
         created=draft.created,
         source=draft.source,
-        sha256=sha256_of(field.origin.path),
+        sha256=jobfile.sha256_of(field.origin.path),
         timeout_s=params.timeout_s,
         params=params.to_json(),
         hints=draft.hints,
@@ -323,17 +322,6 @@ def _run_locked(
     result = replace(result, timing=clock.record(solve.race))
     job.write_json(RESULT, result.to_json())
     return Solved(result, answer, winner=solve.race.winner or 1)
-
-
-def sha256_of(path: str | None) -> str | None:
-    """Return a file's SHA-256 in hexadecimal, None where it cannot be read."""
-    if path is None:
-        return None
-    try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - a plain string may hold any bytes
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ from novacli import pipeline, strategy
 from novacli.errors import DataError, NovaError
 from novacli.field import Field
 from novacli.inputs import open_field
-from novacli.jobfile import Request, read_request
+from novacli.jobfile import Request, read_request, sha256_of
 from novacli.params import SolveParams
 from novacli.pipeline import Context, Solved
 from novacli.sources import Sources
@@ -66,7 +66,7 @@ def _same_source(request: Request) -> tuple[Field, SolveParams]:
         Where the image is not there, or is another one by now.
     """
     path = request.source.get("path")
-    if not isinstance(path, str) or not request.sha256 or pipeline.sha256_of(path) != request.sha256:
+    if not isinstance(path, str) or not request.sha256 or sha256_of(path) != request.sha256:
         raise DataError(f"{path}: it is not the image that was submitted")
     params = SolveParams.from_json(dict(request.params))
     return open_field(path, hdu=params.hdu, size=params.size), params

@@ -17,7 +17,7 @@ from novacli.batch.frames import frame_at
 from novacli.batch.marks import is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
 from novacli.errors import NovaError, OutputError
-from novacli.jobfile import read_request
+from novacli.jobfile import read_request, sha256_of
 from novacli.outputs.atomic import NotWritableError, as_output_error
 from novacli.result import FAILED, SOLVED, Result, error_of
 from solvehost import jobdir
@@ -60,7 +60,7 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
 def _solve(task: Task, before: Frame, context: Context) -> Done:
     from novacli.batch.handing import Handing
     from novacli.outputs.update import Stamp
-    from novacli.pipeline import sha256_of, solve_input
+    from novacli.pipeline import solve_input
 
     handing = Handing(task.taught, context.rigs)
     context = replace(context, rigs=handing)
@@ -89,8 +89,6 @@ def _now(frame: Frame) -> Frame:
 
 
 def _is_content(path: str, sha256: str) -> bool:
-    from novacli.pipeline import sha256_of
-
     return sha256_of(path) == sha256
 
 

@@ -17,8 +17,8 @@ from novacli.backends.local import engine_cpu_s
 from novacli.batch import worker
 from novacli.batch.frames import frame_at
 from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
+from novacli.jobfile import sha256_of
 from novacli.params import SolveParams
-from novacli.pipeline import sha256_of
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result
 from solvehost import jobdir
 from solvehost.jobdir import JobDir
