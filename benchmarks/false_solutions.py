@@ -30,6 +30,7 @@ from typing import Any
 import falseclumps
 import falserecords
 import falsereport
+import falsetext
 import matchlines
 import nosky
 import reporting
@@ -308,13 +309,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         run(given, kinds)
     records = [r for path in (given.state, *given.also) for r in falserecords.read(path)]
-    report = falseclumps if given.mode == "clumps" else falsereport
-    summary = report.summary(records)
-    print(report.text(summary))
+    is_of_clumps = given.mode == "clumps"
+    summary = falseclumps.summary(records) if is_of_clumps else falsereport.summary(records)
+    words = falseclumps if is_of_clumps else falsetext
+    print(words.text(summary))
     if given.json:
         given.json.write_text(json.dumps(reporting.as_plain(summary), indent=1) + "\n", encoding="utf-8")
     if given.markdown:
-        given.markdown.write_text(report.markdown(summary), encoding="utf-8")
+        given.markdown.write_text(words.markdown(summary), encoding="utf-8")
     return 0
 
 
@@ -336,7 +338,7 @@ def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
             else:
                 records = list(tail_records(field, bench)) or [{"mode": "tail", **_about(field), "end": "no-stars"}]
             falserecords.append(given.state, records)
-            print(f"{field.name}: {falsereport.one_line(records)}", file=sys.stderr, flush=True)
+            print(f"{field.name}: {falsetext.one_line(records)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import falseclumps
 import falserecords
 import falsereport
 import falsetail
+import falsetext
 import matchlines
 import nosky
 from falsetail import Heard
@@ -257,7 +258,7 @@ def test_the_worst_kind_comes_first() -> None:
     assert 0 < share < 1
     assert grid["a_solve_bound"] == pytest.approx(falsereport.SOLVE_CPU_S * share * grid["bound"])
     assert grid["bound"] > figures["tail"]["kinds"]["cat"]["bound"]
-    report = falsereport.markdown(figures)
+    report = falsetext.markdown(figures)
     table = report[report.index("worst first") :]
     assert table.index("| grid") < table.index("| cat")
 
@@ -294,6 +295,18 @@ def test_whole_solves_are_held_against_what_the_trials_foretell() -> None:
     assert foretold["18.0"]["expected"] == pytest.approx(1e5 * 10 * beyond_tuning * lifted, rel=0.3)
     assert foretold["18.0"]["bound"] > foretold["18.0"]["expected"] > foretold["20.7"]["expected"]
     assert [row["found"] for row in foretold.values()] == [1, 0, 0]
+
+
+def test_the_tail_of_whole_solves_stands_beside_that_of_the_trials() -> None:
+    rng = np.random.default_rng(10)
+    tuned = falsereport.TUNES + rng.exponential(2.5, 400)
+    rows = [tail_row("cat", 1, [9.0])]
+    rows += [full_row("cat", n, matches=[[tuned[n], 1, 0, 0, 20, 30.0, 0]]) for n in range(400)]
+    rows += [full_row("clouded", 1, matches=[[40.0, 1, 0, 0, 20, 30.0, 0]])]
+    straight = falsereport.summary(rows)["tail"]["straight"]
+    assert [row["threshold"] for row in straight] == [*falsereport.THRESHOLDS]
+    assert straight[-1]["beyond"] == pytest.approx(math.exp(-(30 - falsereport.TUNES) / 2.5) / 100, rel=0.5)
+    assert straight[-1]["count"] == 400
 
 
 # --- What clumps leave -------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ _BLURRED = 8
 #: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
 #: From which odds a match is believed that was looked for all over the sky: log-odds 30, in place of the engine's 20.7.
-#: Of searches of 120 CPU seconds that find nothing true, that has 1 in 100 come out false, this one 3 in 100,000
+#: Of searches of 120 CPU seconds that find nothing true, that has 3 in 100 come out false, this one 6 in 10,000
 #: (benchmarks/false_solutions.py); no true solution was seen below 43.
 _BLIND_ODDS = 1e13
 #: A search within so many degrees of a place sees so little of the sky that the engine's own odds will do.
