@@ -38,10 +38,10 @@ _PATIENT_S = 1.0
 _BLURRED = 8
 #: A field is about this many times as wide as the quads that solve it, and none is wider than this across.
 _FIELD_TO_QUAD, _WIDEST_DEG = 8.0, 90.0
-#: From which odds a match is believed that was looked for all over the sky: log-odds 30, in place of the engine's 20.7.
-#: Of searches of 120 CPU seconds that find nothing true, that has 3 in 100 come out false, this one 6 in 10,000
+#: From which odds a match is believed that was looked for all over the sky: log-odds 34.5, in place of the engine's
+#: 20.7.  Of searches of 120 CPU seconds that find nothing true, that has 3 in 100 come out false, this one 1 in 10,000
 #: (benchmarks/false_solutions.py); no true solution was seen below 43.
-_BLIND_ODDS = 1e13
+BLIND_ODDS = 1e15
 #: A search within so many degrees of a place sees so little of the sky that the engine's own odds will do.
 _NEAR_DEG = 30.0
 #: How long blind attempts hold back while a hint is tried, in seconds.
@@ -236,7 +236,7 @@ def without_stars(
 ) -> Attempt:
     """Return the attempt that a member makes at a field, its stars still to be looked for."""
     scale, position = constraint.scale, constraint.position
-    odds = None if position is not None and position.position.radius_deg <= _NEAR_DEG else _BLIND_ODDS
+    odds = None if position is not None and position.position.radius_deg <= _NEAR_DEG else BLIND_ODDS
     scales = () if scale is None else (_writable(scale),)
     return Attempt(
         width=field.width,
