@@ -32,9 +32,9 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
     answer = _improved(job, race.winner or 1)
-    notes += refuted(draft.hints, answer.calibration)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
     match = {**answer.match.to_json(), "attempt": label}
+    result = replace(result, notes=[*notes, *refuted(draft.hints, answer.calibration)])
     return replace(result, status=SOLVED, calibration=answer.calibration.to_json(), match=match), answer
 
 
