@@ -190,8 +190,8 @@ def _remedy(files: Sequence[IndexFile]) -> str:
 def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> list[_Plan]:
     """Return what index files can serve, best first; hints share what the blind attempts leave of ``MAX_ATTEMPTS``.
 
-    Those of all hints come in the order of their delays, for a race takes them as they come: where the first hint is
-    wrong, the second is not kept waiting by all that could be tried with the first.
+    All come in the order of their delays, for a race takes them as they come: where the first hint is wrong, neither
+    the second nor the blind attempts are kept waiting by all that could be tried with the first.
     """
     is_tiled = any(file.healpix >= 0 for file in files)
     given = constraints(hints, fallback=params.fallback, is_tiled=is_tiled)
@@ -208,7 +208,7 @@ def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[Inde
             hinted.append(served)
     each = (MAX_ATTEMPTS - len(blind)) // max(1, len(hinted))
     known = [plan for group in hinted for plan in group[:each]]
-    return sorted(known, key=lambda plan: plan.attempt.schedule.delay_s) + blind[:MAX_ATTEMPTS]
+    return sorted([*known, *blind[:MAX_ATTEMPTS]], key=lambda plan: plan.attempt.schedule.delay_s)
 
 
 def _search_of(attempt: Attempt) -> Attempt:

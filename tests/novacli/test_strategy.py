@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ def listed(
     params = params or SolveParams()
     sources = Sources(from_array(picture), params.max_stars)
     return list(strategy.attempts(sources, params, hints or Hints(), files))
+
+
+def in_turn(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Return attempts with ranks as if there were no others between them."""
+    return [dataclasses.replace(a, schedule=dataclasses.replace(a.schedule, rank=n)) for n, a in enumerate(attempts)]
 
 
 def is_blind(attempt: Attempt) -> bool:
@@ -131,6 +136,15 @@ def test_a_hint_that_is_wrong_does_not_cost_the_image() -> None:
     assert any(blind)
 
 
+def test_blind_attempts_do_not_wait_for_all_that_can_be_tried_with_a_position_alone() -> None:
+    attempts = listed(Hints(positions=(PLACE,)))
+    delays = [a.schedule.delay_s for a in attempts]
+    assert delays == sorted(delays)
+    blind = [is_blind(a) for a in attempts]
+    assert not all(blind[blind.index(True) :])
+    assert not any(blind[:3])
+
+
 def test_the_second_hint_does_not_wait_for_all_that_can_be_tried_with_the_first() -> None:
     """The mount may have moved on: an attempt at the scale alone and one at the old place, then the others of each."""
     elsewhere = dataclasses.replace(PLACE, is_of_earlier=True)
@@ -169,10 +183,10 @@ def test_scale_and_position_together_make_a_thorough_search() -> None:
 
 @pytest.mark.parametrize("parity", Parity)
 def test_parity_is_handed_on_as_the_sign_of_the_determinant(parity: Parity) -> None:
-    hinted = [a for a in listed(Hints(parity=parity)) if not is_blind(a)]
+    hinted = in_turn(a for a in listed(Hints(parity=parity)) if not is_blind(a))
     assert hinted
     assert {a.parity for a in hinted} == {parity.value}
-    alone = listed(Hints(parity=parity), SolveParams(fallback=False))
+    alone = in_turn(listed(Hints(parity=parity), SolveParams(fallback=False)))
     assert alone[: len(hinted)] == hinted  # beside blind ones there is no room for the last of them
     assert len(hinted) > len(alone) / 2
 
