@@ -42,7 +42,9 @@ def main() -> None:
 def _run(folder: str, *arguments: str) -> str:
     """Return what ``nova`` writes to a terminal, its progress line aside."""
     ours, theirs = pty.openpty()
-    env = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color", "NOVA_JOBS": f"{folder}/jobs"}
+    # Nothing that this user's nova has learned or is set to shall show.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("NOVA_", "XDG_"))}
+    env |= {"COLUMNS": str(COLUMNS), "TERM": "xterm-256color", "HOME": folder}
     command = [sys.executable, "-m", "novacli", *arguments]
     # Longer than a terminal's buffer the answer is not, so it can be read when all is written.
     subprocess.run(
