@@ -161,7 +161,7 @@ def _report(figures: Mapping[str, Any], table: Callable[[list[str], list[list[st
         [
             f"{figures['tries']} trials at {figures['pictures']} pictures, {figures['cpu_s']:.0f} s of engine CPU.",
             f"False matches as found: {plain}. What clumps leave of them: {left}. "
-            f"Above {ASKED:.1f} with {figures['least_left']:.1f} left, as shipped: {figures['would_be_taken']}.",
+            f"Above {ASKED:g} with {figures['least_left']:.1f} left, as shipped: {figures['would_be_taken']}.",
             f"{figures['at_the_true_place']} true ones; least left {figures['least_left_of_a_true_one']:.1f}.",
             table(header, rows),
         ]

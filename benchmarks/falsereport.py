@@ -13,7 +13,6 @@ from falsetail import Heard
 
 from novacli.backends.local import engine_cpu_s
 from novacli.params import SolveParams
-from novacli.strategy import BLIND_ODDS
 
 Record = Mapping[str, Any]
 
@@ -23,8 +22,8 @@ ACCEPTS, TUNES = math.log(1e9), math.log(1e6)
 CUTS = (8.0, 9.0, 10.0, 11.0, 12.0)
 #: Slopes are taken above these: of matches as they are found, and of those that were tuned up.
 RAW_CUT, TUNED_CUT = 10.0, 12.0
-#: Thresholds of acceptance for which the rate is told: the engine's own first, that of blind attempts last.
-THRESHOLDS = (ACCEPTS, 25.0, 30.0, math.log(BLIND_ODDS))
+#: Thresholds of acceptance for which the rate is told: the engine's own first.
+THRESHOLDS = (ACCEPTS, 25.0, 30.0)
 #: Engine CPU of a solve that finds nothing and uses all that it gets.
 SOLVE_CPU_S = engine_cpu_s(SolveParams().timeout_s)
 _LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)

@@ -305,8 +305,8 @@ def test_the_tail_of_whole_solves_stands_beside_that_of_the_trials() -> None:
     rows += [full_row("clouded", 1, matches=[[40.0, 1, 0, 0, 20, 30.0, 0]])]
     straight = falsereport.summary(rows)["tail"]["straight"]
     assert [row["threshold"] for row in straight] == [*falsereport.THRESHOLDS]
-    assert straight[2]["beyond"] == pytest.approx(math.exp(-(30 - falsereport.TUNES) / 2.5) / 100, rel=0.5)
-    assert straight[2]["count"] == 400
+    assert straight[-1]["beyond"] == pytest.approx(math.exp(-(30 - falsereport.TUNES) / 2.5) / 100, rel=0.5)
+    assert straight[-1]["count"] == 400
 
 
 # --- What clumps leave -------------------------------------------------------------------------------------------
@@ -318,15 +318,15 @@ def clumps_row(number: int, matches: Sequence[tuple[float, float, int]]) -> dict
 
 
 def test_what_clumps_leave_is_told_beside_what_was_found() -> None:
-    rows = [clumps_row(1, [(36.0, 40.0, 0), (37.0, 10.0, 0)]), clumps_row(2, [(80.0, 20.0, 1), (15.0, 0.5, 0)])]
+    rows = [clumps_row(1, [(31.0, 40.0, 0), (32.0, 10.0, 0)]), clumps_row(2, [(80.0, 20.0, 1), (15.0, 0.5, 0)])]
     figures = falseclumps.summary([*rows, full_row("clouded", 1)])
     assert (figures["pictures"], figures["tries"], figures["cpu_s"]) == (2, 18, 10.0)
     assert list(figures["survival"].values()) == [3, 3, 3, 3, 2, 2]
     assert list(figures["survival_of_what_is_left"].values()) == [2, 2, 2, 2, 1, 0]
     assert figures["would_be_taken"] == 1
     assert (figures["at_the_true_place"], figures["least_left_of_a_true_one"]) == (1, 60.0)
-    assert "Above 34.5 with 25.3 left, as shipped: 1." in falseclumps.text(figures)
-    assert "| found | 13.8 | 34.5 | 3 |" in falseclumps.markdown(figures)
+    assert "Above 30 with 20.8 left, as shipped: 1." in falseclumps.text(figures)
+    assert "| found | 13.8 | 30.0 | 3 |" in falseclumps.markdown(figures)
 
 
 # --- The command -------------------------------------------------------------------------------------------------

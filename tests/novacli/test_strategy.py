@@ -74,9 +74,9 @@ def test_blind_attempts_take_nothing_for_granted() -> None:
 def test_a_match_from_all_over_the_sky_must_be_surer_than_one_from_where_it_was_expected() -> None:
     hinted = listed(Hints(scales=(SCALE,), positions=(PLACE,)))
     odds = [(a.center_deg is None, a.odds_to_solve, a.odds_to_keep) for a in hinted]
-    assert set(odds) == {(True, 1e15, 1e15), (False, None, None)}
+    assert set(odds) == {(True, 1e13, 1e13), (False, None, None)}
     anywhere = PositionHint(Position(84.0, -3.0, 180.0), "--ra/--dec")
-    assert {a.odds_to_solve for a in listed(Hints(positions=(anywhere,)))} == {1e15}
+    assert {a.odds_to_solve for a in listed(Hints(positions=(anywhere,)))} == {1e13}
 
 
 def test_every_attempt_has_stars_and_the_field_s_size_and_can_be_written() -> None:

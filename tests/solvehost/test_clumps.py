@@ -176,7 +176,6 @@ def test_a_clouded_picture_that_the_engine_takes_for_a_cluster_is_not_solved(
     sources = Sources(from_array(drawn.pixels.astype("f4")))
     attempts = strategy.attempts(sources, SolveParams(blind=True), Hints(), real_indexes.files)
     attempt = next(a for a in attempts if a.schedule.label == "all indexes by flux (blind)")
-    attempt = dataclasses.replace(attempt, odds_to_solve=1e13, odds_to_keep=1e13)
     job = jobdir.create(tmp_path)
     axy.write(attempt if of_a_race else dataclasses.replace(attempt, schedule=axy.Schedule()), job.axy())
     ended = race.run(job, iter([1]), race.Terms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=120))
