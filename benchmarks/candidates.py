@@ -14,7 +14,7 @@ from novacli import sources, strategy
 from novacli.params import SolveParams
 from novacli.sources import Sources
 from novacli.strategy import Member
-from solvehost.axy import Attempt, Range
+from solvehost.formats.axy import Attempt, Range
 
 Depths = tuple[tuple[int, int], ...]
 TO_50: Depths = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))

@@ -46,7 +46,8 @@ from novacli.pipeline import Context, gather_hints, solve_field
 from novacli.solution import Solution
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS
-from solvehost import axy, engine, fitsfile, indexes, jobdir, race
+from solvehost import engine, indexes, race
+from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.indexes import IndexFile, IndexSet
 from solvehost.race import RaceResult
 from solvehost.slots import Tokens

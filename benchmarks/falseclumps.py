@@ -26,7 +26,8 @@ from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.pipeline import gather_hints
 from novacli.sources import Sources
-from solvehost import axy, clumps, indexes, jobdir
+from solvehost import clumps, indexes
+from solvehost.formats import axy, jobdir
 from solvehost.indexes import IndexFile
 from solvehost.race import RaceResult
 

@@ -22,9 +22,10 @@ import numpy as np
 import reporting
 from reporting import number
 
-from solvehost import axy, engine, fitsfile, indexes
-from solvehost.axy import Attempt
-from solvehost.startable import Stars
+from solvehost import engine, indexes
+from solvehost.formats import axy, fitsfile
+from solvehost.formats.axy import Attempt
+from solvehost.formats.star_table import Stars
 
 _TRIED = re.compile(r"tried (\d+) quads, matched (\d+) codes")
 _SIDE_PX, _STARS, _TOLERANCE = 1000, 100, 0.005

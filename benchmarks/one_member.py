@@ -14,7 +14,7 @@ from novacli.cli.main import main
 from novacli.hints import Hints
 from novacli.params import SolveParams
 from novacli.sources import Sources
-from solvehost.axy import Attempt
+from solvehost.formats.axy import Attempt
 from solvehost.indexes import IndexFile
 
 

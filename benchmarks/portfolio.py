@@ -33,7 +33,8 @@ from novacli.inputs import open_field
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS, Member
 from novacli.wcs import TanSip, read_wcs
-from solvehost import axy, engine, indexes, jobdir, race
+from solvehost import engine, indexes, race
+from solvehost.formats import axy, jobdir
 from solvehost.indexes import IndexSet
 from solvehost.slots import Tokens
 

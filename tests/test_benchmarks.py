@@ -26,7 +26,7 @@ import vs_solve_field
 from measure import Run
 from truths import Place, Truth
 
-from solvehost import axy
+from solvehost.formats import axy
 from solvehost.indexes import IndexSet
 
 HERE = Place(84.0, -3.0, 54.0, -1.0)

@@ -23,9 +23,9 @@ from novacli.result import Result, error_of
 from novacli.rigs import Rig
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
-from solvehost import axy, jobdir
 from solvehost import settings as solvehost_settings
 from solvehost.engine import Outcome
+from solvehost.formats import axy, jobdir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 

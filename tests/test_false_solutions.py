@@ -27,9 +27,9 @@ import nosky
 from falsetail import Heard
 
 from novacli.demo.catalogue import Catalogue
-from solvehost import axy
+from solvehost.formats import axy
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexSet
-from solvehost.startable import Stars
 
 LOG = b"""Reading file "../job.axy"...
   log-odds ratio 7.5016 (1810.94), 0 match, 0 conflict, 0 distractors, 28 index.

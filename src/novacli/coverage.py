@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from novacli.quantities import angle_text
-from solvehost.axy import Range
+from solvehost.formats.axy import Range
 from solvehost.indexes import FIELD_WIDTH_DEG, QUAD_FRACTION, IndexFile
 
 

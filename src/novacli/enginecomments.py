@@ -1,6 +1,6 @@
 """Which match solved an image, by what the engine says in ``wcs.fits``; and the name of its index file, for people.
 
-:mod:`solvehost.matchwords` reads the numbers.  Index files are told by their paths in the list of what was loaded; of a
+:mod:`solvehost.formats.match_comments` reads the numbers.  Index files are told by their paths in the list of what was loaded; of a
 solve server these are a stranger's words, and never an error.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from solvehost import fitsfile, matchwords
 from solvehost.errors import SolvehostError
+from solvehost.formats import fitsfile, match_comments
 
 #: The engine breaks a long comment so that no line is longer than this, and indents what follows alike.
 _LINE = 60
@@ -38,13 +38,13 @@ class QuadMatch:
 def read(comments: Iterable[str]) -> QuadMatch:
     """Return the match that the COMMENT texts of ``wcs.fits`` describe."""
     texts = [_clean(text) for text in comments]
-    index_id = matchwords.whole(texts, matchwords.INDEX_ID)
-    healpix = matchwords.whole(texts, matchwords.INDEX_HEALPIX)
+    index_id = match_comments.whole(texts, match_comments.INDEX_ID)
+    healpix = match_comments.whole(texts, match_comments.INDEX_HEALPIX)
     return QuadMatch(
         index=_index_name(list(_listed(texts)), index_id, healpix),
         index_id=index_id,
-        logodds=matchwords.number(texts, matchwords.LOG_ODDS),
-        matched=matchwords.whole(texts, matchwords.MATCHED) or 0,
+        logodds=match_comments.number(texts, match_comments.LOG_ODDS),
+        matched=match_comments.whole(texts, match_comments.MATCHED) or 0,
     )
 
 

@@ -9,9 +9,9 @@ from novacli.jobfile import Request, read_request
 from novacli.refuted import refuted
 from novacli.result import SOLVED, UNSOLVED, Result
 from novacli.solution import Solution, Unsolved, read_solution
-from solvehost import jobdir
 from solvehost.engine import DOUBTFUL
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 
 _DOUBTED = "a match was found that rests on a clump of sources, as clouds make them, and was not believed"
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from novacli.errors import DataError
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 #: More axes than this in a header are damage; no index is followed further.
 MAX_AXES = 20

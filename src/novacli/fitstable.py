@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from novacli.errors import DataError
-from solvehost import fitsfile
 from solvehost.errors import DataError as HeaderError
+from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from novacli.field import Field, Image
 from novacli.hints import Hints
 from novacli.params import SolveParams
 from novacli.result import UNSOLVED, Result
-from solvehost.jobdir import REQUEST, JobDir
+from solvehost.formats.jobdir import REQUEST, JobDir
 
 JOB_FORMAT = 1
 

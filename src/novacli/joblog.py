@@ -11,7 +11,7 @@ from novacli.printable import printable_text
 from novacli.stores.base import FINISHED
 from novacli.stores.reading import read_result
 from solvehost import tails
-from solvehost.jobdir import RUNNING, JobDir
+from solvehost.formats.jobdir import RUNNING, JobDir
 
 
 def read_log(job: JobDir) -> Iterator[str]:

@@ -28,9 +28,9 @@ from novacli.result import FAILED, REMOTE, UNSOLVED, Result, error_of
 from novacli.solution import Calibration, Solution, Unsolved
 from novacli.sources import Sources
 from novacli.timing import Clock
-from solvehost import axy, jobdir
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import REQUEST, RESULT, JobDir
+from solvehost.formats import axy, jobdir
+from solvehost.formats.jobdir import REQUEST, RESULT, JobDir
 
 
 class Memory(Protocol):

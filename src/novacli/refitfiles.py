@@ -17,8 +17,8 @@ from novacli.errors import NovaError
 from novacli.fitstable import read_table
 from novacli.refit import Matched, Refit
 from novacli.wcs import TanSip
-from solvehost import fitsfile, jobdir
 from solvehost.errors import SolvehostError
+from solvehost.formats import fitsfile, jobdir
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

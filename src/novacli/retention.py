@@ -16,9 +16,9 @@ from pathlib import Path
 from novacli.config import Config
 from novacli.errors import NovaError
 from novacli.stores.local import LocalStore
-from solvehost import jobdir
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import LOCK, RESULT, JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import LOCK, RESULT, JobDir
 
 STAMP = ".swept"
 _DAY_S = 86400.0

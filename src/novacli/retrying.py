@@ -14,9 +14,9 @@ from novacli.jobfile import Request, read_request, sha256_of
 from novacli.params import SolveParams
 from novacli.pipeline import Context, Solved
 from novacli.sources import Sources
-from solvehost import axy, jobdir
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import JobDir
+from solvehost.formats import axy, jobdir
+from solvehost.formats.jobdir import JobDir
 
 
 def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:

@@ -27,7 +27,7 @@ from novacli.hints.records import EARLIER, Hints, PositionHint, ScaleHint
 from novacli.params import Parity, Position
 from novacli.solution import Calibration
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import write_atomic
+from solvehost.formats.jobdir import write_atomic
 
 FORMAT = 1
 #: What tells rigs apart, besides the frame's size and format: who made it, through what, how it was read out.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from novacli import enginecomments, wcs
 from novacli.errors import DataError
 from novacli.wcs import TanSip
-from solvehost import fitsfile, jobdir
+from solvehost.formats import fitsfile, jobdir
 
 if TYPE_CHECKING:
     import numpy as np

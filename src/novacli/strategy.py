@@ -19,10 +19,10 @@ from novacli.params import Parity, SolveParams
 from novacli.quantities import angle_text
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
 from solvehost import indexes
-from solvehost.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
+from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
+from solvehost.formats.jobdir import MAX_ATTEMPTS
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import MAX_ATTEMPTS
-from solvehost.startable import Stars
 
 _TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
 _TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))

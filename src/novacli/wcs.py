@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import DataError
-from solvehost import fitsfile
 from solvehost.errors import DataError as HeaderError
+from solvehost.formats import fitsfile
 from solvehost.sphere import separation_deg
 
 #: SIP is defined up to this order.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from solvehost import engine
 from solvehost.errors import DiskError
-from solvehost.jobdir import LOG, OUTPUTS, JobDir, remove_tree
+from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir, remove_tree
 
 
 def place_outputs(job: JobDir, number: int) -> None:

@@ -13,9 +13,10 @@ import heapq
 import math
 from pathlib import Path
 
-from solvehost import axy, engine, fitsfile, matchwords
+from solvehost import engine
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import CORR, WCS
+from solvehost.formats import axy, fitsfile, match_comments
+from solvehost.formats.jobdir import CORR, WCS
 
 #: How close sources lie is told from the distance to so many: the second one is no double star's other half.
 _NEIGHBOURS = 2
@@ -37,7 +38,7 @@ def is_doubtful(attempt: axy.Attempt, where: Path) -> bool:
         return False
     with contextlib.suppress(SolvehostError, OSError, ValueError):  # what cannot be weighed stands
         comments = fitsfile.read_primary_header(where / WCS).comments
-        logodds = matchwords.number(comments, matchwords.LOG_ODDS)
+        logodds = match_comments.number(comments, match_comments.LOG_ODDS)
         if logodds is not None and logodds < _BEYOND_DOUBT:
             least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - MAY_COST
             return logodds - cost(attempt, where / CORR) < least

@@ -8,9 +8,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from solvehost import guard, jobdir, runner
+from solvehost import guard, runner
 from solvehost.errors import DataError, DiskError, SolvehostError
-from solvehost.jobdir import MANIFEST, RESULT, JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.logs import Entry, write
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult

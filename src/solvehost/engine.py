@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from solvehost import axy, fitsfile, indexes, sandbox, startable
+from solvehost import indexes, sandbox
 from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
-from solvehost.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
+from solvehost.formats import axy, fitsfile, star_table
+from solvehost.formats.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
 from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
@@ -184,7 +185,7 @@ def read_matches(corr: Path, names: tuple[str, ...]) -> list[array[float]]:
     """
     if not is_plain_file(corr):  # a pipe would be waited for, for ever
         raise DataError(f"{corr.name} is no regular file")
-    return startable.read_columns(corr, names)
+    return star_table.read_columns(corr, names)
 
 
 def is_whole(path: Path) -> bool:

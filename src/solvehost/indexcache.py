@@ -12,10 +12,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from solvehost.axy import Range
 from solvehost.errors import DiskError
+from solvehost.formats.axy import Range
+from solvehost.formats.jobdir import write_atomic
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import write_atomic
 
 _FORMAT = 1
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solvehost import fitsfile, tiles
-from solvehost.axy import Attempt, Range
+from solvehost import tiles
 from solvehost.errors import ConfigError, DataError
+from solvehost.formats import fitsfile
+from solvehost.formats.axy import Attempt, Range
 
 if TYPE_CHECKING:
     from solvehost.indexcache import IndexCache

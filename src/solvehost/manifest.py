@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from solvehost import __version__
-from solvehost.jobdir import LOG, MANIFEST_FORMAT, OUTPUTS, JobDir
+from solvehost.formats.jobdir import LOG, MANIFEST_FORMAT, OUTPUTS, JobDir
 from solvehost.race import RaceResult
 
 

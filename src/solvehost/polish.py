@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from solvehost import afterrace, axy, engine, fitsfile, matchwords, startable
+from solvehost import afterrace, engine
 from solvehost.engine import Outcome
 from solvehost.errors import SolvehostError
+from solvehost.formats import axy, fitsfile, match_comments, star_table
+from solvehost.formats.jobdir import CORR, WCS, JobDir
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import CORR, WCS, JobDir
 from solvehost.process import Child, Limits, wait_for_any
 
 #: Median distance between matched stars, in pixels, above which a second look is worth its time.
@@ -111,7 +112,7 @@ def _second_looks(
         tries.append({})
     if is_poor:
         tries.append({"position_error_px": _FAR_OFF_PX, "tweak_order": max(plan.attempt.tweak_order, _FAR_OFF_ORDER)})
-    index_id = matchwords.whole(header.comments, matchwords.INDEX_ID)
+    index_id = match_comments.whole(header.comments, match_comments.INDEX_ID)
     matched = min((f.middle_arcmin for f in plan.files if f.index_id == index_id), default=0.0)
     coarser = tuple(f for f in files if matched <= f.middle_arcmin <= matched * _COARSER_BY)
     schedule = axy.Schedule(coarse_first=False, label="second look")
@@ -121,7 +122,7 @@ def _second_looks(
         yield engine.Plan(number, dataclasses.replace(plan.attempt, **fixed, **changes), coarser)
 
 
-def _stars_of_whole_field(job: JobDir, plan: engine.Plan) -> startable.Stars:
+def _stars_of_whole_field(job: JobDir, plan: engine.Plan) -> star_table.Stars:
     """Return an attempt's stars, or those of another where its own lie in a part of the field only."""
     width, own = plan.attempt.width, plan.attempt.stars
     if _span_px(own) > _PART * width:
@@ -130,7 +131,7 @@ def _stars_of_whole_field(job: JobDir, plan: engine.Plan) -> startable.Stars:
     return next((stars for stars in others if _span_px(stars) > _WHOLE * width), own)
 
 
-def _span_px(stars: startable.Stars) -> float:
+def _span_px(stars: star_table.Stars) -> float:
     return max(stars.x) - min(stars.x) if len(stars) else 0.0
 
 

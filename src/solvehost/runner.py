@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost import axy, engine, fitsfile, indexes, matchwords, race, sandbox
+from solvehost import engine, indexes, race, sandbox
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
+from solvehost.formats import axy, fitsfile, match_comments
+from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir
 from solvehost.indexcache import IndexCache
-from solvehost.jobdir import LOG, OUTPUTS, JobDir
 from solvehost.logs import Entry
 from solvehost.manifest import build_manifest
 from solvehost.process import Limits
@@ -245,6 +246,6 @@ def read_files(job: JobDir) -> dict[str, bytes]:
 def _matched(job: JobDir) -> int | None:
     """Return the number of the index file that matched."""
     try:
-        return matchwords.whole(fitsfile.read_primary_header(job.wcs).comments, matchwords.INDEX_ID)
+        return match_comments.whole(fitsfile.read_primary_header(job.wcs).comments, match_comments.INDEX_ID)
     except (SolvehostError, OSError):
         return None

@@ -128,7 +128,8 @@ class _Session:
         with held([client.enter()]) as waiting:
             request = self._read(entry)
             # Not before the upload, which need not wait for these.
-            from solvehost import jobdir, runner
+            from solvehost import runner
+            from solvehost.formats import jobdir
             from solvehost.storedjob import describe
             from solvehost.wire.reply import write_reply
 

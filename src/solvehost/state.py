@@ -21,9 +21,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from solvehost import jobdir
 from solvehost.errors import BusyError, ConfigError, DiskError, SolvehostError
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 from solvehost.settings import Settings
 from solvehost.slots import Token, Tokens
 from solvehost.storedjob import StoredJob

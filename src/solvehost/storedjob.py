@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost import jobdir
 from solvehost.errors import BusyError
-from solvehost.jobdir import MANIFEST, RESULT, JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.wire.lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
 
 RECORD, STARTED, CANCEL = "record.json", "started", "cancel"

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from solvehost import axy, engine
+from solvehost import engine
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import RUN_LOG, JobDir
+from solvehost.formats import axy
+from solvehost.formats.jobdir import RUN_LOG, JobDir
 
 #: As much of an attempt's log is read at one look: an engine that writes faster holds nobody up.
 _CHUNK = 1 << 18

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 
 def make_index(path: Path, low_arcmin: float, high_arcmin: float, *, healpix: int = -1, nside: int = 1) -> Path:

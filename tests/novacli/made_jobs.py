@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from solvehost import axy, jobdir
-from solvehost.jobdir import REQUEST, RESULT, JobDir
-from solvehost.startable import Stars
+from solvehost.formats import axy, jobdir
+from solvehost.formats.jobdir import REQUEST, RESULT, JobDir
+from solvehost.formats.star_table import Stars
 
 CALIBRATION = {
     "ra": 187.1955, "dec": 56.7023, "radius": 20.8, "pixscale": 170.4, "orientation": 118.35, "parity": 1.0,

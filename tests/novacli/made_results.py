@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 INDEX_LINES = ("Index(0):", "  /usr/share/astrometry/index-tycho2-19.littleendian.fits",
                "Index(1):", "  /usr/share/astrometry/index-tycho2-17.littleendian.fits")  # fmt: skip

@@ -18,7 +18,7 @@ from made_sky import DrawnField, scattered, star_picture
 import novacli
 from novacli import Scale, ScaleUnit, Solution, SolveParams, Unsolved, solve
 from novacli.errors import DataError, InputMissingError, UnavailableError, UsageError
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 pytestmark = pytest.mark.usefixtures("slots_dir")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from novacli import fitscards
 from novacli.errors import DataError
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 NEW = fitscards.celestial_cards(made.wcs_fits())
 IMAGE = {"SIMPLE": True, "BITPIX": 8, "NAXIS": 2, "NAXIS1": 719, "NAXIS2": 507}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from novacli.jobfile import Request, read_request
 from novacli.params import SolveParams
-from solvehost.jobdir import JobDir
+from solvehost.formats.jobdir import JobDir
 
 WHOLE = Request(
     input="a.fits", created="2026-03-03T21:58:00+00:00", source={"path": "/a.fits", "kind": "image"}, sha256="ab",

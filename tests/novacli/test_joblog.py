@@ -10,7 +10,7 @@ from made_jobs import make_job
 
 from novacli.errors import InputMissingError
 from novacli.joblog import follow_log, read_log
-from solvehost.jobdir import RESULT, JobDir
+from solvehost.formats.jobdir import RESULT, JobDir
 
 
 def start_attempt(job: JobDir, text: bytes) -> Path:

@@ -25,9 +25,10 @@ from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, solve_field, solve_input
 from novacli.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution import Solution, Unsolved
-from solvehost import indexes, jobdir
+from solvehost import indexes
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import JobDir
 
 GOLDEN = Path(__file__).parent / "reports" / "golden"
 ARCSEC = ScaleUnit.ARCSEC_PER_PIXEL

@@ -13,8 +13,8 @@ from novacli import enginecomments, refit, refitfiles, wcs
 from novacli.fitstable import read_table
 from novacli.solution import read_solution
 from novacli.wcs import TanSip
-from solvehost import fitsfile
-from solvehost.jobdir import JobDir
+from solvehost.formats import fitsfile
+from solvehost.formats.jobdir import JobDir
 
 TRUTH = lens(200, -30, 0.02, 75, 1, 2.5)
 COLUMNS = {
@@ -168,7 +168,7 @@ def test_a_full_disk_leaves_the_engine_s_solution(job: JobDir, monkeypatch: pyte
     def full(*_args: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("solvehost.jobdir.write_atomic", full)
+    monkeypatch.setattr("solvehost.formats.jobdir.write_atomic", full)
     before = contents(job)
     assert refitfiles.improve(job, keep=False) is None
     assert contents(job) == before

@@ -10,8 +10,8 @@ from made_jobs import make_job
 from novacli import config, retention
 from novacli.config import Config
 from novacli.retention import STAMP, Swept, sweep, sweep_if_due
-from solvehost import jobdir
-from solvehost.jobdir import REQUEST, RESULT
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import REQUEST, RESULT
 
 DAY_S = 86400
 MANY = 1000

@@ -16,8 +16,8 @@ from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, solve_field, solve_input
 from novacli.result import SOLVED, UNSOLVED
 from novacli.retrying import retry_job
-from solvehost import axy, jobdir
-from solvehost.jobdir import JobDir
+from solvehost.formats import axy, jobdir
+from solvehost.formats.jobdir import JobDir
 
 ARCSEC = ScaleUnit.ARCSEC_PER_PIXEL
 QUICK = {"timeout_s": 60.0}

@@ -213,7 +213,7 @@ def _within(pixel: tuple[float, float], field: wcs.TanSip) -> bool:
 
 
 def _with_primary_cards(content: bytes, cards: dict[str, object]) -> bytes:
-    from solvehost import fitsfile
+    from solvehost.formats import fitsfile
 
     values = {"SIMPLE": True, "BITPIX": 8, "NAXIS": 0, "EXTEND": True, **cards}
     primary = fitsfile.end_header([fitsfile.card(k, v) for k, v in values.items()])  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from novacli.errors import DataError
 from novacli.field import Image, Origin, StarList
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources, binned, extract, ranked
-from solvehost.startable import MAX_STARS, Stars
+from solvehost.formats.star_table import MAX_STARS, Stars
 
 #: Odd on purpose: rows and columns are left over by every binning.
 SHAPE = (211, 307)

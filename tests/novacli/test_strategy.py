@@ -22,10 +22,10 @@ from novacli.inputs import from_array
 from novacli.params import Parity, Position, SolveParams
 from novacli.sources import Extraction, Order, Sources, extract
 from novacli.strategy import BLIND, LEAST_STARS, POINTED, SCALED, constraints
-from solvehost import axy
-from solvehost.axy import Attempt, Range
+from solvehost.formats import axy
+from solvehost.formats.axy import Attempt, Range
+from solvehost.formats.jobdir import MAX_ATTEMPTS
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import MAX_ATTEMPTS
 
 SHAPE = (300, 400)
 PICTURE = star_picture(scattered(40, SHAPE), SHAPE, flux=9000)

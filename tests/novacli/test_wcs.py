@@ -134,7 +134,7 @@ def test_separation_of_far_and_near_places() -> None:
 def _header(content: bytes) -> wcs.Header:
     import io
 
-    from solvehost import fitsfile
+    from solvehost.formats import fitsfile
 
     return fitsfile.read_header(io.BytesIO(content))
 

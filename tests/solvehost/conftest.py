@@ -5,8 +5,8 @@ from __future__ import annotations
 import drawnfield
 import pytest
 
-from solvehost import axy
-from solvehost.axy import Attempt, Range
+from solvehost.formats import axy
+from solvehost.formats.axy import Attempt, Range
 from solvehost.indexes import IndexSet
 
 pytest.register_assert_rewrite("served")

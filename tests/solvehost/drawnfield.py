@@ -9,7 +9,7 @@ import pytest
 from solvehost.admin import drawn
 from solvehost.admin.drawn import Frame, separation_arcsec
 from solvehost.errors import UnavailableError
-from solvehost.startable import Stars
+from solvehost.formats.star_table import Stars
 
 __all__ = ["ARCSEC_PER_PIXEL", "CENTER_DEG", "HEIGHT", "WIDTH", "draw", "separation_arcsec", "sky_of", "truth"]
 WIDTH, HEIGHT = 1000, 800

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from solvehost import axy, fitsfile, startable
-from solvehost.axy import Attempt, Range, Schedule, parse, to_bytes
 from solvehost.errors import DataError, NoInputError
-from solvehost.fitsfile import card, end_header, pad_data
-from solvehost.startable import Stars
+from solvehost.formats import axy, fitsfile, star_table
+from solvehost.formats.axy import Attempt, Range, Schedule, parse, to_bytes
+from solvehost.formats.fitsfile import card, end_header, pad_data
+from solvehost.formats.star_table import Stars
 
 GOLDEN = Path(__file__).with_name("golden")
 STARS = Stars(array("f", [1.0, 250.5, 1000.0]), array("f", [1.0, 400.25, 800.0]), array("f", [900.0, 0.5, 0.0]))
@@ -178,7 +178,7 @@ def foreign(*cards: bytes, table: bytes | None = None, width: int = 1000) -> byt
     """Return an axy with the cards given, in the order given, after the few that it needs."""
     needed = [card("SIMPLE", True), card("BITPIX", 8), card("NAXIS", 0)]
     size = [card("IMAGEW", width), card("IMAGEH", 800)]
-    return end_header([*needed, *cards, *size]) + (startable.table_bytes(STARS) if table is None else table)
+    return end_header([*needed, *cards, *size]) + (star_table.table_bytes(STARS) if table is None else table)
 
 
 def raw(text: str) -> bytes:
@@ -313,7 +313,7 @@ def test_a_part_of_a_position_is_none(missing: str) -> None:
 
 
 def test_a_size_is_needed() -> None:
-    data = end_header([card("BITPIX", 8), card("NAXIS", 0), card("IMAGEW", 5)]) + startable.table_bytes(STARS)
+    data = end_header([card("BITPIX", 8), card("NAXIS", 0), card("IMAGEW", 5)]) + star_table.table_bytes(STARS)
     with pytest.raises(DataError, match="no IMAGEW and IMAGEH"):
         parse(data)
 
@@ -431,7 +431,7 @@ def test_three_million_stars_are_cut_to_what_helps() -> None:
     data = foreign(table=make_table([("X", "I"), ("Y", "I")], body, 3_000_000))
     tracemalloc.start()
     try:
-        assert len(parse(data).stars) == startable.MAX_STARS
+        assert len(parse(data).stars) == star_table.MAX_STARS
         assert tracemalloc.get_traced_memory()[1] < 3 * len(data)
     finally:
         tracemalloc.stop()
@@ -445,7 +445,7 @@ def test_more_bytes_than_the_cap_are_refused() -> None:
 def test_a_primary_header_with_impossible_data() -> None:
     """Its data would begin where no file reaches."""
     for size in (10**12, 10**40):
-        data = end_header([card("BITPIX", 8), card("NAXIS", 1), card("NAXIS1", size)]) + startable.table_bytes(STARS)
+        data = end_header([card("BITPIX", 8), card("NAXIS", 1), card("NAXIS1", size)]) + star_table.table_bytes(STARS)
         with pytest.raises(DataError, match=r"more data than any file holds|ends before its END card"):
             parse(data)
 

@@ -20,11 +20,12 @@ from novacli.hints.records import Hints
 from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.sources import Sources
-from solvehost import axy, clumps, jobdir, race
+from solvehost import clumps, race
 from solvehost.errors import DataError
+from solvehost.formats import axy, jobdir
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexSet
 from solvehost.slots import Tokens
-from solvehost.startable import Stars
 
 WIDTH, HEIGHT = 1280, 960
 Places = Sequence[tuple[float, float]]

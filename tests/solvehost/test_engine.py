@@ -12,13 +12,14 @@ import drawnfield
 import pytest
 import standin
 
-from solvehost import axy, engine, fitsfile, race
-from solvehost.axy import Attempt, Range, Schedule
+from solvehost import engine, race
 from solvehost.errors import UnavailableError
+from solvehost.formats import axy, fitsfile
+from solvehost.formats.axy import Attempt, Range, Schedule
+from solvehost.formats.jobdir import JobDir
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexFile, IndexSet, select
-from solvehost.jobdir import JobDir
 from solvehost.slots import Tokens
-from solvehost.startable import Stars
 
 SCALES = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL * 1.1),)
 

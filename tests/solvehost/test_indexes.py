@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from standin import make_attempt, make_index
 
 from solvehost import indexes
-from solvehost.axy import Attempt, Range, Schedule
 from solvehost.errors import ConfigError, DataError
-from solvehost.fitsfile import card, end_header, pad_data
+from solvehost.formats.axy import Attempt, Range, Schedule
+from solvehost.formats.fitsfile import card, end_header, pad_data
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import (
     IndexFile,
     IndexSet,
@@ -26,7 +27,6 @@ from solvehost.indexes import (
     scan,
     select,
 )
-from solvehost.startable import Stars
 
 ARCMIN = math.radians(1 / 60)
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from standin import PATIENCE_S, wait_until
 
-from solvehost import jobdir
 from solvehost.errors import BusyError, DiskError
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 
 
 def make(root: Path) -> JobDir:
@@ -208,7 +208,7 @@ def test_a_lock_survives_those_who_only_look(tmp_path: Path) -> None:
     looker = python("""
         import sys
         from pathlib import Path
-        from solvehost.jobdir import JobDir
+        from solvehost.formats.jobdir import JobDir
         job = JobDir(Path(sys.argv[1]))
         Path(sys.argv[1], "looks").touch()
         while True:
@@ -250,7 +250,7 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     holder = python("""
         import sys, time
         from pathlib import Path
-        from solvehost.jobdir import JobDir
+        from solvehost.formats.jobdir import JobDir
         with JobDir(Path(sys.argv[1])).locked():
             time.sleep(600)
     """, job.path)  # fmt: skip
@@ -354,7 +354,7 @@ def test_a_kill_while_writing_leaves_the_old_or_the_new_file(tmp_path: Path) -> 
         writer = python("""
             import json, sys
             from pathlib import Path
-            from solvehost.jobdir import write_atomic
+            from solvehost.formats.jobdir import write_atomic
             for n in range(10**9):
                 write_atomic(Path(sys.argv[1]), json.dumps({"n": n, "more": "x" * 100_000}).encode())
         """, path)  # fmt: skip

@@ -16,11 +16,12 @@ from novacli.demo.scene import Scene
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources
 from novacli.wcs import read_wcs
-from solvehost import axy, engine, jobdir, polish, race, startable
+from solvehost import engine, polish, race
 from solvehost.errors import DataError
-from solvehost.fitsfile import card, end_header, pad_data
+from solvehost.formats import axy, jobdir, star_table
+from solvehost.formats.fitsfile import card, end_header, pad_data
+from solvehost.formats.jobdir import CORR, JobDir
 from solvehost.indexes import IndexSet
-from solvehost.jobdir import CORR, JobDir
 from solvehost.process import Limits
 from solvehost.slots import Tokens
 
@@ -87,7 +88,7 @@ def test_a_solution_by_central_stars_is_verified_with_those_of_the_whole_field(
     terms = race.Terms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
     record = race.run(job, iter([1]), terms)
     assert labels(record) == ["attempt 1", SECOND_LOOK]
-    columns = startable.read_columns(job.path / CORR, ("FIELD_X", "FIELD_Y"))
+    columns = star_table.read_columns(job.path / CORR, ("FIELD_X", "FIELD_Y"))
     assert max(columns[0]) - min(columns[0]) > 0.7 * 800
     assert read_wcs(job.wcs).pixscale_arcsec == pytest.approx(drawing.truth.pixscale_arcsec, rel=1e-3)
 
@@ -167,7 +168,7 @@ def test_a_second_look_is_taken_where_it_is_better(
 ) -> None:
     """The first look had 60 matches, 2 pixels off in the median."""
     job = jobdir.create(tmp_path)
-    stars = startable.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
+    stars = star_table.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
     attempt = axy.Attempt(800, 600, stars)
     first, second = engine.Plan(1, attempt, ()), engine.Plan(98, replace(attempt, **changes), ())  # type: ignore[arg-type]
     job.run_dir(98).mkdir()
@@ -180,7 +181,7 @@ def test_no_engine_is_started_for_a_second_look_that_has_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wall_s: float, is_cancelled: bool, looks: int
 ) -> None:
     job = jobdir.create(tmp_path)
-    stars = startable.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
+    stars = star_table.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
     plan = engine.Plan(1, axy.Attempt(800, 600, stars), ())
     job.run_dir(1).mkdir()
     corr_file(job.run_dir(1) / CORR, [(10 + n, 10, 12 + n, 10) for n in range(20)])

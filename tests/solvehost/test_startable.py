@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from solvehost.errors import DataError
-from solvehost.fitsfile import card, end_header, pad_data
-from solvehost.startable import Stars, read_columns, table_bytes
+from solvehost.formats.fitsfile import card, end_header, pad_data
+from solvehost.formats.star_table import Stars, read_columns, table_bytes
 
 PRIMARY = end_header([card("SIMPLE", True), card("BITPIX", 8), card("NAXIS", 0)])
 

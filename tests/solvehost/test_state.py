@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import jobdir, settings, state
+from solvehost import settings, state
 from solvehost.errors import BusyError, ConfigError, DiskError
-from solvehost.jobdir import MANIFEST, RESULT
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import MANIFEST, RESULT
 from solvehost.state import Client, State
 from solvehost.storedjob import RECORD, STARTED, StoredJob
 

@@ -17,7 +17,7 @@ from standin import make_attempt, make_index
 
 from novacli.demo.catalogue import Catalogue
 from solvehost import indexes, tiles
-from solvehost.axy import Range
+from solvehost.formats.axy import Range
 from solvehost.sphere import separation_deg
 
 places = st.tuples(st.floats(0, 360), st.floats(-1, 1).map(lambda z: math.degrees(math.asin(z))))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from solvehost.formats.jobdir import JobDir
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import JobDir
 from solvehost.race import RaceResult
 
 

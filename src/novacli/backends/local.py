@@ -12,8 +12,8 @@ from novacli.config import Config, cache_dir
 from novacli.errors import UnavailableError, from_solvehost
 from solvehost import engine, indexes, race
 from solvehost.errors import SolvehostError
+from solvehost.formats.jobdir import MANIFEST, JobDir
 from solvehost.indexcache import IndexCache
-from solvehost.jobdir import MANIFEST, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.slots import Tokens
 

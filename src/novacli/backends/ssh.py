@@ -25,8 +25,8 @@ from novacli.remote.server import Server
 from novacli.remote.sshcommand import Ssh
 from novacli.remote.unpack import unpack
 from solvehost.engine import STOPPED, Outcome
+from solvehost.formats.jobdir import MANIFEST, JobDir
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import MANIFEST, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 from solvehost.tails import label_of

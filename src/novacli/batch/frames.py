@@ -23,7 +23,7 @@ from novacli.errors import DeniedError, InputMissingError, UsageError
 from novacli.inputs.registry import FORMATS
 from novacli.inputs.source import shown_name, unpacked_name
 from novacli.quantities import count_text
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 #: Pictures are looked for in folders by these suffixes, in lower case; each may have that of a packed file behind it.
 SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)

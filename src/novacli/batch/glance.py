@@ -25,8 +25,8 @@ from novacli.errors import UnavailableError
 from novacli.field import HeaderValue
 from novacli.inputs.source import unpacked_name
 from novacli.rigs import identify_header
-from solvehost import fitsfile
 from solvehost.errors import SolvehostError
+from solvehost.formats import fitsfile
 
 #: The image is looked for in so many extensions.
 _MOST_EXTENSIONS = 3

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from novacli.outputs import packing
 from novacli.outputs.insert import COPY_HISTORY
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 #: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.
 _MARK_BYTES = 32 * fitsfile.BLOCK

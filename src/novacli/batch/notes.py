@@ -20,9 +20,9 @@ from novacli.errors import InputMissingError, NovaError, OutputError, RetryLater
 from novacli.inputs.source import shown_name
 from novacli.result import FAILED, Result, error_of
 from novacli.stores.local import LocalStore
-from solvehost import jobdir
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 
 #: So many frames that fail one after the other for a reason which is none of theirs: so would all others.
 _SAME_FAULTS = 3

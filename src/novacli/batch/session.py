@@ -32,7 +32,7 @@ from novacli.errors import NovaError, OutputError, RetryLaterError
 from novacli.inputs.source import shown_name
 from novacli.params import SolveParams
 from novacli.quantities import count_text
-from solvehost.jobdir import remove_tree
+from solvehost.formats.jobdir import remove_tree
 
 #: A disk with less room than this is full.
 _FULL_BYTES = 2**20

@@ -19,8 +19,8 @@ from novacli.batch.records import RETRIABLE, WAITING, Done, Frame, Known
 from novacli.errors import NovaError
 from novacli.inputs.source import shown_name
 from novacli.quantities import count_text
-from solvehost import fitsfile
 from solvehost.errors import SolvehostError
+from solvehost.formats import fitsfile
 
 #: A listing takes no more than this part of a core.
 _SHARE = 0.01

@@ -20,8 +20,8 @@ from novacli.errors import NovaError, OutputError
 from novacli.jobfile import read_request, sha256_of
 from novacli.outputs.atomic import NotWritableError, as_output_error
 from novacli.result import FAILED, SOLVED, Result, error_of
-from solvehost import jobdir
-from solvehost.jobdir import RESULT, JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import RESULT, JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Callable

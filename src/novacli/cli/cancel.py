@@ -10,7 +10,7 @@ from novacli.errors import UsageError, worst_exit_code
 from novacli.printable import printable_line
 from novacli.stores.filters import JobFilter
 from novacli.stores.local import LocalStore
-from solvehost.jobdir import JobDir
+from solvehost.formats.jobdir import JobDir
 
 
 @click.command("cancel")

@@ -18,7 +18,7 @@ from novacli.stores.base import FINISHED
 from novacli.stores.filters import JobFilter
 from novacli.stores.local import LocalStore
 from novacli.stores.reading import read_result
-from solvehost.jobdir import REMOTE, JobDir
+from solvehost.formats.jobdir import REMOTE, JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from novacli.cli.jobargs import JOB, JOBS_DIR, load_config
 from novacli.config import Config
 from novacli.joblog import follow_log, read_log
 from novacli.stores.local import LocalStore
-from solvehost.jobdir import REMOTE, JobDir
+from solvehost.formats.jobdir import REMOTE, JobDir
 
 
 @click.command("log")

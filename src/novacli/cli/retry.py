@@ -18,13 +18,13 @@ from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore
 from novacli.stores.reading import read_result
-from solvehost.jobdir import RUNNING
+from solvehost.formats.jobdir import RUNNING
 
 if TYPE_CHECKING:
     from novacli.backends.base import Backend
     from novacli.config import Config
     from novacli.reports import Report
-    from solvehost.jobdir import JobDir
+    from solvehost.formats.jobdir import JobDir
 
 _RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING, REMOTE))
 

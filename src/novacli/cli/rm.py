@@ -14,7 +14,7 @@ from novacli.quantities import bytes_text, count_text
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore
-from solvehost.jobdir import REMOTE, RUNNING, JobDir
+from solvehost.formats.jobdir import REMOTE, RUNNING, JobDir
 
 _REMOVABLE = tuple(state for state in STATES if state != RUNNING)
 

@@ -11,7 +11,7 @@ from novacli.errors import NovaError, UsageError
 from novacli.printable import printable_line
 from novacli.stores.base import Store
 from novacli.stores.filters import JobFilter
-from solvehost.jobdir import RUNNING, JobDir
+from solvehost.formats.jobdir import RUNNING, JobDir
 
 
 def select_jobs(store: Store, names: Sequence[str], wanted: JobFilter) -> tuple[list[JobDir], list[int]]:

@@ -12,7 +12,7 @@ from novacli.printable import printable_line
 from novacli.reports import open_report
 from novacli.result import REMOTE, SOLVED, UNSOLVED, Result
 from novacli.stores.reading import read_result
-from solvehost.jobdir import INTERRUPTED, RUNNING
+from solvehost.formats.jobdir import INTERRUPTED, RUNNING
 
 
 @click.command("show")

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from novacli.errors import UnavailableError
-from solvehost import fitsfile, indexes
+from solvehost import indexes
 from solvehost.errors import SolvehostError
+from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from novacli.demo.drawing import Drawing
 from novacli.demo.scene import Scene
 from novacli.errors import OutputError
 from novacli.outputs.atomic import as_output_error, replacing
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

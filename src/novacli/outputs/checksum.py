@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from novacli import fitscards
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 #: Ones' complement sums of 32-bit words are sums modulo this, which itself is the sum's "negative zero".
 _MODULUS = 2**32 - 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from novacli.errors import OutputError
 from novacli.outputs.atomic import replacing
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 
 def write_copies(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from novacli import fitscards, wcs
 from novacli.errors import DataError, UsageError
 from novacli.outputs import checksum
-from solvehost import fitsfile
 from solvehost.errors import DataError as HeaderError
+from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
     from novacli.wcs import TanSip

@@ -19,7 +19,7 @@ from novacli.inputs.source import shown_name
 from novacli.outputs import insert
 from novacli.outputs.atomic import replacing
 from novacli.outputs.packing import kind_by_name, packing
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,8 +16,9 @@ from novacli.remote.outcome import remedy_of
 from novacli.remote.peers import PATIENCE_S, Peer, ask_one
 from novacli.remote.samples import sample_job
 from novacli.remote.server import Server
-from solvehost import axy, wire
-from solvehost.jobdir import WCS
+from solvehost import wire
+from solvehost.formats import axy
+from solvehost.formats.jobdir import WCS
 from solvehost.wire import Info
 
 CONNECTION, ANSWER, INDEXES, ROUND_TRIP = "connection", "answer", "index files", "round trip"

@@ -30,7 +30,7 @@ from novacli.remote.unpack import unpack
 from novacli.result import FAILED, Result, error_of
 from novacli.timing import race_timing
 from solvehost.errors import BusyError, SolvehostError
-from solvehost.jobdir import RESULT, JobDir
+from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine
 from solvehost.wire.lines import FAILED as FAILED_THERE
 from solvehost.wire.lines import INTERRUPTED, SOLVED, UNSOLVED

@@ -17,11 +17,12 @@ from novacli.remote.gate import TimeUpError, Watch
 from novacli.remote.packing import new_wire_id
 from novacli.remote.server import Server
 from novacli.remote.unpack import place
-from solvehost import axy, clumps, engine, wire
-from solvehost.axy import Attempt, Schedule
+from solvehost import clumps, engine, wire
 from solvehost.engine import Outcome
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import MANIFEST, WCS, JobDir
+from solvehost.formats import axy
+from solvehost.formats.axy import Attempt, Schedule
+from solvehost.formats.jobdir import MANIFEST, WCS, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 from solvehost.tails import label_of

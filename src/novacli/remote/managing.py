@@ -14,7 +14,7 @@ from novacli.remote.peers import Peers
 from novacli.remote.remotejob import RemoteJob, read_remote
 from novacli.remote.server import Server
 from novacli.remote.sshcommand import Ssh
-from solvehost.jobdir import RESULT, JobDir
+from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine
 
 _ANSWER_S = 60.0

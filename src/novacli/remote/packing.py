@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from novacli.errors import InputMissingError, from_solvehost
 from solvehost import wire
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import MAX_ATTEMPTS, JobDir
+from solvehost.formats.jobdir import MAX_ATTEMPTS, JobDir
 from solvehost.wire.request import MAX_ID_CHARACTERS, MAX_REQUEST_BYTES
 
 #: So much time goes into preparing attempts beyond the first before what there is is sent.

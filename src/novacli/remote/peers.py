@@ -24,10 +24,10 @@ from novacli.remote.gate import CancelledError, TimeUpError, Watch
 from novacli.remote.outcome import UnreachedError, may_mend_itself, no_answer
 from novacli.remote.server import Server
 from solvehost import wire
-from solvehost.axy import Range
 from solvehost.errors import SolvehostError
+from solvehost.formats.axy import Range
+from solvehost.formats.jobdir import write_atomic
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import write_atomic
 from solvehost.wire import Info
 from solvehost.wire.lines import write_line
 

@@ -14,7 +14,7 @@ from typing import Any
 from novacli.errors import DataError, UsageError
 from novacli.remote.destinations import Place, check_destination
 from novacli.remote.packing import Packet
-from solvehost.jobdir import MAX_ATTEMPTS, REMOTE, JobDir, is_id
+from solvehost.formats.jobdir import MAX_ATTEMPTS, REMOTE, JobDir, is_id
 
 FORMAT = 1
 

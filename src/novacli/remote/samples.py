@@ -17,10 +17,10 @@ from novacli.config import Config
 from novacli.coverage import width_ranges_deg
 from novacli.errors import NovaError
 from solvehost import engine
-from solvehost.axy import Attempt, Range
 from solvehost.errors import SolvehostError
+from solvehost.formats.axy import Attempt, Range
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexFile
-from solvehost.startable import Stars
 
 _SIDE_PX = 1000
 _CPU_S = 20.0

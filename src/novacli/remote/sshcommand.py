@@ -19,7 +19,7 @@ from pathlib import Path
 from novacli.config import Config, cache_dir, runtime_dir
 from novacli.errors import UnavailableError
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import write_atomic
+from solvehost.formats.jobdir import write_atomic
 
 #: No terminal, no X11, no agent; no question, no forwarding, nothing of the user's run in place of the verb.
 _OVERRIDES = (

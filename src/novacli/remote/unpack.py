@@ -17,10 +17,11 @@ from novacli.errors import DataError, NovaError
 from novacli.remote.outcome import UnusableError
 from novacli.remote.packing import Packet
 from novacli.solution import read_solution
-from solvehost import axy, engine
+from solvehost import engine
 from solvehost.engine import Outcome
 from solvehost.errors import DiskError, SolvehostError
-from solvehost.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
+from solvehost.formats import axy
+from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 from solvehost.tails import label_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from novacli.result import FAILED, REMOTE, SOLVED, UNSOLVED
-from solvehost.jobdir import INTERRUPTED, RUNNING, JobDir
+from solvehost.formats.jobdir import INTERRUPTED, RUNNING, JobDir
 
 STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE, INTERRUPTED)
 FINISHED = frozenset({SOLVED, UNSOLVED, FAILED})

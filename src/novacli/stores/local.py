@@ -9,9 +9,9 @@ from pathlib import Path
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, NovaError, UsageError, from_solvehost
 from novacli.stores.base import JobSummary
 from novacli.stores.reading import read_summary
-from solvehost import jobdir
 from solvehost.errors import SolvehostError
-from solvehost.jobdir import REQUEST, JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import REQUEST, JobDir
 
 #: The name that means the newest job.
 LAST = "last"

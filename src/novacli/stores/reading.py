@@ -17,7 +17,7 @@ from novacli.errors import DataError, InputMissingError
 from novacli.result import FAILED, Result
 from novacli.result import REMOTE as REMOTE_STATE
 from novacli.stores.base import FINISHED, JobSummary
-from solvehost.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
+from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
 
 _NOTHING: dict[str, Any] = {}
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from solvehost import fitsfile
 from solvehost.admin import programs
 from solvehost.errors import SolvehostError, UnavailableError
+from solvehost.formats import fitsfile
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexFile
 from solvehost.sphere import separation_deg
-from solvehost.startable import Stars
 
 #: Scatter of the star images, in pixels and magnitudes.
 _NOISE_PX, _NOISE_MAG = 0.3, 0.15

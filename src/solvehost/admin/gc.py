@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from solvehost import jobdir
 from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import Collected
 from solvehost.errors import SolvehostError
+from solvehost.formats import jobdir
 from solvehost.settings import Settings
 from solvehost.state import State
 from solvehost.storedjob import StoredJob, folder_bytes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from solvehost import jobdir
 from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import JobRow, JobTable
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 from solvehost.settings import Settings
 from solvehost.state import State
 from solvehost.storedjob import RECORD, StoredJob, folder_bytes

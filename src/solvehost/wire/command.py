@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from solvehost.errors import UsageError
-from solvehost.jobdir import is_id
+from solvehost.formats.jobdir import is_id
 from solvehost.wire.escape import escape
 
 SOLVE = "solve"

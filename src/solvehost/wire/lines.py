@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from solvehost.errors import DataError
-from solvehost.jobdir import ID_PATTERN
+from solvehost.formats.jobdir import ID_PATTERN
 from solvehost.wire.escape import escape
 
 R = TypeVar("R")

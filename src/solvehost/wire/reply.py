@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from solvehost.errors import CrashError, DataError
-from solvehost.jobdir import LOG, MANIFEST, MANIFEST_FORMAT, OUTPUTS, WCS
+from solvehost.formats.jobdir import LOG, MANIFEST, MANIFEST_FORMAT, OUTPUTS, WCS
 from solvehost.wire.escape import escape
 from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
 

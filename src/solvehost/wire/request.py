@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from solvehost.errors import DataError, NoInputError
-from solvehost.jobdir import MAX_ATTEMPTS, axy_name, is_id
+from solvehost.formats.jobdir import MAX_ATTEMPTS, axy_name, is_id
 from solvehost.wire.escape import escape
 from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
 

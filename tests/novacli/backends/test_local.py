@@ -15,7 +15,7 @@ from novacli.backends.local import index_places
 from novacli.errors import ConfigError, RetryLaterError, UnavailableError
 from solvehost import race
 from solvehost.errors import BusyError
-from solvehost.jobdir import JobDir
+from solvehost.formats.jobdir import JobDir
 
 
 def connected(**values: object) -> backends.Backend:

@@ -23,10 +23,10 @@ from novacli.errors import RetryLaterError, TransferError, UnavailableError
 from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_input
 from novacli.remote import packing, patiently
-from solvehost import axy
-from solvehost.axy import Range, Schedule
-from solvehost.jobdir import JobDir
-from solvehost.startable import Stars
+from solvehost.formats import axy
+from solvehost.formats.axy import Range, Schedule
+from solvehost.formats.jobdir import JobDir
+from solvehost.formats.star_table import Stars
 
 #: What upstream's script comes to: a directory an id, the engine on job.axy alone, all that lies there sent back.
 ORIGINAL = """place={place}

@@ -17,7 +17,7 @@ from novacli.outputs import newfits
 from novacli.outputs.insert import COPY_HISTORY, HISTORY
 from novacli.outputs.newfits import new_fits
 from novacli.outputs.update import Stamp, update_in_place
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 
 def put(path: Path, content: bytes) -> Path:

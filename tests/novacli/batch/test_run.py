@@ -24,7 +24,7 @@ from novacli.batch.shows import Silent
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 Answer = Callable[[Task], Done]
 DOCS = Path(__file__).parents[3] / "docs"

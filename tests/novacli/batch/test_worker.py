@@ -20,8 +20,8 @@ from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, S
 from novacli.jobfile import sha256_of
 from novacli.params import SolveParams
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result
-from solvehost import jobdir
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 
 Install = Callable[[str], Path]
 

@@ -20,7 +20,7 @@ from made_sky import DrawnField, scattered, star_picture
 from PIL import Image
 
 from novacli.cli.main import main
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_
 
 from novacli.remote import fetching
 from novacli.remote.remotejob import read_remote
-from solvehost import jobdir
-from solvehost.jobdir import JobDir
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 from solvehost.wire import JobLine
 
 SIZE = ("--size", f"{WIDTH}x{HEIGHT}")

@@ -19,7 +19,7 @@ from made_lines import read_lines
 from made_servers import HEIGHT, WIDTH, write_star_list
 from made_sky import DrawnField
 
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 PATIENCE_S = 30.0
 SIZE = ("--size", f"{WIDTH}x{HEIGHT}")

@@ -14,7 +14,7 @@ from made_lines import read_lines
 from made_results import CORR_COLUMNS, RDLS_COLUMNS, table_fits, wcs_fits
 from made_servers import HEIGHT, WIDTH, Servers, solved_files, write_star_list
 
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "solvehost"))
 from rawwire import END, FILES, header, make_manifest, member, pax, reply_bytes

@@ -18,7 +18,7 @@ from made_sky import DrawnField
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from made_sshd import MadeSshd, descendants
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 pytestmark = [pytest.mark.sshd, pytest.mark.engine]
 

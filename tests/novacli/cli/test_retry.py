@@ -9,8 +9,8 @@ from made_jobs import make_job
 
 from novacli import backends
 from novacli.backends.base import Patience, Solve
+from solvehost.formats.jobdir import JobDir
 from solvehost.indexes import IndexFile
-from solvehost.jobdir import JobDir
 from solvehost.race import RaceResult
 
 

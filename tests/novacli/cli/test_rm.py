@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_jobs import make_job
 
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 DAY_S = 86400
 

@@ -7,7 +7,7 @@ import pytest
 from made_jobs import make_job
 
 from novacli.result import Result
-from solvehost.jobdir import RESULT
+from solvehost.formats.jobdir import RESULT
 
 
 def test_a_solved_job_is_shown_as_it_was_solved(nova, jobs: Path) -> None:

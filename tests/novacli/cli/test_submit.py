@@ -19,7 +19,7 @@ from made_sky import DrawnField, scattered, star_picture
 
 from novacli import config
 from novacli.outputs.request import OutputRequest
-from solvehost import jobdir
+from solvehost.formats import jobdir
 
 #: How long a test waits for what must happen, before it fails; no claim about speed.
 PATIENCE_S = 60.0
@@ -350,7 +350,7 @@ def test_an_interrupted_job_is_solved_by_a_retry_without_its_picture(
 
 
 def test_options_reach_the_solve(stand_in, nova, jobs: Path, picture: Path) -> None:
-    from solvehost import axy
+    from solvehost.formats import axy
 
     stand_in("exit 0")
     ran = nova(

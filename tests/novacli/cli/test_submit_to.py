@@ -19,7 +19,7 @@ from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_
 
 from novacli.remote.patiently import MOST_CALLS, MOST_TRIES
 from solvehost import wire
-from solvehost.jobdir import JobDir
+from solvehost.formats.jobdir import JobDir
 
 
 @pytest.fixture

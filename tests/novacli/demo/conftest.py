@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from novacli.demo.catalogue import Catalogue
 from novacli.demo.scene import STAR_COUNTS
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 SKY_STARS = 400_000
 COMPLETE_MAG = 9.5

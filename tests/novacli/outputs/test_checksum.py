@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novacli.outputs import checksum
-from solvehost import fitsfile
+from solvehost.formats import fitsfile
 
 _MASK = 2**32 - 1
 

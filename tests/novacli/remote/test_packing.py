@@ -13,8 +13,9 @@ from made_jobs import make_job
 
 from novacli.errors import DataError, InputMissingError
 from novacli.remote import packing
-from solvehost import jobdir, wire
-from solvehost.jobdir import JobDir
+from solvehost import wire
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import JobDir
 
 
 @pytest.fixture

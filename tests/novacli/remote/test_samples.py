@@ -11,7 +11,7 @@ from novacli import config
 from novacli.remote.peers import LIKELY_INDEXES
 from novacli.remote.samples import sample_job
 from solvehost import indexes
-from solvehost.axy import Range
+from solvehost.formats.axy import Range
 from solvehost.indexes import IndexFile
 
 

@@ -16,9 +16,10 @@ from made_servers import HEIGHT, WIDTH, solved_files
 from novacli.errors import NovaError, TransferError
 from novacli.remote import unpack
 from novacli.remote.packing import Packet
-from solvehost import axy, wire
+from solvehost import wire
 from solvehost.errors import DiskError, SolvehostError
-from solvehost.jobdir import JobDir
+from solvehost.formats import axy
+from solvehost.formats.jobdir import JobDir
 from solvehost.wire import Reply
 
 ID = "a-1"

@@ -10,8 +10,8 @@ from made_jobs import make_job
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, RetryLaterError, UsageError
 from novacli.stores.local import LocalStore, disk_bytes
 from novacli.stores.reading import read_result
-from solvehost import jobdir
-from solvehost.jobdir import LOCK, REQUEST, RESULT
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import LOCK, REQUEST, RESULT
 
 HOUR_S = 3600
 

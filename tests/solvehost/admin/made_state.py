@@ -6,8 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from solvehost import jobdir, settings
-from solvehost.jobdir import MANIFEST, RESULT, JobDir
+from solvehost import settings
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.settings import Settings
 from solvehost.state import State
 from solvehost.storedjob import RECORD, StoredJob

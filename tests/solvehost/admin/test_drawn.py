@@ -10,8 +10,8 @@ import pytest
 from solvehost import indexes
 from solvehost.admin import drawn, programs
 from solvehost.admin.drawn import Frame
-from solvehost.axy import Range
 from solvehost.errors import UnavailableError
+from solvehost.formats.axy import Range
 from solvehost.indexes import IndexFile
 
 

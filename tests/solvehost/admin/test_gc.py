@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from admin import made_state
-from solvehost import jobdir
 from solvehost.admin import gc
 from solvehost.admin.gc import collect
 from solvehost.admin.records import Collected
 from solvehost.errors import BusyError
+from solvehost.formats import jobdir
 from solvehost.state import State
 
 HOUR_S = 3600.0

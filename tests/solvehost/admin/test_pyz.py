@@ -15,7 +15,8 @@ from pathlib import Path
 import drawnfield
 import pytest
 
-from solvehost import axy, indexes
+from solvehost import indexes
+from solvehost.formats import axy
 from solvehost.wire import read_reply, write_request
 
 ROOT = Path(__file__).parents[3]

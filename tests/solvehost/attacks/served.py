@@ -31,7 +31,8 @@ import standin
 from rawwire import END, in_pieces, member
 from standin import PATIENCE_S, wait_until
 
-from solvehost import axy, wire
+from solvehost import wire
+from solvehost.formats import axy
 
 #: Memory that the program may have of its own: enough for the largest request, and no more.
 _DATA_KB = 100_000

@@ -25,7 +25,7 @@ from standin import wait_until
 
 from made_sshd import Host, MadeSshd
 from solvehost import engine, indexes
-from solvehost.startable import Stars
+from solvehost.formats.star_table import Stars
 
 HASTY = ("--slots", "2", "--queue-wait", "1", "--max-waiting", "8")
 

@@ -16,7 +16,7 @@ from rawwire import END, member, pax, with_checksum
 from served import Done, Server, held_locks, read_reply, told
 from standin import make_attempt, wait_until
 
-from solvehost import axy
+from solvehost.formats import axy
 
 #: What a client's bytes alone can bring about on a server that is well.
 CODES = frozenset({0, 64, 65, 66, 70})

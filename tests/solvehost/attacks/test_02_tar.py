@@ -12,7 +12,7 @@ from rawwire import END, header, member, pax
 from served import Server, each, told
 from standin import make_attempt
 
-from solvehost import axy
+from solvehost.formats import axy
 
 ID = b"job-1\n"
 SOLVE = axy.to_bytes(make_attempt("solve"))

@@ -13,8 +13,8 @@ import pytest
 from served import Server, each, request
 from standin import make_attempt, make_stars
 
-from solvehost import axy, fitsfile
-from solvehost.axy import Attempt
+from solvehost.formats import axy, fitsfile
+from solvehost.formats.axy import Attempt
 
 OUTPUTS = ("ANWCS", "ANMATCH", "ANRDLS", "ANCORR", "ANSCAMP", "ANSOLVED")
 INPUTS = ("ANSOLVIN", "ANCANCEL")

@@ -11,8 +11,8 @@ from rawwire import member
 from served import Server, assert_one_line, read_reply, request, told
 from standin import make_attempt, make_stars
 
-from solvehost import axy, fitsfile
-from solvehost.axy import Attempt
+from solvehost.formats import axy, fitsfile
+from solvehost.formats.axy import Attempt
 
 #: Mount a small disk on the state directory, run the program, and list what it left there.
 _SMALL_DISK = """

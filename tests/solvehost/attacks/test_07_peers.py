@@ -16,8 +16,9 @@ from rawwire import header
 from served import Done, Server, assert_one_line, await_engine, finish, request, told
 from standin import make_stars, wait_until
 
-from solvehost import axy, streams
-from solvehost.axy import Attempt
+from solvehost import streams
+from solvehost.formats import axy
+from solvehost.formats.axy import Attempt
 
 _HASTY = "import solvehost.streams as s; {}; from solvehost.__main__ import main; main()"
 

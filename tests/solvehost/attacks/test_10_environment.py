@@ -10,7 +10,7 @@ from served import install_engine, read_reply, told
 from standin import make_attempt
 
 from made_sshd import MadeSshd
-from solvehost import axy
+from solvehost.formats import axy
 
 pytestmark = pytest.mark.sshd
 

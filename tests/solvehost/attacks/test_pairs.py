@@ -14,7 +14,8 @@ import pytest
 from served import Server
 
 from made_sshd import MadeSshd
-from solvehost import engine, fitsfile
+from solvehost import engine
+from solvehost.formats import fitsfile
 
 pytestmark = pytest.mark.engine
 

@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from solvehost import axy, fitsfile
 from solvehost.admin import drawn, programs
 from solvehost.admin.accounts import Account, is_root_for
 from solvehost.admin.drawn import Frame
@@ -22,8 +21,9 @@ from solvehost.admin.keylines import without_flags
 from solvehost.admin.programs import Ran
 from solvehost.admin.records import Check
 from solvehost.errors import SolvehostError
+from solvehost.formats import axy, fitsfile
+from solvehost.formats.star_table import Stars
 from solvehost.indexes import IndexFile
-from solvehost.startable import Stars
 from solvehost.wire import read_reply, write_request
 from solvehost.wire.escape import escape
 from solvehost.wire.reply import Reply

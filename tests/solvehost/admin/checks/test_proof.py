@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from admin import made_keys
-from solvehost import axy, fitsfile, indexes
+from solvehost import indexes
 from solvehost.admin import drawn, programs
 from solvehost.admin.checks import proof
 from solvehost.admin.drawn import Frame
 from solvehost.admin.programs import Ran
 from solvehost.admin.records import Check
-from solvehost.startable import Stars
+from solvehost.formats import axy, fitsfile
+from solvehost.formats.star_table import Stars
 from solvehost.wire import write_reply
 
 PROGRAM = (os.path.abspath(sys.executable), "-I", "-m", "solvehost")

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from solvehost import fitsfile
-from solvehost.cards import Cards
 from solvehost.errors import DataError, NoInputError
-from solvehost.jobdir import CORR, RDLS, WCS
-from solvehost.startable import Stars, parse_table, table_bytes
+from solvehost.formats import fitsfile
+from solvehost.formats.cards import Cards
+from solvehost.formats.jobdir import CORR, RDLS, WCS
+from solvehost.formats.star_table import Stars, parse_table, table_bytes
 
 T = TypeVar("T", int, float)
 

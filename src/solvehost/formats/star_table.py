@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solvehost import fitsfile
 from solvehost.errors import DataError
+from solvehost.formats import fitsfile
 
 #: More stars than this never help the engine; the rest of a longer table is cut.
 MAX_STARS = 10_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Container
 
-from solvehost import fitsfile
 from solvehost.errors import DataError
+from solvehost.formats import fitsfile
 
 
 class Cards:
