@@ -46,9 +46,10 @@ from novacli.pipeline import Context, gather_hints, solve_field
 from novacli.solution import Solution
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS
-from solvehost import engine, indexes, race
+from solvehost import engine, race
 from solvehost.formats import axy, fitsfile, jobdir
-from solvehost.indexes import IndexFile, IndexSet
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexFile, IndexSet
 from solvehost.race import RaceResult
 from solvehost.slots import Tokens
 
@@ -78,7 +79,7 @@ class Bench:
         self.folder, self.cpu_s = folder, cpu_s
         self.engine = engine.find()
         places = reporting.installed_indexes()
-        self.indexes: IndexSet = indexes.scan(places)
+        self.indexes: IndexSet = index_set.scan(places)
         self.catalogue = Catalogue.open(find_index(places))
         self.tokens = Tokens(folder / "slots", cores)
         self.last: RaceResult | None = None
@@ -204,7 +205,7 @@ def _made_up_hint(chance: random.Random) -> SolveParams:
 
 def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Random) -> Iterator[Cell]:
     """Yield parts by chance: two that are listened to, one of them tuned up, and two with acceptance lowered."""
-    served = indexes.select(attempt, files)
+    served = index_set.select(attempt, files)
     lowered = [(chance.choice(ACCEPTED_FROM), None) for _ in range(2)]
     for accept_from, tuned_from in ((None, None), (None, chance.choice(TUNED_FROM)), *lowered):
         chosen = served if attempt.schedule.parallel else (chance.choice(served),)

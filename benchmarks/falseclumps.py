@@ -26,9 +26,10 @@ from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.pipeline import gather_hints
 from novacli.sources import Sources
-from solvehost import clumps, indexes
+from solvehost import clumps
 from solvehost.formats import axy, jobdir
-from solvehost.indexes import IndexFile
+from solvehost.indexes import index_set as indexes
+from solvehost.indexes.index_set import IndexFile
 from solvehost.race import RaceResult
 
 Record = Mapping[str, Any]

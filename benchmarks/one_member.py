@@ -15,7 +15,7 @@ from novacli.hints import Hints
 from novacli.params import SolveParams
 from novacli.sources import Sources
 from solvehost.formats.axy import Attempt
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 
 
 def single_attempt(

@@ -33,9 +33,10 @@ from novacli.inputs import open_field
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS, Member
 from novacli.wcs import TanSip, read_wcs
-from solvehost import engine, indexes, race
+from solvehost import engine, race
 from solvehost.formats import axy, jobdir
-from solvehost.indexes import IndexSet
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexSet
 from solvehost.slots import Tokens
 
 
@@ -59,7 +60,7 @@ class Bench:
     def __init__(self, folder: Path, limit_s: float) -> None:
         self.folder, self.limit_s = folder, limit_s
         self.engine = engine.find()
-        self.indexes: IndexSet = indexes.scan(reporting.installed_indexes())
+        self.indexes: IndexSet = index_set.scan(reporting.installed_indexes())
         self.tokens = Tokens(folder / "slots", 1)
 
     def trials(self, case: Case, members: Sequence[Candidate]) -> Iterator[Trial]:
@@ -83,7 +84,7 @@ class Bench:
             yield Trial(case.name, member.name, round(width_deg, 3), outcome, cpu_s)
 
     def _solve(self, attempt: axy.Attempt, truth: truths.Truth) -> tuple[str, float]:
-        if len(attempt.stars) < LEAST_STARS or not indexes.select(attempt, self.indexes.files):
+        if len(attempt.stars) < LEAST_STARS or not index_set.select(attempt, self.indexes.files):
             return "unfit", 0.0
         staged = jobdir.create(self.folder)
         axy.write(attempt, staged.axy(1))

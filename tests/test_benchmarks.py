@@ -27,7 +27,7 @@ from measure import Run
 from truths import Place, Truth
 
 from solvehost.formats import axy
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 HERE = Place(84.0, -3.0, 54.0, -1.0)
 TRUTH = {"ra": 84.0, "dec": -3.0, "pixscale_arcsec": 54.0, "parity": -1, "size": [800, 600]}

@@ -29,7 +29,7 @@ from falsetail import Heard
 from novacli.demo.catalogue import Catalogue
 from solvehost.formats import axy
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 LOG = b"""Reading file "../job.axy"...
   log-odds ratio 7.5016 (1810.94), 0 match, 0 conflict, 0 distractors, 28 index.

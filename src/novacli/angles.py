@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from novacli.errors import UsageError
-from solvehost import sphere
+from solvehost.indexes import sphere
 
 _DEG_PER_HOUR = 15.0
 

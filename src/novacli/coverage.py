@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from novacli.quantities import angle_text
 from solvehost.formats.axy import Range
-from solvehost.indexes import FIELD_WIDTH_DEG, QUAD_FRACTION, IndexFile
+from solvehost.indexes.index_set import FIELD_WIDTH_DEG, QUAD_FRACTION, IndexFile
 
 
 def width_ranges_deg(files: Sequence[IndexFile]) -> list[Range]:

@@ -23,9 +23,10 @@ from novacli.errors import ConfigError, NovaError
 from novacli.quantities import angle_text, bytes_text, count_text
 from novacli.stores.base import FINISHED
 from novacli.stores.local import LocalStore, disk_bytes
-from solvehost import engine, indexes
+from solvehost import engine
 from solvehost.errors import SolvehostError
-from solvehost.indexes import IndexFile
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexFile
 from solvehost.process import Child, Limits, wait_for_any
 from solvehost.slots import Tokens
 
@@ -128,7 +129,7 @@ def _start_problem(path: Path) -> str | None:
 def check_indexes(settings: Config) -> Iterator[Check]:
     """Say which index files there are, how wide the fields are that they can solve, and which are damaged."""
     try:
-        found = indexes.scan(index_places(settings, _engine_or_none(settings)))
+        found = index_set.scan(index_places(settings, _engine_or_none(settings)))
     except (SolvehostError, OSError) as exc:
         yield Check(INDEXES, False, str(exc), "name index files by index or engine_config: see nova config show")
         return

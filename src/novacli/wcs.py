@@ -16,7 +16,7 @@ from pathlib import Path
 from novacli.errors import DataError
 from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
-from solvehost.sphere import separation_deg
+from solvehost.indexes.sphere import separation_deg
 
 #: SIP is defined up to this order.
 MAX_SIP_ORDER = 9

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from solvehost import indexes, sandbox
+from solvehost import sandbox
 from solvehost.become import EXIT_NOT_STARTED
 from solvehost.errors import DataError, DiskError, UnavailableError
 from solvehost.formats import axy, fitsfile, star_table
 from solvehost.formats.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
+from solvehost.indexes import index_set
 from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
@@ -43,7 +44,7 @@ class Plan:
 
     number: int
     attempt: axy.Attempt
-    files: tuple[indexes.IndexFile, ...]
+    files: tuple[index_set.IndexFile, ...]
 
     @property
     def label(self) -> str:
@@ -79,10 +80,10 @@ def find(name: str = "astrometry-engine", search: str | None = None) -> Path:
     return Path(found).absolute()
 
 
-def plan(job: JobDir, number: int, files: tuple[indexes.IndexFile, ...]) -> Plan:
+def plan(job: JobDir, number: int, files: tuple[index_set.IndexFile, ...]) -> Plan:
     """Read attempt ``number`` of a job and choose its index files."""
     attempt = axy.read(job.axy(number))
-    return Plan(number, attempt, indexes.select(attempt, files))
+    return Plan(number, attempt, index_set.select(attempt, files))
 
 
 def start(job: JobDir, todo: Plan, engine: Path, limits: Limits) -> Child:

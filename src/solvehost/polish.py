@@ -24,7 +24,7 @@ from solvehost.engine import Outcome
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile, match_comments, star_table
 from solvehost.formats.jobdir import CORR, WCS, JobDir
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 from solvehost.process import Child, Limits, wait_for_any
 
 #: Median distance between matched stars, in pixels, above which a second look is worth its time.

@@ -18,7 +18,7 @@ from solvehost import afterrace, clumps, engine, polish
 from solvehost.engine import Outcome
 from solvehost.errors import BusyError, CrashError, UnavailableError
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 from solvehost.process import Child, Limits, wait_for_any
 from solvehost.slots import Token, Tokens
 

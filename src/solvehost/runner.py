@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost import engine, indexes, race, sandbox
+from solvehost import engine, race, sandbox
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir
-from solvehost.indexcache import IndexCache
+from solvehost.indexes import index_set
+from solvehost.indexes.cache import IndexCache
 from solvehost.logs import Entry
 from solvehost.manifest import build_manifest
 from solvehost.process import Limits
@@ -58,7 +59,7 @@ class Host:
         return engine.find(self.settings.engine, SEARCH_PATH)
 
     @functools.cached_property
-    def indexes(self) -> indexes.IndexSet:
+    def indexes(self) -> index_set.IndexSet:
         """The index files.
 
         Raises
@@ -66,8 +67,8 @@ class Host:
         UnavailableError
             Where none loads.
         """
-        places = indexes.configured_places(self.settings.engine_config, self.engine)
-        found = indexes.scan(places, IndexCache(self.settings.state / INDEX_CACHE))
+        places = index_set.configured_places(self.settings.engine_config, self.engine)
+        found = index_set.scan(places, IndexCache(self.settings.state / INDEX_CACHE))
         if not found.files:
             damaged = "; ".join(f"{path}: {why}" for path, why in found.damaged)
             where = ", ".join(map(str, found.searched)) or "no configuration of the engine names any"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from solvehost import __version__, runner, tails
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 from solvehost.state import State
 from solvehost.storedjob import StoredJob
 from solvehost.streams import Answer, PeerWatch

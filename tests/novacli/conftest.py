@@ -17,11 +17,11 @@ from novacli import backends, config
 from novacli.backends.base import Backend
 from novacli.inputs import from_array
 from novacli.pipeline import Context
-from solvehost import indexes
+from solvehost.indexes import index_set
 
 
 @pytest.fixture(scope="session")
-def drawn(real_indexes: indexes.IndexSet) -> DrawnField:
+def drawn(real_indexes: index_set.IndexSet) -> DrawnField:
     """A field of 12 degrees with the stars of the deepest installed index."""
     from novacli.demo.catalogue import Catalogue, find_index
     from novacli.demo.drawing import draw
@@ -41,7 +41,7 @@ def slots_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def real_backend(real_indexes: indexes.IndexSet, slots_dir: Path) -> Backend:
+def real_backend(real_indexes: index_set.IndexSet, slots_dir: Path) -> Backend:
     """The local backend with the installed engine and its own index files."""
     return backends.connect("local", config.load())
 

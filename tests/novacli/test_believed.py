@@ -12,7 +12,7 @@ from novacli.demo.scene import Scene
 from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_field
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 #: The centre of a field 83 degrees wide that shows 77 stars of the catalogue: the engine first matches it at 32.5.
 RA_DEG, DEC_DEG = 214.776287, 22.559665

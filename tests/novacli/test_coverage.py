@@ -7,7 +7,7 @@ import pytest
 from novacli.coverage import partial_skies, width_ranges_deg
 from novacli.health import fields_text
 from solvehost.formats.axy import Range
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 
 
 def index(

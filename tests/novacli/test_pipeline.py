@@ -25,10 +25,10 @@ from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, solve_field, solve_input
 from novacli.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution import Solution, Unsolved
-from solvehost import indexes
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes import IndexFile
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexFile
 
 GOLDEN = Path(__file__).parent / "reports" / "golden"
 ARCSEC = ScaleUnit.ARCSEC_PER_PIXEL
@@ -272,7 +272,7 @@ class Failing:
 
 @pytest.fixture
 def failing(tmp_path: Path) -> Callable[[Exception], Context]:
-    files = indexes.scan([make_index(tmp_path / "index-1.fits", 10, 2000)]).files
+    files = index_set.scan([make_index(tmp_path / "index-1.fits", 10, 2000)]).files
     return lambda error: Context(tmp_path / "jobs", Failing(files, error))
 
 

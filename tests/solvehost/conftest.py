@@ -7,7 +7,7 @@ import pytest
 
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 pytest.register_assert_rewrite("served")
 

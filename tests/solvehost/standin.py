@@ -14,7 +14,7 @@ from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.formats.axy import Attempt, Range, Schedule
 from solvehost.formats.jobdir import JobDir
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import IndexFile, IndexSet
+from solvehost.indexes.index_set import IndexFile, IndexSet
 from solvehost.race import Terms
 from solvehost.slots import Tokens
 

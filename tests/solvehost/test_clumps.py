@@ -24,7 +24,7 @@ from solvehost import clumps, race
 from solvehost.errors import DataError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 from solvehost.slots import Tokens
 
 WIDTH, HEIGHT = 1280, 960

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from solvehost.errors import DataError
 from solvehost.formats import fitsfile
 from solvehost.formats.fitsfile import BLOCK, card, data_size, end_header, iter_hdus, pad_data, parse_value, read_header
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60).map(str.rstrip)
 values = st.one_of(

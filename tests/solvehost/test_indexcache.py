@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from test_indexes import write_index
 
-from solvehost import indexes
-from solvehost.indexcache import IndexCache
+from solvehost.indexes import index_set
+from solvehost.indexes.cache import IndexCache
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were opened."""
     names: list[str] = []
-    read_index = indexes.read_index
+    read_index = index_set.read_index
 
-    def note(path: Path) -> indexes.IndexFile:
+    def note(path: Path) -> index_set.IndexFile:
         names.append(path.name)
         return read_index(path)
 
-    monkeypatch.setattr(indexes, "read_index", note)
+    monkeypatch.setattr(index_set, "read_index", note)
     return names
 
 
@@ -38,8 +38,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def scan(folder: Path) -> indexes.IndexSet:
-    return indexes.scan([folder], IndexCache(folder.parent / "cache" / "indexes.json"))
+def scan(folder: Path) -> index_set.IndexSet:
+    return index_set.scan([folder], IndexCache(folder.parent / "cache" / "indexes.json"))
 
 
 def test_what_is_recalled_is_what_was_read(folder: Path, looked_at: list[str]) -> None:
@@ -47,7 +47,7 @@ def test_what_is_recalled_is_what_was_read(folder: Path, looked_at: list[str]) -
     first = scan(folder)
     assert looked_at == ["index-1.fits", "index-2.fits", "index-3.fits"]
     looked_at.clear()
-    assert scan(folder) == first == indexes.scan([folder])
+    assert scan(folder) == first == index_set.scan([folder])
     assert looked_at[:1] == ["index-3.fits"]
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_changed_is_read_again(folder: Path, looked_at: list[str], c
         os.utime(path, ns=(1, 1))
     found = scan(folder)
     assert looked_at == ["index-1.fits", "index-3.fits"]
-    assert found == indexes.scan([folder])
+    assert found == index_set.scan([folder])
 
 
 def test_a_file_that_is_gone_is_gone(folder: Path) -> None:
@@ -108,8 +108,8 @@ def test_other_places_are_not_forgotten(folder: Path, tmp_path: Path, looked_at:
     other.mkdir()
     write_index(other / "index-9.fits")
     cache = IndexCache(tmp_path / "cache" / "indexes.json")
-    indexes.scan([other], cache)
+    index_set.scan([other], cache)
     scan(folder)
     looked_at.clear()
-    indexes.scan([other], IndexCache(tmp_path / "cache" / "indexes.json"))
+    index_set.scan([other], IndexCache(tmp_path / "cache" / "indexes.json"))
     assert looked_at == []

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standin import make_attempt, make_index
 
-from solvehost import indexes
 from solvehost.errors import ConfigError, DataError
 from solvehost.formats.axy import Attempt, Range, Schedule
 from solvehost.formats.fitsfile import card, end_header, pad_data
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import (
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import (
     IndexFile,
     IndexSet,
     overlaps,
@@ -219,8 +219,8 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
 
 
 def test_a_configuration_beside_the_engine_comes_first() -> None:
-    assert indexes.config_candidates(Path("/opt/x/bin/astrometry-engine"))[0] == Path("/opt/x/etc/astrometry.cfg")
-    assert Path("/etc/astrometry.cfg") in indexes.config_candidates(None)
+    assert index_set.config_candidates(Path("/opt/x/bin/astrometry-engine"))[0] == Path("/opt/x/etc/astrometry.cfg")
+    assert Path("/etc/astrometry.cfg") in index_set.config_candidates(None)
 
 
 # --- Which files serve a field ------------------------------------------------------------------------------------

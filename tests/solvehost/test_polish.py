@@ -21,7 +21,7 @@ from solvehost.errors import DataError
 from solvehost.formats import axy, jobdir, star_table
 from solvehost.formats.fitsfile import card, end_header, pad_data
 from solvehost.formats.jobdir import CORR, JobDir
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 from solvehost.process import Limits
 from solvehost.slots import Tokens
 

@@ -23,7 +23,7 @@ from standin import alive, make_attempt, make_job, make_terms, pids, run_race, w
 from solvehost import engine, polish, process, race
 from solvehost.errors import BusyError, CrashError, DataError, DiskError, NoInputError, UnavailableError
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 from solvehost.slots import Tokens
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for survivors in /proc")

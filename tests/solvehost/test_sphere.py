@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from solvehost.sphere import separation_deg
+from solvehost.indexes.sphere import separation_deg
 
 
 @pytest.mark.parametrize("apart_deg", [1e-10, 1e-3, 60.0, 90.0, 179.9999999, 180.0])

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from standin import make_attempt, make_index
 
 from novacli.demo.catalogue import Catalogue
-from solvehost import indexes, tiles
 from solvehost.formats.axy import Range
-from solvehost.sphere import separation_deg
+from solvehost.indexes import healpix, index_set
+from solvehost.indexes.sphere import separation_deg
 
 places = st.tuples(st.floats(0, 360), st.floats(-1, 1).map(lambda z: math.degrees(math.asin(z))))
 
 
 @pytest.fixture(scope="module")
-def catalogue(real_indexes: indexes.IndexSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalogue(real_indexes: index_set.IndexSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A FITS table of the bright stars of the whole sky."""
     coarsest = Catalogue.open(real_indexes.files[-1].path)
     stars = coarsest.around(np.array([0.0, 0.0, 1.0]), math.pi)
@@ -47,8 +47,8 @@ def test_the_stars_of_a_real_tile_lie_in_its_circle(catalogue: Path, tmp_path: P
     out = tmp_path / "tile.fits"
     sky = ["-s", str(nside), "-H", str(tile), "-S", "MAG"]
     subprocess.run([builder, "-i", catalogue, "-o", out, "-P", "17", "-M", *sky], check=True, capture_output=True)
-    file = indexes.read_index(out)
-    around = tiles.cap(file.healpix, file.nside)
+    file = index_set.read_index(out)
+    around = healpix.cap(file.healpix, file.nside)
     assert (file.healpix, file.nside) == (tile, nside)
     assert around is not None
     stars = Catalogue.open(out)
@@ -63,14 +63,14 @@ def test_the_stars_of_a_real_tile_lie_in_its_circle(catalogue: Path, tmp_path: P
 @given(places, st.integers(1, 4))
 def test_every_place_is_in_some_tile(place: tuple[float, float], nside: int) -> None:
     """The circles leave no gap, and few of them meet in one point."""
-    holding = [n for n in range(12 * nside**2) if tiles.may_hold(n, nside, place, 0.0)]
+    holding = [n for n in range(12 * nside**2) if healpix.may_hold(n, nside, place, 0.0)]
     assert 1 <= len(holding) <= 9
 
 
 @given(st.integers(0, 11), st.integers(0, 3))
 def test_the_tiles_of_a_tile_lie_in_it(base: int, part: int) -> None:
     """A quarter of a base tile is within the base tile's circle."""
-    whole, quarter = tiles.cap(base, 1), tiles.cap(4 * base + part, 2)
+    whole, quarter = healpix.cap(base, 1), healpix.cap(4 * base + part, 2)
     assert whole is not None
     assert quarter is not None
     apart_deg = separation_deg((whole.ra_deg, whole.dec_deg), (quarter.ra_deg, quarter.dec_deg))
@@ -81,8 +81,8 @@ def test_the_tiles_of_a_tile_lie_in_it(base: int, part: int) -> None:
 @pytest.mark.parametrize(("tile", "nside"), [(12, 1), (-1, 1), (0, 0), (48, 2), (0, -3)])
 def test_a_tile_that_there_cannot_be_is_never_left_out(tile: int, nside: int) -> None:
     """What is not understood is given to the engine, which knows."""
-    assert tiles.cap(tile, nside) is None
-    assert tiles.may_hold(tile, nside, (0.0, 0.0), 1.0)
+    assert healpix.cap(tile, nside) is None
+    assert healpix.may_hold(tile, nside, (0.0, 0.0), 1.0)
 
 
 def test_a_search_around_a_place_takes_the_tiles_there() -> None:
@@ -91,9 +91,9 @@ def test_a_search_around_a_place_takes_the_tiles_there() -> None:
     files.append(make_index("all.fits", 60, 85))
     blind = dataclasses.replace(make_attempt(), scales_arcsec_per_pixel=(Range(30, 60),))
     near = dataclasses.replace(blind, center_deg=(45.0, 2.0), radius_deg=5.0)
-    assert len(indexes.select(blind, files)) == 49
-    chosen = {f.path.name for f in indexes.select(near, files)}
+    assert len(index_set.select(blind, files)) == 49
+    chosen = {f.path.name for f in index_set.select(near, files)}
     assert "all.fits" in chosen
     assert 2 <= len(chosen) <= 10
     wide = dataclasses.replace(near, radius_deg=180.0)
-    assert len(indexes.select(wide, files)) == 49
+    assert len(index_set.select(wide, files)) == 49

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 from solvehost.race import RaceResult
 
 

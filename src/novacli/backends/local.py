@@ -10,10 +10,11 @@ from pathlib import Path
 from novacli.backends.base import Backend, Patience, Solve
 from novacli.config import Config, cache_dir
 from novacli.errors import UnavailableError, from_solvehost
-from solvehost import engine, indexes, race
+from solvehost import engine, race
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import MANIFEST, JobDir
-from solvehost.indexcache import IndexCache
+from solvehost.indexes import index_set
+from solvehost.indexes.cache import IndexCache
 from solvehost.manifest import build_manifest
 from solvehost.slots import Tokens
 
@@ -41,7 +42,7 @@ def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
     """
     if config["index"]:
         return tuple(Path(p) for p in config["index"])
-    return indexes.configured_places(config["engine_config"], engine_path)
+    return index_set.configured_places(config["engine_config"], engine_path)
 
 
 class _Local:
@@ -55,11 +56,11 @@ class _Local:
         return engine.find(self._config["engine"])
 
     @functools.cached_property
-    def _indexes(self) -> indexes.IndexSet:
+    def _indexes(self) -> index_set.IndexSet:
         cache = IndexCache(cache_dir(os.environ) / "indexes.json")
-        return indexes.scan(index_places(self._config, self._engine), cache)
+        return index_set.scan(index_places(self._config, self._engine), cache)
 
-    def index_files(self) -> Sequence[indexes.IndexFile]:
+    def index_files(self) -> Sequence[index_set.IndexFile]:
         try:
             files = self._indexes.files
         except SolvehostError as exc:

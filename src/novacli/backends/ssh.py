@@ -26,7 +26,7 @@ from novacli.remote.sshcommand import Ssh
 from novacli.remote.unpack import unpack
 from solvehost.engine import STOPPED, Outcome
 from solvehost.formats.jobdir import MANIFEST, JobDir
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 from solvehost.manifest import build_manifest
 from solvehost.race import RaceResult
 from solvehost.tails import label_of

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from novacli.errors import UnavailableError
-from solvehost import indexes
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
+from solvehost.indexes import index_set
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def find_index(places: Iterable[Path]) -> Path:
     UnavailableError
         Where there is none.
     """
-    found = indexes.scan(places)
+    found = index_set.scan(places)
     whole_sky = [f for f in found.files if f.healpix == -1]
     for file in sorted(whole_sky, key=lambda f: (-f.stars, f.quads_arcmin.low)):
         if magnitude_column(_hdus(file.path)) is not None:

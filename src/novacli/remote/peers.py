@@ -27,7 +27,7 @@ from solvehost import wire
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Range
 from solvehost.formats.jobdir import write_atomic
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 from solvehost.wire import Info
 from solvehost.wire.lines import write_line
 

@@ -20,7 +20,7 @@ from solvehost import engine
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 
 _SIDE_PX = 1000
 _CPU_S = 20.0

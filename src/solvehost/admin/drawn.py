@@ -16,8 +16,8 @@ from solvehost.admin import programs
 from solvehost.errors import SolvehostError, UnavailableError
 from solvehost.formats import fitsfile
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import IndexFile
-from solvehost.sphere import separation_deg
+from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.sphere import separation_deg
 
 #: Scatter of the star images, in pixels and magnitudes.
 _NOISE_PX, _NOISE_MAG = 0.3, 0.15

@@ -10,7 +10,7 @@ from made_jobs import make_job
 from novacli import backends
 from novacli.backends.base import Patience, Solve
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 from solvehost.race import RaceResult
 
 

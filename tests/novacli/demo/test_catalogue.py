@@ -14,7 +14,7 @@ import pytest
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.projection import direction
 from novacli.errors import UnavailableError
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 from .conftest import random_sky
 

@@ -17,7 +17,7 @@ from novacli.demo.drawing import Drawing, draw
 from novacli.demo.projection import direction
 from novacli.demo.psf import Psf, add_stars
 from novacli.demo.scene import Camera, Scene
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 from .test_projection import astropy_wcs
 

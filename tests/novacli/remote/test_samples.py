@@ -10,9 +10,9 @@ import pytest
 from novacli import config
 from novacli.remote.peers import LIKELY_INDEXES
 from novacli.remote.samples import sample_job
-from solvehost import indexes
 from solvehost.formats.axy import Range
-from solvehost.indexes import IndexFile
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexFile
 
 
 def serving(low_arcmin: float, high_arcmin: float) -> IndexFile:
@@ -26,7 +26,7 @@ def test_the_field_is_one_that_the_index_files_serve(
     monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
     sample = sample_job([serving(*quads)], config.load())
     assert not sample.is_sky
-    assert indexes.select(sample.attempt, [serving(*quads)])
+    assert index_set.select(sample.attempt, [serving(*quads)])
 
 
 @pytest.mark.parametrize("files", [[], [serving(0.1, 0.2)]])
@@ -36,7 +36,7 @@ def test_where_no_width_can_be_drawn_chance_stars_go(files: list[IndexFile]) -> 
 
 
 @pytest.mark.engine
-def test_stars_of_an_installed_index_are_the_sky_s(real_indexes: indexes.IndexSet) -> None:
+def test_stars_of_an_installed_index_are_the_sky_s(real_indexes: index_set.IndexSet) -> None:
     sample = sample_job(LIKELY_INDEXES, config.load())
     assert (sample.is_sky, sample.words) == (True, "a field of 100 stars")
     assert all(0.5 <= x <= 1000.5 for x in sample.attempt.stars.x)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import indexes
 from solvehost.admin import drawn, programs
 from solvehost.admin.drawn import Frame
 from solvehost.errors import UnavailableError
 from solvehost.formats.axy import Range
-from solvehost.indexes import IndexFile
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexFile
 
 
 def make_file(stars: int, healpix: int = -1) -> IndexFile:
@@ -45,7 +45,7 @@ def test_without_the_program_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         drawn.draw(Path("/none"), "MAG", Frame(1000, 800, 30, (120, 35)))
 
 
-def test_stars_are_drawn_brightest_first(real_indexes: indexes.IndexSet) -> None:
+def test_stars_are_drawn_brightest_first(real_indexes: index_set.IndexSet) -> None:
     if programs.find("query-starkd") is None:
         pytest.skip("query-starkd is not installed (Debian: apt install astrometry.net)")
     found = drawn.find_catalogue(real_indexes.files)

@@ -15,8 +15,8 @@ from pathlib import Path
 import drawnfield
 import pytest
 
-from solvehost import indexes
 from solvehost.formats import axy
+from solvehost.indexes import index_set
 from solvehost.wire import read_reply, write_request
 
 ROOT = Path(__file__).parents[3]
@@ -93,7 +93,7 @@ def test_serving_takes_the_bytecode(pyz: Path, tmp_path: Path) -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("magic", ["ours", "another"])
-def test_it_solves(magic: str, pyz: Path, tmp_path: Path, real_indexes: indexes.IndexSet) -> None:
+def test_it_solves(magic: str, pyz: Path, tmp_path: Path, real_indexes: index_set.IndexSet) -> None:
     """Also with bytecode of another Python, which is passed over for the source beside it."""
     if magic == "another":
         pyz = _copy(pyz, tmp_path / "other.pyz", _as_of_another_python)

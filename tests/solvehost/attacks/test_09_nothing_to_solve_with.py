@@ -11,7 +11,7 @@ import standin
 from served import Server, each, request, told
 
 from solvehost import become
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 
 
 def change(server: Server, flag: str, value: object) -> Server:

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost import indexes, sandbox, settings, state
+from solvehost import sandbox, settings, state
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account, changeable
 from solvehost.admin.checks import guarded
 from solvehost.admin.records import Check
 from solvehost.become import landlock_abi
-from solvehost.indexes import IndexSet
+from solvehost.indexes import index_set
+from solvehost.indexes.index_set import IndexSet
 from solvehost.runner import Host
 from solvehost.settings import Settings
 
@@ -79,7 +80,7 @@ def check_engine(host: Host, account: Account) -> Check:
 
 def scan(host: Host) -> IndexSet:
     """Look at the index files themselves; what the server remembers of them is neither believed nor changed."""
-    return indexes.scan(indexes.configured_places(host.settings.engine_config, host.engine))
+    return index_set.scan(index_set.configured_places(host.settings.engine_config, host.engine))
 
 
 def check_indexes(host: Host, account: Account) -> Iterator[Check]:

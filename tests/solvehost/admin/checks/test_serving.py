@@ -16,7 +16,7 @@ from solvehost import sandbox, settings
 from solvehost.admin.checks import guarded, serving
 from solvehost.admin.records import Check
 from solvehost.errors import BusyError
-from solvehost.indexes import IndexSet
+from solvehost.indexes.index_set import IndexSet
 from solvehost.runner import Host
 
 

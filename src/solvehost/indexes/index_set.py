@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solvehost import tiles
 from solvehost.errors import ConfigError, DataError
 from solvehost.formats import fitsfile
 from solvehost.formats.axy import Attempt, Range
+from solvehost.indexes import healpix as tiles
 
 if TYPE_CHECKING:
-    from solvehost.indexcache import IndexCache
+    from solvehost.indexes.cache import IndexCache
 
 #: Fraction of the image's smaller side below which quads are not tried, and of its diagonal above: the engine's own.
 QUAD_FRACTION = Range(0.1, 1.0)

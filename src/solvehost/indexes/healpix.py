@@ -11,7 +11,7 @@ import functools
 import math
 from dataclasses import dataclass
 
-from solvehost.sphere import separation_deg
+from solvehost.indexes.sphere import separation_deg
 
 _QUARTER = math.pi / 4
 #: Points on each edge that the radius of a tile is measured at; its corners are the farthest, as a rule.

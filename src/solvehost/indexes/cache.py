@@ -15,7 +15,7 @@ from typing import Any
 from solvehost.errors import DiskError
 from solvehost.formats.axy import Range
 from solvehost.formats.jobdir import write_atomic
-from solvehost.indexes import IndexFile
+from solvehost.indexes.index_set import IndexFile
 
 _FORMAT = 1
 
