@@ -46,12 +46,12 @@ from novacli.pipeline import Context, gather_hints, solve_field
 from novacli.solution import Solution
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS
-from solvehost import engine, race
+from solvehost.engine import engine, race
+from solvehost.engine.race import RaceResult
+from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexFile, IndexSet
-from solvehost.race import RaceResult
-from solvehost.slots import Tokens
 
 #: Engine CPU that a whole solve gets, whatever the number of cores.
 FULL_CPU_S = engine_cpu_s(SolveParams().timeout_s)

@@ -26,11 +26,11 @@ from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.pipeline import gather_hints
 from novacli.sources import Sources
-from solvehost import clumps
+from solvehost.engine import clustering
+from solvehost.engine.race import RaceResult
 from solvehost.formats import axy, jobdir
 from solvehost.indexes import index_set as indexes
 from solvehost.indexes.index_set import IndexFile
-from solvehost.race import RaceResult
 
 Record = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ Record = Mapping[str, Any]
 TAKEN_FROM = TUNES
 #: What a blind attempt asks of a match, and what must be left of that once clumps are allowed for.
 ASKED = THRESHOLDS[-1]
-LEAST_LEFT = ASKED - clumps.MAY_COST
+LEAST_LEFT = ASKED - clustering.MAY_COST
 _CPU_S = 1.0
 #: The tail of what is left is taken above these.
 _CUTS = (-10.0, 0.0, 5.0)
@@ -90,7 +90,7 @@ def _trial(
             return ended.cpu_s, None
         named = list(matchlines.read((job.path / jobdir.LOG).read_bytes()))
         best = max(named, key=lambda match: match.logodds)
-        cost = clumps.cost(attempt, job.path / jobdir.CORR)
+        cost = clustering.cost(attempt, job.path / jobdir.CORR)
         is_true = field.truth is not None and field.truth.is_at(best.ra_deg, best.dec_deg, best.pixscale_arcsec)
         return ended.cpu_s, [round(best.logodds, 2), best.matched, round(cost, 2), int(is_true)]
 

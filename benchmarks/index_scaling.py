@@ -22,7 +22,7 @@ import numpy as np
 import reporting
 from reporting import number
 
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.axy import Attempt
 from solvehost.formats.star_table import Stars

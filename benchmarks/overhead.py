@@ -26,7 +26,7 @@ from measure import Run, median
 from programs import Nova, find_nova, last_json
 from reporting import number
 
-from solvehost.process import Child, Limits, wait_for_any
+from solvehost.engine.process import Child, Limits, wait_for_any
 
 _TIMEOUT_S = 300.0
 _BYTES_PER_PIXEL = 4  # float32

@@ -33,11 +33,11 @@ from novacli.inputs import open_field
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS, Member
 from novacli.wcs import TanSip, read_wcs
-from solvehost import engine, race
+from solvehost.engine import engine, race
+from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexSet
-from solvehost.slots import Tokens
 
 
 @dataclass(frozen=True, slots=True)

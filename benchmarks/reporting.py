@@ -70,7 +70,7 @@ def installed_indexes() -> list[Path]:
     """Return the index files that both programs use where nobody says otherwise."""
     from novacli.backends.local import index_places
     from novacli.config import load
-    from solvehost import engine
+    from solvehost.engine import engine
     from solvehost.indexes import index_set
 
     config = load({key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ})

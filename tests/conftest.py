@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import made_sshd
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.errors import SolvehostError
 from solvehost.indexes import index_set
 

@@ -24,10 +24,10 @@ from novacli.rigs import Rig
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
 from solvehost import settings as solvehost_settings
-from solvehost.engine import Outcome
+from solvehost.engine.engine import Outcome
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.race import RaceResult
 from solvehost.formats import axy, jobdir
-from solvehost.manifest import build_manifest
-from solvehost.race import RaceResult
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"

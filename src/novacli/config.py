@@ -162,7 +162,7 @@ def _no_value(_env: Mapping[str, str]) -> None:
 
 
 def _cores(_env: Mapping[str, str]) -> int:
-    from solvehost.slots import default_slots
+    from solvehost.engine.slots import default_slots
 
     return default_slots()
 

@@ -9,7 +9,7 @@ from novacli.jobfile import Request, read_request
 from novacli.refuted import refuted
 from novacli.result import SOLVED, UNSOLVED, Result
 from novacli.solution import Solution, Unsolved, read_solution
-from solvehost.engine import DOUBTFUL
+from solvehost.engine.engine import DOUBTFUL
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 

@@ -23,12 +23,12 @@ from novacli.errors import ConfigError, NovaError
 from novacli.quantities import angle_text, bytes_text, count_text
 from novacli.stores.base import FINISHED
 from novacli.stores.local import LocalStore, disk_bytes
-from solvehost import engine
+from solvehost.engine import engine
+from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexFile
-from solvehost.process import Child, Limits, wait_for_any
-from solvehost.slots import Tokens
 
 CONFIGURATION, ENGINE, INDEXES, JOBS_DIR, SLOTS = "configuration", "engine", "index files", "jobs directory", "slots"
 #: What a failing check means for the exit code; the others never fail.

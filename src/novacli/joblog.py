@@ -10,7 +10,7 @@ from novacli.errors import InputMissingError
 from novacli.printable import printable_text
 from novacli.stores.base import FINISHED
 from novacli.stores.reading import read_result
-from solvehost import tails
+from solvehost.engine import live_log
 from solvehost.formats.jobdir import RUNNING, JobDir
 
 
@@ -23,9 +23,9 @@ def read_log(job: JobDir) -> Iterator[str]:
         Where there is none.
     """
     if job.log.exists():
-        yield from _shown(tails.pieces(job))
+        yield from _shown(live_log.pieces(job))
         return
-    so_far = b"".join(tails.so_far(job))
+    so_far = b"".join(live_log.so_far(job))
     if not so_far:
         raise InputMissingError(f"{job.path}: it has no log: the engine was not started, or has said nothing yet")
     yield from _shown([so_far])
@@ -39,7 +39,7 @@ def follow_log(job: JobDir, pause: Callable[[float], None] = time.sleep) -> Iter
     if read_result(job).status in FINISHED:
         yield from read_log(job)
     else:
-        yield from _shown(tails.follow(job, lambda: read_result(job).status == RUNNING, pause))
+        yield from _shown(live_log.follow(job, lambda: read_result(job).status == RUNNING, pause))
 
 
 def _shown(pieces: Iterable[bytes]) -> Iterator[str]:

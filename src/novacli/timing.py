@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from solvehost.race import RaceResult
+from solvehost.engine.race import RaceResult
 
 
 class Clock:

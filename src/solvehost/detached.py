@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from solvehost import guard, runner
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.race import RaceResult
+from solvehost.engine.slots import Token, held
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.logs import Entry, write
-from solvehost.manifest import build_manifest
-from solvehost.race import RaceResult
 from solvehost.settings import Settings
-from solvehost.slots import Token, held
 from solvehost.state import Client, State
 from solvehost.storedjob import CANCEL, RECORD, STARTED, StoredJob
 from solvehost.streams import Remarks

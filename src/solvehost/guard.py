@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from solvehost.descriptors import close_others
+from solvehost.engine.descriptors import close_others
 from solvehost.errors import UnavailableError
 
 _PR_SET_PDEATHSIG = 1

@@ -11,7 +11,7 @@ from solvehost.streams import Remarks
 from solvehost.wire.escape import escape
 
 if TYPE_CHECKING:
-    from solvehost.race import RaceResult
+    from solvehost.engine.race import RaceResult
 
 _DEV_LOG = "/dev/log"
 #: A link is not followed, and a pipe that nobody reads is not waited for.

@@ -11,21 +11,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost import engine, race, sandbox
+from solvehost.engine import engine, race, sandbox
+from solvehost.engine.live_log import Tails, pieces
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.process import Limits
+from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir
 from solvehost.indexes import index_set
 from solvehost.indexes.cache import IndexCache
 from solvehost.logs import Entry
-from solvehost.manifest import build_manifest
-from solvehost.process import Limits
 from solvehost.settings import Settings
-from solvehost.slots import Token, Tokens
 from solvehost.state import Client, State
 from solvehost.storedjob import folder_bytes
 from solvehost.streams import Remarks
-from solvehost.tails import Tails, pieces
 from solvehost.wire.escape import escape
 
 #: Where programs are looked for, whatever a client's environment says.

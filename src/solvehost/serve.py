@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from solvehost import guard, settings
-from solvehost.descriptors import hold_standard
+from solvehost.engine.descriptors import hold_standard
 from solvehost.errors import SolvehostError, UsageError
 from solvehost.streams import STDIN, Answer, PeerWatch, Remarks, Upload
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
@@ -109,7 +109,7 @@ class _Session:
         if self.command.option == DETACH:
             self._detach(state, entry)
             return
-        from solvehost.slots import held
+        from solvehost.engine.slots import held
 
         with held(state.client().connect()):  # to its end: an answer takes as long as the peer takes to read it
             if self.command.verb == SOLVE:
@@ -122,7 +122,7 @@ class _Session:
 
     def _solve(self, state: State, entry: Entry) -> None:
         """Read a job, solve it, reply; whatever happens, its directory goes."""
-        from solvehost.slots import held
+        from solvehost.engine.slots import held
 
         client = state.client()
         with held([client.enter()]) as waiting:
@@ -180,7 +180,7 @@ class _Session:
 
     def _detach(self, state: State, entry: Entry) -> None:
         """Read a job, keep it, have a process of its own solve it, and answer at once."""
-        from solvehost.slots import held
+        from solvehost.engine.slots import held
         from solvehost.wire.lines import write_line
 
         client = state.client()

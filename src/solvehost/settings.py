@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from solvehost.engine.slots import default_slots
 from solvehost.errors import ConfigError, UsageError
-from solvehost.slots import default_slots
 
 DEFAULT_FILE = Path("/etc/solvehost.toml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -21,11 +21,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import BusyError, ConfigError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.settings import Settings
-from solvehost.slots import Token, Tokens
 from solvehost.storedjob import StoredJob
 
 #: With less room than this no job is begun.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from solvehost import __version__, runner, tails
+from solvehost import __version__, runner
+from solvehost.engine import live_log
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_set import IndexFile
@@ -103,11 +104,11 @@ def _fetch(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
 def _log(command: Command, state: State, peer: PeerWatch) -> Iterator[bytes]:
     stored = _find(command, state)
     if command.option == FOLLOW:
-        found = tails.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))
+        found = live_log.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))
     elif stored.job.log.exists():
-        found = tails.pieces(stored.job)
+        found = live_log.pieces(stored.job)
     else:
-        found = tails.so_far(stored.job)
+        found = live_log.so_far(stored.job)
     for piece in found:
         if peer.is_gone():
             return

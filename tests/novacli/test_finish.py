@@ -16,9 +16,9 @@ from novacli.errors import DataError
 from novacli.finish import conclude, files_of
 from novacli.jobfile import Request
 from novacli.solution import Solution, Unsolved
-from solvehost.engine import Outcome
+from solvehost.engine.engine import Outcome
+from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import REQUEST, JobDir
-from solvehost.race import RaceResult
 
 SOLVED = RaceResult("solved", "none", 2, (Outcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
 EXHAUSTED = RaceResult("unsolved", "exhausted", None, (), (), (), 0.5, 0.4)

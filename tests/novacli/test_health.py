@@ -10,7 +10,7 @@ from made_jobs import make_job
 from novacli import config, health
 from novacli.config import Config
 from novacli.health import Check
-from solvehost.slots import Token, Tokens
+from solvehost.engine.slots import Token, Tokens
 
 
 @pytest.fixture

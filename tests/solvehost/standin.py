@@ -9,14 +9,14 @@ from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from solvehost import race
+from solvehost.engine import race
+from solvehost.engine.race import Terms
+from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.formats.axy import Attempt, Range, Schedule
 from solvehost.formats.jobdir import JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_set import IndexFile, IndexSet
-from solvehost.race import Terms
-from solvehost.slots import Tokens
 
 #: How long a test waits for what must happen, before it fails; no claim about speed.
 PATIENCE_S = 20.0

@@ -20,12 +20,12 @@ from novacli.hints.records import Hints
 from novacli.inputs import from_array
 from novacli.params import SolveParams
 from novacli.sources import Sources
-from solvehost import clumps, race
+from solvehost.engine import clustering, race
+from solvehost.engine.slots import Tokens
 from solvehost.errors import DataError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_set import IndexSet
-from solvehost.slots import Tokens
 
 WIDTH, HEIGHT = 1280, 960
 Places = Sequence[tuple[float, float]]
@@ -65,7 +65,7 @@ def test_stars_all_over_the_picture_cost_little(tmp_path: Path, count: int) -> N
     costs = []
     for seed in range(20):
         attempt = attempt_of(evenly(count, seed))
-        costs.append(clumps.cost(attempt, write_corr(tmp_path / f"{seed}.fits", attempt, range(count))))
+        costs.append(clustering.cost(attempt, write_corr(tmp_path / f"{seed}.fits", attempt, range(count))))
     assert min(costs) >= 0
     assert 0 < np.mean(costs) / count < 0.5
 
@@ -75,7 +75,7 @@ def test_a_double_star_costs_nothing_more(tmp_path: Path) -> None:
     single = attempt_of(places)
     double = attempt_of([*places[:11], (places[0][0] + 3, places[0][1])])
     costs = [
-        clumps.cost(attempt, write_corr(tmp_path / f"{n}.fits", attempt, range(11)))
+        clustering.cost(attempt, write_corr(tmp_path / f"{n}.fits", attempt, range(11)))
         for n, attempt in enumerate((single, double))
     ]
     assert abs(costs[1] - costs[0]) < 2
@@ -83,7 +83,7 @@ def test_a_double_star_costs_nothing_more(tmp_path: Path) -> None:
 
 def test_each_star_of_a_clump_costs_as_much_as_it_brought(tmp_path: Path) -> None:
     attempt = attempt_of([*clump(6, 2), *evenly(6, 3)])
-    assert clumps.cost(attempt, write_corr(tmp_path / "corr.fits", attempt, range(6))) > 6 * 4
+    assert clustering.cost(attempt, write_corr(tmp_path / "corr.fits", attempt, range(6))) > 6 * 4
 
 
 def test_stars_that_rank_behind_all_that_matched_do_not_count(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_stars_that_rank_behind_all_that_matched_do_not_count(tmp_path: Path) ->
     with_clump = attempt_of([*places, *clump(40, 5)])
     ranks = range(12)
     costs = [
-        clumps.cost(attempt, write_corr(tmp_path / f"{n}.fits", attempt, ranks))
+        clustering.cost(attempt, write_corr(tmp_path / f"{n}.fits", attempt, ranks))
         for n, attempt in enumerate((attempt_of(places), with_clump))
     ]
     assert costs[0] == costs[1]
@@ -99,7 +99,7 @@ def test_stars_that_rank_behind_all_that_matched_do_not_count(tmp_path: Path) ->
 
 def test_two_stars_are_too_few_to_say(tmp_path: Path) -> None:
     attempt = attempt_of(clump(2, 6))
-    assert clumps.cost(attempt, write_corr(tmp_path / "corr.fits", attempt, range(2))) == 0
+    assert clustering.cost(attempt, write_corr(tmp_path / "corr.fits", attempt, range(2))) == 0
 
 
 # --- Whether a solution is believed -------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def solution(tmp_path: Path):
         header.add_comment(comment)
         fits.PrimaryHDU(header=header).writeto(tmp_path / jobdir.WCS)
         write_corr(tmp_path / jobdir.CORR, attempt, ranks)
-        return clumps.is_doubtful(attempt, tmp_path)
+        return clustering.is_doubtful(attempt, tmp_path)
 
     return doubted
 
@@ -149,7 +149,7 @@ def test_a_pipe_in_place_of_matches_is_not_waited_for(tmp_path: Path) -> None:
     """It is what an engine that a poisoned list has taken over would leave."""
     os.mkfifo(tmp_path / "corr.fits")
     with pytest.raises(DataError, match=r"corr\.fits is no regular file"):
-        clumps.cost(attempt_of(CLUMPED), tmp_path / "corr.fits")
+        clustering.cost(attempt_of(CLUMPED), tmp_path / "corr.fits")
 
 
 def test_a_list_of_very_many_stars_is_weighed_by_its_best(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_list_of_very_many_stars_is_weighed_by_its_best(tmp_path: Path) -> Non
     many = attempt_of([*CLUMPED, *[(float(n % WIDTH), float(n // WIDTH)) for n in range(100_000)]])
     corr = write_corr(tmp_path / "corr.fits", many, range(100_000))
     best = attempt_of(list(zip(many.stars.x[:200], many.stars.y[:200], strict=True)))
-    assert clumps.cost(many, corr) == clumps.cost(best, corr) > 0
+    assert clustering.cost(many, corr) == clustering.cost(best, corr) > 0
 
 
 # --- In a race ----------------------------------------------------------------------------------------------------

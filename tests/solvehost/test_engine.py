@@ -12,14 +12,14 @@ import drawnfield
 import pytest
 import standin
 
-from solvehost import engine, race
+from solvehost.engine import engine, race
+from solvehost.engine.slots import Tokens
 from solvehost.errors import UnavailableError
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.axy import Attempt, Range, Schedule
 from solvehost.formats.jobdir import JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_set import IndexFile, IndexSet, select
-from solvehost.slots import Tokens
 
 SCALES = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL * 1.1),)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from solvehost import logs
+from solvehost.engine.race import RaceResult
 from solvehost.logs import Entry
-from solvehost.race import RaceResult
 from solvehost.streams import Remarks
 
 

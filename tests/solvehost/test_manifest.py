@@ -8,7 +8,7 @@ from pathlib import Path
 
 from standin import make_attempt, make_job, make_terms, run_race
 
-from solvehost.manifest import build_manifest
+from solvehost.engine.manifest import build_manifest
 
 
 def test_every_file_is_described_as_it_lies_there(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from novacli.demo.scene import Scene
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources
 from novacli.wcs import read_wcs
-from solvehost import engine, polish, race
+from solvehost.engine import engine, race, second_look
+from solvehost.engine.process import Limits
+from solvehost.engine.slots import Tokens
 from solvehost.errors import DataError
 from solvehost.formats import axy, jobdir, star_table
 from solvehost.formats.fitsfile import card, end_header, pad_data
 from solvehost.formats.jobdir import CORR, JobDir
 from solvehost.indexes.index_set import IndexSet
-from solvehost.process import Limits
-from solvehost.slots import Tokens
 
 SECOND_LOOK = "second look"
 
@@ -106,7 +106,7 @@ def test_whatever_goes_wrong_in_it_the_first_solution_stands(solve, monkeypatch:
     def fail(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(polish, "_look", fail)
+    monkeypatch.setattr(second_look, "_look", fail)
     job, record, _ = solve(Scene(106.0, -51.0, width_deg=40, width_px=800, height_px=600))
     assert (record.status, labels(record)) == ("solved", ["attempt 1"])
     assert read_wcs(job.wcs).pixscale_arcsec > 0
@@ -128,24 +128,24 @@ def corr_file(path: Path, pairs: list[tuple[float, float, float, float]]) -> Pat
 
 def test_the_residual_is_the_median_distance_of_the_pairs(tmp_path: Path) -> None:
     pairs = [(10, 10, 10, 11), (20, 20, 23, 24), (30, 30, 130, 30)]
-    assert polish.residual_px(corr_file(tmp_path / CORR, pairs)) == (3, pytest.approx(5))
+    assert second_look.residual_px(corr_file(tmp_path / CORR, pairs)) == (3, pytest.approx(5))
 
 
 def test_no_pairs_are_no_good_residual(tmp_path: Path) -> None:
-    assert polish.residual_px(corr_file(tmp_path / CORR, [])) == (0, float("inf"))
+    assert second_look.residual_px(corr_file(tmp_path / CORR, [])) == (0, float("inf"))
 
 
 def test_a_table_cut_short_is_refused(tmp_path: Path) -> None:
     path = corr_file(tmp_path / CORR, [(1, 1, 1, 1)] * 400)
     path.write_bytes(path.read_bytes()[:-2880])
     with pytest.raises(DataError, match="cut short"):
-        polish.residual_px(path)
+        second_look.residual_px(path)
 
 
 def test_a_pipe_in_place_of_matches_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / CORR)
     with pytest.raises(DataError, match=r"corr\.fits is no regular file"):
-        polish.residual_px(tmp_path / CORR)
+        second_look.residual_px(tmp_path / CORR)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_second_look_is_taken_where_it_is_better(
     first, second = engine.Plan(1, attempt, ()), engine.Plan(98, replace(attempt, **changes), ())  # type: ignore[arg-type]
     job.run_dir(98).mkdir()
     corr_file(job.run_dir(98) / CORR, [(10 + n, 10, 10 + n + off_px, 10) for n in range(matches)])
-    assert polish._is_better(job, first, second, (60, 2.0)) == is_taken
+    assert second_look._is_better(job, first, second, (60, 2.0)) == is_taken
 
 
 @pytest.mark.parametrize(("wall_s", "is_cancelled", "looks"), [(60.0, False, 3), (0.0, False, 0), (60.0, True, 0)])
@@ -185,7 +185,9 @@ def test_no_engine_is_started_for_a_second_look_that_has_no_time(
     plan = engine.Plan(1, axy.Attempt(800, 600, stars), ())
     job.run_dir(1).mkdir()
     corr_file(job.run_dir(1) / CORR, [(10 + n, 10, 12 + n, 10) for n in range(20)])
-    monkeypatch.setattr(polish, "_second_looks", lambda *_told: iter([plan] * 3))
-    monkeypatch.setattr(polish, "_look", lambda *_told: engine.Outcome(98, SECOND_LOOK, engine.EXHAUSTED, 0.1, 0.1))
-    taken = polish.improve(job, plan, (), tmp_path, Limits(), wall_s, lambda: is_cancelled)
+    monkeypatch.setattr(second_look, "_second_looks", lambda *_told: iter([plan] * 3))
+    monkeypatch.setattr(
+        second_look, "_look", lambda *_told: engine.Outcome(98, SECOND_LOOK, engine.EXHAUSTED, 0.1, 0.1)
+    )
+    taken = second_look.improve(job, plan, (), tmp_path, Limits(), wall_s, lambda: is_cancelled)
     assert len(taken) == looks

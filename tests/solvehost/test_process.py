@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from standin import alive, wait_until
 
-from solvehost import become, process
+from solvehost.engine import exec_helper, process
+from solvehost.engine.process import Child, Limits, wait_for_any
 from solvehost.errors import UnavailableError
-from solvehost.process import Child, Limits, wait_for_any
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc"),
@@ -171,7 +171,7 @@ def test_a_limit_above_the_systems_own_is_no_error(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path; sys.path[:0] = {path!r};"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
-        "from solvehost.process import Child, Limits, wait_for_any;"
+        "from solvehost.engine.process import Child, Limits, wait_for_any;"
         "child = Child(['/bin/sh', '-c', 'ulimit -n'], Path({folder!r}), Path({folder!r}, 'log'), Limits());"
         "waited = [wait_for_any([child], 60) for _ in iter(child.poll, True)]"
     )
@@ -211,7 +211,7 @@ def test_an_engine_starts_with_a_rebuilt_environment_and_nothing_open(shell: She
 def test_a_program_that_is_none_says_so(tmp_path: Path, limits: Limits) -> None:
     child = Child([str(tmp_path / "none")], tmp_path, tmp_path / "log", limits)
     wait_until(child.poll)
-    assert child.exit_status == become.EXIT_NOT_STARTED
+    assert child.exit_status == exec_helper.EXIT_NOT_STARTED
     assert (tmp_path / "log").read_text() == f"{tmp_path}/none: No such file or directory\n"
 
 
@@ -219,7 +219,7 @@ ONE_AND_TWO_THREADS = """
 import sys, threading, time
 from pathlib import Path
 from solvehost import process
-from solvehost.process import Child, Limits
+from solvehost.engine.process import Child, Limits
 made = []
 fork = process._fork
 process._fork = lambda *asked: made.append("fork") or fork(*asked)
@@ -254,7 +254,7 @@ def test_a_program_without_standard_descriptors_starts_engines_all_the_same(
     script = (
         "import os, sys; sys.path[:0] = {path!r}; from pathlib import Path;"
         "waste = [os.close(int(fd)) for fd in {closed!r}.split()];"
-        "from solvehost.process import Child, Limits, wait_for_any;"
+        "from solvehost.engine.process import Child, Limits, wait_for_any;"
         "child = Child(['/bin/sh', '-c', 'cat; echo out; echo err >&2'], Path({folder!r}), Path({folder!r}, 'log'),"
         " Limits(by_fork={by_fork}));"
         "waited = [wait_for_any([child], 60) for _ in iter(child.poll, True)]"
@@ -273,17 +273,28 @@ def test_cpu_time_can_be_looked_at_on_the_way(shell: Shell) -> None:
 
 def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> None:
     """Its parent gave up before it held the other end."""
-    command = [sys.executable, "-I", "-S", become.__file__, str(os.getpid()), "", "", "/bin/sh", "-c", "echo started"]
-    for word, status, output in (b"", become.EXIT_NOT_STARTED, ""), (b"!", 0, "started\n"):
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        exec_helper.__file__,
+        str(os.getpid()),
+        "",
+        "",
+        "/bin/sh",
+        "-c",
+        "echo started",
+    ]
+    for word, status, output in (b"", exec_helper.EXIT_NOT_STARTED, ""), (b"!", 0, "started\n"):
         done = subprocess.run(command, input=word, capture_output=True, check=False)
         assert (done.returncode, done.stdout.decode()) == (status, output)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
 def test_a_child_whose_parent_is_gone_already_never_starts() -> None:
-    command = [sys.executable, "-I", "-S", become.__file__, "1", "", "", "/bin/sh", "-c", "echo started"]
+    command = [sys.executable, "-I", "-S", exec_helper.__file__, "1", "", "", "/bin/sh", "-c", "echo started"]
     done = subprocess.run(command, input=b"!", capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (become.EXIT_NOT_STARTED, b"")
+    assert (done.returncode, done.stdout) == (exec_helper.EXIT_NOT_STARTED, b"")
 
 
 def test_a_process_that_cannot_be_made_is_said_so(

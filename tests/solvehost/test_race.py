@@ -20,11 +20,11 @@ import pytest
 import standin
 from standin import alive, make_attempt, make_job, make_terms, pids, run_race, wait_until
 
-from solvehost import engine, polish, process, race
+from solvehost.engine import engine, process, race, second_look
+from solvehost.engine.slots import Tokens
 from solvehost.errors import BusyError, CrashError, DataError, DiskError, NoInputError, UnavailableError
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_set import IndexSet
-from solvehost.slots import Tokens
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for survivors in /proc")
 
@@ -206,7 +206,7 @@ def test_a_second_look_keeps_one_token(tmp_path: Path, monkeypatch: pytest.Monke
     held: list[int] = []
     job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("solve-when a"))
     terms = make_terms(tmp_path)
-    monkeypatch.setattr(polish, "improve", lambda *_told: (held.append(terms.tokens.count_held()), ())[1])
+    monkeypatch.setattr(second_look, "improve", lambda *_told: (held.append(terms.tokens.count_held()), ())[1])
     assert run_race(job, terms).winner == 2
     assert held == [1]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import become, sandbox
-from solvehost.process import Child, Limits, wait_for_any
+from solvehost.engine import exec_helper, sandbox
+from solvehost.engine.process import Child, Limits, wait_for_any
 
 NO_LANDLOCK = "the kernel has no Landlock, or it is switched off"
 
@@ -28,7 +28,7 @@ NO_LANDLOCK = "the kernel has no Landlock, or it is switched off"
 )
 def test_a_kernel_is_asked_for_no_more_than_it_knows(abi: int, files: int, ports: int, scopes: int) -> None:
     """Bits beyond its ABI would make the kernel refuse the whole ruleset."""
-    assert become.ruleset(abi) == (2**files - 1, ports, scopes)
+    assert exec_helper.ruleset(abi) == (2**files - 1, ports, scopes)
 
 
 def test_rules_name_where_links_lead(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_an_engine_needs_is_allowed(tmp_path: Path) -> None:
     assert confined(script, tmp_path / "run", index) == (0, "quadsy\n")
 
 
-@pytest.mark.skipif(become.landlock_abi() < 4, reason="the kernel's Landlock knows nothing of TCP")
+@pytest.mark.skipif(exec_helper.landlock_abi() < 4, reason="the kernel's Landlock knows nothing of TCP")
 def test_no_connection_is_made(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         script = f"(exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}) && echo connected"
@@ -105,6 +105,6 @@ def test_no_connection_is_made(tmp_path: Path) -> None:
 
 def test_without_landlock_an_engine_runs_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rules are then passed over; whether that will do is the server's decision."""
-    monkeypatch.setattr(become, "landlock_abi", lambda: 0)
-    become._confine("rx /usr")
+    monkeypatch.setattr(exec_helper, "landlock_abi", lambda: 0)
+    exec_helper._confine("rx /usr")
     assert (tmp_path / "x").write_text("still free") > 0

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from standin import PATIENCE_S, wait_until
 
-from solvehost import slots
+from solvehost.engine import slots
+from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import BusyError, DiskError
-from solvehost.slots import Token, Tokens
 
 
 def take_all(tokens: Tokens) -> list[Token]:
@@ -99,7 +99,7 @@ HOLD = """
 import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
-from solvehost.slots import Tokens
+from solvehost.engine.slots import Tokens
 tokens = Tokens(Path({folder!r}), 2)
 held = [tokens.try_acquire(), tokens.try_acquire()]
 Path({folder!r}, "held").touch()
@@ -164,7 +164,7 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
 QUEUER = """
 import sys
 from pathlib import Path
-from solvehost.slots import Tokens
+from solvehost.engine.slots import Tokens
 token = Tokens(Path(sys.argv[1]), 1).acquire(60)
 with open(sys.argv[2], "a") as served:
     served.write(sys.argv[3] + "\\n")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_set import IndexFile
-from solvehost.race import RaceResult
 
 
 @dataclass(frozen=True, slots=True)

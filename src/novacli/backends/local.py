@@ -10,13 +10,13 @@ from pathlib import Path
 from novacli.backends.base import Backend, Patience, Solve
 from novacli.config import Config, cache_dir
 from novacli.errors import UnavailableError, from_solvehost
-from solvehost import engine, race
+from solvehost.engine import engine, race
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import MANIFEST, JobDir
 from solvehost.indexes import index_set
 from solvehost.indexes.cache import IndexCache
-from solvehost.manifest import build_manifest
-from solvehost.slots import Tokens
 
 #: A race is given up when its engines have used so much CPU time together, or this share of a longer time limit: the
 #: slowest field that was seen to solve took 8 s, and a batch has clouded frames by the hundred.

@@ -24,12 +24,12 @@ from novacli.remote.remotejob import forget_remote, read_remote, sending, write_
 from novacli.remote.server import Server
 from novacli.remote.sshcommand import Ssh
 from novacli.remote.unpack import unpack
-from solvehost.engine import STOPPED, Outcome
+from solvehost.engine.engine import STOPPED, Outcome
+from solvehost.engine.live_log import label_of
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import MANIFEST, JobDir
 from solvehost.indexes.index_set import IndexFile
-from solvehost.manifest import build_manifest
-from solvehost.race import RaceResult
-from solvehost.tails import label_of
 
 T = TypeVar("T")
 

@@ -98,7 +98,7 @@ def _center(raw: dict[str, Any]) -> tuple[float, float]:
 def _catalogue(config: Config) -> Catalogue:
     from novacli.backends.local import index_places
     from novacli.demo.catalogue import Catalogue, find_index
-    from solvehost import engine
+    from solvehost.engine import engine
 
     try:
         engine_path = engine.find(config["engine"])

@@ -17,15 +17,16 @@ from novacli.remote.gate import TimeUpError, Watch
 from novacli.remote.packing import new_wire_id
 from novacli.remote.server import Server
 from novacli.remote.unpack import place
-from solvehost import clumps, engine, wire
-from solvehost.engine import Outcome
+from solvehost import wire
+from solvehost.engine import clustering, engine
+from solvehost.engine.engine import Outcome
+from solvehost.engine.live_log import label_of
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.race import RaceResult
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Schedule
 from solvehost.formats.jobdir import MANIFEST, WCS, JobDir
-from solvehost.manifest import build_manifest
-from solvehost.race import RaceResult
-from solvehost.tails import label_of
 
 #: Attempts share the time that is left as if there were so many; the last ones get what remains.
 _SHARES = 4
@@ -105,5 +106,5 @@ def _try(job: JobDir, number: int, attempt: Attempt, server: Server, watch: Watc
     if WCS not in reply.files:
         return engine.EXHAUSTED
     # The script asks nobody but the engine; what it says is weighed here as it is in a race.
-    is_believed = place(job, reply.files, number, server.name, lambda folder: clumps.is_doubtful(attempt, folder))
+    is_believed = place(job, reply.files, number, server.name, lambda folder: clustering.is_doubtful(attempt, folder))
     return engine.SOLVED if is_believed else engine.DOUBTFUL

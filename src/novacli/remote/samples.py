@@ -16,7 +16,7 @@ from pathlib import Path
 from novacli.config import Config
 from novacli.coverage import width_ranges_deg
 from novacli.errors import NovaError
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.star_table import Stars

@@ -17,14 +17,14 @@ from novacli.errors import DataError, NovaError
 from novacli.remote.outcome import UnusableError
 from novacli.remote.packing import Packet
 from novacli.solution import read_solution
-from solvehost import engine
-from solvehost.engine import Outcome
+from solvehost.engine import engine
+from solvehost.engine.engine import Outcome
+from solvehost.engine.live_log import label_of
+from solvehost.engine.manifest import build_manifest
+from solvehost.engine.race import RaceResult
 from solvehost.errors import DiskError, SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
-from solvehost.manifest import build_manifest
-from solvehost.race import RaceResult
-from solvehost.tails import label_of
 from solvehost.wire import Reply, escape
 
 _OUTCOMES = (engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED, engine.DOUBTFUL)

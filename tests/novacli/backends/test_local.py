@@ -13,7 +13,7 @@ from novacli.backends import local
 from novacli.backends.base import Patience
 from novacli.backends.local import index_places
 from novacli.errors import ConfigError, RetryLaterError, UnavailableError
-from solvehost import race
+from solvehost.engine import race
 from solvehost.errors import BusyError
 from solvehost.formats.jobdir import JobDir
 

@@ -77,7 +77,7 @@ def _slow(env: dict[str, str], folder: Path, seconds: int) -> dict[str, str]:
 
 
 def _engine_config() -> Path:
-    from solvehost import engine
+    from solvehost.engine import engine
 
     return next(path for path in index_set.config_candidates(engine.find()) if path.is_file())
 

@@ -9,9 +9,9 @@ from made_jobs import make_job
 
 from novacli import backends
 from novacli.backends.base import Patience, Solve
+from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_set import IndexFile
-from solvehost.race import RaceResult
 
 
 class Exhausted:

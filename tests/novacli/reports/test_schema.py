@@ -16,7 +16,7 @@ from novacli.errors import NovaError
 from novacli.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.solution import Calibration
 from novacli.strategy import BLIND, POINTED
-from solvehost import engine
+from solvehost.engine import engine
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference" / "json.md"
 

@@ -24,7 +24,7 @@ from served import SYSTEM_PYTHON, held_locks, install_engine, processes_of, read
 from standin import wait_until
 
 from made_sshd import Host, MadeSshd
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import index_set
 

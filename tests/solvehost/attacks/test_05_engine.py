@@ -12,9 +12,9 @@ import pytest
 from served import Done, Server, await_engine, engines_of, finish, told
 from standin import alive, wait_until
 
-from solvehost import become
+from solvehost.engine import exec_helper
 
-confined = pytest.mark.skipif(not become.landlock_abi(), reason="this kernel has no Landlock")
+confined = pytest.mark.skipif(not exec_helper.landlock_abi(), reason="this kernel has no Landlock")
 
 
 @pytest.fixture(params=["mine", pytest.param("users", marks=pytest.mark.sshd)])

@@ -10,7 +10,7 @@ import pytest
 import standin
 from served import Server, each, request, told
 
-from solvehost import become
+from solvehost.engine import exec_helper
 from solvehost.indexes.index_set import IndexSet
 
 
@@ -164,7 +164,7 @@ RULESETS = {1: (2**13 - 1, 0, 0), 2: (2**14 - 1, 0, 0), 3: (2**15 - 1, 0, 0), 4:
 
 @pytest.mark.parametrize(("abi", "expected"), RULESETS.items())
 def test_no_kernel_is_asked_for_what_it_does_not_know(abi: int, expected: tuple[int, int, int]) -> None:
-    assert become.ruleset(abi) == expected
+    assert exec_helper.ruleset(abi) == expected
 
 
 _TRY = """
@@ -200,13 +200,13 @@ print(",".join(could))
 @pytest.mark.parametrize("abi", range(1, 8))
 def test_an_older_kernels_rules_confine_all_the_same(tmp_path: Path, abi: int) -> None:
     """What a kernel of that version can forbid is forbidden; to cut a file short, and only that, with the third."""
-    if become.landlock_abi() < abi:
-        pytest.skip(f"this kernel's Landlock is of version {become.landlock_abi()}")
+    if exec_helper.landlock_abi() < abi:
+        pytest.skip(f"this kernel's Landlock is of version {exec_helper.landlock_abi()}")
     (tmp_path / "mine").mkdir()
     for name in ("canary", "read", "mine/own", "run"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    command = [sys.executable, "-I", "-S", "-c", _TRY, str(Path(become.__file__).parent), str(abi), str(tmp_path)]
+    command = [sys.executable, "-I", "-S", "-c", _TRY, str(Path(exec_helper.__file__).parent), str(abi), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ("truncate" if abi < 3 else "")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["canary", "mine", "read", "run"]

@@ -14,7 +14,7 @@ import pytest
 from served import Server
 
 from made_sshd import MadeSshd
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.formats import fitsfile
 
 pytestmark = pytest.mark.engine

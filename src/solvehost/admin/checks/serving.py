@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost import sandbox, settings, state
+from solvehost import settings, state
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account, changeable
 from solvehost.admin.checks import guarded
 from solvehost.admin.records import Check
-from solvehost.become import landlock_abi
+from solvehost.engine import sandbox
+from solvehost.engine.exec_helper import landlock_abi
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexSet
 from solvehost.runner import Host

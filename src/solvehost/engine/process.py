@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solvehost import become
-from solvehost.descriptors import above_standard, close_others
+from solvehost.engine import exec_helper
+from solvehost.engine.descriptors import above_standard, close_others
 from solvehost.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -228,9 +228,9 @@ def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
         for fd, number in (word, 0), (out, 1), (out, 2):
             os.dup2(fd, number)
         close_others()  # also those that whoever started this program left open for it
-        become.main(asked, _ENVIRONMENT)
+        exec_helper.main(asked, _ENVIRONMENT)
     finally:
-        os._exit(become.EXIT_NOT_STARTED)
+        os._exit(exec_helper.EXIT_NOT_STARTED)
 
 
 def _spawn(command: Sequence[str], cwd: Path, log: Path, word: int) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import RUN_LOG, JobDir

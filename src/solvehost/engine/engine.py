@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from solvehost import sandbox
-from solvehost.become import EXIT_NOT_STARTED
+from solvehost.engine import sandbox
+from solvehost.engine.exec_helper import EXIT_NOT_STARTED
+from solvehost.engine.process import Child, Limits
 from solvehost.errors import DataError, DiskError, UnavailableError
 from solvehost.formats import axy, fitsfile, star_table
 from solvehost.formats.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
 from solvehost.indexes import index_set
-from solvehost.process import Child, Limits
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
 #: It found a match that rests on clumps (see ``clumps.py``), which is none.

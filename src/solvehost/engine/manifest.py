@@ -7,8 +7,8 @@ import hashlib
 from typing import Any
 
 from solvehost import __version__
+from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import LOG, MANIFEST_FORMAT, OUTPUTS, JobDir
-from solvehost.race import RaceResult
 
 
 def build_manifest(

@@ -13,7 +13,7 @@ import heapq
 import math
 from pathlib import Path
 
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS

@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from solvehost import afterrace, engine
-from solvehost.engine import Outcome
+from solvehost.engine import engine, outputs
+from solvehost.engine.engine import Outcome
+from solvehost.engine.process import Child, Limits, wait_for_any
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile, match_comments, star_table
 from solvehost.formats.jobdir import CORR, WCS, JobDir
 from solvehost.indexes.index_set import IndexFile
-from solvehost.process import Child, Limits, wait_for_any
 
 #: Median distance between matched stars, in pixels, above which a second look is worth its time.
 POOR_PX = 1.5
@@ -87,7 +87,7 @@ def improve(
             outcome = _look(job, second, program, limits, deadline, cancelled)
             taken.append(outcome)
             if outcome.outcome == engine.SOLVED and _is_better(job, plan, second, before):
-                afterrace.move_outputs(job.run_dir(second.number), job.run_dir(plan.number))
+                outputs.move_outputs(job.run_dir(second.number), job.run_dir(plan.number))
                 break
     return tuple(taken)
 

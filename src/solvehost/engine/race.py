@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from solvehost import afterrace, clumps, engine, polish
-from solvehost.engine import Outcome
+from solvehost.engine import clustering, engine, outputs, second_look
+from solvehost.engine.engine import Outcome
+from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import BusyError, CrashError, UnavailableError
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_set import IndexSet
-from solvehost.process import Child, Limits, wait_for_any
-from solvehost.slots import Token, Tokens
 
 #: How often a race looks at its cancel flag, its slices and the queue where nothing else wakes it.
 _TICK_S = 0.1
@@ -242,7 +242,7 @@ class _Race:
         runner.outcome = engine.judge(self.job, runner.plan.number, runner.child.exit_status or 0)
         if runner.outcome == engine.SOLVED:
             where = self.job.run_dir(runner.plan.number)
-            runner.outcome = engine.DOUBTFUL if clumps.is_doubtful(runner.plan.attempt, where) else engine.SOLVED
+            runner.outcome = engine.DOUBTFUL if clustering.is_doubtful(runner.plan.attempt, where) else engine.SOLVED
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -320,17 +320,17 @@ def run(job: JobDir, numbers: Iterator[int], terms: Terms, first: Token | None =
         if winner is not None:
             state.stop_losers()
             left_s = deadline - time.monotonic()
-            state.second_looks = polish.improve(
+            state.second_looks = second_look.improve(
                 job, winner.plan, terms.indexes.files, terms.engine, terms.limits, left_s, terms.cancelled
             )
         state.stop_all()
         result = state.result(winner, reason)
         if winner is not None:
-            afterrace.place_outputs(job, winner.plan.number)
+            outputs.place_outputs(job, winner.plan.number)
     finally:
         state.stop_all()
-        afterrace.write_log(job, state.outcomes())
-        afterrace.remove_run_dirs(job)
+        outputs.write_log(job, state.outcomes())
+        outputs.remove_run_dirs(job)
     if reason == "exhausted":
         _refuse_if_nothing_ran(result, terms)
     return result

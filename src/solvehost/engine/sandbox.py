@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from solvehost.become import landlock_abi
+from solvehost.engine.exec_helper import landlock_abi
 
 #: What programs need of a system; the paths that a system does not have are passed over.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/ld.so.conf.d",

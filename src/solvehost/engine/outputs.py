@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from solvehost import engine
+from solvehost.engine import engine
 from solvehost.errors import DiskError
 from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir, remove_tree
 
