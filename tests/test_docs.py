@@ -23,11 +23,11 @@ from novacli.result import Result, error_of
 from novacli.rigs import Rig
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
-from solvehost import settings as solvehost_settings
 from solvehost.engine.engine import Outcome
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.race import RaceResult
 from solvehost.formats import axy, jobdir
+from solvehost.server import settings as solvehost_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import logs, settings, storedjob
 from solvehost.admin import cli, config, records
 from solvehost.errors import SolvehostError
+from solvehost.server import logs, settings, stored_job
 from solvehost.wire.command import VERBS
 from test_docs import _OPTION, ROOT, _blocks, _page, _sections, _table_keys
 
@@ -108,7 +108,7 @@ def test_every_word_of_the_log_line_is_described() -> None:
 
 def test_every_file_of_the_state_directory_is_described() -> None:
     section = SECTIONS["The state directory"]
-    names = (storedjob.RECORD, storedjob.STARTED, storedjob.CANCEL, "slots/", "work/", "waiting/", "running/")
+    names = (stored_job.RECORD, stored_job.STARTED, stored_job.CANCEL, "slots/", "work/", "waiting/", "running/")
     assert [name for name in names if name not in section] == []
 
 

@@ -19,7 +19,7 @@ def main() -> None:
         from solvehost.admin import cli
 
         sys.exit(cli.main(words))
-    from solvehost import serve
+    from solvehost.server import serve
 
     # Nothing is buffered that would have to be written, and to take the interpreter down costs as much as a solve.
     os._exit(serve.main(words, os.environ))

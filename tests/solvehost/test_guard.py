@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from standin import PATIENCE_S, alive, wait_until
 
-from solvehost import guard
+from solvehost.server import guard
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guards take what Linux alone has")
 

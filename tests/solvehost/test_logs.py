@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import logs
 from solvehost.engine.race import RaceResult
-from solvehost.logs import Entry
-from solvehost.streams import Remarks
+from solvehost.server import logs
+from solvehost.server.logs import Entry
+from solvehost.server.streams import Remarks
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import settings
 from solvehost.errors import ConfigError, UsageError
-from solvehost.settings import KEYS, load, parse_flags
+from solvehost.server import settings
+from solvehost.server.settings import KEYS, load, parse_flags
 
 
 @pytest.fixture(autouse=True)

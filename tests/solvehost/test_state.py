@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import settings, state
 from solvehost.errors import BusyError, ConfigError, DiskError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT
-from solvehost.state import Client, State
-from solvehost.storedjob import RECORD, STARTED, StoredJob
+from solvehost.server import settings, state
+from solvehost.server.state import Client, State
+from solvehost.server.stored_job import RECORD, STARTED, StoredJob
 
 
 def make_state(folder: Path, **changes: object) -> State:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from solvehost import streams
 from solvehost.errors import BusyError, PeerError
-from solvehost.streams import Answer, PeerWatch, Remarks, Upload
+from solvehost.server import streams
+from solvehost.server.streams import Answer, PeerWatch, Remarks, Upload
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost import settings
 from solvehost.admin import itself, keylines, programs, pubkeys
 from solvehost.admin.accounts import DEFAULT_USER
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Authorized
 from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, DiskError, NoInputError, SolvehostError
+from solvehost.server import settings
 
 DEFAULT_FILE = Path("/etc/ssh/authorized_keys.d") / DEFAULT_USER
 _MAX_FILE_BYTES = 16 * 2**20

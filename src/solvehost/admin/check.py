@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from solvehost import settings
 from solvehost.admin import accounts, itself
 from solvehost.admin.accounts import Account
 from solvehost.admin.checks import account as account_checks
@@ -16,7 +15,8 @@ from solvehost.admin.checks.keys import Service
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Check, Report
 from solvehost.errors import SolvehostError
-from solvehost.runner import Host
+from solvehost.server import settings
+from solvehost.server.runner import Host
 
 
 @dataclass

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from solvehost import __version__, settings
+from solvehost import __version__
 from solvehost.admin.records import Report, Result
 from solvehost.errors import DeniedError, SolvehostError, UsageError
+from solvehost.server import settings
 from solvehost.wire.escape import escape
 
 _PREFIX = "setting_"

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost import settings
 from solvehost.admin.records import FileText, Setting, SettingTable
 from solvehost.errors import ConfigError, UsageError
+from solvehost.server import settings
 
 TOML_NAME = "solvehost.toml"
 #: Files of the package's share directory, besides the configuration, which is made from the settings themselves.

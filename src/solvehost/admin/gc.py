@@ -9,9 +9,9 @@ from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import Collected
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
-from solvehost.settings import Settings
-from solvehost.state import State
-from solvehost.storedjob import StoredJob, folder_bytes
+from solvehost.server.settings import Settings
+from solvehost.server.state import State
+from solvehost.server.stored_job import StoredJob, folder_bytes
 
 
 def collect(config: Settings, *, dry_run: bool = False) -> Collected:

@@ -9,9 +9,9 @@ from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import JobRow, JobTable
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
-from solvehost.settings import Settings
-from solvehost.state import State
-from solvehost.storedjob import RECORD, StoredJob, folder_bytes
+from solvehost.server.settings import Settings
+from solvehost.server.state import State
+from solvehost.server.stored_job import RECORD, StoredJob, folder_bytes
 from solvehost.wire.lines import INTERRUPTED, RUNNING
 
 

@@ -6,12 +6,12 @@ import os
 import time
 from pathlib import Path
 
-from solvehost import settings
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
-from solvehost.settings import Settings
-from solvehost.state import State
-from solvehost.storedjob import RECORD, StoredJob
+from solvehost.server import settings
+from solvehost.server.settings import Settings
+from solvehost.server.state import State
+from solvehost.server.stored_job import RECORD, StoredJob
 from solvehost.wire.lines import SOLVED, UNSOLVED
 
 DAY_S = 86400.0

@@ -11,10 +11,10 @@ import pytest
 
 from admin import made_keys
 from made_sshd import MadeSshd
-from solvehost import settings
 from solvehost.admin import check, itself
 from solvehost.admin.check import examine
 from solvehost.admin.records import Check, Report
+from solvehost.server import settings
 
 
 def named(report: Report, name: str) -> list[Check]:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from admin import made_keys, made_state
-from solvehost import __version__, settings
+from solvehost import __version__
 from solvehost.admin import cli
-from solvehost.state import State
+from solvehost.server import settings
+from solvehost.server.state import State
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from solvehost import settings
 from solvehost.admin import config
 from solvehost.errors import ConfigError, UsageError
+from solvehost.server import settings
 
 
 def test_every_setting_is_shown_with_its_source(tmp_path: Path) -> None:

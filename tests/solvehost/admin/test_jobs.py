@@ -10,8 +10,8 @@ import pytest
 from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
 from solvehost.admin.jobs import list_jobs
-from solvehost.state import State
-from solvehost.storedjob import describe
+from solvehost.server.state import State
+from solvehost.server.stored_job import describe
 
 
 @pytest.fixture

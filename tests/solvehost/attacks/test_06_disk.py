@@ -24,7 +24,10 @@ find "$state" -mindepth 1 >"$left"
 exit "$code"
 """
 #: The program, but content with any disk.
-_CONTENT = ["-c", "import solvehost.state as s; s.MIN_FREE_BYTES = 0; from solvehost.__main__ import main; main()"]
+_CONTENT = [
+    "-c",
+    "import solvehost.server.state as s; s.MIN_FREE_BYTES = 0; from solvehost.__main__ import main; main()",
+]
 
 
 @pytest.fixture

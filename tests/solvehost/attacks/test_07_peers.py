@@ -16,11 +16,11 @@ from rawwire import header
 from served import Done, Server, assert_one_line, await_engine, finish, request, told
 from standin import make_stars, wait_until
 
-from solvehost import streams
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt
+from solvehost.server import streams
 
-_HASTY = "import solvehost.streams as s; {}; from solvehost.__main__ import main; main()"
+_HASTY = "import solvehost.server.streams as s; {}; from solvehost.__main__ import main; main()"
 
 
 def hasty(server: Server, **seconds: float) -> Server:

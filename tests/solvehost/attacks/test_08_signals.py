@@ -13,7 +13,7 @@ from rawwire import header
 from served import Server, await_engine, each, finish, held_locks, told
 from standin import alive, wait_until
 
-from solvehost import guard
+from solvehost.server import guard
 
 CHAIN = ("first guard", "second guard", "worker")
 STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from solvehost import settings
 from solvehost.admin import keylines, programs
 from solvehost.admin.accounts import Account, changeable
 from solvehost.admin.authorize import DEFAULT_FILE
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Check
 from solvehost.errors import DataError, SolvehostError
+from solvehost.server import settings
 
 #: What gives back what ``restrict`` takes away.
 _LOOSENING = ("pty", "port-forwarding", "agent-forwarding", "x11-forwarding", "user-rc", "tunnel", "environment",

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost import settings, state
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account, changeable
 from solvehost.admin.checks import guarded
@@ -24,8 +23,9 @@ from solvehost.engine import sandbox
 from solvehost.engine.exec_helper import landlock_abi
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexSet
-from solvehost.runner import Host
-from solvehost.settings import Settings
+from solvehost.server import settings, state
+from solvehost.server.runner import Host
+from solvehost.server.settings import Settings
 
 _NET_DISKS = ("nfs", "cifs", "smb", "afs", "ncp", "9p", "ceph", "gluster", "lustre", "fuse.sshfs")
 _SCARCE_BYTES, _SCARCE_INODES = 2 * 10**9, 10_000

@@ -12,13 +12,13 @@ import pytest
 import standin
 
 from admin import made_keys, made_state
-from solvehost import settings
 from solvehost.admin.checks import guarded, serving
 from solvehost.admin.records import Check
 from solvehost.engine import sandbox
 from solvehost.errors import BusyError
 from solvehost.indexes.index_set import IndexSet
-from solvehost.runner import Host
+from solvehost.server import settings
+from solvehost.server.runner import Host
 
 
 def only(checks: object) -> Check:

@@ -8,18 +8,18 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from solvehost import guard, runner
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.race import RaceResult
 from solvehost.engine.slots import Token, held
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
-from solvehost.logs import Entry, write
-from solvehost.settings import Settings
-from solvehost.state import Client, State
-from solvehost.storedjob import CANCEL, RECORD, STARTED, StoredJob
-from solvehost.streams import Remarks
+from solvehost.server import guard, runner
+from solvehost.server.logs import Entry, write
+from solvehost.server.settings import Settings
+from solvehost.server.state import Client, State
+from solvehost.server.stored_job import CANCEL, RECORD, STARTED, StoredJob
+from solvehost.server.streams import Remarks
 from solvehost.wire.escape import escape
 from solvehost.wire.lines import FAILED, INTERRUPTED, UNSOLVED
 from solvehost.wire.request import Request

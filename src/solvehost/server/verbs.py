@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from solvehost import __version__, runner
+from solvehost import __version__
 from solvehost.engine import live_log
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_set import IndexFile
-from solvehost.state import State
-from solvehost.storedjob import StoredJob
-from solvehost.streams import Answer, PeerWatch
+from solvehost.server import runner
+from solvehost.server.state import State
+from solvehost.server.stored_job import StoredJob
+from solvehost.server.streams import Answer, PeerWatch
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command
 from solvehost.wire.escape import escape_lines

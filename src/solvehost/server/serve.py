@@ -12,16 +12,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from solvehost import guard, settings
 from solvehost.engine.descriptors import hold_standard
 from solvehost.errors import SolvehostError, UsageError
-from solvehost.streams import STDIN, Answer, PeerWatch, Remarks, Upload
+from solvehost.server import guard, settings
+from solvehost.server.streams import STDIN, Answer, PeerWatch, Remarks, Upload
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
 from solvehost.wire.escape import escape
 
 if TYPE_CHECKING:
-    from solvehost.logs import Entry
-    from solvehost.state import State
+    from solvehost.server.logs import Entry
+    from solvehost.server.state import State
     from solvehost.wire.request import Request
 
 INTERNAL = 70
@@ -57,7 +57,7 @@ def _refuse_terminal() -> None:
 
 def _log_refusal(exc: SolvehostError, config: settings.Settings, remarks: Remarks) -> None:
     """Tell the sysadmin of a request that was none: whoever tries what else a key can do sends many of them."""
-    from solvehost import logs
+    from solvehost.server import logs
 
     logs.write(logs.Entry(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks)
 
@@ -84,7 +84,7 @@ class _Session:
         self.peer = PeerWatch()
 
     def run(self) -> int:
-        from solvehost import logs
+        from solvehost.server import logs
 
         verb = " ".join(w for w in (self.command.verb, self.command.option) if w)
         entry = logs.Entry(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
@@ -103,7 +103,7 @@ class _Session:
         return entry.exit_code
 
     def _serve(self, entry: Entry) -> None:
-        from solvehost.state import State
+        from solvehost.server.state import State
 
         state = State(self.config).open()
         if self.command.option == DETACH:
@@ -115,7 +115,7 @@ class _Session:
             if self.command.verb == SOLVE:
                 self._solve(state, entry)
                 return
-            from solvehost import verbs
+            from solvehost.server import verbs
 
             verbs.serve(self.command, state, self.answer, self.peer)
             entry.result = "done"
@@ -128,9 +128,9 @@ class _Session:
         with held([client.enter()]) as waiting:
             request = self._read(entry)
             # Not before the upload, which need not wait for these.
-            from solvehost import runner
             from solvehost.formats import jobdir
-            from solvehost.storedjob import describe
+            from solvehost.server import runner
+            from solvehost.server.stored_job import describe
             from solvehost.wire.reply import write_reply
 
             state.check_room()
@@ -186,7 +186,7 @@ class _Session:
         client = state.client()
         with held([client.enter()]) as waiting:
             request = self._read(entry)
-            from solvehost import detached
+            from solvehost.server import detached
 
             stored = detached.store(state, client, request, waiting, self.remarks, entry)
         entry.result = stored.state()

@@ -25,8 +25,8 @@ from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import BusyError, ConfigError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
-from solvehost.settings import Settings
-from solvehost.storedjob import StoredJob
+from solvehost.server.settings import Settings
+from solvehost.server.stored_job import StoredJob
 
 #: With less room than this no job is begun.
 MIN_FREE_BYTES, MIN_FREE_INODES = 32 * 2**20, 64
