@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from novacli.quantities import angle_text
+from novacli.text.quantities import angle_text
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_set import FIELD_WIDTH_DEG, QUAD_FRACTION, IndexFile
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from novacli.angles import separation_deg
 from novacli.hints.records import EARLIER
-from novacli.quantities import angle_text
 from novacli.solution import Calibration
+from novacli.text.angles import separation_deg
+from novacli.text.quantities import angle_text
 
 #: A scale is no worse for being off by so much: lenses are not better known.
 _SLACK = 0.01

@@ -16,8 +16,8 @@ from novacli.errors import UnavailableError
 from novacli.field import Field, Image
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.params import Parity, SolveParams
-from novacli.quantities import angle_text
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
+from novacli.text.quantities import angle_text
 from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
 from solvehost.formats.jobdir import MAX_ATTEMPTS
 from solvehost.formats.star_table import Stars

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novacli.angles import format_dec_dms, format_ra_hms, parse_dec, parse_ra, separation_deg
 from novacli.errors import UsageError
+from novacli.text.angles import format_dec_dms, format_ra_hms, parse_dec, parse_ra, separation_deg
 
 RA = st.floats(0, 360, allow_nan=False)
 DEC = st.floats(-90, 90, allow_nan=False)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novacli.printable import printable_line, printable_text
+from novacli.text.printable import printable_line, printable_text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from novacli.quantities import angle_text, bytes_text, count_text
+from novacli.text.quantities import angle_text, bytes_text, count_text
 
 
 @pytest.mark.parametrize(

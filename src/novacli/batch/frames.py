@@ -22,7 +22,7 @@ from novacli.batch.records import Frame
 from novacli.errors import DeniedError, InputMissingError, UsageError
 from novacli.inputs.registry import FORMATS
 from novacli.inputs.source import shown_name, unpacked_name
-from novacli.quantities import count_text
+from novacli.text.quantities import count_text
 from solvehost.formats import jobdir
 
 #: Pictures are looked for in folders by these suffixes, in lower case; each may have that of a packed file behind it.

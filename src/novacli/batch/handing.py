@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from novacli.angles import separation_deg
 from novacli.batch.records import Taught
 from novacli.field import Field
 from novacli.hints.records import EARLIER, Hints, PositionHint
@@ -18,6 +17,7 @@ from novacli.params import Parity
 from novacli.pipeline import Memory
 from novacli.rigs import identify, is_said, position_near, scale_around
 from novacli.solution import Calibration
+from novacli.text.angles import separation_deg
 
 SOURCE = f"{EARLIER} of the sequence"
 #: Headers that say of two frames that the telescope looked this many widths of the field apart speak of two targets.

@@ -31,7 +31,7 @@ from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
 from novacli.inputs.source import shown_name
 from novacli.params import SolveParams
-from novacli.quantities import count_text
+from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import remove_tree
 
 #: A disk with less room than this is full.

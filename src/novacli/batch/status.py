@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from novacli.batch.ledger import Ledger, RunRecord
 from novacli.batch.lock import is_locked
 from novacli.batch.records import FATES, OURS, RETRIABLE
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 #: Of a run that nobody ended: it was killed, or the power failed.
 KILLED, RUNNING = "killed", "running"

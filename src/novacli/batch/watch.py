@@ -18,7 +18,7 @@ from novacli.batch.plan import Todo, is_denied
 from novacli.batch.records import RETRIABLE, WAITING, Done, Frame, Known
 from novacli.errors import NovaError
 from novacli.inputs.source import shown_name
-from novacli.quantities import count_text
+from novacli.text.quantities import count_text
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 

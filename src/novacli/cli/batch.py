@@ -17,7 +17,7 @@ from novacli.batch.records import KEEP_FAILURES, KEEPS
 from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
 from novacli.cli.watchargs import WATCH_OPTIONS, seconds, show_of_night, terms_of
 from novacli.errors import NovaError, UsageError
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
     from novacli.batch.ledger import Ledger

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from novacli import config as configuration
-from novacli.angles import parse_dec, parse_ra
 from novacli.cli.options import parse_size
 from novacli.config import Config
 from novacli.demo.scene import Scene, random_place
 from novacli.errors import UsageError, from_solvehost
+from novacli.text.angles import parse_dec, parse_ra
 from solvehost.errors import SolvehostError
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import RetryLaterError, UsageError, worst_exit_code
-from novacli.printable import printable_line
-from novacli.quantities import count_text
 from novacli.reports import open_report
 from novacli.stores.base import FINISHED
 from novacli.stores.filters import JobFilter
 from novacli.stores.local import LocalStore
 from novacli.stores.reading import read_result
+from novacli.text.printable import printable_line
+from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import REMOTE, JobDir
 
 if TYPE_CHECKING:

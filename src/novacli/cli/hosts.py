@@ -11,9 +11,9 @@ import click
 from novacli import config as configuration
 from novacli.config import Config
 from novacli.errors import InputMissingError, worst_exit_code
-from novacli.printable import printable_line
 from novacli.remote import hosts
-from novacli.reports.aligned import write_aligned
+from novacli.text.columns import write_aligned
+from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
     from novacli.health import Check

@@ -14,7 +14,7 @@ import click
 
 from novacli import __version__
 from novacli.errors import InternalError, NovaError, OutputError, fault_text
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 #: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
 COMMANDS = {

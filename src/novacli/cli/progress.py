@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 
 @contextlib.contextmanager

@@ -11,13 +11,13 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import RetryLaterError, UsageError, worst_exit_code
-from novacli.printable import printable_line
 from novacli.reports import open_report
 from novacli.result import REMOTE
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore
 from novacli.stores.reading import read_result
+from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING
 
 if TYPE_CHECKING:

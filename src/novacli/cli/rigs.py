@@ -12,9 +12,9 @@ import click
 
 from novacli.config import rigs_file
 from novacli.errors import InputMissingError, OutputError, UsageError
-from novacli.printable import printable_line
-from novacli.quantities import count_text
-from novacli.reports.aligned import write_aligned
+from novacli.text.columns import write_aligned
+from novacli.text.printable import printable_line
+from novacli.text.quantities import count_text
 
 if TYPE_CHECKING:
     from novacli.rigs import Rig, Rigs

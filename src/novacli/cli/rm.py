@@ -10,10 +10,10 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.selection import select_jobs, told
 from novacli.config import Config
 from novacli.errors import NovaError, worst_exit_code
-from novacli.quantities import bytes_text, count_text
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore
+from novacli.text.quantities import bytes_text, count_text
 from solvehost.formats.jobdir import REMOTE, RUNNING, JobDir
 
 _REMOVABLE = tuple(state for state in STATES if state != RUNNING)

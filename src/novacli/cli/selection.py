@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import click
 
 from novacli.errors import NovaError, UsageError
-from novacli.printable import printable_line
 from novacli.stores.base import Store
 from novacli.stores.filters import JobFilter
+from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING, JobDir
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli.angles import format_dec_dms, format_ra_hms
 from novacli.demo.drawing import Drawing
 from novacli.demo.scene import Scene
 from novacli.errors import OutputError
 from novacli.outputs.atomic import as_output_error, replacing
+from novacli.text.angles import format_dec_dms, format_ra_hms
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from novacli.angles import parse_dec, parse_ra, separation_deg
 from novacli.errors import UsageError
 from novacli.hints.cards import Cards
 from novacli.hints.records import PositionHint
 from novacli.params import Position
+from novacli.text.angles import parse_dec, parse_ra, separation_deg
 
 # How far off a telescope may look from where it thinks: amateur mounts that were not synchronised miss by degrees (one
 # of PANOPTES's frames by 1.9), and 5 degrees are still only 1/500 of the sky.  So the equinox does not matter either:

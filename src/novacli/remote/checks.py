@@ -9,13 +9,13 @@ from novacli.config import Config
 from novacli.coverage import partial_skies
 from novacli.errors import NovaError, RetryLaterError
 from novacli.health import Check, fields_text
-from novacli.quantities import bytes_text, count_text
 from novacli.remote import packing
 from novacli.remote.gate import Call, TimeUpError, Watch
 from novacli.remote.outcome import remedy_of
 from novacli.remote.peers import PATIENCE_S, Peer, ask_one
 from novacli.remote.samples import sample_job
 from novacli.remote.server import Server
+from novacli.text.quantities import bytes_text, count_text
 from solvehost import wire
 from solvehost.formats import axy
 from solvehost.formats.jobdir import WCS

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from novacli.errors import UsageError
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: White space and control characters have no place in a destination, nor what separates several.

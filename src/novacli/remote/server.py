@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from novacli.errors import TransferError, UnavailableError
-from novacli.printable import printable_text
 from novacli.remote import outcome
 from novacli.remote.destinations import Place
 from novacli.remote.gate import Call, Ended, Watch
 from novacli.remote.sshcommand import Ssh
+from novacli.text.printable import printable_text
 from solvehost import wire
 from solvehost.errors import SolvehostError
 from solvehost.wire import Info, JobLine, Reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
     from novacli.health import Check

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from novacli.printable import printable_line
-from novacli.quantities import bytes_text
-from novacli.reports.aligned import write_aligned
 from novacli.stores.base import JobSummary
+from novacli.text.columns import write_aligned
+from novacli.text.printable import printable_line
+from novacli.text.quantities import bytes_text
 
 if TYPE_CHECKING:
     from solvehost.wire import JobLine

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from novacli.config import KEYS, Config
-from novacli.printable import printable_line
-from novacli.reports.aligned import write_aligned
+from novacli.text.columns import write_aligned
+from novacli.text.printable import printable_line
 
 
 def to_json(config: Config) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novacli.angles import separation_deg
 from novacli.hints import Hints, from_header
 from novacli.params import Parity
+from novacli.text.angles import separation_deg
 
 INDI_SIMULATOR = {
     "FOCALLEN": 400.0, "XPIXSZ": 5.2, "YPIXSZ": 5.2, "XBINNING": 1, "PIXSIZE1": 5.2, "SCALE": 2.6819,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from novacli.angles import separation_deg
 from novacli.hints import from_header
 from novacli.params import Parity
+from novacli.text.angles import separation_deg
 
 STEP = 0.001
 BASE = {"CRVAL1": 150.0, "CRVAL2": 40.0, "CRPIX1": 700.0, "CRPIX2": 100.0}

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from novacli.batch.records import Entry
-from novacli.printable import printable_line
 from novacli.result import Result
+from novacli.text.printable import printable_line
 
 #: A cell: text is one printable line and never empty; None is what is not known, or has no meaning for the frame.
 Value = str | float | int | None

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from novacli.batch.records import Entry
 from novacli.batch.reports import Summary
 from novacli.batch.reports.columns import COLUMNS, NAMES, Column, Value, utc_text, values
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 
 def write(entries: Iterable[Entry], summary: Summary, stream: BinaryIO, _scratch: Path) -> None:

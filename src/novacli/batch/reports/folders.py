@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from novacli.printable import printable_line
-from novacli.quantities import count_text
 from novacli.result import SOLVED
+from novacli.text.printable import printable_line
+from novacli.text.quantities import count_text
 
 #: Of more folders, only those with the most frames not solved are shown.
 MOST_SHOWN = 200

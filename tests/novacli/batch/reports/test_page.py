@@ -14,7 +14,7 @@ import pytest
 from novacli.batch.records import Entry
 from novacli.batch.reports import Summary, write_report
 from novacli.batch.reports.page import duration_text
-from novacli.printable import printable_line
+from novacli.text.printable import printable_line
 
 VOID = {"meta", "br"}
 URL_ATTRIBUTES = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "background"}
