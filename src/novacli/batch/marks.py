@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.outputs import packing
+from novacli.files import compression
 from novacli.outputs.insert import COPY_HISTORY
 from solvehost.formats import fitsfile
 
@@ -22,7 +22,7 @@ def is_written_by_nova(path: str) -> bool:
     try:
         with Path(path).open("rb") as file:
             head = file.read(_MARK_BYTES)
-            kind = packing.kind_by_content(head)
+            kind = compression.kind_by_content(head)
             if kind is not None:
                 head = _unpacked_head(file, kind)
     except (OSError, EOFError, ValueError):
@@ -37,7 +37,7 @@ def _unpacked_head(file: BinaryIO, kind: str) -> bytes:
 
     file.seek(0)
     try:
-        with gzip.open(file) if kind == packing.GZIP else bz2.open(file) as stream:
+        with gzip.open(file) if kind == compression.GZIP else bz2.open(file) as stream:
             return bytes(stream.read(_MARK_BYTES))
     except zlib.error:
         return b""

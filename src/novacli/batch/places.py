@@ -14,8 +14,8 @@ from novacli.batch.frames import SUFFIXES
 from novacli.batch.records import Frame, Outputs
 from novacli.config import batches_dir
 from novacli.errors import UsageError
+from novacli.files.atomic import NotWritableError, denial
 from novacli.inputs.source import PACKED_SUFFIXES, shown_name, unpacked_name
-from novacli.outputs.atomic import NotWritableError, denial
 
 #: Below the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"

@@ -12,7 +12,7 @@ import numpy as np
 from novacli.demo.drawing import Drawing
 from novacli.demo.scene import Scene
 from novacli.errors import OutputError
-from novacli.outputs.atomic import as_output_error, replacing
+from novacli.files.atomic import as_output_error, replacing
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from solvehost.formats import fitsfile
 

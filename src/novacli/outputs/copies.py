@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from novacli.errors import OutputError
-from novacli.outputs.atomic import replacing
+from novacli.files.atomic import replacing
 from solvehost.formats import jobdir
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from novacli import fitscards
 from novacli.errors import DataError, InternalError, UsageError
 from novacli.field import Origin
+from novacli.files.atomic import replacing
+from novacli.files.compression import kind_by_name, packing
 from novacli.inputs.fetch import opened
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import shown_name
 from novacli.outputs import insert
-from novacli.outputs.atomic import replacing
-from novacli.outputs.packing import kind_by_name, packing
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from novacli.errors import OutputError, UsageError
-from novacli.outputs import atomic
-from novacli.outputs.atomic import NotWritableError, denial, replacing
+from novacli.files import atomic
+from novacli.files.atomic import NotWritableError, denial, replacing
 
 
 def write(target: Path, content: bytes = b"new") -> None:

@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 
 from novacli.errors import OutputError, UsageError
-from novacli.outputs.atomic import NotWritableError
+from novacli.files.atomic import NotWritableError
 from novacli.outputs.update import Stamp, update_in_place
 
 from .conftest import SOLUTION, origin

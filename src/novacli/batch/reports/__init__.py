@@ -74,7 +74,7 @@ def write_report(entries: Iterable[Entry], summary: Summary, path: Path) -> None
     OutputError
         Where it cannot be written, or the disk is full.
     """
-    from novacli.outputs.atomic import replacing
+    from novacli.files.atomic import replacing
 
     check_path(path)
     module = import_module(MODULES[path.suffix.lower()])
