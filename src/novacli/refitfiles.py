@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli import fitscards, refit, solutiontables, wcs
+from novacli import refit, solutiontables, wcs
 from novacli.errors import NovaError
-from novacli.fitstable import read_table
+from novacli.fits import cards as fitscards
+from novacli.fits.tables import read_table
 from novacli.refit import Matched, Refit
 from novacli.wcs import TanSip
 from solvehost.errors import SolvehostError

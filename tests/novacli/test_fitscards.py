@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novacli import fitscards
 from novacli.errors import DataError
+from novacli.fits import cards as fitscards
 from solvehost.formats import fitsfile
 
 NEW = fitscards.celestial_cards(made.wcs_fits())

@@ -51,7 +51,7 @@ THIRD_PARTY = {
     "novacli.demo.psf": {"numpy"},
     "novacli.demo.writer": {"numpy"},
     "novacli.distortion": {"numpy"},
-    "novacli.fitstable": {"numpy"},
+    "novacli.fits.tables": {"numpy"},
     "novacli.inputs.arrays": {"numpy"},
     "novacli.inputs.fetch": {"requests", "urllib3"},
     "novacli.inputs.fits": {"fitsio", "numpy"},

@@ -10,7 +10,7 @@ import pytest
 from test_refit import WIDTH, as_the_engine_has_it, lens, stars_of, worst_px
 
 from novacli import enginecomments, refit, refitfiles, wcs
-from novacli.fitstable import read_table
+from novacli.fits.tables import read_table
 from novacli.solution import read_solution
 from novacli.wcs import TanSip
 from solvehost.formats import fitsfile

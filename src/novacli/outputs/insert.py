@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from novacli import fitscards, wcs
+from novacli import wcs
 from novacli.errors import DataError, UsageError
-from novacli.outputs import checksum
+from novacli.fits import cards as fitscards
+from novacli.fits import checksum
 from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 

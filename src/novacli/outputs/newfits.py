@@ -10,11 +10,11 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from novacli import fitscards
 from novacli.errors import DataError, InternalError, UsageError
 from novacli.field import Origin
 from novacli.files.atomic import replacing
 from novacli.files.compression import kind_by_name, packing
+from novacli.fits import cards as fitscards
 from novacli.inputs.fetch import opened
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import shown_name

@@ -179,10 +179,10 @@ def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
 
 
 def _check_table(rdls: bytes) -> None:
-    from novacli import fitstable
+    from novacli.fits import tables
 
     try:
-        fitstable.read_table(rdls)
+        tables.read_table(rdls)
     except DataError as exc:
         raise DataError(f"{RDLS}: {exc}") from exc
 

@@ -6,7 +6,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novacli.outputs import checksum
+from novacli.fits import checksum
 from solvehost.formats import fitsfile
 
 _MASK = 2**32 - 1

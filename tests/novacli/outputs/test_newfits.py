@@ -13,9 +13,9 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from novacli import fitscards
 from novacli.errors import DataError, InputMissingError, OutputError, UsageError
 from novacli.field import Origin
+from novacli.fits import cards
 from novacli.outputs.newfits import new_fits, write_pixels
 from novacli.solutiontables import astropy_wcs
 from novacli.wcs import TanSip, from_header, separation_arcsec
@@ -74,10 +74,10 @@ def test_unrelated_cards_survive(image: Path, tmp_path: Path) -> None:
     """Alternate description, HIERARCH, CONTINUE, HISTORY and COMMENT stay; the old TPV description goes."""
     out = tmp_path / "new.fits"
     new_fits(origin(image), SOLUTION, out)
-    old, new = (fitscards.split(pieces(p.read_bytes())[0][0]) for p in (image, out))
+    old, new = (cards.split(pieces(p.read_bytes())[0][0]) for p in (image, out))
     gone = [card for card in old if card not in new]
     removed = {"CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2", "CROTA2", "PV1_1", "PV2_1", "RADESYS"}
-    assert {fitscards.keyword(card) for card in gone} == removed | {"CHECKSUM"}
+    assert {cards.keyword(card) for card in gone} == removed | {"CHECKSUM"}
     kept = [card for card in old if card not in gone]
     assert [card for card in new if card in kept] == kept
     header = fits.getheader(out)
@@ -103,7 +103,7 @@ def test_full_precision(image: Path, tmp_path: Path) -> None:
     """The numbers are the engine's own digits."""
     out = tmp_path / "new.fits"
     new_fits(origin(image), SOLUTION, out)
-    for card in fitscards.celestial_cards(SOLUTION):
+    for card in cards.celestial_cards(SOLUTION):
         assert card in out.read_bytes()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from novacli import fitscards
+from novacli.fits import cards as fitscards
 from solvehost.formats import fitsfile
 
 #: Ones' complement sums of 32-bit words are sums modulo this, which itself is the sum's "negative zero".
