@@ -32,7 +32,7 @@ from novacli.field import Image
 from novacli.inputs import open_field
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS, Member
-from novacli.wcs import TanSip, read_wcs
+from novacli.wcs.tansip import TanSip, read_wcs
 from solvehost.engine import engine, race
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli import refit, solutiontables, wcs
+from novacli import solutiontables
 from novacli.errors import NovaError
 from novacli.fits import cards as fitscards
 from novacli.fits.tables import read_table
-from novacli.refit import Matched, Refit
-from novacli.wcs import TanSip
+from novacli.wcs import refit, tansip
+from novacli.wcs.refit import Matched, Refit
+from novacli.wcs.tansip import TanSip
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile, jobdir
 
@@ -52,7 +53,7 @@ def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
 
 
 def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
-    engines = wcs.read_wcs(job.wcs)
+    engines = tansip.read_wcs(job.wcs)
     corr = _bytes(job.path / jobdir.CORR)
     table = read_table(corr)
     matched = Matched(*solutiontables.pairs(table))

@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from novacli import enginecomments, wcs
+from novacli import enginecomments
 from novacli.errors import DataError
-from novacli.wcs import TanSip
+from novacli.wcs import tansip as wcs
+from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile, jobdir
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from novacli.errors import DataError
 from novacli.fits import cards
 from novacli.fits.tables import read_table
-from novacli.wcs import TanSip, separation_arcsec
+from novacli.wcs.tansip import TanSip, separation_arcsec
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

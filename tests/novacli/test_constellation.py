@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from novacli import constellation
-from novacli.constellation import constellation_at
+from novacli.wcs import constellation
+from novacli.wcs.constellation import constellation_at
 
 # astropy precesses apparent places: aberration moves them by up to 20.5 arcsec against ours.
 BORDER_DEG = 30 / 3600
@@ -97,7 +97,7 @@ def test_a_damaged_table_gives_no_answer_and_no_error(monkeypatch, tmp_path, fre
 
 def test_astropy_is_not_imported_for_it():
     code = (
-        "import sys; from novacli.constellation import constellation_at; "
+        "import sys; from novacli.wcs.constellation import constellation_at; "
         "print(constellation_at(83.8, -5.4)[0], 'astropy' in sys.modules, 'numpy' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

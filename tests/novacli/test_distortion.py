@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from novacli import distortion
-from novacli.distortion import Pairs
+from novacli.wcs import distortion
+from novacli.wcs.distortion import Pairs
 
 PX = 800.0
 NOISE_PX = 0.15

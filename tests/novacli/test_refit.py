@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from novacli import refit, refitfiles
-from novacli.refit import Matched
-from novacli.wcs import TanSip
+from novacli import refitfiles
+from novacli.wcs import refit
+from novacli.wcs.refit import Matched
+from novacli.wcs.tansip import TanSip
 
 WIDTH, HEIGHT = 1280, 960
 

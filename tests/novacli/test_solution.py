@@ -10,9 +10,10 @@ from pathlib import Path
 import made_results as made
 import pytest
 
-from novacli import solution, wcs
+from novacli import solution
 from novacli.errors import DataError
 from novacli.solution import Calibration, read_solution
+from novacli.wcs import tansip
 
 PIXELS = [(100.0, 50.0), (600.5, 400.25), (350.0, 250.0)]
 OFF_ARCSEC = (3.0, 4.0, 0.0)
@@ -24,7 +25,7 @@ def job(tmp_path: Path) -> Path:
     directory = tmp_path / "0123456789abcdef"
     directory.mkdir()
     (directory / "wcs.fits").write_bytes(made.wcs_fits())
-    tan_sip = wcs.read_wcs(directory / "wcs.fits")
+    tan_sip = tansip.read_wcs(directory / "wcs.fits")
     places = [made.shifted_north(tan_sip.pixel_to_sky(*p), off) for p, off in zip(PIXELS, OFF_ARCSEC, strict=True)]
     rows = [(*pixel, *place, n) for n, (pixel, place) in enumerate(zip(PIXELS, places, strict=True))]
     (directory / "corr.fits").write_bytes(made.table_fits(made.CORR_COLUMNS, rows))
@@ -77,8 +78,8 @@ def test_orientation_by_kind_of_input(job: Path) -> None:
 
 def test_orientation_stays_below_360() -> None:
     """180 - (-180) is 0, not 360."""
-    field = wcs.TanSip((0, 0), (1, 1), ((1e-3, -0.0), (0.0, 1e-3)), 2, 2)
-    south = wcs.TanSip((0, 0), (1, 1), ((-1e-3, 0.0), (0.0, -1e-3)), 2, 2)
+    field = tansip.TanSip((0, 0), (1, 1), ((1e-3, -0.0), (0.0, 1e-3)), 2, 2)
+    south = tansip.TanSip((0, 0), (1, 1), ((-1e-3, 0.0), (0.0, -1e-3)), 2, 2)
     assert Calibration.from_wcs(field, is_fits_like=False).orientation == 180
     assert Calibration.from_wcs(south, is_fits_like=False).orientation == 0
 
@@ -89,7 +90,7 @@ def test_it_outlives_its_directory(job: Path) -> None:
     shutil.rmtree(job)
     assert answer.wcs.pixel_shape == (719, 507)
     ra, dec = answer.wcs.all_pix2world(100, 50, 1)
-    assert wcs.separation_arcsec((float(ra), float(dec)), answer.tan_sip.pixel_to_sky(100, 50)) < 1e-6
+    assert tansip.separation_arcsec((float(ra), float(dec)), answer.tan_sip.pixel_to_sky(100, 50)) < 1e-6
     assert answer.sources["X"].tolist() == [100.0, 600.5, 350.0]
     assert answer.sources.dtype.isnative
     assert answer.wcs is answer.wcs
@@ -179,7 +180,7 @@ def test_what_the_engine_really_writes(tmp_path: Path) -> None:
     index = Path("/usr/share/astrometry/index-tycho2-17.littleendian.fits")
     if not index.exists() or shutil.which("query-starkd") is None:
         pytest.skip(f"{index} (astrometry-data-tycho2) or query-starkd is not installed")
-    truth = wcs.TanSip((83.8, -1.2), (500.5, 400.5), ((-0.03, 0.01), (0.01, 0.03)), 1000, 800)
+    truth = tansip.TanSip((83.8, -1.2), (500.5, 400.5), ((-0.03, 0.01), (0.01, 0.03)), 1000, 800)
     pixels = [p for p in map(truth.sky_to_pixel, *_index_stars(index, *truth.crval)) if p and _within(p, truth)]
     cards = {"IMAGEW": 1000, "IMAGEH": 800, "ANRUN": True, "ANWCS": "wcs.fits", "ANCORR": "corr.fits",
              "ANRDLS": "rdls.fits", "ANTAGALL": True, "ANAPPL1": 100.0, "ANAPPU1": 130.0, "ANTWEAK": True,
@@ -194,7 +195,7 @@ def test_what_the_engine_really_writes(tmp_path: Path) -> None:
     assert answer.match.rms_arcsec is not None
     assert answer.match.rms_arcsec < 30
     center = answer.tan_sip.pixel_to_sky(*truth.center_px)
-    assert wcs.separation_arcsec(center, truth.crval) < 30
+    assert tansip.separation_arcsec(center, truth.crval) < 30
     assert answer.calibration.parity == -1.0
     assert len(answer.stars) >= answer.match.n
     assert "MAG_VT" in (answer.stars.dtype.names or ())
@@ -208,7 +209,7 @@ def _index_stars(index: Path, ra: float, dec: float) -> tuple[list[float], list[
     return [float(star[0]) for star in stars], [float(star[1]) for star in stars]
 
 
-def _within(pixel: tuple[float, float], field: wcs.TanSip) -> bool:
+def _within(pixel: tuple[float, float], field: tansip.TanSip) -> bool:
     return 1 <= pixel[0] <= field.width and 1 <= pixel[1] <= field.height
 
 

@@ -15,7 +15,7 @@ from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
 from novacli.inputs import from_array
 from novacli.sources import Extraction, Order, Sources
-from novacli.wcs import read_wcs
+from novacli.wcs.tansip import read_wcs
 from solvehost.engine import engine, race, second_look
 from solvehost.engine.process import Limits
 from solvehost.engine.slots import Tokens

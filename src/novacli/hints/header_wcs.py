@@ -16,7 +16,7 @@ from novacli.hints.positions import POINTING_ERROR_DEG, read_pair
 from novacli.hints.records import PositionHint, WcsHint
 from novacli.hints.scales import Reading, is_believable
 from novacli.params import Parity, Position
-from novacli.wcs import TanSip
+from novacli.wcs.tansip import TanSip
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from novacli import wcs
 from novacli.errors import DataError, UsageError
 from novacli.fits import cards as fitscards
 from novacli.fits import checksum
+from novacli.wcs import tansip
 from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
-    from novacli.wcs import TanSip
+    from novacli.wcs.tansip import TanSip
 
 HISTORY = "World coordinates by nova with astrometry-engine (Astrometry.net)"
 #: Stands in a file that is a copy with a solution, never in an image that got its own: a batch leaves copies out.
@@ -71,7 +71,7 @@ def solution(wcs_fits: bytes) -> TanSip:
         Where there is none.
     """
     try:
-        return wcs.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
+        return tansip.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
     except (HeaderError, DataError) as exc:
         raise DataError(f"wcs.fits: {exc}; solve the image again") from exc
 

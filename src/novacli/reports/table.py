@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from novacli.constellation import constellation_at
 from novacli.result import FAILED, REMOTE, SOLVED, Result
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from novacli.text.printable import printable_line
+from novacli.wcs.constellation import constellation_at
 
 _NO_HINTS = "say what is known of it, such as its width (-L, -H) or its place (--ra, --dec)"
 _SOME_HINTS = "check the hints (--blind leaves out the header's)"

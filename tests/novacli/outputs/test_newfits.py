@@ -18,7 +18,7 @@ from novacli.field import Origin
 from novacli.fits import cards
 from novacli.outputs.newfits import new_fits, write_pixels
 from novacli.solutiontables import astropy_wcs
-from novacli.wcs import TanSip, from_header, separation_arcsec
+from novacli.wcs.tansip import TanSip, from_header, separation_arcsec
 from solvehost.formats import fitsfile
 
 from .conftest import HEIGHT, SOLUTION, WIDTH, hdu_list, origin

@@ -1,7 +1,7 @@
 """A solution fitted again to its matched stars: with the distortion that they support, about the image's centre.
 
 The engine fits the order that it is told, from the tangent point where its quad was.  Here the order is decided by
-stars held out of the fit (see :mod:`novacli.distortion`), and stars that the engine's solution missed for its errors
+stars held out of the fit (see :mod:`novacli.wcs.distortion`), and stars that the engine's solution missed for its errors
 are matched with the better one.  Works from the files in a job directory, wherever it was solved.
 """
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli import distortion
-from novacli.distortion import POWERS, Fit, Pairs
-from novacli.wcs import TanSip, Terms
+from novacli.wcs import distortion
+from novacli.wcs.distortion import POWERS, Fit, Pairs
+from novacli.wcs.tansip import TanSip, Terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

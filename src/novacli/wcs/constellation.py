@@ -11,7 +11,7 @@ import importlib.util
 import math
 from pathlib import Path
 
-from novacli.wcs import wrap_degrees
+from novacli.wcs.tansip import wrap_degrees
 
 # Delporte drew the boundaries along circles of right ascension and declination of B1875.0 (JD 2405889.25855).  This is
 # the IAU 2006 precession from J2000.0 to that date, from ERFA's eraBp06 (its matrix "rp"; the frame bias, 0.02", and
