@@ -11,8 +11,8 @@ import sys
 import numpy as np
 from PIL import Image
 
-from novacli.field import Image as Picture
 from novacli.inputs import open_field
+from novacli.records.field import Image as Picture
 
 
 def main(source: str, target: str) -> None:

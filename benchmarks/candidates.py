@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from novacli import sources, strategy
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
 from novacli.sources import Sources
 from novacli.strategy import Member
 from solvehost.formats.axy import Attempt, Range

@@ -41,8 +41,8 @@ from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
 from novacli.inputs import from_array
-from novacli.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, gather_hints, solve_field
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.solution import Solution
 from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS

@@ -23,8 +23,8 @@ from falsetail import Heard
 from novacli import strategy
 from novacli.errors import UnavailableError
 from novacli.inputs import from_array
-from novacli.params import SolveParams
 from novacli.pipeline import gather_hints
+from novacli.records.params import SolveParams
 from novacli.sources import Sources
 from solvehost.engine import clustering
 from solvehost.engine.race import RaceResult

@@ -12,7 +12,7 @@ import falsetail
 from falsetail import Heard
 
 from novacli.backends.local import engine_cpu_s
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
 
 Record = Mapping[str, Any]
 

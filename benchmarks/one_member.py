@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from novacli import strategy
 from novacli.cli.main import main
 from novacli.hints import Hints
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
 from novacli.sources import Sources
 from solvehost.formats.axy import Attempt
 from solvehost.indexes.index_set import IndexFile

@@ -19,7 +19,7 @@ from novacli.cli.main import COMMANDS, cli
 from novacli.config import KEYS
 from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
-from novacli.result import Result, error_of
+from novacli.records.result import Result, error_of
 from novacli.rigs import Rig
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary

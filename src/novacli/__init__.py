@@ -12,22 +12,22 @@ from solvehost import __version__
 if TYPE_CHECKING:
     from novacli.api import solve as solve
     from novacli.errors import NovaError as NovaError
-    from novacli.params import Parity as Parity
-    from novacli.params import Position as Position
-    from novacli.params import Scale as Scale
-    from novacli.params import ScaleUnit as ScaleUnit
-    from novacli.params import SolveParams as SolveParams
+    from novacli.records.params import Parity as Parity
+    from novacli.records.params import Position as Position
+    from novacli.records.params import Scale as Scale
+    from novacli.records.params import ScaleUnit as ScaleUnit
+    from novacli.records.params import SolveParams as SolveParams
     from novacli.solution import Solution as Solution
     from novacli.solution import Unsolved as Unsolved
 
 _HOME = {
     "solve": "novacli.api",
     "NovaError": "novacli.errors",
-    "Parity": "novacli.params",
-    "Position": "novacli.params",
-    "Scale": "novacli.params",
-    "ScaleUnit": "novacli.params",
-    "SolveParams": "novacli.params",
+    "Parity": "novacli.records.params",
+    "Position": "novacli.records.params",
+    "Scale": "novacli.records.params",
+    "ScaleUnit": "novacli.records.params",
+    "SolveParams": "novacli.records.params",
     "Solution": "novacli.solution",
     "Unsolved": "novacli.solution",
 }

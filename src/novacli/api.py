@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from novacli import backends, config
 from novacli.errors import InternalError
-from novacli.field import Field
 from novacli.inputs import from_array, open_field
-from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_field
+from novacli.records.field import Field
+from novacli.records.params import SolveParams
 from novacli.rigs import Rigs
 from novacli.solution import Solution, Unsolved
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-    from novacli.field import Image
+    from novacli.records.field import Image
 
 #: Widths of the window, as a Gaussian's sigma, in pixels.
 _LEAST_SIGMA_PX, _MOST_SIGMA_PX = 1.0, 5.0

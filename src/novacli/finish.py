@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from novacli.backends.base import Solve
 from novacli.jobfile import Request, read_request
+from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.refuted import refuted
-from novacli.result import SOLVED, UNSOLVED, Result
 from novacli.solution import Solution, Unsolved, read_solution
 from solvehost.engine.engine import DOUBTFUL
 from solvehost.formats import jobdir

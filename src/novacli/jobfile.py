@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from novacli.field import Field, Image
 from novacli.hints import Hints
-from novacli.params import SolveParams
-from novacli.result import UNSOLVED, Result
+from novacli.records.field import Field, Image
+from novacli.records.params import SolveParams
+from novacli.records.result import UNSOLVED, Result
 from solvehost.formats.jobdir import REQUEST, JobDir
 
 JOB_FORMAT = 1

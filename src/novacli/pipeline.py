@@ -18,16 +18,16 @@ from typing import Protocol
 from novacli import hints, jobfile, strategy
 from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
-from novacli.field import Field, Origin
 from novacli.finish import conclude, files_of
 from novacli.hints import Hints
 from novacli.inputs import open_field
 from novacli.inputs.fetch import public_name
-from novacli.params import SolveParams
-from novacli.result import FAILED, REMOTE, UNSOLVED, Result, error_of
+from novacli.records.field import Field, Origin
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, REMOTE, UNSOLVED, Result, error_of
+from novacli.records.timing import Clock
 from novacli.solution import Calibration, Solution, Unsolved
 from novacli.sources import Sources
-from novacli.timing import Clock
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import REQUEST, RESULT, JobDir

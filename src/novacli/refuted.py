@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from novacli.hints.records import EARLIER
+from novacli.records.hints import EARLIER
 from novacli.solution import Calibration
 from novacli.text.angles import separation_deg
 from novacli.text.quantities import angle_text

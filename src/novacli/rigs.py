@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from novacli.field import Field, HeaderValue, Image
-from novacli.hints.records import EARLIER, Hints, PositionHint, ScaleHint
-from novacli.params import Parity, Position
+from novacli.records.field import Field, HeaderValue, Image
+from novacli.records.hints import EARLIER, Hints, PositionHint, ScaleHint
+from novacli.records.params import Parity, Position
 from novacli.solution import Calibration
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import write_atomic

@@ -14,7 +14,7 @@ import numpy as np
 
 from novacli import centroids
 from novacli.errors import DataError
-from novacli.field import Field, Image, StarList
+from novacli.records.field import Field, Image, StarList
 from solvehost.formats.star_table import MAX_STARS, Stars
 
 if TYPE_CHECKING:

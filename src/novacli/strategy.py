@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from novacli.coverage import width_ranges_deg
 from novacli.errors import UnavailableError
-from novacli.field import Field, Image
 from novacli.hints import Hints, PositionHint, ScaleHint
-from novacli.params import Parity, SolveParams
+from novacli.records.field import Field, Image
+from novacli.records.params import Parity, SolveParams
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
 from novacli.text.quantities import angle_text
 from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule

@@ -8,7 +8,7 @@ from typing import Any
 
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Entry, Known
 from novacli.errors import DataError, OutputError
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 
 #: 2026-03-04 05:06:07 UTC
 FINISHED_S = 1772600767.5

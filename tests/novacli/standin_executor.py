@@ -9,7 +9,7 @@ from typing import ClassVar
 from novacli.batch.frames import frame_at
 from novacli.batch.records import Done, Setup, Task
 from novacli.errors import DataError, InputMissingError, NovaError
-from novacli.result import FAILED, SOLVED, Result, error_of
+from novacli.records.result import FAILED, SOLVED, Result, error_of
 from solvehost.formats import fitsfile
 
 CALIBRATION = {"ra": 10.0, "dec": 20.0, "radius": 1.0, "pixscale": 2.0, "orientation": 0.0, "parity": 1.0}

@@ -10,8 +10,8 @@ from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
 from novacli.inputs import from_array
-from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_field
+from novacli.records.params import SolveParams
 from solvehost.indexes.index_set import IndexSet
 
 #: The centre of a field 83 degrees wide that shows 77 stars of the catalogue: the engine first matches it at 32.5.

@@ -14,8 +14,8 @@ import pytest
 from made_lines import read_lines
 from made_sky import distance_deg
 
-from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_input
+from novacli.records.params import SolveParams
 
 pytestmark = [pytest.mark.engine, pytest.mark.corpus]
 

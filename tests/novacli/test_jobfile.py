@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novacli.jobfile import Request, read_request
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
 from solvehost.formats.jobdir import JobDir
 
 WHOLE = Request(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novacli.errors import UsageError
-from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 
 
 @pytest.mark.parametrize(("word", "sign"), [("neg", 1), ("pos", -1)])

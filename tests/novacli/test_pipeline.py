@@ -21,9 +21,9 @@ from novacli import backends, config
 from novacli.backends.base import Patience, Solve
 from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
 from novacli.inputs import from_array
-from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.pipeline import Context, solve_field, solve_input
-from novacli.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution import Solution, Unsolved
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from novacli.errors import OutputError, RetryLaterError
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 
 KEYS = (
     "input", "status", "job", "reason", "calibration", "match", "hints", "timing", "files", "error", "notes", "source",

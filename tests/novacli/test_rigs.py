@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from novacli.field import Field, Image, Origin, StarList
 from novacli.hints import Hints, PositionHint, ScaleHint
-from novacli.params import Parity, Position
+from novacli.records.field import Field, Image, Origin, StarList
+from novacli.records.params import Parity, Position
 from novacli.rigs import SOURCE, Rigs, identify
 from novacli.solution import Calibration
 

@@ -15,8 +15,8 @@ from made_sky import Places, scattered, star_picture
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.field import Image, Origin, StarList
 from novacli.inputs import from_array
+from novacli.records.field import Image, Origin, StarList
 from novacli.sources import Extraction, Order, Sources, binned, extract, ranked
 from solvehost.formats.star_table import MAX_STARS, Stars
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from novacli import strategy
 from novacli.errors import UnavailableError
-from novacli.field import Image, Origin, StarList
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
-from novacli.params import Parity, Position, SolveParams
+from novacli.records.field import Image, Origin, StarList
+from novacli.records.params import Parity, Position, SolveParams
 from novacli.sources import Extraction, Order, Sources, extract
 from novacli.strategy import BLIND, LEAST_STARS, POINTED, SCALED, constraints
 from solvehost.formats import axy

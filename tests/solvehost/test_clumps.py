@@ -16,9 +16,9 @@ from novacli import strategy
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
-from novacli.hints.records import Hints
 from novacli.inputs import from_array
-from novacli.params import SolveParams
+from novacli.records.hints import Hints
+from novacli.records.params import SolveParams
 from novacli.sources import Sources
 from solvehost.engine import clustering, race
 from solvehost.engine.slots import Tokens

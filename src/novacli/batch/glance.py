@@ -22,8 +22,8 @@ from novacli.batch.children.child import Child
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.records import Frame
 from novacli.errors import UnavailableError
-from novacli.field import HeaderValue
 from novacli.inputs.source import unpacked_name
+from novacli.records.field import HeaderValue
 from novacli.rigs import identify_header
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile

@@ -11,10 +11,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from novacli.batch.records import Taught
-from novacli.field import Field
-from novacli.hints.records import EARLIER, Hints, PositionHint
-from novacli.params import Parity
 from novacli.pipeline import Memory
+from novacli.records.field import Field
+from novacli.records.hints import EARLIER, Hints, PositionHint
+from novacli.records.params import Parity
 from novacli.rigs import identify, is_said, position_near, scale_around
 from novacli.solution import Calibration
 from novacli.text.angles import separation_deg

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import Config
 from novacli.errors import DeniedError, OutputError, RetryLaterError
-from novacli.params import SolveParams
-from novacli.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, SOLVED, UNSOLVED
 
 #: What ``--retry`` takes → the fates that are tried again.
 RETRIES = {

@@ -9,11 +9,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 
 if TYPE_CHECKING:
     from novacli.config import Config
-    from novacli.params import SolveParams
+    from novacli.records.params import SolveParams
 
 #: What became of a frame, besides solved, unsolved and failed.  ``RETRIABLE``: it failed in a way that may pass, as
 #: on a full disk; ``WAITING``: its turn has not come, or was not finished; ``OURS``: nova wrote it, so it is no frame;

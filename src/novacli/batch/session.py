@@ -30,7 +30,7 @@ from novacli.batch.summary import Outcome
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
 from novacli.inputs.source import shown_name
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
 from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import remove_tree
 

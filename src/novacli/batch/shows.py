@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from novacli.batch.notes import Tally
 from novacli.batch.records import RETRIABLE, Entry
 from novacli.batch.summary import Problems
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:

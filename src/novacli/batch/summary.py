@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from novacli.batch.notes import Tally
 from novacli.batch.records import GONE, RETRIABLE, WAITING, Entry
 from novacli.inputs.source import shown_name
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.quantities import count_text
 
 #: So many frames are named of each kind.

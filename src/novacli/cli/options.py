@@ -12,7 +12,7 @@ import click
 from novacli.config import Config
 from novacli.errors import UsageError
 from novacli.outputs.request import OutputRequest
-from novacli.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -11,8 +11,8 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import RetryLaterError, UsageError, worst_exit_code
+from novacli.records.result import REMOTE
 from novacli.reports import open_report
-from novacli.result import REMOTE
 from novacli.stores.base import STATES
 from novacli.stores.filters import build_filter
 from novacli.stores.local import LocalStore

@@ -25,9 +25,9 @@ from novacli.cli.progress import progress
 from novacli.config import rigs_file
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.outputs.request import OutputRequest
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
+from novacli.records.result import Result, error_of
 from novacli.reports import open_report
-from novacli.result import Result, error_of
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from novacli.field import HeaderValue
 from novacli.hints.cards import Cards
 from novacli.hints.exif import exif_readings
 from novacli.hints.header_wcs import read_header_wcs
 from novacli.hints.positions import distinct, header_positions
-from novacli.hints.records import Hints, PositionHint, ScaleHint, WcsHint
 from novacli.hints.scales import MAX_FIELD_DEG, fits_readings, judge
-from novacli.params import Scale, SolveParams
+from novacli.records.field import HeaderValue
+from novacli.records.hints import Hints, PositionHint, ScaleHint, WcsHint
+from novacli.records.params import Scale, SolveParams
 
 __all__ = ["Hints", "PositionHint", "ScaleHint", "WcsHint", "combine", "from_header", "user_hints"]
 

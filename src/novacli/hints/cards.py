@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 
-from novacli.field import HeaderValue
+from novacli.records.field import HeaderValue
 
 _NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?)\s*(.*?)\s*", re.ASCII | re.DOTALL)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from novacli.hints.cards import Cards
 from novacli.hints.scales import ARCSEC_PER_RADIAN, Reading
-from novacli.params import FILM_WIDTH_MM
+from novacli.records.params import FILM_WIDTH_MM
 
 #: Millimetres in a FocalPlaneResolutionUnit; 1 ("none") and absent mean the default, inches.
 _UNIT_MM = {1: 25.4, 2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}

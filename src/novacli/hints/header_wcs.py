@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from novacli.hints.cards import Cards
 from novacli.hints.positions import POINTING_ERROR_DEG, read_pair
-from novacli.hints.records import PositionHint, WcsHint
 from novacli.hints.scales import Reading, is_believable
-from novacli.params import Parity, Position
+from novacli.records.hints import PositionHint, WcsHint
+from novacli.records.params import Parity, Position
 from novacli.wcs.tansip import TanSip
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from novacli.errors import UsageError
 from novacli.hints.cards import Cards
-from novacli.hints.records import PositionHint
-from novacli.params import Position
+from novacli.records.hints import PositionHint
+from novacli.records.params import Position
 from novacli.text.angles import parse_dec, parse_ra, separation_deg
 
 # How far off a telescope may look from where it thinks: amateur mounts that were not synchronised miss by degrees (one

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from novacli.hints.cards import Cards
-from novacli.hints.records import ScaleHint
+from novacli.records.hints import ScaleHint
 
 ARCSEC_PER_RADIAN = math.degrees(3600)
 #: Pixel scales outside these limits, or fields wider than half the sky, are a header's mistakes.

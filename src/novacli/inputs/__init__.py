@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from novacli.field import Field, Image
 from novacli.inputs import registry
 from novacli.inputs.fetch import opened
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import Request
+from novacli.records.field import Field, Image
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from novacli.errors import DataError
-from novacli.field import Image, Origin
 from novacli.inputs import headers
 from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.pixels import Block, assemble, row_blocks
+from novacli.records.field import Image, Origin
 
 
 def image_from_array(array: ArrayLike, header: Mapping[str, Any] | Iterable[tuple[str, Any]] | None) -> Image:

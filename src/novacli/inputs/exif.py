@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from novacli.field import HeaderValue
+from novacli.records.field import HeaderValue
 
 #: Tag of the pointer to the Exif directory, within the first directory of a TIFF or an EXIF block.
 EXIF_POINTER = 34665

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.field import Field, HeaderValue, Image, StarList
 from novacli.inputs import headers, starlist
 from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.inputs.source import CHUNK_BYTES, full_disk, library_path, temporary_file
+from novacli.records.field import Field, HeaderValue, Image, StarList
 
 if TYPE_CHECKING:
     from novacli.inputs.source import Request, Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from novacli.field import HeaderValue
+from novacli.records.field import HeaderValue
 
 #: Keywords of free text, which give no hint and may stand many times.
 _FREE_TEXT = frozenset({"", "COMMENT", "HISTORY", "CONTINUE"})

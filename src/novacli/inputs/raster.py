@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.errors import DataError
-from novacli.field import HeaderValue, Image
 from novacli.inputs import exif
 from novacli.inputs.pixels import Block, assemble, row_blocks
+from novacli.records.field import HeaderValue, Image
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile

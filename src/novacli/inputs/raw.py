@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from novacli.errors import DataError, UnavailableError
-from novacli.field import Image
 from novacli.inputs import tiff
 from novacli.inputs.pixels import Block, assemble, row_blocks
+from novacli.records.field import Image
 
 if TYPE_CHECKING:
     from novacli.inputs.source import Request, Source

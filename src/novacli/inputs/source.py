@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from novacli.errors import DataError, DeniedError, InputMissingError, NovaError, OutputError, TransferError
-from novacli.field import Origin
 from novacli.inputs.limits import Limits
+from novacli.records.field import Origin
 
 #: Bytes from the start of a file by which its format is recognised.
 HEAD_BYTES = 64 * 1024

@@ -18,8 +18,8 @@ from novacli.inputs import headers, starlist
 from novacli.inputs.tables import read_text
 
 if TYPE_CHECKING:
-    from novacli.field import HeaderValue, StarList
     from novacli.inputs.source import Request, Source
+    from novacli.records.field import HeaderValue, StarList
 
 _BY_POSITION = ("x", "y", "flux")
 

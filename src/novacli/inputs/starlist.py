@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, UsageError
-from novacli.field import HeaderValue, StarList
+from novacli.records.field import HeaderValue, StarList
 
 if TYPE_CHECKING:
     from novacli.inputs.source import Request, Source

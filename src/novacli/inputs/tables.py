@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.field import HeaderValue
 from novacli.inputs import starlist
+from novacli.records.field import HeaderValue
 
 if TYPE_CHECKING:
-    from novacli.field import StarList
     from novacli.inputs.source import Request, Source
+    from novacli.records.field import StarList
 
 #: Longer lines than this on average make no list of stars; it keeps a huge text from being read whole.
 MAX_BYTES_PER_STAR = 512

@@ -11,13 +11,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, NovaError
-from novacli.field import HeaderValue, Image
 from novacli.inputs import exif
 from novacli.inputs.pixels import Block, assemble, row_blocks
+from novacli.records.field import HeaderValue, Image
 
 if TYPE_CHECKING:
-    from novacli.field import Field
     from novacli.inputs.source import Request, Source
+    from novacli.records.field import Field
 
 # Without a handler Python prints the log of a damaged file on standard error; the error we raise says it in one line.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())

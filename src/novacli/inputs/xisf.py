@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from novacli.errors import DataError, NovaError, UnavailableError
-from novacli.field import HeaderValue, Image
 from novacli.inputs import headers
 from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.inputs.source import library_path
+from novacli.records.field import HeaderValue, Image
 
 if TYPE_CHECKING:
     from novacli.inputs.source import Request, Source

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from novacli.errors import DataError, InternalError, UsageError
-from novacli.field import Origin
 from novacli.files.atomic import replacing
 from novacli.files.compression import kind_by_name, packing
 from novacli.fits import cards as fitscards
@@ -19,6 +18,7 @@ from novacli.inputs.fetch import opened
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import shown_name
 from novacli.outputs import insert
+from novacli.records.field import Origin
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:

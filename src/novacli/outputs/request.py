@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
-from novacli.field import Origin
+from novacli.records.field import Origin
 
 
 @dataclass(frozen=True, slots=True)

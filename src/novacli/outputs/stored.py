@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from novacli.errors import DataError, NovaError, UsageError
-from novacli.field import Image
 from novacli.inputs import open_field, registry
 from novacli.inputs.fetch import opened
 from novacli.inputs.source import library_path
+from novacli.records.field import Image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,6 +19,8 @@ from novacli.errors import (
 )
 from novacli.finish import conclude, files_of
 from novacli.jobfile import Request, read_request
+from novacli.records.result import FAILED, Result, error_of
+from novacli.records.timing import race_timing
 from novacli.remote import packing
 from novacli.remote.gate import CancelledError, TimeUpError, Watch
 from novacli.remote.outcome import UnusableError, no_answer
@@ -27,8 +29,6 @@ from novacli.remote.remotejob import RemoteJob, forget_remote, read_remote, writ
 from novacli.remote.server import Server
 from novacli.remote.sshcommand import Ssh
 from novacli.remote.unpack import unpack
-from novacli.result import FAILED, Result, error_of
-from novacli.timing import race_timing
 from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine

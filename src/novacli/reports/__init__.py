@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, TextIO
 
-from novacli.result import Result
+from novacli.records.result import Result
 
 MODULES = {"table": "novacli.reports.table", "json": "novacli.reports.jsonlines"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from novacli.result import Result
+from novacli.records.result import Result
 
 
 class _JsonLines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from novacli.result import FAILED, REMOTE, SOLVED, Result
+from novacli.records.result import FAILED, REMOTE, SOLVED, Result
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from novacli.text.printable import printable_line
 from novacli.wcs.constellation import constellation_at

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from novacli.result import FAILED, REMOTE, SOLVED, UNSOLVED
+from novacli.records.result import FAILED, REMOTE, SOLVED, UNSOLVED
 from solvehost.formats.jobdir import INTERRUPTED, RUNNING, JobDir
 
 STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE, INTERRUPTED)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from novacli.errors import DataError, InputMissingError
-from novacli.result import FAILED, Result
-from novacli.result import REMOTE as REMOTE_STATE
+from novacli.records.result import FAILED, Result
+from novacli.records.result import REMOTE as REMOTE_STATE
 from novacli.stores.base import FINISHED, JobSummary
 from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
 

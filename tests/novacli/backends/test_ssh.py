@@ -20,8 +20,8 @@ from made_sky import DrawnField
 from novacli import backends, config
 from novacli.backends.base import Backend, Patience
 from novacli.errors import RetryLaterError, TransferError, UnavailableError
-from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_input
+from novacli.records.params import SolveParams
 from novacli.remote import packing, patiently
 from solvehost.formats import axy
 from solvehost.formats.axy import Range, Schedule

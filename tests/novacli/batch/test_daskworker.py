@@ -20,7 +20,7 @@ from novacli.batch.children import child
 from novacli.batch.executors import daskchild, daskworker
 from novacli.batch.records import Frame, Outputs, Setup, Task
 from novacli.errors import UnavailableError
-from novacli.params import SolveParams
+from novacli.records.params import SolveParams
 
 _TIMEOUT_S = 120
 

@@ -10,9 +10,9 @@ import pytest
 
 from novacli.batch.handing import SOURCE, Handing
 from novacli.batch.records import Taught
-from novacli.field import HeaderValue, Image, Origin, StarList
 from novacli.hints import Hints, PositionHint, ScaleHint
-from novacli.params import Parity, Position
+from novacli.records.field import HeaderValue, Image, Origin, StarList
+from novacli.records.params import Parity, Position
 from novacli.rigs import Rigs, identify
 from novacli.solution import Calibration
 

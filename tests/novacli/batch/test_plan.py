@@ -16,8 +16,8 @@ from novacli.batch.plan import RETRIES, Wanted, exit_code, fingerprint, plan
 from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import load
 from novacli.errors import DeniedError, OutputError
-from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
-from novacli.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.result import FAILED, SOLVED, UNSOLVED
 
 SOURCE = Path(__file__).parents[3] / "src"
 DONE = (SOLVED, UNSOLVED, FAILED)
@@ -233,7 +233,7 @@ class TestFingerprint:
         """A golden value: another one would have every frame of every ledger solved again."""
         program = (
             "from novacli.batch.plan import fingerprint; from novacli.config import load\n"
-            "from novacli.params import Scale, SolveParams\n"
+            "from novacli.records.params import Scale, SolveParams\n"
             "config = load({'HOME': '/nonexistent'})\n"
             "print(*(fingerprint(params, config) for params in (SolveParams(), SolveParams(scale=Scale(1.5, 2.0)))))"
         )

@@ -23,8 +23,8 @@ from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, op
 from novacli.batch.frames import frame_at
 from novacli.batch.records import KEEP_NONE, Done, Outputs, Setup, Task
 from novacli.errors import UnavailableError
-from novacli.params import SolveParams
-from novacli.result import FAILED, UNSOLVED
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, UNSOLVED
 
 PATIENCE_S = 60.0
 Install = Callable[[str], Path]

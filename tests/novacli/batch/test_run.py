@@ -22,8 +22,8 @@ from novacli.batch.run import Orders, Run
 from novacli.batch.session import give_up
 from novacli.batch.shows import Silent
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
-from novacli.params import SolveParams
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 from solvehost.formats import jobdir
 
 Answer = Callable[[Task], Done]

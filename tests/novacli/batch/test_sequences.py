@@ -17,7 +17,7 @@ from novacli.batch.glance import glance
 from novacli.batch.plan import Todo
 from novacli.batch.records import RETRIABLE, Done, Known, Taught
 from novacli.batch.sequences import Sequences
-from novacli.result import SOLVED, UNSOLVED, Result
+from novacli.records.result import SOLVED, UNSOLVED, Result
 
 numbers = itertools.count()
 

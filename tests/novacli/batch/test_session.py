@@ -15,8 +15,8 @@ from novacli.batch.session import Request, run_batch
 from novacli.batch.shows import Silent
 from novacli.batch.summary import Outcome
 from novacli.errors import OutputError
-from novacli.params import SolveParams
-from novacli.result import FAILED, Result, error_of
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, Result, error_of
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from novacli.batch import watch
 from novacli.batch.plan import Todo
 from novacli.batch.records import RETRIABLE, WAITING, Frame, Known
 from novacli.batch.watch import Terms, Watch
-from novacli.result import SOLVED
+from novacli.records.result import SOLVED
 
 
 class Clock:

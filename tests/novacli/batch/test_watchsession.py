@@ -33,8 +33,8 @@ from novacli.batch.summary import Outcome
 from novacli.batch.watch import Terms
 from novacli.batch.watchsession import watch_batch
 from novacli.errors import DeniedError, InputMissingError, NovaError, OutputError, RetryLaterError, UsageError
-from novacli.params import SolveParams
-from novacli.result import FAILED, Result, error_of
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, Result, error_of
 
 SOURCE = Path(__file__).parents[3] / "src"
 #: Longer than any wait of a night that goes as it should.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_jobs import make_job
 
-from novacli.result import Result
+from novacli.records.result import Result
 from solvehost.formats.jobdir import RESULT
 
 

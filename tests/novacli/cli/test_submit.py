@@ -181,7 +181,7 @@ def test_a_mixed_call_ends_with_the_hardest(
     codes: tuple[int, ...], worst: int, nova, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from novacli.pipeline import Solved
-    from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+    from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 
     def made(name: str, *_rest: object) -> Solved:
         code = int(name)

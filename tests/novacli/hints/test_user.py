@@ -3,7 +3,7 @@
 import pytest
 
 from novacli.hints import Hints, PositionHint, ScaleHint, WcsHint, combine, user_hints
-from novacli.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 
 HEADER = Hints(
     scales=(ScaleHint(1, 2, "PIXSCALE"),),

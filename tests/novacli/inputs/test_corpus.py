@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from novacli.errors import DataError
-from novacli.field import Image, StarList
 from novacli.inputs import open_field
+from novacli.records.field import Image, StarList
 
 REFUSED = {
     "fail_empty.fits": "is empty",

@@ -14,8 +14,8 @@ from astropy.io import fits as astropy_fits
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.field import Image, StarList
 from novacli.inputs import Limits, open_field, pixels
+from novacli.records.field import Image, StarList
 
 Writer = Callable[..., Path]
 

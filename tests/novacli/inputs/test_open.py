@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, DeniedError, InputMissingError, OutputError, TransferError
-from novacli.field import Image
 from novacli.inputs import Limits, open_field, source, unpack
 from novacli.inputs.source import shown_name
+from novacli.records.field import Image
 
 Writer = Callable[..., Path]
 

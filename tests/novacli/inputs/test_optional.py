@@ -11,8 +11,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, UnavailableError
-from novacli.field import Image
 from novacli.inputs import Limits, open_field
+from novacli.records.field import Image
 
 #: What LibRaw wants of a DNG: version, mosaic pattern (RGGB), camera, colour matrix and its light.
 DNG_TAGS = [

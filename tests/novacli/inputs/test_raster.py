@@ -12,8 +12,8 @@ from PIL import Image as PilImage
 from PIL.TiffImagePlugin import IFDRational
 
 from novacli.errors import DataError
-from novacli.field import Image
 from novacli.inputs import Limits, open_field, pixels
+from novacli.records.field import Image
 
 GREY = (np.arange(40 * 60) % 251).reshape(40, 60).astype(np.uint8)
 COLOUR = np.stack([GREY, GREY // 2, 255 - GREY], axis=2)

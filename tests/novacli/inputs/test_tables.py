@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from novacli.errors import DataError, NovaError
-from novacli.field import StarList
 from novacli.inputs import Limits, open_field
+from novacli.records.field import StarList
 
 X = [10.5, 20.0, 30.0, 40.0]
 Y = [1.0, 2.0, 3.25, 400.0]

@@ -10,8 +10,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.field import Image
 from novacli.inputs import Limits, open_field, pixels
+from novacli.records.field import Image
 
 
 def read_image(path: Path, **options: object) -> Image:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from novacli.field import Origin
+from novacli.records.field import Origin
 
 WIDTH, HEIGHT = 60, 40
 SOLUTION = made.wcs_fits(WIDTH, HEIGHT, CRPIX1=31.5, CRPIX2=19.25)

@@ -9,8 +9,8 @@ import os
 
 import pytest
 
+from novacli.records.result import FAILED, Result
 from novacli.reports import open_report
-from novacli.result import FAILED, Result
 
 
 def test_one_object_a_line() -> None:

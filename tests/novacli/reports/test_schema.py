@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from made_lines import SCHEMA, problems
 
 from novacli.errors import NovaError
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.solution import Calibration
 from novacli.strategy import BLIND, POINTED
 from solvehost.engine import engine

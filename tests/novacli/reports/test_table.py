@@ -8,9 +8,9 @@ import os
 
 import pytest
 
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.reports import open_report
 from novacli.reports.table import rows
-from novacli.result import FAILED, SOLVED, UNSOLVED, Result
 
 from .test_schema import CALIBRATION, HINTS, MATCH
 

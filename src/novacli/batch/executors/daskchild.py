@@ -14,7 +14,7 @@ from novacli.batch.children import childmain
 from novacli.batch.children.child import Child
 from novacli.batch.records import Done, Task
 from novacli.errors import InternalError, fault_text
-from novacli.result import FAILED, Result, error_of
+from novacli.records.result import FAILED, Result, error_of
 
 #: What came of a task: its record, or a path that is not seen here.
 DONE, UNSEEN = "done", "unseen"

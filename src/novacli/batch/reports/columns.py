@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from novacli.batch.records import Entry
-from novacli.result import Result
+from novacli.records.result import Result
 from novacli.text.printable import printable_line
 
 #: A cell: text is one printable line and never empty; None is what is not known, or has no meaning for the frame.

@@ -24,7 +24,7 @@ from novacli.batch.reports.folders import Folders
 from novacli.batch.reports.pagecells import FATE_TEXTS, SOLVED_CELLS, UNSOLVED_CELLS, Cell
 from novacli.batch.reports.pagestyle import SCRIPT, STYLE
 from novacli.batch.reports.sky import SIZES, Sky
-from novacli.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.result import FAILED, SOLVED, UNSOLVED
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 

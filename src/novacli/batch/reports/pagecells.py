@@ -11,8 +11,8 @@ from urllib.parse import quote
 from novacli.batch.records import GONE, RETRIABLE, WAITING
 from novacli.batch.reports.columns import Value
 from novacli.batch.reports.folders import button
+from novacli.records.result import FAILED, SOLVED, UNSOLVED
 from novacli.reports.table import REASONS
-from novacli.result import FAILED, SOLVED, UNSOLVED
 
 Cells = dict[str, Value]
 #: What the page calls fates.

@@ -13,10 +13,10 @@ from made_sky import DrawnField
 
 from novacli.batch.records import SOLVED, Entry
 from novacli.batch.reports.columns import COLUMNS, NAMES, Value, values
-from novacli.field import Field
 from novacli.inputs import from_array
-from novacli.params import SolveParams
 from novacli.pipeline import Context, solve_field
+from novacli.records.field import Field
+from novacli.records.params import SolveParams
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "batch-report.md"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from novacli.params import Parity, Position
+from novacli.records.params import Parity, Position
 
 #: So begins the source of a hint that is remembered.
 EARLIER = "earlier frame"
