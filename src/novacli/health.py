@@ -18,8 +18,8 @@ from typing import Any
 from novacli import config as configuration
 from novacli.backends.local import index_places
 from novacli.config import Config
-from novacli.coverage import partial_skies, width_ranges_deg
 from novacli.errors import ConfigError, NovaError
+from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from novacli.stores.base import FINISHED
 from novacli.stores.local import LocalStore, disk_bytes
 from novacli.text.quantities import angle_text, bytes_text, count_text

@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from novacli.coverage import width_ranges_deg
 from novacli.errors import UnavailableError
 from novacli.hints import Hints, PositionHint, ScaleHint
+from novacli.indexes.coverage import width_ranges_deg
 from novacli.records.field import Field, Image
 from novacli.records.params import Parity, SolveParams
 from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources

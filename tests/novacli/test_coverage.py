@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from novacli.coverage import partial_skies, width_ranges_deg
 from novacli.health import fields_text
+from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_set import IndexFile
 

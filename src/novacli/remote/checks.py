@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 from novacli.config import Config
-from novacli.coverage import partial_skies
 from novacli.errors import NovaError, RetryLaterError
 from novacli.health import Check, fields_text
+from novacli.indexes.coverage import partial_skies
 from novacli.remote import packing
 from novacli.remote.gate import Call, TimeUpError, Watch
 from novacli.remote.outcome import remedy_of

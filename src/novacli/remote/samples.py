@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.config import Config
-from novacli.coverage import width_ranges_deg
 from novacli.errors import NovaError
+from novacli.indexes.coverage import width_ranges_deg
 from solvehost.engine import engine
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Attempt, Range
