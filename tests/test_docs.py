@@ -20,7 +20,7 @@ from novacli.config import KEYS
 from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
 from novacli.records.result import Result, error_of
-from novacli.rigs import Rig
+from novacli.rigs.store import Rig
 from novacli.solution import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
 from solvehost.engine.engine import Outcome

@@ -13,7 +13,7 @@ from novacli.inputs import from_array, open_field
 from novacli.pipeline import Context, solve_field
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
-from novacli.rigs import Rigs
+from novacli.rigs.store import Rigs
 from novacli.solution import Solution, Unsolved
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from solvehost.formats.jobdir import REQUEST, RESULT, JobDir
 
 
 class Memory(Protocol):
-    """Who remembers what solved frames taught: :class:`novacli.rigs.Rigs`, or a sequence."""
+    """Who remembers what solved frames taught: :class:`novacli.rigs.store.Rigs`, or a sequence."""
 
     def recall(self, field: Field, given: Hints) -> Hints:
         """Return hints with what is known of the field's camera."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from novacli import rigs
 from novacli.batch import handing
 from novacli.refuted import refuted
+from novacli.rigs import store
 from novacli.solution import Calibration
 
 FOUND = Calibration(
@@ -34,7 +34,7 @@ def position(ra: float, dec: float, radius: float, source: str = "--ra/--dec") -
         position(187.2, 50.0, 15.0),
         {"kind": "wcs", "source": "WCS"},
         {"kind": "parity", "parity": -1.0},
-        scale(1, 2, rigs.SOURCE),
+        scale(1, 2, store.SOURCE),
         position(0, 0, 1, handing.SOURCE),
     ],
 )

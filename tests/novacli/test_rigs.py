@@ -12,7 +12,7 @@ import pytest
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.field import Field, Image, Origin, StarList
 from novacli.records.params import Parity, Position
-from novacli.rigs import SOURCE, Rigs, identify
+from novacli.rigs.store import SOURCE, Rigs, identify
 from novacli.solution import Calibration
 
 CAMERA = {"TELESCOP": "Refractor 80/500", "INSTRUME": "ASI 533", "XBINNING": 1}

@@ -24,7 +24,7 @@ from novacli.batch.records import Frame
 from novacli.errors import UnavailableError
 from novacli.inputs.source import unpacked_name
 from novacli.records.field import HeaderValue
-from novacli.rigs import identify_header
+from novacli.rigs.store import identify_header
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 

@@ -1,6 +1,6 @@
 """What a worker makes of what earlier frames of a sequence taught, and what its own frame teaches.
 
-It stands where :class:`novacli.rigs.Rigs` stands for a single frame, which it asks where the sequence knows nothing of
+It stands where :class:`novacli.rigs.store.Rigs` stands for a single frame, which it asks where the sequence knows nothing of
 the camera.  The frame's own header decides here, EXIF and all: hints of another camera are not taken, nor the position
 of another target.
 """
@@ -15,7 +15,7 @@ from novacli.pipeline import Memory
 from novacli.records.field import Field
 from novacli.records.hints import EARLIER, Hints, PositionHint
 from novacli.records.params import Parity
-from novacli.rigs import identify, is_said, position_near, scale_around
+from novacli.rigs.store import identify, is_said, position_near, scale_around
 from novacli.solution import Calibration
 from novacli.text.angles import separation_deg
 

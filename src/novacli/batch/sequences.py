@@ -17,7 +17,7 @@ from operator import itemgetter
 from novacli.batch.glance import Glance, glance
 from novacli.batch.plan import Todo
 from novacli.batch.records import RETRIABLE, Done, Frame, Taught
-from novacli.rigs import POINTING_S
+from novacli.rigs.store import POINTING_S
 
 #: So many frames are in order at a time, later ones by folder and last change alone: the first is begun at once,
 #: however many there are.

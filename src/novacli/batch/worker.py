@@ -97,7 +97,7 @@ def _context(setup: Setup) -> Context:
         from novacli import backends
         from novacli.config import rigs_file
         from novacli.pipeline import Context
-        from novacli.rigs import Rigs
+        from novacli.rigs.store import Rigs
 
         while len(_contexts) >= _MOST_CONTEXTS:
             del _contexts[next(iter(_contexts))]

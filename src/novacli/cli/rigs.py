@@ -17,7 +17,7 @@ from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 
 if TYPE_CHECKING:
-    from novacli.rigs import Rig, Rigs
+    from novacli.rigs.store import Rig, Rigs
 
 _HEADINGS = ("RIG", "SIZE", "SCALE", "PARITY", "FRAMES", "LAST", "CAMERA")
 _KEY_SHOWN = 8
@@ -66,7 +66,7 @@ def forget(rigs: tuple[str, ...], everything: bool) -> int:
 
 
 def _rigs() -> Rigs:
-    from novacli.rigs import Rigs
+    from novacli.rigs.store import Rigs
 
     return Rigs(rigs_file(os.environ))
 

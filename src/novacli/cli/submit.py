@@ -78,7 +78,7 @@ def command(
     _check_detach(detach, place, outputs)
     from novacli import backends
     from novacli.pipeline import Context
-    from novacli.rigs import Rigs
+    from novacli.rigs.store import Rigs
 
     backend = backends.connect(place, config)
     solve = _solver(backend, detach)

@@ -19,7 +19,7 @@ from novacli.batch.children.child import Child
 from novacli.batch.frames import frame_at
 from novacli.batch.glance import Glance, Glances, glance
 from novacli.inputs import open_field
-from novacli.rigs import identify
+from novacli.rigs.store import identify
 
 CAMERA = {"INSTRUME": "ASI 533", "TELESCOP": "Newton"}
 DATE = "2026-03-01T20:00:00.5"

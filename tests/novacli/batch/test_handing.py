@@ -13,7 +13,7 @@ from novacli.batch.records import Taught
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.field import HeaderValue, Image, Origin, StarList
 from novacli.records.params import Parity, Position
-from novacli.rigs import Rigs, identify
+from novacli.rigs.store import Rigs, identify
 from novacli.solution import Calibration
 
 CAMERA: dict[str, HeaderValue] = {"INSTRUME": "ASI 533"}

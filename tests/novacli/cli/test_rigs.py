@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_sky import DrawnField
 
-from novacli.rigs import SOURCE
+from novacli.rigs.store import SOURCE
 
 CAMERA = {"TELESCOP": "Refractor", "INSTRUME": "ASI 533"}
 
