@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from novacli import sources, strategy
+from novacli import strategy
+from novacli.extraction import sources
+from novacli.extraction.sources import Sources
 from novacli.records.params import SolveParams
-from novacli.sources import Sources
 from novacli.strategy import Member
 from solvehost.formats.axy import Attempt, Range
 

@@ -40,11 +40,11 @@ from novacli.backends.base import Patience, Solve
 from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
+from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
 from novacli.pipeline import Context, gather_hints, solve_field
 from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.solution import Solution
-from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS
 from solvehost.engine import engine, race
 from solvehost.engine.race import RaceResult

@@ -22,10 +22,10 @@ from falsetail import Heard
 
 from novacli import strategy
 from novacli.errors import UnavailableError
+from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
 from novacli.pipeline import gather_hints
 from novacli.records.params import SolveParams
-from novacli.sources import Sources
 from solvehost.engine import clustering
 from solvehost.engine.race import RaceResult
 from solvehost.formats import axy, jobdir

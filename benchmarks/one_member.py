@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from novacli import strategy
 from novacli.cli.main import main
+from novacli.extraction.sources import Sources
 from novacli.hints import Hints
 from novacli.records.params import SolveParams
-from novacli.sources import Sources
 from solvehost.formats.axy import Attempt
 from solvehost.indexes.index_set import IndexFile
 

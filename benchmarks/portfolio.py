@@ -28,9 +28,9 @@ from programs import find_nova
 
 from novacli import strategy
 from novacli.errors import NovaError
+from novacli.extraction.sources import Sources
 from novacli.inputs import open_field
 from novacli.records.field import Image
-from novacli.sources import Sources
 from novacli.strategy import LEAST_STARS, Member
 from novacli.wcs.tansip import TanSip, read_wcs
 from solvehost.engine import engine, race

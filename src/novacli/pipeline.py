@@ -18,6 +18,7 @@ from typing import Protocol
 from novacli import hints, jobfile, strategy
 from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
+from novacli.extraction.sources import Sources
 from novacli.finish import conclude, files_of
 from novacli.hints import Hints
 from novacli.inputs import open_field
@@ -27,7 +28,6 @@ from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, REMOTE, UNSOLVED, Result, error_of
 from novacli.records.timing import Clock
 from novacli.solution import Calibration, Solution, Unsolved
-from novacli.sources import Sources
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import REQUEST, RESULT, JobDir

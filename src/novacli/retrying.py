@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from novacli import pipeline, strategy
 from novacli.errors import DataError, NovaError
+from novacli.extraction.sources import Sources
 from novacli.inputs import open_field
 from novacli.jobfile import Request, read_request, sha256_of
 from novacli.pipeline import Context, Solved
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
-from novacli.sources import Sources
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import JobDir

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from novacli.errors import UnavailableError
+from novacli.extraction.sources import ENOUGH_STARS, Extraction, Order, Sources
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.indexes.coverage import width_ranges_deg
 from novacli.records.field import Field, Image
 from novacli.records.params import Parity, SolveParams
-from novacli.sources import ENOUGH_STARS, Extraction, Order, Sources
 from novacli.text.quantities import angle_text
 from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
 from solvehost.formats.jobdir import MAX_ATTEMPTS

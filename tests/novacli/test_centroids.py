@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made_sky import scattered, star_picture
 from numpy.typing import NDArray
 
-from novacli import centroids
+from novacli.extraction import centroids
+from novacli.extraction.sources import Extraction, Order, Sources
 from novacli.inputs import from_array
-from novacli.sources import Extraction, Order, Sources
 
 SHAPE = (240, 320)
 PLACES = scattered(40, SHAPE, margin=20, apart=24)

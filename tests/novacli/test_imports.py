@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "novacli.batch.executors.daskworker": {"distributed"},
     "novacli.batch.shows": {"rich"},
     "novacli.cli.batch": {"click"},
-    "novacli.centroids": {"numpy"},
+    "novacli.extraction.centroids": {"numpy"},
     "novacli.cli.cancel": {"click"},
     "novacli.cli.completion": {"click"},
     "novacli.cli.config": {"click"},
@@ -71,7 +71,7 @@ THIRD_PARTY = {
     "novacli.wcs.refit": {"numpy"},
     "novacli.refitfiles": {"numpy"},
     "novacli.solutiontables": {"astropy", "numpy"},
-    "novacli.sources": {"numpy", "sep"},
+    "novacli.extraction.sources": {"numpy", "sep"},
 }
 
 MODULES = {

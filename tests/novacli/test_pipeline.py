@@ -196,7 +196,7 @@ def test_the_job_directory_holds_all_but_the_pixels(drawn: DrawnField, fits: Pat
 @pytest.mark.engine
 def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
     """FITS pixel coordinates in a text file, found by other software."""
-    from novacli.sources import Extraction, Order, Sources
+    from novacli.extraction.sources import Extraction, Order, Sources
 
     stars = Sources(from_array(drawn.pixels)).stars(Extraction(1), Order.FLUX)
     rows = "\n".join(f"{x:.3f},{y:.3f},{f:.1f}" for x, y, f in zip(stars.x, stars.y, stars.flux, strict=True))

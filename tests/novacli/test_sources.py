@@ -15,9 +15,9 @@ from made_sky import Places, scattered, star_picture
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
+from novacli.extraction.sources import Extraction, Order, Sources, binned, extract, ranked
 from novacli.inputs import from_array
 from novacli.records.field import Image, Origin, StarList
-from novacli.sources import Extraction, Order, Sources, binned, extract, ranked
 from solvehost.formats.star_table import MAX_STARS, Stars
 
 #: Odd on purpose: rows and columns are left over by every binning.
@@ -195,7 +195,7 @@ def test_pixels_are_looked_at_when_stars_are_asked_for_and_once_for_each_extract
         asked.append(extraction)
         return extract(image, extraction)
 
-    monkeypatch.setattr("novacli.sources.extract", watched)
+    monkeypatch.setattr("novacli.extraction.sources.extract", watched)
     sources = Sources(from_array(star_picture(PLACES, SHAPE, flux=9000)))
     assert asked == []
     assert sources.most_found == 0
@@ -325,7 +325,7 @@ _PEAK = """
 import pathlib, sys
 import numpy as np, fitsio, sep
 from novacli.inputs import open_field
-from novacli.sources import Extraction, extract
+from novacli.extraction.sources import Extraction, extract
 def peak():
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))

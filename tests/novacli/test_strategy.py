@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from novacli import strategy
 from novacli.errors import UnavailableError
+from novacli.extraction.sources import Extraction, Order, Sources, extract
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
 from novacli.records.field import Image, Origin, StarList
 from novacli.records.params import Parity, Position, SolveParams
-from novacli.sources import Extraction, Order, Sources, extract
 from novacli.strategy import BLIND, LEAST_STARS, POINTED, SCALED, constraints
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
@@ -309,7 +309,7 @@ def extractions(monkeypatch: pytest.MonkeyPatch) -> list[Extraction]:
         seen.append(extraction)
         return extract(image, extraction)
 
-    monkeypatch.setattr("novacli.sources.extract", watched)
+    monkeypatch.setattr("novacli.extraction.sources.extract", watched)
     return seen
 
 

@@ -16,10 +16,10 @@ from novacli import strategy
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
+from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
 from novacli.records.hints import Hints
 from novacli.records.params import SolveParams
-from novacli.sources import Sources
 from solvehost.engine import clustering, race
 from solvehost.engine.slots import Tokens
 from solvehost.errors import DataError

@@ -13,8 +13,8 @@ import pytest
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
+from novacli.extraction.sources import Extraction, Order, Sources
 from novacli.inputs import from_array
-from novacli.sources import Extraction, Order, Sources
 from novacli.wcs.tansip import read_wcs
 from solvehost.engine import engine, race, second_look
 from solvehost.engine.process import Limits

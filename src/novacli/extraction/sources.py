@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli import centroids
 from novacli.errors import DataError
+from novacli.extraction import centroids
 from novacli.records.field import Field, Image, StarList
 from solvehost.formats.star_table import MAX_STARS, Stars
 
