@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from novacli import strategy
 from novacli.extraction import sources
 from novacli.extraction.sources import Sources
 from novacli.records.params import SolveParams
-from novacli.strategy import Member
+from novacli.strategy import attempts
+from novacli.strategy.attempts import Member
 from solvehost.formats.axy import Attempt, Range
 
 Depths = tuple[tuple[int, int], ...]
@@ -87,8 +87,8 @@ class Candidate:
     def attempt(self, found: Sources) -> Attempt:
         """Return the attempt that it makes at a picture, as the strategy would, with its own order of the stars."""
         params = SolveParams(blind=True)
-        extraction = strategy.extraction_for(found, self.member, params)
-        bare = strategy.without_stars(found.field, params, self.member)
+        extraction = attempts.extraction_for(found, self.member, params)
+        bare = attempts.without_stars(found.field, params, self.member)
         return replace(bare, stars=found.chosen(extraction, ORDERS[self.order]))
 
 

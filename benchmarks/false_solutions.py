@@ -35,7 +35,6 @@ import matchlines
 import nosky
 import reporting
 
-from novacli import strategy
 from novacli.backends.base import Patience, Solve
 from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
@@ -45,7 +44,8 @@ from novacli.inputs import from_array
 from novacli.pipeline import Context, gather_hints, solve_field
 from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.solution import Solution
-from novacli.strategy import LEAST_STARS
+from novacli.strategy import attempts as strategy
+from novacli.strategy.attempts import LEAST_STARS
 from solvehost.engine import engine, race
 from solvehost.engine.race import RaceResult
 from solvehost.engine.slots import Tokens

@@ -20,12 +20,12 @@ import reporting
 from falsereport import ACCEPTS, SOLVE_CPU_S, THRESHOLDS, TUNES
 from falsetail import Heard
 
-from novacli import strategy
 from novacli.errors import UnavailableError
 from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
 from novacli.pipeline import gather_hints
 from novacli.records.params import SolveParams
+from novacli.strategy import attempts
 from solvehost.engine import clustering
 from solvehost.engine.race import RaceResult
 from solvehost.formats import axy, jobdir
@@ -73,7 +73,7 @@ def record(field: nosky.NoSky, bench: Machine) -> dict[str, Any]:
 
 def _attempts(sources: Sources, params: SolveParams, files: Sequence[IndexFile]) -> Iterator[axy.Attempt]:
     try:
-        yield from strategy.attempts(sources, params, gather_hints(sources.field, params), files)
+        yield from attempts.attempts(sources, params, gather_hints(sources.field, params), files)
     except UnavailableError:
         return
 

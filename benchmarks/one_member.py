@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from novacli import strategy
 from novacli.cli.main import main
 from novacli.extraction.sources import Sources
 from novacli.hints import Hints
 from novacli.records.params import SolveParams
+from novacli.strategy import attempts
 from solvehost.formats.axy import Attempt
 from solvehost.indexes.index_set import IndexFile
 
@@ -30,5 +30,5 @@ def single_attempt(
 
 if __name__ == "__main__":
     _NAME = sys.argv.pop(1)
-    strategy.attempts = single_attempt
+    attempts.attempts = single_attempt
     main()

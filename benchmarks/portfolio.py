@@ -26,12 +26,12 @@ from candidates import CANDIDATES, SERVED_DEG, SHIPPED_ORDERS, Candidate
 from cases import Case
 from programs import find_nova
 
-from novacli import strategy
 from novacli.errors import NovaError
 from novacli.extraction.sources import Sources
 from novacli.inputs import open_field
 from novacli.records.field import Image
-from novacli.strategy import LEAST_STARS, Member
+from novacli.strategy import attempts
+from novacli.strategy.attempts import LEAST_STARS, Member
 from novacli.wcs.tansip import TanSip, read_wcs
 from solvehost.engine import engine, race
 from solvehost.engine.slots import Tokens
@@ -218,7 +218,7 @@ def shipped() -> list[races.Entry]:
     """Return the portfolio that nova ships, as far as its members are candidates here."""
     names = {_what_is_tried(c.member): c.name for c in CANDIDATES if c.order in SHIPPED_ORDERS}
     entries = []
-    for member in strategy.BLIND:
+    for member in attempts.BLIND:
         name = names.get(_what_is_tried(member))
         if name is None:
             print(f"no candidate is like the shipped member {member.label!r}", file=sys.stderr)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from novacli import hints, jobfile, strategy
+from novacli import hints, jobfile
 from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
 from novacli.extraction.sources import Sources
@@ -28,6 +28,7 @@ from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, REMOTE, UNSOLVED, Result, error_of
 from novacli.records.timing import Clock
 from novacli.solution import Calibration, Solution, Unsolved
+from novacli.strategy import attempts as strategy
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import REQUEST, RESULT, JobDir

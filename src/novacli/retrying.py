@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
-from novacli import pipeline, strategy
+from novacli import pipeline
 from novacli.errors import DataError, NovaError
 from novacli.extraction.sources import Sources
 from novacli.inputs import open_field
@@ -14,6 +14,7 @@ from novacli.jobfile import Request, read_request, sha256_of
 from novacli.pipeline import Context, Solved
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
+from novacli.strategy import attempts as strategy
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import JobDir

@@ -14,14 +14,14 @@ import pytest
 from made_sky import scattered, star_picture
 from numpy.typing import NDArray
 
-from novacli import strategy
 from novacli.errors import UnavailableError
 from novacli.extraction.sources import Extraction, Order, Sources, extract
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
 from novacli.records.field import Image, Origin, StarList
 from novacli.records.params import Parity, Position, SolveParams
-from novacli.strategy import BLIND, LEAST_STARS, POINTED, SCALED, constraints
+from novacli.strategy import attempts as strategy
+from novacli.strategy.attempts import BLIND, LEAST_STARS, POINTED, SCALED, constraints
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.jobdir import MAX_ATTEMPTS

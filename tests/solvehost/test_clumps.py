@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from novacli import strategy
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
@@ -20,6 +19,7 @@ from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
 from novacli.records.hints import Hints
 from novacli.records.params import SolveParams
+from novacli.strategy import attempts as strategy
 from solvehost.engine import clustering, race
 from solvehost.engine.slots import Tokens
 from solvehost.errors import DataError

@@ -15,7 +15,7 @@ from made_lines import SCHEMA, problems
 from novacli.errors import NovaError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.solution import Calibration
-from novacli.strategy import BLIND, POINTED
+from novacli.strategy.attempts import BLIND, POINTED
 from solvehost.engine import engine
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference" / "json.md"
