@@ -43,7 +43,7 @@ from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
 from novacli.pipeline import Context, gather_hints, solve_field
 from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
-from novacli.solution import Solution
+from novacli.solution.reading import Solution
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import LEAST_STARS
 from solvehost.engine import engine, race

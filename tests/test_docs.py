@@ -21,7 +21,7 @@ from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
 from novacli.records.result import Result, error_of
 from novacli.rigs.store import Rig
-from novacli.solution import Calibration, Match, Solution, Unsolved
+from novacli.solution.reading import Calibration, Match, Solution, Unsolved
 from novacli.stores.base import STATES, JobSummary
 from solvehost.engine.engine import Outcome
 from solvehost.engine.manifest import build_manifest

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from novacli.records.params import Scale as Scale
     from novacli.records.params import ScaleUnit as ScaleUnit
     from novacli.records.params import SolveParams as SolveParams
-    from novacli.solution import Solution as Solution
-    from novacli.solution import Unsolved as Unsolved
+    from novacli.solution.reading import Solution as Solution
+    from novacli.solution.reading import Unsolved as Unsolved
 
 _HOME = {
     "solve": "novacli.api",
@@ -28,8 +28,8 @@ _HOME = {
     "Scale": "novacli.records.params",
     "ScaleUnit": "novacli.records.params",
     "SolveParams": "novacli.records.params",
-    "Solution": "novacli.solution",
-    "Unsolved": "novacli.solution",
+    "Solution": "novacli.solution.reading",
+    "Unsolved": "novacli.solution.reading",
 }
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 

@@ -14,7 +14,7 @@ from novacli.pipeline import Context, solve_field
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
 from novacli.rigs.store import Rigs
-from novacli.solution import Solution, Unsolved
+from novacli.solution.reading import Solution, Unsolved
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -8,7 +8,7 @@ from novacli.backends.base import Solve
 from novacli.jobfile import Request, read_request
 from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.refuted import refuted
-from novacli.solution import Solution, Unsolved, read_solution
+from novacli.solution.reading import Solution, Unsolved, read_solution
 from solvehost.engine.engine import DOUBTFUL
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
@@ -40,10 +40,10 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
 
 def _improved(job: JobDir, attempt: int) -> Solution:
     """Return the solution, fitted again unless the user said which order of distortion it shall have."""
-    from novacli import refitfiles  # needs numpy, which commands that only list jobs do without
+    from novacli.solution import improve
 
     request = read_request(job) or Request()
-    judgement = refitfiles.improve(job, keep=request.params.get("tweak_order") is not None)
+    judgement = improve.improve(job, keep=request.params.get("tweak_order") is not None)
     answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
     held_out = None if judgement is None else judgement.heldout_rms_arcsec
     return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out))

@@ -27,7 +27,7 @@ from novacli.records.field import Field, Origin
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, REMOTE, UNSOLVED, Result, error_of
 from novacli.records.timing import Clock
-from novacli.solution import Calibration, Solution, Unsolved
+from novacli.solution.reading import Calibration, Solution, Unsolved
 from novacli.strategy import attempts as strategy
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir

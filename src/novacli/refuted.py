@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from novacli.records.hints import EARLIER
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 from novacli.text.angles import separation_deg
 from novacli.text.quantities import angle_text
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novacli import enginecomments
+from novacli.solution import engine_comments
 
 
 def listing(*paths: str) -> list[str]:
@@ -21,8 +21,8 @@ def listing(*paths: str) -> list[str]:
 
 def test_what_the_engine_says() -> None:
     """Index file, its number, log-odds and number of matches."""
-    quad = enginecomments.read((*made.INDEX_LINES, "Field name: job.axy", *made.QUAD_LINES))
-    assert quad == enginecomments.QuadMatch("index-tycho2-17.littleendian.fits", 4117, 226.735, 47)
+    quad = engine_comments.read((*made.INDEX_LINES, "Field name: job.axy", *made.QUAD_LINES))
+    assert quad == engine_comments.QuadMatch("index-tycho2-17.littleendian.fits", 4117, 226.735, 47)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_the_engine_says() -> None:
 def test_index_number_to_file(names: list[str], index_id: int, healpix: int, name: str) -> None:
     """The naming of each series is known; an unknown one is named by its number."""
     lines = [*listing(*(f"/nowhere/{n}" for n in names)), f"index id: {index_id}", f"index healpix: {healpix}"]
-    assert enginecomments.read(lines).index == name
+    assert engine_comments.read(lines).index == name
 
 
 def test_files_of_any_name_are_told_apart_by_their_headers(tmp_path: Path) -> None:
@@ -48,37 +48,37 @@ def test_files_of_any_name_are_told_apart_by_their_headers(tmp_path: Path) -> No
     for name, number in (("a.fits", 7), ("b.fits", 8)):
         (tmp_path / name).write_bytes(made.wcs_fits(INDEXID=number, HEALPIX=-1))
     lines = [*listing(str(tmp_path / "a.fits"), str(tmp_path / "b.fits")), "index id: 8", "index healpix: -1"]
-    assert enginecomments.read(lines).index == "b.fits"
+    assert engine_comments.read(lines).index == "b.fits"
 
 
 def test_a_long_path_stands_on_several_lines() -> None:
     """Lines broken within a word are joined without, those broken at a space with a space."""
     deep = "/" + "d" * 80 + "/index-4110.fits"
     lines = ["Index(0):", "  " + "/" + "e" * 57, "  eee/dir with", "  space/index-4111 x.fits", *listing("/a", deep)]
-    assert enginecomments.read(lines).index == "unknown"
-    assert enginecomments.read([*lines, "index id: 4110"]).index == "index-4110.fits"
-    assert enginecomments.read([*lines, "index id: 4111"]).index == "index-4111 x.fits"
+    assert engine_comments.read(lines).index == "unknown"
+    assert engine_comments.read([*lines, "index id: 4110"]).index == "index-4110.fits"
+    assert engine_comments.read([*lines, "index id: 4111"]).index == "index-4111 x.fits"
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
     """A hostile name is shown with question marks for what is not printable."""
-    assert enginecomments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == "?[2Jevil?.fits"
+    assert engine_comments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == "?[2Jevil?.fits"
 
 
 def test_a_number_without_end_in_a_name_is_no_error() -> None:
     """Python refuses to read one of more than 4300 digits."""
     lines = [*listing("/x/" + "1" * 5000, "/x/b.fits"), "index id: 8"]
-    assert enginecomments.read(lines).index == "index 8"
+    assert engine_comments.read(lines).index == "index 8"
 
 
 def test_devices_are_not_opened() -> None:
     """A listed path that is no plain file is passed over: reading it might never end."""
     lines = [*listing("/dev/zero", "/dev/tty"), "index id: 8"]
-    assert enginecomments.read(lines).index == "index 8"
+    assert engine_comments.read(lines).index == "index 8"
 
 
 @given(st.lists(st.text(max_size=80), max_size=30))
 def test_prose_never_raises(lines: list[str]) -> None:
     """Whatever stands in the comments, the answer is a record."""
-    quad = enginecomments.read([*lines, "Index(0):", *lines])
+    quad = engine_comments.read([*lines, "Index(0):", *lines])
     assert quad.index.isprintable()

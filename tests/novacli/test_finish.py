@@ -10,12 +10,12 @@ import pytest
 from made_jobs import make_job
 from made_results import wcs_fits
 
-from novacli import refitfiles
 from novacli.backends.base import Solve
 from novacli.errors import DataError
 from novacli.finish import conclude, files_of
 from novacli.jobfile import Request
-from novacli.solution import Solution, Unsolved
+from novacli.solution import improve as refitfiles
+from novacli.solution.reading import Solution, Unsolved
 from solvehost.engine.engine import Outcome
 from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import REQUEST, JobDir

@@ -69,8 +69,8 @@ THIRD_PARTY = {
     "novacli.reports.joblist": {"rich"},
     "novacli.reports.table": {"rich"},
     "novacli.wcs.refit": {"numpy"},
-    "novacli.refitfiles": {"numpy"},
-    "novacli.solutiontables": {"astropy", "numpy"},
+    "novacli.solution.improve": {"numpy"},
+    "novacli.solution.tables": {"astropy", "numpy"},
     "novacli.extraction.sources": {"numpy", "sep"},
 }
 

@@ -24,7 +24,7 @@ from novacli.inputs import from_array
 from novacli.pipeline import Context, solve_field, solve_input
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
-from novacli.solution import Solution, Unsolved
+from novacli.solution.reading import Solution, Unsolved
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes import index_set

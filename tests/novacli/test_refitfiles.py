@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from test_refit import WIDTH, as_the_engine_has_it, lens, stars_of, worst_px
 
-from novacli import enginecomments, refitfiles
 from novacli.fits.tables import read_table
-from novacli.solution import read_solution
+from novacli.solution import engine_comments, improve
+from novacli.solution.reading import read_solution
 from novacli.wcs import refit, tansip
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile
@@ -54,7 +54,7 @@ def contents(job: JobDir) -> dict[str, bytes]:
 
 
 def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
-    judged = refitfiles.improve(job, keep=False)
+    judged = improve.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new
     assert judged.heldout_rms_arcsec < 1
@@ -63,9 +63,9 @@ def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
 
 def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
     before = fitsfile.read_primary_header(job.wcs)
-    refitfiles.improve(job, keep=False)
+    improve.improve(job, keep=False)
     after = fitsfile.read_primary_header(job.wcs)
-    assert enginecomments.read(after.comments) == enginecomments.read(before.comments)
+    assert engine_comments.read(after.comments) == engine_comments.read(before.comments)
     assert (after["IMAGEW"], after["IMAGEH"]) == (before["IMAGEW"], before["IMAGEH"])
     text = job.wcs.read_bytes()
     assert text.count(b"HISTORY Fitted again by nova: radial, 120 stars") == 1
@@ -75,7 +75,7 @@ def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
 def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
     """Rows that the engine wrote keep what only it knows; positions follow the new solution."""
     engines = {int(row["field_id"]): row for row in read_table((job.path / "corr.fits").read_bytes())}
-    refitfiles.improve(job, keep=False)
+    improve.improve(job, keep=False)
     table = read_table((job.path / "corr.fits").read_bytes())
     assert len(table) == 120 > len(engines)
     assert {int(n) for n in table["field_id"]} == {*engines, -1}
@@ -94,15 +94,15 @@ def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
 
 
 def test_a_second_time_changes_nothing_to_speak_of(job: JobDir) -> None:
-    refitfiles.improve(job, keep=False)
+    improve.improve(job, keep=False)
     once = tansip.read_wcs(job.wcs)
-    refitfiles.improve(job, keep=False)
+    improve.improve(job, keep=False)
     assert worst_px(tansip.read_wcs(job.wcs), once) < 0.01
 
 
 def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
     before = contents(job)
-    judged = refitfiles.improve(job, keep=True)
+    judged = improve.improve(job, keep=True)
     assert judged is not None
     assert not judged.is_new
     assert judged.heldout_rms_arcsec > 10
@@ -114,11 +114,11 @@ def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
     job: JobDir, monkeypatch: pytest.MonkeyPatch, stars: int, heldout_rms_px: float, is_new: bool
 ) -> None:
     matched = stars_of(TRUTH, 20)
-    monkeypatch.setattr(refitfiles.solutiontables, "pairs", lambda _: [matched.x, matched.y, matched.ra, matched.dec])
+    monkeypatch.setattr(improve.solutiontables, "pairs", lambda _: [matched.x, matched.y, matched.ra, matched.dec])
     found = refit.Refit(TRUTH, "radial", matched.only(np.arange(20) < stars), heldout_rms_px)
     monkeypatch.setattr(refit, "refit", lambda *_: found)
     monkeypatch.setattr(refit, "held_out", lambda *_: refit.Refit(None, "order 1", matched, 1.0))
-    judged = refitfiles.improve(job, keep=False)
+    judged = improve.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new is is_new
 
@@ -127,7 +127,7 @@ def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
 def test_without_all_stars_the_matched_ones_must_do(job: JobDir, missing: str) -> None:
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
     (job.path / missing).unlink()
-    assert refitfiles.improve(job, keep=False) is not None
+    assert improve.improve(job, keep=False) is not None
     assert worst_px(tansip.read_wcs(job.wcs), TRUTH) < 0.1
     assert len(read_table((job.path / "corr.fits").read_bytes())) == matched
 
@@ -140,7 +140,7 @@ def test_files_that_cannot_be_read_are_left_as_they_are(job: JobDir, name: str, 
     else:
         (job.path / name).write_bytes(content)
     before = contents(job)
-    assert refitfiles.improve(job, keep=False) is None
+    assert improve.improve(job, keep=False) is None
     assert contents(job) == before
 
 
@@ -148,20 +148,20 @@ def test_files_that_cannot_be_read_are_left_as_they_are(job: JobDir, name: str, 
 @pytest.mark.parametrize("content", [b"", bytes(5760), made.table_fits({"Q": "J"}, [(1,)])])
 def test_damaged_star_lists_are_passed_over(job: JobDir, name: str, content: bytes) -> None:
     (job.path / name).write_bytes(content)
-    judged = refitfiles.improve(job, keep=False)
+    judged = improve.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new
 
 
 def test_tables_without_end_are_not_compared(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger's server may send as many reference stars as the file may hold."""
-    monkeypatch.setattr(refitfiles, "_MAX_COMPARED", 1000)
+    monkeypatch.setattr(improve, "_MAX_COMPARED", 1000)
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
-    refitfiles.improve(job, keep=False)
+    improve.improve(job, keep=False)
     assert len(read_table((job.path / "corr.fits").read_bytes())) == matched
-    monkeypatch.setattr(refitfiles, "_MAX_STARS", 10)
+    monkeypatch.setattr(improve, "_MAX_STARS", 10)
     before = contents(job)
-    assert refitfiles.improve(job, keep=False) is None
+    assert improve.improve(job, keep=False) is None
     assert contents(job) == before
 
 
@@ -171,7 +171,7 @@ def test_a_full_disk_leaves_the_engine_s_solution(job: JobDir, monkeypatch: pyte
 
     monkeypatch.setattr("solvehost.formats.jobdir.write_atomic", full)
     before = contents(job)
-    assert refitfiles.improve(job, keep=False) is None
+    assert improve.improve(job, keep=False) is None
     assert contents(job) == before
 
 
@@ -182,5 +182,5 @@ def test_stars_that_the_winner_did_not_look_at_are_matched_too(job: JobDir) -> N
     central = [tuple(row) for row in table.tolist() if abs(row[0] - WIDTH / 2) < 250]
     job.axy(2).write_bytes(stars)
     job.axy(1).write_bytes(made.table_fits(made.AXY_COLUMNS, central))
-    refitfiles.improve(job, keep=False)
+    improve.improve(job, keep=False)
     assert len(read_table((job.path / "corr.fits").read_bytes())) == 120 > len(central)

@@ -10,7 +10,7 @@ import pytest
 from novacli.batch import handing
 from novacli.refuted import refuted
 from novacli.rigs import store
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 
 FOUND = Calibration(
     ra=187.2, dec=56.7, radius=1.8, pixscale=10.0, orientation=0.0, parity=1.0, width_arcsec=1e4, height_arcsec=8e3,

@@ -13,7 +13,7 @@ from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.field import Field, Image, Origin, StarList
 from novacli.records.params import Parity, Position
 from novacli.rigs.store import SOURCE, Rigs, identify
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 
 CAMERA = {"TELESCOP": "Refractor 80/500", "INSTRUME": "ASI 533", "XBINNING": 1}
 NOW_S = 1_800_000_000.0

@@ -10,9 +10,9 @@ from pathlib import Path
 import made_results as made
 import pytest
 
-from novacli import solution
 from novacli.errors import DataError
-from novacli.solution import Calibration, read_solution
+from novacli.solution import reading
+from novacli.solution.reading import Calibration, read_solution
 from novacli.wcs import tansip
 
 PIXELS = [(100.0, 50.0), (600.5, 400.25), (350.0, 250.0)]
@@ -162,14 +162,16 @@ def test_damaged_matches_are_named(job: Path, content: bytes, says: str) -> None
 
 def test_a_file_too_large_for_a_result(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the engine cannot have written is not read into memory."""
-    monkeypatch.setattr(solution, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 100)
     with pytest.raises(DataError, match=r"wcs\.fits: it is larger than any result"):
         read_solution(job, is_fits_like=False)
 
 
 def test_the_module_is_light() -> None:
     """Showing a finished job needs neither numpy nor astropy."""
-    code = "import sys, novacli.solution as s; sys.exit(bool({'numpy', 'astropy', 'fitsio'} & set(sys.modules)))"
+    code = (
+        "import sys, novacli.solution.reading as s; sys.exit(bool({'numpy', 'astropy', 'fitsio'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 

@@ -59,7 +59,7 @@ def test_values_agree_with_wcsinfo(tmp_path: Path, dec: float) -> None:
 @pytest.mark.parametrize("sip", [True, False])
 def test_pixel_to_sky_agrees_with_astropy(tmp_path: Path, sip: bool) -> None:
     """On a pixel grid, distortion included, the sky is astropy's to a microarcsecond."""
-    from novacli.solutiontables import astropy_wcs
+    from novacli.solution.tables import astropy_wcs
 
     content = made.wcs_fits(sip=sip)
     ours = read(tmp_path, content)

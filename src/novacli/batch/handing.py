@@ -16,7 +16,7 @@ from novacli.records.field import Field
 from novacli.records.hints import EARLIER, Hints, PositionHint
 from novacli.records.params import Parity
 from novacli.rigs.store import identify, is_said, position_near, scale_around
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 from novacli.text.angles import separation_deg
 
 SOURCE = f"{EARLIER} of the sequence"

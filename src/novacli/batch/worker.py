@@ -118,7 +118,7 @@ def _sha256_of_job(result: Result) -> str | None:
 def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
     """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
     from novacli.outputs.request import OutputRequest, write_outputs
-    from novacli.solution import Solution
+    from novacli.solution.reading import Solution
 
     result, answer = solved.result, solved.answer
     request = OutputRequest(

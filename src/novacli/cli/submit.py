@@ -121,7 +121,7 @@ def _submit(name: str, params: SolveParams, context: Context, outputs: OutputReq
     """Solve one input and write what was asked for; an output that fails makes an error of a solved result."""
     from novacli.outputs.request import write_outputs
     from novacli.outputs.update import Stamp
-    from novacli.solution import Solution
+    from novacli.solution.reading import Solution
 
     stamp = None
     if outputs.update:

@@ -16,7 +16,7 @@ from typing import Any
 from novacli.errors import DataError, NovaError
 from novacli.remote.outcome import UnusableError
 from novacli.remote.packing import Packet
-from novacli.solution import read_solution
+from novacli.solution.reading import read_solution
 from solvehost.engine import engine
 from solvehost.engine.engine import Outcome
 from solvehost.engine.live_log import label_of

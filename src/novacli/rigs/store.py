@@ -25,7 +25,7 @@ from typing import Any
 from novacli.records.field import Field, HeaderValue, Image
 from novacli.records.hints import EARLIER, Hints, PositionHint, ScaleHint
 from novacli.records.params import Parity, Position
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import write_atomic
 

@@ -14,7 +14,7 @@ from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.field import HeaderValue, Image, Origin, StarList
 from novacli.records.params import Parity, Position
 from novacli.rigs.store import Rigs, identify
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 
 CAMERA: dict[str, HeaderValue] = {"INSTRUME": "ASI 533"}
 NOTHING = Hints()

@@ -17,7 +17,7 @@ from novacli.errors import DataError, InputMissingError, OutputError, UsageError
 from novacli.fits import cards
 from novacli.outputs.newfits import new_fits, write_pixels
 from novacli.records.field import Origin
-from novacli.solutiontables import astropy_wcs
+from novacli.solution.tables import astropy_wcs
 from novacli.wcs.tansip import TanSip, from_header, separation_arcsec
 from solvehost.formats import fitsfile
 

@@ -129,7 +129,7 @@ def test_damaged_files_that_agree_with_their_manifest(job: JobDir, seed: int) ->
         assert str(exc).isprintable()
         assert results(job) == set()
     else:
-        from novacli.solution import read_solution
+        from novacli.solution.reading import read_solution
 
         read_solution(job.path, is_fits_like=True, attempt=3)
 

@@ -14,7 +14,7 @@ from made_lines import SCHEMA, problems
 
 from novacli.errors import NovaError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
-from novacli.solution import Calibration
+from novacli.solution.reading import Calibration
 from novacli.strategy.attempts import BLIND, POINTED
 from solvehost.engine import engine
 

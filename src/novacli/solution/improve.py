@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli import solutiontables
 from novacli.errors import NovaError
 from novacli.fits import cards as fitscards
 from novacli.fits.tables import read_table
+from novacli.solution import tables
 from novacli.wcs import refit, tansip
 from novacli.wcs.refit import Matched, Refit
 from novacli.wcs.tansip import TanSip
@@ -56,7 +56,7 @@ def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     engines = tansip.read_wcs(job.wcs)
     corr = _bytes(job.path / jobdir.CORR)
     table = read_table(corr)
-    matched = Matched(*solutiontables.pairs(table))
+    matched = Matched(*tables.pairs(table))
     if len(matched) > _MAX_STARS:
         return None
     own = refit.held_out(engines, matched)

@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from novacli import enginecomments
 from novacli.errors import DataError
+from novacli.solution import engine_comments
 from novacli.wcs import tansip as wcs
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile, jobdir
@@ -151,23 +151,23 @@ class Solution:
     @cached_property
     def wcs(self) -> WCS:
         """The world coordinates as astropy's object; its pixel origin is what astropy's methods are told."""
-        from novacli import solutiontables
+        from novacli.solution import tables
 
-        return solutiontables.astropy_wcs(self.files.wcs, self.tan_sip)
+        return tables.astropy_wcs(self.files.wcs, self.tan_sip)
 
     @cached_property
     def sources(self) -> NDArray[np.void]:
         """The stars found in the image, best first: a structured array with ``X``, ``Y`` (FITS pixels), ``FLUX``."""
-        from novacli import solutiontables
+        from novacli.solution import tables
 
-        return solutiontables.sources(self.files)
+        return tables.sources(self.files)
 
     @cached_property
     def stars(self) -> NDArray[np.void]:
-        """The reference stars of the field: see :func:`novacli.solutiontables.stars`."""
-        from novacli import solutiontables
+        """The reference stars of the field: see :func:`novacli.solution.tables.stars`."""
+        from novacli.solution import tables
 
-        return solutiontables.stars(self.files, self.tan_sip)
+        return tables.stars(self.files, self.tan_sip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,16 +233,16 @@ def _separations(files: ResultFiles, tan_sip: TanSip, path: Path) -> list[float]
     """Return how far the matched stars lie from their reference stars, arcsec; None where there is no list."""
     if files.corr is None:
         return None
-    from novacli import solutiontables
+    from novacli.solution import tables
 
     try:
-        return solutiontables.separations_arcsec(files.corr, tan_sip)
+        return tables.separations_arcsec(files.corr, tan_sip)
     except DataError as exc:
         raise DataError(f"{path}: {exc}; solve the image again") from exc
 
 
 def _match(comments: Iterable[str], separations: list[float] | None, sip_order: int) -> Match:
-    quad = enginecomments.read(comments)
+    quad = engine_comments.read(comments)
     rms = None
     if separations:
         rms = math.sqrt(math.fsum(s * s for s in separations) / len(separations))

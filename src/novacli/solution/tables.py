@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
     from numpy.typing import NDArray
 
-    from novacli.solution import ResultFiles
+    from novacli.solution.reading import ResultFiles
 
 _PLACE = [("RA", "f8"), ("DEC", "f8")]
 _PAIR = ("field_x", "field_y", "index_ra", "index_dec")
