@@ -19,10 +19,10 @@ from novacli.cli.main import COMMANDS, cli
 from novacli.config import KEYS
 from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
+from novacli.jobs.store import STATES, JobSummary
 from novacli.records.result import Result, error_of
 from novacli.rigs.store import Rig
 from novacli.solution.reading import Calibration, Match, Solution, Unsolved
-from novacli.stores.base import STATES, JobSummary
 from solvehost.engine.engine import Outcome
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.race import RaceResult

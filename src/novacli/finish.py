@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from novacli.backends.base import Solve
-from novacli.jobfile import Request, read_request
+from novacli.jobs.request import Request, read_request
 from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.refuted import refuted
 from novacli.solution.reading import Solution, Unsolved, read_solution

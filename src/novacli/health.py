@@ -20,8 +20,8 @@ from novacli.backends.local import index_places
 from novacli.config import Config
 from novacli.errors import ConfigError, NovaError
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
-from novacli.stores.base import FINISHED
-from novacli.stores.local import LocalStore, disk_bytes
+from novacli.jobs.local_store import LocalStore, disk_bytes
+from novacli.jobs.store import FINISHED
 from novacli.text.quantities import angle_text, bytes_text, count_text
 from solvehost.engine import engine
 from solvehost.engine.process import Child, Limits, wait_for_any

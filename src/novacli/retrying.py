@@ -10,7 +10,7 @@ from novacli import pipeline
 from novacli.errors import DataError, NovaError
 from novacli.extraction.sources import Sources
 from novacli.inputs import open_field
-from novacli.jobfile import Request, read_request, sha256_of
+from novacli.jobs.request import Request, read_request, sha256_of
 from novacli.pipeline import Context, Solved
 from novacli.records.field import Field
 from novacli.records.params import SolveParams

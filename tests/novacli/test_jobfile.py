@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novacli.jobfile import Request, read_request
+from novacli.jobs.request import Request, read_request
 from novacli.records.params import SolveParams
 from solvehost.formats.jobdir import JobDir
 

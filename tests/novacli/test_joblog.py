@@ -9,7 +9,7 @@ import pytest
 from made_jobs import make_job
 
 from novacli.errors import InputMissingError
-from novacli.joblog import follow_log, read_log
+from novacli.jobs.log import follow_log, read_log
 from solvehost.formats.jobdir import RESULT, JobDir
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from made_jobs import make_job
 
-from novacli import config, retention
+from novacli import config
 from novacli.config import Config
-from novacli.retention import STAMP, Swept, sweep, sweep_if_due
+from novacli.jobs import retention
+from novacli.jobs.retention import STAMP, Swept, sweep, sweep_if_due
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import REQUEST, RESULT
 

@@ -18,8 +18,8 @@ from novacli.batch.plan import Todo
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Entry, Frame, Known, Setup, fate_of
 from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.inputs.source import shown_name
+from novacli.jobs.local_store import LocalStore
 from novacli.records.result import FAILED, Result, error_of
-from novacli.stores.local import LocalStore
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir

@@ -18,7 +18,7 @@ from novacli.batch.marks import is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
 from novacli.errors import NovaError, OutputError
 from novacli.files.atomic import NotWritableError, as_output_error
-from novacli.jobfile import read_request, sha256_of
+from novacli.jobs.request import read_request, sha256_of
 from novacli.records.result import FAILED, SOLVED, Result, error_of
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import RESULT, JobDir

@@ -218,7 +218,7 @@ def _tell(words: str) -> None:
 
 
 def _keep_house(config: configuration.Config) -> None:
-    from novacli import retention
+    from novacli.jobs import retention
 
     retention.sweep_if_due(config)
 

@@ -7,8 +7,8 @@ import click
 from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import UsageError, worst_exit_code
-from novacli.stores.filters import JobFilter
-from novacli.stores.local import LocalStore
+from novacli.jobs.filters import JobFilter
+from novacli.jobs.local_store import LocalStore
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import JobDir
 

@@ -11,11 +11,11 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import RetryLaterError, UsageError, worst_exit_code
+from novacli.jobs.filters import JobFilter
+from novacli.jobs.local_store import LocalStore
+from novacli.jobs.store import FINISHED
+from novacli.jobs.summaries import read_result
 from novacli.reports import open_report
-from novacli.stores.base import FINISHED
-from novacli.stores.filters import JobFilter
-from novacli.stores.local import LocalStore
-from novacli.stores.reading import read_result
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import REMOTE, JobDir

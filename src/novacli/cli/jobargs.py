@@ -10,8 +10,8 @@ from click.shell_completion import CompletionItem
 from novacli import config as configuration
 from novacli.cli.options import as_path
 from novacli.errors import NovaError
-from novacli.stores.local import LAST, LocalStore
-from novacli.stores.reading import read_summary
+from novacli.jobs.local_store import LAST, LocalStore
+from novacli.jobs.summaries import read_summary
 from novacli.text.printable import printable_line
 
 #: Up to so many candidates are completed with the name of their input beside them.

@@ -10,9 +10,9 @@ import click
 from novacli import config as configuration
 from novacli.cli.jobargs import JOBS_DIR, open_store
 from novacli.errors import UsageError
+from novacli.jobs.filters import build_filter
+from novacli.jobs.store import STATES
 from novacli.reports import joblist
-from novacli.stores.base import STATES
-from novacli.stores.filters import build_filter
 
 _LIMIT_ON_TERMINAL = 50
 

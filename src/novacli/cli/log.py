@@ -9,8 +9,8 @@ import click
 
 from novacli.cli.jobargs import JOB, JOBS_DIR, load_config
 from novacli.config import Config
-from novacli.joblog import follow_log, read_log
-from novacli.stores.local import LocalStore
+from novacli.jobs.local_store import LocalStore
+from novacli.jobs.log import follow_log, read_log
 from solvehost.formats.jobdir import REMOTE, JobDir
 
 

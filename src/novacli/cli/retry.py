@@ -11,12 +11,12 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
 from novacli.cli.selection import select_jobs, told
 from novacli.errors import RetryLaterError, UsageError, worst_exit_code
+from novacli.jobs.filters import build_filter
+from novacli.jobs.local_store import LocalStore
+from novacli.jobs.store import STATES
+from novacli.jobs.summaries import read_result
 from novacli.records.result import REMOTE
 from novacli.reports import open_report
-from novacli.stores.base import STATES
-from novacli.stores.filters import build_filter
-from novacli.stores.local import LocalStore
-from novacli.stores.reading import read_result
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING
 
@@ -77,7 +77,7 @@ def _place_of(job: JobDir) -> str:
     """
     if read_result(job).status == REMOTE:
         raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
-    from novacli.jobfile import Request, read_request
+    from novacli.jobs.request import Request, read_request
 
     return (read_request(job) or Request()).place
 

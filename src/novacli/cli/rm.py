@@ -10,9 +10,9 @@ from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.selection import select_jobs, told
 from novacli.config import Config
 from novacli.errors import NovaError, worst_exit_code
-from novacli.stores.base import STATES
-from novacli.stores.filters import build_filter
-from novacli.stores.local import LocalStore
+from novacli.jobs.filters import build_filter
+from novacli.jobs.local_store import LocalStore
+from novacli.jobs.store import STATES
 from novacli.text.quantities import bytes_text, count_text
 from solvehost.formats.jobdir import REMOTE, RUNNING, JobDir
 

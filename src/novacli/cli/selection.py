@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import click
 
 from novacli.errors import NovaError, UsageError
-from novacli.stores.base import Store
-from novacli.stores.filters import JobFilter
+from novacli.jobs.filters import JobFilter
+from novacli.jobs.store import Store
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING, JobDir
 

@@ -148,6 +148,6 @@ def _say_why_not(result: Result) -> None:
 
 
 def _keep_house(config: configuration.Config) -> None:
-    from novacli import retention
+    from novacli.jobs import retention
 
     retention.sweep_if_due(config)

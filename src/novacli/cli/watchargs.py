@@ -12,7 +12,7 @@ import click
 
 from novacli.cli.options import Decorator
 from novacli.errors import UsageError
-from novacli.stores.filters import parse_age
+from novacli.jobs.filters import parse_age
 
 if TYPE_CHECKING:
     from novacli.batch.shows import Silent

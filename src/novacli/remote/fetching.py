@@ -18,7 +18,7 @@ from novacli.errors import (
     from_solvehost,
 )
 from novacli.finish import conclude, files_of
-from novacli.jobfile import Request, read_request
+from novacli.jobs.request import Request, read_request
 from novacli.records.result import FAILED, Result, error_of
 from novacli.records.timing import race_timing
 from novacli.remote import packing

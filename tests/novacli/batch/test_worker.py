@@ -17,7 +17,7 @@ from novacli.backends.local import engine_cpu_s
 from novacli.batch import worker
 from novacli.batch.frames import frame_at
 from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
-from novacli.jobfile import sha256_of
+from novacli.jobs.request import sha256_of
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from solvehost.formats import jobdir

@@ -7,8 +7,8 @@ import io
 import pytest
 
 from novacli.health import Check
+from novacli.jobs.store import STATES, JobSummary
 from novacli.reports import checklist, joblist
-from novacli.stores.base import STATES, JobSummary
 
 
 class Terminal(io.StringIO):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novacli.errors import UsageError
-from novacli.stores.base import JobSummary
-from novacli.stores.filters import build_filter, parse_age
+from novacli.jobs.filters import build_filter, parse_age
+from novacli.jobs.store import JobSummary
 
 
 def job(state: str = "solved", *, age_s: float = 0.0, input: str = "m31.fits") -> JobSummary:

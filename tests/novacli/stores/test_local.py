@@ -8,8 +8,8 @@ import pytest
 from made_jobs import make_job
 
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, RetryLaterError, UsageError
-from novacli.stores.local import LocalStore, disk_bytes
-from novacli.stores.reading import read_result
+from novacli.jobs.local_store import LocalStore, disk_bytes
+from novacli.jobs.summaries import read_result
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOCK, REQUEST, RESULT
 

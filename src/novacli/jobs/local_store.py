@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, NovaError, UsageError, from_solvehost
-from novacli.stores.base import JobSummary
-from novacli.stores.reading import read_summary
+from novacli.jobs.store import JobSummary
+from novacli.jobs.summaries import read_summary
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import REQUEST, JobDir

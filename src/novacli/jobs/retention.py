@@ -15,7 +15,7 @@ from pathlib import Path
 
 from novacli.config import Config
 from novacli.errors import NovaError
-from novacli.stores.local import LocalStore
+from novacli.jobs.local_store import LocalStore
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOCK, RESULT, JobDir

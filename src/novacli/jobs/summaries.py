@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from novacli.errors import DataError, InputMissingError
+from novacli.jobs.store import FINISHED, JobSummary
 from novacli.records.result import FAILED, Result
 from novacli.records.result import REMOTE as REMOTE_STATE
-from novacli.stores.base import FINISHED, JobSummary
 from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
 
 _NOTHING: dict[str, Any] = {}

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from novacli.errors import InputMissingError
-from novacli.stores.base import FINISHED
-from novacli.stores.reading import read_result
+from novacli.jobs.store import FINISHED
+from novacli.jobs.summaries import read_result
 from novacli.text.printable import printable_text
 from solvehost.engine import live_log
 from solvehost.formats.jobdir import RUNNING, JobDir

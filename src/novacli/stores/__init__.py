@@ -1,1 +1,0 @@
-"""Where finished and unfinished jobs are kept: listed, found by name, removed."""
