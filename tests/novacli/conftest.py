@@ -74,10 +74,10 @@ def stand_in(tmp_path: Path, slots_dir: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> made_servers.Servers:
     """Solve servers behind a stand-in ssh on PATH; they are asked again at once where they are busy."""
-    from novacli.remote import patiently
+    from novacli.backends.ssh import retrying
 
-    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(patiently, "_LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(retrying, "_LONGEST_PAUSE_S", 0.01)
     found = made_servers.install(tmp_path)
     monkeypatch.setenv("PATH", f"{found.program.parent}{os.pathsep}{os.environ['PATH']}")
     return found

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from novacli.config import Config
 
 #: Kind → module with a ``connect(config, place) -> Backend``; imported when first asked for.
-MODULES = {"local": "novacli.backends.local", "ssh": "novacli.backends.ssh"}
+MODULES = {"local": "novacli.backends.local", "ssh": "novacli.backends.ssh.backend"}
 
 
 def kind_of(place: str) -> str:

@@ -24,8 +24,8 @@ def command(jobs: tuple[str, ...], jobs_dir: str | None) -> int:
     config = load_config(jobs_dir)
     chosen, codes = select_jobs(LocalStore(config["jobs_dir"]), jobs, JobFilter())
     if chosen:
-        from novacli.remote.managing import cancel_job
-        from novacli.remote.sshcommand import Ssh
+        from novacli.backends.ssh.command import Ssh
+        from novacli.backends.ssh.managing import cancel_job
 
         ssh = Ssh.of(config)
         for job in chosen:

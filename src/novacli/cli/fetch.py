@@ -72,9 +72,9 @@ def _is_at_home(job: JobDir, report: Report, codes: list[int]) -> bool:
 
 
 def _fetch(away: list[JobDir], config: Config, report: Report, *, verbose: bool, may_be_unfinished: bool) -> list[int]:
+    from novacli.backends.ssh.command import Ssh
+    from novacli.backends.ssh.gate import Watch
     from novacli.remote.fetching import fetch_jobs
-    from novacli.remote.gate import Watch
-    from novacli.remote.sshcommand import Ssh
 
     codes: list[int] = []
     unfinished = 0

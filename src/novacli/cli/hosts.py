@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from novacli import config as configuration
+from novacli.backends.ssh import hosts
 from novacli.config import Config
 from novacli.errors import InputMissingError, worst_exit_code
-from novacli.remote import hosts
 from novacli.text.columns import write_aligned
 from novacli.text.printable import printable_line
 
@@ -75,9 +75,9 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     Exit code: 0 solving can work, 69 there is no index file, 70 a job does not come back, 74 the answer is none of
     solvehost's, 75 ssh does not get there.
     """
-    from novacli.remote.checks import EXIT_CODES, check_server
-    from novacli.remote.server import Server
-    from novacli.remote.sshcommand import Ssh
+    from novacli.backends.ssh.checks import EXIT_CODES, check_server
+    from novacli.backends.ssh.command import Ssh
+    from novacli.backends.ssh.server import Server
 
     config = configuration.load()
     places = _places(names, config)
@@ -91,7 +91,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
 
 
 def _places(names: tuple[str, ...], config: Config) -> list[Any]:
-    from novacli.remote.destinations import resolve
+    from novacli.backends.ssh.destinations import resolve
 
     known = hosts.read_hosts(config)
     chosen = names or tuple(known)

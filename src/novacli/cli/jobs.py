@@ -62,7 +62,7 @@ def command(
 
 
 def _list_remote(server: str, filters: Sequence[object], *, as_json: bool) -> None:
-    from novacli.remote.managing import jobs_on
+    from novacli.backends.ssh.managing import jobs_on
 
     if any(value is not None for value in filters):
         raise UsageError("--on shows all that a server has: leave the filters out")

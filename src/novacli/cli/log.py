@@ -36,8 +36,8 @@ def command(job: str, follow: bool, jobs_dir: str | None) -> int:
 
 def _pieces(job: JobDir, config: Config, *, follow: bool) -> Iterator[str]:
     if (job.path / REMOTE).exists():
-        from novacli.remote.managing import remote_log, where_is
-        from novacli.remote.sshcommand import Ssh
+        from novacli.backends.ssh.command import Ssh
+        from novacli.backends.ssh.managing import remote_log, where_is
 
         remote = where_is(job)
         if remote is not None:

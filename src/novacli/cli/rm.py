@@ -61,9 +61,9 @@ def _remove_there(job: JobDir, config: Config) -> None:
     """Remove a job from the server that has it."""
     if not (job.path / REMOTE).exists():
         return
-    from novacli.remote.managing import remove_there
-    from novacli.remote.remotejob import read_remote
-    from novacli.remote.sshcommand import Ssh
+    from novacli.backends.ssh.command import Ssh
+    from novacli.backends.ssh.managing import remove_there
+    from novacli.backends.ssh.remote_job import read_remote
 
     try:
         remote = read_remote(job)

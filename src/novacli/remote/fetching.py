@@ -10,6 +10,14 @@ from dataclasses import dataclass, replace
 
 from novacli import errors
 from novacli.backends.base import Solve
+from novacli.backends.ssh import packing
+from novacli.backends.ssh.command import Ssh
+from novacli.backends.ssh.exit_codes import UnusableError, no_answer
+from novacli.backends.ssh.gate import CancelledError, TimeUpError, Watch
+from novacli.backends.ssh.remote_job import RemoteJob, forget_remote, read_remote, write_remote
+from novacli.backends.ssh.retrying import patiently
+from novacli.backends.ssh.server import Server
+from novacli.backends.ssh.unpack import unpack
 from novacli.errors import (
     InputMissingError,
     InternalError,
@@ -21,14 +29,6 @@ from novacli.finish import conclude, files_of
 from novacli.jobs.request import Request, read_request
 from novacli.records.result import FAILED, Result, error_of
 from novacli.records.timing import race_timing
-from novacli.remote import packing
-from novacli.remote.gate import CancelledError, TimeUpError, Watch
-from novacli.remote.outcome import UnusableError, no_answer
-from novacli.remote.patiently import patiently
-from novacli.remote.remotejob import RemoteJob, forget_remote, read_remote, write_remote
-from novacli.remote.server import Server
-from novacli.remote.sshcommand import Ssh
-from novacli.remote.unpack import unpack
 from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine

@@ -19,10 +19,10 @@ from made_sky import DrawnField
 
 from novacli import backends, config
 from novacli.backends.base import Backend, Patience
+from novacli.backends.ssh import packing, retrying
 from novacli.errors import RetryLaterError, TransferError, UnavailableError
 from novacli.pipeline import Context, solve_input
 from novacli.records.params import SolveParams
-from novacli.remote import packing, patiently
 from solvehost.formats import axy
 from solvehost.formats.axy import Range, Schedule
 from solvehost.formats.jobdir import JobDir
@@ -129,7 +129,7 @@ def test_time_that_runs_out_while_all_are_busy_is_an_error(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """75 is for a call that did not get its turn."""
-    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 1000.0)
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
     servers.add("solve1", solve="cat > /dev/null; exit 75")
     with pytest.raises(RetryLaterError, match="solve1: it said nothing"):
         connected("solve1").solve(job, iter([1]), Patience(60))
@@ -138,7 +138,7 @@ def test_time_that_runs_out_while_all_are_busy_is_an_error(
 def test_a_full_disk_here_is_not_the_server_s_fault(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from novacli.remote import unpack
+    from novacli.backends.ssh import unpack
     from solvehost.errors import DiskError
 
     def full(*_: object) -> None:

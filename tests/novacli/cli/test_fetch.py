@@ -16,8 +16,8 @@ from made_jobs import make_job
 from made_lines import read_lines
 from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
 
+from novacli.backends.ssh.remote_job import read_remote
 from novacli.remote import fetching
-from novacli.remote.remotejob import read_remote
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.wire import JobLine

@@ -17,7 +17,7 @@ from made_lines import read_lines
 from made_results import wcs_fits
 from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
 
-from novacli.remote.patiently import MOST_CALLS, MOST_TRIES
+from novacli.backends.ssh.retrying import MOST_CALLS, MOST_TRIES
 from solvehost import wire
 from solvehost.formats.jobdir import JobDir
 

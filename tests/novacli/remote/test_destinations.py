@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from novacli.backends.ssh.destinations import Place, check_destination, check_name, resolve
 from novacli.errors import UsageError
-from novacli.remote.destinations import Place, check_destination, check_name, resolve
 
 
 @pytest.mark.parametrize("text", ["solve1", "me@solve1.example.org", "[::1]", "me@10.0.0.1", "ünicode", "a" * 255])

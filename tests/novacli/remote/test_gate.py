@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from novacli.backends.ssh.gate import Call, CancelledError, TimeUpError, Watch
 from novacli.errors import TransferError
-from novacli.remote.gate import Call, CancelledError, TimeUpError, Watch
 
 PATIENCE_S = 20.0
 
@@ -104,7 +104,7 @@ def test_a_program_that_ignores_term_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_program_that_closes_stdout_and_goes_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    from novacli.remote import gate
+    from novacli.backends.ssh import gate
 
     monkeypatch.setattr(gate, "_ENDING_S", 0.2)
     assert run("exec >&-; exec sleep 1000")[1] is None
@@ -128,7 +128,7 @@ def test_leaving_before_the_end_of_stdout_ends_it() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a parent-death signal")
 def test_a_program_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = (
-        "from novacli.remote.gate import Call, Watch\n"
+        "from novacli.backends.ssh.gate import Call, Watch\n"
         f"with Call(['/bin/sh', '-c', 'echo $$ > {tmp_path}/pid; echo; exec sleep 1000'], b'', Watch()) as call:\n"
         "    call.read(1); print(flush=True); call.read(1)\n"
     )

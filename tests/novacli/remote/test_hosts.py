@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from novacli import config
+from novacli.backends.ssh.hosts import add_host, hosts_file, read_hosts, remove_host
 from novacli.config import Config
 from novacli.errors import ConfigError, InputMissingError, UsageError
-from novacli.remote.hosts import add_host, hosts_file, read_hosts, remove_host
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from novacli import errors
-from novacli.remote.outcome import PASSED_ON, NoProgramError, UnreachedError, error_of, may_mend_itself
+from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, UnreachedError, error_of, may_mend_itself
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from made_jobs import make_job
 
+from novacli.backends.ssh import packing
 from novacli.errors import DataError, InputMissingError
-from novacli.remote import packing
 from solvehost import wire
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir

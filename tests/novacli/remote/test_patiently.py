@@ -6,26 +6,26 @@ import itertools
 
 import pytest
 
+from novacli.backends.ssh import retrying
+from novacli.backends.ssh.exit_codes import UnreachedError
+from novacli.backends.ssh.gate import CancelledError, Watch
 from novacli.errors import DataError, RetryLaterError
-from novacli.remote import patiently
-from novacli.remote.gate import CancelledError, Watch
-from novacli.remote.outcome import UnreachedError
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.0001)
-    monkeypatch.setattr(patiently, "_LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 0.0001)
+    monkeypatch.setattr(retrying, "_LONGEST_PAUSE_S", 0.001)
 
 
 def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 0.5)
-    monkeypatch.setattr(patiently, "_LONGEST_PAUSE_S", 10.0)
-    pauses = list(patiently.pauses_s())
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(retrying, "_LONGEST_PAUSE_S", 10.0)
+    pauses = list(retrying.pauses_s())
     assert len(pauses) == 23
     assert all(0.25 * 2**n <= pause <= 0.75 * 2**n for n, pause in enumerate(pauses[:5]))
     assert all(pause <= 15 for pause in pauses)
-    assert pauses != list(patiently.pauses_s())
+    assert pauses != list(retrying.pauses_s())
 
 
 def test_it_is_tried_until_it_succeeds() -> None:
@@ -36,7 +36,7 @@ def test_it_is_tried_until_it_succeeds() -> None:
             raise RetryLaterError("busy")
         return n
 
-    assert patiently.patiently(third, Watch()) == 2
+    assert retrying.patiently(third, Watch()) == 2
 
 
 @pytest.mark.parametrize(
@@ -50,26 +50,26 @@ def test_tries_are_bounded(error: Exception, tries: int) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        patiently.patiently(fail, Watch())
+        retrying.patiently(fail, Watch())
     assert next(count) == tries
 
 
 def test_no_pause_is_begun_that_would_outlast_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the error is that of the server, not that time is up."""
-    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 1000.0)
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
 
     def fail() -> None:
         raise RetryLaterError("busy")
 
     with pytest.raises(RetryLaterError, match="busy"):
-        patiently.patiently(fail, Watch.of_seconds(10))
+        retrying.patiently(fail, Watch.of_seconds(10))
 
 
 def test_cancelling_ends_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patiently, "_FIRST_PAUSE_S", 1000.0)
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
 
     def fail() -> None:
         raise RetryLaterError("busy")
 
     with pytest.raises(CancelledError):
-        patiently.patiently(fail, Watch(cancelled=lambda: True))
+        retrying.patiently(fail, Watch(cancelled=lambda: True))

@@ -11,12 +11,12 @@ import pytest
 from made_servers import INDEX, Servers, make_info
 
 from novacli import config
+from novacli.backends.ssh import peers
+from novacli.backends.ssh.command import Ssh
+from novacli.backends.ssh.destinations import Place
+from novacli.backends.ssh.peers import LIKELY_INDEXES, Peers, joined
+from novacli.backends.ssh.server import Server
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
-from novacli.remote import peers
-from novacli.remote.destinations import Place
-from novacli.remote.peers import LIKELY_INDEXES, Peers, joined
-from novacli.remote.server import Server
-from novacli.remote.sshcommand import Ssh
 
 
 @pytest.fixture

@@ -9,23 +9,23 @@ from typing import Any
 import pytest
 from made_jobs import make_job
 
+from novacli.backends.ssh import remote_job
+from novacli.backends.ssh.destinations import Place
+from novacli.backends.ssh.packing import Packet
 from novacli.errors import DataError
-from novacli.remote import remotejob
-from novacli.remote.destinations import Place
-from novacli.remote.packing import Packet
 
 PLACE = Place("s1", "me@solve1")
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     job = make_job(tmp_path, "interrupted")
-    assert remotejob.read_remote(job) is None
-    record = remotejob.sending(PLACE, Packet("a-1", (1, 2, 5), b"")).sent_again("why")
-    remotejob.write_remote(job, record)
-    assert remotejob.read_remote(job) == record
+    assert remote_job.read_remote(job) is None
+    record = remote_job.sending(PLACE, Packet("a-1", (1, 2, 5), b"")).sent_again("why")
+    remote_job.write_remote(job, record)
+    assert remote_job.read_remote(job) == record
     assert (record.times_sent, record.notes, record.packet.numbers) == (2, ("why",), (1, 2, 5))
-    remotejob.forget_remote(job)
-    assert remotejob.read_remote(job) is None
+    remote_job.forget_remote(job)
+    assert remote_job.read_remote(job) is None
 
 
 WRONG: list[dict[str, Any]] = [
@@ -37,7 +37,7 @@ WRONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", WRONG, ids=json.dumps)
 def test_a_damaged_record_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     job = make_job(tmp_path, "interrupted")
-    remotejob.write_remote(job, remotejob.sending(PLACE, Packet("a-1", (1,), b"")))
+    remote_job.write_remote(job, remote_job.sending(PLACE, Packet("a-1", (1,), b"")))
     job.write_json("remote.json", {**(job.read_json("remote.json") or {}), **change})
     with pytest.raises(DataError, match=r"remote\.json: it is damaged"):
-        remotejob.read_remote(job)
+        remote_job.read_remote(job)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from novacli import config
-from novacli.remote.peers import LIKELY_INDEXES
-from novacli.remote.samples import sample_job
+from novacli.backends.ssh.peers import LIKELY_INDEXES
+from novacli.backends.ssh.samples import sample_job
 from solvehost.formats.axy import Range
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexFile

@@ -8,12 +8,12 @@ import pytest
 from made_servers import Servers, make_info
 
 from novacli import config
+from novacli.backends.ssh import server as server_module
+from novacli.backends.ssh.command import Ssh
+from novacli.backends.ssh.destinations import Place
+from novacli.backends.ssh.gate import TimeUpError, Watch
+from novacli.backends.ssh.server import Server
 from novacli.errors import DataError, InternalError, TransferError
-from novacli.remote import server as server_module
-from novacli.remote.destinations import Place
-from novacli.remote.gate import TimeUpError, Watch
-from novacli.remote.server import Server
-from novacli.remote.sshcommand import Ssh
 from solvehost.wire import JobLine
 
 LINE = JobLine("a-1", "waiting")

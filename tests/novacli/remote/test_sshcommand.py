@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from novacli import config
+from novacli.backends.ssh import command as sshcommand
+from novacli.backends.ssh.command import Ssh, config_text
 from novacli.errors import UnavailableError
-from novacli.remote import sshcommand
-from novacli.remote.sshcommand import Ssh, config_text
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from made_jobs import make_job
 from made_results import CORR_COLUMNS, RDLS_COLUMNS, table_fits, wcs_fits
 from made_servers import HEIGHT, WIDTH, solved_files
 
+from novacli.backends.ssh import unpack
+from novacli.backends.ssh.packing import Packet
 from novacli.errors import NovaError, TransferError
-from novacli.remote import unpack
-from novacli.remote.packing import Packet
 from solvehost import wire
 from solvehost.errors import DiskError, SolvehostError
 from solvehost.formats import axy

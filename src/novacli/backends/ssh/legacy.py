@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from novacli.backends.ssh.gate import TimeUpError, Watch
+from novacli.backends.ssh.packing import new_wire_id
+from novacli.backends.ssh.server import Server
+from novacli.backends.ssh.unpack import place
 from novacli.errors import from_solvehost
-from novacli.remote.gate import TimeUpError, Watch
-from novacli.remote.packing import new_wire_id
-from novacli.remote.server import Server
-from novacli.remote.unpack import place
 from solvehost import wire
 from solvehost.engine import clustering, engine
 from solvehost.engine.engine import Outcome

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from novacli.backends.ssh.command import Ssh
+from novacli.backends.ssh.destinations import resolve
+from novacli.backends.ssh.exit_codes import no_answer
+from novacli.backends.ssh.gate import TimeUpError, Watch
+from novacli.backends.ssh.hosts import read_hosts
+from novacli.backends.ssh.peers import Peers
+from novacli.backends.ssh.remote_job import RemoteJob, read_remote
+from novacli.backends.ssh.server import Server
 from novacli.config import Config
 from novacli.errors import InputMissingError, UsageError
-from novacli.remote.destinations import resolve
-from novacli.remote.gate import TimeUpError, Watch
-from novacli.remote.hosts import read_hosts
-from novacli.remote.outcome import no_answer
-from novacli.remote.peers import Peers
-from novacli.remote.remotejob import RemoteJob, read_remote
-from novacli.remote.server import Server
-from novacli.remote.sshcommand import Ssh
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine
 

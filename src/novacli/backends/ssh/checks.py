@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from novacli.backends.ssh import packing
+from novacli.backends.ssh.exit_codes import remedy_of
+from novacli.backends.ssh.gate import Call, TimeUpError, Watch
+from novacli.backends.ssh.peers import PATIENCE_S, Peer, ask_one
+from novacli.backends.ssh.samples import sample_job
+from novacli.backends.ssh.server import Server
 from novacli.config import Config
 from novacli.errors import NovaError, RetryLaterError
 from novacli.health import Check, fields_text
 from novacli.indexes.coverage import partial_skies
-from novacli.remote import packing
-from novacli.remote.gate import Call, TimeUpError, Watch
-from novacli.remote.outcome import remedy_of
-from novacli.remote.peers import PATIENCE_S, Peer, ask_one
-from novacli.remote.samples import sample_job
-from novacli.remote.server import Server
 from novacli.text.quantities import bytes_text, count_text
 from solvehost import wire
 from solvehost.formats import axy

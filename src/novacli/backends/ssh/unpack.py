@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from novacli.backends.ssh.exit_codes import UnusableError
+from novacli.backends.ssh.packing import Packet
 from novacli.errors import DataError, NovaError
-from novacli.remote.outcome import UnusableError
-from novacli.remote.packing import Packet
 from novacli.solution.reading import read_solution
 from solvehost.engine import engine
 from solvehost.engine.engine import Outcome

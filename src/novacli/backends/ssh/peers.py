@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from novacli.backends.ssh.exit_codes import UnreachedError, may_mend_itself, no_answer
+from novacli.backends.ssh.gate import CancelledError, TimeUpError, Watch
+from novacli.backends.ssh.server import Server
 from novacli.config import cache_dir
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
-from novacli.remote.gate import CancelledError, TimeUpError, Watch
-from novacli.remote.outcome import UnreachedError, may_mend_itself, no_answer
-from novacli.remote.server import Server
 from solvehost import wire
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Range

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from novacli.backends.ssh.exit_codes import UnreachedError, may_mend_itself
+from novacli.backends.ssh.gate import Watch
 from novacli.errors import NovaError
-from novacli.remote.gate import Watch
-from novacli.remote.outcome import UnreachedError, may_mend_itself
 
 T = TypeVar("T")
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from novacli.backends.base import Backend, Patience, Sent, Solve
+from novacli.backends.ssh import legacy, packing
+from novacli.backends.ssh.command import Ssh
+from novacli.backends.ssh.destinations import Place, resolve
+from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, may_mend_itself
+from novacli.backends.ssh.gate import CancelledError, TimeUpError, Watch
+from novacli.backends.ssh.hosts import read_hosts
+from novacli.backends.ssh.peers import Peer, Peers, joined
+from novacli.backends.ssh.remote_job import forget_remote, read_remote, sending, write_remote
+from novacli.backends.ssh.retrying import patiently
+from novacli.backends.ssh.server import Server
+from novacli.backends.ssh.unpack import unpack
 from novacli.config import Config
 from novacli.errors import NovaError, TransferError, UnavailableError, UsageError
-from novacli.remote import legacy, packing
-from novacli.remote.destinations import Place, resolve
-from novacli.remote.gate import CancelledError, TimeUpError, Watch
-from novacli.remote.hosts import read_hosts
-from novacli.remote.outcome import PASSED_ON, NoProgramError, may_mend_itself
-from novacli.remote.patiently import patiently
-from novacli.remote.peers import Peer, Peers, joined
-from novacli.remote.remotejob import forget_remote, read_remote, sending, write_remote
-from novacli.remote.server import Server
-from novacli.remote.sshcommand import Ssh
-from novacli.remote.unpack import unpack
 from solvehost.engine.engine import STOPPED, Outcome
 from solvehost.engine.live_log import label_of
 from solvehost.engine.manifest import build_manifest

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from novacli.backends.ssh.destinations import Place, check_destination
+from novacli.backends.ssh.packing import Packet
 from novacli.errors import DataError, UsageError
-from novacli.remote.destinations import Place, check_destination
-from novacli.remote.packing import Packet
 from solvehost.formats.jobdir import MAX_ATTEMPTS, REMOTE, JobDir, is_id
 
 FORMAT = 1

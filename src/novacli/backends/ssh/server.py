@@ -1,6 +1,6 @@
 """One solve server, a method for each verb of the wire protocol.  All that comes back is checked by ``solvehost.wire``.
 
-Every method raises the ``NovaError`` that :mod:`novacli.remote.outcome` makes of an exit code, ``TransferError`` where
+Every method raises the ``NovaError`` that :mod:`novacli.backends.ssh.exit_codes` makes of an exit code, ``TransferError`` where
 an answer cannot be used, and ``TimeUpError`` or ``CancelledError`` of the gate as its watch has it.
 """
 
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from novacli.backends.ssh import exit_codes
+from novacli.backends.ssh.command import Ssh
+from novacli.backends.ssh.destinations import Place
+from novacli.backends.ssh.gate import Call, Ended, Watch
 from novacli.errors import TransferError, UnavailableError
-from novacli.remote import outcome
-from novacli.remote.destinations import Place
-from novacli.remote.gate import Call, Ended, Watch
-from novacli.remote.sshcommand import Ssh
 from novacli.text.printable import printable_text
 from solvehost import wire
 from solvehost.errors import SolvehostError
@@ -52,7 +52,7 @@ class Server:
     def info(self, watch: Watch) -> Info | None:
         """Return what the server says of itself; None where it runs upstream's script, which knows no verbs."""
         text, problem, ended = self._exchange(("info",), b"", watch, _read_all)
-        is_of_old = not text and ended.code is not None and 0 <= ended.code < outcome.FIRST_OF_PROTOCOL
+        is_of_old = not text and ended.code is not None and 0 <= ended.code < exit_codes.FIRST_OF_PROTOCOL
         if is_of_old and not any(map(_BROKEN.search, ended.said)):
             return None
         return _parsed(self, wire.read_info, self._checked(text, problem, ended))
@@ -94,7 +94,7 @@ class Server:
                 yield printable_text(decoder.decode(chunk))
             ended = call.finish()
         if ended.code != 0:
-            raise outcome.error_of(self.name, self.place.destination, ended.code, ended.said)
+            raise exit_codes.error_of(self.name, self.place.destination, ended.code, ended.said)
 
     @contextlib.contextmanager
     def _call(self, words: Sequence[str], stdin: bytes, watch: Watch) -> Iterator[Call]:
@@ -129,9 +129,9 @@ class Server:
     def _checked(self, value: T | None, problem: SolvehostError | None, ended: Ended) -> T:
         """Return what was read, if all went well.  An exit code says more than what is missing on stdout."""
         if ended.code != 0 and (problem is None or ended.code is not None):
-            raise outcome.error_of(self.name, self.place.destination, ended.code, ended.said)
+            raise exit_codes.error_of(self.name, self.place.destination, ended.code, ended.said)
         if problem is not None or value is None:
-            raise outcome.UnusableError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
+            raise exit_codes.UnusableError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
         return value
 
 

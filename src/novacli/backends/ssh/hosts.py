@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from novacli.backends.ssh.destinations import check_destination, check_name
 from novacli.config import Config
 from novacli.errors import ConfigError, InputMissingError, OutputError, UsageError
-from novacli.remote.destinations import check_destination, check_name
 
 FILE = "hosts.toml"
 _HEADING = "# Names of solve servers, kept by nova hosts.\n\n[hosts]\n"
