@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from novacli.exports.insert import COPY_HISTORY
 from novacli.files import compression
-from novacli.outputs.insert import COPY_HISTORY
 from solvehost.formats import fitsfile
 
 #: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.

@@ -26,7 +26,7 @@ from solvehost.formats.jobdir import RESULT, JobDir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from novacli.outputs.update import Stamp
+    from novacli.exports.update import Stamp
     from novacli.pipeline import Context, Solved
 
 #: The contexts of the setups that this process has served; a pool has one, a long-lived worker elsewhere several.
@@ -59,7 +59,7 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
 
 def _solve(task: Task, before: Frame, context: Context) -> Done:
     from novacli.batch.handing import Handing
-    from novacli.outputs.update import Stamp
+    from novacli.exports.update import Stamp
     from novacli.pipeline import solve_input
 
     handing = Handing(task.taught, context.rigs)
@@ -117,7 +117,7 @@ def _sha256_of_job(result: Result) -> str | None:
 
 def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
     """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
-    from novacli.outputs.request import OutputRequest, write_outputs
+    from novacli.exports.request import OutputRequest, write_outputs
     from novacli.solution.reading import Solution
 
     result, answer = solved.result, solved.answer

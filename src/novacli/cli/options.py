@@ -11,7 +11,7 @@ import click
 
 from novacli.config import Config
 from novacli.errors import UsageError
-from novacli.outputs.request import OutputRequest
+from novacli.exports.request import OutputRequest
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
 

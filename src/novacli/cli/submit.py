@@ -24,7 +24,7 @@ from novacli.cli.options import (
 from novacli.cli.progress import progress
 from novacli.config import rigs_file
 from novacli.errors import NovaError, UsageError, worst_exit_code
-from novacli.outputs.request import OutputRequest
+from novacli.exports.request import OutputRequest
 from novacli.records.params import SolveParams
 from novacli.records.result import Result, error_of
 from novacli.reports import open_report
@@ -119,8 +119,8 @@ def _solver(backend: Backend, detach: bool) -> Solver:
 
 def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
     """Solve one input and write what was asked for; an output that fails makes an error of a solved result."""
-    from novacli.outputs.request import write_outputs
-    from novacli.outputs.update import Stamp
+    from novacli.exports.request import write_outputs
+    from novacli.exports.update import Stamp
     from novacli.solution.reading import Solution
 
     stamp = None

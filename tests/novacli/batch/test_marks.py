@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from novacli.batch.marks import is_written_by_nova
-from novacli.outputs import newfits
-from novacli.outputs.insert import COPY_HISTORY, HISTORY
-from novacli.outputs.newfits import new_fits
-from novacli.outputs.update import Stamp, update_in_place
+from novacli.exports import new_fits as newfits
+from novacli.exports.insert import COPY_HISTORY, HISTORY
+from novacli.exports.new_fits import new_fits
+from novacli.exports.update import Stamp, update_in_place
 from novacli.records.field import Origin
 from solvehost.formats import fitsfile
 

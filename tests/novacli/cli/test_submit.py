@@ -18,7 +18,7 @@ from made_lines import read_lines
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import config
-from novacli.outputs.request import OutputRequest
+from novacli.exports.request import OutputRequest
 from solvehost.formats import jobdir
 
 #: How long a test waits for what must happen, before it fails; no claim about speed.

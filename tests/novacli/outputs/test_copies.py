@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from novacli.errors import OutputError
-from novacli.outputs.copies import write_copies
+from novacli.exports.copies import write_copies
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from novacli.errors import DataError, InputMissingError, OutputError, UsageError
+from novacli.exports.new_fits import new_fits, write_pixels
 from novacli.fits import cards
-from novacli.outputs.newfits import new_fits, write_pixels
 from novacli.records.field import Origin
 from novacli.solution.tables import astropy_wcs
 from novacli.wcs.tansip import TanSip, from_header, separation_arcsec

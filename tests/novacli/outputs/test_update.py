@@ -12,8 +12,8 @@ import pytest
 from astropy.io import fits
 
 from novacli.errors import OutputError, UsageError
+from novacli.exports.update import Stamp, update_in_place
 from novacli.files.atomic import NotWritableError
-from novacli.outputs.update import Stamp, update_in_place
 
 from .conftest import SOLUTION, origin
 from .test_newfits import assert_only_header_changed, assert_same_sky

@@ -57,14 +57,15 @@ def write_outputs(
     """Write what was asked for a solved image; return the files by name, and remarks for the user.
 
     ``directory`` is the job's, ``attempt`` the number of the attempt that solved, ``before`` the
-    :class:`~novacli.outputs.update.Stamp` of the image from before it was read.
+    :class:`~novacli.exports.update.Stamp` of the image from before it was read.
 
     Raises
     ------
     NovaError
         Where one cannot be written; the others may have been.
     """
-    from novacli.outputs import copies, newfits, update
+    from novacli.exports import copies, update
+    from novacli.exports import new_fits as newfits
 
     notes: tuple[str, ...] = ()
     copies.write_copies(

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
+from novacli.exports import insert
 from novacli.files.atomic import NotWritableError, replacing
 from novacli.files.compression import kind_by_content, packing
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import open_path, shown_name
 from novacli.inputs.unpack import unpacked
-from novacli.outputs import insert
 from novacli.records.field import Origin
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from novacli.errors import DataError, InternalError, UsageError
+from novacli.exports import insert
 from novacli.files.atomic import replacing
 from novacli.files.compression import kind_by_name, packing
 from novacli.fits import cards as fitscards
 from novacli.inputs.fetch import opened
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import shown_name
-from novacli.outputs import insert
 from novacli.records.field import Origin
 from solvehost.formats import fitsfile
 
@@ -77,7 +77,7 @@ def new_fits(
             with replacing(out) as raw, packing(raw, kind_by_name(out)) as stream:
                 insert.copy(source.file, header, stream)
         return
-    from novacli.outputs.stored import stored_pixels
+    from novacli.exports.original_pixels import stored_pixels
 
     pixels = stored_pixels(path, limits)
     _check_size(pixels, wcs_fits, path)
