@@ -41,7 +41,7 @@ from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
 from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
-from novacli.pipeline import Context, gather_hints, solve_field
+from novacli.pipeline.solve import Context, gather_hints, solve_field
 from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.solution.reading import Solution
 from novacli.strategy import attempts as strategy

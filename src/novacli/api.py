@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from novacli import backends, config
 from novacli.errors import InternalError
 from novacli.inputs import from_array, open_field
-from novacli.pipeline import Context, solve_field
+from novacli.pipeline.solve import Context, solve_field
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
 from novacli.rigs.store import Rigs

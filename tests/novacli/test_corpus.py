@@ -14,7 +14,7 @@ import pytest
 from made_lines import read_lines
 from made_sky import distance_deg
 
-from novacli.pipeline import Context, solve_input
+from novacli.pipeline.solve import Context, solve_input
 from novacli.records.params import SolveParams
 
 pytestmark = [pytest.mark.engine, pytest.mark.corpus]

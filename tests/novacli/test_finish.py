@@ -12,8 +12,8 @@ from made_results import wcs_fits
 
 from novacli.backends.base import Solve
 from novacli.errors import DataError
-from novacli.finish import conclude, files_of
 from novacli.jobs.request import Request
+from novacli.pipeline.conclude import conclude, files_of
 from novacli.solution import improve as refitfiles
 from novacli.solution.reading import Solution, Unsolved
 from solvehost.engine.engine import Outcome

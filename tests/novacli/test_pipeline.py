@@ -21,7 +21,7 @@ from novacli import backends, config
 from novacli.backends.base import Patience, Solve
 from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
 from novacli.inputs import from_array
-from novacli.pipeline import Context, solve_field, solve_input
+from novacli.pipeline.solve import Context, solve_field, solve_input
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved
@@ -311,7 +311,7 @@ def test_a_fault_of_ours_is_a_failed_line_and_not_the_end_of_the_call(
     def broken(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr("novacli.pipeline.open_field", broken)
+    monkeypatch.setattr("novacli.pipeline.solve.open_field", broken)
     line = line_of(solve_input("a.fits", SolveParams(), failing(InternalError(""))))
     assert line["error"]["exit_code"] == 70
     assert line["error"]["message"].startswith("a.fits: ZeroDivisionError: by accident")
@@ -388,7 +388,7 @@ def test_a_job_that_cannot_be_written_leaves_no_half(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("novacli.pipeline.axy.write", fail)
+    monkeypatch.setattr("novacli.pipeline.solve.axy.write", fail)
     with pytest.raises(OutputError, match="No space left on device: a job directory cannot be made there"):
         solve_field(field_of_stars, SolveParams(), context)
     assert list(context.jobs_dir.iterdir()) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from novacli.batch import handing
-from novacli.refuted import refuted
+from novacli.pipeline.hint_check import refuted
 from novacli.rigs import store
 from novacli.solution.reading import Calibration
 

@@ -12,10 +12,10 @@ from made_lines import line_of
 from made_sky import DrawnField
 
 from novacli.errors import DataError, OutputError, RetryLaterError
-from novacli.pipeline import Context, solve_field, solve_input
+from novacli.pipeline.retry import retry_job
+from novacli.pipeline.solve import Context, solve_field, solve_input
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.records.result import SOLVED, UNSOLVED
-from novacli.retrying import retry_job
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import JobDir
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from novacli.batch.records import Taught
-from novacli.pipeline import Memory
+from novacli.pipeline.solve import Memory
 from novacli.records.field import Field
 from novacli.records.hints import EARLIER, Hints, PositionHint
 from novacli.records.params import Parity

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from novacli.exports.update import Stamp
-    from novacli.pipeline import Context, Solved
+    from novacli.pipeline.solve import Context, Solved
 
 #: The contexts of the setups that this process has served; a pool has one, a long-lived worker elsewhere several.
 _contexts: dict[str, Context] = {}
@@ -60,7 +60,7 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
 def _solve(task: Task, before: Frame, context: Context) -> Done:
     from novacli.batch.handing import Handing
     from novacli.exports.update import Stamp
-    from novacli.pipeline import solve_input
+    from novacli.pipeline.solve import solve_input
 
     handing = Handing(task.taught, context.rigs)
     context = replace(context, rigs=handing)
@@ -96,7 +96,7 @@ def _context(setup: Setup) -> Context:
     if setup.key not in _contexts:
         from novacli import backends
         from novacli.config import rigs_file
-        from novacli.pipeline import Context
+        from novacli.pipeline.solve import Context
         from novacli.rigs.store import Rigs
 
         while len(_contexts) >= _MOST_CONTEXTS:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from novacli.config import Config
-    from novacli.remote.fetching import Fetched
+    from novacli.pipeline.fetch import Fetched
     from novacli.reports import Report
 
 
@@ -74,7 +74,7 @@ def _is_at_home(job: JobDir, report: Report, codes: list[int]) -> bool:
 def _fetch(away: list[JobDir], config: Config, report: Report, *, verbose: bool, may_be_unfinished: bool) -> list[int]:
     from novacli.backends.ssh.command import Ssh
     from novacli.backends.ssh.gate import Watch
-    from novacli.remote.fetching import fetch_jobs
+    from novacli.pipeline.fetch import fetch_jobs
 
     codes: list[int] = []
     unfinished = 0

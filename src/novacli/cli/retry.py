@@ -85,8 +85,8 @@ def _place_of(job: JobDir) -> str:
 def _retry(
     job: JobDir, config: Config, backend: Backend, report: Report, timeout_s: float | None, verbose: bool
 ) -> int:
-    from novacli.pipeline import Context
-    from novacli.retrying import retry_job
+    from novacli.pipeline.retry import retry_job
+    from novacli.pipeline.solve import Context
 
     with progress(verbose=verbose) as observe:
         result = retry_job(job, Context(config["jobs_dir"], backend, observe), timeout_s).result

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from novacli.backends.base import Backend
-    from novacli.pipeline import Context, Solved
+    from novacli.pipeline.solve import Context, Solved
 
     Solver = Callable[[str, SolveParams, Context], Solved]
 
@@ -77,7 +77,7 @@ def command(
     outputs.check(inputs)
     _check_detach(detach, place, outputs)
     from novacli import backends
-    from novacli.pipeline import Context
+    from novacli.pipeline.solve import Context
     from novacli.rigs.store import Rigs
 
     backend = backends.connect(place, config)
@@ -105,7 +105,7 @@ def _check_detach(detach: bool, place: str, outputs: OutputRequest) -> None:
 
 def _solver(backend: Backend, detach: bool) -> Solver:
     """Return what is to be done with each input."""
-    from novacli.pipeline import detach_input, solve_input
+    from novacli.pipeline.solve import detach_input, solve_input
 
     if not detach:
         return solve_input

@@ -21,7 +21,7 @@ from novacli import backends, config
 from novacli.backends.base import Backend, Patience
 from novacli.backends.ssh import packing, retrying
 from novacli.errors import RetryLaterError, TransferError, UnavailableError
-from novacli.pipeline import Context, solve_input
+from novacli.pipeline.solve import Context, solve_input
 from novacli.records.params import SolveParams
 from solvehost.formats import axy
 from solvehost.formats.axy import Range, Schedule

@@ -12,12 +12,13 @@ import fitsio
 import pytest
 from made_sky import DrawnField, scattered, star_picture
 
-from novacli import config, pipeline
+from novacli import config
 from novacli.backends.local import engine_cpu_s
 from novacli.batch import worker
 from novacli.batch.frames import frame_at
 from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
 from novacli.jobs.request import sha256_of
+from novacli.pipeline import solve as pipeline
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from solvehost.formats import jobdir

@@ -17,7 +17,7 @@ from made_lines import read_lines
 from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
 
 from novacli.backends.ssh.remote_job import read_remote
-from novacli.remote import fetching
+from novacli.pipeline import fetch
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.wire import JobLine
@@ -177,7 +177,7 @@ def test_a_line_that_ends_badly_leaves_the_job_where_it_is(
     leave, nova: Any, servers: Servers, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
     """A result that was on its way is not lost: the server keeps it until it is safe here."""
-    monkeypatch.setattr(fetching, "ANSWER_S", 1.0)
+    monkeypatch.setattr(fetch, "ANSWER_S", 1.0)
     job = leave()
     finish(servers, job)
     servers.replies("solve1", verb="fetch", after=ends)

@@ -180,7 +180,7 @@ def test_an_engine_that_dies_is_an_internal_error_and_the_log_is_kept(
 def test_a_mixed_call_ends_with_the_hardest(
     codes: tuple[int, ...], worst: int, nova, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from novacli.pipeline import Solved
+    from novacli.pipeline.solve import Solved
     from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 
     def made(name: str, *_rest: object) -> Solved:
@@ -189,7 +189,7 @@ def test_a_mixed_call_ends_with_the_hardest(
         status = {0: SOLVED, 1: UNSOLVED}.get(code, FAILED)
         return Solved(Result(name, status, error=error))
 
-    monkeypatch.setattr("novacli.pipeline.solve_input", made)
+    monkeypatch.setattr("novacli.pipeline.solve.solve_input", made)
     assert nova("submit", *map(str, codes)).code == worst
 
 

@@ -19,11 +19,11 @@ from novacli import hints
 from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
 from novacli.extraction.sources import Sources
-from novacli.finish import conclude, files_of
 from novacli.hints import Hints
 from novacli.inputs import open_field
 from novacli.inputs.fetch import public_name
 from novacli.jobs import request as jobfile
+from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.field import Field, Origin
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, REMOTE, UNSOLVED, Result, error_of

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
-from novacli import pipeline
 from novacli.errors import DataError, NovaError
 from novacli.extraction.sources import Sources
 from novacli.inputs import open_field
 from novacli.jobs.request import Request, read_request, sha256_of
-from novacli.pipeline import Context, Solved
+from novacli.pipeline import solve
+from novacli.pipeline.solve import Context, Solved
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts as strategy
@@ -42,7 +42,7 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
     draft = replace(draft, notes=list(dict.fromkeys([*draft.notes, *context.backend.notes()])))
     limit_s = request.timeout_s if timeout_s is None else timeout_s
     numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
-    return pipeline.run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
+    return solve.run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
 
 
 def _further_attempts(job: JobDir, numbers: list[int], request: Request, context: Context) -> Iterator[int]:
@@ -50,10 +50,10 @@ def _further_attempts(job: JobDir, numbers: list[int], request: Request, context
     try:
         field, params = _same_source(request)
         tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
-        given = pipeline.gather_hints(field, params)
+        given = solve.gather_hints(field, params)
         attempts = strategy.attempts(Sources(field, params.max_stars), params, given, context.backend.index_files())
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
-        yield from pipeline.write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
+        yield from solve.write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
     except (NovaError, SolvehostError):
         return  # the star lists that there are must do
 

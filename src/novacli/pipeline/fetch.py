@@ -25,8 +25,8 @@ from novacli.errors import (
     OutputError,
     from_solvehost,
 )
-from novacli.finish import conclude, files_of
 from novacli.jobs.request import Request, read_request
+from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.result import FAILED, Result, error_of
 from novacli.records.timing import race_timing
 from solvehost.errors import BusyError, SolvehostError

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from novacli.backends.base import Solve
 from novacli.jobs.request import Request, read_request
+from novacli.pipeline.hint_check import refuted
 from novacli.records.result import SOLVED, UNSOLVED, Result
-from novacli.refuted import refuted
 from novacli.solution.reading import Solution, Unsolved, read_solution
 from solvehost.engine.engine import DOUBTFUL
 from solvehost.formats import jobdir
