@@ -8,7 +8,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-SCHEMA: dict[str, Any] = json.loads(resources.files("novacli.reports").joinpath("schema.json").read_text("utf-8"))
+SCHEMA: dict[str, Any] = json.loads(
+    resources.files("novacli.reports.results").joinpath("schema.json").read_text("utf-8")
+)
 _VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from novacli.health import fields_text
+from novacli.doctor.checks import fields_text
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_set import IndexFile

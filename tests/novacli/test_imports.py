@@ -67,7 +67,7 @@ THIRD_PARTY = {
     "novacli.exports.original_pixels": {"PIL", "imagecodecs", "numpy", "tifffile", "xisf"},
     "novacli.reports.checklist": {"rich"},
     "novacli.reports.joblist": {"rich"},
-    "novacli.reports.table": {"rich"},
+    "novacli.reports.results.table": {"rich"},
     "novacli.wcs.refit": {"numpy"},
     "novacli.solution.improve": {"numpy"},
     "novacli.solution.tables": {"astropy", "numpy"},

@@ -7,8 +7,8 @@ import sys
 
 import click
 
+from novacli.doctor.checks import examine
 from novacli.errors import worst_exit_code
-from novacli.health import examine
 from novacli.reports import checklist, settings
 
 

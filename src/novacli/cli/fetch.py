@@ -15,7 +15,7 @@ from novacli.jobs.filters import JobFilter
 from novacli.jobs.local_store import LocalStore
 from novacli.jobs.store import FINISHED
 from novacli.jobs.summaries import read_result
-from novacli.reports import open_report
+from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import REMOTE, JobDir
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from novacli.config import Config
     from novacli.pipeline.fetch import Fetched
-    from novacli.reports import Report
+    from novacli.reports.results import Report
 
 
 @click.command("fetch")

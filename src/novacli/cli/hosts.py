@@ -16,7 +16,7 @@ from novacli.text.columns import write_aligned
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
-    from novacli.health import Check
+    from novacli.doctor.checks import Check
 
 
 @click.group("hosts")

@@ -16,14 +16,14 @@ from novacli.jobs.local_store import LocalStore
 from novacli.jobs.store import STATES
 from novacli.jobs.summaries import read_result
 from novacli.records.result import REMOTE
-from novacli.reports import open_report
+from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING
 
 if TYPE_CHECKING:
     from novacli.backends.base import Backend
     from novacli.config import Config
-    from novacli.reports import Report
+    from novacli.reports.results import Report
     from solvehost.formats.jobdir import JobDir
 
 _RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING, REMOTE))

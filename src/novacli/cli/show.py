@@ -10,7 +10,7 @@ from novacli.cli.jobargs import JOB, JOBS_DIR, open_store
 from novacli.errors import DataError
 from novacli.jobs.summaries import read_result
 from novacli.records.result import REMOTE, SOLVED, UNSOLVED, Result
-from novacli.reports import open_report
+from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import INTERRUPTED, RUNNING
 

@@ -27,7 +27,7 @@ from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.exports.request import OutputRequest
 from novacli.records.params import SolveParams
 from novacli.records.result import Result, error_of
-from novacli.reports import open_report
+from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """One input's result: the record behind ``--json``, ``result.json`` and the table.  Light: no numpy.
 
-Its keys are specified in docs/reference/json.md and src/novacli/reports/schema.json.
+Its keys are specified in docs/reference/json.md and src/novacli/reports/results/schema.json.
 """
 
 from __future__ import annotations

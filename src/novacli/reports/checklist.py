@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
-    from novacli.health import Check
+    from novacli.doctor.checks import Check
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("!", "yellow")}
 

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from novacli.records.result import FAILED, Result
-from novacli.reports import open_report
+from novacli.reports.results import open_report
 
 
 def test_one_object_a_line() -> None:

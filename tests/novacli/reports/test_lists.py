@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from novacli.health import Check
+from novacli.doctor.checks import Check
 from novacli.jobs.store import STATES, JobSummary
 from novacli.reports import checklist, joblist
 

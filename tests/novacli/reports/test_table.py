@@ -9,8 +9,8 @@ import os
 import pytest
 
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
-from novacli.reports import open_report
-from novacli.reports.table import rows
+from novacli.reports.results import open_report
+from novacli.reports.results.table import rows
 
 from .test_schema import CALIBRATION, HINTS, MATCH
 

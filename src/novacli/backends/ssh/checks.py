@@ -12,8 +12,8 @@ from novacli.backends.ssh.peers import PATIENCE_S, Peer, ask_one
 from novacli.backends.ssh.samples import sample_job
 from novacli.backends.ssh.server import Server
 from novacli.config import Config
+from novacli.doctor.checks import Check, fields_text
 from novacli.errors import NovaError, RetryLaterError
-from novacli.health import Check, fields_text
 from novacli.indexes.coverage import partial_skies
 from novacli.text.quantities import bytes_text, count_text
 from solvehost import wire

@@ -12,7 +12,7 @@ from novacli.batch.records import GONE, RETRIABLE, WAITING
 from novacli.batch.reports.columns import Value
 from novacli.batch.reports.folders import button
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
-from novacli.reports.table import REASONS
+from novacli.reports.results.table import REASONS
 
 Cells = dict[str, Value]
 #: What the page calls fates.
