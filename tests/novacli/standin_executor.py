@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import ClassVar
 
-from novacli.batch.frames import frame_at
+from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import Done, Setup, Task
 from novacli.errors import DataError, InputMissingError, NovaError
 from novacli.records.result import FAILED, SOLVED, Result, error_of

@@ -20,7 +20,7 @@ SLOW = {"numpy", "fitsio", "astropy", "requests", "sep", "PIL", "tifffile", "ima
 THIRD_PARTY = {
     "novacli.batch.executors.dask": {"distributed"},
     "novacli.batch.executors.daskworker": {"distributed"},
-    "novacli.batch.shows": {"rich"},
+    "novacli.batch.run.display": {"rich"},
     "novacli.cli.batch": {"click"},
     "novacli.extraction.centroids": {"numpy"},
     "novacli.cli.cancel": {"click"},

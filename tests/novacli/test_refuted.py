@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from novacli.batch import handing
+from novacli.batch.run import sequence_hints
 from novacli.pipeline.hint_check import refuted
 from novacli.rigs import store
 from novacli.solution.reading import Calibration
@@ -35,7 +35,7 @@ def position(ra: float, dec: float, radius: float, source: str = "--ra/--dec") -
         {"kind": "wcs", "source": "WCS"},
         {"kind": "parity", "parity": -1.0},
         scale(1, 2, store.SOURCE),
-        position(0, 0, 1, handing.SOURCE),
+        position(0, 0, 1, sequence_hints.SOURCE),
     ],
 )
 def test_hints_that_are_right_or_of_no_one_are_passed_over(hint: dict[str, Any]) -> None:

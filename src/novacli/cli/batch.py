@@ -20,12 +20,12 @@ from novacli.errors import NovaError, UsageError
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
-    from novacli.batch.ledger import Ledger
+    from novacli.batch.frames.watch import Terms
+    from novacli.batch.ledger.database import Ledger
     from novacli.batch.records import Outputs
-    from novacli.batch.session import Request
-    from novacli.batch.shows import Silent
-    from novacli.batch.summary import Outcome
-    from novacli.batch.watch import Terms
+    from novacli.batch.run.display import Silent
+    from novacli.batch.run.session import Request
+    from novacli.batch.run.summary import Outcome
 
 _RUN = "run"
 _KINDS = ("wcs", "corr", "rdls", "axy", "new_fits")
@@ -126,18 +126,18 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
 
 def _outcome(request: Request, terms: Terms | None, show: Silent, say: Callable[[str], None]) -> Outcome:
     if terms is None:
-        from novacli.batch.session import run_batch
+        from novacli.batch.run.session import run_batch
 
         return run_batch(request, show, say)
-    from novacli.batch.watchsession import watch_batch
+    from novacli.batch.run.watch_session import watch_batch
 
     return watch_batch(request, terms, show, say)
 
 
 def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
-    from novacli.batch.frames import parse_newer
-    from novacli.batch.plan import RETRIES
-    from novacli.batch.session import Request
+    from novacli.batch.frames.listing import parse_newer
+    from novacli.batch.ledger.plan import RETRIES
+    from novacli.batch.run.session import Request
 
     if raw["dask"] is not None and raw["place"] != "local":
         raise UsageError("--dask and --to exclude each other: frames are solved where the Dask workers are")
@@ -169,7 +169,7 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
 
 def _paths(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what was given, lists by their own names, and all paths."""
-    from novacli.batch.frames import read_list
+    from novacli.batch.frames.listing import read_list
 
     if not paths and not lists:
         raise UsageError("name frames or folders, or a list of them by --from")
@@ -195,22 +195,22 @@ def _outputs(raw: dict[str, Any]) -> Outputs:
 
 
 def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
-    from novacli.batch.places import default_ledger
+    from novacli.batch.frames.output_paths import default_ledger
 
     return Path(raw["ledger"]) if raw["ledger"] else default_ledger(given, raw["out"])
 
 
 def _show(*, as_json: bool, quiet: bool) -> Silent:
-    from novacli.batch import shows
+    from novacli.batch.run import display
 
-    inner: Silent | None = shows.JsonLines(sys.stdout) if as_json else None
+    inner: Silent | None = display.JsonLines(sys.stdout) if as_json else None
     if quiet:
-        return inner or shows.Silent()
+        return inner or display.Silent()
     if not as_json and not sys.stdout.isatty():
-        inner = shows.Lines(sys.stdout)
+        inner = display.Lines(sys.stdout)
     if sys.stderr.isatty():
-        return shows.Bar(sys.stderr, inner)
-    return inner or shows.Lines(sys.stdout)
+        return display.Bar(sys.stderr, inner)
+    return inner or display.Lines(sys.stdout)
 
 
 def _tell(words: str) -> None:
@@ -224,7 +224,7 @@ def _keep_house(config: configuration.Config) -> None:
 
 
 def _write_report(request: Request, path: Path, elapsed_s: float) -> None:
-    from novacli.batch.ledger import Ledger
+    from novacli.batch.ledger.database import Ledger
     from novacli.batch.reports import Summary, write_report
 
     with Ledger.read(request.ledger) as ledger:
@@ -244,8 +244,8 @@ def _title(given: tuple[str, ...]) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each ledger.")
 def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw: Any) -> int:
     """Show how many frames met which fate, also while a run is on; without PATH, of all batches of yours."""
-    from novacli.batch.places import ledgers
-    from novacli.batch.status import state_of, write_states
+    from novacli.batch.frames.output_paths import ledgers
+    from novacli.batch.ledger.status import state_of, write_states
 
     is_one = paths or lists or raw["ledger"] or raw["out"]
     found = [_ledger_path(_given(paths, lists), raw)] if is_one else ledgers()
@@ -273,7 +273,7 @@ def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that has a result.")
 def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, as_json: bool, **raw: Any) -> int:
     """Tell each frame's fate, also while a run is on: a line each, or a report in a file."""
-    from novacli.batch.ledger import Ledger
+    from novacli.batch.ledger.database import Ledger
     from novacli.batch.reports import Summary, check_path, write_report
 
     if not (paths or lists or raw["ledger"] or raw["out"]):
@@ -291,7 +291,7 @@ def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, 
 
 def _write_lines(ledger: Ledger, *, as_json: bool) -> None:
     from novacli.batch.records import GONE, OURS
-    from novacli.batch.shows import frame_line
+    from novacli.batch.run.display import frame_line
 
     for entry in ledger.entries():
         if as_json and entry.line is not None:

@@ -15,8 +15,8 @@ from novacli.errors import UsageError
 from novacli.jobs.filters import parse_age
 
 if TYPE_CHECKING:
-    from novacli.batch.shows import Silent
-    from novacli.batch.watch import Terms
+    from novacli.batch.frames.watch import Terms
+    from novacli.batch.run.display import Silent
 
 WATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--watch", is_flag=True, help="Go on, and solve frames as they land in the folders."),
@@ -41,7 +41,7 @@ def terms_of(raw: dict[str, Any], now: datetime | None = None) -> Terms | None:
             if raw[name]:
                 raise UsageError(f"--{name} is for --watch: give both, or neither")
         return None
-    from novacli.batch.watch import Terms
+    from novacli.batch.frames.watch import Terms
 
     return Terms(
         settle_s=raw["settle"],
@@ -69,10 +69,10 @@ def seconds(text: str) -> float:
 
 def show_of_night(*, as_json: bool, quiet: bool, verbose: bool) -> Silent:
     """Return how to show a night: no bar, for nobody knows how many will come; in a log only what wants a look."""
-    from novacli.batch import shows
+    from novacli.batch.run import display
 
     if as_json:
-        return shows.JsonLines(sys.stdout)
+        return display.JsonLines(sys.stdout)
     if quiet:
-        return shows.Silent()
-    return shows.Lines(sys.stdout) if verbose or sys.stdout.isatty() else shows.Troubles(sys.stdout)
+        return display.Silent()
+    return display.Lines(sys.stdout) if verbose or sys.stdout.isatty() else display.Troubles(sys.stdout)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from novacli.batch import frames
-from novacli.batch.frames import find_frames, frame_at, is_settled, parse_newer, read_list
+from novacli.batch.frames import listing
+from novacli.batch.frames.listing import find_frames, frame_at, is_settled, parse_newer, read_list
 from novacli.errors import DeniedError, InputMissingError, UsageError
 from novacli.inputs.registry import FORMATS
 
@@ -21,7 +21,7 @@ def put(path: Path, content: bytes = b"x") -> Path:
     return path
 
 
-def names(found: frames.Found, top: Path) -> list[str]:
+def names(found: listing.Found, top: Path) -> list[str]:
     return [os.path.relpath(frame.path, top) for frame in found.frames]
 
 
@@ -149,9 +149,9 @@ class TestNamed:
             assert names(find_frames(given, newer_s=2000), tmp_path) == ["new.fits"]
 
     def test_times_that_fit_no_64_bits_are_cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert frames._clamped(10**22) == 2**63 - 1
-        assert frames._clamped(-(10**22)) == -(2**63 - 1)
-        assert frames._clamped(5) == 5
+        assert listing._clamped(10**22) == 2**63 - 1
+        assert listing._clamped(-(10**22)) == -(2**63 - 1)
+        assert listing._clamped(5) == 5
 
     def test_a_pipe_is_taken_where_it_is_named_so_that_it_gets_its_error(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "p.fits")
@@ -236,8 +236,8 @@ class TestTimes:
         ("age_s", "settled"), [(0, False), (9.9, False), (10, True), (1e9, True), (-9.9, False), (-3600, True)]
     )
     def test_a_file_is_settled_once_it_has_been_let_be(self, age_s: float, settled: bool) -> None:
-        frame = frames.Frame("/a", 1, int(2e18))
+        frame = listing.Frame("/a", 1, int(2e18))
         assert is_settled(frame, 2e9 + age_s, 10) is settled
 
     def test_without_a_settling_time_all_are_settled(self) -> None:
-        assert is_settled(frames.Frame("/a", 1, int(2e18)), 2e9, 0)
+        assert is_settled(listing.Frame("/a", 1, int(2e18)), 2e9, 0)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from made_disk import STUCK
 
-from novacli.batch import glance as module
 from novacli.batch.children import child
 from novacli.batch.children.child import Child
-from novacli.batch.frames import frame_at
-from novacli.batch.glance import Glance, Glances, glance
+from novacli.batch.frames import header_reader as module
+from novacli.batch.frames.header_reader import Glance, Glances, glance
+from novacli.batch.frames.listing import frame_at
 from novacli.inputs import open_field
 from novacli.rigs.store import identify
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from novacli.batch.handing import SOURCE, Handing
 from novacli.batch.records import Taught
+from novacli.batch.run.sequence_hints import SOURCE, Handing
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.field import HeaderValue, Image, Origin, StarList
 from novacli.records.params import Parity, Position

@@ -17,8 +17,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from novacli.batch import ledger as module
-from novacli.batch.ledger import FORMAT, Ledger
+from novacli.batch.ledger import database as module
+from novacli.batch.ledger.database import FORMAT, Ledger
 from novacli.batch.records import FATES, WAITING, Entry, Frame, Known
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError
 
@@ -282,7 +282,7 @@ class TestBadFiles:
 WRITER = """
 import sys, time
 from pathlib import Path
-from novacli.batch.ledger import Ledger
+from novacli.batch.ledger.database import Ledger
 from novacli.batch.records import Entry, Known
 with Ledger.open(Path(sys.argv[1])) as ledger:
     first = len(ledger.known())

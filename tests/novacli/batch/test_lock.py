@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from novacli.batch import lock as module
-from novacli.batch.lock import holder, is_locked, locked
+from novacli.batch.ledger import lock as module
+from novacli.batch.ledger.lock import holder, is_locked, locked
 from novacli.errors import OutputError, RetryLaterError
 
 SOURCE = Path(__file__).parents[3] / "src"
 HOLD = """
 import os, sys
 from pathlib import Path
-from novacli.batch.lock import locked
+from novacli.batch.ledger.lock import locked
 with locked(Path(sys.argv[1]), wait=False, until_s=0, say=print):
     if len(sys.argv) > 2 and not os.fork():  # a worker that outlives its parent
         print(os.getpid(), flush=True)

@@ -11,7 +11,7 @@ import made_results as made
 import numpy as np
 import pytest
 
-from novacli.batch.marks import is_written_by_nova
+from novacli.batch.frames.own_outputs import is_written_by_nova
 from novacli.exports import new_fits as newfits
 from novacli.exports.insert import COPY_HISTORY, HISTORY
 from novacli.exports.new_fits import new_fits

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from novacli.batch.places import default_ledger, ledgers, remember
+from novacli.batch.frames.output_paths import default_ledger, ledgers, remember
 
 
 class TestLedger:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novacli.batch.plan import RETRIES, Wanted, exit_code, fingerprint, plan
+from novacli.batch.ledger.plan import RETRIES, Wanted, exit_code, fingerprint, plan
 from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, Frame, Known
 from novacli.config import load
 from novacli.errors import DeniedError, OutputError
@@ -232,7 +232,7 @@ class TestFingerprint:
     def test_it_is_the_same_in_every_process_and_version(self) -> None:
         """A golden value: another one would have every frame of every ledger solved again."""
         program = (
-            "from novacli.batch.plan import fingerprint; from novacli.config import load\n"
+            "from novacli.batch.ledger.plan import fingerprint; from novacli.config import load\n"
             "from novacli.records.params import Scale, SolveParams\n"
             "config = load({'HOME': '/nonexistent'})\n"
             "print(*(fingerprint(params, config) for params in (SolveParams(), SolveParams(scale=Scale(1.5, 2.0)))))"

@@ -20,7 +20,7 @@ from made_sky import scattered, star_picture
 from novacli import config
 from novacli.batch.children import child
 from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor, pool
-from novacli.batch.frames import frame_at
+from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import KEEP_NONE, Done, Outputs, Setup, Task
 from novacli.errors import UnavailableError
 from novacli.records.params import SolveParams

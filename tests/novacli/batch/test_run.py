@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from novacli import config
-from novacli.batch import run
 from novacli.batch.executors import TaskHungError, WorkerLostError
-from novacli.batch.ledger import Ledger
-from novacli.batch.notes import Notes
-from novacli.batch.plan import Todo
-from novacli.batch.queues import InTurn, Listing
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Frame, Known, Outputs, Setup, Task
-from novacli.batch.run import Orders, Run
-from novacli.batch.session import give_up
-from novacli.batch.shows import Silent
+from novacli.batch.run import loop
+from novacli.batch.run.display import Silent
+from novacli.batch.run.loop import Orders, Run
+from novacli.batch.run.queues import InTurn, Listing
+from novacli.batch.run.recorder import Notes
+from novacli.batch.run.session import give_up
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
@@ -264,13 +264,13 @@ def test_nothing_is_begun_once_the_time_is_up(bench: Bench) -> None:
 def test_the_documentation_says_how_much_longer_than_its_time_a_run_may_take(page: str) -> None:
     text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
     told = [part[:400] for part in text.split("`--max-time")]
-    assert any(f"have {run._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in told)
+    assert any(f"have {loop._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in told)
 
 
 def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_GRACE_S", 0.0)
+    monkeypatch.setattr(loop, "_GRACE_S", 0.0)
 
     class Stuck(Here):
         """Works on a frame for ever, once the time is up."""

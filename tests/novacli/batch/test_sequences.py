@@ -11,12 +11,12 @@ import fitsio
 import numpy as np
 import pytest
 
-from novacli.batch import sequences
-from novacli.batch.frames import frame_at
-from novacli.batch.glance import glance
-from novacli.batch.plan import Todo
+from novacli.batch.frames.header_reader import glance
+from novacli.batch.frames.listing import frame_at
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import RETRIABLE, Done, Known, Taught
-from novacli.batch.sequences import Sequences
+from novacli.batch.run import sequences
+from novacli.batch.run.sequences import Sequences
 from novacli.records.result import SOLVED, UNSOLVED, Result
 
 numbers = itertools.count()

@@ -9,11 +9,12 @@ import pytest
 import standin_executor
 
 from novacli import config
-from novacli.batch import executors, run
+from novacli.batch import executors
 from novacli.batch.records import Done, Outputs, Task
-from novacli.batch.session import Request, run_batch
-from novacli.batch.shows import Silent
-from novacli.batch.summary import Outcome
+from novacli.batch.run import loop
+from novacli.batch.run.display import Silent
+from novacli.batch.run.session import Request, run_batch
+from novacli.batch.run.summary import Outcome
 from novacli.errors import OutputError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, Result, error_of
@@ -23,7 +24,7 @@ from novacli.records.result import FAILED, Result, error_of
 def standin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have frames solved by the stand-in, at a good pace."""
     monkeypatch.setitem(executors.MODULES, "standin", "standin_executor")
-    monkeypatch.setattr(run, "_TICK_S", 0.01)
+    monkeypatch.setattr(loop, "_TICK_S", 0.01)
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(standin_executor.solve))
     monkeypatch.setattr(standin_executor.Executor, "tasks", [])
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from novacli.batch.ledger import RunRecord
+from novacli.batch.ledger.database import RunRecord
+from novacli.batch.ledger.status import State, write_states
 from novacli.batch.records import FATES
-from novacli.batch.status import State, write_states
 
 
 def told(what: list[str], counts: dict[str, int]) -> str:

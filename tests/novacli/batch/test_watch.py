@@ -12,10 +12,10 @@ import fitsio
 import numpy as np
 import pytest
 
-from novacli.batch import watch
-from novacli.batch.plan import Todo
+from novacli.batch.frames import watch
+from novacli.batch.frames.watch import Terms, Watch
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import RETRIABLE, WAITING, Frame, Known
-from novacli.batch.watch import Terms, Watch
 from novacli.records.result import SOLVED
 
 

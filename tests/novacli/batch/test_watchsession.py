@@ -23,15 +23,17 @@ import standin_executor
 from made_sky import DrawnField
 
 from novacli import config
-from novacli.batch import executors, run, watch
-from novacli.batch.ledger import Ledger
-from novacli.batch.lock import locked
+from novacli.batch import executors
+from novacli.batch.frames import watch
+from novacli.batch.frames.watch import Terms
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.lock import locked
 from novacli.batch.records import Done, Outputs, Task
-from novacli.batch.session import Request
-from novacli.batch.shows import Lines, Troubles
-from novacli.batch.summary import Outcome
-from novacli.batch.watch import Terms
-from novacli.batch.watchsession import watch_batch
+from novacli.batch.run import loop
+from novacli.batch.run.display import Lines, Troubles
+from novacli.batch.run.session import Request
+from novacli.batch.run.summary import Outcome
+from novacli.batch.run.watch_session import watch_batch
 from novacli.errors import DeniedError, InputMissingError, NovaError, OutputError, RetryLaterError, UsageError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, Result, error_of
@@ -45,7 +47,7 @@ LONG_S = 300.0
 def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[standin_executor.Executor]]:
     """Have frames solved by the stand-in, at a good pace."""
     monkeypatch.setitem(executors.MODULES, "standin", "standin_executor")
-    monkeypatch.setattr(run, "_TICK_S", 0.01)
+    monkeypatch.setattr(loop, "_TICK_S", 0.01)
     monkeypatch.setattr(watch, "_SHARE", 1.0)
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(standin_executor.solve))
     monkeypatch.setattr(standin_executor.Executor, "tasks", [])

@@ -14,9 +14,9 @@ from made_sky import DrawnField, scattered, star_picture
 
 from novacli import config
 from novacli.backends.local import engine_cpu_s
-from novacli.batch import worker
-from novacli.batch.frames import frame_at
+from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
+from novacli.batch.run import worker
 from novacli.jobs.request import sha256_of
 from novacli.pipeline import solve as pipeline
 from novacli.records.params import SolveParams

@@ -23,9 +23,9 @@ from made_servers import HEIGHT, WIDTH, Servers, write_star_list
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import config
-from novacli.batch.ledger import Ledger
-from novacli.batch.lock import locked
-from novacli.batch.places import default_ledger
+from novacli.batch.frames.output_paths import default_ledger
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.lock import locked
 from novacli.errors import InputMissingError
 
 PATIENCE_S = 60.0

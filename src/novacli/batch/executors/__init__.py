@@ -57,7 +57,7 @@ class Executor(Protocol):
         ...
 
     def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
-        """Have tasks done by :func:`novacli.batch.worker.work`; returns at once.
+        """Have tasks done by :func:`novacli.batch.run.worker.work`; returns at once.
 
         ``to_come`` is how many more there are now, for which there is no room yet.
         """

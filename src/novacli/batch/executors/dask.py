@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import novacli
-from novacli.batch import worker
 from novacli.batch.executors import GRACE_S, ExecutorGoneError, TaskHungError, WorkerLostError, daskchild, daskworker
 from novacli.batch.records import Done, Setup, Task
+from novacli.batch.run import worker
 from novacli.errors import NovaError, RetryLaterError, UnavailableError, UsageError
 from novacli.inputs.source import shown_name
 

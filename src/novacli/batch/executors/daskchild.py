@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from novacli.batch import worker
 from novacli.batch.children import childmain
 from novacli.batch.children.child import Child
 from novacli.batch.records import Done, Task
+from novacli.batch.run import worker
 from novacli.errors import InternalError, fault_text
 from novacli.records.result import FAILED, Result, error_of
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from queue import Empty, SimpleQueue
 
-from novacli.batch import worker
 from novacli.batch.children import child, childmain
 from novacli.batch.children.child import Child
 from novacli.batch.executors import GRACE_S, WorkerLostError
 from novacli.batch.records import Done, Setup, Task
+from novacli.batch.run import worker
 from novacli.errors import UnavailableError
 
 #: Tasks that lie ready for each worker, so that none waits for the one who hands them out.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from novacli.batch.notes import Tally
 from novacli.batch.records import GONE, RETRIABLE, WAITING, Entry
+from novacli.batch.run.recorder import Tally
 from novacli.inputs.source import shown_name
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.quantities import count_text

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from novacli.batch.frames import identity_of
-from novacli.batch.ledger import Ledger
-from novacli.batch.plan import Todo
+from novacli.batch.frames.listing import identity_of
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Entry, Frame, Known, Setup, fate_of
 from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.inputs.source import shown_name

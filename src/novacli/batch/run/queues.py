@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from novacli.batch.frames import frame_at, is_settled
-from novacli.batch.plan import Todo
+from novacli.batch.frames.listing import frame_at, is_settled
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import Done, Taught
 
 

@@ -14,19 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from novacli.batch import executors, places
-from novacli.batch.frames import Found, find_frames
-from novacli.batch.glance import Glances
-from novacli.batch.ledger import Ledger
-from novacli.batch.lock import locked
-from novacli.batch.notes import Notes, Tally
-from novacli.batch.plan import NOT_BEGUN, Plan, Todo, Wanted, exit_code, fingerprint, plan
-from novacli.batch.queues import Feed, InTurn, Listing, Queue
+from novacli.batch import executors
+from novacli.batch.frames import output_paths
+from novacli.batch.frames.header_reader import Glances
+from novacli.batch.frames.listing import Found, find_frames
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.lock import locked
+from novacli.batch.ledger.plan import NOT_BEGUN, Plan, Todo, Wanted, exit_code, fingerprint, plan
 from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Setup
-from novacli.batch.run import Orders, Run
-from novacli.batch.sequences import Sequences
-from novacli.batch.shows import Silent
-from novacli.batch.summary import Outcome
+from novacli.batch.run.display import Silent
+from novacli.batch.run.loop import Orders, Run
+from novacli.batch.run.queues import Feed, InTurn, Listing, Queue
+from novacli.batch.run.recorder import Notes, Tally
+from novacli.batch.run.sequences import Sequences
+from novacli.batch.run.summary import Outcome
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
 from novacli.inputs.source import shown_name
@@ -103,7 +104,7 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
 def opened(path: Path) -> Ledger:
     """Return the ledger of a run, and have those who ask for all ledgers find it."""
     ledger = Ledger.open(path)
-    places.remember(path)
+    output_paths.remember(path)
     return ledger
 
 
@@ -111,7 +112,7 @@ def wanted_of(request: Request) -> Wanted:
     """Return what the plan needs to know of a request."""
     params = fingerprint(request.params, request.config)
     outputs = request.outputs
-    may_write = functools.partial(places.may_write, outputs=outputs)
+    may_write = functools.partial(output_paths.may_write, outputs=outputs)
     return Wanted(params, outputs.asked, request.retry, request.force, may_write)
 
 
@@ -161,7 +162,7 @@ class Session:
 
     def work(self, todo: Sequence[Todo], show: Silent) -> tuple[Tally, dict[str, Known]]:
         """Do what is to be done; return how that went, and what is known of each frame now."""
-        files = places.output_files(self._found.frames, self._request.outputs)
+        files = output_paths.output_files(self._found.frames, self._request.outputs)
         notes = self.notes(show)
         notes.tally.total = len(todo)
         feed = Listing(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from novacli.batch.frames import Found, find_frames, frame_at, identity_of, is_settled
-from novacli.batch.plan import Todo, is_denied
+from novacli.batch.frames.listing import Found, find_frames, frame_at, identity_of, is_settled
+from novacli.batch.ledger.plan import Todo, is_denied
 from novacli.batch.records import RETRIABLE, WAITING, Done, Frame, Known
 from novacli.errors import NovaError
 from novacli.inputs.source import shown_name

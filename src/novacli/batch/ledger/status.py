@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from novacli.batch.ledger import Ledger, RunRecord
-from novacli.batch.lock import is_locked
+from novacli.batch.ledger.database import Ledger, RunRecord
+from novacli.batch.ledger.lock import is_locked
 from novacli.batch.records import FATES, OURS, RETRIABLE
 from novacli.text.printable import printable_line
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
-from novacli.batch.glance import Glance, glance
-from novacli.batch.plan import Todo
+from novacli.batch.frames.header_reader import Glance, glance
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import RETRIABLE, Done, Frame, Taught
 from novacli.rigs.store import POINTING_S
 

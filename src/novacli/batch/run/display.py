@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from novacli.batch.notes import Tally
 from novacli.batch.records import RETRIABLE, Entry
-from novacli.batch.summary import Problems
+from novacli.batch.run.recorder import Tally
+from novacli.batch.run.summary import Problems
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.printable import printable_line
 

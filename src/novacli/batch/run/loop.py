@@ -12,10 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 from novacli.batch.executors import Executor, ExecutorGoneError, TaskHungError, WorkerLostError
-from novacli.batch.notes import Notes, Show, Tally
-from novacli.batch.plan import Todo
-from novacli.batch.queues import Feed, Queue
+from novacli.batch.ledger.plan import Todo
 from novacli.batch.records import Done, Setup, Task
+from novacli.batch.run.queues import Feed, Queue
+from novacli.batch.run.recorder import Notes, Show, Tally
 from novacli.errors import InternalError, NovaError, fault_text
 
 #: How often the loop looks at the clock, at signals and at the feed where no frame is done.

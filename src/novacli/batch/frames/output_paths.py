@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from novacli.batch.frames import SUFFIXES
+from novacli.batch.frames.listing import SUFFIXES
 from novacli.batch.records import Frame, Outputs
 from novacli.config import batches_dir
 from novacli.errors import UsageError

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from novacli.batch import places
-from novacli.batch.frames import frame_at
-from novacli.batch.marks import is_written_by_nova
+from novacli.batch.frames import output_paths
+from novacli.batch.frames.listing import frame_at
+from novacli.batch.frames.own_outputs import is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
 from novacli.errors import NovaError, OutputError
 from novacli.files.atomic import NotWritableError, as_output_error
@@ -44,7 +44,7 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
         return Done(before, ours=True)
     if task.known_sha256 is not None and _is_content(task.frame.path, task.known_sha256):
         return Done(before, task.known_sha256)
-    denied = places.denied(task.frame, task.files, task.setup.outputs)
+    denied = output_paths.denied(task.frame, task.files, task.setup.outputs)
     if denied is not None:  # before engines run for nothing
         failed = Result(task.frame.path, FAILED, error=error_of(_with_remedy(denied, task)))
         return Done(before, result=failed)
@@ -58,7 +58,7 @@ def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
 
 
 def _solve(task: Task, before: Frame, context: Context) -> Done:
-    from novacli.batch.handing import Handing
+    from novacli.batch.run.sequence_hints import Handing
     from novacli.exports.update import Stamp
     from novacli.pipeline.solve import solve_input
 

@@ -1,4 +1,4 @@
-"""One run of ``nova batch --watch`` from beginning to end: as :mod:`novacli.batch.session`, over what lands."""
+"""One run of ``nova batch --watch`` from beginning to end: as :mod:`novacli.batch.run.session`, over what lands."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from novacli.batch import places
-from novacli.batch.frames import find_frames
-from novacli.batch.lock import locked
-from novacli.batch.notes import Notes
-from novacli.batch.plan import NOT_BEGUN, Todo, Wanted, exit_code, plan
-from novacli.batch.queues import Queue
+from novacli.batch.frames import output_paths
+from novacli.batch.frames.listing import find_frames
+from novacli.batch.frames.watch import Terms, Watch
+from novacli.batch.ledger.lock import locked
+from novacli.batch.ledger.plan import NOT_BEGUN, Todo, Wanted, exit_code, plan
 from novacli.batch.records import OURS, Done, Frame, Known, Outputs
-from novacli.batch.run import Orders
-from novacli.batch.session import Request, Session, opened, wanted_of
-from novacli.batch.shows import Silent
-from novacli.batch.summary import Outcome
-from novacli.batch.watch import Terms, Watch
+from novacli.batch.run.display import Silent
+from novacli.batch.run.loop import Orders
+from novacli.batch.run.queues import Queue
+from novacli.batch.run.recorder import Notes
+from novacli.batch.run.session import Request, Session, opened, wanted_of
+from novacli.batch.run.summary import Outcome
 from novacli.errors import UsageError
 from novacli.inputs.source import shown_name
 
@@ -111,7 +111,9 @@ class _Night:
         beside = [frame for frame in self.watch.siblings if os.path.dirname(frame.path) == folder]  # noqa: PTH120
         others = [frame for frame in beside if frame.path in self.given and frame.path != todo.frame.path]
         try:
-            self.files[todo.frame.path] = places.output_files([*others, todo.frame], self._outputs)[todo.frame.path]
+            self.files[todo.frame.path] = output_paths.output_files([*others, todo.frame], self._outputs)[
+                todo.frame.path
+            ]
         except UsageError as exc:
             self.notes.tally.total += todo.frame.path not in self.given
             self.given.add(todo.frame.path)
