@@ -18,21 +18,21 @@ from novacli.text.printable import printable_line
 
 #: Command → (module with a click object called ``command``, one line for the list); a new one is a file and a line.
 COMMANDS = {
-    "submit": ("novacli.cli.submit", "Find where on the sky pictures or star lists are."),
-    "batch": ("novacli.cli.batch", "Solve many frames, and only those that are not solved yet."),
-    "jobs": ("novacli.cli.jobs", "List the jobs kept on this machine."),
-    "show": ("novacli.cli.show", "Show a job's result again."),
-    "log": ("novacli.cli.log", "Show what the engine said in a job."),
-    "fetch": ("novacli.cli.fetch", "Bring home what servers have solved."),
-    "cancel": ("novacli.cli.cancel", "End jobs that servers are working on."),
-    "retry": ("novacli.cli.retry", "Try jobs again from their star lists."),
-    "rm": ("novacli.cli.rm", "Remove jobs."),
-    "hosts": ("novacli.cli.hosts", "Name solve servers, and check them."),
-    "rigs": ("novacli.cli.rigs", "Show or forget what solved frames taught about cameras."),
-    "demo": ("novacli.cli.demo", "Draw a real sky field to try the tool with."),
-    "doctor": ("novacli.cli.doctor", "Check engine, index files, disk and settings."),
-    "config": ("novacli.cli.config", "Show settings and where each comes from."),
-    "completion": ("novacli.cli.completion", "Print the shell's completion script."),
+    "submit": ("novacli.cli.commands.submit", "Find where on the sky pictures or star lists are."),
+    "batch": ("novacli.cli.commands.batch", "Solve many frames, and only those that are not solved yet."),
+    "jobs": ("novacli.cli.commands.jobs", "List the jobs kept on this machine."),
+    "show": ("novacli.cli.commands.show", "Show a job's result again."),
+    "log": ("novacli.cli.commands.log", "Show what the engine said in a job."),
+    "fetch": ("novacli.cli.commands.fetch", "Bring home what servers have solved."),
+    "cancel": ("novacli.cli.commands.cancel", "End jobs that servers are working on."),
+    "retry": ("novacli.cli.commands.retry", "Try jobs again from their star lists."),
+    "rm": ("novacli.cli.commands.rm", "Remove jobs."),
+    "hosts": ("novacli.cli.commands.hosts", "Name solve servers, and check them."),
+    "rigs": ("novacli.cli.commands.rigs", "Show or forget what solved frames taught about cameras."),
+    "demo": ("novacli.cli.commands.demo", "Draw a real sky field to try the tool with."),
+    "doctor": ("novacli.cli.commands.doctor", "Check engine, index files, disk and settings."),
+    "config": ("novacli.cli.commands.config", "Show settings and where each comes from."),
+    "completion": ("novacli.cli.commands.completion", "Print the shell's completion script."),
 }
 
 

@@ -9,5 +9,5 @@
                ─ drawing.py ─→ Drawing(pixels, truth)
                ─ writer.py ─→ OUT.fits and OUT.fits.truth.json
 
-``draw(Scene(...), Catalogue.open(path))`` does it in process; :mod:`novacli.cli.demo` is the command.
+``draw(Scene(...), Catalogue.open(path))`` does it in process; :mod:`novacli.cli.commands.demo` is the command.
 """

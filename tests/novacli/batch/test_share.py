@@ -14,7 +14,7 @@ import click
 import pytest
 
 import novacli
-from novacli.cli.batch import command
+from novacli.cli.commands.batch import command
 from novacli.cli.watchargs import terms_of
 
 SHARE = Path(novacli.__file__).parent / "share"

@@ -11,7 +11,7 @@ import fitsio
 import pytest
 from click.testing import CliRunner, Result
 
-from novacli.cli.demo import command
+from novacli.cli.commands.demo import command
 from novacli.demo.scene import random_place
 from novacli.errors import NovaError, OutputError, UnavailableError, UsageError
 
@@ -84,6 +84,6 @@ def test_it_does_not_overwrite_unasked(nova_demo) -> None:
 
 def test_its_help_needs_neither_numpy_nor_fits() -> None:
     slow = ["numpy", "fitsio", "astropy", "requests"]
-    code = f"import sys, novacli.cli.demo; print([m for m in {slow} if m in sys.modules])"
+    code = f"import sys, novacli.cli.commands.demo; print([m for m in {slow} if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert told.stdout.strip() == "[]"
