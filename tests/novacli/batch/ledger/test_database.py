@@ -1,0 +1,337 @@
+"""The ledger: a dictionary that survives whatever ends the process, and that can be read while it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from novacli.batch.ledger import database as module
+from novacli.batch.ledger.database import FORMAT, Ledger
+from novacli.batch.records import FATES, WAITING, Entry, Frame, Known
+from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError
+
+SOURCE = Path(__file__).parents[4] / "src"
+
+
+def entry(path: str = "/n/a.fits", fate: str = "solved", line: str | None = "{}", tries: int = 1) -> Entry:
+    known = Known(10, 5, "ab" * 32, "params", frozenset({"wcs", "update"}), fate, 0, tries)
+    return Entry(path, known, line, 1.5)
+
+
+PATHS = st.sampled_from(["/a", "/a/b.fits", "/é", "/line\nfeed", "/\udcff", "/\udcff\udc80", "/𝄞", "/A", "/a'b", "/ "])
+NUMBERS = st.integers(-(2**63) + 1, 2**63 - 1)
+KNOWN = st.builds(
+    Known,
+    size=st.integers(0, 2**62),
+    mtime_ns=NUMBERS,
+    sha256=st.none() | st.text("0123456789abcdef", min_size=1, max_size=64),
+    params=st.text(max_size=9),
+    outputs=st.frozensets(st.text("abc:/_", min_size=1, max_size=5), max_size=3),
+    fate=st.sampled_from(FATES),
+    exit_code=st.integers(0, 78),
+    tries=st.integers(0, 9),
+)
+# A line is JSON in ASCII: see reports/jsonlines.py.
+ENTRIES = st.builds(
+    Entry,
+    path=PATHS,
+    known=KNOWN,
+    line=st.none() | st.text(st.characters(max_codepoint=126, min_codepoint=32)),
+    finished_s=st.none() | st.floats(0, 1e12),
+)
+
+
+def by_key(path: str) -> tuple[bool, bytes]:
+    """The order of a ledger: names in UTF-8 by their bytes, and then the others."""
+    return any("\ud800" <= c <= "\udfff" for c in path), os.fsencode(path)
+
+
+class LedgerModel(RuleBasedStateMachine):
+    """A ledger does what a dictionary does, across any number of openings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="nova-ledger-"))
+        self.path = self.folder / "sub" / "l.sqlite"
+        self.model: dict[str, Entry] = {}
+        self.ledger = Ledger.open(self.path)
+
+    @rule(entry=ENTRIES)
+    def put(self, entry: Entry) -> None:
+        self.ledger.put(entry)
+        self.model[entry.path] = entry
+
+    @rule(paths=st.lists(PATHS), mtime_ns=NUMBERS)
+    def add_waiting(self, paths: list[str], mtime_ns: int) -> None:
+        self.ledger.add_waiting((Frame(path, 7, mtime_ns) for path in paths), "p")
+        for path in paths:
+            known = Known(7, mtime_ns, None, "p", frozenset(), WAITING, 75, 0)
+            self.model.setdefault(path, Entry(path, known))
+
+    @rule(path=PATHS, mtime_ns=NUMBERS)
+    def touch(self, path: str, mtime_ns: int) -> None:
+        self.ledger.touch(Frame(path, 0, mtime_ns))
+        if path in self.model:
+            old = self.model[path]
+            k = old.known
+            known = Known(k.size, mtime_ns, k.sha256, k.params, k.outputs, k.fate, k.exit_code, k.tries)
+            self.model[path] = Entry(path, known, old.line, old.finished_s)
+
+    @rule()
+    def reopen(self) -> None:
+        self.ledger.close()
+        self.ledger = Ledger.open(self.path)
+
+    @invariant()
+    def holds_what_the_dictionary_holds(self) -> None:
+        with Ledger.read(self.path) as reader:
+            assert reader.known() == {path: kept.known for path, kept in self.model.items()}
+            assert list(reader.entries()) == [self.model[path] for path in sorted(self.model, key=by_key)]
+            assert sum(reader.counts().values()) == len(self.model)
+            assert [reader.entry(path) for path in ("/a", "/\udcff")] == [self.model.get(p) for p in ("/a", "/\udcff")]
+
+    def teardown(self) -> None:
+        self.ledger.close()
+        shutil.rmtree(self.folder)
+
+
+TestModel = LedgerModel.TestCase
+TestModel.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "l.sqlite"
+
+
+def test_pages_leave_out_nothing_and_repeat_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAGE_ROWS", 3)
+    for count in (0, 1, 2, 3, 4, 6, 7):
+        with Ledger.open(path.with_suffix(f".{count}")) as ledger:
+            names = [f"/{n}" for n in range(count - 1)] + (["/\udcff"] if count else [])
+            for name in reversed(names):
+                ledger.put(entry(name))
+            assert [e.path for e in ledger.entries()] == names
+
+
+def test_times_beyond_64_bits_are_cut(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        ledger.add_waiting([Frame("/a", 1, 10**22)], "p")
+        assert ledger.known()["/a"].mtime_ns == 2**63 - 1
+        ledger.touch(Frame("/a", 1, -(10**22)))
+        assert ledger.known()["/a"].mtime_ns == -(2**63) + 1
+
+
+def test_runs_are_counted_and_an_unfinished_one_has_no_outcome(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        assert ledger.last_run() is None
+        first = ledger.begin_run(5, ["/n", "\udcff"])
+        ledger.end_run(first, "done")
+        assert ledger.last_run().what == ["/n", "\udcff"]  # type: ignore[union-attr]
+        second = ledger.begin_run()
+        last = ledger.last_run()
+        assert last is not None
+        assert (last.number, last.pid, last.frames, last.ended_s, last.outcome) == (
+            second,
+            os.getpid(),
+            None,
+            None,
+            None,
+        )
+        ledger.end_run(second, "stopped")
+        last = ledger.last_run()
+        assert last is not None
+        assert last.outcome == "stopped"
+        assert last.ended_s is not None
+        assert last.ended_s >= last.began_s
+
+
+class TestReaders:
+    def test_a_slow_reader_does_not_hold_up_the_writer(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_PAGE_ROWS", 2)
+        monkeypatch.setattr(module, "_BUSY_S", 0.0)
+        with Ledger.open(path) as writer:
+            for n in range(6):
+                writer.put(entry(f"/{n}"))
+            with Ledger.read(path) as reader:
+                rows = reader.entries()
+                assert next(rows).path == "/0"
+                writer.put(entry("/3", "failed"))
+                writer.put(entry("/6"))
+                rest = list(rows)
+        assert [e.path for e in rest] == [f"/{n}" for n in range(1, 7)]
+        assert rest[2].known.fate == "failed"
+
+    def test_a_reader_cannot_write(self, path: Path) -> None:
+        Ledger.open(path).close()
+        with Ledger.open(path) as writer:
+            writer.put(entry())
+        with Ledger.read(path) as reader, pytest.raises(DeniedError, match="may not be written"):
+            reader.put(entry("/b"))
+
+    def test_one_who_may_only_read_can(self, path: Path) -> None:
+        with Ledger.open(path) as writer:
+            writer.put(entry())
+        path.chmod(0o400)
+        path.parent.chmod(0o500)
+        try:
+            with Ledger.read(path) as reader:
+                assert list(reader.known()) == ["/n/a.fits"]
+        finally:
+            path.parent.chmod(0o700)
+
+    def test_half_a_transaction_that_a_killed_run_left_is_rolled_back(self, path: Path, tmp_path: Path) -> None:
+        killed = tmp_path / "killed.sqlite"
+        with Ledger.open(path) as writer:
+            for n in range(200):
+                writer.put(entry(f"/{n:03}", line="x" * 1000))
+            writer._db.execute("PRAGMA cache_size = 1")  # so that it spills into the file before the end
+            writer._db.execute("BEGIN IMMEDIATE")
+            writer._db.execute("UPDATE frames SET fate = 'failed', line = replace(line, 'x', 'y')")
+            shutil.copy(path, killed)
+            shutil.copy(f"{path}-journal", f"{killed}-journal")
+            writer._db.execute("ROLLBACK")
+        assert b"yyy" in killed.read_bytes()
+        with Ledger.read(killed) as reader:
+            assert {(e.known.fate, e.line) for e in reader.entries()} == {("solved", "x" * 1000)}
+
+    def test_without_a_ledger_it_says_so(self, path: Path) -> None:
+        for make in (lambda: None, path.touch):
+            make()
+            with pytest.raises(InputMissingError, match="there is no ledger"):
+                Ledger.read(path)
+        with Ledger.open(path) as ledger:  # an empty file, as a killed run may leave, is a new ledger
+            assert ledger.known() == {}
+
+
+class TestBadFiles:
+    @pytest.mark.parametrize("how", [Ledger.open, Ledger.read])
+    def test_no_database(self, how: object, path: Path) -> None:
+        path.write_bytes(b"SIMPLE  =                    T" * 100)
+        with pytest.raises(DataError, match=r"damaged.*move it away"):
+            how(path)  # type: ignore[operator]
+
+    @pytest.mark.parametrize("how", [Ledger.open, Ledger.read])
+    def test_another_programs_database_is_left_as_it_is(self, how: object, path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("CREATE TABLE t (x)")
+        before = path.read_bytes()
+        with pytest.raises(DataError, match="no ledger of nova batch"):
+            how(path)  # type: ignore[operator]
+        assert path.read_bytes() == before
+
+    @pytest.mark.parametrize("how", [Ledger.open, Ledger.read])
+    def test_a_newer_format_says_what_to_do(self, how: object, path: Path) -> None:
+        Ledger.open(path).close()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute(f"PRAGMA user_version = {FORMAT + 1}")
+        with pytest.raises(ConfigError, match=r"newer version of nova.*--ledger"):
+            how(path)  # type: ignore[operator]
+
+    def test_damage_within_is_one_line(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            for n in range(300):
+                ledger.put(entry(f"/{n:04}", line="x" * 500))
+        content = bytearray(path.read_bytes())
+        for at in range(8192, len(content), 4096):
+            content[at : at + 200] = b"\xa5" * 200
+        path.write_bytes(content)
+        with Ledger.open(path) as ledger, pytest.raises(DataError, match="damaged"):
+            ledger.known()
+        with Ledger.read(path) as ledger, pytest.raises(DataError, match="damaged"):
+            list(ledger.entries())
+
+    def test_where_no_folder_can_be_it_says_so(self, path: Path) -> None:
+        path.write_bytes(b"")
+        with pytest.raises(OutputError, match="--ledger"):
+            Ledger.open(path / "l")
+
+    def test_a_full_disk_is_told_and_the_ledger_stays_whole(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            ledger.put(entry())
+            ledger._db.execute("PRAGMA max_page_count = 8")
+            with pytest.raises(OutputError, match=r"full.*free some space"):
+                for n in range(500):
+                    ledger.put(entry(f"/{n}", line="x" * 3000))
+            count = len(ledger.known())
+        with Ledger.open(path) as ledger:
+            assert ledger.known()["/n/a.fits"] == entry().known
+            assert len(list(ledger.entries())) == count
+
+    def test_a_lock_that_is_never_let_go_is_told(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_BUSY_S", 0.0)
+        with Ledger.open(path) as ledger, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(OutputError, match="another program holds the ledger locked"):
+                ledger.put(entry())
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.records import Entry, Known
+with Ledger.open(Path(sys.argv[1])) as ledger:
+    first = len(ledger.known())
+    for n in range(first, 100_000):
+        known = Known(n, n, f"{n:064x}", "p", frozenset(), "solved", 0, 1)
+        ledger.put(Entry(f"/{n:06}", known, str(n) * 700, 1.0))
+        print(n, flush=True)
+        time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_kill_9_in_the_middle_of_puts_leaves_a_whole_ledger(path: Path) -> None:
+    """What was acknowledged is there, with its line; at most one more is; and the next writer goes on from it."""
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
+    expected = 0
+    for round_number in range(8):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), "0"], env=env, stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            for _ in range(5 + 7 * round_number):
+                expected = int(writer.stdout.readline()) + 1
+            writer.send_signal(signal.SIGKILL)
+            expected += len(writer.stdout.read().split())
+        with Ledger.read(path) as ledger:
+            entries = list(ledger.entries())
+        assert len(entries) in (expected, expected + 1)
+        assert [e.path for e in entries] == [f"/{n:06}" for n in range(len(entries))]
+        assert all(e.line == str(n) * 700 and e.known.size == n for n, e in enumerate(entries))
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_reader_beside_a_busy_writer_sees_whole_rows_and_never_fewer(path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), "0.01"], env=env, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            seen = 0
+            for _ in range(20):
+                with Ledger.read(path) as ledger:
+                    count = len(ledger.known())
+                    assert all(e.line == str(e.known.size) * 700 for e in ledger.entries())
+                assert count >= seen
+                seen = count
+                writer.stdout.readline()
+        finally:
+            writer.kill()
+    assert seen > 1

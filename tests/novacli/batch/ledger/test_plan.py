@@ -1,0 +1,251 @@
+"""What a run has to do: everything once, and nothing again without a reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from novacli.batch.ledger.plan import RETRIES, Wanted, exit_code, fingerprint, plan
+from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, Frame, Known
+from novacli.config import load
+from novacli.errors import DeniedError, OutputError
+from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.result import FAILED, SOLVED, UNSOLVED
+
+SOURCE = Path(__file__).parents[4] / "src"
+DONE = (SOLVED, UNSOLVED, FAILED)
+CODES = {SOLVED: 0, UNSOLVED: 1, FAILED: 65, RETRIABLE: 73, WAITING: 75, OURS: 0, GONE: 66}
+
+NAMES = st.sampled_from([f"/n/{n}.fits" for n in range(6)])
+SMALL = st.integers(0, 2)
+OUTPUTS = st.frozensets(st.sampled_from(["wcs", "update", "new_fits:/out"]))
+FRAMES = st.lists(
+    st.builds(Frame, NAMES, SMALL, SMALL, st.sampled_from([None, "/n"])), unique_by=lambda frame: frame.path
+)
+FATE = st.sampled_from(FATES)
+KNOWN = st.builds(
+    Known, size=SMALL, mtime_ns=SMALL, sha256=st.sampled_from([None, "abc"]), params=st.sampled_from(["p", "q"]),
+    outputs=OUTPUTS, fate=FATE, exit_code=st.just(0), tries=SMALL,
+)  # fmt: skip
+LEDGERS = st.dictionaries(NAMES, KNOWN)
+WANTED = st.builds(
+    Wanted, params=st.just("p"), outputs=OUTPUTS, force=st.booleans(),
+    retry=st.sampled_from([frozenset[str](), *RETRIES.values()]),
+)  # fmt: skip
+
+
+def known(fate: str = SOLVED, **changes: object) -> Known:
+    usual = Known(10, 20, "abc", "p", frozenset({"wcs"}), fate, CODES[fate], 1)
+    return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+
+
+FRAME = Frame("/n/a.fits", 10, 20, "/n")
+WCS = Wanted("p", frozenset({"wcs"}))
+
+
+def is_done_again(row: Known, wanted: Wanted = WCS, frame: Frame = FRAME) -> bool:
+    return len(plan([frame], {frame.path: row}, wanted).todo) == 1
+
+
+class TestProperties:
+    @settings(deadline=None)
+    @given(FRAMES, LEDGERS, WANTED)
+    def test_each_frame_is_done_or_left_and_nothing_else_is(
+        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
+    ) -> None:
+        made = plan(frames, ledger, wanted)
+        assert sorted([t.frame.path for t in made.todo] + list(made.left)) == sorted(f.path for f in frames)
+        assert {t.frame for t in made.todo} <= set(frames)
+        assert all(t.known == ledger.get(t.frame.path) for t in made.todo)
+        assert all(made.left[path] == ledger[path] for path in made.left)
+        assert made.ours == sum(row.fate == OURS for row in made.left.values())
+
+    @settings(deadline=None)
+    @given(FRAMES, LEDGERS, WANTED, st.sampled_from([*DONE, OURS]))
+    def test_what_was_done_is_not_done_again(
+        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted, fate: str
+    ) -> None:
+        """Whatever there was to do: once the ledger holds it, the same command without --force has nothing to do."""
+        wanted = dataclasses.replace(wanted, force=False, retry=frozenset())
+        for todo in plan(frames, ledger, wanted).todo:
+            frame = todo.frame
+            row = Known(frame.size, frame.mtime_ns, "d", wanted.params, wanted.outputs, fate, 0, 1)
+            ledger[frame.path] = row
+        assert plan(frames, ledger, wanted).todo == []
+
+    @settings(deadline=None)
+    @given(FRAMES, LEDGERS, WANTED)
+    def test_force_and_retries_only_add(self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted) -> None:
+        plain = {t.frame for t in plan(frames, ledger, dataclasses.replace(wanted, force=False)).todo}
+        forced = plan(frames, ledger, dataclasses.replace(wanted, force=True))
+        assert plain <= {t.frame for t in forced.todo} == set(frames)
+        assert all(t.known_sha256 is None for t in forced.todo)
+
+    @settings(deadline=None)
+    @given(FRAMES, LEDGERS, WANTED)
+    def test_what_failed_in_a_passing_way_comes_last(
+        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
+    ) -> None:
+        is_again = [t.known is not None and t.known.fate == RETRIABLE for t in plan(frames, ledger, wanted).todo]
+        assert is_again == sorted(is_again)
+
+    @settings(deadline=None)
+    @given(FRAMES, LEDGERS, WANTED)
+    def test_contents_are_compared_only_where_the_time_alone_differs(
+        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
+    ) -> None:
+        for todo in plan(frames, ledger, wanted).todo:
+            if todo.known_sha256 is not None:
+                assert todo.known is not None
+                assert todo.known_sha256 == todo.known.sha256
+                assert todo.known.fate in DONE
+                assert todo.known.size == todo.frame.size
+                assert todo.known.mtime_ns != todo.frame.mtime_ns
+
+
+class TestReasons:
+    @pytest.mark.parametrize("fate", FATES)
+    def test_only_what_is_not_finished_is_done_again(self, fate: str) -> None:
+        assert is_done_again(known(fate)) is (fate in (RETRIABLE, WAITING, GONE))
+
+    @pytest.mark.parametrize("fate", DONE)
+    def test_changes(self, fate: str) -> None:
+        longer, touched = dataclasses.replace(FRAME, size=11), dataclasses.replace(FRAME, mtime_ns=21)
+        (todo,) = plan([longer], {FRAME.path: known(fate)}, WCS).todo
+        assert todo.known_sha256 is None
+        (todo,) = plan([touched], {FRAME.path: known(fate)}, WCS).todo
+        assert todo.known_sha256 == "abc"
+        (todo,) = plan([touched], {FRAME.path: known(fate, sha256=None)}, WCS).todo
+        assert todo.known_sha256 is None
+
+    def test_a_touched_frame_that_is_to_be_done_anyway_is_not_compared_first(self) -> None:
+        touched = dataclasses.replace(FRAME, mtime_ns=21)
+        (todo,) = plan([touched], {FRAME.path: known(params="other")}, WCS).todo
+        assert todo.known_sha256 is None
+
+    @pytest.mark.parametrize("fate", DONE)
+    def test_other_parameters(self, fate: str) -> None:
+        assert is_done_again(known(fate, params="other"))
+
+    @pytest.mark.parametrize(
+        ("word", "fates"), [("unsolved", {UNSOLVED}), ("failed", {FAILED}), ("all", {UNSOLVED, FAILED})]
+    )
+    def test_retries(self, word: str, fates: set[str]) -> None:
+        wanted = Wanted("p", frozenset({"wcs"}), RETRIES[word])
+        assert {fate for fate in (*DONE, OURS) if is_done_again(known(fate), wanted)} == fates
+
+    def test_a_retry_with_other_parameters_is_of_those_alone(self) -> None:
+        wanted = Wanted("other", frozenset({"wcs"}), RETRIES["unsolved"])
+        assert is_done_again(known(UNSOLVED), wanted)
+        assert not is_done_again(known(SOLVED), wanted)
+
+    def test_further_outputs_of_solved_frames(self) -> None:
+        more = Wanted("p", frozenset({"wcs", "corr"}))
+        assert is_done_again(known(), more)
+        assert not is_done_again(known(UNSOLVED, outputs=frozenset()), more)
+        assert not is_done_again(known(), Wanted("p"))
+
+    def test_who_may_have_written_it_is_asked_of_new_files_alone(self) -> None:
+        for frame in (FRAME, dataclasses.replace(FRAME, root=None)):
+            (new,) = plan([frame], {}, WCS).todo
+            assert new.may_be_ours
+        (forced,) = plan([FRAME], {}, dataclasses.replace(WCS, force=True)).todo
+        assert not forced.may_be_ours
+        (waiting,) = plan([FRAME], {FRAME.path: known(WAITING)}, WCS).todo
+        assert waiting.may_be_ours
+        (changed,) = plan([dataclasses.replace(FRAME, size=1)], {FRAME.path: known()}, WCS).todo
+        assert not changed.may_be_ours
+
+    def test_a_file_that_could_not_be_read_is_done_once_it_can_be(self, tmp_path: Path) -> None:
+        """The ledger compares size and time, which permissions change neither of."""
+        frame = dataclasses.replace(FRAME, path=str(tmp_path / "a.fits"))
+        denied = known(FAILED, exit_code=DeniedError.exit_code)
+        assert not is_done_again(denied, frame=frame)
+        (tmp_path / "a.fits").touch()
+        assert is_done_again(denied, frame=frame)
+        assert not is_done_again(known(FAILED), frame=frame)
+
+    def test_a_frame_that_might_not_be_written_to_is_done_once_it_may_be(self) -> None:
+        """And left alone before, however often a timer calls."""
+        denied = known(FAILED, exit_code=OutputError.exit_code)
+        may = {True: dataclasses.replace(WCS, may_write=lambda frame: frame == FRAME)}
+        may[False] = dataclasses.replace(WCS, may_write=lambda _frame: False)
+        assert not is_done_again(denied, may[False])
+        assert is_done_again(denied, may[True])
+        assert not is_done_again(known(FAILED), may[True])
+        assert not is_done_again(known(), may[True])
+
+    @pytest.mark.parametrize("code", [DeniedError.exit_code, OutputError.exit_code])
+    def test_what_another_machine_goes_on_to_deny_is_left_in_the_end(self, code: int, tmp_path: Path) -> None:
+        """A Dask worker may have fewer permissions than who calls; its frames do not cost each run their time."""
+        path = tmp_path / "a.fits"
+        path.touch()
+        frame = dataclasses.replace(FRAME, path=str(path))
+        for tries, is_tried in ((1, True), (2, True), (3, False)):
+            denied = dataclasses.replace(known(FAILED, exit_code=code), tries=tries)
+            assert is_done_again(denied, frame=frame) is is_tried
+        assert is_done_again(denied, Wanted("p", retry=RETRIES["failed"]), frame)
+
+
+class TestExitCode:
+    @pytest.mark.parametrize(
+        ("fates", "code"),
+        [((), 0), ((SOLVED, OURS, GONE), 0), ((SOLVED, UNSOLVED), 1), ((UNSOLVED, FAILED), 65),
+         ((FAILED, RETRIABLE), 75), ((SOLVED, WAITING), 75)],
+    )  # fmt: skip
+    def test_of_several(self, fates: tuple[str, ...], code: int) -> None:
+        assert exit_code([known(fate) for fate in fates]) == code
+
+
+HOME = {"HOME": "/nonexistent"}
+OTHERS = [
+    SolveParams(scale=Scale(1, 2)), SolveParams(scale=Scale(1, 2, ScaleUnit.ARCSEC_PER_PIXEL)),
+    SolveParams(position=Position(1, 2)), SolveParams(position=Position(1, 2, 3)), SolveParams(parity=Parity.POSITIVE),
+    SolveParams(blind=True), SolveParams(fallback=False), SolveParams(downsample=2), SolveParams(tweak_order=0),
+    SolveParams(tweak_order=2), SolveParams(crpix_center=True), SolveParams(max_stars=50), SolveParams(hdu=0),
+    SolveParams(hdu=1), SolveParams(size=(10, 20)),
+]  # fmt: skip
+
+
+class TestFingerprint:
+    def test_each_parameter_counts_but_the_time_limit(self, tmp_path: Path) -> None:
+        plain = load(HOME)
+        configs = [
+            load({**HOME, "NOVA_INDEX": f"{tmp_path}/a"}),
+            load({**HOME, "NOVA_ENGINE_CONFIG": f"{tmp_path}/a.cfg"}),
+        ]
+        found = [fingerprint(params, plain) for params in (SolveParams(), *OTHERS)]
+        found += [fingerprint(SolveParams(), config) for config in configs]
+        assert len(set(found)) == len(found)
+        touched = {name for params in OTHERS for name, value in params.to_json().items()
+                   if value != SolveParams().to_json()[name]}  # fmt: skip
+        assert touched | {"timeout_s", "indexes", "engine_config"} == {f.name for f in dataclasses.fields(SolveParams)}
+        assert fingerprint(SolveParams(timeout_s=5), plain) == fingerprint(SolveParams(), plain)
+
+    def test_it_is_the_same_in_every_process_and_version(self) -> None:
+        """A golden value: another one would have every frame of every ledger solved again."""
+        program = (
+            "from novacli.batch.ledger.plan import fingerprint; from novacli.config import load\n"
+            "from novacli.records.params import Scale, SolveParams\n"
+            "config = load({'HOME': '/nonexistent'})\n"
+            "print(*(fingerprint(params, config) for params in (SolveParams(), SolveParams(scale=Scale(1.5, 2.0)))))"
+        )
+        seen = set()
+        for seed in ("1", "2"):
+            env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": seed}
+            seen.add(subprocess.check_output([sys.executable, "-c", program], env=env, text=True).strip())
+        assert seen == {"44136fa355b3678a fd588b9cef709c4b"}
+
+    def test_index_files_are_known_by_where_they_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        here = fingerprint(SolveParams(), load({**HOME, "NOVA_INDEX": "idx"}))
+        assert here == fingerprint(SolveParams(), load({**HOME, "NOVA_INDEX": f"{tmp_path}/idx"}))
+        monkeypatch.chdir("/")
+        assert here != fingerprint(SolveParams(), load({**HOME, "NOVA_INDEX": "idx"}))

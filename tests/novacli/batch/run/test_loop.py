@@ -1,0 +1,328 @@
+"""The loop of a batch: every frame comes to one end, whatever becomes of its worker, and all ends are in the ledger."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from novacli import config
+from novacli.batch.executors import TaskHungError, WorkerLostError
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.plan import Todo
+from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Frame, Known, Outputs, Setup, Task
+from novacli.batch.run import loop
+from novacli.batch.run.display import Silent
+from novacli.batch.run.loop import Orders, Run
+from novacli.batch.run.queues import InTurn, Listing
+from novacli.batch.run.recorder import Notes
+from novacli.batch.run.session import give_up
+from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
+from novacli.records.params import SolveParams
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from solvehost.formats import jobdir
+
+Answer = Callable[[Task], Done]
+DOCS = Path(__file__).parents[4] / "docs"
+
+
+class Here:
+    """An executor that does each task when it is handed in."""
+
+    def __init__(self, answer: Answer, workers: int = 2) -> None:
+        self.answer, self.workers, self.room = answer, workers, 2 * workers
+        self.tasks: list[Task] = []
+        self.is_closed = False
+
+    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+        del to_come
+        return [self._submit(task) for task in tasks]
+
+    def _submit(self, task: Task) -> Future[Done]:
+        self.tasks.append(task)
+        future: Future[Done] = Future()
+        try:
+            future.set_result(self.answer(task))
+        except Exception as exc:
+            future.set_exception(exc)
+        return future
+
+    def collect(self, future: Future[Done]) -> Done:
+        return future.result()
+
+    def watch(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Bench:
+    """A run over frames in a folder of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.night = folder / "night"
+        self.night.mkdir()
+        self.jobs_dir = folder / "jobs"
+        self.ledger = Ledger.open(folder / "ledger.sqlite")
+        self.show = Silent()
+        self.orders = Orders()
+        self.full_disk: str | None = None
+        self.notes = self.fresh_notes()
+
+    def setup(self) -> Setup:
+        outputs = Outputs(("wcs",))
+        return Setup("key", "local", config.load(), SolveParams(), outputs, "failures", str(self.jobs_dir), "/nowhere")
+
+    def fresh_notes(self) -> Notes:
+        return Notes(self.setup(), "params", self.ledger, self.show, lambda _path: self.full_disk)
+
+    def todo(self, *names: str, known: Known | None = None) -> list[Todo]:
+        made = []
+        for name in names:
+            path = self.night / name
+            path.write_bytes(b"stars")
+            status = path.stat()
+            made.append(Todo(Frame(str(path), status.st_size, status.st_mtime_ns, str(self.night)), known))
+        return made
+
+    def run(self, todo: list[Todo], executor: Here, settle_s: float = 0) -> dict[str, str]:
+        """Run, and return the fates in the ledger by name."""
+        notes = self.notes = self.fresh_notes()
+        notes.tally.total = len(todo)
+        source = Listing(todo, settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
+        Run(self.setup(), {}, executor, notes, self.show, self.orders).over(source, InTurn())
+        assert executor.is_closed
+        return {Path(entry.path).name: entry.known.fate for entry in self.ledger.entries()}
+
+    def fates_of_tally(self) -> dict[str, int]:
+        return {fate: count for fate, count in self.notes.tally.fates.items() if count}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def solved(task: Task) -> Done:
+    return Done(task.frame, "ab", Result(task.frame.path, SOLVED), written=True)
+
+
+def failing(error: NovaError) -> Answer:
+    return lambda task: Done(task.frame, "ab", Result(task.frame.path, FAILED, error=error_of(error)))
+
+
+def by_name(**answers: Answer | Exception) -> Answer:
+    """Answer by the frame's name; solved where it has no answer of its own."""
+
+    def answer(task: Task) -> Done:
+        chosen = answers.get(Path(task.frame.path).stem, solved)
+        if isinstance(chosen, Exception):
+            raise chosen
+        return chosen(task)
+
+    return answer
+
+
+def test_every_frame_is_noted_with_what_came_of_it(bench: Bench) -> None:
+    def unsolved(task: Task) -> Done:
+        return Done(task.frame, "cd", Result(task.frame.path, UNSOLVED, reason="exhausted"))
+
+    executor = Here(by_name(b=unsolved, c=failing(DataError("c is no image"))))
+    assert bench.run(bench.todo("a.fits", "b.fits", "c.fits"), executor) == {
+        "a.fits": SOLVED, "b.fits": UNSOLVED, "c.fits": FAILED
+    }  # fmt: skip
+    entry = bench.ledger.entry(str(bench.night / "a.fits"))
+    assert entry is not None and entry.result is not None
+    assert (entry.known.outputs, entry.known.sha256, entry.known.tries) == (frozenset({"wcs"}), "ab", 1)
+    assert bench.notes.tally.left == 0
+    assert bench.notes.tally.stopped is None
+    assert bench.show.problems.sentences() == [f"Unsolved: {bench.night}/b.fits.", "c is no image."]
+
+
+def test_a_frame_that_kills_two_workers_is_failed_for_good_and_alone(bench: Bench) -> None:
+    executor = Here(by_name(b=WorkerLostError("was killed by SIGSEGV")))
+    assert bench.run(bench.todo("a.fits", "b.fits", "c.fits"), executor) == {
+        "a.fits": SOLVED, "b.fits": FAILED, "c.fits": SOLVED
+    }  # fmt: skip
+    assert sum(Path(task.frame.path).name == "b.fits" for task in executor.tasks) == 2
+    entry = bench.ledger.entry(str(bench.night / "b.fits"))
+    assert entry is not None and entry.result is not None and entry.result.error is not None
+    assert entry.known.exit_code == 70
+    assert entry.result.error["message"].startswith(
+        f"{bench.night}/b.fits: a worker was killed by SIGSEGV over it, twice"
+    )
+    assert entry.result.error["retry_is_safe"] is False
+
+
+@pytest.mark.parametrize("lost", [WorkerLostError("died"), *[WorkerLostError("was let go", is_frames_fault=False)] * 2])
+def test_a_frame_whose_worker_dies_once_or_for_no_fault_of_its_has_another_turn(
+    bench: Bench, lost: WorkerLostError
+) -> None:
+    falls = [lost] if lost.is_frames_fault else [lost] * 3
+
+    def answer(task: Task) -> Done:
+        if falls:
+            raise falls.pop()
+        return solved(task)
+
+    assert bench.run(bench.todo("a.fits"), Here(answer)) == {"a.fits": SOLVED}
+
+
+def test_a_frame_that_hangs_is_tried_by_the_next_runs_and_then_given_up(bench: Bench) -> None:
+    executor = Here(by_name(a=TaskHungError("within 420 s, and was stopped")))
+    known = None
+    fates = []
+    for _ in range(4):
+        fates.append(bench.run(bench.todo("a.fits", known=known), executor)["a.fits"])
+        known = bench.notes.known[str(bench.night / "a.fits")]
+    assert fates == [RETRIABLE, RETRIABLE, FAILED, FAILED]
+
+
+def test_a_fault_in_a_worker_is_that_frames_failure(bench: Bench) -> None:
+    assert bench.run(bench.todo("a.fits", "b.fits"), Here(by_name(a=ValueError("oh")))) == {
+        "a.fits": RETRIABLE, "b.fits": SOLVED
+    }  # fmt: skip
+    entry = bench.ledger.entry(str(bench.night / "a.fits"))
+    assert entry is not None and entry.line is not None
+    assert "ValueError: oh: a fault in nova itself" in entry.line
+
+
+def test_what_is_no_frame_or_unchanged_or_written_to_is_noted_as_that(bench: Bench) -> None:
+    known = Known(5, 1, "ab", "params", frozenset(), SOLVED, 0, 1)
+    touched = bench.todo("touched.fits", known=known)
+    bench.run(touched, Here(solved))
+    executor = Here(
+        by_name(
+            copy=lambda task: Done(task.frame, ours=True),
+            touched=lambda task: Done(replace(task.frame, mtime_ns=77), "ab"),
+            growing=lambda task: replace(solved(task), changed=True),
+        )
+    )
+    fates = bench.run([*bench.todo("copy.fits", "growing.fits"), *touched], executor)
+    assert fates == {"copy.fits": OURS, "growing.fits": WAITING, "touched.fits": SOLVED}
+    assert bench.ledger.known()[str(bench.night / "touched.fits")].mtime_ns == 77
+    assert bench.notes.tally.total == 2  # a copy is no frame
+    assert bench.notes.tally.unchanged == 1
+    assert "growing.fits: it was written to while it was being solved" in bench.show.problems.sentences()[0]
+
+
+def gone(task: Task) -> Done:
+    Path(task.frame.path).unlink()
+    return failing(InputMissingError(f"{task.frame.path} is not there"))(task)
+
+
+def test_a_frame_that_is_removed_meanwhile_is_gone_and_the_run_goes_on(bench: Bench) -> None:
+    assert bench.run(bench.todo("a.fits", "b.fits"), Here(by_name(a=gone))) == {"a.fits": GONE, "b.fits": SOLVED}
+    assert bench.notes.tally.stopped is None
+
+
+def test_where_the_folder_is_gone_with_the_frame_the_run_stops_and_forgets_nothing(bench: Bench) -> None:
+    def unmounted(task: Task) -> Done:
+        if bench.night.exists():
+            bench.night.rename(bench.night.with_name("elsewhere"))
+        return failing(InputMissingError(f"{task.frame.path} is not there"))(task)
+
+    names = [f"{n}.fits" for n in range(20)]
+    fates = bench.run(bench.todo(*names), Here(unmounted))
+    assert set(fates.values()) == {WAITING}
+    assert bench.notes.tally.stopped == f"{bench.night} is not there any more: check the mount"
+    assert bench.notes.tally.left > 0
+
+
+@pytest.mark.parametrize(("full", "stops"), [("the disk of /d is full", True), (None, False)])
+def test_a_full_disk_stops_the_run_and_an_output_that_cannot_be_written_does_not(
+    bench: Bench, full: str | None, stops: bool
+) -> None:
+    bench.full_disk = full
+    bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), Here(failing(OutputError("it cannot be written"))))
+    assert bench.notes.tally.stopped == full
+    assert (bench.notes.tally.left > 0) == stops
+
+
+def test_frames_that_fail_in_a_row_for_want_of_an_engine_stop_the_run(bench: Bench) -> None:
+    bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), Here(failing(UnavailableError("no engine"))))
+    assert bench.notes.tally.stopped == "3 frames in a row failed, and so would the others"
+    assert bench.notes.tally.fates[RETRIABLE] < 10
+
+
+def test_nothing_is_begun_once_the_time_is_up(bench: Bench) -> None:
+    bench.orders.until_s = 0.0
+    executor = Here(solved)
+    assert bench.run(bench.todo("a.fits"), executor) == {}
+    assert executor.tasks == []
+    assert bench.notes.tally.stopped == "the time was up"
+
+
+@pytest.mark.parametrize("page", ["howto/batch.md", "reference/cli.md"])
+def test_the_documentation_says_how_much_longer_than_its_time_a_run_may_take(page: str) -> None:
+    text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
+    told = [part[:400] for part in text.split("`--max-time")]
+    assert any(f"have {loop._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in told)
+
+
+def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_GRACE_S", 0.0)
+
+    class Stuck(Here):
+        """Works on a frame for ever, once the time is up."""
+
+        def _submit(self, task: Task) -> Future[Done]:
+            self.tasks.append(task)
+            bench.orders.until_s = 0.0
+            future: Future[Done] = Future()
+            future.set_running_or_notify_cancel()
+            return future
+
+    executor = Stuck(solved)
+    assert bench.run(bench.todo("a.fits"), executor) == {}
+    assert (len(executor.tasks), bench.notes.tally.left) == (1, 1)
+    assert bench.notes.tally.stopped == "the time was up"
+
+
+def test_a_signal_leaves_what_is_not_done(bench: Bench) -> None:
+    def answer(task: Task) -> Done:
+        bench.orders.signal = signal.SIGTERM
+        return solved(task)
+
+    executor = Here(answer)
+    bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), executor)
+    assert len(executor.tasks) == executor.room
+    assert bench.notes.tally.stopped == "it was interrupted"
+
+
+def test_a_race_is_wide_only_where_no_other_frame_needs_the_cores(bench: Bench) -> None:
+    executor = Here(solved, workers=2)
+    bench.run(bench.todo(*[f"{n}.fits" for n in range(9)]), executor)
+    assert [task.engines for task in executor.tasks] == [1] * 8 + [None]
+
+
+def test_the_job_of_an_earlier_result_goes_with_it(bench: Bench) -> None:
+    def with_job(task: Task) -> Done:
+        job = jobdir.create(bench.jobs_dir)
+        job.write_json(jobdir.REQUEST, {})
+        job = jobdir.publish(job)
+        return Done(task.frame, "ab", Result(task.frame.path, UNSOLVED, job=job.job_id))
+
+    todo = bench.todo("a.fits")
+    bench.run(todo, Here(with_job))
+    (first,) = jobdir.list_jobs(bench.jobs_dir)
+    bench.run([replace(todo[0], known=bench.notes.known[todo[0].frame.path])], Here(with_job))
+    (second,) = jobdir.list_jobs(bench.jobs_dir)
+    assert second != first
+
+
+def test_a_young_frame_comes_once_it_was_let_be_and_one_that_grows_does_not(bench: Bench) -> None:
+    todo = bench.todo("quiet.fits", "growing.fits", "removed.fits")
+    (bench.night / "growing.fits").write_bytes(b"more stars")
+    (bench.night / "removed.fits").unlink()
+    fates = bench.run(todo, Here(solved), settle_s=0.3)
+    assert fates == {"quiet.fits": SOLVED, "growing.fits": WAITING, "removed.fits": GONE}

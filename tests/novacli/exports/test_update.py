@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from novacli.errors import OutputError, UsageError
+from novacli.exports.update import Stamp, update_in_place
+from novacli.files.atomic import NotWritableError
+
+from .conftest import SOLUTION, origin
+from .test_new_fits import assert_only_header_changed, assert_same_sky
+
+
+def update(path: Path, hdu: int = 0) -> tuple[str, ...]:
+    return update_in_place(origin(path, hdu), SOLUTION, Stamp.of(str(path)))
+
+
+@pytest.mark.parametrize("hdu", [0, 1])
+def test_only_the_solved_header_changes(image: Path, hdu: int) -> None:
+    """Data, other HDUs and mode stay; checksums verify; the sky is the solution's."""
+    before = image.read_bytes()
+    image.chmod(0o640)
+    assert update(image, hdu) == ()
+    assert_only_header_changed(before, image.read_bytes(), hdu)
+    assert stat.S_IMODE(image.stat().st_mode) == 0o640
+    with fits.open(image, checksum=True) as hdus:
+        hdus.verify("exception")
+        assert_same_sky(hdus[hdu].header)
+
+
+def test_twice_is_once(image: Path) -> None:
+    """A second solution replaces the first, cards and HISTORY line alike."""
+    update(image)
+    once = fits.getheader(image)
+    update(image)
+    twice = fits.getheader(image)
+    del once["CHECKSUM"], twice["CHECKSUM"]
+    assert once.tostring() == twice.tostring()
+
+
+@pytest.mark.parametrize(("pack", "unpack"), [(gzip.compress, gzip.decompress), (bz2.compress, bz2.decompress)])
+def test_a_packed_file_stays_packed(
+    image: Path, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]
+) -> None:
+    """By what it is, whatever its name says."""
+    before = image.read_bytes()
+    image.write_bytes(pack(before))
+    update(image)
+    assert_only_header_changed(before, unpack(image.read_bytes()), 0)
+
+
+def test_a_link_is_followed(image: Path, tmp_path: Path) -> None:
+    """The link stays a link."""
+    link = tmp_path / "link.fits"
+    link.symlink_to(image.name)
+    before = image.read_bytes()
+    update(link)
+    assert link.is_symlink()
+    assert_only_header_changed(before, image.read_bytes(), 0)
+
+
+def test_hard_links_are_noted(image: Path, tmp_path: Path) -> None:
+    """The other name keeps the old content, and the user hears of it."""
+    before = image.read_bytes()
+    os.link(image, tmp_path / "twin.fits")
+    (note,) = update(image)
+    assert "2 hard links" in note
+    assert (tmp_path / "twin.fits").read_bytes() == before
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_failure_leaves_the_image_as_it_was(image: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Not a byte changes, and nothing lies beside it."""
+    before = image.read_bytes()
+
+    def fail(*args: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(OutputError, match=r"image\.fits: Input/output error"):
+            update(image)
+    assert image.read_bytes() == before
+    assert [p.name for p in image.parent.iterdir()] == ["image.fits"]
+
+
+def test_an_image_that_may_not_be_written_has_another_remedy_than_another_name(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is given: what helps is permission, or another output."""
+    real = os.open
+
+    def refuse(path: object, flags: int, *rest: int, **options: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real(path, flags, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NotWritableError, match=r"image\.fits: Read-only .*its folder writable, or use --new-fits"):
+        update(image)
+
+
+def test_an_image_that_has_changed_is_not_overwritten(image: Path) -> None:
+    """Whatever was written into it since it was read stays."""
+    seen = Stamp.of(str(image))
+    image.write_bytes(image.read_bytes() + b"more")
+    before = image.read_bytes()
+    with pytest.raises(OutputError, match=r"image\.fits has changed since it was read: nothing was written"):
+        update_in_place(origin(image), SOLUTION, seen)
+    assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "XISF", "text"])
+def test_other_formats_are_sent_to_new_fits(tmp_path: Path, kind: str) -> None:
+    """--update of a picture names the option that works."""
+    path = tmp_path / "p.jpg"
+    path.write_bytes(b"x")
+    with pytest.raises(UsageError, match=rf"p\.jpg is a {kind} file.*use --new-fits FILE"):
+        update_in_place(origin(path, 0, kind), SOLUTION, Stamp.of(str(path)))

@@ -1,0 +1,183 @@
+"""The request: ids and star lists come as they were sent, and nothing else is taken for them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rawwire import (
+    AXY,
+    END,
+    JOB,
+    Endless,
+    header,
+    in_pieces,
+    member,
+    read_request,
+)
+
+from solvehost import wire
+from solvehost.errors import BusyError, DataError, NoInputError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("job_id", ["a", "job-nova-1", "0.x_Y-", "A" * 64])
+def test_an_id_is_read_and_not_one_byte_after_its_line(job_id: str) -> None:
+    stream = io.BytesIO(job_id.encode() + b"\nrest")
+    assert wire.read_id(stream.read) == job_id
+    assert stream.read() == b"rest"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"../../x",
+        b"/etc/x",
+        b".",
+        b"..",
+        b"",
+        b" ",
+        b"-p",
+        b"a b",
+        b"*",
+        b"~",
+        b"a\\b",
+        b"\xc3\xa4",
+        "ａ".encode(),
+        b"a\0b",
+        b"a\r",
+        b"\r",
+        b"\x1b[2J",
+        b"$(id)",
+        b"a;b",
+        b"A" * 65,
+        b"a\t",
+        b"_a",
+        b".a",
+    ],
+)
+def test_what_is_no_id_is_refused_and_shown_escaped(line: bytes) -> None:
+    with pytest.raises(DataError, match="is no job id: send a line with 1 to 64") as caught:
+        wire.read_id(in_pieces(line + b"\n"))
+    assert str(caught.value).isascii()
+    assert str(caught.value).isprintable()
+
+
+def test_a_line_without_end_is_refused_within_256_bytes() -> None:
+    peer = Endless(b"", b"A")
+    calls: list[int] = []
+
+    def read(size: int) -> bytes:
+        calls.append(size)
+        return peer(size)
+
+    with pytest.raises(DataError, match="is no job id"):
+        wire.read_id(read)
+    assert sum(calls) <= 256
+
+
+def test_no_bytes_at_all_is_no_input() -> None:
+    with pytest.raises(NoInputError, match="nothing was sent: a line with the job's id is needed"):
+        wire.read_request(in_pieces(b""))
+
+
+@pytest.mark.parametrize("line", [b"j", b"job-1", b"job-1\r"])
+def test_an_id_without_a_line_feed_is_bad_data(line: bytes) -> None:
+    with pytest.raises(DataError, match="ends without a line feed"):
+        wire.read_id(in_pieces(line))
+
+
+def test_errors_of_the_reader_itself_pass_through() -> None:
+    def read(size: int) -> bytes:
+        raise BusyError("the line took too long")
+
+    with pytest.raises(BusyError, match="took too long"):
+        wire.read_request(read)
+
+
+@pytest.mark.parametrize("most", [1, 7, 512, 2**20])
+def test_a_request_comes_back_as_it_was_sent_whatever_the_pieces(most: int) -> None:
+    axys = {1: AXY, 2: b"", 16: b"x" * 513}
+    data = b"".join(wire.write_request("job-1", axys))
+    assert wire.read_request(in_pieces(data, most)) == wire.Request("job-1", axys)
+
+
+def test_attempts_may_come_in_any_order_under_plain_or_dotted_names() -> None:
+    archive = member(b"./job-2.axy", b"two") + member(b"job.axy", b"one") + END
+    request = read_request(archive)
+    assert list(request.axys.items()) == [(1, b"one"), (2, b"two")]
+
+
+def test_the_bytes_of_a_request_never_change() -> None:
+    made = b"".join(wire.write_request("job-1", {1: b"one\n", 2: b"two\n" * 200}))
+    assert made == (GOLDEN / "request.stream").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("job_id", "axys", "match"),
+    [
+        ("../x", {1: b""}, "is no job id"),
+        ("a\n", {1: b""}, "is no job id"),
+        ("a", {2: b""}, "the first must be among them"),
+        ("a", {}, "the first must be among them"),
+        ("a", {1: b"", 17: b""}, "from 1 to 16"),
+        ("a", {1: bytes(16 * 2**20 + 1)}, "a star list is longer than 16,777,216 bytes"),
+        ("a", {1: bytes(2**24), 2: bytes(2**24)}, "the star lists are longer than 33,554,432 bytes"),
+    ],
+)
+def test_a_request_that_a_server_would_refuse_is_not_begun(job_id: str, axys: dict[int, bytes], match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        wire.write_request(job_id, axys)
+
+
+def test_a_request_needs_the_first_attempt() -> None:
+    with pytest.raises(DataError, match=r"job\.axy is not in the archive"):
+        read_request(member(b"job-2.axy", AXY) + END)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"/etc/cron.d/x",
+        b"/job.axy",
+        b"../job.axy",
+        b"a/../job.axy",
+        b"a/job.axy",
+        b"././job.axy",
+        b".//job.axy",
+        b"./",
+        b"..",
+        b".",
+        b"",
+        b"job.axy/",
+        b"--checkpoint-action=exec=sh",
+        b"job .axy",
+        b"job.axy\n",
+        b"\x1b]0;x\x07",
+        b"job-1.axy",
+        b"job-17.axy",
+        b"job-02.axy",
+        b"JOB.AXY",
+        b"wcs.fits",
+        b"backend.log",
+        b".._job.axy",
+        b"a/._x",
+    ],
+)
+def test_members_of_other_names_are_refused_by_a_server(name: bytes) -> None:
+    with pytest.raises(DataError, match="may not be in the archive") as caught:
+        read_request(JOB + member(name, AXY) + END)
+    assert str(caught.value).isascii()
+    assert str(caught.value).isprintable()
+
+
+def test_a_prefix_is_part_of_the_name() -> None:
+    with pytest.raises(DataError, match=r"a file named 'a/job\.axy' may not be"):
+        read_request(header(b"job.axy", prefix=b"a") + END)
+
+
+def test_the_times_that_gnu_tar_keeps_where_the_prefix_would_be_are_no_prefix() -> None:
+    archive = header(b"job.axy", 0, magic=b"ustar  \0", prefix=b"14721003001\0") + END
+    assert read_request(archive).axys == {1: b""}
