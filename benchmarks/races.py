@@ -1,7 +1,7 @@
 """Races simulated over what each member takes alone: how long a schedule of members needs, and which ones to choose.
 
-The rules are those of ``solvehost.engine.race``: as many members run as there are cores; each begins once its delay is over,
-in order; one that has used its slice makes room for others and goes on later, with a slice twice as long.
+The rules are those of ``solvehost.engine.race``: as many members run as there are cores; each begins once its delay is
+over, in order; one that has used its slice makes room for others and goes on later, with a slice twice as long.
 """
 
 from __future__ import annotations

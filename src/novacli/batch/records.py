@@ -132,8 +132,8 @@ class Setup:
 class Taught:
     """What a solved frame says of the next ones of its sequence.
 
-    ``rig`` is the camera's key (:func:`novacli.rigs.store.identify`), ``target`` the header's OBJECT, ``aimed_deg`` where the
-    header says that the telescope looked, ``centre_deg`` where it did; both (right ascension, declination), None where
+    ``rig`` is the camera's key (:func:`novacli.rigs.store.identify`), ``target`` the header's OBJECT, ``aimed_deg`` where
+    the header says that the telescope looked, ``centre_deg`` where it did; both (right ascension, declination), None where
     nothing is known.  ``parity`` is the sign of det(CD).
     """
 

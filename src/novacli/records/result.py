@@ -23,8 +23,8 @@ class Result:
 
     ``status`` is solved, unsolved, failed or remote (a server has it); ``reason`` says why an unsolved one is
     (exhausted, time-limit, cancelled, no-stars); ``error`` is {message, exit_code, retry_is_safe} of a failed one.
-    ``calibration`` and ``match`` are as :mod:`novacli.solution.reading` builds them; ``server`` is where it was solved, None
-    for this machine.
+    ``calibration`` and ``match`` are as :mod:`novacli.solution.reading` builds them; ``server`` is where it was solved,
+    None for this machine.
     """
 
     input: str

@@ -1,7 +1,7 @@
 """Which match solved an image, by what the engine says in ``wcs.fits``; and the name of its index file, for people.
 
-:mod:`solvehost.formats.match_comments` reads the numbers.  Index files are told by their paths in the list of what was loaded; of a
-solve server these are a stranger's words, and never an error.
+:mod:`solvehost.formats.match_comments` reads the numbers.  Index files are told by their
+paths in the list of what was loaded; of a solve server these are a stranger's words, and never an error.
 """
 
 from __future__ import annotations

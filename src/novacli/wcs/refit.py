@@ -1,8 +1,8 @@
 """A solution fitted again to its matched stars: with the distortion that they support, about the image's centre.
 
 The engine fits the order that it is told, from the tangent point where its quad was.  Here the order is decided by
-stars held out of the fit (see :mod:`novacli.wcs.distortion`), and stars that the engine's solution missed for its errors
-are matched with the better one.  Works from the files in a job directory, wherever it was solved.
+stars held out of the fit (see :mod:`novacli.wcs.distortion`), and stars that the engine's solution missed for its
+errors are matched with the better one.  Works from the files in a job directory, wherever it was solved.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import pwd
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from solvehost.admin import accounts
 from solvehost.admin.records import Check
 from solvehost.errors import ConfigError, CrashError

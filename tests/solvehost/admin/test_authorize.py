@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from solvehost.admin import authorize as module
 from solvehost.admin.authorize import ADDED, PRINTED, REPLACED, UNCHANGED, authorize
 from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, NoInputError, UsageError

@@ -8,8 +8,8 @@ import pwd
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from made_sshd import MadeSshd
 from solvehost.admin import check, itself
 from solvehost.admin.check import examine

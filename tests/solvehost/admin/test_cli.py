@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from admin import made_keys, made_state
 
+from admin import made_keys, made_state
 from solvehost import __version__
 from solvehost.admin import cli
 from solvehost.server import settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from admin import made_state
 
+from admin import made_state
 from solvehost.admin import gc
 from solvehost.admin.gc import collect
 from solvehost.admin.records import Collected

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from admin import made_keys, made_state
 
+from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
 from solvehost.admin.jobs import list_jobs
 from solvehost.server.state import State

@@ -9,10 +9,10 @@ import subprocess
 from datetime import datetime
 
 import pytest
-from admin import made_keys
 from hypothesis import given
 from hypothesis import strategies as st
 
+from admin import made_keys
 from solvehost.admin import keylines, pubkeys
 from solvehost.errors import DataError, UsageError
 

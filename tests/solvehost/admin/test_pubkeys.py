@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from solvehost.admin import pubkeys
 from solvehost.errors import DataError, NoInputError
 

@@ -1,7 +1,7 @@
 """What a worker makes of what earlier frames of a sequence taught, and what its own frame teaches.
 
-It stands where :class:`novacli.rigs.store.Rigs` stands for a single frame, which it asks where the sequence knows nothing of
-the camera.  The frame's own header decides here, EXIF and all: hints of another camera are not taken, nor the position
+It stands where :class:`novacli.rigs.store.Rigs` stands for a single frame, which it asks where the sequence knows nothing
+of the camera.  The frame's own header decides here, EXIF and all: hints of another camera are not taken, nor the position
 of another target.
 """
 

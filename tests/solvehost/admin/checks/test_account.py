@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from solvehost.admin.checks import account as module
 from solvehost.admin.checks.account import check_login, check_sessions, check_shell, check_user
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from solvehost.admin import keylines
 from solvehost.admin.checks import keys
 from solvehost.admin.checks.keys import Service

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from solvehost.admin import drawn, programs
 from solvehost.admin.checks import proof
 from solvehost.admin.drawn import Frame

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 import standin
-from admin import made_keys, made_state
 
+from admin import made_keys, made_state
 from solvehost.admin.checks import guarded, serving
 from solvehost.admin.records import Check
 from solvehost.engine import sandbox

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from admin import made_keys
 
+from admin import made_keys
 from made_sshd import MadeSshd
 from solvehost.admin import accounts, programs
 from solvehost.admin.checks import sshd as module
