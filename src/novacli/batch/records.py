@@ -132,9 +132,9 @@ class Setup:
 class Taught:
     """What a solved frame says of the next ones of its sequence.
 
-    ``rig`` is the camera's key (:func:`novacli.rigs.store.identify`), ``target`` the header's OBJECT, ``aimed_deg`` where
-    the header says that the telescope looked, ``centre_deg`` where it did; both (right ascension, declination), None where
-    nothing is known.  ``parity`` is the sign of det(CD).
+    ``rig`` is the camera's key (:func:`novacli.rigs.store.identify`) and ``target`` the header's OBJECT.  ``aimed_deg``
+    is the pointing in the header and ``centre_deg`` the solved centre; both are (right ascension, declination), or None
+    if unknown.  ``parity`` is the sign of det(CD).
     """
 
     rig: str

@@ -2,8 +2,8 @@
 
 ``python -I -S become.py PARENT_PID LIMITS RULES ENGINE ARGUMENT…``, where LIMITS is ``name=value,…`` with the names of
 ``resource.RLIMIT_*`` in lower case, and RULES is lines ``ACCESS PATH`` (see :mod:`solvehost.engine.sandbox`), none
-for an engine that is not confined.  Standard input is a pipe: a byte on it says to go ahead, its end that the parent gave up
-(it was interrupted, or died) before it had a hold on this process.  A fresh process does this rather than
+for an engine that is not confined.  Standard input is a pipe: a byte on it says to go ahead, its end that the parent
+gave up (it was interrupted, or died) before it had a hold on this process.  A fresh process does this rather than
 ``preexec_fn``, which is unsafe where there are threads.  Nothing of the package is imported, so that it starts in a
 few milliseconds.
 

@@ -1,7 +1,8 @@
 """One solve server, a method for each verb of the wire protocol.  All that comes back is checked by ``solvehost.wire``.
 
-Every method raises the ``NovaError`` that :mod:`novacli.backends.ssh.exit_codes` makes of an exit code, ``TransferError``
-where an answer cannot be used, and ``TimeUpError`` or ``CancelledError`` of the gate as its watch has it.
+Every method raises the ``NovaError`` that :mod:`novacli.backends.ssh.exit_codes` makes of an exit code,
+``TransferError`` where an answer cannot be used,
+and ``TimeUpError`` or ``CancelledError`` of the gate as its watch has it.
 """
 
 from __future__ import annotations

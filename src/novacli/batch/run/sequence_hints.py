@@ -1,8 +1,8 @@
 """What a worker makes of what earlier frames of a sequence taught, and what its own frame teaches.
 
-It stands where :class:`novacli.rigs.store.Rigs` stands for a single frame, which it asks where the sequence knows nothing
-of the camera.  The frame's own header decides here, EXIF and all: hints of another camera are not taken, nor the position
-of another target.
+It takes the place that :class:`novacli.rigs.store.Rigs` has for a single frame, and asks it if the sequence knows
+nothing of the camera. The header of the frame decides: hints of another camera are not used, nor the position of
+another target.
 """
 
 from __future__ import annotations
