@@ -68,8 +68,8 @@ def _processor() -> str:
 
 def installed_indexes() -> list[Path]:
     """Return the index files that both programs use where nobody says otherwise."""
-    from novacli.backends.local import index_places
     from novacli.config import load
+    from novacli.indexes.places import index_places
     from solvehost.engine import engine
     from solvehost.indexes import index_set
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from novacli.backends.base import Backend, Patience, Solve
 from novacli.config import Config, cache_dir
 from novacli.errors import UnavailableError, from_solvehost
+from novacli.indexes.places import index_places
 from solvehost.engine import engine, race
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Tokens
@@ -32,17 +33,6 @@ def connect(config: Config, place: str = "local") -> Backend:
     """Return the local backend; engine and index files are looked for when first needed."""
     del place
     return _Local(config)
-
-
-def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
-    """Return the directories and files in which index files are looked for.
-
-    In order: ``index`` of the settings, the engine configuration of the settings, the first configuration that is
-    found beside the engine or where packages put it.
-    """
-    if config["index"]:
-        return tuple(Path(p) for p in config["index"])
-    return index_set.configured_places(config["engine_config"], engine_path)
 
 
 class _Local:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from novacli import config as configuration
-from novacli.backends.local import index_places
 from novacli.config import Config
 from novacli.errors import ConfigError, NovaError
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
+from novacli.indexes.places import index_places, installed_engine
 from novacli.jobs.local_store import LocalStore, disk_bytes
 from novacli.jobs.store import FINISHED
 from novacli.text.quantities import angle_text, bytes_text, count_text
@@ -129,7 +129,7 @@ def _start_problem(path: Path) -> str | None:
 def check_indexes(settings: Config) -> Iterator[Check]:
     """Say which index files there are, how wide the fields are that they can solve, and which are damaged."""
     try:
-        found = index_set.scan(index_places(settings, _engine_or_none(settings)))
+        found = index_set.scan(index_places(settings, installed_engine(settings)))
     except (SolvehostError, OSError) as exc:
         yield Check(INDEXES, False, str(exc), "name index files by index or engine_config: see nova config show")
         return
@@ -144,13 +144,6 @@ def check_indexes(settings: Config) -> Iterator[Check]:
         yield Check(INDEXES, False, f"there are none: {places}", remedy)
     for path, reason in found.damaged:
         yield Check("damaged index", None, f"{path}: {reason}; it is left out", "download it again, or remove it")
-
-
-def _engine_or_none(settings: Config) -> Path | None:
-    try:
-        return engine.find(settings["engine"])
-    except SolvehostError:
-        return None
 
 
 def fields_text(files: Sequence[IndexFile]) -> str:

@@ -11,7 +11,6 @@ from made_indexes import make_index
 from novacli import backends, config
 from novacli.backends import local
 from novacli.backends.base import Patience
-from novacli.backends.local import index_places
 from novacli.errors import ConfigError, RetryLaterError, UnavailableError
 from solvehost.engine import race
 from solvehost.errors import BusyError
@@ -20,25 +19,6 @@ from solvehost.formats.jobdir import JobDir
 
 def connected(**values: object) -> backends.Backend:
     return backends.connect("local", config.load().replaced("--flag", **values))
-
-
-def write_engine_config(path: Path, folder: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"add_path {folder}\nautoindex\n")
-    return path
-
-
-def test_named_index_files_go_before_the_engine_s_configuration(tmp_path: Path) -> None:
-    engine_config = write_engine_config(tmp_path / "a.cfg", tmp_path / "from-config")
-    settings = config.load().replaced("--engine-config", engine_config=engine_config)
-    assert index_places(settings, None) == (tmp_path / "from-config",)
-    assert index_places(settings.replaced("--index", index=("/named",)), None) == (Path("/named"),)
-
-
-def test_the_configuration_beside_the_engine_is_found(tmp_path: Path) -> None:
-    """As in a conda environment: bin/astrometry-engine, etc/astrometry.cfg."""
-    write_engine_config(tmp_path / "etc" / "astrometry.cfg", tmp_path / "data")
-    assert index_places(config.load(), tmp_path / "bin" / "astrometry-engine") == (tmp_path / "data",)
 
 
 def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

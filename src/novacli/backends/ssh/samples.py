@@ -11,12 +11,10 @@ import random
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from novacli.config import Config
 from novacli.errors import NovaError
 from novacli.indexes.coverage import width_ranges_deg
-from solvehost.engine import engine
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.star_table import Stars
@@ -79,15 +77,15 @@ def _width_deg(files: Sequence[IndexFile]) -> float | None:
 
 def _sky(width_deg: float, config: Config) -> Stars | None:
     """Return the brightest stars around Orion's belt, of this machine's index files; None where there are none."""
-    from novacli.backends.local import index_places
     from novacli.demo.catalogue import Catalogue, find_index
     from novacli.demo.projection import Projection, direction
     from novacli.demo.scene import Scene
+    from novacli.indexes.places import index_places, installed_engine
 
     scene = Scene(ra_deg=_RA_DEG, dec_deg=_DEC_DEG, width_deg=width_deg, width_px=_SIDE_PX, height_px=_SIDE_PX)
     projection = Projection.of(scene)
     try:
-        catalogue = Catalogue.open(find_index(index_places(config, _engine(config))))
+        catalogue = Catalogue.open(find_index(index_places(config, installed_engine(config))))
     except (NovaError, SolvehostError):
         return None
     found = catalogue.around(direction(_RA_DEG, _DEC_DEG), projection.reach_rad)
@@ -102,10 +100,3 @@ def _sky(width_deg: float, config: Config) -> Stars | None:
         array("f", column) for column in zip(*((px, py, 10 ** (-0.4 * m)) for m, px, py in brightest), strict=True)
     ]
     return Stars(*columns) if len(brightest) == _SKY_STARS else None
-
-
-def _engine(config: Config) -> Path | None:
-    try:
-        return engine.find(config["engine"])
-    except SolvehostError:
-        return None  # its configuration may be found without it

@@ -96,16 +96,12 @@ def _center(raw: dict[str, Any]) -> tuple[float, float]:
 
 
 def _catalogue(config: Config) -> Catalogue:
-    from novacli.backends.local import index_places
     from novacli.demo.catalogue import Catalogue, find_index
-    from solvehost.engine import engine
+    from novacli.indexes.places import index_places, installed_engine
 
     try:
-        engine_path = engine.find(config["engine"])
-    except SolvehostError:
-        engine_path = None  # Stars can be drawn without it.
-    try:
-        return Catalogue.open(find_index(index_places(config, engine_path)))
+        # Stars can be drawn without an engine.
+        return Catalogue.open(find_index(index_places(config, installed_engine(config))))
     except SolvehostError as exc:
         raise from_solvehost(exc) from exc
 

@@ -1,0 +1,41 @@
+"""The engine and the index files that this machine's settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from novacli.config import Config
+from solvehost.engine import engine
+from solvehost.errors import SolvehostError
+from solvehost.indexes.index_set import configured_places
+
+
+def installed_engine(config: Config) -> Path | None:
+    """Return the path of the engine that the settings name; None if it is not installed."""
+    try:
+        return engine.find(config["engine"])
+    except SolvehostError:
+        return None
+
+
+def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
+    """Return the folders and files in which index files are looked for.
+
+    The first of these that is set or found decides: the setting ``index``, the setting ``engine_config``, the engine's
+    own configuration file (beside the engine, or where packages install it).
+
+    Parameters
+    ----------
+    config
+        The settings.
+    engine_path
+        The engine beside which a configuration file is looked for; None to look only where packages install one.
+
+    Raises
+    ------
+    solvehost.errors.ConfigError
+        The engine's configuration file cannot be read.
+    """
+    if config["index"]:
+        return tuple(Path(place) for place in config["index"])
+    return configured_places(config["engine_config"], engine_path)
