@@ -311,9 +311,9 @@ def _tether() -> list[str]:
 
 @functools.cache
 def _tether_source() -> str:
-    source = pkgutil.get_data("novacli.remote", "tether.py")
+    source = pkgutil.get_data("novacli.backends.ssh", "die_with_parent.py")
     if source is None:
-        raise UnavailableError("nova is not installed whole: tether.py is missing")
+        raise UnavailableError("nova is not installed whole: die_with_parent.py is missing")
     return source.decode()
 
 
