@@ -13,7 +13,7 @@ import pytest
 
 from solvehost.admin import cli, config, records
 from solvehost.errors import SolvehostError
-from solvehost.server import logs, settings, stored_job
+from solvehost.server import request_log, settings, stored_job
 from solvehost.wire.command import VERBS
 from test_docs import _OPTION, ROOT, _blocks, _page, _sections, _table_keys
 
@@ -102,7 +102,7 @@ def test_every_exit_code_has_its_row() -> None:
 
 
 def test_every_word_of_the_log_line_is_described() -> None:
-    line = logs.Entry("a", reason="b").line()
+    line = request_log.Entry("a", reason="b").line()
     assert _table_keys(SECTIONS["The log line"]) >= set(re.findall(r"(\w+)=", line))
 
 

@@ -19,10 +19,10 @@ def main() -> None:
         from solvehost.admin import cli
 
         sys.exit(cli.main(words))
-    from solvehost.server import serve
+    from solvehost.server import forced_command
 
     # Nothing is buffered that would have to be written, and to take the interpreter down costs as much as a solve.
-    os._exit(serve.main(words, os.environ))
+    os._exit(forced_command.main(words, os.environ))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 from made_results import wcs_fits
 
 from solvehost.wire import IndexLine, Info, JobLine
-from solvehost.wire.lines import write_line
+from solvehost.wire.json_lines import write_line
 
 SOURCE = Path(__file__).parents[2] / "src"
 PEER = Path(__file__).with_name("standin_peer.py")

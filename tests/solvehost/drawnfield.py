@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from solvehost.admin import drawn
-from solvehost.admin.drawn import Frame, separation_arcsec
+from solvehost.admin import synthetic_field
+from solvehost.admin.synthetic_field import Frame, separation_arcsec
 from solvehost.errors import UnavailableError
 from solvehost.formats.star_table import Stars
 
@@ -24,14 +24,14 @@ def draw(index: Path, *, parity: int, count: int = 150, seed: int = 1) -> Stars:
     """
     try:
         frame = Frame(WIDTH, HEIGHT, ARCSEC_PER_PIXEL, CENTER_DEG, parity)
-        return drawn.draw(index, "MAG_VT", frame, count=count, seed=seed)
+        return synthetic_field.draw(index, "MAG_VT", frame, count=count, seed=seed)
     except UnavailableError as exc:
         pytest.skip(f"{exc}; its stars must have MAG_VT (Debian: apt install astrometry.net astrometry-data-tycho2)")
 
 
 def sky_of(header: dict[str, float], x: float, y: float) -> tuple[float, float]:
     """Return (RA, Dec) in degrees of a pixel by the TAN part of a solution."""
-    return drawn.sky_of(header, x, y)
+    return synthetic_field.sky_of(header, x, y)
 
 
 def truth(x: float, y: float, parity: int) -> tuple[float, float]:

@@ -32,8 +32,8 @@ from novacli.records.timing import race_timing
 from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine
-from solvehost.wire.lines import FAILED as FAILED_THERE
-from solvehost.wire.lines import INTERRUPTED, SOLVED, UNSOLVED
+from solvehost.wire.json_lines import FAILED as FAILED_THERE
+from solvehost.wire.json_lines import INTERRUPTED, SOLVED, UNSOLVED
 
 #: How long one answer of a server is waited for.
 ANSWER_S = 120.0

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost.admin import itself, keylines, programs, pubkeys
+from solvehost.admin import installation, keylines, programs, pubkeys
 from solvehost.admin.accounts import DEFAULT_USER
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Authorized
@@ -55,7 +55,7 @@ def command(flags: Mapping[str, Any]) -> list[str]:
     UnavailableError
         Where that program does not run.
     """
-    program = itself.program()
+    program = installation.program()
     tried = programs.run([*program, "--version"])
     if tried.exit_code:
         raise ConfigError(f"{' '.join(program)} does not run: {tried.last_remark}")

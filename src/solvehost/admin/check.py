@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from solvehost.admin import accounts, itself
+from solvehost.admin import accounts, installation
 from solvehost.admin.accounts import Account
 from solvehost.admin.checks import account as account_checks
-from solvehost.admin.checks import guarded, keys, proof, serving, sshd
+from solvehost.admin.checks import guarded, keys, serving, sshd, trial_jobs
 from solvehost.admin.checks.keys import Service
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Check, Report
@@ -55,7 +55,7 @@ def _look(
     serving_checks = accounts.look_as(account, lambda: serving.look(service.flags, account))
     yield from serving_checks
     if with_proof:
-        yield from guarded(proof.SOLVES, lambda: _proof(account, service))
+        yield from guarded(trial_jobs.SOLVES, lambda: _proof(account, service))
 
 
 def _sshd(found: _Found, account: Account, config: Path | None, flags: Mapping[str, Any]) -> Iterator[Check]:
@@ -101,7 +101,7 @@ def _service(found: _Found, flags: Mapping[str, Any]) -> Service:
     """Return what is served: the first key's, unless settings were given; without a key, this program itself."""
     words = [word for name, value in flags.items() for word in _words(name, value)]
     if not found.services:
-        return Service(tuple(itself.program()), tuple(words), flags)
+        return Service(tuple(installation.program()), tuple(words), flags)
     first = found.services[0]
     return Service(first.program, tuple(words), flags) if flags else first
 
@@ -132,6 +132,6 @@ def _proof(account: Account, service: Service) -> Iterator[Check]:
         config = settings.load(service.flags)
         files = serving.scan(Host(config)).files
     except SolvehostError as exc:
-        yield Check(proof.SOLVES, None, f"not proven: {exc}", "mend what is said above first")
+        yield Check(trial_jobs.SOLVES, None, f"not proven: {exc}", "mend what is said above first")
         return
-    yield from proof.look(account, files, service.program, service.words)
+    yield from trial_jobs.look(account, files, service.program, service.words)

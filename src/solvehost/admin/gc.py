@@ -10,7 +10,7 @@ from solvehost.admin.records import Collected
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.server.settings import Settings
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
 from solvehost.server.stored_job import StoredJob, folder_bytes
 
 

@@ -10,9 +10,9 @@ from solvehost.admin.records import JobRow, JobTable
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.server.settings import Settings
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
 from solvehost.server.stored_job import RECORD, StoredJob, folder_bytes
-from solvehost.wire.lines import INTERRUPTED, RUNNING
+from solvehost.wire.json_lines import INTERRUPTED, RUNNING
 
 
 def list_jobs(config: Settings, client: str | None = None) -> JobTable:

@@ -14,14 +14,14 @@ from solvehost.engine.slots import Token, held
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
-from solvehost.server import guard, runner
-from solvehost.server.logs import Entry, write
+from solvehost.server import runner, supervisor
+from solvehost.server.request_log import Entry, write
 from solvehost.server.settings import Settings
-from solvehost.server.state import Client, State
+from solvehost.server.state_dir import Client, State
+from solvehost.server.stdio import Remarks
 from solvehost.server.stored_job import CANCEL, RECORD, STARTED, StoredJob
-from solvehost.server.streams import Remarks
 from solvehost.wire.escape import escape
-from solvehost.wire.lines import FAILED, INTERRUPTED, UNSOLVED
+from solvehost.wire.json_lines import FAILED, INTERRUPTED, UNSOLVED
 from solvehost.wire.request import Request
 
 RECORD_FORMAT = 1
@@ -113,7 +113,7 @@ def _start(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry
     try:
         os.setsid()
         _close_stdio()
-        guard.enter()
+        supervisor.enter()
         _run(client, stored, waiting, entry)
         code = 0
     finally:

@@ -21,11 +21,11 @@ from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir
 from solvehost.indexes import index_set
 from solvehost.indexes.cache import IndexCache
-from solvehost.server.logs import Entry
+from solvehost.server.request_log import Entry
 from solvehost.server.settings import Settings
-from solvehost.server.state import Client, State
+from solvehost.server.state_dir import Client, State
+from solvehost.server.stdio import Remarks
 from solvehost.server.stored_job import folder_bytes
-from solvehost.server.streams import Remarks
 from solvehost.wire.escape import escape
 
 #: Where programs are looked for, whatever a client's environment says.

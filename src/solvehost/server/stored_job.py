@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from solvehost.errors import BusyError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
-from solvehost.wire.lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
+from solvehost.wire.json_lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
 
 RECORD, STARTED, CANCEL = "record.json", "started", "cancel"
 #: What ``st_blocks`` counts, whatever the file system's own blocks are.

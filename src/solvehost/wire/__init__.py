@@ -14,7 +14,7 @@ minimum rates are the business of whoever makes it.
 
 from solvehost.wire.command import Command, parse_command
 from solvehost.wire.escape import escape, escape_lines
-from solvehost.wire.lines import IndexLine, Info, JobLine, read_info, read_jobs, write_line
+from solvehost.wire.json_lines import IndexLine, Info, JobLine, read_info, read_jobs, write_line
 from solvehost.wire.reply import Reply, read_reply, write_reply
 from solvehost.wire.request import Request, read_id, read_request, write_request
 from solvehost.wire.tarblocks import Read

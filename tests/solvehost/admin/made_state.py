@@ -10,9 +10,9 @@ from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.server import settings
 from solvehost.server.settings import Settings
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
 from solvehost.server.stored_job import RECORD, StoredJob
-from solvehost.wire.lines import SOLVED, UNSOLVED
+from solvehost.wire.json_lines import SOLVED, UNSOLVED
 
 DAY_S = 86400.0
 

@@ -178,7 +178,7 @@ def test_a_relative_configuration_is_refused(key: Path, tmp_path: Path, monkeypa
 
 
 def test_a_program_that_does_not_run_is_not_authorized(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.itself, "program", lambda: [sys.executable, "-I", "-m", "no_such_module"])
+    monkeypatch.setattr(module.installation, "program", lambda: [sys.executable, "-I", "-m", "no_such_module"])
     with pytest.raises(ConfigError, match=r"does not run: .*no_such_module"):
         authorize(key, {}, to=None)
 

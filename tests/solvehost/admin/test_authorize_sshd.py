@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from made_sshd import MadeSshd
-from solvehost.admin import itself
+from solvehost.admin import installation
 from solvehost.admin.authorize import REPLACED, authorize
 
 pytestmark = pytest.mark.sshd
@@ -27,7 +27,7 @@ def key(tmp_path: Path) -> Path:
 @pytest.fixture
 def flags(sshd: MadeSshd, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Settings of a server that the sshd of the tests can start, with a program that its user can read."""
-    monkeypatch.setattr(itself, "program", lambda: [sshd.python, "-I", str(sshd.app)])
+    monkeypatch.setattr(installation, "program", lambda: [sshd.python, "-I", str(sshd.app)])
     return {"client": "authorized", "config": os.devnull, "state": str(sshd.make_dir()), "log": "stderr"}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from admin import made_keys
 from made_sshd import MadeSshd
-from solvehost.admin import check, itself
+from solvehost.admin import check, installation
 from solvehost.admin.check import examine
 from solvehost.admin.records import Check, Report
 from solvehost.server import settings
@@ -82,7 +82,7 @@ def key_file(folder: Path, *lines: str) -> Path:
 
 
 def command(*flags: str) -> str:
-    return " ".join([*itself.program(), "--config", os.devnull, *flags])
+    return " ".join([*installation.program(), "--config", os.devnull, *flags])
 
 
 def test_the_settings_are_those_of_the_keys(me: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from admin import made_keys, made_state
 from solvehost import __version__
 from solvehost.admin import cli
 from solvehost.server import settings
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -162,7 +162,7 @@ def test_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_server_itself_imports_no_part_of_this() -> None:
     """Argparse and the commands are for people; a job does not wait for them."""
     code = (
-        "import os, sys\nfrom solvehost import serve\nserve.main(['--nonsense'], {})\n"
+        "import os, sys\nfrom solvehost.server import forced_command\nforced_command.main(['--nonsense'], {})\n"
         "print(*[name for name in sys.modules if name == 'argparse' or name.startswith('solvehost.admin')])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

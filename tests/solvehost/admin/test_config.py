@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import solvehost
 from solvehost.admin import config
 from solvehost.errors import ConfigError, UsageError
 from solvehost.server import settings
@@ -60,5 +61,5 @@ def test_nothing_else_can_be_printed() -> None:
 
 
 def test_every_file_of_the_share_directory_can_be_printed() -> None:
-    share = Path(settings.__file__).with_name("share")
+    share = Path(solvehost.__file__).with_name("share")
     assert {path.name for path in share.iterdir() if path.suffix != ".pyc"} == set(config.SHARED)

@@ -12,7 +12,7 @@ from solvehost.admin.gc import collect
 from solvehost.admin.records import Collected
 from solvehost.errors import BusyError
 from solvehost.formats import jobdir
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
 
 HOUR_S = 3600.0
 

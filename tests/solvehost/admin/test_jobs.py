@@ -10,7 +10,7 @@ import pytest
 from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
 from solvehost.admin.jobs import list_jobs
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
 from solvehost.server.stored_job import describe
 
 

@@ -26,7 +26,7 @@ exit "$code"
 #: The program, but content with any disk.
 _CONTENT = [
     "-c",
-    "import solvehost.server.state as s; s.MIN_FREE_BYTES = 0; from solvehost.__main__ import main; main()",
+    "import solvehost.server.state_dir as s; s.MIN_FREE_BYTES = 0; from solvehost.__main__ import main; main()",
 ]
 
 

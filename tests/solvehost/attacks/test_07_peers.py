@@ -18,9 +18,9 @@ from standin import make_stars, wait_until
 
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt
-from solvehost.server import streams
+from solvehost.server import stdio
 
-_HASTY = "import solvehost.server.streams as s; {}; from solvehost.__main__ import main; main()"
+_HASTY = "import solvehost.server.stdio as s; {}; from solvehost.__main__ import main; main()"
 
 
 def hasty(server: Server, **seconds: float) -> Server:
@@ -37,8 +37,8 @@ def slowly(pieces: Iterator[bytes], pause_s: float = 0.05) -> Iterator[bytes]:
 
 
 def test_the_patience_is_as_said() -> None:
-    assert (streams.LINE_S, streams.UPLOAD_S, streams.STALL_S) == (10, 60, 60)
-    assert streams.LEAST_RATE >= 512
+    assert (stdio.LINE_S, stdio.UPLOAD_S, stdio.STALL_S) == (10, 60, 60)
+    assert stdio.LEAST_RATE >= 512
 
 
 def test_silence_ends_when_the_line_is_due(server: Server) -> None:

@@ -13,7 +13,7 @@ from rawwire import header
 from served import Server, await_engine, each, finish, held_locks, told
 from standin import alive, wait_until
 
-from solvehost.server import guard
+from solvehost.server import supervisor
 
 CHAIN = ("first guard", "second guard", "worker")
 STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -152,7 +152,7 @@ def test_stale_directories_are_swept_and_live_ones_are_not(server: Server) -> No
 
 def test_descendants_are_found_through_sessions(server: Server) -> None:
     process = begin(server, "daemons sleep")
-    found = alive(guard.descendants(process.pid))
+    found = alive(supervisor.descendants(process.pid))
     assert {*found, process.pid} == set(server.processes())
     process.terminate()
     finish(process)

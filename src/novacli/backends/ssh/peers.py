@@ -29,7 +29,7 @@ from solvehost.formats.axy import Range
 from solvehost.formats.jobdir import write_atomic
 from solvehost.indexes.index_set import IndexFile
 from solvehost.wire import Info
-from solvehost.wire.lines import write_line
+from solvehost.wire.json_lines import write_line
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

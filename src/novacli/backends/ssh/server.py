@@ -24,7 +24,7 @@ from solvehost import wire
 from solvehost.errors import SolvehostError
 from solvehost.wire import Info, JobLine, Reply
 from solvehost.wire.command import DETACH, FOLLOW, SOLVE
-from solvehost.wire.lines import MAX_LINES_BYTES
+from solvehost.wire.json_lines import MAX_LINES_BYTES
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ from solvehost.engine import sandbox
 from solvehost.engine.exec_helper import landlock_abi
 from solvehost.indexes import index_set
 from solvehost.indexes.index_set import IndexSet
-from solvehost.server import settings, state
+from solvehost.server import settings, state_dir
 from solvehost.server.runner import Host
 from solvehost.server.settings import Settings
 
@@ -131,8 +131,8 @@ def check_room(path: Path) -> Check:
     free_bytes, free_inodes = found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None
     detail = f"{free_bytes / 1e9:.1f} GB free" + ("" if free_inodes is None else f", {free_inodes:,} files")
     remedy = f"make room on the disk of {path}; solvehost gc removes what has expired"
-    is_out = free_inodes is not None and free_inodes < state.MIN_FREE_INODES
-    if free_bytes < state.MIN_FREE_BYTES or is_out:
+    is_out = free_inodes is not None and free_inodes < state_dir.MIN_FREE_INODES
+    if free_bytes < state_dir.MIN_FREE_BYTES or is_out:
         return Check("room", False, f"{detail}: no job is begun", remedy, 73)
     is_scarce = free_bytes < _SCARCE_BYTES or (free_inodes is not None and free_inodes < _SCARCE_INODES)
     return Check("room", None if is_scarce else True, detail, remedy if is_scarce else "")

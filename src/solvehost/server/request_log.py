@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from solvehost.server.streams import Remarks
+from solvehost.server.stdio import Remarks
 from solvehost.wire.escape import escape
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_set import IndexFile
 from solvehost.server import runner
-from solvehost.server.state import State
+from solvehost.server.state_dir import State
+from solvehost.server.stdio import Answer, PeerWatch
 from solvehost.server.stored_job import StoredJob
-from solvehost.server.streams import Answer, PeerWatch
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command
 from solvehost.wire.escape import escape_lines
-from solvehost.wire.lines import (
+from solvehost.wire.json_lines import (
     FAILED,
     FINISHED_STATES,
     INTERRUPTED,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from solvehost.errors import BusyError, PeerError
-from solvehost.server import streams
-from solvehost.server.streams import Answer, PeerWatch, Remarks, Upload
+from solvehost.server import stdio
+from solvehost.server.stdio import Answer, PeerWatch, Remarks, Upload
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_an_upload_comes_in_pieces_no_longer_than_asked_for(pipe: list[int]) -> 
 
 
 def test_a_line_that_does_not_come_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LINE_S", 0.05)
+    monkeypatch.setattr(stdio, "LINE_S", 0.05)
     with pytest.raises(BusyError, match="only 0 bytes came"):
         Upload(pipe[0]).read(1)
 
@@ -46,7 +46,7 @@ def test_a_trickle_is_given_up_long_before_the_whole_time_is_up(
     pipe: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One byte now and then: each is progress, and all together too slow."""
-    monkeypatch.setattr(streams, "LINE_S", 0.1)
+    monkeypatch.setattr(stdio, "LINE_S", 0.1)
     upload = Upload(pipe[0])
     upload.line_is_read()
     done = threading.Event()
@@ -67,7 +67,7 @@ def test_a_trickle_is_given_up_long_before_the_whole_time_is_up(
 
 
 def test_an_upload_has_an_end_even_where_its_rate_is_high(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "UPLOAD_S", 0.1)
+    monkeypatch.setattr(stdio, "UPLOAD_S", 0.1)
     os.write(pipe[1], bytes(60_000))
     upload = Upload(pipe[0])
     upload.line_is_read()
@@ -93,14 +93,14 @@ def test_an_answer_is_written_whole_to_a_slow_reader(pipe: list[int]) -> None:
 
 
 def test_an_answer_that_nobody_reads_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "STALL_S", 0.05)
+    monkeypatch.setattr(stdio, "STALL_S", 0.05)
     with pytest.raises(PeerError, match="nobody read the answer"):
         Answer(pipe[1]).write([bytes(1 << 20)])
 
 
 def test_an_answer_that_is_read_in_little_pieces_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them is progress, but all together they would take days."""
-    monkeypatch.setattr(streams, "STALL_S", 0.2)
+    monkeypatch.setattr(stdio, "STALL_S", 0.2)
     gone = threading.Event()
 
     def read() -> None:
@@ -109,7 +109,7 @@ def test_an_answer_that_is_read_in_little_pieces_is_given_up(pipe: list[int], mo
 
     reading = threading.Thread(target=read)
     reading.start()
-    monkeypatch.setattr(streams, "LEAST_ANSWER_RATE", 10**9)
+    monkeypatch.setattr(stdio, "LEAST_ANSWER_RATE", 10**9)
     try:
         with pytest.raises(PeerError, match="nobody read the answer fast enough"):
             Answer(pipe[1]).write([bytes(1 << 24)])

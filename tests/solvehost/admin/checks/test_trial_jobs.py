@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from admin import made_keys
-from solvehost.admin import drawn, programs
-from solvehost.admin.checks import proof
-from solvehost.admin.drawn import Frame
+from solvehost.admin import programs, synthetic_field
+from solvehost.admin.checks import trial_jobs
 from solvehost.admin.programs import Ran
 from solvehost.admin.records import Check
+from solvehost.admin.synthetic_field import Frame
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import index_set
@@ -27,13 +27,13 @@ ATTEMPT = axy.Attempt(1000, 800, Stars.from_bytes(*[bytes(16)] * 3))
 
 
 def look(files: tuple[index_set.IndexFile, ...], home: Path, *flags: str) -> dict[str, Check]:
-    checks = proof.look(made_keys.account(home), files, PROGRAM, ["--config", os.devnull, *flags])
+    checks = trial_jobs.look(made_keys.account(home), files, PROGRAM, ["--config", os.devnull, *flags])
     return {check.name: check for check in checks}
 
 
 @pytest.fixture
 def files(real_indexes: index_set.IndexSet) -> tuple[index_set.IndexFile, ...]:
-    if programs.find("query-starkd") is None or drawn.find_catalogue(real_indexes.files) is None:
+    if programs.find("query-starkd") is None or synthetic_field.find_catalogue(real_indexes.files) is None:
         pytest.skip("query-starkd or an index file with magnitudes is missing (Debian: astrometry-data-tycho2)")
     return real_indexes.files
 
@@ -44,25 +44,25 @@ def test_a_real_server_solves_and_does_no_harm(
 ) -> None:  # fmt: skip
     folder = tempfile.mkdtemp(dir="/tmp")
     os.chmod(folder, 0o755)
-    monkeypatch.setattr(proof, "_FOLDER", folder)
+    monkeypatch.setattr(trial_jobs, "_FOLDER", folder)
     found = look(files, tmp_path, "--state", "/not/used", "--log", "/not/used/either", "--client", "a")
-    assert found[proof.SOLVES].ok, found
-    assert found[proof.HARMLESS].ok, found
+    assert found[trial_jobs.SOLVES].ok, found
+    assert found[trial_jobs.HARMLESS].ok, found
     Path(folder).rmdir()  # which it lets itself be done with only where nothing is left in it
 
 
 @pytest.mark.engine
 def test_a_server_that_fails_is_quoted(files: tuple[index_set.IndexFile, ...], tmp_path: Path) -> None:
     found = look(files, tmp_path, "--engine", "/none/astrometry-engine")
-    assert (found[proof.SOLVES].ok, found[proof.SOLVES].exit_code) == (False, 69)
-    assert "/none/astrometry-engine" in found[proof.SOLVES].detail
-    assert found[proof.HARMLESS].ok is None
+    assert (found[trial_jobs.SOLVES].ok, found[trial_jobs.SOLVES].exit_code) == (False, 69)
+    assert "/none/astrometry-engine" in found[trial_jobs.SOLVES].detail
+    assert found[trial_jobs.HARMLESS].ok is None
 
 
 def test_without_a_catalogue_nothing_is_proven(tmp_path: Path) -> None:
     found = look((), tmp_path)
-    assert found[proof.SOLVES].ok is None
-    assert "not proven" in found[proof.SOLVES].detail
+    assert found[trial_jobs.SOLVES].ok is None
+    assert "not proven" in found[trial_jobs.SOLVES].detail
 
 
 def test_without_query_starkd_nothing_is_proven(
@@ -70,8 +70,8 @@ def test_without_query_starkd_nothing_is_proven(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(programs, "find", lambda _: None)
     found = look(files, tmp_path)
-    assert found[proof.SOLVES].ok is None
-    assert "not proven: query-starkd was not found" in found[proof.SOLVES].detail
+    assert found[trial_jobs.SOLVES].ok is None
+    assert "not proven: query-starkd was not found" in found[trial_jobs.SOLVES].detail
 
 
 # --- It would see harm --------------------------------------------------------------------------------------------
@@ -97,16 +97,16 @@ def test_a_touched_canary_is_seen(harm: str, tmp_path: Path) -> None:
             path.write_bytes(b"overwritten" if harm == "write" else b"")
         return Ran(0, b"", b"")
 
-    with proof._Scratch(made_keys.account(tmp_path)) as scratch:
-        found = proof.check_harmless(scratch, serve, ATTEMPT)
+    with trial_jobs._Scratch(made_keys.account(tmp_path)) as scratch:
+        found = trial_jobs.check_harmless(scratch, serve, ATTEMPT)
     assert found.ok is False
     assert ("new" if harm == "beside" else "ANWCS") in found.detail
     assert not scratch.state.exists()
 
 
 def test_the_poison_is_in_the_star_list() -> None:
-    canaries = {name: Path("/none") / name for name in proof._PATH_CARDS}
-    data = proof.poisoned(ATTEMPT, canaries)
+    canaries = {name: Path("/none") / name for name in trial_jobs._PATH_CARDS}
+    data = trial_jobs.poisoned(ATTEMPT, canaries)
     assert len(data) % fitsfile.BLOCK == 0
     header = fitsfile.read_header(io.BytesIO(data))
     assert {name: header[name] for name in canaries} == {name: str(path) for name, path in canaries.items()}
@@ -126,7 +126,7 @@ def answer(center: tuple[float, float] | None) -> Ran:
     import hashlib
 
     manifest = {
-        "format": 1, "id": proof._JOB_ID, "client": "a", "status": "solved" if files else "unsolved",
+        "format": 1, "id": trial_jobs._JOB_ID, "client": "a", "status": "solved" if files else "unsolved",
         "reason": "none" if files else "exhausted", "winner": 1 if files else None, "attempts": [],
         "indexes": {"loaded": [], "failed": []}, "engine": "e", "version": "0", "seconds": 0.1, "cpu_s": 0.1,
         "files": {n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in files.items()},
@@ -135,18 +135,18 @@ def answer(center: tuple[float, float] | None) -> Ran:
 
 
 def test_a_right_centre_passes() -> None:
-    found = proof.check_solves(answer((120.0, 35.0)), FRAME)
+    found = trial_jobs.check_solves(answer((120.0, 35.0)), FRAME)
     assert found.ok
     assert "0.0 arcseconds off" in found.detail
 
 
 @pytest.mark.parametrize(("center", "code", "said"), [((120.0, 35.1), 70, "wrong"), (None, 69, "not solved")])
 def test_a_wrong_or_missing_solution_fails(center: tuple[float, float] | None, code: int, said: str) -> None:
-    found = proof.check_solves(answer(center), FRAME)
+    found = trial_jobs.check_solves(answer(center), FRAME)
     assert (found.ok, found.exit_code) == (False, code)
     assert said in found.detail
 
 
 def test_an_exit_code_is_passed_on_where_it_is_ones_own() -> None:
-    assert proof.check_solves(Ran(73, b"", b"the disk is full\n"), FRAME).exit_code == 73
-    assert proof.check_solves(Ran(127, b"", b"sh: not found\n"), FRAME).exit_code == 70
+    assert trial_jobs.check_solves(Ran(73, b"", b"the disk is full\n"), FRAME).exit_code == 73
+    assert trial_jobs.check_solves(Ran(127, b"", b"sh: not found\n"), FRAME).exit_code == 70

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from solvehost.engine.descriptors import hold_standard
 from solvehost.errors import SolvehostError, UsageError
-from solvehost.server import guard, settings
-from solvehost.server.streams import STDIN, Answer, PeerWatch, Remarks, Upload
+from solvehost.server import settings, supervisor
+from solvehost.server.stdio import STDIN, Answer, PeerWatch, Remarks, Upload
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
 from solvehost.wire.escape import escape
 
 if TYPE_CHECKING:
-    from solvehost.server.logs import Entry
-    from solvehost.server.state import State
+    from solvehost.server.request_log import Entry
+    from solvehost.server.state_dir import State
     from solvehost.wire.request import Request
 
 INTERNAL = 70
@@ -38,7 +38,7 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
         if command.verb == SOLVE:
             _refuse_terminal()
         if command == Command(SOLVE):
-            guard.enter()
+            supervisor.enter()
     except SolvehostError as exc:
         remarks.say(escape(str(exc), 500))
         if config is not None:
@@ -57,9 +57,11 @@ def _refuse_terminal() -> None:
 
 def _log_refusal(exc: SolvehostError, config: settings.Settings, remarks: Remarks) -> None:
     """Tell the sysadmin of a request that was none: whoever tries what else a key can do sends many of them."""
-    from solvehost.server import logs
+    from solvehost.server import request_log
 
-    logs.write(logs.Entry(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks)
+    request_log.write(
+        request_log.Entry(config.client, "-", exit_code=exc.exit_code, reason=str(exc)).line(), config.log, remarks
+    )
 
 
 def _stop_on_signals() -> None:
@@ -84,10 +86,10 @@ class _Session:
         self.peer = PeerWatch()
 
     def run(self) -> int:
-        from solvehost.server import logs
+        from solvehost.server import request_log
 
         verb = " ".join(w for w in (self.command.verb, self.command.option) if w)
-        entry = logs.Entry(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
+        entry = request_log.Entry(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
         try:
             self._serve(entry)
         except SolvehostError as exc:
@@ -99,11 +101,11 @@ class _Session:
             entry.exit_code, entry.reason = INTERNAL, f"{type(exc).__name__}: {exc}"
             self.remarks.say(f"a fault in solvehost itself: {escape(entry.reason, 300)}; please report it")
         if self.command.verb == SOLVE or entry.exit_code:
-            logs.write(entry.line(), self.config.log, self.remarks)
+            request_log.write(entry.line(), self.config.log, self.remarks)
         return entry.exit_code
 
     def _serve(self, entry: Entry) -> None:
-        from solvehost.server.state import State
+        from solvehost.server.state_dir import State
 
         state = State(self.config).open()
         if self.command.option == DETACH:
@@ -115,9 +117,9 @@ class _Session:
             if self.command.verb == SOLVE:
                 self._solve(state, entry)
                 return
-            from solvehost.server import verbs
+            from solvehost.server import commands
 
-            verbs.serve(self.command, state, self.answer, self.peer)
+            commands.serve(self.command, state, self.answer, self.peer)
             entry.result = "done"
 
     def _solve(self, state: State, entry: Entry) -> None:
@@ -181,7 +183,7 @@ class _Session:
     def _detach(self, state: State, entry: Entry) -> None:
         """Read a job, keep it, have a process of its own solve it, and answer at once."""
         from solvehost.engine.slots import held
-        from solvehost.wire.lines import write_line
+        from solvehost.wire.json_lines import write_line
 
         client = state.client()
         with held([client.enter()]) as waiting:

@@ -14,12 +14,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from solvehost.admin import drawn, programs
+from solvehost.admin import programs, synthetic_field
 from solvehost.admin.accounts import Account, is_root_for
-from solvehost.admin.drawn import Frame
 from solvehost.admin.keylines import without_flags
 from solvehost.admin.programs import Ran
 from solvehost.admin.records import Check
+from solvehost.admin.synthetic_field import Frame
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
@@ -46,15 +46,15 @@ def look(
     account: Account, files: Sequence[IndexFile], program: Sequence[str], words: Sequence[str]
 ) -> Iterator[Check]:  # fmt: skip
     """Yield whether a drawn field is solved by a program with its flags, and whether a poisoned one is harmless."""
-    found = drawn.find_catalogue(files)
+    found = synthetic_field.find_catalogue(files)
     if found is None:
         yield Check(SOLVES, None, "not proven: no index file of the whole sky has magnitudes to draw a field with",
                     "send a job whose answer you know")  # fmt: skip
         return
     file, column = found
-    frame = drawn.frame_for(file)
+    frame = synthetic_field.frame_for(file)
     try:
-        stars = drawn.draw(file.path, column, frame)
+        stars = synthetic_field.draw(file.path, column, frame)
     except SolvehostError as exc:
         yield Check(SOLVES, None, f"not proven: {exc}", "install astrometry.net's own programs beside the engine")
         return
@@ -95,8 +95,8 @@ def check_solves(ran: Ran, frame: Frame) -> Check:
         return Check(SOLVES, False, f"a field drawn from an installed index file was not solved ({reason})",
                      "look at the engine and its index files", 69)  # fmt: skip
     header = fitsfile.read_header(io.BytesIO(reply.files["wcs.fits"]))
-    centre = drawn.sky_of(header, (frame.width + 1) / 2, (frame.height + 1) / 2)
-    off = drawn.separation_arcsec(centre, frame.center_deg)
+    centre = synthetic_field.sky_of(header, (frame.width + 1) / 2, (frame.height + 1) / 2)
+    off = synthetic_field.separation_arcsec(centre, frame.center_deg)
     detail = f"a drawn field was solved in {reply.manifest['seconds']:.2f} s, its centre {off:.1f} arcseconds off"
     if off > _WITHIN_PX * frame.arcsec_per_pixel:
         return Check(SOLVES, False, f"{detail}: that is wrong", "look at the engine and its index files", 70)

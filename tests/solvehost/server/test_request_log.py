@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from solvehost.engine.race import RaceResult
-from solvehost.server import logs
-from solvehost.server.logs import Entry
-from solvehost.server.streams import Remarks
+from solvehost.server import request_log
+from solvehost.server.request_log import Entry
+from solvehost.server.stdio import Remarks
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_reason_cannot_end_its_quotes() -> None:
 def test_lines_are_added_to_a_file_that_only_its_group_reads(tmp_path: Path, stderr: tuple[Remarks, int]) -> None:
     path = tmp_path / "log"
     for name in "ab":
-        logs.write(f"client={name}", str(path), stderr[0])
+        request_log.write(f"client={name}", str(path), stderr[0])
     lines = path.read_text().splitlines()
     assert [re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ solvehost\[\d+\]: (.*)", line)[1] for line in lines] == [  # type: ignore[index]
         "client=a",
@@ -73,27 +73,27 @@ def test_lines_are_added_to_a_file_that_only_its_group_reads(tmp_path: Path, std
 def test_a_file_that_cannot_be_written_is_no_reason_to_lose_the_line(
     tmp_path: Path, stderr: tuple[Remarks, int]
 ) -> None:
-    logs.write("client=a", str(tmp_path / "no" / "log"), stderr[0])
+    request_log.write("client=a", str(tmp_path / "no" / "log"), stderr[0])
     assert b"No such file or directory: client=a\n" in os.read(stderr[1], 1000)
 
 
 def test_a_log_is_never_written_through_a_link(tmp_path: Path, stderr: tuple[Remarks, int]) -> None:
     (tmp_path / "victim").write_text("")
     (tmp_path / "log").symlink_to("victim")
-    logs.write("client=a", str(tmp_path / "log"), stderr[0])
+    request_log.write("client=a", str(tmp_path / "log"), stderr[0])
     assert (tmp_path / "victim").read_text() == ""
     assert b"client=a\n" in os.read(stderr[1], 1000)
 
 
 def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path, stderr: tuple[Remarks, int]) -> None:
     os.mkfifo(tmp_path / "log")
-    logs.write("client=a", str(tmp_path / "log"), stderr[0])
+    request_log.write("client=a", str(tmp_path / "log"), stderr[0])
     assert b"client=a\n" in os.read(stderr[1], 1000)
 
 
 def test_without_syslog_the_line_goes_to_standard_error(
     tmp_path: Path, stderr: tuple[Remarks, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_DEV_LOG", str(tmp_path / "none"))
-    logs.write("client=a", "syslog", stderr[0])
+    monkeypatch.setattr(request_log, "_DEV_LOG", str(tmp_path / "none"))
+    request_log.write("client=a", "syslog", stderr[0])
     assert os.read(stderr[1], 1000) == b"solvehost: client=a\n"

@@ -11,8 +11,8 @@ import pytest
 from solvehost.errors import BusyError, ConfigError, DiskError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT
-from solvehost.server import settings, state
-from solvehost.server.state import Client, State
+from solvehost.server import settings, state_dir
+from solvehost.server.state_dir import Client, State
 from solvehost.server.stored_job import RECORD, STARTED, StoredJob
 
 
@@ -66,7 +66,7 @@ def test_one_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_before_a_job_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = make_state(tmp_path)
     found.check_room()
-    monkeypatch.setattr(state, "MIN_FREE_BYTES", 2**80)
+    monkeypatch.setattr(state_dir, "MIN_FREE_BYTES", 2**80)
     with pytest.raises(DiskError, match="MB are free: make room"):
         found.check_room()
 

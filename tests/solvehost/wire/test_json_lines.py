@@ -9,7 +9,7 @@ import pytest
 
 from solvehost import wire
 from solvehost.errors import DataError
-from solvehost.wire.lines import MAX_INFO_BYTES, MAX_JOB_LINE_BYTES, JobLine, write_line
+from solvehost.wire.json_lines import MAX_INFO_BYTES, MAX_JOB_LINE_BYTES, JobLine, write_line
 
 JOB = JobLine("job-1", "failed", "2026-01-02T03:04:05.000+00:00", None, 1, 70, "\x1b" * 4096)
 

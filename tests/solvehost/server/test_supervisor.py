@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 from standin import PATIENCE_S, alive, wait_until
 
-from solvehost.server import guard
+from solvehost.server import supervisor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guards take what Linux alone has")
 
 WORKER = """
 import os, signal, sys, time
 from pathlib import Path
-from solvehost import guard
+from solvehost.server import supervisor
 
 folder = Path(sys.argv[1])
 (folder / "first").write_text(str(os.getpid()))
 if sys.argv[2] == "exits":
     # Some builds of Python have none, though the kernel does.
     vars(os).pop("pidfd_open", None)
-guard.enter()
+supervisor.enter()
 
 def sleeper(name):
     if os.fork() == 0:
@@ -125,8 +125,8 @@ def test_guards_hold_no_file_open(tmp_path: Path) -> None:
 def test_descendants_are_found_at_any_depth() -> None:
     script = "sleep 60 & sh -c 'sleep 60 & wait' & wait"
     with subprocess.Popen(["/bin/sh", "-c", script]) as shell:
-        wait_until(lambda: len(guard.descendants(shell.pid)) >= 3)
-        found = guard.descendants(shell.pid)
+        wait_until(lambda: len(supervisor.descendants(shell.pid)) >= 3)
+        found = supervisor.descendants(shell.pid)
         for pid in [*found, shell.pid]:
             os.kill(pid, signal.SIGKILL)
     assert shell.pid not in found
