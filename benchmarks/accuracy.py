@@ -28,7 +28,9 @@ from programs import Nova, SolveField, find_nova, last_json
 from reporting import number
 from truths import CENTER_TOLERANCE
 
-from novacli.wcs.tansip import TanSip, from_header, read_wcs, separation_arcsec
+from novacli.wcs.header import from_header, read_wcs
+from novacli.wcs.sphere import separation_arcsec
+from novacli.wcs.tansip import TanSip
 
 #: Where the classes of width end, in degrees.
 CLASSES_DEG = (1.0, 3.0, 10.0, 30.0, 90.0)

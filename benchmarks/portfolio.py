@@ -32,7 +32,8 @@ from novacli.inputs import open_field
 from novacli.records.field import Image
 from novacli.strategy import attempts
 from novacli.strategy.attempts import LEAST_STARS, Member
-from novacli.wcs.tansip import TanSip, read_wcs
+from novacli.wcs.header import read_wcs
+from novacli.wcs.tansip import TanSip
 from solvehost.engine import engine, race
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir

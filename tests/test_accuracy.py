@@ -16,7 +16,8 @@ sys.path.append(str(Path(__file__).parent / "novacli"))
 import accuracy
 from made_results import wcs_fits
 
-from novacli.wcs.tansip import TanSip, from_header, read_wcs
+from novacli.wcs.header import from_header, read_wcs
+from novacli.wcs.tansip import TanSip
 
 TRUTH = TanSip((80.0, 20.0), (500.5, 400.5), ((-0.01, 0.0), (0.0, 0.01)), 1000, 800)
 PIXEL_ARCSEC = 36.0

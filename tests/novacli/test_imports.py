@@ -68,6 +68,7 @@ THIRD_PARTY = {
     "novacli.reports.checklist": {"rich"},
     "novacli.reports.joblist": {"rich"},
     "novacli.reports.results.table": {"rich"},
+    "novacli.wcs.projection": {"numpy"},
     "novacli.wcs.refit": {"numpy"},
     "novacli.solution.improve": {"numpy"},
     "novacli.solution.tables": {"astropy", "numpy"},

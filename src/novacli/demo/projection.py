@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.demo.scene import Scene
+from novacli.wcs.projection import directions_to_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,13 +86,8 @@ class Projection:
         return u * stretch + self.crpix[0], v * stretch + self.crpix[1]
 
     def _undistorted_plane(self, directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return pixels from the centre, distortion left out; NaN from 90 degrees on."""
-        ra, dec = (math.radians(v) for v in self.crval)
-        east = np.array([-math.sin(ra), math.cos(ra), 0.0])
-        north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])
-        ahead = directions @ direction(*self.crval)
-        ahead = np.where(ahead > 1e-6, ahead, np.nan)
-        xi, eta = (np.degrees((directions @ axis) / ahead) for axis in (east, north))
+        """Return pixels from the centre without distortion; NaN for directions 87 degrees or more from the centre."""
+        xi, eta = directions_to_plane(directions, self.crval)
         (cd11, cd12), (cd21, cd22) = self.cd
         det = cd11 * cd22 - cd12 * cd21
         return (cd22 * xi - cd12 * eta) / det, (cd11 * eta - cd21 * xi) / det

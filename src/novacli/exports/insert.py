@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from novacli.errors import DataError, UsageError
 from novacli.fits import cards as fitscards
 from novacli.fits import checksum
-from novacli.wcs import tansip
+from novacli.wcs import header as wcsheader
 from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
@@ -71,7 +71,7 @@ def solution(wcs_fits: bytes) -> TanSip:
         Where there is none.
     """
     try:
-        return tansip.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
+        return wcsheader.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
     except (HeaderError, DataError) as exc:
         raise DataError(f"wcs.fits: {exc}; solve the image again") from exc
 

@@ -16,7 +16,7 @@ from novacli.errors import NovaError
 from novacli.fits import cards as fitscards
 from novacli.fits.tables import read_table
 from novacli.solution import tables
-from novacli.wcs import refit, tansip
+from novacli.wcs import header, refit
 from novacli.wcs.refit import Matched, Refit
 from novacli.wcs.tansip import TanSip
 from solvehost.errors import SolvehostError
@@ -53,7 +53,7 @@ def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
 
 
 def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
-    engines = tansip.read_wcs(job.wcs)
+    engines = header.read_wcs(job.wcs)
     corr = _bytes(job.path / jobdir.CORR)
     table = read_table(corr)
     matched = Matched(*tables.pairs(table))
@@ -111,24 +111,7 @@ def _columns(path: Path, names: tuple[str, str]) -> NDArray[np.float64] | None:
 def new_wcs(engines: bytes, found: Refit, solution: TanSip) -> bytes:
     """Return a ``wcs.fits`` with another description of the sky, all other cards of the engine's kept."""
     history = f"Fitted again by nova: {found.model}, {len(found.matched)} stars"
-    return fitsfile.end_header(fitscards.replace_celestial(fitscards.split(engines), cards(solution), history))
-
-
-def cards(solution: TanSip) -> list[bytes]:
-    """Return the FITS cards of a solution."""
-    suffix = "-SIP" if solution.sip_order else ""
-    (cd11, cd12), (cd21, cd22) = solution.cd
-    values: dict[str, fitsfile.CardValue] = {
-        "CTYPE1": f"RA---TAN{suffix}", "CTYPE2": f"DEC--TAN{suffix}", "EQUINOX": 2000.0,
-        "LONPOLE": 180.0, "LATPOLE": 0.0, "CRVAL1": solution.crval[0], "CRVAL2": solution.crval[1],
-        "CRPIX1": solution.crpix[0], "CRPIX2": solution.crpix[1], "CUNIT1": "deg", "CUNIT2": "deg",
-        "CD1_1": cd11, "CD1_2": cd12, "CD2_1": cd21, "CD2_2": cd22,
-    }  # fmt: skip
-    if solution.sip_order:
-        for name, terms in (("A", solution.a), ("B", solution.b), ("AP", solution.ap), ("BP", solution.bp)):
-            values[f"{name}_ORDER"] = max((p + q for p, q, _ in (*terms, (0, solution.sip_order, 0))), default=0)
-            values |= {f"{name}_{p}_{q}": c for p, q, c in terms}
-    return [fitsfile.card(keyword, value) for keyword, value in values.items()]
+    return fitsfile.end_header(fitscards.replace_celestial(fitscards.split(engines), header.cards(solution), history))
 
 
 # --- corr.fits ---------------------------------------------------------------------------------------------------

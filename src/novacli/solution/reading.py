@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from novacli.errors import DataError
 from novacli.solution import engine_comments
-from novacli.wcs import tansip as wcs
+from novacli.wcs.header import read_wcs
+from novacli.wcs.sphere import wrap_degrees
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile, jobdir
 
@@ -73,7 +74,7 @@ class Calibration:
             dec=dec,
             radius=pixscale * math.hypot(tan_sip.width, tan_sip.height) / 2 / 3600,
             pixscale=pixscale,
-            orientation=orientation if is_fits_like else wcs.wrap_degrees(180 - orientation),
+            orientation=orientation if is_fits_like else wrap_degrees(180 - orientation),
             parity=tan_sip.parity,
             width_arcsec=tan_sip.width * pixscale,
             height_arcsec=tan_sip.height * pixscale,
@@ -203,7 +204,7 @@ def read_solution(directory: Path, *, is_fits_like: bool, attempt: int = 1) -> S
     wcs_bytes = _read(job.wcs)
     if wcs_bytes is None:
         raise DataError(f"{job.wcs}: there is no such file: the job has no solution; run nova retry {job.job_id}")
-    tan_sip = wcs.read_wcs(job.wcs)
+    tan_sip = read_wcs(job.wcs)
     files = ResultFiles(
         wcs=wcs_bytes,
         corr=_read(directory / jobdir.CORR),

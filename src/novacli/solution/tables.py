@@ -13,7 +13,8 @@ import numpy as np
 from novacli.errors import DataError
 from novacli.fits import cards
 from novacli.fits.tables import read_table
-from novacli.wcs.tansip import TanSip, separation_arcsec
+from novacli.wcs.sphere import separation_arcsec
+from novacli.wcs.tansip import TanSip
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS

@@ -15,6 +15,7 @@ import numpy as np
 
 from novacli.wcs import distortion
 from novacli.wcs.distortion import POWERS, Fit, Pairs
+from novacli.wcs.projection import sky_arrays_to_plane
 from novacli.wcs.tansip import TanSip, Terms
 
 if TYPE_CHECKING:
@@ -156,19 +157,19 @@ class _Plane:
 
     def in_sight(self, matched: Matched) -> Matched:
         """Return those whose reference stars can be projected."""
-        xi, eta = to_plane(matched.ra, matched.dec, self.crval)
+        xi, eta = sky_arrays_to_plane(matched.ra, matched.dec, self.crval)
         return matched.only(np.isfinite(xi + eta))
 
     def pairs(self, matched: Matched) -> Pairs:
         """Return matched stars as fits need them."""
         u, v = ((c - middle) / self.unit_px for c, middle in zip((matched.x, matched.y), self.center_px, strict=True))
-        plane = to_plane(matched.ra, matched.dec, self.crval)
+        plane = sky_arrays_to_plane(matched.ra, matched.dec, self.crval)
         target = np.asarray(np.linalg.solve(np.array(self.base) * self.unit_px, plane), np.float64)
         return Pairs(distortion.monomials(u, v), target, self.unit_px, distortion.grid(self.width, self.height))
 
     def judge(self, solution: TanSip, matched: Matched, pairs: Pairs) -> Fit | None:
         """Return how well the engine's solution predicts."""
-        plane = to_plane(matched.ra, matched.dec, solution.crval)
+        plane = sky_arrays_to_plane(matched.ra, matched.dec, solution.crval)
         off = np.linalg.solve(np.array(solution.cd), plane) - undistorted(solution, matched.x, matched.y)
         return distortion.as_if_fitted(solution.sip_order, off / self.unit_px, pairs)
 
@@ -204,18 +205,6 @@ class _Plane:
             b=b,
         )
         return _with_inverse(plain) if plain.sip_order else plain
-
-
-def to_plane(ra: Floats, dec: Floats, crval: tuple[float, float]) -> Floats:
-    """Return (xi, eta) in degrees, shape (2, n), of places on the sky projected onto the plane that touches at CRVAL.
-
-    Not a number 87 degrees and more from there.
-    """
-    alpha, delta, delta0 = np.radians(ra - crval[0]), np.radians(dec), math.radians(crval[1])
-    ahead = math.sin(delta0) * np.sin(delta) + math.cos(delta0) * np.cos(delta) * np.cos(alpha)
-    ahead = np.where(ahead > 0.05, ahead, np.nan)
-    north = math.cos(delta0) * np.sin(delta) - math.sin(delta0) * np.cos(delta) * np.cos(alpha)
-    return np.degrees(np.stack([np.cos(delta) * np.sin(alpha), north]) / ahead)
 
 
 def undistorted(solution: TanSip, x: Floats, y: Floats) -> Floats:
@@ -276,7 +265,7 @@ def _with_inverse(solution: TanSip) -> TanSip:
 def _match(solution: TanSip, field: Floats, sky: Floats, radius_px: float) -> Matched:
     """Return the stars of the image and the reference stars that are each other's nearest, within a radius."""
     here = undistorted(solution, field[0], field[1])
-    there = np.linalg.solve(np.array(solution.cd), to_plane(sky[0], sky[1], solution.crval))
+    there = np.linalg.solve(np.array(solution.cd), sky_arrays_to_plane(sky[0], sky[1], solution.crval))
     squares = (there[0][:, None] - here[0]) ** 2 + (there[1][:, None] - here[1]) ** 2
     squares = np.where(np.isfinite(squares), squares, np.inf)
     nearest = squares.argmin(axis=1)

@@ -18,7 +18,9 @@ from novacli.exports.new_fits import new_fits, write_pixels
 from novacli.fits import cards
 from novacli.records.field import Origin
 from novacli.solution.tables import astropy_wcs
-from novacli.wcs.tansip import TanSip, from_header, separation_arcsec
+from novacli.wcs.header import from_header
+from novacli.wcs.sphere import separation_arcsec
+from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile
 
 from .conftest import HEIGHT, SOLUTION, WIDTH, hdu_list, origin

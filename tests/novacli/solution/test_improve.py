@@ -12,7 +12,7 @@ from wcs.test_refit import WIDTH, as_the_engine_has_it, lens, stars_of, worst_px
 from novacli.fits.tables import read_table
 from novacli.solution import engine_comments, improve
 from novacli.solution.reading import read_solution
-from novacli.wcs import refit, tansip
+from novacli.wcs import header, refit
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile
 from solvehost.formats.jobdir import JobDir
@@ -58,7 +58,7 @@ def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
     assert judged is not None
     assert judged.is_new
     assert judged.heldout_rms_arcsec < 1
-    assert worst_px(tansip.read_wcs(job.wcs), TRUTH) < 0.02
+    assert worst_px(header.read_wcs(job.wcs), TRUTH) < 0.02
 
 
 def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
@@ -79,7 +79,7 @@ def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
     table = read_table((job.path / "corr.fits").read_bytes())
     assert len(table) == 120 > len(engines)
     assert {int(n) for n in table["field_id"]} == {*engines, -1}
-    solution = tansip.read_wcs(job.wcs)
+    solution = header.read_wcs(job.wcs)
     for row in table:
         assert solution.sky_to_pixel(row["index_ra"], row["index_dec"]) == pytest.approx(
             (row["index_x"], row["index_y"]), abs=1e-6
@@ -95,9 +95,9 @@ def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
 
 def test_a_second_time_changes_nothing_to_speak_of(job: JobDir) -> None:
     improve.improve(job, keep=False)
-    once = tansip.read_wcs(job.wcs)
+    once = header.read_wcs(job.wcs)
     improve.improve(job, keep=False)
-    assert worst_px(tansip.read_wcs(job.wcs), once) < 0.01
+    assert worst_px(header.read_wcs(job.wcs), once) < 0.01
 
 
 def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
@@ -128,7 +128,7 @@ def test_without_all_stars_the_matched_ones_must_do(job: JobDir, missing: str) -
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
     (job.path / missing).unlink()
     assert improve.improve(job, keep=False) is not None
-    assert worst_px(tansip.read_wcs(job.wcs), TRUTH) < 0.1
+    assert worst_px(header.read_wcs(job.wcs), TRUTH) < 0.1
     assert len(read_table((job.path / "corr.fits").read_bytes())) == matched
 
 

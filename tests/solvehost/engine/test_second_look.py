@@ -15,7 +15,7 @@ from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
 from novacli.extraction.sources import Extraction, Order, Sources
 from novacli.inputs import from_array
-from novacli.wcs.tansip import read_wcs
+from novacli.wcs.header import read_wcs
 from solvehost.engine import engine, race, second_look
 from solvehost.engine.process import Limits
 from solvehost.engine.slots import Tokens
