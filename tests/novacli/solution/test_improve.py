@@ -114,7 +114,7 @@ def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
     job: JobDir, monkeypatch: pytest.MonkeyPatch, stars: int, heldout_rms_px: float, is_new: bool
 ) -> None:
     matched = stars_of(TRUTH, 20)
-    monkeypatch.setattr(improve.solutiontables, "pairs", lambda _: [matched.x, matched.y, matched.ra, matched.dec])
+    monkeypatch.setattr(improve.tables, "pairs", lambda _: [matched.x, matched.y, matched.ra, matched.dec])
     found = refit.Refit(TRUTH, "radial", matched.only(np.arange(20) < stars), heldout_rms_px)
     monkeypatch.setattr(refit, "refit", lambda *_: found)
     monkeypatch.setattr(refit, "held_out", lambda *_: refit.Refit(None, "order 1", matched, 1.0))

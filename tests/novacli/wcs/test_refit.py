@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from novacli.solution import improve
 from novacli.wcs import refit
+from novacli.wcs.header import cards
 from novacli.wcs.refit import Matched
 from novacli.wcs.tansip import TanSip
 
@@ -168,7 +168,7 @@ def test_astropy_reads_the_same_mapping(distorted: TanSip) -> None:
     from astropy.io import fits
     from astropy.wcs import WCS
 
-    header = fits.Header.fromstring(b"".join(improve.cards(distorted)))
+    header = fits.Header.fromstring(b"".join(cards(distorted)))
     header.insert(0, ("NAXIS", 2))
     header.insert(1, ("NAXIS1", WIDTH))
     header.insert(2, ("NAXIS2", HEIGHT))
