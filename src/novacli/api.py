@@ -55,7 +55,7 @@ def solve(
     settings = config.load()
     settings = settings.replaced("SolveParams", index=params.indexes or None, engine_config=_path(params.engine_config))
     backend = backends.connect(to, settings)
-    rigs = Rigs(config.rigs_file(os.environ)) if settings["learn"] else None
+    rigs = Rigs(settings.folders.rigs_file) if settings["learn"] else None
     field = _field(image, params)
     if jobs_dir is not None:
         return _answer(field, params, Context(Path(jobs_dir), backend, rigs=rigs))

@@ -1,94 +1,152 @@
-"""Settings: flag > environment > config.toml > default; each value knows where it came from.
+"""Settings: option > environment > config.toml > default; each value knows where it came from.
 
-Every key is defined once, in ``KEYS``.  Nothing is read at import.
+Every key is defined once, in ``KEYS``.  Nothing is read at import, and nothing is read from the environment after
+:func:`load`: a :class:`Config` also knows the folders of the user who loaded it.
 """
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from novacli.errors import ConfigError
 
 
+class SettingOrigin(enum.Enum):
+    """Where the value of a setting came from."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    CALLER = "caller"  # an option of the command line, or a parameter of the Python API
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One setting: its name in config.toml, its environment variable, how to read it, its default, what it means."""
+    """One setting.
+
+    ``name`` is its name in config.toml and ``variable`` its environment variable.  ``parse`` checks and converts a
+    value, ``default`` computes the value if none is given, ``meaning`` is the description that ``nova config`` shows.
+    """
 
     name: str
     variable: str
     parse: Callable[[Any], Any]
-    default: Callable[[Mapping[str, str]], Any]
+    default: Callable[[UserFolders], Any]
     meaning: str
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value and where it came from: ``default``, a file's path, ``$VARIABLE`` or a flag."""
+    """A value and its origin; ``source`` names it for people: ``default``, a file, ``$VARIABLE`` or an option."""
 
     value: Any
     source: str
+    origin: SettingOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class UserFolders:
+    """The folders of a user, by the rules of XDG.
+
+    ``variables`` are the environment variables that decide, copied once.  A home directory is looked for only if one
+    of the folders needs it.
+    """
+
+    variables: Mapping[str, str]
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> UserFolders:
+        """Copy the variables that name folders; no other part of the environment is kept."""
+        return cls({name: env[name] for name in _FOLDER_VARIABLES if env.get(name)})
+
+    @property
+    def config(self) -> Path:
+        """The folder of config.toml and hosts.toml."""
+        return self._folder("XDG_CONFIG_HOME", ".config")
+
+    @property
+    def cache(self) -> Path:
+        """The folder of files that can be made again."""
+        return self._folder("XDG_CACHE_HOME", ".cache")
+
+    @property
+    def data(self) -> Path:
+        """The folder of job directories."""
+        return self._folder("XDG_DATA_HOME", ".local/share")
+
+    @property
+    def state(self) -> Path:
+        """The folder of what nova remembers: rigs and the ledgers of batches."""
+        return self._folder("XDG_STATE_HOME", ".local/state")
+
+    @property
+    def runtime(self) -> Path:
+        """The folder of sockets and locks of this machine and user; it need not exist."""
+        runtime = self.variables.get("XDG_RUNTIME_DIR", "")
+        if runtime.startswith("/") and os.access(runtime, os.W_OK):
+            return Path(runtime) / "nova"
+        return Path(tempfile.gettempdir()) / f"nova-{os.getuid()}"
+
+    @property
+    def rigs_file(self) -> Path:
+        """The file that keeps what solved frames taught about each camera."""
+        return self.state / "rigs.json"
+
+    def _folder(self, variable: str, below_home: str) -> Path:
+        stated = self.variables.get(variable, "")
+        base = Path(stated) if stated.startswith("/") else Path(self.variables.get("HOME") or _home(), below_home)
+        return base / "nova"
+
+
+_FOLDER_VARIABLES = (
+    "HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+)
+
+
+def _home() -> Path:
+    """Return the home directory in the user database, for a process without $HOME."""
+    try:
+        return Path.home()
+    except RuntimeError as exc:
+        raise ConfigError(
+            "this user has no home directory: set HOME, or all of XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_DATA_HOME and "
+            "XDG_STATE_HOME"
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings, by name, frozen."""
+    """All settings by name, the path of config.toml, and the user's folders; frozen."""
 
     settings: Mapping[str, Setting]
     file: Path
+    folders: UserFolders = field(default_factory=lambda: UserFolders.from_environment(os.environ))
 
     def __getitem__(self, name: str) -> Any:
         return self.settings[name].value
 
-    def replaced(self, flag: str, **values: Any) -> Config:
-        """Return a copy in which values that are not None are set by a command-line flag."""
-        new = {k: Setting(v, flag) for k, v in values.items() if v is not None}
-        return Config({**self.settings, **new}, self.file)
-
-
-def _home(env: Mapping[str, str], variable: str, fallback: str) -> Path:
-    stated = env.get(variable, "")
-    base = Path(stated) if stated.startswith("/") else Path(env.get("HOME", "") or Path.home(), fallback)
-    return base / "nova"
+    def replaced(self, source: str, **values: Any) -> Config:
+        """Return a copy with the values that are not None; ``source`` names the option or parameter they came from."""
+        new = {k: Setting(v, source, SettingOrigin.CALLER) for k, v in values.items() if v is not None}
+        return replace(self, settings={**self.settings, **new})
 
 
 def config_file(env: Mapping[str, str]) -> Path:
-    """Return the configuration's path: $NOVA_CONFIG, else under $XDG_CONFIG_HOME."""
+    """Return the path of the configuration: $NOVA_CONFIG, else config.toml in the user's folder."""
     stated = env.get("NOVA_CONFIG")
-    return Path(stated) if stated else _home(env, "XDG_CONFIG_HOME", ".config") / "config.toml"
-
-
-def cache_dir(env: Mapping[str, str]) -> Path:
-    """Return where what can be asked for again is kept."""
-    return _home(env, "XDG_CACHE_HOME", ".cache")
-
-
-def rigs_file(env: Mapping[str, str]) -> Path:
-    """Return where it is kept what solved frames taught about each camera."""
-    return _home(env, "XDG_STATE_HOME", ".local/state") / "rigs.json"
-
-
-def batches_dir(env: Mapping[str, str]) -> Path:
-    """Return where batches keep what they know of their frames, unless told otherwise."""
-    return _home(env, "XDG_STATE_HOME", ".local/state") / "batches"
-
-
-def runtime_dir(env: Mapping[str, str]) -> Path:
-    """Return where sockets and locks of this machine and user are kept; it need not be there."""
-    runtime = env.get("XDG_RUNTIME_DIR", "")
-    if runtime.startswith("/") and os.access(runtime, os.W_OK):
-        return Path(runtime) / "nova"
-    return Path(tempfile.gettempdir()) / f"nova-{os.getuid()}"
-
-
-def _slots_dir(env: Mapping[str, str]) -> Path:
-    """Tokens belong to a machine, so never under a home that other machines share."""
-    return runtime_dir(env) / "slots"
+    return Path(stated) if stated else UserFolders.from_environment(env).config / "config.toml"
 
 
 def _positive(value: Any) -> float:
@@ -99,7 +157,7 @@ def _positive(value: Any) -> float:
 
 
 def _not_a_flag(value: Any) -> Any:
-    """Refuse true and false, which Python counts as 1 and 0."""
+    """Return the value; raise TypeError for true and false, which Python counts as 1 and 0."""
     if isinstance(value, bool):
         raise TypeError("it must be a number")
     return value
@@ -157,60 +215,70 @@ def _pools(value: Any) -> dict[str, tuple[str, ...]]:
     return {name: tuple(member.strip() for member in members) for name, members in value.items()}
 
 
-def _no_value(_env: Mapping[str, str]) -> None:
+def _no_value(_folders: UserFolders) -> None:
     return None
 
 
-def _cores(_env: Mapping[str, str]) -> int:
+def _cores(_folders: UserFolders) -> int:
     from solvehost.engine.slots import default_slots
 
     return default_slots()
 
 
 KEYS = (
-    Key("jobs_dir", "NOVA_JOBS", _path, lambda e: _home(e, "XDG_DATA_HOME", ".local/share") / "jobs",
+    Key("jobs_dir", "NOVA_JOBS", _path, lambda folders: folders.data / "jobs",
         "where job directories are kept"),
-    Key("keep_days", "NOVA_KEEP_DAYS", _positive, lambda _e: 90.0,
-        "jobs that nobody has touched for so many days are removed"),
-    Key("keep_jobs", "NOVA_KEEP_JOBS", _count, lambda _e: 50_000, "at most so many finished jobs are kept"),
-    Key("engine", "NOVA_ENGINE", _text, lambda _e: "astrometry-engine", "the engine's name or path"),
+    Key("keep_days", "NOVA_KEEP_DAYS", _positive, lambda _: 90.0,
+        "finished jobs are removed after this many days without use"),
+    Key("keep_jobs", "NOVA_KEEP_JOBS", _count, lambda _: 50_000,
+        "how many finished jobs are kept; the oldest are removed first"),
+    Key("engine", "NOVA_ENGINE", _text, lambda _: "astrometry-engine", "the engine's name or path"),
     Key("engine_config", "NOVA_ENGINE_CONFIG", _path, _no_value, "the engine's configuration, which names index files"),
-    Key("index", "NOVA_INDEX", _paths, lambda _e: (), "index directories or files, in place of the configuration's"),
+    Key("index", "NOVA_INDEX", _paths, lambda _: (), "index directories or files, in place of the configuration's"),
     Key("slots", "NOVA_SLOTS", _count, _cores, "how many engines may run at once on this machine"),
-    Key("slots_dir", "NOVA_SLOTS_DIR", _path, _slots_dir, "where the tokens of running engines are kept"),
-    Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _e: 300.0, "wall-clock seconds an image may take"),
-    Key("learn", "NOVA_LEARN", _flag, lambda _e: True, "whether solved frames teach the hints for the next ones"),
-    Key("ssh", "NOVA_SSH", _text, lambda _e: "ssh", "the ssh program's name or path"),
-    Key("pools", "NOVA_POOLS", _pools, lambda _e: {}, "names for several solve servers, each a list of hosts"),
+    Key("slots_dir", "NOVA_SLOTS_DIR", _path, lambda folders: folders.runtime / "slots",
+        "the folder of the tokens of running engines; it must be local to this machine"),
+    Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _: 300.0, "wall-clock seconds an image may take"),
+    Key("learn", "NOVA_LEARN", _flag, lambda _: True,
+        "true if solved frames give hints for the next frames of their camera"),
+    Key("ssh", "NOVA_SSH", _text, lambda _: "ssh", "the ssh program's name or path"),
+    Key("pools", "NOVA_POOLS", _pools, lambda _: {}, "names for several solve servers, each a list of hosts"),
 )  # fmt: skip
 
 
 def load(env: Mapping[str, str] | None = None) -> Config:
-    """Return the settings from the environment, the configuration file and the defaults.
+    """Read the settings from the environment, the configuration file and the defaults.
+
+    Parameters
+    ----------
+    env
+        Environment variables; those of the process by default.
 
     Raises
     ------
     ConfigError
-        Where the file cannot be read or parsed, holds an unknown key, or a value is wrong.
+        If the file cannot be read or parsed, has an unknown key or a wrong value, or if a folder needs a home
+        directory and the user has none.
     """
     env = os.environ if env is None else env
+    folders = UserFolders.from_environment(env)
     path = config_file(env)
     table = _read_toml(path, required=bool(env.get("NOVA_CONFIG")))
     unknown = sorted(set(table) - {k.name for k in KEYS})
     if unknown:
-        raise ConfigError(f"{path}: unknown key {unknown[0]!r}: see nova config show for the keys there are")
-    return Config({key.name: _setting(key, env, table, path) for key in KEYS}, path)
+        raise ConfigError(f"{path}: unknown key {unknown[0]!r}: nova config show lists the keys")
+    return Config({key.name: _setting(key, env, table, path, folders) for key in KEYS}, path, folders)
 
 
-def _setting(key: Key, env: Mapping[str, str], table: dict[str, Any], path: Path) -> Setting:
+def _setting(key: Key, env: Mapping[str, str], table: dict[str, Any], path: Path, folders: UserFolders) -> Setting:
     if env.get(key.variable):
-        value, source = env[key.variable], f"${key.variable}"
+        value, source, origin = env[key.variable], f"${key.variable}", SettingOrigin.ENVIRONMENT
     elif key.name in table:
-        value, source = table[key.name], str(path)
+        value, source, origin = table[key.name], str(path), SettingOrigin.FILE
     else:
-        return Setting(key.default(env), "default")
+        return Setting(key.default(folders), "default", SettingOrigin.DEFAULT)
     try:
-        return Setting(key.parse(value), source)
+        return Setting(key.parse(value), source, origin)
     except (ValueError, TypeError, OverflowError, RuntimeError) as exc:  # RuntimeError: ~nobody has no home
         raise ConfigError(f"{source}: {key.name} = {value!r}: {exc}") from exc
 
@@ -222,8 +290,8 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         if required:
-            raise ConfigError(f"{path}: there is no such file: check $NOVA_CONFIG") from exc
+            raise ConfigError(f"{path}: no such file: check $NOVA_CONFIG") from exc
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or str(exc)
-        raise ConfigError(f"{path}: {reason}: mend the file, or move it away") from exc
+        raise ConfigError(f"{path}: {reason}: correct the file, or move it away") from exc

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from novacli import config
-from novacli.config import KEYS
+from novacli.config import KEYS, SettingOrigin
 from novacli.errors import ConfigError
 
 #: For each key: a value in the file, one in the environment, and what both become.
@@ -51,10 +51,10 @@ def test_flag_beats_environment_beats_file_beats_default(key: config.Key, env: d
     default = config.load(env).settings[key.name]
     assert default.source == "default"
     path = write_config(env, f"{key.name} = {in_file}\n")
-    assert config.load(env).settings[key.name] == config.Setting(from_file, str(path))
+    assert config.load(env).settings[key.name] == config.Setting(from_file, str(path), SettingOrigin.FILE)
     env[key.variable] = in_env
     loaded = config.load(env)
-    assert loaded.settings[key.name] == config.Setting(from_env, f"${key.variable}")
+    assert loaded.settings[key.name] == config.Setting(from_env, f"${key.variable}", SettingOrigin.ENVIRONMENT)
     assert loaded.replaced("--flag", **{key.name: from_file}).settings[key.name].source == "--flag"
     env[key.variable] = ""
     assert config.load(env)[key.name] == from_file, "an empty variable says nothing"
@@ -141,3 +141,38 @@ def test_a_file_that_cannot_be_read_is_named(env: dict[str, str], tmp_path: Path
     env["NOVA_CONFIG"] = str(tmp_path)
     with pytest.raises(ConfigError, match="Is a directory"):
         config.load(env)
+
+
+def test_a_user_without_a_home_directory_is_told_which_settings_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run under a user id that is in no user database."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(ConfigError, match="no home directory: set HOME, or all of XDG_CONFIG_HOME") as caught:
+        config.load({})
+    assert caught.value.exit_code == 78
+
+
+def test_no_home_directory_is_needed_if_all_folders_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: pytest.fail("the home directory was looked for"))
+    names = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+    loaded = config.load({name: str(tmp_path / name) for name in names})
+    assert loaded["jobs_dir"] == tmp_path / "XDG_DATA_HOME" / "nova" / "jobs"
+    assert loaded.folders.rigs_file == tmp_path / "XDG_STATE_HOME" / "nova" / "rigs.json"
+
+
+def test_a_loaded_configuration_does_not_follow_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "first"))
+    loaded = config.load()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "second"))
+    assert loaded.folders.state == tmp_path / "first" / "nova"
+
+
+def test_a_configuration_holds_no_other_part_of_the_environment() -> None:
+    """It travels to the workers of a batch; secrets must not travel with it."""
+    loaded = config.load({"HOME": "/home/me", "TOKEN": "secret"})
+    assert "secret" not in repr(loaded)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from novacli.backends.base import Backend, Patience, Solve
-from novacli.config import Config, cache_dir
+from novacli.config import Config
 from novacli.errors import UnavailableError, from_solvehost
 from novacli.indexes.places import index_places
 from solvehost.engine import engine, race
@@ -47,7 +46,7 @@ class _Local:
 
     @functools.cached_property
     def _indexes(self) -> index_set.IndexSet:
-        cache = IndexCache(cache_dir(os.environ) / "indexes.json")
+        cache = IndexCache(self._config.folders.cache / "indexes.json")
         return index_set.scan(index_places(self._config, self._engine), cache)
 
     def index_files(self) -> Sequence[index_set.IndexFile]:

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,9 +37,11 @@ COMMANDS = {
 }
 
 
-#: The exit code where whoever read the output has gone: results may be missing (EX_IOERR).
-_NOBODY_READS = 74
-#: Where standard output is a file, its disk may be full or the user's share of it be used up.
+#: The exit code if the reader of the output has gone (EX_IOERR): results may be missing.
+_READER_GONE = 74
+#: The last of the three standard file descriptors.
+_STDERR = 2
+#: Errors of a write to standard output that mean a full disk or an exhausted quota.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -46,13 +49,13 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is called."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; end quietly where nobody reads its output any more, as in ``nova jobs | head``."""
+        """Run the command; end quietly if the reader of its output has gone, as in ``nova jobs | head``."""
         try:
             status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
             _close_stdout()
-            return _NOBODY_READS
+            return _READER_GONE
         except OSError as exc:
             if exc.errno not in _FULL or exc.filename is not None:
                 raise
@@ -63,7 +66,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; of one that does not exist, say which it may have been meant to be."""
+        """Return the command; if there is none of that name, suggest a similar one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
@@ -105,9 +108,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run ``nova``; every expected error is one line on stderr and its exit code, never a traceback."""
-    # One thread is enough for numpy here, and starting a pool costs more CPU than a solve.
+    _open_closed_streams()
+    # One thread is enough for numpy here: starting a pool of threads takes more CPU time than a solve.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # The garbage collector's default would run some hundred times while modules are imported, and find nothing.
+    # With the default threshold, garbage is collected about a hundred times during the imports, without any effect.
     gc.set_threshold(50_000)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -134,6 +138,19 @@ def main() -> None:
             raise
         _leave(fault_text(exc), InternalError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _open_closed_streams() -> None:
+    """Open the standard streams that the caller has closed (``nova … >&-``) on the null device.
+
+    Otherwise the next file that is opened gets the number of a standard stream, and what is printed ends up in it.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
 
 
 def _leave(message: str, exit_code: int) -> None:

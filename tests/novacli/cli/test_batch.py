@@ -542,7 +542,7 @@ def test_a_setting_that_is_wrong_ends_it_before_anything_is_listed(
     monkeypatch.setenv("NOVA_TIMEOUT", "soon")
     ran = nova("batch", "night")
     assert (ran.code, ran.out) == (78, "")
-    assert list(config.batches_dir(os.environ).glob("*")) == []
+    assert list((config.load().folders.state / "batches").glob("*")) == []
 
 
 # --- On servers ----------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from novacli.backends.ssh.remote_job import forget_remote, read_remote, sending,
 from novacli.backends.ssh.retrying import patiently
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import unpack
-from novacli.config import Config
+from novacli.config import Config, SettingOrigin
 from novacli.errors import NovaError, TransferError, UnavailableError, UsageError
 from solvehost.engine.engine import STOPPED, Outcome
 from solvehost.engine.live_log import label_of
@@ -54,7 +54,7 @@ def connect(config: Config, place: str) -> Backend:
 def _refuse_local_indexes(config: Config) -> None:
     """Hold nobody to believe that a server would take index files from here."""
     for name, option in (("index", "--index"), ("engine_config", "--engine-config")):
-        if config.settings[name].source in (option, "SolveParams"):
+        if config.settings[name].origin is SettingOrigin.CALLER:
             raise UsageError(f"{option} is about this machine: a server has its own index files; leave it out")
 
 
@@ -72,7 +72,7 @@ class SshBackend:
     @functools.cached_property
     def _peers(self) -> Peers:
         ssh = Ssh.of(self._config)
-        return Peers([Server(place, ssh) for place in self._places])
+        return Peers([Server(place, ssh) for place in self._places], self._config.folders.cache)
 
     @property
     def _known(self) -> list[Peer]:

@@ -12,11 +12,11 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from novacli.config import Config, cache_dir, runtime_dir
+from novacli.config import Config, UserFolders
 from novacli.errors import UnavailableError
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import write_atomic
@@ -50,7 +50,7 @@ class Ssh:
     control_dir: Path | None
 
     @classmethod
-    def of(cls, settings: Config, env: Mapping[str, str] = os.environ) -> Ssh:
+    def of(cls, settings: Config) -> Ssh:
         """Return the one of the settings.
 
         Raises
@@ -64,7 +64,7 @@ class Ssh:
                 f"{settings['ssh']} was not found: install the OpenSSH client, or name another by $NOVA_SSH"
             )
         absolute = os.path.abspath(program)  # noqa: PTH100 - symlinks stay as they are
-        return cls(absolute, cache_dir(env) / _CONFIG, next(_control_dirs(env), None))
+        return cls(absolute, settings.folders.cache / _CONFIG, next(_control_dirs(settings.folders), None))
 
     def command(self, destination: str, words: Sequence[str], options: Sequence[str] = ()) -> list[str]:
         """Return the command line that asks ``destination`` for ``words``; of flags, ``options`` have the last word."""
@@ -100,10 +100,10 @@ def _write_config(folder: Path, destination: str, control_dir: Path | None) -> P
     return path
 
 
-def _control_dirs(env: Mapping[str, str]) -> Iterator[Path]:
+def _control_dirs(folders: UserFolders) -> Iterator[Path]:
     """Yield the directories that sockets can be kept in, closed to other users."""
     user_dir = f"nova-{os.getuid()}"
-    places = (runtime_dir(env), Path(tempfile.gettempdir(), user_dir), Path("/tmp", user_dir))  # noqa: S108 - looked at
+    places = (folders.runtime, Path(tempfile.gettempdir(), user_dir), Path("/tmp", user_dir))  # noqa: S108 - looked at
     for path in (place / _CONTROL for place in places):
         text = os.fspath(path)
         is_short = len(os.fsencode(text)) + _SOCKET_NAME_CHARACTERS <= _MAX_SOCKET_CHARACTERS

@@ -44,7 +44,7 @@ def jobs_on(place: str, config: Config) -> Iterator[tuple[str, list[JobLine]]]:
     ssh = Ssh.of(config)
     for found in resolve(place, read_hosts(config), config["pools"]):
         server = Server(found, ssh)
-        if any(peer.is_legacy for peer in Peers([server]).known()):
+        if any(peer.is_legacy for peer in Peers([server], config.folders.cache).known()):
             raise UsageError(f"{server.name}: it runs the original script, which keeps no jobs")
         try:
             yield server.name, server.jobs(Watch.of_seconds(_ANSWER_S))

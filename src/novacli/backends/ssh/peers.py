@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING
 from novacli.backends.ssh.exit_codes import UnreachedError, may_mend_itself, no_answer
 from novacli.backends.ssh.gate import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.server import Server
-from novacli.config import cache_dir
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 from solvehost import wire
 from solvehost.errors import SolvehostError
@@ -89,9 +87,9 @@ LIKELY_INDEXES = tuple(
 class Peers:
     """The servers of one place, asked when first needed."""
 
-    def __init__(self, servers: Sequence[Server], env: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, servers: Sequence[Server], cache: Path) -> None:
         self.servers = tuple(servers)
-        self._cache = _Cache(cache_dir(env) / "servers")
+        self._cache = _Cache(cache / "servers")
         self.errors: dict[str, NovaError] = {}
         self._given_up: dict[Server, NovaError] = {}
 

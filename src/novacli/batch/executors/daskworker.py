@@ -24,6 +24,7 @@ from novacli.batch.children.child import Child
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.executors.daskchild import DONE, UNSEEN, is_seen, new_child
 from novacli.batch.records import Setup, Task
+from novacli.config import SettingOrigin
 from novacli.errors import NovaError, UnavailableError
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def _for_here(setup: Setup) -> Setup:
     """Return a setup with this machine's own engine, index files and slots, unless the call named others."""
     here = configuration.load()
     settings = setup.config.settings
-    own = {name: here.settings[name] for name in _OF_A_MACHINE if not settings[name].source.startswith(("--", "$"))}
-    config: Config = replace(setup.config, settings={**settings, **own})
+    by_call = (SettingOrigin.CALLER, SettingOrigin.ENVIRONMENT)
+    own = {name: here.settings[name] for name in _OF_A_MACHINE if settings[name].origin not in by_call}
+    config: Config = replace(setup.config, settings={**settings, **own}, folders=here.folders)
     return replace(setup, config=config)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from novacli.batch.frames.listing import SUFFIXES
 from novacli.batch.records import Frame, Outputs
-from novacli.config import batches_dir
+from novacli.config import UserFolders
 from novacli.errors import UsageError
 from novacli.files.atomic import NotWritableError, denial
 from novacli.inputs.source import PACKED_SUFFIXES, shown_name, unpacked_name
@@ -38,12 +38,12 @@ def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, 
     if out_dir is not None:
         return Path(out_dir) / LEDGER_NAME
     absolute = sorted({_place(os.path.abspath(path)) for path in given})  # noqa: PTH100 - may hold any bytes
-    return batches_dir(env) / f"{_label(absolute)}{_LEDGER}"
+    return _batches_dir(env) / f"{_label(absolute)}{_LEDGER}"
 
 
 def remember(ledger: Path, env: Mapping[str, str] = os.environ) -> None:
     """Have :func:`ledgers` find a ledger wherever it lies: outside of the state directory, by a link there."""
-    home, real = batches_dir(env), os.path.realpath(ledger)
+    home, real = _batches_dir(env), os.path.realpath(ledger)
     if os.path.dirname(real) == os.path.realpath(home):  # noqa: PTH120 - may hold any bytes
         return
     link = home / f"{_label([os.path.dirname(real), real])}{_LINK}"  # noqa: PTH120
@@ -54,7 +54,7 @@ def remember(ledger: Path, env: Mapping[str, str] = os.environ) -> None:
 
 def ledgers(env: Mapping[str, str] = os.environ) -> list[Path]:
     """Return all ledgers that are known of, those in the state directory first; forget those that are gone."""
-    home = batches_dir(env)
+    home = _batches_dir(env)
     found = sorted(home.glob(f"*{_LEDGER}"))
     for link in sorted(home.glob(f"*{_LINK}")):
         with contextlib.suppress(OSError):
@@ -63,6 +63,10 @@ def ledgers(env: Mapping[str, str] = os.environ) -> list[Path]:
             else:
                 link.unlink()
     return found
+
+
+def _batches_dir(env: Mapping[str, str]) -> Path:
+    return UserFolders.from_environment(env).state / "batches"
 
 
 def _label(paths: Sequence[str]) -> str:

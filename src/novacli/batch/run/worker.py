@@ -95,13 +95,12 @@ def _is_content(path: str, sha256: str) -> bool:
 def _context(setup: Setup) -> Context:
     if setup.key not in _contexts:
         from novacli import backends
-        from novacli.config import rigs_file
         from novacli.pipeline.solve import Context
         from novacli.rigs.store import Rigs
 
         while len(_contexts) >= _MOST_CONTEXTS:
             del _contexts[next(iter(_contexts))]
-        rigs = Rigs(rigs_file(os.environ)) if setup.config["learn"] else None
+        rigs = Rigs(setup.config.folders.rigs_file) if setup.config["learn"] else None
         backend = backends.connect(setup.place, setup.config)
         _contexts[setup.key] = Context(Path(setup.work_dir), backend, rigs=rigs)
     return _contexts[setup.key]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from novacli.config import rigs_file
+from novacli import config as configuration
 from novacli.errors import InputMissingError, OutputError, UsageError
 from novacli.text.columns import write_aligned
 from novacli.text.printable import printable_line
@@ -68,7 +68,7 @@ def forget(rigs: tuple[str, ...], everything: bool) -> int:
 def _rigs() -> Rigs:
     from novacli.rigs.store import Rigs
 
-    return Rigs(rigs_file(os.environ))
+    return Rigs(configuration.UserFolders.from_environment(os.environ).rigs_file)
 
 
 def _key_of(name: str, known: list[Rig]) -> str:

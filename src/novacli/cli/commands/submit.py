@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,6 @@ from novacli.cli.options import (
     with_options,
 )
 from novacli.cli.progress import progress
-from novacli.config import rigs_file
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.exports.request import OutputRequest
 from novacli.records.params import SolveParams
@@ -82,7 +80,7 @@ def command(
 
     backend = backends.connect(place, config)
     solve = _solver(backend, detach)
-    rigs = Rigs(rigs_file(os.environ)) if config["learn"] else None
+    rigs = Rigs(config.folders.rigs_file) if config["learn"] else None
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
     for name in inputs:

@@ -23,7 +23,7 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def made(env: dict[str, str]) -> Ssh:
-    return Ssh.of(config.load(env), env)
+    return Ssh.of(config.load(env))
 
 
 def test_the_destination_stands_behind_all_options(env: dict[str, str]) -> None:

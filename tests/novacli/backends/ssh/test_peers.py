@@ -21,7 +21,11 @@ from novacli.errors import NovaError, RetryLaterError, UnavailableError
 
 @pytest.fixture
 def made(servers: Servers) -> Callable[..., Peers]:
-    return lambda *names: Peers([Server(Place(n, n), Ssh.of(config.load())) for n in names])
+    def of(*names: str) -> Peers:
+        settings = config.load()
+        return Peers([Server(Place(n, n), Ssh.of(settings)) for n in names], settings.folders.cache)
+
+    return of
 
 
 def names(found: list[peers.Peer]) -> list[str]:
