@@ -1,11 +1,18 @@
-"""Run as a program: set the limits that an engine lives under, then become it.
+"""Tie a process to its parent, limit it, and replace it by another program; the file is a module and a program.
 
-``python -I -S become.py PARENT_PID LIMITS RULES ENGINE ARGUMENT…``, where LIMITS is ``name=value,…`` with the names of
-``resource.RLIMIT_*`` in lower case, and RULES is lines ``ACCESS PATH`` (see :mod:`solvehost.engine.sandbox`), none
-for an engine that is not confined.  Standard input is a pipe: a byte on it says to go ahead, its end that the parent
-gave up (it was interrupted, or died) before it had a hold on this process.  A fresh process does this rather than
-``preexec_fn``, which is unsafe where there are threads.  Nothing of the package is imported, so that it starts in a
-few milliseconds.
+As a program it runs in a fresh interpreter, because ``preexec_fn`` is unsafe in a process with threads:
+
+``engine PARENT_PID LIMITS RULES ENGINE ARGUMENT…``
+    becomes the engine.  LIMITS is ``name=value,…`` with the names of ``resource.RLIMIT_*`` in lower case.  RULES is
+    lines ``ACCESS PATH`` (see :mod:`solvehost.engine.sandbox`), empty for an engine that is not confined.  Standard
+    input is a pipe: a byte on it means "go ahead"; its end means that the parent gave up (it was interrupted, or died)
+    before it had recorded this process.
+``program PARENT_PID PROGRAM ARGUMENT…``
+    becomes any other program, such as ssh.  Without it, an ssh whose nova was killed would keep its connection, and
+    the server would go on solving for a client that is gone.
+
+The program imports nothing of the package, so it starts in a few milliseconds: :func:`command_line` passes this file's
+source to ``python -I -S -c``.  The rest of the project imports :func:`die_with_parent` and :func:`prctl` from here.
 
 Source of the Landlock calls and numbers: linux/landlock.h, and the kernel's userspace-api/landlock.
 """
@@ -17,22 +24,71 @@ import stat
 import sys
 
 _PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-#: What the parent sees when the engine itself could not be started; the shell's own word for it.
+#: Exit code of the mode ``engine`` if the engine could not be started: the shell's code for "not found".
 EXIT_NOT_STARTED = 127
+#: Exit code of the mode ``program`` if the program could not be started; ssh passes a server's 127 on, so it differs.
+EXIT_PROGRAM_NOT_STARTED = 126
 
-# The same numbers on every architecture.
+# The system call numbers are the same on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULESET_VERSION, _RULE_PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE, _IOCTL_DEV = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 15
-#: Number of rights over files and directories by the kernel's ABI: the first so many bits.
+#: Version of the kernel's ABI → number of rights over files and directories that it knows.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+_RIGHTS_OVER_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _ACCESS = {"r": _READ_FILE | _READ_DIR, "rx": _READ_FILE | _READ_DIR | _EXECUTE, "rw": ~_EXECUTE & ~_IOCTL_DEV}
 
 
+def command_line(mode: str) -> list[str]:
+    """Return the words that run this file as a program; the arguments of ``mode`` follow them.
+
+    Raises
+    ------
+    OSError
+        If the file is missing from the installation.
+    """
+    import pkgutil  # only a process with threads needs it; it reads from a zip file, too
+
+    package, _, name = __name__.rpartition(".")
+    source = pkgutil.get_data(package, f"{name}.py")
+    if source is None:
+        raise FileNotFoundError(f"{name}.py is missing: install solvehost again")
+    return [sys.executable, "-I", "-S", "-c", source.decode(), mode]
+
+
+def prctl(option: int, value: int) -> None:
+    """Call Linux's prctl(2); do nothing on other systems, which have none."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def die_with_parent(parent_pid: int, number: int = signal.SIGKILL, exit_code: int = EXIT_NOT_STARTED) -> None:
+    """Have the kernel send this process a signal when its parent ends, however the parent ends (Linux only).
+
+    The kernel sends it when the *thread* that spawned this process ends, so that thread must outlive this process.
+    An exec keeps the setting; a fork does not.
+
+    Parameters
+    ----------
+    parent_pid
+        Process id of the parent, taken before the fork.
+    number
+        The signal; SIGTERM for a process that cleans up after itself.
+    exit_code
+        Code with which this process exits at once if the parent ended before the setting took effect.
+    """
+    if sys.platform.startswith("linux"):
+        prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent_pid:
+            os._exit(exit_code)
+
+
 def landlock_abi() -> int:
-    """Return the version of Landlock that the kernel speaks, 0 where it has none or it is switched off."""
+    """Return the version of Landlock that the kernel supports, 0 if it has none or Landlock is switched off."""
     if not sys.platform.startswith("linux"):
         return 0
     import ctypes
@@ -41,13 +97,13 @@ def landlock_abi() -> int:
 
 
 def ruleset(abi: int) -> tuple[int, int, int]:
-    """Return what a kernel of that ABI is asked to forbid: rights over files, TCP ports, and (scoped) signals."""
+    """Return what to forbid on a kernel of that ABI: rights over files, over TCP ports, and scopes (signals)."""
     files = (1 << _FILE_RIGHTS[min(abi, max(_FILE_RIGHTS))]) - 1
     return files, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0
 
 
 def _confine(rules: str) -> None:
-    """Forbid all access to files that ``rules`` does not allow, TCP, and signals to others."""
+    """Forbid all access to files that ``rules`` does not allow, TCP, and signals to other processes."""
     import ctypes
 
     abi = landlock_abi()
@@ -57,41 +113,29 @@ def _confine(rules: str) -> None:
     handled = ruleset(abi)
     size = 8 * (3 if abi >= 6 else 2 if abi >= 4 else 1)
     attributes = (ctypes.c_uint64 * 3)(*handled)
-    made = _checked(syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
+    ruleset_fd = _checked(syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
     for line in rules.splitlines():
         access, _, path = line.partition(" ")
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
-            continue  # what is not there needs no leave
+            continue  # a path that does not exist needs no rule
         rights = _ACCESS[access] & handled[0]
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            rights &= _OF_FILES
+            rights &= _RIGHTS_OVER_FILES
         beneath = rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder)
-        _checked(syscall(_ADD_RULE, made, _RULE_PATH_BENEATH, beneath, 0))
+        _checked(syscall(_ADD_RULE, ruleset_fd, _RULE_PATH_BENEATH, beneath, 0))
         os.close(fd)
-    _checked(syscall(_RESTRICT_SELF, made, 0))
-    os.close(made)
+    _checked(syscall(_RESTRICT_SELF, ruleset_fd, 0))
+    os.close(ruleset_fd)
 
 
 def _checked(answer: int) -> int:
+    """Return the answer of a system call; exit if it failed, so that no engine starts unconfined."""
     if answer < 0:
         os.write(2, b"the kernel refuses to confine the engine (Landlock)\n")
         os._exit(EXIT_NOT_STARTED)
     return answer
-
-
-def _die_with_parent(parent_pid: int) -> None:
-    """Ask the kernel for SIGKILL when the spawning thread ends (Linux); elsewhere the race's own clean-up must do."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.getppid() != parent_pid:  # it died before the request was in place
-        os._exit(EXIT_NOT_STARTED)
 
 
 def _set_limits(text: str) -> None:
@@ -105,8 +149,8 @@ def _set_limits(text: str) -> None:
         resource.setrlimit(which, (limit, limit))
 
 
-def _await_the_word() -> None:
-    """Return once the parent says to go ahead, with standard input now empty; end here where it never does."""
+def _await_permission() -> None:
+    """Return once the parent has said "go ahead", with standard input on /dev/null; exit if it never does."""
     if not os.read(0, 1):
         os._exit(EXIT_NOT_STARTED)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -115,25 +159,46 @@ def _await_the_word() -> None:
 
 
 def _restore_signals() -> None:
-    """Undo what Python ignores: an engine that writes past its limits must die of it, not try again for ever."""
+    """Restore the signals that Python ignores: a program that writes past a limit must die of it, not retry."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
 
 
-def main(argv: list[str], environment: dict[str, str] | None = None) -> None:
-    """Set what ``argv`` asks for and become the engine; never returns.  ``environment`` is by default this one's."""
+def become_engine(argv: list[str], environment: dict[str, str] | None = None) -> None:
+    """Set the limits that ``argv`` states and become the engine; never returns.
+
+    Parameters
+    ----------
+    argv
+        What follows the word ``engine`` on the command line (see the module's docstring).
+    environment
+        The engine's environment; this process's own by default.
+    """
     parent_pid, limits, rules, *command = argv
-    _die_with_parent(int(parent_pid))
+    die_with_parent(int(parent_pid))
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _set_limits(limits)
     _restore_signals()
-    _await_the_word()
+    _await_permission()
     _confine(rules)
+    _execute(command, environment, EXIT_NOT_STARTED)
+
+
+def become_program(argv: list[str]) -> None:
+    """Become the program that ``argv`` states; never returns."""
+    parent_pid, *command = argv
+    die_with_parent(int(parent_pid), signal.SIGTERM, EXIT_PROGRAM_NOT_STARTED)
+    _restore_signals()
+    _execute(command, None, EXIT_PROGRAM_NOT_STARTED)
+
+
+def _execute(command: list[str], environment: dict[str, str] | None, exit_code: int) -> None:
     try:
         os.execve(command[0], command, os.environ if environment is None else environment)
     except OSError as exc:
         os.write(2, f"{command[0]}: {exc.strerror}\n".encode(errors="backslashreplace"))
-        os._exit(EXIT_NOT_STARTED)
+        os._exit(exit_code)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    {"engine": become_engine, "program": become_program}[sys.argv[1]](sys.argv[2:])

@@ -1,9 +1,9 @@
 """The one subprocess gate of ``solvehost``: an engine as a child that is limited, watched, and surely ended.
 
-Argument lists, never a shell; nothing on stdin, output into the attempt's own log, a rebuilt environment, its own
-session.  An engine starts only once this side holds on to it (``become.py`` waits for the word), so that an interrupt
-in between leaves none behind.  The parent-death signal fires when the *thread* that spawned the engine ends, so a
-race spawns, waits and kills from one and the same thread.
+Argument lists, never a shell; nothing on stdin, output into the log of the attempt, a rebuilt environment, a session of
+its own.  An engine starts only once this process has recorded it (``exec_helper.py`` waits for permission), so that an
+interrupt in between leaves none behind.  The parent-death signal fires when the *thread* that spawned the engine ends,
+so a race spawns, waits for and kills its engines from one thread.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import array
 import contextlib
 import fcntl
 import os
-import pkgutil
 import re
 import select
 import signal
-import sys
 import termios
 import time
 from collections.abc import Iterable, Sequence
@@ -54,7 +52,7 @@ class Limits:
     by_fork: bool | None = None
 
     def text(self) -> str:
-        """Return them as ``become.py`` takes them.  RLIMIT_AS is left alone: index files are mapped."""
+        """Return them as ``exec_helper.py`` takes them.  RLIMIT_AS is left alone: index files are mapped."""
         limits = f"cpu={self.cpu_s},data={self.data_bytes},fsize={self.file_bytes},nofile={self.open_files},core=0"
         return f"{limits},nproc=1" if self.alone else limits
 
@@ -80,7 +78,7 @@ class Child:
             if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
                 self.pid = _fork(asked, cwd, log, word, give)
             else:
-                self._popen = _spawn([sys.executable, "-I", "-S", "-c", _helper_source(), *asked], cwd, log, word)
+                self._popen = _spawn(asked, cwd, log, word)
                 self.pid = self._popen.pid
             self._take_hold(give)
         except BaseException:
@@ -192,13 +190,6 @@ class Child:
             self._pidfd = None
 
 
-def _helper_source() -> str:
-    source = pkgutil.get_data("solvehost", "become.py")
-    if source is None:
-        raise UnavailableError("solvehost is not installed whole: become.py is missing")
-    return source.decode()
-
-
 def _is_single_threaded() -> bool:
     """Say whether a fork is a whole copy: no other thread, of C libraries either, holds a lock at that moment."""
     try:
@@ -228,18 +219,18 @@ def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
         for fd, number in (word, 0), (out, 1), (out, 2):
             os.dup2(fd, number)
         close_others()  # also those that whoever started this program left open for it
-        exec_helper.main(asked, _ENVIRONMENT)
+        exec_helper.become_engine(asked, _ENVIRONMENT)
     finally:
         os._exit(exec_helper.EXIT_NOT_STARTED)
 
 
-def _spawn(command: Sequence[str], cwd: Path, log: Path, word: int) -> subprocess.Popen[bytes]:
+def _spawn(asked: list[str], cwd: Path, log: Path, word: int) -> subprocess.Popen[bytes]:
     try:
         import subprocess  # a server, which forks, does without
 
         with log.open("ab") as out:
             return subprocess.Popen(
-                command,
+                [*exec_helper.command_line("engine"), *asked],
                 cwd=cwd,
                 stdin=word,
                 stdout=out,

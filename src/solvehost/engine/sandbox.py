@@ -1,4 +1,4 @@
-"""What a confined engine may touch: rules for Landlock, which ``become.py`` hands to the kernel.
+"""What a confined engine may touch: rules for Landlock, which ``exec_helper.py`` hands to the kernel.
 
 An engine reads the system's libraries, its own program, its star list and its index files, and writes into its working
 directory; everything else on the disk, TCP, and signals to other processes are out of its reach.

@@ -20,11 +20,10 @@ import sys
 import time
 from collections.abc import Iterator
 
+from solvehost.engine import exec_helper
 from solvehost.engine.descriptors import close_others
 from solvehost.errors import UnavailableError
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 _STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 #: How long a worker that was told to stop has for its own clean-up, in seconds.
 _GRACE_S = 1.0
@@ -46,20 +45,18 @@ def enter() -> None:
     if not sys.platform.startswith("linux"):
         return
     alive, held = os.pipe()  # ``held`` is in the first guard alone: its end says that the first guard is gone
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    exec_helper.prctl(exec_helper.PR_SET_CHILD_SUBREAPER, 1)
     second = _fork()
     if second:
         _watch(second, None, keep=held)
     os.close(held)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    exec_helper.prctl(exec_helper.PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
     worker = _fork()
     if worker:
         _watch(worker, alive, keep=alive)
     # Of the three the worker alone dies with its parent: the second guard has to outlive the first, and clean up.
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != guard:
-        os._exit(128 + signal.SIGKILL)
+    exec_helper.die_with_parent(guard, exit_code=128 + signal.SIGKILL)
     os.close(alive)
 
 
@@ -68,12 +65,6 @@ def _fork() -> int:
         return os.fork()
     except OSError as exc:
         raise UnavailableError(f"no process can be started: {exc.strerror}: check process limits") from exc
-
-
-def _prctl(option: int, value: int) -> None:
-    import ctypes
-
-    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _watch(worker: int, alive: int | None, keep: int) -> None:

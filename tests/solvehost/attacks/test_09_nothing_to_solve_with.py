@@ -137,8 +137,8 @@ def test_a_configuration_that_is_wrong_is_named(server: Server, text: str, why: 
 # --- The sandbox, with a faked answer of the kernel's -------------------------------------------------------------
 
 _FAKE = """
-from solvehost import become, sandbox
-become.landlock_abi = sandbox.landlock_abi = lambda: 0
+from solvehost.engine import exec_helper, sandbox
+exec_helper.landlock_abi = sandbox.landlock_abi = lambda: 0
 from solvehost.__main__ import main
 main()
 """
@@ -170,12 +170,12 @@ def test_no_kernel_is_asked_for_what_it_does_not_know(abi: int, expected: tuple[
 _TRY = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import become
-real, fake = become.landlock_abi(), int(sys.argv[2])
-become.landlock_abi = lambda: fake
-become._die_with_parent(os.getppid())
+import exec_helper
+real, fake = exec_helper.landlock_abi(), int(sys.argv[2])
+exec_helper.landlock_abi = lambda: fake
+exec_helper.die_with_parent(os.getppid())
 folder = sys.argv[3]
-become._confine(f"rx /usr\\nrx /nowhere\\nrw {folder}/mine\\nr {folder}/read")
+exec_helper._confine(f"rx /usr\\nrx /nowhere\\nrw {folder}/mine\\nr {folder}/read")
 could = []
 tries = {
     "write": lambda: open(f"{folder}/canary", "w"), "create": lambda: open(f"{folder}/new", "w"),

@@ -278,6 +278,7 @@ def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> No
         "-I",
         "-S",
         exec_helper.__file__,
+        "engine",
         str(os.getpid()),
         "",
         "",
@@ -292,7 +293,7 @@ def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
 def test_a_child_whose_parent_is_gone_already_never_starts() -> None:
-    command = [sys.executable, "-I", "-S", exec_helper.__file__, "1", "", "", "/bin/sh", "-c", "echo started"]
+    command = [sys.executable, "-I", "-S", exec_helper.__file__, "engine", "1", "", "", "/bin/sh", "-c", "echo started"]
     done = subprocess.run(command, input=b"!", capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (exec_helper.EXIT_NOT_STARTED, b"")
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import math
 import os
-import pkgutil
 import selectors
 import signal
 import subprocess
@@ -24,6 +22,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from novacli.errors import TransferError, UnavailableError
+from solvehost.engine import exec_helper
 from solvehost.wire import escape
 
 _CHUNK = 64 * 1024
@@ -291,7 +290,7 @@ def _selector() -> selectors.BaseSelector:
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            [*_tether(), *command],
+            [*_prefix(), *command],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -302,19 +301,11 @@ def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
         raise UnavailableError(f"{command[0]} cannot be started: {exc}: check memory and process limits") from exc
 
 
-def _tether() -> list[str]:
-    """Return the words before a command that end it with this thread."""
+def _prefix() -> list[str]:
+    """Return the words before a command that end it when this thread ends (Linux)."""
     if not sys.platform.startswith("linux"):
         return []
-    return [sys.executable, "-I", "-S", "-c", _tether_source(), str(os.getpid())]
-
-
-@functools.cache
-def _tether_source() -> str:
-    source = pkgutil.get_data("novacli.backends.ssh", "die_with_parent.py")
-    if source is None:
-        raise UnavailableError("nova is not installed whole: die_with_parent.py is missing")
-    return source.decode()
+    return [*exec_helper.command_line("program"), str(os.getpid())]
 
 
 @contextlib.contextmanager

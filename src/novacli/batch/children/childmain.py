@@ -9,15 +9,13 @@ import gc
 import math
 import os
 import signal
-import sys
 import time
 from importlib import import_module
 from types import FrameType
 
 from novacli.batch.children.channel import Channel
 from novacli.errors import fault_text
-
-_PR_SET_PDEATHSIG = 1
+from solvehost.engine.exec_helper import die_with_parent
 
 _parent_pid = 0
 _is_dismissed = False
@@ -62,12 +60,7 @@ def _begin(parent_pid: int) -> None:
     global _parent_pid  # noqa: PLW0603 - of this process
     _parent_pid = parent_pid
     signal.signal(signal.SIGTERM, _dismiss)
-    if sys.platform.startswith("linux"):
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if is_alone():
-        os._exit(1)
+    die_with_parent(parent_pid, signal.SIGTERM)
     gc.set_threshold(50_000)  # as in nova's own main
 
 
