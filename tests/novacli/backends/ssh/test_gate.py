@@ -82,7 +82,7 @@ def test_the_last_lines_are_kept() -> None:
 
 def test_a_log_without_end_is_left() -> None:
     with pytest.raises(TransferError, match="its log does not end"):
-        run("exec yes >&2")
+        run("exec yes $(printf %01000d 0) >&2")  # long lines: there are 16 MiB to get through
 
 
 def test_stderr_that_a_process_in_the_background_keeps_open_is_not_waited_for() -> None:
