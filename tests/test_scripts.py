@@ -314,7 +314,7 @@ def suite(clone: Clone) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*failing: str) -> subprocess.CompletedProcess[str]:
         clone.venv()
-        for tool in ("ruff", "mypy"):
+        for tool in ("ruff", "mypy", "sphinx-build"):
             clone._script(clone.root / ".venv" / "bin" / tool, f"echo ran {tool} $1\nexit {int(tool in failing)}")
         pytest_line = f'case "$2" in pytest) echo ran "$@"; exit {int("pytest" in failing)};; esac\n'
         python = clone.root / ".venv" / "bin" / "python"
@@ -330,12 +330,13 @@ def test_all_stages_pass(suite: Callable[..., subprocess.CompletedProcess[str]])
         pytest.skip("/usr/sbin/sshd is not installed, and it is not to be installed here")
     done = suite()
     assert done.returncode == 0
-    assert all(f"ran {what}" in done.stdout for what in ("ruff check", "ruff format", "mypy", "-m pytest"))
+    stages = ("ruff check", "ruff format", "mypy", "sphinx-build", "-m pytest")
+    assert all(f"ran {what}" in done.stdout for what in stages)
     assert "-n 2 -k name" in done.stdout
     assert done.stdout.rstrip().endswith("All stages passed")
 
 
-@pytest.mark.parametrize("tool", ["ruff", "mypy", "pytest"])
+@pytest.mark.parametrize("tool", ["ruff", "mypy", "sphinx-build", "pytest"])
 def test_a_failed_stage_fails_the_call(suite: Callable[..., subprocess.CompletedProcess[str]], tool: str) -> None:
     """The stages after a failed one still run, and the end names it."""
     if not Path("/usr/sbin/sshd").exists():
@@ -343,5 +344,5 @@ def test_a_failed_stage_fails_the_call(suite: Callable[..., subprocess.Completed
     done = suite(tool)
     assert done.returncode == 1
     assert "ran -m pytest" in done.stdout
-    named = {"ruff": "lint", "mypy": "types", "pytest": "tests"}[tool]
+    named = {"ruff": "lint", "mypy": "types", "sphinx-build": "documentation", "pytest": "tests"}[tool]
     assert f"FAILED: {named}" in done.stdout
