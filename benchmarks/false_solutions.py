@@ -50,8 +50,9 @@ from solvehost.engine import engine, race
 from solvehost.engine.race import RaceResult
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, fitsfile, jobdir
-from solvehost.indexes import index_set
-from solvehost.indexes.index_set import IndexFile, IndexSet
+from solvehost.indexes import index_set, selection
+from solvehost.indexes.index_file import IndexFile
+from solvehost.indexes.index_set import IndexSet
 
 #: Engine CPU that a whole solve gets, whatever the number of cores.
 FULL_CPU_S = engine_cpu_s(SolveParams().timeout_s)
@@ -205,7 +206,7 @@ def _made_up_hint(chance: random.Random) -> SolveParams:
 
 def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Random) -> Iterator[Cell]:
     """Yield parts by chance: two that are listened to, one of them tuned up, and two with acceptance lowered."""
-    served = index_set.select(attempt, files)
+    served = selection.select(attempt, files)
     lowered = [(chance.choice(ACCEPTED_FROM), None) for _ in range(2)]
     for accept_from, tuned_from in ((None, None), (None, chance.choice(TUNED_FROM)), *lowered):
         chosen = served if attempt.schedule.parallel else (chance.choice(served),)

@@ -29,8 +29,8 @@ from novacli.strategy import attempts
 from solvehost.engine import clustering
 from solvehost.engine.race import RaceResult
 from solvehost.formats import axy, jobdir
-from solvehost.indexes import index_set as indexes
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes import index_set, selection
+from solvehost.indexes.index_file import IndexFile
 
 Record = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ _LOGODDS, _COST, _IS_TRUE = 0, 2, 3
 class Machine(Protocol):
     """Where trials run."""
 
-    indexes: indexes.IndexSet
+    indexes: index_set.IndexSet
 
     def alone(
         self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float
@@ -63,7 +63,7 @@ def record(field: nosky.NoSky, bench: Machine) -> dict[str, Any]:
     sources, params = Sources(from_array(field.pixels)), SolveParams(blind=True)
     cpu_s, tries, matches = 0.0, 0, []
     for attempt in _attempts(sources, params, bench.indexes.files):
-        for file in indexes.select(attempt, bench.indexes.files):
+        for file in selection.select(attempt, bench.indexes.files):
             used_s, match = _trial(field, attempt, file, bench)
             cpu_s, tries = cpu_s + used_s, tries + 1
             if match is not None:

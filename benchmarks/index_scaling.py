@@ -26,7 +26,7 @@ from solvehost.engine import engine
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.axy import Attempt
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import index_set
+from solvehost.indexes import index_file, index_set
 
 _TRIED = re.compile(r"tried (\d+) quads, matched (\d+) codes")
 _SIDE_PX, _STARS, _TOLERANCE = 1000, 100, 0.005
@@ -59,7 +59,7 @@ class Costs:
     matches_per_entry: float
 
 
-def look_up(files: Sequence[index_set.IndexFile], depth: int, seed: int = 1) -> list[Lookup]:
+def look_up(files: Sequence[index_file.IndexFile], depth: int, seed: int = 1) -> list[Lookup]:
     """Return what each file costs a field of random stars, groups of whose first ``depth`` are tried."""
     chance = np.random.default_rng(seed)
     x, y = (chance.uniform(1, _SIDE_PX, _STARS).astype(np.float32).tobytes() for _ in "xy")
@@ -86,7 +86,7 @@ def _group_stars(path: Path) -> int:
     return fitsfile.read_primary_header(path).number("DIMQUADS", 4)
 
 
-def file_cost_s(files: Sequence[index_set.IndexFile], copies: int = 100) -> float:
+def file_cost_s(files: Sequence[index_file.IndexFile], copies: int = 100) -> float:
     """Return CPU seconds that an engine spends on a file which it opens and does not search: many links to one."""
     stars = Stars.from_bytes(*(np.arange(1, 9, dtype=np.float32).tobytes() for _ in range(3)))
     nothing_fits = (axy.Range(1e-5, 2e-5),)

@@ -15,7 +15,7 @@ from novacli.hints import Hints
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts
 from solvehost.formats.axy import Attempt
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 
 def single_attempt(

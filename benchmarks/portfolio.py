@@ -37,7 +37,7 @@ from novacli.wcs.tansip import TanSip
 from solvehost.engine import engine, race
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir
-from solvehost.indexes import index_set
+from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_set import IndexSet
 
 
@@ -85,7 +85,7 @@ class Bench:
             yield Trial(case.name, member.name, round(width_deg, 3), outcome, cpu_s)
 
     def _solve(self, attempt: axy.Attempt, truth: truths.Truth) -> tuple[str, float]:
-        if len(attempt.stars) < LEAST_STARS or not index_set.select(attempt, self.indexes.files):
+        if len(attempt.stars) < LEAST_STARS or not selection.select(attempt, self.indexes.files):
             return "unfit", 0.0
         staged = jobdir.create(self.folder)
         axy.write(attempt, staged.axy(1))

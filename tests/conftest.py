@@ -12,7 +12,7 @@ import pytest
 import made_sshd
 from solvehost.engine import engine
 from solvehost.errors import SolvehostError
-from solvehost.indexes import index_set
+from solvehost.indexes import engine_config, index_set
 
 _XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
 
@@ -49,10 +49,10 @@ def real_engine() -> Path:
 @pytest.fixture(scope="session")
 def real_indexes(real_engine: Path) -> index_set.IndexSet:
     """The index files that the installed engine's own configuration names."""
-    config = next((c for c in index_set.config_candidates(real_engine) if c.is_file()), None)
+    config = next((c for c in engine_config.config_candidates(real_engine) if c.is_file()), None)
     if config is None:
         pytest.skip("the engine has no configuration (astrometry.cfg) that would name index files")
-    found = index_set.scan(index_set.places_of_config(config))
+    found = index_set.scan(engine_config.places_of_config(config))
     if not found.files:
         pytest.skip(f"no index file is installed where {config} says (Debian: apt install astrometry-data-tycho2)")
     return found

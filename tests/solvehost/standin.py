@@ -12,11 +12,13 @@ from pathlib import Path
 from solvehost.engine import race
 from solvehost.engine.race import Terms
 from solvehost.engine.slots import Tokens
-from solvehost.formats import axy, fitsfile, jobdir
+from solvehost.formats import axy, jobdir
 from solvehost.formats.axy import Attempt, Range, Schedule
+from solvehost.formats.fitsfile import card, end_header, pad_data
 from solvehost.formats.jobdir import JobDir
 from solvehost.formats.star_table import Stars
-from solvehost.indexes.index_set import IndexFile, IndexSet
+from solvehost.indexes.index_file import IndexFile
+from solvehost.indexes.index_set import IndexSet
 
 #: How long a test waits for what must happen, before it fails; no claim about speed.
 PATIENCE_S = 20.0
@@ -51,14 +53,16 @@ def make_index(name: str, low: float = 60.0, high: float = 85.0) -> IndexFile:
     return IndexFile(Path("/no/such/place") / name, 4110, -1, 0, Range(low, high), 1000, 1000, 10_000)
 
 
-def write_index(path: Path, low_arcmin: float = 60.0, high_arcmin: float = 85.0) -> Path:
-    """Write an index file of one header, as much as a look at it needs."""
-    cards: list[tuple[str, fitsfile.CardValue]] = [
-        ("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("INDEXID", 4110), ("HEALPIX", -1), ("HPNSIDE", 1),
-        ("SCALE_L", math.radians(low_arcmin / 60)), ("SCALE_U", math.radians(high_arcmin / 60)),
-        ("NSTARS", 10), ("NQUADS", 10),
-    ]  # fmt: skip
-    path.write_bytes(fitsfile.end_header([fitsfile.card(key, value) for key, value in cards]))
+def write_index(path: Path, low_arcmin: float = 60.0, high_arcmin: float = 85.0, **changes: object) -> Path:
+    """Write the headers and some data of an index file; ``changes`` replace cards, None leaves one out."""
+    values = {
+        "SIMPLE": True, "BITPIX": 8, "NAXIS": 0, "INDEXID": 4110, "HEALPIX": -1, "HPNSIDE": 0,
+        "SCALE_L": math.radians(low_arcmin / 60), "SCALE_U": math.radians(high_arcmin / 60),
+        "NSTARS": 100, "NQUADS": 200, **changes,
+    }  # fmt: skip
+    primary = end_header([card(k, v) for k, v in values.items() if v is not None])  # type: ignore[arg-type]
+    table = end_header([card("BITPIX", 8), card("NAXIS", 1), card("NAXIS1", 5000)]) + pad_data(b"q" * 5000)
+    path.write_bytes(primary + table)
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 
 @dataclass(frozen=True, slots=True)

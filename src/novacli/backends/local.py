@@ -15,7 +15,7 @@ from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import MANIFEST, JobDir
-from solvehost.indexes import index_set
+from solvehost.indexes import index_file, index_set
 from solvehost.indexes.cache import IndexCache
 
 #: A race is given up when its engines have used so much CPU time together, or this share of a longer time limit: the
@@ -49,7 +49,7 @@ class _Local:
         cache = IndexCache(self._config.folders.cache / "indexes.json")
         return index_set.scan(index_places(self._config, self._engine), cache)
 
-    def index_files(self) -> Sequence[index_set.IndexFile]:
+    def index_files(self) -> Sequence[index_file.IndexFile]:
         try:
             files = self._indexes.files
         except SolvehostError as exc:

@@ -28,7 +28,7 @@ from solvehost.engine.process import Child, Limits, wait_for_any
 from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
 from solvehost.indexes import index_set
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 CONFIGURATION, ENGINE, INDEXES, JOBS_DIR, SLOTS = "configuration", "engine", "index files", "jobs directory", "slots"
 #: What a failing check means for the exit code; the others never fail.

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from novacli.text.quantities import angle_text
 from solvehost.formats.axy import Range
-from solvehost.indexes.index_set import FIELD_WIDTH_DEG, QUAD_FRACTION, IndexFile
+from solvehost.indexes.index_file import IndexFile
+from solvehost.indexes.selection import FIELD_WIDTH_DEG, QUAD_FRACTION
 
 
 def width_ranges_deg(files: Sequence[IndexFile]) -> list[Range]:

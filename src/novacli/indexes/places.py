@@ -7,7 +7,7 @@ from pathlib import Path
 from novacli.config import Config
 from solvehost.engine import engine
 from solvehost.errors import SolvehostError
-from solvehost.indexes.index_set import configured_places
+from solvehost.indexes.engine_config import configured_places
 
 
 def installed_engine(config: Config) -> Path | None:

@@ -21,8 +21,8 @@ from novacli.text.quantities import angle_text
 from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
 from solvehost.formats.jobdir import MAX_ATTEMPTS
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import index_set
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes import selection
+from solvehost.indexes.index_file import IndexFile
 
 _TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
 _TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
@@ -176,8 +176,8 @@ def misfits(field: Field, hints: Hints, files: Sequence[IndexFile]) -> Iterator[
     """Yield a remark for each scale hint at which no index file can match the field: what it means, what to do."""
     for hint in hints.scales:
         span = Range(hint.low_arcsec_per_pixel, hint.high_arcsec_per_pixel)
-        quads = index_set.quad_range_arcmin(field.width, field.height, span)
-        if not any(index_set.overlaps(file.quads_arcmin, quads) for file in files):
+        quads = selection.quad_range_arcmin(field.width, field.height, span)
+        if not any(selection.overlaps(file.quads_arcmin, quads) for file in files):
             low, high = (angle_text(field.width * scale / 60) for scale in span)
             width = low if low == high else f"{low} to {high}"
             yield f"no installed index file fits a field {width} wide ({hint.source}): {_remedy(files)}"
@@ -202,7 +202,7 @@ def _plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[Inde
         delay_s = _BLIND_DELAY_S if constraint.is_blind and len(given) > 1 else 0.0
         members = _members(constraint, field, params)
         group = [_Plan(m, without_stars(field, params, m, constraint, delay_s)) for m in members]
-        served = [plan for plan in group if index_set.select(plan.attempt, files)]
+        served = [plan for plan in group if selection.select(plan.attempt, files)]
         if constraint.is_blind:
             blind = served
         else:

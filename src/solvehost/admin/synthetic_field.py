@@ -16,7 +16,7 @@ from solvehost.admin import programs
 from solvehost.errors import SolvehostError, UnavailableError
 from solvehost.formats import fitsfile
 from solvehost.formats.star_table import Stars
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.sphere import separation_deg
 
 #: Scatter of the star images, in pixels and magnitudes.

@@ -22,7 +22,7 @@ from solvehost.engine.process import Child, Limits
 from solvehost.errors import DataError, DiskError, UnavailableError
 from solvehost.formats import axy, fitsfile, star_table
 from solvehost.formats.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
-from solvehost.indexes import index_set
+from solvehost.indexes import index_file, selection
 
 SOLVED, EXHAUSTED, CRASHED, NO_INDEX, STOPPED = "solved", "exhausted", "crashed", "no-index", "stopped"
 #: It found a match that rests on clumps (see ``clumps.py``), which is none.
@@ -44,7 +44,7 @@ class Plan:
 
     number: int
     attempt: axy.Attempt
-    files: tuple[index_set.IndexFile, ...]
+    files: tuple[index_file.IndexFile, ...]
 
     @property
     def label(self) -> str:
@@ -80,10 +80,10 @@ def find(name: str = "astrometry-engine", search: str | None = None) -> Path:
     return Path(found).absolute()
 
 
-def plan(job: JobDir, number: int, files: tuple[index_set.IndexFile, ...]) -> Plan:
+def plan(job: JobDir, number: int, files: tuple[index_file.IndexFile, ...]) -> Plan:
     """Read attempt ``number`` of a job and choose its index files."""
     attempt = axy.read(job.axy(number))
-    return Plan(number, attempt, index_set.select(attempt, files))
+    return Plan(number, attempt, selection.select(attempt, files))
 
 
 def start(job: JobDir, todo: Plan, engine: Path, limits: Limits) -> Child:

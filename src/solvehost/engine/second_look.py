@@ -25,7 +25,7 @@ from solvehost.engine.process import Child, Limits, wait_for_any
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile, match_comments, star_table
 from solvehost.formats.jobdir import CORR, WCS, JobDir
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 #: Median distance between matched stars, in pixels, above which a second look is worth its time.
 POOR_PX = 1.5

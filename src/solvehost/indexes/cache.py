@@ -1,7 +1,7 @@
-"""What index files were found to hold, kept so that hundreds of them need not be opened anew at every start.
+"""A cache of index files' headers, so that hundreds of files need not be opened at every start.
 
-A file is known by its path, size and time of change.  Whatever is wrong with the cache, it is passed over: it saves
-time, and never decides what is there.
+An entry is valid while the file's path, size and modification time stay the same.  A cache that is damaged or cannot
+be written is ignored: it saves time, and never decides which files there are.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from solvehost.errors import DiskError
 from solvehost.formats.axy import Range
 from solvehost.formats.jobdir import write_atomic
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 _FORMAT = 1
 
 
 class IndexCache:
-    """The cache in one file; :meth:`save` writes it where something new was learned."""
+    """The cache in one file; :meth:`save` writes it if something was added."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,7 +29,7 @@ class IndexCache:
         self._seen: dict[str, list[Any]] = {}
 
     def get(self, path: Path, status: os.stat_result) -> IndexFile | None:
-        """Return what is known of a file that has not changed since, None where nothing is."""
+        """Return the entry of a file, None if there is none or the file has changed since."""
         entry = self._known.get(str(path))
         if not isinstance(entry, list) or entry[:2] != [status.st_size, status.st_mtime_ns]:
             return None
@@ -51,7 +51,7 @@ class IndexCache:
         return found
 
     def put(self, path: Path, status: os.stat_result, found: IndexFile) -> None:
-        """Remember what a file was found to hold."""
+        """Add the entry of a file; ``status`` is its size and time as they were before it was read."""
         low, high = found.quads_arcmin
         self._seen[str(path)] = [
             status.st_size, status.st_mtime_ns, found.index_id, found.healpix, found.nside, low, high, found.stars,
@@ -59,10 +59,10 @@ class IndexCache:
         ]  # fmt: skip
 
     def save(self) -> None:
-        """Write what was seen, if it is not what was known; a disk that takes nothing is no reason to stop."""
+        """Write the cache if it has new entries; an error on disk is ignored."""
         if self._seen.items() <= self._known.items():
             return
-        # What other places of index files were found to hold is kept, as far as the files are still there.
+        # Entries of places that were not scanned this time stay, if their files still exist.
         kept = {path: entry for path, entry in self._known.items() if os.path.exists(path)}  # noqa: PTH110
         text = json.dumps({"format": _FORMAT, "files": {**kept, **self._seen}}).encode()
         with contextlib.suppress(OSError, DiskError):

@@ -1,6 +1,6 @@
-"""Where on the sky the tile of an index file lies: HEALPix geometry, as far as choosing files takes.
+"""The part of the sky that an index file covers: HEALPix geometry, as much as choosing files needs.
 
-A series of index files with a tile each (``index-5201-00`` … ``-47``) covers the sky in 12 × nside² equal areas.  The
+A series of index files with one tile each (``index-5201-00`` … ``-47``) covers the sky in 12 × nside² equal areas.  The
 number of a tile is base × nside² + x × nside + y, x counted north-eastwards and y north-westwards within one of the 12
 base tiles (upstream's order, neither RING nor NESTED).  Geometry: Górski et al. 2005, ApJ 622, 759, section 4.
 """
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from solvehost.indexes.sphere import separation_deg
 
 _QUARTER = math.pi / 4
-#: Points on each edge that the radius of a tile is measured at; its corners are the farthest, as a rule.
+#: Points on each edge at which the radius of a tile is measured; its corners are farthest out in most tiles.
 _STEPS = 8
-#: Tiles are drawn with stars from a strip around them, as wide as their fine grid; and no sum is exact.
-_SLACK_DEG = 0.5
+#: Index files hold stars from a margin around their tile, as wide as their fine grid; it covers rounding as well.
+_MARGIN_DEG = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A circle on the sky, in degrees, that holds a tile."""
+    """A circle on the sky, in degrees, that contains a tile."""
 
     ra_deg: float
     dec_deg: float
@@ -31,20 +31,30 @@ class Cap:
 
 @functools.cache
 def cap(tile: int, nside: int) -> Cap | None:
-    """Return a circle around a tile, None where there is no such tile."""
+    """Return a circle around a tile, None if there is no such tile."""
     if nside < 1 or not 0 <= tile < 12 * nside**2:
         return None
     base, rest = divmod(tile, nside**2)
     x, y = divmod(rest, nside)
     middle = _sky_deg(base, (x + 0.5) / nside, (y + 0.5) / nside)
-    ends = [n / _STEPS for n in range(_STEPS + 1)]
-    edge = [(x + a, y + b) for n in ends for a, b in ((n, 0.0), (n, 1.0), (0.0, n), (1.0, n))]
+    steps = [n / _STEPS for n in range(_STEPS + 1)]
+    edge = [(x + a, y + b) for n in steps for a, b in ((n, 0.0), (n, 1.0), (0.0, n), (1.0, n))]
     radius_deg = max(separation_deg(middle, _sky_deg(base, u / nside, v / nside)) for u, v in edge)
-    return Cap(*middle, radius_deg + _SLACK_DEG)
+    return Cap(*middle, radius_deg + _MARGIN_DEG)
 
 
-def may_hold(tile: int, nside: int, center_deg: tuple[float, float], radius_deg: float) -> bool:
-    """Say whether a tile may hold something of a circle (RA, Dec and radius in degrees); yes where it is not known."""
+def may_overlap(tile: int, nside: int, center_deg: tuple[float, float], radius_deg: float) -> bool:
+    """Return True if a tile may overlap a circle on the sky, and if there is no such tile.
+
+    Parameters
+    ----------
+    tile, nside
+        Number of the tile in upstream's order, and the resolution of the tiles.
+    center_deg
+        RA and Dec of the circle's centre.
+    radius_deg
+        The circle's radius.
+    """
     around = cap(tile, nside)
     if around is None:
         return True
@@ -52,8 +62,8 @@ def may_hold(tile: int, nside: int, center_deg: tuple[float, float], radius_deg:
 
 
 def _sky_deg(base: int, x: float, y: float) -> tuple[float, float]:
-    """Return RA and Dec of a point of a base tile, x and y from 0 at its southern corner to 1."""
-    row, column = divmod(base, 4)  # the northern, equatorial and southern four
+    """Return RA and Dec of a point of a base tile; x and y run from 0 at its southern corner to 1."""
+    row, column = divmod(base, 4)  # rows 0, 1, 2: northern, equatorial, southern base tiles
     along = _QUARTER * (2 * column + (0 if row == 1 else 1)) + _QUARTER * (x - y)
     up = _QUARTER * (1 - row + x + y - 1)
     if abs(up) <= _QUARTER:

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 
 
 def separation_deg(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the angle between two places (RA and Dec in degrees); exact for small ones and for antipodes.
+    """Return the angle between two positions, in degrees; accurate for small angles and for antipodes.
 
-    Source: Vincenty's formula on a sphere.
+    Parameters
+    ----------
+    one, other
+        RA and Dec in degrees.
+
+    Notes
+    -----
+    Source: Vincenty's formula, on a sphere.
     """
     ra_1, dec_1, ra_2, dec_2 = map(math.radians, (*one, *other))
     east = math.cos(dec_2) * math.sin(ra_2 - ra_1)

@@ -9,7 +9,7 @@ from solvehost import __version__
 from solvehost.engine import live_log
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 from solvehost.server import runner
 from solvehost.server.state_dir import State
 from solvehost.server.stdio import Answer, PeerWatch

@@ -19,7 +19,7 @@ from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir
-from solvehost.indexes import index_set
+from solvehost.indexes import engine_config, index_set
 from solvehost.indexes.cache import IndexCache
 from solvehost.server.request_log import Entry
 from solvehost.server.settings import Settings
@@ -67,7 +67,7 @@ class Host:
         UnavailableError
             Where none loads.
         """
-        places = index_set.configured_places(self.settings.engine_config, self.engine)
+        places = engine_config.configured_places(self.settings.engine_config, self.engine)
         found = index_set.scan(places, IndexCache(self.settings.state / INDEX_CACHE))
         if not found.files:
             damaged = "; ".join(f"{path}: {why}" for path, why in found.damaged)

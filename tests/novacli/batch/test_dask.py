@@ -20,7 +20,7 @@ from made_sky import DrawnField
 import made_cluster
 import novacli
 from made_cluster import KILLER, WRECKER, Cluster, wait_until
-from solvehost.indexes import index_set
+from solvehost.indexes import engine_config
 
 pytestmark = pytest.mark.dask
 _TIMEOUT_S = 120
@@ -79,7 +79,7 @@ def _slow(env: dict[str, str], folder: Path, seconds: int) -> dict[str, str]:
 def _engine_config() -> Path:
     from solvehost.engine import engine
 
-    return next(path for path in index_set.config_candidates(engine.find()) if path.is_file())
+    return next(path for path in engine_config.config_candidates(engine.find()) if path.is_file())
 
 
 def _answers(lines: str) -> dict[str, tuple[Any, ...]]:

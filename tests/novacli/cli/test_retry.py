@@ -11,7 +11,7 @@ from novacli import backends
 from novacli.backends.base import Patience, Solve
 from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import JobDir
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 
 class Exhausted:

@@ -7,7 +7,7 @@ import pytest
 from novacli.doctor.checks import fields_text
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from solvehost.formats.axy import Range
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 
 def index(

@@ -28,7 +28,7 @@ from novacli.solution.reading import Solution, Unsolved
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes import index_set
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 GOLDEN = Path(__file__).parents[1] / "reports" / "results" / "golden"
 ARCSEC = ScaleUnit.ARCSEC_PER_PIXEL

@@ -25,7 +25,7 @@ from novacli.strategy.attempts import BLIND, LEAST_STARS, POINTED, SCALED, const
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.jobdir import MAX_ATTEMPTS
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 SHAPE = (300, 400)
 PICTURE = star_picture(scattered(40, SHAPE), SHAPE, flux=9000)

@@ -12,7 +12,7 @@ from solvehost.admin.synthetic_field import Frame
 from solvehost.errors import UnavailableError
 from solvehost.formats.axy import Range
 from solvehost.indexes import index_set
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 
 def make_file(stars: int, healpix: int = -1) -> IndexFile:

@@ -26,7 +26,7 @@ from standin import wait_until
 from made_sshd import Host, MadeSshd
 from solvehost.engine import engine
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import index_set
+from solvehost.indexes import engine_config, index_set
 
 HASTY = ("--slots", "2", "--queue-wait", "1", "--max-waiting", "8")
 
@@ -119,7 +119,7 @@ def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: Setting) -> Crowd:
 
 def _index() -> Path:
     """Return an index file that the drawn field is made of."""
-    files = index_set.scan(index_set.configured_places(None, engine.find())).files
+    files = index_set.scan(engine_config.configured_places(None, engine.find())).files
     return next(f.path for f in files if 90 <= f.middle_arcmin <= 150 and f.healpix == -1)
 
 

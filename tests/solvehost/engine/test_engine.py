@@ -19,7 +19,9 @@ from solvehost.formats import axy, fitsfile
 from solvehost.formats.axy import Attempt, Range, Schedule
 from solvehost.formats.jobdir import JobDir
 from solvehost.formats.star_table import Stars
-from solvehost.indexes.index_set import IndexFile, IndexSet, select
+from solvehost.indexes.index_file import IndexFile
+from solvehost.indexes.index_set import IndexSet
+from solvehost.indexes.selection import select
 
 SCALES = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL * 1.1),)
 

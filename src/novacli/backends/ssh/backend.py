@@ -29,7 +29,7 @@ from solvehost.engine.live_log import label_of
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.race import RaceResult
 from solvehost.formats.jobdir import MANIFEST, JobDir
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from solvehost import wire
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Range
 from solvehost.formats.jobdir import write_atomic
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 from solvehost.wire import Info
 from solvehost.wire.json_lines import write_line
 

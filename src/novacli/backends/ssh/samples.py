@@ -18,7 +18,7 @@ from novacli.indexes.coverage import width_ranges_deg
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.star_table import Stars
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 
 _SIDE_PX = 1000
 _CPU_S = 20.0

@@ -21,7 +21,7 @@ from solvehost.admin.checks import guarded
 from solvehost.admin.records import Check
 from solvehost.engine import sandbox
 from solvehost.engine.exec_helper import landlock_abi
-from solvehost.indexes import index_set
+from solvehost.indexes import engine_config, index_set
 from solvehost.indexes.index_set import IndexSet
 from solvehost.server import settings, state_dir
 from solvehost.server.runner import Host
@@ -81,7 +81,7 @@ def check_engine(host: Host, account: Account) -> Check:
 
 def scan(host: Host) -> IndexSet:
     """Look at the index files themselves; what the server remembers of them is neither believed nor changed."""
-    return index_set.scan(index_set.configured_places(host.settings.engine_config, host.engine))
+    return index_set.scan(engine_config.configured_places(host.settings.engine_config, host.engine))
 
 
 def check_indexes(host: Host, account: Account) -> Iterator[Check]:

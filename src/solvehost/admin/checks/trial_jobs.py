@@ -23,7 +23,7 @@ from solvehost.admin.synthetic_field import Frame
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes.index_file import IndexFile
 from solvehost.wire import read_reply, write_request
 from solvehost.wire.escape import escape
 from solvehost.wire.reply import Reply

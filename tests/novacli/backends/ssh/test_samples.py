@@ -11,8 +11,8 @@ from novacli import config
 from novacli.backends.ssh.peers import LIKELY_INDEXES
 from novacli.backends.ssh.samples import sample_job
 from solvehost.formats.axy import Range
-from solvehost.indexes import index_set
-from solvehost.indexes.index_set import IndexFile
+from solvehost.indexes import index_set, selection
+from solvehost.indexes.index_file import IndexFile
 
 
 def serving(low_arcmin: float, high_arcmin: float) -> IndexFile:
@@ -26,7 +26,7 @@ def test_the_field_is_one_that_the_index_files_serve(
     monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
     sample = sample_job([serving(*quads)], config.load())
     assert not sample.is_sky
-    assert index_set.select(sample.attempt, [serving(*quads)])
+    assert selection.select(sample.attempt, [serving(*quads)])
 
 
 @pytest.mark.parametrize("files", [[], [serving(0.1, 0.2)]])

@@ -18,7 +18,7 @@ from solvehost.admin.records import Check
 from solvehost.admin.synthetic_field import Frame
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
-from solvehost.indexes import index_set
+from solvehost.indexes import index_file, index_set
 from solvehost.wire import write_reply
 
 PROGRAM = (os.path.abspath(sys.executable), "-I", "-m", "solvehost")
@@ -26,13 +26,13 @@ FRAME = Frame(1000, 800, 30.0, (120.0, 35.0))
 ATTEMPT = axy.Attempt(1000, 800, Stars.from_bytes(*[bytes(16)] * 3))
 
 
-def look(files: tuple[index_set.IndexFile, ...], home: Path, *flags: str) -> dict[str, Check]:
+def look(files: tuple[index_file.IndexFile, ...], home: Path, *flags: str) -> dict[str, Check]:
     checks = trial_jobs.look(made_keys.account(home), files, PROGRAM, ["--config", os.devnull, *flags])
     return {check.name: check for check in checks}
 
 
 @pytest.fixture
-def files(real_indexes: index_set.IndexSet) -> tuple[index_set.IndexFile, ...]:
+def files(real_indexes: index_set.IndexSet) -> tuple[index_file.IndexFile, ...]:
     if programs.find("query-starkd") is None or synthetic_field.find_catalogue(real_indexes.files) is None:
         pytest.skip("query-starkd or an index file with magnitudes is missing (Debian: astrometry-data-tycho2)")
     return real_indexes.files
@@ -40,7 +40,7 @@ def files(real_indexes: index_set.IndexSet) -> tuple[index_set.IndexFile, ...]:
 
 @pytest.mark.engine
 def test_a_real_server_solves_and_does_no_harm(
-    files: tuple[index_set.IndexFile, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: tuple[index_file.IndexFile, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     folder = tempfile.mkdtemp(dir="/tmp")
     os.chmod(folder, 0o755)
@@ -52,7 +52,7 @@ def test_a_real_server_solves_and_does_no_harm(
 
 
 @pytest.mark.engine
-def test_a_server_that_fails_is_quoted(files: tuple[index_set.IndexFile, ...], tmp_path: Path) -> None:
+def test_a_server_that_fails_is_quoted(files: tuple[index_file.IndexFile, ...], tmp_path: Path) -> None:
     found = look(files, tmp_path, "--engine", "/none/astrometry-engine")
     assert (found[trial_jobs.SOLVES].ok, found[trial_jobs.SOLVES].exit_code) == (False, 69)
     assert "/none/astrometry-engine" in found[trial_jobs.SOLVES].detail
@@ -66,7 +66,7 @@ def test_without_a_catalogue_nothing_is_proven(tmp_path: Path) -> None:
 
 
 def test_without_query_starkd_nothing_is_proven(
-    files: tuple[index_set.IndexFile, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: tuple[index_file.IndexFile, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     monkeypatch.setattr(programs, "find", lambda _: None)
     found = look(files, tmp_path)
