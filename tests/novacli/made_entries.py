@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Entry, Known
+from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, FrameRecord, LedgerEntry
 from novacli.errors import DataError, OutputError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 
@@ -22,7 +22,7 @@ MATCH = {
 }  # fmt: skip
 
 
-def solved(path: str, **more: Any) -> Entry:
+def solved(path: str, **more: Any) -> LedgerEntry:
     """Return the entry of a solved frame; ``more`` sets keys of its result."""
     files = {"directory": "/jobs/0123", "wcs": "/jobs/0123/wcs.fits", "log": "/jobs/0123/log"}
     timing = {"total_s": 1.25, "read_s": 0.1, "engine_cpu_s": 0.75, "attempts": []}
@@ -31,42 +31,42 @@ def solved(path: str, **more: Any) -> Entry:
     return entry(path, SOLVED, {**result.to_json(), **more})
 
 
-def unsolved(path: str, reason: str = "exhausted") -> Entry:
+def unsolved(path: str, reason: str = "exhausted") -> LedgerEntry:
     return entry(path, UNSOLVED, Result(path, UNSOLVED, reason=reason, timing={"total_s": 30.5}).to_json())
 
 
-def failed(path: str, message: str = "it is no image") -> Entry:
+def failed(path: str, message: str = "it is no image") -> LedgerEntry:
     return entry(path, FAILED, Result(path, FAILED, error=error_of(DataError(f"{path}: {message}"))).to_json())
 
 
-def retriable(path: str) -> Entry:
+def retriable(path: str) -> LedgerEntry:
     return entry(path, RETRIABLE, Result(path, FAILED, error=error_of(OutputError(f"{path}: disk full"))).to_json())
 
 
-def waiting(path: str) -> Entry:
-    return Entry(path, Known(5, 7, None, "p", frozenset(), WAITING, 75, 0))
+def waiting(path: str) -> LedgerEntry:
+    return LedgerEntry(path, FrameRecord(5, 7, None, "p", frozenset(), WAITING, 75, 0))
 
 
-def gone(path: str) -> Entry:
-    return Entry(path, Known(5, 7, None, "p", frozenset(), GONE, 0, 0))
+def gone(path: str) -> LedgerEntry:
+    return LedgerEntry(path, FrameRecord(5, 7, None, "p", frozenset(), GONE, 0, 0))
 
 
-def ours(path: str) -> Entry:
-    return Entry(path, Known(5, 7, None, "p", frozenset(), OURS, 0, 0))
+def ours(path: str) -> LedgerEntry:
+    return LedgerEntry(path, FrameRecord(5, 7, None, "p", frozenset(), OURS, 0, 0))
 
 
-def entry(path: str, fate: str, line: dict[str, Any] | str) -> Entry:
+def entry(path: str, fate: str, line: dict[str, Any] | str) -> LedgerEntry:
     text = line if isinstance(line, str) else json.dumps(line, allow_nan=False)
-    return Entry(path, Known(2880, 7, "ab" * 32, "p", frozenset({"wcs"}), fate, 0, 2), text, FINISHED_S)
+    return LedgerEntry(path, FrameRecord(2880, 7, "ab" * 32, "p", frozenset({"wcs"}), fate, 0, 2), text, FINISHED_S)
 
 
-def every_fate() -> list[Entry]:
+def every_fate() -> list[LedgerEntry]:
     """Return one entry of each fate, in the order of their paths."""
     return [solved("/n/a.fits"), unsolved("/n/b.fits"), failed("/n/c.fits"), retriable("/n/d.fits"),
             waiting("/n/e.fits"), gone("/n/f.fits"), ours("/n/g.wcs")]  # fmt: skip
 
 
-def many(count: int) -> Iterator[Entry]:
+def many(count: int) -> Iterator[LedgerEntry]:
     """Yield entries over the whole sky, each tenth unsolved, each hundredth failed."""
     for number in range(count):
         path = f"/data/night-{number // 500:03d}/frame-{number:05d}.fits"

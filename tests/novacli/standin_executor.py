@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import ClassVar
 
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.records import Done, Setup, Task
+from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.errors import DataError, InputMissingError, NovaError
 from novacli.records.result import FAILED, SOLVED, Result, error_of
 from solvehost.formats import fitsfile
@@ -20,7 +20,7 @@ FITS = fitsfile.end_header(
 ) + fitsfile.pad_data(bytes(5000))
 
 
-def solve(task: Task) -> Done:
+def solve(task: FrameTask) -> TaskOutcome:
     """Solve a frame that begins with ``good``, or is a FITS file of the length that :data:`FITS` has."""
     path = task.frame.path
     try:
@@ -28,11 +28,13 @@ def solve(task: Task) -> Done:
             content = file.read()
         frame = frame_at(path, task.frame.root)
     except OSError:
-        return Done(task.frame, result=_failed(path, InputMissingError(f"{path} is not there")))
+        return TaskOutcome(task.frame, result=_failed(path, InputMissingError(f"{path} is not there")))
     if content.startswith(b"good") or (content.startswith(b"SIMPLE") and len(content) == len(FITS)):
         result = Result(path, SOLVED, calibration=CALIBRATION, timing={"total_s": 0.0})
-        return Done(frame, "digest", result, changed=frame != task.frame, written=True)
-    return Done(frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame)
+        return TaskOutcome(frame, "digest", result, changed=frame != task.frame, written=True)
+    return TaskOutcome(
+        frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame
+    )
 
 
 def _failed(path: str, error: NovaError) -> Result:
@@ -42,18 +44,18 @@ def _failed(path: str, error: NovaError) -> Result:
 class Executor:
     """Does each task at once; ``do`` may be replaced, and ``tasks`` has those that were given."""
 
-    do: Callable[[Task], Done] = staticmethod(solve)
+    do: Callable[[FrameTask], TaskOutcome] = staticmethod(solve)
     tasks: ClassVar[list[str]] = []
 
     workers, room = 1, 2
 
-    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+    def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
         """Do them."""
         del to_come
         return [self._submit(task) for task in tasks]
 
-    def _submit(self, task: Task) -> Future[Done]:
-        future: Future[Done] = Future()
+    def _submit(self, task: FrameTask) -> Future[TaskOutcome]:
+        future: Future[TaskOutcome] = Future()
         type(self).tasks.append(task.frame.path)
         try:
             future.set_result(type(self).do(task))
@@ -61,7 +63,7 @@ class Executor:
             future.set_exception(exc)
         return future
 
-    def collect(self, future: Future[Done]) -> Done:
+    def collect(self, future: Future[TaskOutcome]) -> TaskOutcome:
         """Return what came of it."""
         return future.result()
 
@@ -72,7 +74,7 @@ class Executor:
         """Do nothing."""
 
 
-def open_executor(setup: Setup, workers: int, address: str | None) -> Executor:
+def open_executor(setup: RunSetup, workers: int, address: str | None) -> Executor:
     """Return one."""
     del setup, workers, address
     return Executor()

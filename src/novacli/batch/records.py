@@ -26,7 +26,7 @@ KEEPS = (KEEP_ALL, KEEP_FAILURES, KEEP_NONE)
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class FrameFile:
     """A file as it lies on the disk: absolute path, size in bytes, time of the last change in nanoseconds.
 
     ``root`` is the folder below which it was found; None for a file that was named itself.
@@ -39,7 +39,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs:
+class BatchOutputs:
     """What is written of each solved frame: files by their names in results (``wcs``, ``new_fits`` …), and where.
 
     ``update`` puts the solution into the frame itself.  Files go beside the frame, or below ``out_dir`` as the frames
@@ -58,7 +58,7 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FrameRecord:
     """What the ledger holds of a frame, its result aside.
 
     Attributes
@@ -70,7 +70,7 @@ class Known:
     params
         Fingerprint of the parameters that make a difference to the answer.
     outputs
-        What was written, by the words of :attr:`Outputs.asked`.
+        What was written, by the words of :attr:`BatchOutputs.asked`.
     fate
         One of ``FATES``.
     exit_code
@@ -90,11 +90,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """A row of the ledger: a frame, what is known of it, its JSON line and when that was (seconds since 1970)."""
 
     path: str
-    known: Known
+    known: FrameRecord
     line: str | None = None
     finished_s: float | None = None
 
@@ -111,7 +111,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class RunSetup:
     """What all tasks of a run share.
 
     ``jobs_dir`` is where jobs are kept, ``work_dir`` where they are worked on, on the same disk; ``key`` tells one
@@ -122,14 +122,14 @@ class Setup:
     place: str
     config: Config
     params: SolveParams
-    outputs: Outputs
+    outputs: BatchOutputs
     keep: str
     jobs_dir: str
     work_dir: str
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class SequenceHint:
     """What a solved frame says of the next ones of its sequence.
 
     ``rig`` is the camera's key (:func:`novacli.rigs.store.identify`) and ``target`` the header's OBJECT.  ``aimed_deg``
@@ -146,7 +146,7 @@ class Taught:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class FrameTask:
     """One frame to be solved; a worker needs nothing else.
 
     ``files`` are the outputs to write, by their names in results.  ``known_sha256`` is the content that has its result
@@ -155,17 +155,17 @@ class Task:
     where it may have those that are idle.  ``taught`` is what earlier frames of its sequence did, the nearest first.
     """
 
-    setup: Setup
-    frame: Frame
+    setup: RunSetup
+    frame: FrameFile
     files: tuple[tuple[str, str], ...] = ()
     known_sha256: str | None = None
     may_be_ours: bool = False
     engines: int | None = None
-    taught: tuple[Taught, ...] = ()
+    taught: tuple[SequenceHint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskOutcome:
     """What came of a task; ``result`` is None where the frame has its result already, or nova wrote it (``ours``).
 
     ``frame`` and ``sha256`` are of the file afterwards, with the solution in it after ``--update``; ``changed`` says
@@ -173,13 +173,13 @@ class Done:
     outputs are in place; ``taught`` what it says of the next ones of its sequence.
     """
 
-    frame: Frame
+    frame: FrameFile
     sha256: str | None = None
     result: Result | None = None
     ours: bool = False
     changed: bool = False
     written: bool = False
-    taught: Taught | None = None
+    taught: SequenceHint | None = None
 
 
 def fate_of(result: Result) -> str:

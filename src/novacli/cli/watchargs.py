@@ -15,8 +15,8 @@ from novacli.errors import UsageError
 from novacli.jobs.filters import parse_age
 
 if TYPE_CHECKING:
-    from novacli.batch.frames.watch import Terms
-    from novacli.batch.run.display import Silent
+    from novacli.batch.frames.watch import WatchSettings
+    from novacli.batch.run.display import QuietDisplay
 
 WATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--watch", is_flag=True, help="Go on, and solve frames as they land in the folders."),
@@ -28,7 +28,7 @@ WATCH_OPTIONS: tuple[Decorator, ...] = (
 )  # fmt: skip
 
 
-def terms_of(raw: dict[str, Any], now: datetime | None = None) -> Terms | None:
+def terms_of(raw: dict[str, Any], now: datetime | None = None) -> WatchSettings | None:
     """Return how to watch, None where that is not asked for.
 
     Raises
@@ -41,9 +41,9 @@ def terms_of(raw: dict[str, Any], now: datetime | None = None) -> Terms | None:
             if raw[name]:
                 raise UsageError(f"--{name} is for --watch: give both, or neither")
         return None
-    from novacli.batch.frames.watch import Terms
+    from novacli.batch.frames.watch import WatchSettings
 
-    return Terms(
+    return WatchSettings(
         settle_s=raw["settle"],
         poll_s=2.0 if raw["poll"] is None else raw["poll"],
         ends_s=math.inf if raw["until"] is None else next_time_s(raw["until"], now or datetime.now()),
@@ -67,12 +67,12 @@ def seconds(text: str) -> float:
     return parse_age(text)
 
 
-def show_of_night(*, as_json: bool, quiet: bool, verbose: bool) -> Silent:
+def show_of_night(*, as_json: bool, quiet: bool, verbose: bool) -> QuietDisplay:
     """Return how to show a night: no bar, for nobody knows how many will come; in a log only what wants a look."""
     from novacli.batch.run import display
 
     if as_json:
-        return display.JsonLines(sys.stdout)
+        return display.JsonDisplay(sys.stdout)
     if quiet:
-        return display.Silent()
-    return display.Lines(sys.stdout) if verbose or sys.stdout.isatty() else display.Troubles(sys.stdout)
+        return display.QuietDisplay()
+    return display.LineDisplay(sys.stdout) if verbose or sys.stdout.isatty() else display.ProblemDisplay(sys.stdout)

@@ -18,7 +18,7 @@ from made_cluster import KILLER
 from novacli import config
 from novacli.batch.children import child
 from novacli.batch.executors import daskchild, daskworker
-from novacli.batch.records import Frame, Outputs, Setup, Task
+from novacli.batch.records import BatchOutputs, FrameFile, FrameTask, RunSetup
 from novacli.errors import UnavailableError
 from novacli.records.params import SolveParams
 
@@ -33,14 +33,14 @@ def one(tmp_path: Path) -> Path:
     return path
 
 
-def _task(folder: Path, path: Path, settings: config.Config | None = None) -> Task:
+def _task(folder: Path, path: Path, settings: config.Config | None = None) -> FrameTask:
     work_dir = folder / "work"
     work_dir.mkdir(exist_ok=True)
-    setup = Setup(
-        key="k", place="local", config=settings or config.load(), params=SolveParams(), outputs=Outputs(), keep="none",
-        jobs_dir=str(folder / "jobs"), work_dir=str(work_dir),
+    setup = RunSetup(
+        key="k", place="local", config=settings or config.load(), params=SolveParams(),
+        outputs=BatchOutputs(), keep="none", jobs_dir=str(folder / "jobs"), work_dir=str(work_dir),
     )  # fmt: skip
-    return Task(setup, Frame(str(path), 1, 1))
+    return FrameTask(setup, FrameFile(str(path), 1, 1))
 
 
 @pytest.fixture
@@ -127,9 +127,9 @@ def test_what_is_done_is_told_where_the_next_process_cannot_be_started(
     one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames that are solved are not solved again for want of a process for those behind them."""
-    real, made = daskworker.new_child, list[child.Child]()
+    real, made = daskworker.new_child, list[child.ChildProcess]()
 
-    class Only(child.Child):
+    class Only(child.ChildProcess):
         """One that can be asked once."""
 
         def ask(self, *question: Any, limit_s: float) -> Any:

@@ -21,7 +21,7 @@ from novacli import config
 from novacli.batch.children import child
 from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor, pool
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.records import KEEP_NONE, Done, Outputs, Setup, Task
+from novacli.batch.records import KEEP_NONE, BatchOutputs, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import UnavailableError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, UNSOLVED
@@ -31,47 +31,49 @@ Install = Callable[[str], Path]
 
 
 @pytest.fixture
-def make_task(tmp_path: Path) -> Callable[[str], Task]:
+def make_task(tmp_path: Path) -> Callable[[str], FrameTask]:
     """Return a function that makes a task; the engine is started for ``stars…`` alone, the others are no images."""
     (tmp_path / "work").mkdir()
 
-    def make(name: str) -> Task:
+    def make(name: str) -> FrameTask:
         path = tmp_path / name
         if name.startswith("stars"):
             fitsio.write(str(path), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
         else:
             path.write_text("no image")
-        return Task(setup_of(tmp_path), frame_at(str(path)))
+        return FrameTask(setup_of(tmp_path), frame_at(str(path)))
 
     return make
 
 
-def setup_of(tmp_path: Path, timeout_s: float = 30.0) -> Setup:
+def setup_of(tmp_path: Path, timeout_s: float = 30.0) -> RunSetup:
     params = SolveParams(timeout_s=timeout_s)
-    return Setup("key", "local", config.load(), params, Outputs(), KEEP_NONE, str(tmp_path), str(tmp_path / "work"))
+    return RunSetup(
+        "key", "local", config.load(), params, BatchOutputs(), KEEP_NONE, str(tmp_path), str(tmp_path / "work")
+    )
 
 
 @pytest.fixture
-def workers(tmp_path: Path, stand_in: Install) -> Iterator[pool._Pool]:
+def workers(tmp_path: Path, stand_in: Install) -> Iterator[pool._PoolExecutor]:
     """Two workers whose engine ends the worker that started it, by SIGKILL."""
     stand_in("kill -9 $PPID")
     made = open_executor("pool", setup_of(tmp_path), 2)
-    assert isinstance(made, pool._Pool)
+    assert isinstance(made, pool._PoolExecutor)
     yield made
     made.close()
 
 
-def submitted(workers: Executor, task: Task) -> Future[Done]:
+def submitted(workers: Executor, task: FrameTask) -> Future[TaskOutcome]:
     (future,) = workers.submit([task], 0)
     return future
 
 
-def settled(workers: pool._Pool, *futures: object) -> None:
+def settled(workers: pool._PoolExecutor, *futures: object) -> None:
     _, pending = wait(futures, timeout=PATIENCE_S)  # type: ignore[type-var]
     assert not pending
 
 
-def test_a_worker_that_dies_takes_only_its_own_frame_along(workers: pool._Pool, make_task) -> None:
+def test_a_worker_that_dies_takes_only_its_own_frame_along(workers: pool._PoolExecutor, make_task) -> None:
     names = ["a.fits", "stars1.fits", "b.fits", "c.fits", "stars2.fits", "d.fits"]
     futures = {name: submitted(workers, make_task(name)) for name in names}
     settled(workers, *futures.values())
@@ -176,7 +178,7 @@ def test_no_more_workers_are_started_than_there_are_frames_for(tmp_path: Path, s
     """But for one, which is ready for the next frame."""
     stand_in("exit 0")
     workers = open_executor("pool", setup_of(tmp_path), 8)
-    assert isinstance(workers, pool._Pool)
+    assert isinstance(workers, pool._PoolExecutor)
     try:
         assert len(workers._hired) == 1
         futures = [submitted(workers, make_task(name)) for name in ("a.fits", "b.fits")]
@@ -204,7 +206,7 @@ def test_a_frame_whose_disk_hangs_is_given_up_and_no_other_one(
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
         futures = [
-            submitted(workers, Task(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_sha256="0"))
+            submitted(workers, FrameTask(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_sha256="0"))
             for name in ("a.fits", f"{STUCK}.fits", "b.fits")
         ]
         settled(workers, *futures)
@@ -222,9 +224,9 @@ def test_closing_leaves_a_worker_behind_whose_disk_hangs(
     point, until_stuck = disk
     (tmp_path / "work").mkdir()
     workers = open_executor("pool", setup_of(tmp_path), 1)
-    assert isinstance(workers, pool._Pool)
+    assert isinstance(workers, pool._PoolExecutor)
     ((thread, process),) = workers._hired
-    future = submitted(workers, Task(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_sha256="0"))
+    future = submitted(workers, FrameTask(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_sha256="0"))
     until_stuck()
     workers.close()
     assert process._process is not None
@@ -235,12 +237,12 @@ def test_closing_leaves_a_worker_behind_whose_disk_hangs(
 
 
 _PATCHED = """
-from novacli.batch import glance
+from novacli.batch.frames import header_reader
 from novacli.batch.children import child
 from novacli.batch.executors import pool
 from novacli.cli.main import main
 
-child.GRACE_S, glance._LIMIT_S, pool.GRACE_S = 0.3, 1.0, -298.0
+child.GRACE_S, header_reader._LIMIT_S, pool.GRACE_S = 0.3, 1.0, -298.0
 main()
 """
 

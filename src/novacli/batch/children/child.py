@@ -36,7 +36,7 @@ _START = (
 _left_behind: list[subprocess.Popen[bytes]] = []
 
 
-class Child:
+class ChildProcess:
     """Such a process, started when it is needed; for one thread, and it ends with that.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What runs in a :class:`~novacli.batch.children.child.Child`: answers one question after the other.
+"""What runs in a :class:`~novacli.batch.children.child.ChildProcess`: answers one question after the other.
 
 It ends with its parent: what it did after that, nobody would know.
 """

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from importlib import import_module
 from typing import Protocol
 
-from novacli.batch.records import Done, Setup, Task
+from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 
 #: The kind whose workers are on this machine.
 HERE = "pool"
@@ -56,14 +56,14 @@ class Executor(Protocol):
         """How many tasks it should have at a time, so that no worker waits for one."""
         ...
 
-    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+    def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
         """Have tasks done by :func:`novacli.batch.run.worker.work`; returns at once.
 
         ``to_come`` is how many more there are now, for which there is no room yet.
         """
         ...
 
-    def collect(self, future: Future[Done]) -> Done:
+    def collect(self, future: Future[TaskOutcome]) -> TaskOutcome:
         """Return what came of a task whose future is done.
 
         Raises
@@ -92,7 +92,7 @@ class Executor(Protocol):
         ...
 
 
-def open_executor(kind: str, setup: Setup, workers: int, address: str | None = None) -> Executor:
+def open_executor(kind: str, setup: RunSetup, workers: int, address: str | None = None) -> Executor:
     """Return the executor of a kind, its workers on their way."""
     executor: Executor = import_module(MODULES[kind]).open_executor(setup, workers, address)
     return executor

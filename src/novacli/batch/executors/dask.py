@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import novacli
 from novacli.batch.executors import GRACE_S, ExecutorGoneError, TaskHungError, WorkerLostError, daskchild, daskworker
-from novacli.batch.records import Done, Setup, Task
+from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.batch.run import worker
 from novacli.errors import NovaError, RetryLaterError, UnavailableError, UsageError
 from novacli.inputs.source import shown_name
@@ -62,18 +62,18 @@ class _Member:
     number: int
 
 
-def open_executor(setup: Setup, workers: int, address: str | None) -> _Dask:
+def open_executor(setup: RunSetup, workers: int, address: str | None) -> _DaskExecutor:
     """Return the cluster whose scheduler is at ``address``; of its workers at most so many are used, 0 is all."""
-    return _Dask(setup, workers, address or "")
+    return _DaskExecutor(setup, workers, address or "")
 
 
-class _Dask:
-    def __init__(self, setup: Setup, workers: int, address: str) -> None:
+class _DaskExecutor:
+    def __init__(self, setup: RunSetup, workers: int, address: str) -> None:
         self._setup, self._most, self._address = setup, workers, address
         self._limit_s = setup.params.timeout_s + GRACE_S
         self._numbers = itertools.count(1)
-        self._tasks: dict[Future[Done], tuple[_Member, Task]] = {}
-        self._groups: dict[str, Sequence[Future[Done]]] = {}
+        self._tasks: dict[Future[TaskOutcome], tuple[_Member, FrameTask]] = {}
+        self._groups: dict[str, Sequence[Future[TaskOutcome]]] = {}
         self._theirs: dict[str, DaskFuture] = {}
         self._old_marks: deque[Path] = deque()
         self._frame_s = _GROUP_S
@@ -111,16 +111,16 @@ class _Dask:
     def _in_group(self) -> int:
         return 1 if self._is_held else max(1, min(_MOST_IN_GROUP, int(_GROUP_S / self._frame_s)))
 
-    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+    def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
         share = (len(self._tasks) + len(tasks) + to_come) // (_GROUPS_A_WORKER * self.workers)
         size = max(1, min(self._in_group, share))
         groups = [tasks[at : at + size] for at in range(0, len(tasks), size)]
         return [future for group in groups for future in self._submit(group)]
 
-    def _submit(self, tasks: Sequence[Task]) -> Sequence[Future[Done]]:
+    def _submit(self, tasks: Sequence[FrameTask]) -> Sequence[Future[TaskOutcome]]:
         key = f"nova-{self._setup.key}-{next(self._numbers)}"
         mark = daskworker.mark_of(self._setup, key)
-        ours: list[Future[Done]] = [Future() for _ in tasks]
+        ours: list[Future[TaskOutcome]] = [Future() for _ in tasks]
         for number, (future, task) in enumerate(zip(ours, tasks, strict=True)):
             self._tasks[future] = _Member(key, mark, number), task
         self._groups[key] = ours
@@ -150,7 +150,7 @@ class _Dask:
                 with contextlib.suppress(InvalidStateError, RuntimeError):  # cancelled in this moment
                     future.set_running_or_notify_cancel()
 
-    def collect(self, future: Future[Done]) -> Done:
+    def collect(self, future: Future[TaskOutcome]) -> TaskOutcome:
         from distributed import KilledWorker
 
         member, task = self._tasks.pop(future)
@@ -174,7 +174,7 @@ class _Dask:
             raise WorkerLostError("had no time for it", is_frames_fault=False)
         return self._done(task, *came[member.number])
 
-    def _done(self, task: Task, word: str, what: Any) -> Done:
+    def _done(self, task: FrameTask, word: str, what: Any) -> TaskOutcome:
         if word == daskworker.LOST:
             raise WorkerLostError(what)
         if word == daskworker.HUNG:
@@ -183,10 +183,10 @@ class _Dask:
             if os.path.lexists(what):
                 self._stop_unseen(what)
             return worker.work(task)  # it was removed meanwhile, and that is what is told
-        done: Done = what
+        done: TaskOutcome = what
         return done
 
-    def _close_group(self, future: Future[Done], member: _Member) -> None:
+    def _close_group(self, future: Future[TaskOutcome], member: _Member) -> None:
         """See to what a group that is done leaves: its mark, its place in the scheduler's memory, how long it took."""
         del self._groups[member.key]
         self._let_go(member.key)

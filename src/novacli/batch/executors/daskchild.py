@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from novacli.batch.children import childmain
-from novacli.batch.children.child import Child
-from novacli.batch.records import Done, Task
+from novacli.batch.children.child import ChildProcess
+from novacli.batch.records import FrameTask, TaskOutcome
 from novacli.batch.run import worker
 from novacli.errors import InternalError, fault_text
 from novacli.records.result import FAILED, Result, error_of
@@ -24,12 +24,12 @@ _SEEN_S, _LOOK_S = 5.0, 0.5
 _IDLE_S = 300.0
 
 
-def new_child() -> Child:
+def new_child() -> ChildProcess:
     """Return such a process."""
-    return Child(f"{__name__}:{came_of.__name__}", idle_s=_IDLE_S)
+    return ChildProcess(f"{__name__}:{came_of.__name__}", idle_s=_IDLE_S)
 
 
-def came_of(task: Task, mark: Path) -> tuple[str, Any]:
+def came_of(task: FrameTask, mark: Path) -> tuple[str, Any]:
     """Do a task, unless ``mark`` goes meanwhile; return a word, and what belongs to it."""
     if not is_seen(task.frame.path):
         return UNSEEN, task.frame.path
@@ -37,7 +37,7 @@ def came_of(task: Task, mark: Path) -> tuple[str, Any]:
         return DONE, worker.work(task, _ended_by(mark))
     except Exception as exc:
         error = InternalError(fault_text(exc))
-        return DONE, Done(task.frame, result=Result(task.frame.path, FAILED, error=error_of(error)))
+        return DONE, TaskOutcome(task.frame, result=Result(task.frame.path, FAILED, error=error_of(error)))
 
 
 def is_seen(path: str) -> bool:

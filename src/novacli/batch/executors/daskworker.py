@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import novacli
 from novacli import config as configuration
-from novacli.batch.children.child import Child
+from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.executors.daskchild import DONE, UNSEEN, is_seen, new_child
-from novacli.batch.records import Setup, Task
+from novacli.batch.records import FrameTask, RunSetup
 from novacli.config import SettingOrigin
 from novacli.errors import NovaError, UnavailableError
 
@@ -44,7 +44,7 @@ _OF_A_MACHINE = ("engine", "engine_config", "index", "slots", "slots_dir")
 _of_thread = threading.local()
 
 
-def mark_of(setup: Setup, key: str) -> Path:
+def mark_of(setup: RunSetup, key: str) -> Path:
     """Return where the mark of a group lies."""
     return Path(setup.work_dir) / f".{key}"
 
@@ -63,7 +63,7 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
     if version != novacli.__version__:  # before a record of another version is read
         return VERSION, novacli.__version__
     began_s = time.monotonic()
-    tasks: Sequence[Task] = pickle.loads(pickled)  # noqa: S301 - from the client, whose code a Dask worker runs anyway
+    tasks: Sequence[FrameTask] = pickle.loads(pickled)  # noqa: S301 - from the client, whose code a Dask worker runs anyway
     asked = tasks[0].setup
     if not is_seen(asked.work_dir):
         return UNSEEN, asked.work_dir
@@ -95,7 +95,7 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
     return DONE, (time.monotonic() - began_s, came)
 
 
-def _came_of(task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
+def _came_of(task: FrameTask, mark: Path, limit_s: float) -> tuple[str, Any]:
     try:
         return cast("tuple[str, Any]", _child().ask(task, mark, limit_s=limit_s))
     except WorkerLostError as exc:
@@ -104,10 +104,10 @@ def _came_of(task: Task, mark: Path, limit_s: float) -> tuple[str, Any]:
         return HUNG, str(exc)
 
 
-def _child() -> Child:
+def _child() -> ChildProcess:
     if not hasattr(_of_thread, "child"):
         _of_thread.child = new_child()
-    return cast("Child", _of_thread.child)
+    return cast("ChildProcess", _of_thread.child)
 
 
 def text_of(mark: Path) -> str:
@@ -131,7 +131,7 @@ def _tell_begun(key: str) -> None:
     get_worker().log_event(TOPIC, key)
 
 
-def _for_here(setup: Setup) -> Setup:
+def _for_here(setup: RunSetup) -> RunSetup:
     """Return a setup with this machine's own engine, index files and slots, unless the call named others."""
     here = configuration.load()
     settings = setup.config.settings

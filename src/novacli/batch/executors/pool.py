@@ -14,9 +14,9 @@ from concurrent.futures import Future, InvalidStateError
 from queue import Empty, SimpleQueue
 
 from novacli.batch.children import child, childmain
-from novacli.batch.children.child import Child
+from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import GRACE_S, WorkerLostError
-from novacli.batch.records import Done, Setup, Task
+from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.batch.run import worker
 from novacli.errors import UnavailableError
 
@@ -24,24 +24,24 @@ from novacli.errors import UnavailableError
 _AHEAD = 1
 
 
-def open_executor(setup: Setup, workers: int, address: str | None) -> _Pool:
+def open_executor(setup: RunSetup, workers: int, address: str | None) -> _PoolExecutor:
     """Return a pool of so many processes at most, of which the first is on its way."""
     del address
-    return _Pool(setup, workers)
+    return _PoolExecutor(setup, workers)
 
 
-def work(task: Task) -> Done:
+def work(task: FrameTask) -> TaskOutcome:
     """Do a task, in a process of the pool."""
     return worker.work(task, childmain.is_alone)
 
 
-class _Pool:
-    def __init__(self, setup: Setup, workers: int) -> None:
+class _PoolExecutor:
+    def __init__(self, setup: RunSetup, workers: int) -> None:
         self._workers = workers
         self._limit_s = setup.params.timeout_s + GRACE_S
-        self._waiting: SimpleQueue[tuple[Future[Done], Task] | None] = SimpleQueue()
-        self._pending: set[Future[Done]] = set()
-        self._hired: list[tuple[threading.Thread, Child]] = []
+        self._waiting: SimpleQueue[tuple[Future[TaskOutcome], FrameTask] | None] = SimpleQueue()
+        self._pending: set[Future[TaskOutcome]] = set()
+        self._hired: list[tuple[threading.Thread, ChildProcess]] = []
         self._hire()
 
     @property
@@ -52,9 +52,9 @@ class _Pool:
     def room(self) -> int:
         return self._workers * (1 + _AHEAD)
 
-    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+    def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
         del to_come
-        futures: list[Future[Done]] = [Future() for _ in tasks]
+        futures: list[Future[TaskOutcome]] = [Future() for _ in tasks]
         self._pending.update(futures)
         for pair in zip(futures, tasks, strict=True):
             self._waiting.put(pair)
@@ -64,7 +64,7 @@ class _Pool:
     def _hire(self) -> None:
         """Have one worker more than there are tasks, so that the next one need not wait for a process to start."""
         while len(self._hired) < min(self._workers, len(self._pending) + 1):
-            process = Child(f"{__name__}:{work.__name__}", is_quiet=True)
+            process = ChildProcess(f"{__name__}:{work.__name__}", is_quiet=True)
             # A daemon: the interpreter waits for no other thread at its end, and this one may hang with its process.
             thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
             try:
@@ -75,7 +75,7 @@ class _Pool:
                 return  # those that are there do all
             self._hired.append((thread, process))
 
-    def _serve(self, process: Child) -> None:
+    def _serve(self, process: ChildProcess) -> None:
         """Have one process do what waits, until there is no more."""
         process.start()
         while (taken := self._waiting.get()) is not None:
@@ -91,7 +91,7 @@ class _Pool:
                     future.set_result(done)
         process.end()
 
-    def collect(self, future: Future[Done]) -> Done:
+    def collect(self, future: Future[TaskOutcome]) -> TaskOutcome:
         self._pending.discard(future)
         return future.result()
 

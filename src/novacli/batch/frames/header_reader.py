@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
-from novacli.batch.children.child import Child
+from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
-from novacli.batch.records import Frame
+from novacli.batch.records import FrameFile
 from novacli.errors import UnavailableError
 from novacli.inputs.source import unpacked_name
 from novacli.records.field import HeaderValue
@@ -36,7 +36,7 @@ _DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class Exposure:
     """``group`` is equal for frames that may be of one camera; ``taken_s`` is seconds since 1970, of DATE-OBS or the
     file's last change.
     """
@@ -45,18 +45,18 @@ class Glance:
     taken_s: float
 
 
-class Glances:
+class ExposureReader:
     """Glances by a process of its own: a disk that hangs holds it for ever, and not the run."""
 
     def __init__(self) -> None:
-        self._child = Child(f"{__name__}:{glance.__name__}", is_quiet=True)
+        self._child = ChildProcess(f"{__name__}:{glance.__name__}", is_quiet=True)
         self._rests_until_s = 0.0
 
-    def at(self, frame: Frame) -> Glance:
+    def at(self, frame: FrameFile) -> Exposure:
         """Return what a file tells; where it cannot be read, what its name does."""
         if time.monotonic() >= self._rests_until_s:
             try:
-                return cast("Glance", self._child.ask(frame, limit_s=_LIMIT_S))
+                return cast("Exposure", self._child.ask(frame, limit_s=_LIMIT_S))
             except WorkerLostError:
                 pass
             except (TaskHungError, UnavailableError):
@@ -68,7 +68,7 @@ class Glances:
         self._child.end()
 
 
-def glance(frame: Frame) -> Glance:
+def glance(frame: FrameFile) -> Exposure:
     """Return what a file tells; never raises, whatever it holds."""
     try:
         with open(frame.path, "rb") as file:  # noqa: PTH123 - a plain string may hold any bytes
@@ -81,7 +81,7 @@ def glance(frame: Frame) -> Glance:
     found = identify_header(header, width, height, frame.path, is_fits_like=True)
     taken_s = _taken_s(header)
     outside = _from_outside(frame)
-    return Glance(outside.group if found is None else found[0], outside.taken_s if taken_s is None else taken_s)
+    return Exposure(outside.group if found is None else found[0], outside.taken_s if taken_s is None else taken_s)
 
 
 def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
@@ -133,7 +133,7 @@ def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
         return None
 
 
-def _from_outside(frame: Frame) -> Glance:
+def _from_outside(frame: FrameFile) -> Exposure:
     """Return what is told where no header tells: the folder and what the name ends in, for the camera, and the time."""
     folder, name = os.path.split(frame.path)
-    return Glance(f"{folder}\n{unpacked_name(name).rpartition('.')[2]}", frame.mtime_ns / 1e9)
+    return Exposure(f"{folder}\n{unpacked_name(name).rpartition('.')[2]}", frame.mtime_ns / 1e9)

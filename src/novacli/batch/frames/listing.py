@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.batch.records import Frame
+from novacli.batch.records import FrameFile
 from novacli.errors import DeniedError, InputMissingError, UsageError
 from novacli.inputs.registry import FORMATS
 from novacli.inputs.source import shown_name, unpacked_name
@@ -38,10 +38,10 @@ _MOST_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFrames:
     """The frames, by path, a line each about what could not be looked at, and the real paths of folders looked into."""
 
-    frames: tuple[Frame, ...]
+    frames: tuple[FrameFile, ...]
     remarks: tuple[str, ...] = ()
     folders: frozenset[str] = frozenset()
 
@@ -53,7 +53,7 @@ class _Search:
     accepts: Callable[[str], bool]
     newer_s: float | None
     exclude: tuple[str, ...]
-    real: dict[str, Frame] = field(default_factory=dict)
+    real: dict[str, FrameFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     #: Folders reached by a symbolic link, looked into last: (path, the folder that was given).
     links: deque[tuple[str, str]] = field(default_factory=deque)
@@ -67,7 +67,7 @@ class _Search:
         known = self.real.get(real)
         if known is not None and (known.path == real or (path != real and known.path <= path)):
             return
-        self.real[real] = Frame(path, status.st_size, _clamped(status.st_mtime_ns), root)
+        self.real[real] = FrameFile(path, status.st_size, _clamped(status.st_mtime_ns), root)
 
     def excluded_below(self, real_root: str) -> tuple[str, ...]:
         """Return what is left out below a folder that was named: not what that folder itself lies in."""
@@ -80,7 +80,7 @@ def find_frames(
     patterns: Sequence[str] = (),
     newer_s: float | None = None,
     exclude: Iterable[str | os.PathLike[str]] = (),
-) -> Found:
+) -> FoundFrames:
     """Return the frames that paths stand for, each once, by path.
 
     A file that is named is taken whatever its name, and even if it is a pipe: whoever opens it says so.  Of a folder
@@ -119,7 +119,7 @@ def find_frames(
         denied = any(reason == errno.EACCES for reason in map(_errno_of, paths))
         raise (DeniedError if denied else InputMissingError)("; ".join(search.remarks))
     frames = sorted(search.real.values(), key=lambda frame: frame.path)
-    return Found(tuple(frames), tuple(search.remarks), frozenset(search.folders))
+    return FoundFrames(tuple(frames), tuple(search.remarks), frozenset(search.folders))
 
 
 def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -147,10 +147,10 @@ def _clamped(mtime_ns: int) -> int:
     return max(-_MOST_NS, min(mtime_ns, _MOST_NS))
 
 
-def frame_at(path: str, root: str | None = None) -> Frame:
+def frame_at(path: str, root: str | None = None) -> FrameFile:
     """Return a file as it lies on the disk now; OSError where it is not there."""
     status = os.stat(path)  # noqa: PTH116 - a plain string may hold any bytes
-    return Frame(path, status.st_size, _clamped(status.st_mtime_ns), root)
+    return FrameFile(path, status.st_size, _clamped(status.st_mtime_ns), root)
 
 
 def identity_of(folder: str) -> tuple[int, int] | None:
@@ -315,7 +315,7 @@ def parse_newer(text: str) -> float:
         ) from None
 
 
-def is_settled(frame: Frame, now_s: float, settle_s: float) -> bool:
+def is_settled(frame: FrameFile, now_s: float, settle_s: float) -> bool:
     """Say whether a file has been let be for ``settle_s`` seconds; one younger may still be being written.
 
     A time in the future counts as its distance from now: clocks of servers differ by seconds, which is no reason to

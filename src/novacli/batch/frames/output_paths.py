@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from novacli.batch.frames.listing import SUFFIXES
-from novacli.batch.records import Frame, Outputs
+from novacli.batch.records import BatchOutputs, FrameFile
 from novacli.config import UserFolders
 from novacli.errors import UsageError
 from novacli.files.atomic import NotWritableError, denial
@@ -80,7 +80,7 @@ def _place(path: str) -> str:
     return os.path.dirname(path) if unpacked_name(path).endswith(SUFFIXES) else path  # noqa: PTH120
 
 
-def output_files(frames: Sequence[Frame], outputs: Outputs) -> dict[str, tuple[tuple[str, str], ...]]:
+def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return which files are written for each frame, by its path: pairs of output and absolute path.
 
     ``a/img.fits`` has ``a/img.wcs`` and ``a/img.new.fits`` beside it; other pictures keep their whole name
@@ -104,7 +104,7 @@ def output_files(frames: Sequence[Frame], outputs: Outputs) -> dict[str, tuple[t
     return files
 
 
-def denied(frame: Frame, files: Sequence[tuple[str, str]], outputs: Outputs) -> NotWritableError | None:
+def denied(frame: FrameFile, files: Sequence[tuple[str, str]], outputs: BatchOutputs) -> NotWritableError | None:
     """Return why permissions keep ``files`` from being written, or the frame itself; None where they do not.
 
     Of a frame that is gone or may not be read, whoever reads it says more.
@@ -115,12 +115,12 @@ def denied(frame: Frame, files: Sequence[tuple[str, str]], outputs: Outputs) -> 
     return next(filter(None, map(denial, map(Path, targets))), None)
 
 
-def may_write(frame: Frame, outputs: Outputs) -> bool:
+def may_write(frame: FrameFile, outputs: BatchOutputs) -> bool:
     """Say whether permissions allow all that is written of a frame, as far as they tell."""
     return denied(frame, output_files([frame], outputs).get(frame.path, ()), outputs) is None
 
 
-def _base(frame: Frame, out_dir: str | None) -> str:
+def _base(frame: FrameFile, out_dir: str | None) -> str:
     """Return the frame's path as it is beside it or below ``--out``."""
     if out_dir is None:
         return frame.path
@@ -138,7 +138,7 @@ def _stem(base: str) -> str:
     return base if found is None else bare[: -len(found)]
 
 
-def _name(kind: str, base: str, stem: str, outputs: Outputs) -> str:
+def _name(kind: str, base: str, stem: str, outputs: BatchOutputs) -> str:
     if kind != "new_fits":
         return stem + _ENDINGS[kind]
     if outputs.out_dir is None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from novacli.batch.frames.listing import Found, find_frames, frame_at, identity_of, is_settled
-from novacli.batch.ledger.plan import Todo, is_denied
-from novacli.batch.records import RETRIABLE, WAITING, Done, Frame, Known
+from novacli.batch.frames.listing import FoundFrames, find_frames, frame_at, identity_of, is_settled
+from novacli.batch.ledger.plan import PlannedFrame, is_denied
+from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord, TaskOutcome
 from novacli.errors import NovaError
 from novacli.inputs.source import shown_name
 from novacli.text.quantities import count_text
@@ -37,14 +37,14 @@ _MOST_AGAIN = 3
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", "~")
 
 
-class Judge(Protocol):
+class WatchPlanner(Protocol):
     """Who knows what is known of frames."""
 
-    def todo(self, frames: Sequence[Frame]) -> Sequence[Todo]:
+    def todo(self, frames: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
         """Return what is to be done of frames that have settled."""
         ...
 
-    def known(self, path: str) -> Known | None:
+    def known(self, path: str) -> FrameRecord | None:
         """Return what is known of a frame."""
         ...
 
@@ -54,7 +54,7 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class WatchSettings:
     """How to watch: times in seconds, ``ends_s`` since 1970; ``idle_s`` is how long nothing may come before the end."""
 
     settle_s: float = 2.0
@@ -66,14 +66,16 @@ class Terms:
     exclude: tuple[str, ...] = ()
 
 
-class Watch:
+class WatchFeed:
     """A feed of frames as they settle; ``folders`` are absolute.
 
     ``seen`` has the frames that were given or left as they are, ``under_way`` those given that are not done with, and
     ``young`` those that may still be being written, with the time since when they are as they are.
     """
 
-    def __init__(self, folders: Sequence[str], terms: Terms, judge: Judge, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folders: Sequence[str], terms: WatchSettings, judge: WatchPlanner, say: Callable[[str], None]
+    ) -> None:
         self._terms, self._judge = terms, judge
         self._roots = [_Root(folder, say) for folder in folders]
         self._say = say
@@ -88,9 +90,9 @@ class Watch:
         self._last_news_s = time.monotonic()
         self._has_closed = False
         self.seen: dict[str, tuple[int, int]] = {}
-        self.young: dict[str, tuple[Frame, float]] = {}
+        self.young: dict[str, tuple[FrameFile, float]] = {}
         self.under_way: set[str] = set()
-        self.siblings: tuple[Frame, ...] = ()
+        self.siblings: tuple[FrameFile, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -102,7 +104,7 @@ class Watch:
             self._last_news_s = now_s
         return now_s - self._last_news_s >= self._terms.idle_s
 
-    def poll(self) -> Sequence[Todo]:
+    def poll(self) -> Sequence[PlannedFrame]:
         """Return what has settled since the last time."""
         now_s = time.monotonic()
         if now_s < self._look_s or (self._has_closed and not self.young):
@@ -116,7 +118,7 @@ class Watch:
         self._take_again(now_s)
         return self._ripe(now_s)
 
-    def settled(self, todo: Todo, done: Done | None) -> None:
+    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
         """Hear that a frame that was given is done with; what may be done another time is tried again later."""
         del done
         path = todo.frame.path
@@ -168,7 +170,7 @@ class Watch:
         self._list_s = ended_s + (ended_s - began_s) / _SHARE
         self._relist_s = ended_s + _RELIST_S
 
-    def _found(self, root: _Root) -> Found | None:
+    def _found(self, root: _Root) -> FoundFrames | None:
         """Return the frames below a folder; None where it cannot be listed."""
         terms = self._terms
         try:
@@ -191,7 +193,7 @@ class Watch:
                 self._say(remark)
         self._told = set(remarks)
 
-    def _see(self, frame: Frame, now_s: float) -> None:
+    def _see(self, frame: FrameFile, now_s: float) -> None:
         path, sign = frame.path, (frame.size, frame.mtime_ns)
         if self.seen.get(path) == sign or path.lower().endswith(_UNFINISHED):
             return
@@ -206,11 +208,11 @@ class Watch:
             del self._again[path]
             size, mtime_ns = self.seen.pop(path, (0, 0))
             root = next((root.path for root in self._roots if _is_below(path, root.path)), None)
-            self.young.setdefault(path, (Frame(path, size, mtime_ns, root), now_s))
+            self.young.setdefault(path, (FrameFile(path, size, mtime_ns, root), now_s))
 
-    def _ripe(self, now_s: float) -> Sequence[Todo]:
+    def _ripe(self, now_s: float) -> Sequence[PlannedFrame]:
         """Return what is to be done of the young frames that nobody writes to any more."""
-        ripe: list[Frame] = []
+        ripe: list[FrameFile] = []
         wall_s = time.time()
         for path, (before, since_s) in list(self.young.items()):
             try:
@@ -226,7 +228,7 @@ class Watch:
                 del self.young[path]
         return self._given(ripe, now_s) if ripe else ()
 
-    def _is_settled(self, frame: Frame, quiet_s: float, wall_s: float) -> bool:
+    def _is_settled(self, frame: FrameFile, quiet_s: float, wall_s: float) -> bool:
         """Say whether nobody writes to a file any more, which was as it is for ``quiet_s`` seconds."""
 
         def is_let_be(settle_s: float) -> bool:
@@ -237,7 +239,7 @@ class Watch:
             return is_let_be(_CUT_SHORT_S) or _is_whole(frame) is not False
         return _is_put_in_place(frame)
 
-    def _given(self, ripe: Sequence[Frame], now_s: float) -> Sequence[Todo]:
+    def _given(self, ripe: Sequence[FrameFile], now_s: float) -> Sequence[PlannedFrame]:
         self.seen |= {frame.path: (frame.size, frame.mtime_ns) for frame in ripe}
         given = self._judge.todo(ripe)
         self.under_way |= {todo.frame.path for todo in given}
@@ -257,7 +259,7 @@ class _Root:
         self._identity = identity_of(path)
         self._frames = 0
 
-    def look(self, found: Found | None) -> bool:
+    def look(self, found: FoundFrames | None) -> bool:
         """Hear what a listing found, None for nothing; return whether the folder is there again.
 
         An empty folder in place of one that had frames is where a disk should be mounted; a new device that has frames
@@ -289,7 +291,7 @@ def _is_below(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _is_put_in_place(frame: Frame) -> bool:
+def _is_put_in_place(frame: FrameFile) -> bool:
     """Say whether a file was written under another name and is whole: then nobody waits for it to settle.
 
     What changes a file's status and not its content, as a rename does, leaves the two times apart.  Programs do other
@@ -302,7 +304,7 @@ def _is_put_in_place(frame: Frame) -> bool:
     return status.st_ctime_ns > status.st_mtime_ns and _is_whole(frame) is True
 
 
-def _is_whole(frame: Frame) -> bool | None:
+def _is_whole(frame: FrameFile) -> bool | None:
     """Say whether a FITS file is as long as its headers say; None where it is no FITS file, or cannot be read."""
     try:
         with open(frame.path, "rb") as file:  # noqa: PTH123

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from novacli.batch.records import WAITING, Entry, Frame, Known
+from novacli.batch.records import WAITING, FrameFile, FrameRecord, LedgerEntry
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError, RetryLaterError
 
 #: In the file's header, so that ``file`` and other programs can tell it: "nova".
@@ -202,31 +202,31 @@ class Ledger:
 
     # -- frames ---------------------------------------------------------------------------------------------------
 
-    def known(self) -> dict[str, Known]:
+    def known(self) -> dict[str, FrameRecord]:
         """Return what is known of every frame, by its path, in one look."""
         with _translated(self.path):
             rows = self._db.execute(_KNOWN)
             return {_path(path): _known(row) for path, *row in rows}
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[LedgerEntry]:
         """Yield all rows, by path, those that are no UTF-8 last; the ledger is not held up between them."""
         after: str | bytes = ""
         while True:
             with _translated(self.path):
                 rows = self._db.execute(_PAGE, (after, _PAGE_ROWS)).fetchall()
             for path, *row in rows:
-                yield Entry(_path(path), _known(row[:-2]), row[-2], row[-1])
+                yield LedgerEntry(_path(path), _known(row[:-2]), row[-2], row[-1])
             if len(rows) < _PAGE_ROWS:
                 return
             after = rows[-1][0]
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> LedgerEntry | None:
         """Return the row of a frame, None where there is none."""
         with _translated(self.path):
             row = self._db.execute(_ALL + " WHERE path = ?", (_key(path),)).fetchone()
-        return None if row is None else Entry(_path(row[0]), _known(row[1:-2]), row[-2], row[-1])
+        return None if row is None else LedgerEntry(_path(row[0]), _known(row[1:-2]), row[-2], row[-1])
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: LedgerEntry) -> None:
         """Keep what became of a frame, in one transaction."""
         k = entry.known
         outputs = "\n".join(sorted(k.outputs))
@@ -234,13 +234,13 @@ class Ledger:
         with _translated(self.path), self._transaction():
             self._db.execute(_PUT, (_key(entry.path), *values, entry.line, entry.finished_s))
 
-    def add_waiting(self, frames: Iterable[Frame], params: str) -> None:
+    def add_waiting(self, frames: Iterable[FrameFile], params: str) -> None:
         """Note frames that were never seen before, all in one transaction, so that it is known what is left."""
         rows = ((_key(f.path), f.size, _int64(f.mtime_ns), params, WAITING, _NOT_YET) for f in frames)
         with _translated(self.path), self._transaction():
             self._db.executemany(_ADD, rows)
 
-    def touch(self, frame: Frame) -> None:
+    def touch(self, frame: FrameFile) -> None:
         """Note the new time of a frame whose content is as it was."""
         with _translated(self.path), self._transaction():
             self._db.execute(
@@ -317,7 +317,7 @@ def _path(key: str | bytes) -> str:
     return os.fsdecode(key)
 
 
-def _known(row: list[object]) -> Known:
+def _known(row: list[object]) -> FrameRecord:
     size, mtime_ns, sha256, params, outputs, fate, exit_code, tries = row
     words = frozenset(str(outputs).split("\n")) if outputs else frozenset()
-    return Known(size, mtime_ns, sha256, params, words, fate, exit_code, tries)  # type: ignore[arg-type]
+    return FrameRecord(size, mtime_ns, sha256, params, words, fate, exit_code, tries)  # type: ignore[arg-type]

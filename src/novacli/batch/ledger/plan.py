@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Frame, Known
+from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, FrameFile, FrameRecord
 from novacli.config import Config
 from novacli.errors import DeniedError, OutputError, RetryLaterError
 from novacli.records.params import SolveParams
@@ -21,7 +21,7 @@ RETRIES = {
     "all": frozenset({UNSOLVED, FAILED}),
 }
 #: What counts as known of a frame that a run did not come to.
-NOT_BEGUN = Known(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
+NOT_BEGUN = FrameRecord(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
 #: A frame that permissions were against so often, though they seemed to allow it here, is left: it is another machine,
 #: a worker's or a file server's, that has the last word.
 _MOST_DENIALS = 3
@@ -29,7 +29,7 @@ _UNFINISHED = frozenset({WAITING, RETRIABLE, GONE})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlanOptions:
     """What a run is asked for: parameters by their fingerprint, outputs by their words, what is to be done again.
 
     ``may_write`` says of a frame whether permissions allow these outputs.
@@ -39,28 +39,28 @@ class Wanted:
     outputs: frozenset[str] = frozenset()
     retry: frozenset[str] = frozenset()
     force: bool = False
-    may_write: Callable[[Frame], bool] = lambda _frame: True
+    may_write: Callable[[FrameFile], bool] = lambda _frame: True
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class PlannedFrame:
     """A frame that has to be done; ``known`` is what the ledger has of it.
 
-    ``known_sha256`` and ``may_be_ours`` are those of :class:`~novacli.batch.records.Task`.
+    ``known_sha256`` and ``may_be_ours`` are those of :class:`~novacli.batch.records.FrameTask`.
     """
 
-    frame: Frame
-    known: Known | None = None
+    frame: FrameFile
+    known: FrameRecord | None = None
     known_sha256: str | None = None
     may_be_ours: bool = False
 
 
 @dataclass(slots=True)
-class Plan:
+class BatchPlan:
     """Frames to do, new ones first; those left alone, by path; how many of them nova wrote itself."""
 
-    todo: list[Todo] = field(default_factory=list)
-    left: dict[str, Known] = field(default_factory=dict)
+    todo: list[PlannedFrame] = field(default_factory=list)
+    left: dict[str, FrameRecord] = field(default_factory=dict)
     ours: int = 0
 
 
@@ -78,13 +78,13 @@ def fingerprint(params: SolveParams, config: Config) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def plan(frames: Iterable[Frame], known: Mapping[str, Known], wanted: Wanted) -> Plan:
+def plan(frames: Iterable[FrameFile], known: Mapping[str, FrameRecord], wanted: PlanOptions) -> BatchPlan:
     """Return what is to be done of ``frames``, and what is left as it is."""
-    made = Plan()
-    again: list[Todo] = []
+    made = BatchPlan()
+    again: list[PlannedFrame] = []
     for frame in frames:
         row = known.get(frame.path)
-        todo = Todo(frame, None, None, _may_be_ours(None, wanted)) if row is None else _todo(frame, row, wanted)
+        todo = PlannedFrame(frame, None, None, _may_be_ours(None, wanted)) if row is None else _todo(frame, row, wanted)
         if todo is None and row is not None:
             made.left[frame.path] = row
             made.ours += row.fate == OURS
@@ -95,7 +95,7 @@ def plan(frames: Iterable[Frame], known: Mapping[str, Known], wanted: Wanted) ->
     return made
 
 
-def is_denied(known: Known) -> bool:
+def is_denied(known: FrameRecord) -> bool:
     """Say whether permissions may be what kept a frame from being done.
 
     They are no part of what a ledger compares: a file has neither another size nor another time by them.
@@ -103,10 +103,10 @@ def is_denied(known: Known) -> bool:
     return known.fate == FAILED and known.exit_code in (DeniedError.exit_code, OutputError.exit_code)
 
 
-def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
+def _todo(frame: FrameFile, known: FrameRecord, wanted: PlanOptions) -> PlannedFrame | None:
     """Return what is to be done of a frame that the ledger knows, None for nothing."""
     is_same = (frame.size, frame.mtime_ns) == (known.size, known.mtime_ns)
-    todo = Todo(frame, known, None, _may_be_ours(known, wanted))
+    todo = PlannedFrame(frame, known, None, _may_be_ours(known, wanted))
     if known.fate == OURS:
         return None if is_same and not wanted.force else todo
     if wanted.force or known.fate in _UNFINISHED or _is_outdated(frame, known, wanted):
@@ -114,10 +114,10 @@ def _todo(frame: Frame, known: Known, wanted: Wanted) -> Todo | None:
     if is_same:
         return None
     may_be_touched = frame.size == known.size and known.sha256 is not None
-    return Todo(frame, known, known.sha256) if may_be_touched else todo
+    return PlannedFrame(frame, known, known.sha256) if may_be_touched else todo
 
 
-def _is_outdated(frame: Frame, known: Known, wanted: Wanted) -> bool:
+def _is_outdated(frame: FrameFile, known: FrameRecord, wanted: PlanOptions) -> bool:
     """Say whether a frame is to be done again though nobody changed it."""
     if known.fate in wanted.retry:
         return True
@@ -131,7 +131,7 @@ def _is_outdated(frame: Frame, known: Known, wanted: Wanted) -> bool:
     return known.fate == SOLVED and not wanted.outputs <= known.outputs
 
 
-def _may_be_ours(known: Known | None, wanted: Wanted) -> bool:
+def _may_be_ours(known: FrameRecord | None, wanted: PlanOptions) -> bool:
     """Say whether to look if nova wrote a file: one that is not known for a frame.
 
     One that was named may be, too: in ``night/*.fits`` it is the shell that names the copies of the last run.
@@ -140,7 +140,7 @@ def _may_be_ours(known: Known | None, wanted: Wanted) -> bool:
     return not is_known and not wanted.force
 
 
-def exit_code(knowns: Iterable[Known]) -> int:
+def exit_code(knowns: Iterable[FrameRecord]) -> int:
     """Return the exit code of a batch over frames that are known so.
 
     75 where some are to be tried again, for then the others are not the last word; else the hardest failure's; else 1

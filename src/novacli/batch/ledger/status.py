@@ -22,7 +22,7 @@ _WORDS = {RETRIABLE: "failed and to be tried again", OURS: "written by nova"}
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LedgerStatus:
     """One ledger: where it is, the last run over it, how that run is, and how many frames have each fate."""
 
     path: Path
@@ -42,7 +42,7 @@ class State:
         }
 
 
-def state_of(path: Path) -> State:
+def state_of(path: Path) -> LedgerStatus:
     """Return the state of a ledger.
 
     Raises
@@ -55,17 +55,17 @@ def state_of(path: Path) -> State:
         is_on = is_locked(path)
         unended = RUNNING if is_on else KILLED
         state = None if run is None else run.outcome or unended
-        return State(path, run, state, ledger.counts())
+        return LedgerStatus(path, run, state, ledger.counts())
 
 
-def write_states(states: Sequence[State], stream: TextIO) -> None:
+def write_states(states: Sequence[LedgerStatus], stream: TextIO) -> None:
     """Write a paragraph on each."""
     for state in states:
         for line in _lines(state):
             stream.write(f"{printable_line(line)}\n")
 
 
-def _lines(state: State) -> list[str]:
+def _lines(state: LedgerStatus) -> list[str]:
     what = _named(state.run.what) if state.run is not None else str(state.path)
     counted = [f"{state.counts[fate]} {_WORDS.get(fate, fate)}" for fate in FATES if state.counts.get(fate)]
     lines = [f"{what}: {', '.join(counted) or 'no frame yet'}"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from novacli.batch.records import OURS, Entry
+from novacli.batch.records import OURS, LedgerEntry
 from novacli.errors import UsageError
 
 MODULES = {
@@ -55,7 +55,7 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{path}: a report's name says its format: end it in {', '.join(MODULES)}")
 
 
-def write_report(entries: Iterable[Entry], summary: Summary, path: Path) -> None:
+def write_report(entries: Iterable[LedgerEntry], summary: Summary, path: Path) -> None:
     """Write the report of a batch; ``path`` holds the whole of it, or what it held before.
 
     Parameters

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.records.result import Result
 from novacli.text.printable import printable_line
 
 #: A cell: text is one printable line and never empty; None is what is not known, or has no meaning for the frame.
 Value = str | float | int | None
-_Read = Callable[[Entry, Result], Any]
+_Read = Callable[[LedgerEntry, Result], Any]
 YES, NO = "yes", "no"
 
 
@@ -28,7 +28,7 @@ class Column:
     meaning: str
     read: _Read
 
-    def value(self, entry: Entry, result: Result) -> Value:
+    def value(self, entry: LedgerEntry, result: Result) -> Value:
         """Return the cell of a frame, whose ``result`` is that of the entry's line."""
         value = self.read(entry, result)
         if value is None or value == "":
@@ -38,7 +38,7 @@ class Column:
         return int(value) if self.datatype == "int64" else float(value)
 
 
-def values(entry: Entry) -> list[Value]:
+def values(entry: LedgerEntry) -> list[Value]:
     """Return the cells of a frame, in the order of ``COLUMNS``."""
     result = entry.result or Result(entry.path, entry.known.fate)
     return [column.value(entry, result) for column in COLUMNS]
@@ -55,23 +55,23 @@ def _in(part: str, key: str) -> _Read:
 
 
 def _degrees(key: str) -> _Read:
-    def read(_entry: Entry, result: Result) -> float | None:
+    def read(_entry: LedgerEntry, result: Result) -> float | None:
         arcsec = (result.calibration or {}).get(key)
         return None if arcsec is None else arcsec / 3600
 
     return read
 
 
-def _present(entry: Entry, _result: Result) -> str:
+def _present(entry: LedgerEntry, _result: Result) -> str:
     """Look whether the file is there: a ledger tells of frames that were renamed or removed since, too."""
     return YES if os.path.exists(entry.path) else NO  # noqa: PTH110 - may hold any bytes
 
 
-def _finished(entry: Entry, _result: Result) -> str | None:
+def _finished(entry: LedgerEntry, _result: Result) -> str | None:
     return None if entry.finished_s is None else utc_text(entry.finished_s)
 
 
-def _rms_px(_entry: Entry, result: Result) -> float | None:
+def _rms_px(_entry: LedgerEntry, result: Result) -> float | None:
     rms, pixscale = (result.match or {}).get("rms_arcsec"), (result.calibration or {}).get("pixscale")
     return None if rms is None or not pixscale else rms / pixscale
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import Summary
 from novacli.batch.reports.columns import NAMES, Value, values
 
@@ -16,7 +16,7 @@ from novacli.batch.reports.columns import NAMES, Value, values
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
-def write(entries: Iterable[Entry], _summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
+def write(entries: Iterable[LedgerEntry], _summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
     """Write a row a frame."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     try:

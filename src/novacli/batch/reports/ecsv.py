@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import Summary
 from novacli.batch.reports.columns import COLUMNS, NAMES, Column, Value, utc_text, values
 from novacli.text.printable import printable_line
 
 
-def write(entries: Iterable[Entry], summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
+def write(entries: Iterable[LedgerEntry], summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
     """Write the header, then a row a frame."""
     for line in _header(summary):
         stream.write(f"# {line}\n".encode())

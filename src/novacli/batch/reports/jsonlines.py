@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import Summary
 
 
-def write(entries: Iterable[Entry], _summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
+def write(entries: Iterable[LedgerEntry], _summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
     """Write a line a frame that has one: that of a frame whose turn has not come is still to be made."""
     for entry in entries:
         if entry.line is None:

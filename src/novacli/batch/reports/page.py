@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.batch.records import GONE, RETRIABLE, WAITING, Entry
+from novacli.batch.records import GONE, RETRIABLE, WAITING, LedgerEntry
 from novacli.batch.reports import Summary
 from novacli.batch.reports.columns import NAMES, NO, utc_text, values
 from novacli.batch.reports.folders import Folders
@@ -34,7 +34,7 @@ _PROBLEMS = (FAILED, UNSOLVED, RETRIABLE, WAITING, GONE)
 _ROWS_PER_TABLE = 500
 
 
-def write(entries: Iterable[Entry], summary: Summary, stream: BinaryIO, scratch: Path) -> None:
+def write(entries: Iterable[LedgerEntry], summary: Summary, stream: BinaryIO, scratch: Path) -> None:
     """Write the page."""
     folders, sky = Folders(), Sky()
     with ExitStack() as stack:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from novacli.batch.records import RETRIABLE, Entry
-from novacli.batch.run.recorder import Tally
-from novacli.batch.run.summary import Problems
+from novacli.batch.records import RETRIABLE, LedgerEntry
+from novacli.batch.run.recorder import RunCounts
+from novacli.batch.run.summary import ProblemSummary
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.printable import printable_line
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-def frame_line(entry: Entry, result: Result | None) -> str:
+def frame_line(entry: LedgerEntry, result: Result | None) -> str:
     """Return the line that says of a frame what became of it."""
     fate, path = entry.known.fate, entry.path
     if result is None:
@@ -39,16 +39,16 @@ def _seconds(result: Result) -> str:
     return "" if total_s is None else f", {total_s:.2f} s"
 
 
-class Silent:
+class QuietDisplay:
     """Shows nothing, but remembers what is to be told at the end."""
 
     def __init__(self) -> None:
-        self.problems = Problems()
+        self.problems = ProblemSummary()
 
     def begin(self, total: int) -> None:
         """Hear how many frames there are to do."""
 
-    def frame(self, entry: Entry, result: Result) -> None:
+    def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Remember a frame that was not solved."""
         self.problems.add(entry, result)
 
@@ -56,35 +56,35 @@ class Silent:
         """Remember a frame that is left for the next run."""
         self.problems.passed(path, why)
 
-    def tick(self, tally: Tally) -> None:
+    def tick(self, tally: RunCounts) -> None:
         """Do nothing."""
 
     def end(self) -> None:
         """Do nothing."""
 
 
-class JsonLines(Silent):
+class JsonDisplay(QuietDisplay):
     """A frame's JSON object on a line, as it is in the ledger."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
 
-    def frame(self, entry: Entry, result: Result) -> None:
+    def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Write the line."""
         super().frame(entry, result)
         self._stream.write(f"{entry.line}\n")
         self._stream.flush()
 
 
-class Lines(Silent):
+class LineDisplay(QuietDisplay):
     """A line of text for each frame."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
 
-    def frame(self, entry: Entry, result: Result) -> None:
+    def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Write the line."""
         super().frame(entry, result)
         self._write(frame_line(entry, result))
@@ -99,10 +99,10 @@ class Lines(Silent):
         self._stream.flush()
 
 
-class Troubles(Lines):
+class ProblemDisplay(LineDisplay):
     """A line of text for each frame that was not solved."""
 
-    def frame(self, entry: Entry, result: Result) -> None:
+    def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Write the line, if it is due."""
         if entry.known.fate == SOLVED:
             self.problems.add(entry, result)
@@ -110,10 +110,10 @@ class Troubles(Lines):
             super().frame(entry, result)
 
 
-class Bar(Silent):
+class BarDisplay(QuietDisplay):
     """A bar on a terminal, with a line above it for each frame that was not solved; ``inner`` shows the rest."""
 
-    def __init__(self, stream: TextIO, inner: Silent | None = None) -> None:
+    def __init__(self, stream: TextIO, inner: QuietDisplay | None = None) -> None:
         super().__init__()
         self._stream, self._inner = stream, inner
         self._progress: Progress | None = None
@@ -133,7 +133,7 @@ class Bar(Silent):
         self._began_s = time.monotonic()
         self._progress.refresh()
 
-    def frame(self, entry: Entry, result: Result) -> None:
+    def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Say what became of a frame that was not solved."""
         super().frame(entry, result)
         if self._inner is not None:
@@ -155,7 +155,7 @@ class Bar(Silent):
         if self._progress is not None:
             self._progress.console.print(Text(line), soft_wrap=True)
 
-    def tick(self, tally: Tally) -> None:
+    def tick(self, tally: RunCounts) -> None:
         """Draw the bar as far as it is."""
         if self._progress is None or self._task is None:
             return
@@ -163,7 +163,7 @@ class Bar(Silent):
             self._task, completed=tally.done, total=tally.total, description=self._words(tally), refresh=True
         )
 
-    def _words(self, tally: Tally) -> str:
+    def _words(self, tally: RunCounts) -> str:
         fates = tally.fates
         text = f"{fates[SOLVED]} solved, {fates[UNSOLVED]} unsolved, {fates[FAILED] + fates[RETRIABLE]} failed"
         elapsed_s = time.monotonic() - self._began_s

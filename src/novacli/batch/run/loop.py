@@ -12,10 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 from novacli.batch.executors import Executor, ExecutorGoneError, TaskHungError, WorkerLostError
-from novacli.batch.ledger.plan import Todo
-from novacli.batch.records import Done, Setup, Task
-from novacli.batch.run.queues import Feed, Queue
-from novacli.batch.run.recorder import Notes, Show, Tally
+from novacli.batch.ledger.plan import PlannedFrame
+from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
+from novacli.batch.run.queues import FrameFeed, FrameQueue
+from novacli.batch.run.recorder import Display, Recorder, RunCounts
 from novacli.errors import InternalError, NovaError, fault_text
 
 #: How often the loop looks at the clock, at signals and at the feed where no frame is done.
@@ -27,7 +27,7 @@ _GRACE_S = 10.0
 
 
 @dataclass(slots=True)
-class Orders:
+class StopConditions:
     """What a run is told while it goes on: when to stop, by ``time.monotonic``, and the signal that said so.
 
     ``finishes`` has a signal mean what the end of the time does: what is being worked on has a little time yet.
@@ -43,29 +43,29 @@ class Orders:
         return self.signal is not None or time.monotonic() >= self.until_s
 
 
-class Run:
+class FrameLoop:
     """One run; ``files`` are the outputs to write, by the frame's path."""
 
     def __init__(
         self,
-        setup: Setup,
+        setup: RunSetup,
         files: Mapping[str, tuple[tuple[str, str], ...]],
         executor: Executor,
-        notes: Notes,
-        show: Show,
-        orders: Orders,
+        notes: Recorder,
+        show: Display,
+        orders: StopConditions,
     ) -> None:
         self._setup, self._files = setup, files
         self._executor, self._notes, self._show, self._orders = executor, notes, show, orders
-        self._pending: dict[Future[Done], Todo] = {}
-        self._again: list[Todo] = []
+        self._pending: dict[Future[TaskOutcome], PlannedFrame] = {}
+        self._again: list[PlannedFrame] = []
         self._deaths: Counter[str] = Counter()
 
     @property
-    def _tally(self) -> Tally:
+    def _tally(self) -> RunCounts:
         return self._notes.tally
 
-    def over(self, feed: Feed, queue: Queue) -> Tally:
+    def over(self, feed: FrameFeed, queue: FrameQueue) -> RunCounts:
         """Do what ``feed`` gives, in the order of ``queue``, until there is no more or it is time to stop."""
         try:
             while not self._orders.stop and self._tally.stopped is None:
@@ -84,9 +84,9 @@ class Run:
             self._executor.close()
         return self._tally
 
-    def _fill(self, queue: Queue) -> None:
-        chosen: list[Todo] = []
-        tasks: list[Task] = []
+    def _fill(self, queue: FrameQueue) -> None:
+        chosen: list[PlannedFrame] = []
+        tasks: list[FrameTask] = []
         while len(self._pending) + len(tasks) < self._most(len(self._again) + len(queue)):
             todo = self._again.pop() if self._again else queue.take()
             if todo is None:
@@ -103,8 +103,8 @@ class Run:
         """Return how many may be handed out: the last ones only to workers that are free, for idle cores are theirs."""
         return self._executor.room if left >= self._executor.workers else self._executor.workers
 
-    def _task(self, todo: Todo, others: int, queue: Queue) -> Task:
-        return Task(
+    def _task(self, todo: PlannedFrame, others: int, queue: FrameQueue) -> FrameTask:
+        return FrameTask(
             setup=self._setup,
             frame=todo.frame,
             files=self._files.get(todo.frame.path, ()),
@@ -114,9 +114,9 @@ class Run:
             taught=queue.taught(todo),
         )
 
-    def _collect(self, queue: Queue) -> None:
+    def _collect(self, queue: FrameQueue) -> None:
         """Wait a moment for frames to be done, and see to those that are."""
-        done: set[Future[Done]] = set()
+        done: set[Future[TaskOutcome]] = set()
         if self._pending:
             done, _ = wait(self._pending, timeout=_TICK_S, return_when=FIRST_COMPLETED)
         else:
@@ -127,8 +127,8 @@ class Run:
         self._tally.running = min(len(self._pending), self._executor.workers)
         self._show.tick(self._tally)
 
-    def _settle(self, todo: Todo, future: Future[Done], queue: Queue) -> None:
-        done: Done | None = None
+    def _settle(self, todo: PlannedFrame, future: Future[TaskOutcome], queue: FrameQueue) -> None:
+        done: TaskOutcome | None = None
         try:
             done = self._executor.collect(future)
         except WorkerLostError as exc:
@@ -146,7 +146,7 @@ class Run:
             self._notes.done(todo, done)
         queue.settled(todo, done)
 
-    def _wind_up(self, queue: Queue) -> None:
+    def _wind_up(self, queue: FrameQueue) -> None:
         """Wait a little for what is being worked on, unless a signal says to go at once; the rest is left."""
         for future in [f for f in self._pending if not f.running()]:
             if future.cancel():

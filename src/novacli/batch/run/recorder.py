@@ -14,8 +14,19 @@ from typing import Protocol
 
 from novacli.batch.frames.listing import identity_of
 from novacli.batch.ledger.database import Ledger
-from novacli.batch.ledger.plan import Todo
-from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Entry, Frame, Known, Setup, fate_of
+from novacli.batch.ledger.plan import PlannedFrame
+from novacli.batch.records import (
+    GONE,
+    OURS,
+    RETRIABLE,
+    WAITING,
+    FrameFile,
+    FrameRecord,
+    LedgerEntry,
+    RunSetup,
+    TaskOutcome,
+    fate_of,
+)
 from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.inputs.source import shown_name
 from novacli.jobs.local_store import LocalStore
@@ -33,7 +44,7 @@ _MOST_HANGS = 3
 
 
 @dataclass(slots=True)
-class Tally:
+class RunCounts:
     """How far a run is: frames done by fate, those that had only been touched, those that are being worked on.
 
     ``stopped`` says why the run ended before its work did, None where it did not.
@@ -56,10 +67,10 @@ class Tally:
         return max(0, self.total - self.done)
 
 
-class Show(Protocol):
+class Display(Protocol):
     """Who sees what becomes of frames."""
 
-    def frame(self, entry: Entry, result: Result) -> None:
+    def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Show a frame that has a result."""
         ...
 
@@ -67,12 +78,12 @@ class Show(Protocol):
         """Show a frame that is left for the next run, or was removed."""
         ...
 
-    def tick(self, tally: Tally) -> None:
+    def tick(self, tally: RunCounts) -> None:
         """Show how far the run is; called a few times a second."""
         ...
 
 
-class Notes:
+class Recorder:
     """What became of the frames of a run; ``known`` holds it by path.
 
     ``params`` is the fingerprint of the parameters; ``full_disk`` names a place without room among those that are
@@ -82,10 +93,10 @@ class Notes:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: RunSetup,
         params: str,
         ledger: Ledger,
-        show: Show,
+        show: Display,
         full_disk: Callable[[str], str | None] = lambda _path: None,
         *,
         is_watching: bool = False,
@@ -95,16 +106,16 @@ class Notes:
         self._is_watching = is_watching
         self._roots: dict[str, tuple[int, int] | None] = {}
         self._faults = 0
-        self.tally = Tally()
-        self.known: dict[str, Known] = {}
+        self.tally = RunCounts()
+        self.known: dict[str, FrameRecord] = {}
 
-    def expect(self, todo: Todo) -> None:
+    def expect(self, todo: PlannedFrame) -> None:
         """Remember the folder that a frame lies below, to tell a removed frame from a disk that is gone."""
         root = _root(todo.frame)
         if root not in self._roots:
             self._roots[root] = identity_of(root)
 
-    def done(self, todo: Todo, done: Done) -> None:
+    def done(self, todo: PlannedFrame, done: TaskOutcome) -> None:
         """Note what a worker answered."""
         result = done.result
         if done.ours:
@@ -123,24 +134,24 @@ class Notes:
         else:
             self._result(todo, done, result)
 
-    def failure(self, todo: Todo, error: NovaError, *, is_final: bool = False) -> None:
+    def failure(self, todo: PlannedFrame, error: NovaError, *, is_final: bool = False) -> None:
         """Note that a frame came to no answer."""
         record = error_of(type(error)(f"{shown_name(todo.frame.path)}: {error}"))
         record["retry_is_safe"] = not is_final
-        self._result(todo, Done(todo.frame), Result(todo.frame.path, FAILED, error=record))
+        self._result(todo, TaskOutcome(todo.frame), Result(todo.frame.path, FAILED, error=record))
 
-    def hung(self, todo: Todo, how: str) -> None:
+    def hung(self, todo: PlannedFrame, how: str) -> None:
         """Note that a frame did not come to an end, and how that was ended, in words that follow this."""
         error = RetryLaterError(f"it did not come to an end {how}: check its disk")
         self.failure(todo, error, is_final=self._tries(todo, None) >= _MOST_HANGS)
 
-    def waiting(self, todo: Todo, frame: Frame, why: str) -> None:
+    def waiting(self, todo: PlannedFrame, frame: FrameFile, why: str) -> None:
         """Note that a frame is left for the next run."""
-        self._keep(Entry(frame.path, self._known(frame, WAITING, RetryLaterError.exit_code, todo, None)))
+        self._keep(LedgerEntry(frame.path, self._known(frame, WAITING, RetryLaterError.exit_code, todo, None)))
         if not self._is_watching:
             self._show.passed(frame.path, f"{why}; left for the next run")
 
-    def gone(self, todo: Todo) -> None:
+    def gone(self, todo: PlannedFrame) -> None:
         """Note that a frame was removed before its turn; or, where its folder is gone too, that the disk is."""
         root = _root(todo.frame)
         if identity_of(root) != self._roots.get(root):
@@ -148,7 +159,7 @@ class Notes:
                 self.tally.stopped = f"{shown_name(root)} is not there any more: check the mount"
             self.waiting(todo, todo.frame, "its folder is gone")
             return
-        self._keep(Entry(todo.frame.path, self._known(todo.frame, GONE, 0, todo, None)))
+        self._keep(LedgerEntry(todo.frame.path, self._known(todo.frame, GONE, 0, todo, None)))
         if not self._is_watching:
             self._show.passed(todo.frame.path, "it was removed before its turn")
 
@@ -156,16 +167,16 @@ class Notes:
         """Take a folder for what it is now: its disk may be there again as another device."""
         self._roots.pop(root, None)
 
-    def _ours(self, todo: Todo, frame: Frame) -> None:
+    def _ours(self, todo: PlannedFrame, frame: FrameFile) -> None:
         known = self._known(frame, OURS, 0, todo, None)
-        self._ledger.put(Entry(frame.path, known, finished_s=time.time()))
+        self._ledger.put(LedgerEntry(frame.path, known, finished_s=time.time()))
         self.known[frame.path] = known
         self.tally.total -= 1
 
-    def _result(self, todo: Todo, done: Done, result: Result) -> None:
+    def _result(self, todo: PlannedFrame, done: TaskOutcome, result: Result) -> None:
         outputs = self._setup.outputs.asked if done.written else frozenset()
         known = self._known(done.frame, fate_of(result), result.exit_code, todo, done.sha256, outputs)
-        entry = Entry(done.frame.path, known, json.dumps(result.to_json(), allow_nan=False), time.time())
+        entry = LedgerEntry(done.frame.path, known, json.dumps(result.to_json(), allow_nan=False), time.time())
         earlier = None if todo.known is None else self._ledger.entry(entry.path)
         self._keep(entry)
         self._drop_job(earlier)
@@ -174,23 +185,23 @@ class Notes:
 
     def _known(
         self,
-        frame: Frame,
+        frame: FrameFile,
         fate: str,
         exit_code: int,
-        todo: Todo,
+        todo: PlannedFrame,
         sha256: str | None,
         outputs: frozenset[str] = frozenset(),
-    ) -> Known:
+    ) -> FrameRecord:
         tries = self._tries(todo, sha256)
-        return Known(frame.size, frame.mtime_ns, sha256, self._params, outputs, fate, exit_code, tries)
+        return FrameRecord(frame.size, frame.mtime_ns, sha256, self._params, outputs, fate, exit_code, tries)
 
-    def _tries(self, todo: Todo, sha256: str | None) -> int:
+    def _tries(self, todo: PlannedFrame, sha256: str | None) -> int:
         """Return how often this content was tried with these parameters, now included."""
         before = todo.known
         is_same = before is not None and before.params == self._params and (sha256 is None or before.sha256 == sha256)
         return 1 + (before.tries if is_same and before is not None else 0)
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: LedgerEntry) -> None:
         self._ledger.put(entry)
         before = self.known.get(entry.path)
         if before is not None:  # it is counted once, by what became of it last
@@ -198,7 +209,7 @@ class Notes:
         self.known[entry.path] = entry.known
         self.tally.fates[entry.known.fate] += 1
 
-    def _drop_job(self, earlier: Entry | None) -> None:
+    def _drop_job(self, earlier: LedgerEntry | None) -> None:
         """Remove the job of a frame's earlier result: one that fails each night would have a directory for each."""
         if earlier is None or earlier.line is None:
             return
@@ -208,7 +219,7 @@ class Notes:
                 store = LocalStore(Path(self._setup.jobs_dir))
                 store.remove(JobDir(store.root / job))
 
-    def _look_for_common_fault(self, entry: Entry, result: Result) -> None:
+    def _look_for_common_fault(self, entry: LedgerEntry, result: Result) -> None:
         """Stop the run where the next frames would fail as the last ones did; they are left as they are."""
         known = entry.known
         if known.fate != RETRIABLE or result.error is None:
@@ -222,5 +233,5 @@ class Notes:
                 self.tally.stopped = f"{self._faults} frames in a row failed, and so would the others"
 
 
-def _root(frame: Frame) -> str:
+def _root(frame: FrameFile) -> str:
     return frame.root or os.path.dirname(frame.path)  # noqa: PTH120 - a plain string may hold any bytes

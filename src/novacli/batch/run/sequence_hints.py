@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from novacli.batch.records import Taught
+from novacli.batch.records import SequenceHint
 from novacli.pipeline.solve import Memory
 from novacli.records.field import Field
 from novacli.records.hints import EARLIER, Hints, PositionHint
@@ -24,13 +24,13 @@ SOURCE = f"{EARLIER} of the sequence"
 _SAME_AIM_WIDTHS = 0.5
 
 
-class Handing:
+class SequenceMemory:
     """Hints from a sequence to a frame; ``taught`` is what the frame says of the next ones, once it is solved."""
 
-    def __init__(self, earlier: Sequence[Taught], rigs: Memory | None) -> None:
+    def __init__(self, earlier: Sequence[SequenceHint], rigs: Memory | None) -> None:
         self._earlier, self._rigs = earlier, rigs
         self._aimed_deg: tuple[float, float] | None = None
-        self.taught: Taught | None = None
+        self.taught: SequenceHint | None = None
 
     def recall(self, field: Field, given: Hints) -> Hints:
         """Return hints with what the sequence knows before what the header says; the user's word stands.
@@ -53,7 +53,7 @@ class Handing:
         parity = Parity(own[0].parity) if given.parity is None else given.parity
         return dataclasses.replace(given, scales=scales, positions=positions, parity=parity)
 
-    def _positions(self, field: Field, own: Sequence[Taught]) -> tuple[PositionHint, ...]:
+    def _positions(self, field: Field, own: Sequence[SequenceHint]) -> tuple[PositionHint, ...]:
         target = _target(field)
         for known in own:
             width_deg = field.width * known.pixscale_arcsec / 3600
@@ -61,7 +61,7 @@ class Handing:
                 return (position_near(*known.centre_deg, width_deg, SOURCE),)
         return ()
 
-    def _is_aimed_alike(self, known: Taught, width_deg: float) -> bool:
+    def _is_aimed_alike(self, known: SequenceHint, width_deg: float) -> bool:
         if known.aimed_deg is None or self._aimed_deg is None:
             return True
         return separation_deg(*known.aimed_deg, *self._aimed_deg) <= _SAME_AIM_WIDTHS * width_deg
@@ -73,7 +73,7 @@ class Handing:
         found = identify(field)
         if found is not None:
             centre_deg = (calibration.ra, calibration.dec)
-            self.taught = Taught(
+            self.taught = SequenceHint(
                 found[0], _target(field), self._aimed_deg, centre_deg, calibration.pixscale, int(calibration.parity)
             )
 

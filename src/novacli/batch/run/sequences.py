@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
-from novacli.batch.frames.header_reader import Glance, glance
-from novacli.batch.ledger.plan import Todo
-from novacli.batch.records import RETRIABLE, Done, Frame, Taught
+from novacli.batch.frames.header_reader import Exposure, glance
+from novacli.batch.ledger.plan import PlannedFrame
+from novacli.batch.records import RETRIABLE, FrameFile, SequenceHint, TaskOutcome
 from novacli.rigs.store import POINTING_S
 
 #: So many frames are in order at a time, later ones by folder and last change alone: the first is begun at once,
@@ -28,7 +28,7 @@ _HOLD_S = 5.0
 _MOST_KEPT, _MOST_HANDED = 64, 8
 
 #: (whether it failed before, seconds since 1970, path), and the frame: in the order in which frames are begun.
-_Item = tuple[tuple[bool, float, str], Todo]
+_Item = tuple[tuple[bool, float, str], PlannedFrame]
 
 
 @dataclass(slots=True)
@@ -40,19 +40,19 @@ class _Sequence:
     leader: str | None = None
     is_open: bool = False
     #: (rig, target) → when the frame was taken, and what it taught.
-    known: dict[tuple[str, str], tuple[float, Taught]] = field(default_factory=dict)
+    known: dict[tuple[str, str], tuple[float, SequenceHint]] = field(default_factory=dict)
 
     def may_begin(self, now_s: float) -> bool:
         return self.is_open or self.leader is None or now_s >= self.held_until_s
 
-    def learn(self, taken_s: float, taught: Taught) -> None:
+    def learn(self, taken_s: float, taught: SequenceHint) -> None:
         key = (taught.rig, taught.target)
         self.known.pop(key, None)
         self.known[key] = (taken_s, taught)
         while len(self.known) > _MOST_KEPT:
             del self.known[next(iter(self.known))]
 
-    def handed(self, taken_s: float) -> tuple[Taught, ...]:
+    def handed(self, taken_s: float) -> tuple[SequenceHint, ...]:
         """Return what is known, the nearest in time first; where a frame looks, none knows hours later."""
         near = sorted(((abs(taken_s - then_s), taught) for then_s, taught in self.known.values()), key=itemgetter(0))
         return tuple(
@@ -61,12 +61,12 @@ class _Sequence:
         )
 
 
-class Sequences:
+class SequenceQueue:
     """Frames by camera and time, which ``glance`` tells of each."""
 
-    def __init__(self, glance: Callable[[Frame], Glance] = glance) -> None:
+    def __init__(self, glance: Callable[[FrameFile], Exposure] = glance) -> None:
         self._glance = glance
-        self._unseen: deque[Todo] = deque()
+        self._unseen: deque[PlannedFrame] = deque()
         self._sequences: dict[str, _Sequence] = {}
         #: Those that have frames which are not begun, the one that is being worked on first.
         self._busy: dict[str, _Sequence] = {}
@@ -74,12 +74,12 @@ class Sequences:
         #: Path → (sequence, time) of frames that were taken.
         self._taken: dict[str, tuple[str, float]] = {}
 
-    def add(self, todo: Iterable[Todo]) -> None:
+    def add(self, todo: Iterable[PlannedFrame]) -> None:
         """Take what has come."""
         came = sorted(todo, key=lambda item: (_is_again(item), item.frame.root or "", *_place(item)))
         self._unseen.extend(came)
 
-    def take(self) -> Todo | None:
+    def take(self) -> PlannedFrame | None:
         """Return the next frame of the sequence that is being worked on, else of another one that need not wait."""
         self._look_ahead()
         now_s = time.monotonic()
@@ -97,12 +97,12 @@ class Sequences:
         self._taken[path] = (name, taken_s)
         return todo
 
-    def taught(self, todo: Todo) -> tuple[Taught, ...]:
+    def taught(self, todo: PlannedFrame) -> tuple[SequenceHint, ...]:
         """Return what earlier frames of its sequence taught."""
         name, taken_s = self._taken[todo.frame.path]
         return self._sequences[name].handed(taken_s)
 
-    def settled(self, todo: Todo, done: Done | None) -> None:
+    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
         """Hear what a frame taught, and let those go that waited for it."""
         name, taken_s = self._taken.pop(todo.frame.path)
         sequence = self._sequences[name]
@@ -133,10 +133,10 @@ class Sequences:
             self._in_order += 1
 
 
-def _is_again(todo: Todo) -> bool:
+def _is_again(todo: PlannedFrame) -> bool:
     return todo.known is not None and todo.known.fate == RETRIABLE
 
 
-def _place(todo: Todo) -> tuple[str, int, str]:
+def _place(todo: PlannedFrame) -> tuple[str, int, str]:
     folder = todo.frame.path.rpartition("/")[0]
     return folder, todo.frame.mtime_ns, todo.frame.path

@@ -16,18 +16,18 @@ from types import FrameType
 
 from novacli.batch import executors
 from novacli.batch.frames import output_paths
-from novacli.batch.frames.header_reader import Glances
-from novacli.batch.frames.listing import Found, find_frames
+from novacli.batch.frames.header_reader import ExposureReader
+from novacli.batch.frames.listing import FoundFrames, find_frames
 from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.lock import locked
-from novacli.batch.ledger.plan import NOT_BEGUN, Plan, Todo, Wanted, exit_code, fingerprint, plan
-from novacli.batch.records import GONE, OURS, WAITING, Entry, Known, Outputs, Setup
-from novacli.batch.run.display import Silent
-from novacli.batch.run.loop import Orders, Run
-from novacli.batch.run.queues import Feed, InTurn, Listing, Queue
-from novacli.batch.run.recorder import Notes, Tally
-from novacli.batch.run.sequences import Sequences
-from novacli.batch.run.summary import Outcome
+from novacli.batch.ledger.plan import NOT_BEGUN, BatchPlan, PlannedFrame, PlanOptions, exit_code, fingerprint, plan
+from novacli.batch.records import GONE, OURS, WAITING, BatchOutputs, FrameRecord, LedgerEntry, RunSetup
+from novacli.batch.run.display import QuietDisplay
+from novacli.batch.run.loop import FrameLoop, StopConditions
+from novacli.batch.run.queues import FifoQueue, FrameFeed, FrameQueue, ListFeed
+from novacli.batch.run.recorder import Recorder, RunCounts
+from novacli.batch.run.sequences import SequenceQueue
+from novacli.batch.run.summary import BatchOutcome
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
 from novacli.inputs.source import shown_name
@@ -40,7 +40,7 @@ _FULL_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BatchRequest:
     """What a run is asked for.
 
     ``given`` are the paths as they were named, with the lists that others came from, ``paths`` all of them; times in
@@ -55,7 +55,7 @@ class Request:
     place: str = "local"
     patterns: tuple[str, ...] = ()
     newer_s: float | None = None
-    outputs: Outputs = field(default_factory=Outputs)
+    outputs: BatchOutputs = field(default_factory=BatchOutputs)
     keep: str = "failures"
     retry: frozenset[str] = frozenset()
     force: bool = False
@@ -68,7 +68,7 @@ class Request:
     address: str | None = None
 
 
-def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Outcome:
+def run_batch(request: BatchRequest, show: QuietDisplay, say: Callable[[str], None]) -> BatchOutcome:
     """Do what a request asks for; ``say`` hears what a person should know at once.
 
     Raises
@@ -77,7 +77,7 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
         Where it cannot begin, or the ledger cannot be written.
     """
     began_s = time.monotonic()
-    orders = Orders(began_s + request.max_time_s)
+    orders = StopConditions(began_s + request.max_time_s)
     with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
         exclude = [] if request.outputs.out_dir is None else [request.outputs.out_dir]
         found = find_frames(request.paths, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
@@ -86,12 +86,12 @@ def run_batch(request: Request, show: Silent, say: Callable[[str], None]) -> Out
             _refuse_empty_mount(request, found, known)
             wanted = wanted_of(request)
             made = plan(found.frames, known, wanted)
-            tally, done = Tally(), dict[str, Known]()
-            session = Session(request, found, known, wanted, ledger, orders)
+            tally, done = RunCounts(), dict[str, FrameRecord]()
+            session = BatchSession(request, found, known, wanted, ledger, orders)
             session.tidy()
             if made.todo:
                 tally, done = session.work(made.todo, show)
-    return Outcome(
+    return BatchOutcome(
         tally=tally,
         exit_code=_exit_code(made, done, found, orders),
         elapsed_s=time.monotonic() - began_s,
@@ -108,15 +108,15 @@ def opened(path: Path) -> Ledger:
     return ledger
 
 
-def wanted_of(request: Request) -> Wanted:
+def wanted_of(request: BatchRequest) -> PlanOptions:
     """Return what the plan needs to know of a request."""
     params = fingerprint(request.params, request.config)
     outputs = request.outputs
     may_write = functools.partial(output_paths.may_write, outputs=outputs)
-    return Wanted(params, outputs.asked, request.retry, request.force, may_write)
+    return PlanOptions(params, outputs.asked, request.retry, request.force, may_write)
 
 
-def _refuse_empty_mount(request: Request, found: Found, known: Mapping[str, Known]) -> None:
+def _refuse_empty_mount(request: BatchRequest, found: FoundFrames, known: Mapping[str, FrameRecord]) -> None:
     """Hold a folder that was full of frames to have some still: an empty one is where a disk should be mounted."""
     frames = sum(row.fate not in (OURS, GONE) for row in known.values())
     if frames and not found.frames and not request.patterns and request.newer_s is None:
@@ -124,7 +124,7 @@ def _refuse_empty_mount(request: Request, found: Found, known: Mapping[str, Know
         raise RetryLaterError(f"{shown_name(request.given[0])}: {there}: check the mount")
 
 
-def _exit_code(made: Plan, done: Mapping[str, Known], found: Found, orders: Orders) -> int:
+def _exit_code(made: BatchPlan, done: Mapping[str, FrameRecord], found: FoundFrames, orders: StopConditions) -> int:
     if orders.signal is not None:
         return 128 + orders.signal
     if found.remarks:  # what could not be looked at is to be tried again
@@ -132,24 +132,24 @@ def _exit_code(made: Plan, done: Mapping[str, Known], found: Found, orders: Orde
     return exit_code([*made.left.values(), *(done.get(todo.frame.path, NOT_BEGUN) for todo in made.todo)])
 
 
-class Session:
+class BatchSession:
     """A run that holds the lock."""
 
     def __init__(
         self,
-        request: Request,
-        found: Found,
-        known: Mapping[str, Known],
-        wanted: Wanted,
+        request: BatchRequest,
+        found: FoundFrames,
+        known: Mapping[str, FrameRecord],
+        wanted: PlanOptions,
         ledger: Ledger,
-        orders: Orders,
+        orders: StopConditions,
     ) -> None:
         self._request, self._found, self._known, self._wanted = request, found, known, wanted
         self._ledger, self._orders = ledger, orders
-        self._glances = Glances()
+        self._glances = ExposureReader()
         jobs_dir = Path(os.path.abspath(request.config["jobs_dir"]))  # noqa: PTH100 - as it stands, links and all
         self._work_dir = jobs_dir / f".batch-{_digest(str(request.ledger.absolute()))}"
-        self._setup = Setup(
+        self._setup = RunSetup(
             key=os.urandom(8).hex(),
             place=request.place,
             config=request.config,
@@ -160,27 +160,32 @@ class Session:
             work_dir=str(self._work_dir),
         )
 
-    def work(self, todo: Sequence[Todo], show: Silent) -> tuple[Tally, dict[str, Known]]:
+    def work(self, todo: Sequence[PlannedFrame], show: QuietDisplay) -> tuple[RunCounts, dict[str, FrameRecord]]:
         """Do what is to be done; return how that went, and what is known of each frame now."""
         files = output_paths.output_files(self._found.frames, self._request.outputs)
         notes = self.notes(show)
         notes.tally.total = len(todo)
-        feed = Listing(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
+        feed = ListFeed(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
         self.await_turn(todo)
         return self.over(feed, self.queue(), files, notes, show), notes.known
 
-    def await_turn(self, todo: Sequence[Todo]) -> None:
+    def await_turn(self, todo: Sequence[PlannedFrame]) -> None:
         """Note frames that are new, and have not had their turn."""
         self._ledger.add_waiting([item.frame for item in todo if item.known is None], self._wanted.params)
 
-    def notes(self, show: Silent, *, is_watching: bool = False) -> Notes:
+    def notes(self, show: QuietDisplay, *, is_watching: bool = False) -> Recorder:
         """Return who notes what becomes of frames."""
         params = self._wanted.params
-        return Notes(self._setup, params, self._ledger, show, self._full_disk, is_watching=is_watching)
+        return Recorder(self._setup, params, self._ledger, show, self._full_disk, is_watching=is_watching)
 
     def over(
-        self, feed: Feed, queue: Queue, files: Mapping[str, tuple[tuple[str, str], ...]], notes: Notes, show: Silent
-    ) -> Tally:
+        self,
+        feed: FrameFeed,
+        queue: FrameQueue,
+        files: Mapping[str, tuple[tuple[str, str], ...]],
+        notes: Recorder,
+        show: QuietDisplay,
+    ) -> RunCounts:
         """Do what a feed gives, from the first to the last; ``files`` are the outputs to write, by frame."""
         self._forget_gone()
         total = notes.tally.total
@@ -198,7 +203,7 @@ class Session:
                 executor = executors.open_executor(
                     self._request.executor, self._setup, self._workers(), self._request.address
                 )
-                run = Run(self._setup, files, executor, notes, show, self._orders)
+                run = FrameLoop(self._setup, files, executor, notes, show, self._orders)
                 tally = run.over(feed, queue)
         except NovaError as exc:
             with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
@@ -223,13 +228,13 @@ class Session:
         there = {frame.path for frame in self._found.frames}
         for path, known in self._known.items():
             if known.fate == WAITING and path not in there and not os.path.lexists(path):
-                self._ledger.put(Entry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
+                self._ledger.put(LedgerEntry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
 
-    def queue(self) -> Queue:
+    def queue(self) -> FrameQueue:
         """Return the queue: of hints from frame to frame there is no use where the user wants none, or his alone."""
         params = self._request.params
         is_sequence = self._request.sequence and params.fallback and not params.blind
-        return Sequences(self._glances.at) if is_sequence else InTurn()
+        return SequenceQueue(self._glances.at) if is_sequence else FifoQueue()
 
     def _workers(self) -> int:
         if self._request.workers is None and self._request.executor != executors.HERE:
@@ -274,7 +279,7 @@ class Session:
 class _Shown:
     """A show that has begun, to be closed."""
 
-    def __init__(self, show: Silent, total: int) -> None:
+    def __init__(self, show: QuietDisplay, total: int) -> None:
         self._show = show
         show.begin(total)
 
@@ -282,7 +287,7 @@ class _Shown:
         self._show.end()
 
 
-def give_up(notes: Notes, todo: Todo, is_gone: bool) -> None:
+def give_up(notes: Recorder, todo: PlannedFrame, is_gone: bool) -> None:
     """Note of a frame that it was written to before it was begun, or removed."""
     notes.expect(todo)
     if is_gone:
@@ -292,7 +297,7 @@ def give_up(notes: Notes, todo: Todo, is_gone: bool) -> None:
 
 
 @contextlib.contextmanager
-def heeding(orders: Orders) -> Iterator[None]:
+def heeding(orders: StopConditions) -> Iterator[None]:
     """Have the first signal to end noted in the orders; a second one of the same kind ends the program as ever."""
     before: dict[int, object] = {}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from novacli.batch.records import GONE, RETRIABLE, WAITING, Entry
-from novacli.batch.run.recorder import Tally
+from novacli.batch.records import GONE, RETRIABLE, WAITING, LedgerEntry
+from novacli.batch.run.recorder import RunCounts
 from novacli.inputs.source import shown_name
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.quantities import count_text
@@ -16,14 +16,14 @@ _NAMED = 8
 
 
 @dataclass(slots=True)
-class Problems:
+class ProblemSummary:
     """The frames that were not solved, as far as they are named: names of unsolved ones, lines about the others."""
 
     unsolved: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: {"unsolved": 0, "lines": 0})
 
-    def add(self, entry: Entry, result: Result) -> None:
+    def add(self, entry: LedgerEntry, result: Result) -> None:
         """Note a frame, if it was not solved."""
         if entry.known.fate == UNSOLVED:
             self._keep("unsolved", shown_name(entry.path))
@@ -55,14 +55,14 @@ class Problems:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """How a run ended.
 
     ``left`` is how many frames had their result already, ``ours`` how many files nova wrote itself, ``remarks`` lines
     about what could not be looked at; ``exit_code`` is that of all frames that were named.
     """
 
-    tally: Tally
+    tally: RunCounts
     exit_code: int
     elapsed_s: float
     left: int = 0
@@ -76,7 +76,7 @@ class Outcome:
         solved_or_gone = fates[SOLVED] + fates[GONE]
         return not self.remarks and self.tally.stopped is None and fates.total() == solved_or_gone
 
-    def with_remark(self, text: str, exit_code: int) -> Outcome:
+    def with_remark(self, text: str, exit_code: int) -> BatchOutcome:
         """Return the outcome with one more line that is to be told."""
         return dataclasses.replace(self, remarks=(*self.remarks, text), exit_code=exit_code)
 
@@ -99,7 +99,7 @@ class Outcome:
         text = f"{frames}: {', '.join(parts)}, in {self.elapsed_s:.1f} s ({rate:.2g} a second)"
         return "; ".join([text, *others])
 
-    def paragraph(self, problems: Problems | None) -> str:
+    def paragraph(self, problems: ProblemSummary | None) -> str:
         """Return all that a person should know, on one line; without the frames where each was told already."""
         stopped = [] if self.tally.stopped is None else [f"It stopped before the end: {self.tally.stopped}."]
         named = [] if problems is None else problems.sentences()

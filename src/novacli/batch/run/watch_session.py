@@ -9,23 +9,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from novacli.batch.frames import output_paths
 from novacli.batch.frames.listing import find_frames
-from novacli.batch.frames.watch import Terms, Watch
+from novacli.batch.frames.watch import WatchFeed, WatchSettings
 from novacli.batch.ledger.lock import locked
-from novacli.batch.ledger.plan import NOT_BEGUN, Todo, Wanted, exit_code, plan
-from novacli.batch.records import OURS, Done, Frame, Known, Outputs
-from novacli.batch.run.display import Silent
-from novacli.batch.run.loop import Orders
-from novacli.batch.run.queues import Queue
-from novacli.batch.run.recorder import Notes
-from novacli.batch.run.session import Request, Session, opened, wanted_of
-from novacli.batch.run.summary import Outcome
+from novacli.batch.ledger.plan import NOT_BEGUN, PlannedFrame, PlanOptions, exit_code, plan
+from novacli.batch.records import OURS, BatchOutputs, FrameFile, FrameRecord, TaskOutcome
+from novacli.batch.run.display import QuietDisplay
+from novacli.batch.run.loop import StopConditions
+from novacli.batch.run.queues import FrameQueue
+from novacli.batch.run.recorder import Recorder
+from novacli.batch.run.session import BatchRequest, BatchSession, opened, wanted_of
+from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import UsageError
 from novacli.inputs.source import shown_name
 
 _Files = dict[str, tuple[tuple[str, str], ...]]
 
 
-def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str], None]) -> Outcome:
+def watch_batch(
+    request: BatchRequest, terms: WatchSettings, show: QuietDisplay, say: Callable[[str], None]
+) -> BatchOutcome:
     """Solve frames as they land in the folders of a request, until it is time, or a signal says so.
 
     Raises
@@ -34,7 +36,7 @@ def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str
         Where it cannot begin, or the ledger cannot be written.
     """
     began_s = time.monotonic()
-    orders = Orders(began_s + request.max_time_s, finishes=True)
+    orders = StopConditions(began_s + request.max_time_s, finishes=True)
     folders = _folders(request.paths)
     exclude = () if request.outputs.out_dir is None else (request.outputs.out_dir,)
     terms = dataclasses.replace(terms, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
@@ -44,16 +46,16 @@ def watch_batch(request: Request, terms: Terms, show: Silent, say: Callable[[str
         with opened(request.ledger) as ledger:
             known = ledger.known()
             wanted = wanted_of(request)
-            session = Session(request, found, known, wanted, ledger, orders)
+            session = BatchSession(request, found, known, wanted, ledger, orders)
             session.tidy()
             night = _Night(session, session.notes(show, is_watching=True), known, wanted, request.outputs)
-            watch = night.watch = Watch(folders, terms, night, say)
+            watch = night.watch = WatchFeed(folders, terms, night, say)
             say(f"watching {', '.join(map(shown_name, request.paths))}; Ctrl-C or SIGTERM ends it")
             tally = session.over(watch, _Heard(session.queue(), night), night.files, night.notes, show)
     if tally.stopped == "it was interrupted":
         tally.stopped = "it was told to end"
     left = {path: row for path in watch.seen if (row := known.get(path)) and path not in night.given}
-    return Outcome(
+    return BatchOutcome(
         tally=tally,
         exit_code=night.exit_code(found.frames),
         elapsed_s=time.monotonic() - began_s,
@@ -72,17 +74,22 @@ def _folders(paths: Sequence[str]) -> list[str]:
 class _Night:
     """What is known of the frames of a run while it goes on; ``files`` are the outputs of those that are to be done."""
 
-    watch: Watch
+    watch: WatchFeed
 
     def __init__(
-        self, session: Session, notes: Notes, known: Mapping[str, Known], wanted: Wanted, outputs: Outputs
+        self,
+        session: BatchSession,
+        notes: Recorder,
+        known: Mapping[str, FrameRecord],
+        wanted: PlanOptions,
+        outputs: BatchOutputs,
     ) -> None:
         self._session, self._before, self._wanted, self._outputs = session, known, wanted, outputs
         self.notes = notes
         self.files: _Files = {}
         self.given: set[str] = set()
 
-    def known(self, path: str) -> Known | None:
+    def known(self, path: str) -> FrameRecord | None:
         """Return what is known of a frame."""
         return self.notes.known.get(path) or self._before.get(path)
 
@@ -91,7 +98,7 @@ class _Night:
         for path in paths:
             self.notes.look_anew(path)
 
-    def todo(self, frames: Sequence[Frame]) -> Sequence[Todo]:
+    def todo(self, frames: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
         """Return what is to be done of frames that have settled, their outputs and their turn noted."""
         # What the user wants done again is done again once.
         once = dataclasses.replace(self._wanted, retry=frozenset(), force=False)
@@ -105,7 +112,7 @@ class _Night:
         self.given |= {item.frame.path for item in todo}
         return todo
 
-    def _has_place(self, todo: Todo) -> bool:
+    def _has_place(self, todo: PlannedFrame) -> bool:
         """Find the outputs of a frame, which hang on what else lies in its folder; False where there is no place."""
         folder = os.path.dirname(todo.frame.path)  # noqa: PTH120
         beside = [frame for frame in self.watch.siblings if os.path.dirname(frame.path) == folder]  # noqa: PTH120
@@ -121,7 +128,7 @@ class _Night:
             return False
         return True
 
-    def exit_code(self, first: Iterable[Frame]) -> int:
+    def exit_code(self, first: Iterable[FrameFile]) -> int:
         """Return the exit code of all frames that were seen, and of those that were there at ``first``."""
         unseen = {frame.path for frame in first} - self.watch.seen.keys()
         left = {path for path in unseen | self.watch.young.keys() if os.path.lexists(path)}
@@ -133,11 +140,11 @@ class _Night:
 class _Heard:
     """A queue whose watch hears when a frame is done with."""
 
-    def __init__(self, queue: Queue, night: _Night) -> None:
+    def __init__(self, queue: FrameQueue, night: _Night) -> None:
         self._queue, self._night = queue, night
         self.add, self.take, self.taught = queue.add, queue.take, queue.taught
 
-    def settled(self, todo: Todo, done: Done | None) -> None:
+    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
         """Pass it on."""
         self._queue.settled(todo, done)
         self._night.files.pop(todo.frame.path, None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from novacli.batch.frames import output_paths
 from novacli.batch.frames.listing import frame_at
 from novacli.batch.frames.own_outputs import is_written_by_nova
-from novacli.batch.records import KEEP_ALL, KEEP_NONE, Done, Frame, Setup, Task
+from novacli.batch.records import KEEP_ALL, KEEP_NONE, FrameFile, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import NovaError, OutputError
 from novacli.files.atomic import NotWritableError, as_output_error
 from novacli.jobs.request import read_request, sha256_of
@@ -37,32 +37,32 @@ _MOST_CONTEXTS = 8
 _TAUGHT_CPU_SHARE = 1 / 3
 
 
-def work(task: Task, cancelled: Callable[[], bool] = lambda: False) -> Done:
+def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> TaskOutcome:
     """Do a task; whatever is wrong with the frame is in the result.  ``cancelled`` is asked often while engines run."""
     before = _now(task.frame)
     if task.may_be_ours and is_written_by_nova(task.frame.path):
-        return Done(before, ours=True)
+        return TaskOutcome(before, ours=True)
     if task.known_sha256 is not None and _is_content(task.frame.path, task.known_sha256):
-        return Done(before, task.known_sha256)
+        return TaskOutcome(before, task.known_sha256)
     denied = output_paths.denied(task.frame, task.files, task.setup.outputs)
     if denied is not None:  # before engines run for nothing
         failed = Result(task.frame.path, FAILED, error=error_of(_with_remedy(denied, task)))
-        return Done(before, result=failed)
+        return TaskOutcome(before, result=failed)
     try:
         share = _TAUGHT_CPU_SHARE if task.taught else 1.0
         context = replace(_context(task.setup), cancelled=cancelled, engines=task.engines, cpu_share=share)
     except NovaError as exc:
         failed = Result(task.frame.path, FAILED, error=error_of(type(exc)(f"{task.frame.path}: {exc}")))
-        return Done(before, result=failed)
+        return TaskOutcome(before, result=failed)
     return _solve(task, before, context)
 
 
-def _solve(task: Task, before: Frame, context: Context) -> Done:
-    from novacli.batch.run.sequence_hints import Handing
+def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
+    from novacli.batch.run.sequence_hints import SequenceMemory
     from novacli.exports.update import Stamp
     from novacli.pipeline.solve import solve_input
 
-    handing = Handing(task.taught, context.rigs)
+    handing = SequenceMemory(task.taught, context.rigs)
     context = replace(context, rigs=handing)
     stamp = None
     with contextlib.suppress(OSError, ValueError):
@@ -77,10 +77,10 @@ def _solve(task: Task, before: Frame, context: Context) -> Done:
     is_same = (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
     changed = not is_same and not (is_written and task.setup.outputs.update)
     kept = _kept_or_dropped(result, task.setup)
-    return Done(after, sha256, kept, changed=changed, written=is_written, taught=handing.taught)
+    return TaskOutcome(after, sha256, kept, changed=changed, written=is_written, taught=handing.taught)
 
 
-def _now(frame: Frame) -> Frame:
+def _now(frame: FrameFile) -> FrameFile:
     """Return the frame as it lies on the disk now, as it was where it is gone."""
     try:
         return frame_at(frame.path, frame.root)
@@ -92,7 +92,7 @@ def _is_content(path: str, sha256: str) -> bool:
     return sha256_of(path) == sha256
 
 
-def _context(setup: Setup) -> Context:
+def _context(setup: RunSetup) -> Context:
     if setup.key not in _contexts:
         from novacli import backends
         from novacli.pipeline.solve import Context
@@ -114,7 +114,7 @@ def _sha256_of_job(result: Result) -> str | None:
     return None if request is None else request.sha256
 
 
-def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
+def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Result:
     """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
     from novacli.exports.request import OutputRequest, write_outputs
     from novacli.solution.reading import Solution
@@ -141,7 +141,7 @@ def _with_outputs(task: Task, solved: Solved, stamp: Stamp | None) -> Result:
     return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])
 
 
-def _with_remedy(exc: NotWritableError, task: Task) -> NotWritableError:
+def _with_remedy(exc: NotWritableError, task: FrameTask) -> NotWritableError:
     """Return the error with what can be done about it in a batch, where nobody names files one by one."""
     frame = Path(task.frame.path)
     if exc.target != frame:
@@ -153,7 +153,7 @@ def _with_remedy(exc: NotWritableError, task: Task) -> NotWritableError:
     return type(exc)(exc.what, remedy, exc.target)
 
 
-def _kept_or_dropped(result: Result, setup: Setup) -> Result:
+def _kept_or_dropped(result: Result, setup: RunSetup) -> Result:
     """Put the job directory where jobs are kept, or remove it; return the result with the paths that hold then."""
     if "directory" not in result.files:
         return replace(result, job=None) if result.job is not None else result

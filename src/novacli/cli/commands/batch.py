@@ -20,12 +20,12 @@ from novacli.errors import NovaError, UsageError
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
-    from novacli.batch.frames.watch import Terms
+    from novacli.batch.frames.watch import WatchSettings
     from novacli.batch.ledger.database import Ledger
-    from novacli.batch.records import Outputs
-    from novacli.batch.run.display import Silent
-    from novacli.batch.run.session import Request
-    from novacli.batch.run.summary import Outcome
+    from novacli.batch.records import BatchOutputs
+    from novacli.batch.run.display import QuietDisplay
+    from novacli.batch.run.session import BatchRequest
+    from novacli.batch.run.summary import BatchOutcome
 
 _RUN = "run"
 _KINDS = ("wcs", "corr", "rdls", "axy", "new_fits")
@@ -124,7 +124,9 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
     return outcome.exit_code
 
 
-def _outcome(request: Request, terms: Terms | None, show: Silent, say: Callable[[str], None]) -> Outcome:
+def _outcome(
+    request: BatchRequest, terms: WatchSettings | None, show: QuietDisplay, say: Callable[[str], None]
+) -> BatchOutcome:
     if terms is None:
         from novacli.batch.run.session import run_batch
 
@@ -134,17 +136,17 @@ def _outcome(request: Request, terms: Terms | None, show: Silent, say: Callable[
     return watch_batch(request, terms, show, say)
 
 
-def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> Request:
+def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:
     from novacli.batch.frames.listing import parse_newer
     from novacli.batch.ledger.plan import RETRIES
-    from novacli.batch.run.session import Request
+    from novacli.batch.run.session import BatchRequest
 
     if raw["dask"] is not None and raw["place"] != "local":
         raise UsageError("--dask and --to exclude each other: frames are solved where the Dask workers are")
     config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(raw["jobs_dir"])), raw)
     given, all_paths = _paths(paths, raw["lists"])
     outputs = _outputs(raw)
-    return Request(
+    return BatchRequest(
         given=given,
         paths=all_paths,
         params=build_params(raw, config),
@@ -184,14 +186,14 @@ def _given(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, ...]:
     return (*paths, *(os.curdir if name == "-" else name for name in lists))
 
 
-def _outputs(raw: dict[str, Any]) -> Outputs:
-    from novacli.batch.records import Outputs
+def _outputs(raw: dict[str, Any]) -> BatchOutputs:
+    from novacli.batch.records import BatchOutputs
 
     kinds = tuple(kind for kind in _KINDS if raw[kind])
     out_dir = None if raw["out"] is None else os.path.abspath(raw["out"])  # noqa: PTH100 - may hold any bytes
     if out_dir is not None and not kinds:
         kinds = ("new_fits",)
-    return Outputs(kinds, raw["update"], out_dir)
+    return BatchOutputs(kinds, raw["update"], out_dir)
 
 
 def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
@@ -200,17 +202,17 @@ def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
     return Path(raw["ledger"]) if raw["ledger"] else default_ledger(given, raw["out"])
 
 
-def _show(*, as_json: bool, quiet: bool) -> Silent:
+def _show(*, as_json: bool, quiet: bool) -> QuietDisplay:
     from novacli.batch.run import display
 
-    inner: Silent | None = display.JsonLines(sys.stdout) if as_json else None
+    inner: QuietDisplay | None = display.JsonDisplay(sys.stdout) if as_json else None
     if quiet:
-        return inner or display.Silent()
+        return inner or display.QuietDisplay()
     if not as_json and not sys.stdout.isatty():
-        inner = display.Lines(sys.stdout)
+        inner = display.LineDisplay(sys.stdout)
     if sys.stderr.isatty():
-        return display.Bar(sys.stderr, inner)
-    return inner or display.Lines(sys.stdout)
+        return display.BarDisplay(sys.stderr, inner)
+    return inner or display.LineDisplay(sys.stdout)
 
 
 def _tell(words: str) -> None:
@@ -223,7 +225,7 @@ def _keep_house(config: configuration.Config) -> None:
     retention.sweep_if_due(config)
 
 
-def _write_report(request: Request, path: Path, elapsed_s: float) -> None:
+def _write_report(request: BatchRequest, path: Path, elapsed_s: float) -> None:
     from novacli.batch.ledger.database import Ledger
     from novacli.batch.reports import Summary, write_report
 

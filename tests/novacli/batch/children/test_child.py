@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from novacli.batch.children import child
-from novacli.batch.children.child import Child
+from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.errors import InternalError, UnavailableError
 
@@ -27,13 +27,13 @@ _LARGE = bytes(2**22)
 
 
 @pytest.fixture
-def new(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
+def new(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ChildProcess]]:
     """Return a function that makes such processes, which do what ``answers`` has."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    made: list[Child] = []
+    made: list[ChildProcess] = []
 
-    def make(**options: Any) -> Child:
-        made.append(Child(_ENTRY, **options))
+    def make(**options: Any) -> ChildProcess:
+        made.append(ChildProcess(_ENTRY, **options))
         return made[-1]
 
     yield make
@@ -41,11 +41,11 @@ def new(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
         each.end()
 
 
-def ask(process: Child, *question: object, limit_s: float = _PATIENCE_S) -> Any:
+def ask(process: ChildProcess, *question: object, limit_s: float = _PATIENCE_S) -> Any:
     return process.ask(*question, limit_s=limit_s)
 
 
-def test_one_process_answers_all_questions(new: Callable[..., Child]) -> None:
+def test_one_process_answers_all_questions(new: Callable[..., ChildProcess]) -> None:
     process = new()
     process.start()
     assert ask(process, "echo", _LARGE) == _LARGE
@@ -54,7 +54,7 @@ def test_one_process_answers_all_questions(new: Callable[..., Child]) -> None:
     assert pids != {os.getpid()}
 
 
-def test_one_that_ends_over_a_question_is_told_of_and_replaced(new: Callable[..., Child]) -> None:
+def test_one_that_ends_over_a_question_is_told_of_and_replaced(new: Callable[..., ChildProcess]) -> None:
     """Also one that ends as if it had been idle: the question is not asked for ever."""
     process = new()
     for exit_code in (3, 0):
@@ -63,21 +63,23 @@ def test_one_that_ends_over_a_question_is_told_of_and_replaced(new: Callable[...
     assert ask(process, "echo", 1) == 1
 
 
-def test_what_the_function_raises_is_a_fault_of_nova(new: Callable[..., Child]) -> None:
+def test_what_the_function_raises_is_a_fault_of_nova(new: Callable[..., ChildProcess]) -> None:
     process = new()
     with pytest.raises(InternalError, match="ValueError: oh"):
         ask(process, "fail")
     assert ask(process, "echo", 1) == 1
 
 
-def test_one_that_hangs_is_stopped(new: Callable[..., Child]) -> None:
+def test_one_that_hangs_is_stopped(new: Callable[..., ChildProcess]) -> None:
     process = new()
     with pytest.raises(TaskHungError, match=r"^within 1 s, and was stopped$"):
         ask(process, "hang", limit_s=0.6)
     assert ask(process, "echo", 1) == 1
 
 
-def test_one_that_takes_no_question_is_stopped(new: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_takes_no_question_is_stopped(
+    new: Callable[..., ChildProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was stopped from outside; what it is sent does not fit into the channel."""
     monkeypatch.setattr(child, "GRACE_S", 0.2)
     process = new()
@@ -96,7 +98,7 @@ def test_one_that_takes_no_question_is_stopped(new: Callable[..., Child], monkey
     assert told == ["within 1 s, and was stopped"]
 
 
-def test_one_that_ends_where_it_is_idle_takes_no_question_along(new: Callable[..., Child]) -> None:
+def test_one_that_ends_where_it_is_idle_takes_no_question_along(new: Callable[..., ChildProcess]) -> None:
     process = new(idle_s=0.0)
     pids = set()
     for _ in range(2):
@@ -109,7 +111,9 @@ def test_one_that_ends_where_it_is_idle_takes_no_question_along(new: Callable[..
     assert len(pids) == 2
 
 
-def test_one_that_is_killed_while_it_has_nothing_to_do_takes_no_question_along(new: Callable[..., Child]) -> None:
+def test_one_that_is_killed_while_it_has_nothing_to_do_takes_no_question_along(
+    new: Callable[..., ChildProcess],
+) -> None:
     process = new()
     running, _ = process._ready()
     running.kill()
@@ -117,7 +121,7 @@ def test_one_that_is_killed_while_it_has_nothing_to_do_takes_no_question_along(n
     assert ask(process, "echo", 1) == 1
 
 
-def test_once_dismissed_it_ends_and_is_not_started_again(new: Callable[..., Child]) -> None:
+def test_once_dismissed_it_ends_and_is_not_started_again(new: Callable[..., ChildProcess]) -> None:
     process = new()
     ask(process, "echo", 1)
     process.dismiss()
@@ -128,7 +132,7 @@ def test_once_dismissed_it_ends_and_is_not_started_again(new: Callable[..., Chil
     assert not lost.value.is_frames_fault
 
 
-def test_a_quiet_one_is_not_heard(new: Callable[..., Child], capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_quiet_one_is_not_heard(new: Callable[..., ChildProcess], capfd: pytest.CaptureFixture[str]) -> None:
     """Who reads what it writes would wait for it, and it may hang for ever."""
     for is_quiet, heard in ((False, "word\n"), (True, "")):
         ask(new(is_quiet=is_quiet), "speak", "word")
@@ -144,7 +148,7 @@ def test_a_quiet_one_is_not_heard(new: Callable[..., Child], capfd: pytest.Captu
     ],
 )
 def test_where_there_can_be_no_process_no_question_is_blamed(
-    new: Callable[..., Child], monkeypatch: pytest.MonkeyPatch, executable: str, how: str
+    new: Callable[..., ChildProcess], monkeypatch: pytest.MonkeyPatch, executable: str, how: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", executable)
     with pytest.raises(UnavailableError) as refused:

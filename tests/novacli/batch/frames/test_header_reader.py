@@ -14,9 +14,9 @@ import pytest
 from made_disk import STUCK
 
 from novacli.batch.children import child
-from novacli.batch.children.child import Child
+from novacli.batch.children.child import ChildProcess
 from novacli.batch.frames import header_reader as module
-from novacli.batch.frames.header_reader import Glance, Glances, glance
+from novacli.batch.frames.header_reader import Exposure, ExposureReader, glance
 from novacli.batch.frames.listing import frame_at
 from novacli.inputs import open_field
 from novacli.rigs.store import identify
@@ -31,7 +31,7 @@ def write(path: Path, shape: tuple[int, int] = (40, 60), **cards: object) -> Pat
     return path
 
 
-def look(path: Path) -> Glance:
+def look(path: Path) -> Exposure:
     return glance(frame_at(str(path)))
 
 
@@ -39,7 +39,7 @@ def test_the_camera_is_the_one_that_the_solved_frame_will_have(tmp_path: Path) -
     path = write(tmp_path / "a.fits")
     found = identify(open_field(str(path)))
     assert found is not None
-    assert look(path) == Glance(found[0], DATE_S)
+    assert look(path) == Exposure(found[0], DATE_S)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress], ids=["gz", "bz2"])
@@ -114,12 +114,12 @@ def test_a_disk_that_hangs_holds_up_nobody_who_looks_at_its_files(
     monkeypatch.setattr(child, "GRACE_S", 0.3)
     monkeypatch.setattr(module, "_LIMIT_S", 1.0)
     stuck, whole = (frame_at(str(disk[0] / name)) for name in (f"{STUCK}.fits", "a.fits"))
-    glances = Glances()
+    glances = ExposureReader()
     try:
         assert glances.at(whole) == glance(whole)
-        assert glances.at(stuck) == Glance(f"{disk[0]}\nfits", stuck.mtime_ns / 1e9)
+        assert glances.at(stuck) == Exposure(f"{disk[0]}\nfits", stuck.mtime_ns / 1e9)
         asked: list[object] = []
-        monkeypatch.setattr(Child, "ask", lambda *question, **_: asked.append(question))
+        monkeypatch.setattr(ChildProcess, "ask", lambda *question, **_: asked.append(question))
         assert glances.at(whole) == glance(whole)
         assert asked == []
     finally:

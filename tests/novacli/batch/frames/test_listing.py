@@ -21,7 +21,7 @@ def put(path: Path, content: bytes = b"x") -> Path:
     return path
 
 
-def names(found: listing.Found, top: Path) -> list[str]:
+def names(found: listing.FoundFrames, top: Path) -> list[str]:
     return [os.path.relpath(frame.path, top) for frame in found.frames]
 
 
@@ -236,8 +236,8 @@ class TestTimes:
         ("age_s", "settled"), [(0, False), (9.9, False), (10, True), (1e9, True), (-9.9, False), (-3600, True)]
     )
     def test_a_file_is_settled_once_it_has_been_let_be(self, age_s: float, settled: bool) -> None:
-        frame = listing.Frame("/a", 1, int(2e18))
+        frame = listing.FrameFile("/a", 1, int(2e18))
         assert is_settled(frame, 2e9 + age_s, 10) is settled
 
     def test_without_a_settling_time_all_are_settled(self) -> None:
-        assert is_settled(listing.Frame("/a", 1, int(2e18)), 2e9, 0)
+        assert is_settled(listing.FrameFile("/a", 1, int(2e18)), 2e9, 0)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from novacli.batch.frames import watch
-from novacli.batch.frames.watch import Terms, Watch
-from novacli.batch.ledger.plan import Todo
-from novacli.batch.records import RETRIABLE, WAITING, Frame, Known
+from novacli.batch.frames.watch import WatchFeed, WatchSettings
+from novacli.batch.ledger.plan import PlannedFrame
+from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord
 from novacli.records.result import SOLVED
 
 
@@ -40,13 +40,13 @@ class Known_:
     """A judge that wants every frame, and knows what the test tells it."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Known] = {}
+        self.rows: dict[str, FrameRecord] = {}
         self.back: list[str] = []
 
-    def todo(self, frames: Sequence[Frame]) -> Sequence[Todo]:
-        return [Todo(frame) for frame in frames]
+    def todo(self, frames: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
+        return [PlannedFrame(frame) for frame in frames]
 
-    def known(self, path: str) -> Known | None:
+    def known(self, path: str) -> FrameRecord | None:
         return self.rows.get(path)
 
     def anew(self, paths: Iterable[str]) -> None:
@@ -59,7 +59,7 @@ class Scene:
     def __init__(self, folder: Path, clock: Clock, **terms: Any) -> None:
         self.folder, self.clock, self.judge = folder, clock, Known_()
         self.said: list[str] = []
-        self.watch = Watch([str(folder)], Terms(**{"poll_s": 1.0, **terms}), self.judge, self.said.append)
+        self.watch = WatchFeed([str(folder)], WatchSettings(**{"poll_s": 1.0, **terms}), self.judge, self.said.append)
 
     def after(self, seconds: float) -> list[str]:
         """Let time pass, and return the names of frames that are given then."""
@@ -70,9 +70,9 @@ class Scene:
         """Have a frame come to an end."""
         path = self.folder / name
         status = path.stat() if path.exists() else os.stat(self.folder.parent)
-        row = Known(status.st_size, status.st_mtime_ns, None, "", frozenset(), fate, 0, 1)
+        row = FrameRecord(status.st_size, status.st_mtime_ns, None, "", frozenset(), fate, 0, 1)
         self.judge.rows[str(path)] = row
-        self.watch.settled(Todo(Frame(str(path), 0, 0)), None)
+        self.watch.settled(PlannedFrame(FrameFile(str(path), 0, 0)), None)
 
 
 @pytest.fixture

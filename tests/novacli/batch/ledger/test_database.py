@@ -19,21 +19,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from novacli.batch.ledger import database as module
 from novacli.batch.ledger.database import FORMAT, Ledger
-from novacli.batch.records import FATES, WAITING, Entry, Frame, Known
+from novacli.batch.records import FATES, WAITING, FrameFile, FrameRecord, LedgerEntry
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError
 
 SOURCE = Path(__file__).parents[4] / "src"
 
 
-def entry(path: str = "/n/a.fits", fate: str = "solved", line: str | None = "{}", tries: int = 1) -> Entry:
-    known = Known(10, 5, "ab" * 32, "params", frozenset({"wcs", "update"}), fate, 0, tries)
-    return Entry(path, known, line, 1.5)
+def entry(path: str = "/n/a.fits", fate: str = "solved", line: str | None = "{}", tries: int = 1) -> LedgerEntry:
+    known = FrameRecord(10, 5, "ab" * 32, "params", frozenset({"wcs", "update"}), fate, 0, tries)
+    return LedgerEntry(path, known, line, 1.5)
 
 
 PATHS = st.sampled_from(["/a", "/a/b.fits", "/é", "/line\nfeed", "/\udcff", "/\udcff\udc80", "/𝄞", "/A", "/a'b", "/ "])
 NUMBERS = st.integers(-(2**63) + 1, 2**63 - 1)
 KNOWN = st.builds(
-    Known,
+    FrameRecord,
     size=st.integers(0, 2**62),
     mtime_ns=NUMBERS,
     sha256=st.none() | st.text("0123456789abcdef", min_size=1, max_size=64),
@@ -45,7 +45,7 @@ KNOWN = st.builds(
 )
 # A line is JSON in ASCII: see reports/jsonlines.py.
 ENTRIES = st.builds(
-    Entry,
+    LedgerEntry,
     path=PATHS,
     known=KNOWN,
     line=st.none() | st.text(st.characters(max_codepoint=126, min_codepoint=32)),
@@ -65,29 +65,29 @@ class LedgerModel(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="nova-ledger-"))
         self.path = self.folder / "sub" / "l.sqlite"
-        self.model: dict[str, Entry] = {}
+        self.model: dict[str, LedgerEntry] = {}
         self.ledger = Ledger.open(self.path)
 
     @rule(entry=ENTRIES)
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: LedgerEntry) -> None:
         self.ledger.put(entry)
         self.model[entry.path] = entry
 
     @rule(paths=st.lists(PATHS), mtime_ns=NUMBERS)
     def add_waiting(self, paths: list[str], mtime_ns: int) -> None:
-        self.ledger.add_waiting((Frame(path, 7, mtime_ns) for path in paths), "p")
+        self.ledger.add_waiting((FrameFile(path, 7, mtime_ns) for path in paths), "p")
         for path in paths:
-            known = Known(7, mtime_ns, None, "p", frozenset(), WAITING, 75, 0)
-            self.model.setdefault(path, Entry(path, known))
+            known = FrameRecord(7, mtime_ns, None, "p", frozenset(), WAITING, 75, 0)
+            self.model.setdefault(path, LedgerEntry(path, known))
 
     @rule(path=PATHS, mtime_ns=NUMBERS)
     def touch(self, path: str, mtime_ns: int) -> None:
-        self.ledger.touch(Frame(path, 0, mtime_ns))
+        self.ledger.touch(FrameFile(path, 0, mtime_ns))
         if path in self.model:
             old = self.model[path]
             k = old.known
-            known = Known(k.size, mtime_ns, k.sha256, k.params, k.outputs, k.fate, k.exit_code, k.tries)
-            self.model[path] = Entry(path, known, old.line, old.finished_s)
+            known = FrameRecord(k.size, mtime_ns, k.sha256, k.params, k.outputs, k.fate, k.exit_code, k.tries)
+            self.model[path] = LedgerEntry(path, known, old.line, old.finished_s)
 
     @rule()
     def reopen(self) -> None:
@@ -128,9 +128,9 @@ def test_pages_leave_out_nothing_and_repeat_nothing(path: Path, monkeypatch: pyt
 
 def test_times_beyond_64_bits_are_cut(path: Path) -> None:
     with Ledger.open(path) as ledger:
-        ledger.add_waiting([Frame("/a", 1, 10**22)], "p")
+        ledger.add_waiting([FrameFile("/a", 1, 10**22)], "p")
         assert ledger.known()["/a"].mtime_ns == 2**63 - 1
-        ledger.touch(Frame("/a", 1, -(10**22)))
+        ledger.touch(FrameFile("/a", 1, -(10**22)))
         assert ledger.known()["/a"].mtime_ns == -(2**63) + 1
 
 

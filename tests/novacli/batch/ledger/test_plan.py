@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novacli.batch.ledger.plan import RETRIES, Wanted, exit_code, fingerprint, plan
-from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, Frame, Known
+from novacli.batch.ledger.plan import RETRIES, PlanOptions, exit_code, fingerprint, plan
+from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, FrameFile, FrameRecord
 from novacli.config import load
 from novacli.errors import DeniedError, OutputError
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
@@ -27,30 +27,30 @@ NAMES = st.sampled_from([f"/n/{n}.fits" for n in range(6)])
 SMALL = st.integers(0, 2)
 OUTPUTS = st.frozensets(st.sampled_from(["wcs", "update", "new_fits:/out"]))
 FRAMES = st.lists(
-    st.builds(Frame, NAMES, SMALL, SMALL, st.sampled_from([None, "/n"])), unique_by=lambda frame: frame.path
+    st.builds(FrameFile, NAMES, SMALL, SMALL, st.sampled_from([None, "/n"])), unique_by=lambda frame: frame.path
 )
 FATE = st.sampled_from(FATES)
 KNOWN = st.builds(
-    Known, size=SMALL, mtime_ns=SMALL, sha256=st.sampled_from([None, "abc"]), params=st.sampled_from(["p", "q"]),
+    FrameRecord, size=SMALL, mtime_ns=SMALL, sha256=st.sampled_from([None, "abc"]), params=st.sampled_from(["p", "q"]),
     outputs=OUTPUTS, fate=FATE, exit_code=st.just(0), tries=SMALL,
 )  # fmt: skip
 LEDGERS = st.dictionaries(NAMES, KNOWN)
 WANTED = st.builds(
-    Wanted, params=st.just("p"), outputs=OUTPUTS, force=st.booleans(),
+    PlanOptions, params=st.just("p"), outputs=OUTPUTS, force=st.booleans(),
     retry=st.sampled_from([frozenset[str](), *RETRIES.values()]),
 )  # fmt: skip
 
 
-def known(fate: str = SOLVED, **changes: object) -> Known:
-    usual = Known(10, 20, "abc", "p", frozenset({"wcs"}), fate, CODES[fate], 1)
+def known(fate: str = SOLVED, **changes: object) -> FrameRecord:
+    usual = FrameRecord(10, 20, "abc", "p", frozenset({"wcs"}), fate, CODES[fate], 1)
     return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
 
 
-FRAME = Frame("/n/a.fits", 10, 20, "/n")
-WCS = Wanted("p", frozenset({"wcs"}))
+FRAME = FrameFile("/n/a.fits", 10, 20, "/n")
+WCS = PlanOptions("p", frozenset({"wcs"}))
 
 
-def is_done_again(row: Known, wanted: Wanted = WCS, frame: Frame = FRAME) -> bool:
+def is_done_again(row: FrameRecord, wanted: PlanOptions = WCS, frame: FrameFile = FRAME) -> bool:
     return len(plan([frame], {frame.path: row}, wanted).todo) == 1
 
 
@@ -58,7 +58,7 @@ class TestProperties:
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_each_frame_is_done_or_left_and_nothing_else_is(
-        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
+        self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         made = plan(frames, ledger, wanted)
         assert sorted([t.frame.path for t in made.todo] + list(made.left)) == sorted(f.path for f in frames)
@@ -70,19 +70,21 @@ class TestProperties:
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED, st.sampled_from([*DONE, OURS]))
     def test_what_was_done_is_not_done_again(
-        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted, fate: str
+        self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions, fate: str
     ) -> None:
         """Whatever there was to do: once the ledger holds it, the same command without --force has nothing to do."""
         wanted = dataclasses.replace(wanted, force=False, retry=frozenset())
         for todo in plan(frames, ledger, wanted).todo:
             frame = todo.frame
-            row = Known(frame.size, frame.mtime_ns, "d", wanted.params, wanted.outputs, fate, 0, 1)
+            row = FrameRecord(frame.size, frame.mtime_ns, "d", wanted.params, wanted.outputs, fate, 0, 1)
             ledger[frame.path] = row
         assert plan(frames, ledger, wanted).todo == []
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
-    def test_force_and_retries_only_add(self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted) -> None:
+    def test_force_and_retries_only_add(
+        self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
+    ) -> None:
         plain = {t.frame for t in plan(frames, ledger, dataclasses.replace(wanted, force=False)).todo}
         forced = plan(frames, ledger, dataclasses.replace(wanted, force=True))
         assert plain <= {t.frame for t in forced.todo} == set(frames)
@@ -91,7 +93,7 @@ class TestProperties:
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_what_failed_in_a_passing_way_comes_last(
-        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
+        self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         is_again = [t.known is not None and t.known.fate == RETRIABLE for t in plan(frames, ledger, wanted).todo]
         assert is_again == sorted(is_again)
@@ -99,7 +101,7 @@ class TestProperties:
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_contents_are_compared_only_where_the_time_alone_differs(
-        self, frames: list[Frame], ledger: dict[str, Known], wanted: Wanted
+        self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         for todo in plan(frames, ledger, wanted).todo:
             if todo.known_sha256 is not None:
@@ -138,19 +140,19 @@ class TestReasons:
         ("word", "fates"), [("unsolved", {UNSOLVED}), ("failed", {FAILED}), ("all", {UNSOLVED, FAILED})]
     )
     def test_retries(self, word: str, fates: set[str]) -> None:
-        wanted = Wanted("p", frozenset({"wcs"}), RETRIES[word])
+        wanted = PlanOptions("p", frozenset({"wcs"}), RETRIES[word])
         assert {fate for fate in (*DONE, OURS) if is_done_again(known(fate), wanted)} == fates
 
     def test_a_retry_with_other_parameters_is_of_those_alone(self) -> None:
-        wanted = Wanted("other", frozenset({"wcs"}), RETRIES["unsolved"])
+        wanted = PlanOptions("other", frozenset({"wcs"}), RETRIES["unsolved"])
         assert is_done_again(known(UNSOLVED), wanted)
         assert not is_done_again(known(SOLVED), wanted)
 
     def test_further_outputs_of_solved_frames(self) -> None:
-        more = Wanted("p", frozenset({"wcs", "corr"}))
+        more = PlanOptions("p", frozenset({"wcs", "corr"}))
         assert is_done_again(known(), more)
         assert not is_done_again(known(UNSOLVED, outputs=frozenset()), more)
-        assert not is_done_again(known(), Wanted("p"))
+        assert not is_done_again(known(), PlanOptions("p"))
 
     def test_who_may_have_written_it_is_asked_of_new_files_alone(self) -> None:
         for frame in (FRAME, dataclasses.replace(FRAME, root=None)):
@@ -191,7 +193,7 @@ class TestReasons:
         for tries, is_tried in ((1, True), (2, True), (3, False)):
             denied = dataclasses.replace(known(FAILED, exit_code=code), tries=tries)
             assert is_done_again(denied, frame=frame) is is_tried
-        assert is_done_again(denied, Wanted("p", retry=RETRIES["failed"]), frame)
+        assert is_done_again(denied, PlanOptions("p", retry=RETRIES["failed"]), frame)
 
 
 class TestExitCode:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from novacli.batch.ledger.database import RunRecord
-from novacli.batch.ledger.status import State, write_states
+from novacli.batch.ledger.status import LedgerStatus, write_states
 from novacli.batch.records import FATES
 
 
 def told(what: list[str], counts: dict[str, int]) -> str:
     run = RunRecord(1, 1e9, 2e9, 7, what, 9, "finished")
     stream = io.StringIO()
-    write_states([State(Path("/l.sqlite"), run, "finished", counts)], stream)
+    write_states([LedgerStatus(Path("/l.sqlite"), run, "finished", counts)], stream)
     return stream.getvalue().splitlines()[0]
 
 

@@ -11,7 +11,7 @@ import made_entries as made
 import pytest
 from made_sky import DrawnField
 
-from novacli.batch.records import SOLVED, Entry
+from novacli.batch.records import SOLVED, LedgerEntry
 from novacli.batch.reports.columns import COLUMNS, NAMES, Value, values
 from novacli.inputs import from_array
 from novacli.pipeline.solve import Context, solve_field
@@ -21,11 +21,11 @@ from novacli.records.params import SolveParams
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "batch-report.md"
 
 
-def cells(entry: Entry) -> dict[str, Value]:
+def cells(entry: LedgerEntry) -> dict[str, Value]:
     return dict(zip(NAMES, values(entry), strict=True))
 
 
-def known(entry: Entry) -> dict[str, Value]:
+def known(entry: LedgerEntry) -> dict[str, Value]:
     return {name: value for name, value in cells(entry).items() if value is not None}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import made_entries as made
 import pytest
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import Summary, write_report
 from novacli.batch.reports.page import duration_text
 from novacli.text.printable import printable_line
@@ -70,7 +70,7 @@ class Page(HTMLParser):
         return found
 
 
-def page_of(entries: list[Entry], directory: Path, summary: Summary | None = None) -> Page:
+def page_of(entries: list[LedgerEntry], directory: Path, summary: Summary | None = None) -> Page:
     path = directory / "report.html"
     write_report(entries, summary or Summary("/data", 3725.0, made_s=made.FINISHED_S), path)
     return Page(path.read_bytes().decode("utf-8"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import made_entries as made
 import pytest
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import MODULES, Summary, check_path, write_report
 from novacli.errors import OutputError, UsageError
 
@@ -22,7 +22,7 @@ FORMATS = tuple(MODULES)
 
 @pytest.mark.parametrize("name", ["report.xlsx", "report", "csv", ".csv", "-"])
 def test_name_of_no_known_format_is_refused_before_a_frame_is_read(name: str, tmp_path: Path) -> None:
-    def entries() -> Iterator[Entry]:
+    def entries() -> Iterator[LedgerEntry]:
         raise AssertionError("an entry was read")
         yield
 
@@ -55,7 +55,7 @@ def test_report_is_only_there_when_it_is_whole(ending: str, tmp_path: Path) -> N
     path = tmp_path / f"report{ending}"
     path.write_text("the last one")
 
-    def broken(error: Exception) -> Iterator[Entry]:
+    def broken(error: Exception) -> Iterator[LedgerEntry]:
         yield from made.many(300)
         raise error
 

@@ -14,7 +14,7 @@ from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novacli.batch.records import Entry
+from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import Summary, write_report
 from novacli.batch.reports.columns import COLUMNS, NAMES, values
 
@@ -30,7 +30,7 @@ def read_csv(path: Path) -> list[list[str]]:
         return list(csv.reader(stream, strict=True))
 
 
-def as_written(entries: list[Entry], directory: Path) -> Table:
+def as_written(entries: list[LedgerEntry], directory: Path) -> Table:
     path = directory / "report.ecsv"
     write_report(entries, SUMMARY, path)
     return Table.read(path, format="ascii.ecsv")
@@ -42,7 +42,7 @@ def rows_of(table: Table) -> list[list[object]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def as_astropy_has_it(entries: list[Entry]) -> list[list[object]]:
+def as_astropy_has_it(entries: list[LedgerEntry]) -> list[list[object]]:
     """Return the cells that were put in, but for blanks at the ends of text, which astropy drops in all its formats."""
     cells = [[value.strip() if isinstance(value, str) else value for value in values(entry)] for entry in entries]
     return [[None if value == "" else value for value in row] for row in cells]

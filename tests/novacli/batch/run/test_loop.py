@@ -13,20 +13,31 @@ import pytest
 from novacli import config
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.ledger.database import Ledger
-from novacli.batch.ledger.plan import Todo
-from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, Done, Frame, Known, Outputs, Setup, Task
+from novacli.batch.ledger.plan import PlannedFrame
+from novacli.batch.records import (
+    GONE,
+    OURS,
+    RETRIABLE,
+    WAITING,
+    BatchOutputs,
+    FrameFile,
+    FrameRecord,
+    FrameTask,
+    RunSetup,
+    TaskOutcome,
+)
 from novacli.batch.run import loop
-from novacli.batch.run.display import Silent
-from novacli.batch.run.loop import Orders, Run
-from novacli.batch.run.queues import InTurn, Listing
-from novacli.batch.run.recorder import Notes
+from novacli.batch.run.display import QuietDisplay
+from novacli.batch.run.loop import FrameLoop, StopConditions
+from novacli.batch.run.queues import FifoQueue, ListFeed
+from novacli.batch.run.recorder import Recorder
 from novacli.batch.run.session import give_up
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 from solvehost.formats import jobdir
 
-Answer = Callable[[Task], Done]
+Answer = Callable[[FrameTask], TaskOutcome]
 DOCS = Path(__file__).parents[4] / "docs"
 
 
@@ -35,23 +46,23 @@ class Here:
 
     def __init__(self, answer: Answer, workers: int = 2) -> None:
         self.answer, self.workers, self.room = answer, workers, 2 * workers
-        self.tasks: list[Task] = []
+        self.tasks: list[FrameTask] = []
         self.is_closed = False
 
-    def submit(self, tasks: Sequence[Task], to_come: int) -> Sequence[Future[Done]]:
+    def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
         del to_come
         return [self._submit(task) for task in tasks]
 
-    def _submit(self, task: Task) -> Future[Done]:
+    def _submit(self, task: FrameTask) -> Future[TaskOutcome]:
         self.tasks.append(task)
-        future: Future[Done] = Future()
+        future: Future[TaskOutcome] = Future()
         try:
             future.set_result(self.answer(task))
         except Exception as exc:
             future.set_exception(exc)
         return future
 
-    def collect(self, future: Future[Done]) -> Done:
+    def collect(self, future: Future[TaskOutcome]) -> TaskOutcome:
         return future.result()
 
     def watch(self) -> None:
@@ -69,33 +80,35 @@ class Bench:
         self.night.mkdir()
         self.jobs_dir = folder / "jobs"
         self.ledger = Ledger.open(folder / "ledger.sqlite")
-        self.show = Silent()
-        self.orders = Orders()
+        self.show = QuietDisplay()
+        self.orders = StopConditions()
         self.full_disk: str | None = None
         self.notes = self.fresh_notes()
 
-    def setup(self) -> Setup:
-        outputs = Outputs(("wcs",))
-        return Setup("key", "local", config.load(), SolveParams(), outputs, "failures", str(self.jobs_dir), "/nowhere")
+    def setup(self) -> RunSetup:
+        outputs = BatchOutputs(("wcs",))
+        return RunSetup(
+            "key", "local", config.load(), SolveParams(), outputs, "failures", str(self.jobs_dir), "/nowhere"
+        )
 
-    def fresh_notes(self) -> Notes:
-        return Notes(self.setup(), "params", self.ledger, self.show, lambda _path: self.full_disk)
+    def fresh_notes(self) -> Recorder:
+        return Recorder(self.setup(), "params", self.ledger, self.show, lambda _path: self.full_disk)
 
-    def todo(self, *names: str, known: Known | None = None) -> list[Todo]:
+    def todo(self, *names: str, known: FrameRecord | None = None) -> list[PlannedFrame]:
         made = []
         for name in names:
             path = self.night / name
             path.write_bytes(b"stars")
             status = path.stat()
-            made.append(Todo(Frame(str(path), status.st_size, status.st_mtime_ns, str(self.night)), known))
+            made.append(PlannedFrame(FrameFile(str(path), status.st_size, status.st_mtime_ns, str(self.night)), known))
         return made
 
-    def run(self, todo: list[Todo], executor: Here, settle_s: float = 0) -> dict[str, str]:
+    def run(self, todo: list[PlannedFrame], executor: Here, settle_s: float = 0) -> dict[str, str]:
         """Run, and return the fates in the ledger by name."""
         notes = self.notes = self.fresh_notes()
         notes.tally.total = len(todo)
-        source = Listing(todo, settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
-        Run(self.setup(), {}, executor, notes, self.show, self.orders).over(source, InTurn())
+        source = ListFeed(todo, settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
+        FrameLoop(self.setup(), {}, executor, notes, self.show, self.orders).over(source, FifoQueue())
         assert executor.is_closed
         return {Path(entry.path).name: entry.known.fate for entry in self.ledger.entries()}
 
@@ -110,18 +123,18 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.ledger.close()
 
 
-def solved(task: Task) -> Done:
-    return Done(task.frame, "ab", Result(task.frame.path, SOLVED), written=True)
+def solved(task: FrameTask) -> TaskOutcome:
+    return TaskOutcome(task.frame, "ab", Result(task.frame.path, SOLVED), written=True)
 
 
 def failing(error: NovaError) -> Answer:
-    return lambda task: Done(task.frame, "ab", Result(task.frame.path, FAILED, error=error_of(error)))
+    return lambda task: TaskOutcome(task.frame, "ab", Result(task.frame.path, FAILED, error=error_of(error)))
 
 
 def by_name(**answers: Answer | Exception) -> Answer:
     """Answer by the frame's name; solved where it has no answer of its own."""
 
-    def answer(task: Task) -> Done:
+    def answer(task: FrameTask) -> TaskOutcome:
         chosen = answers.get(Path(task.frame.path).stem, solved)
         if isinstance(chosen, Exception):
             raise chosen
@@ -131,8 +144,8 @@ def by_name(**answers: Answer | Exception) -> Answer:
 
 
 def test_every_frame_is_noted_with_what_came_of_it(bench: Bench) -> None:
-    def unsolved(task: Task) -> Done:
-        return Done(task.frame, "cd", Result(task.frame.path, UNSOLVED, reason="exhausted"))
+    def unsolved(task: FrameTask) -> TaskOutcome:
+        return TaskOutcome(task.frame, "cd", Result(task.frame.path, UNSOLVED, reason="exhausted"))
 
     executor = Here(by_name(b=unsolved, c=failing(DataError("c is no image"))))
     assert bench.run(bench.todo("a.fits", "b.fits", "c.fits"), executor) == {
@@ -167,7 +180,7 @@ def test_a_frame_whose_worker_dies_once_or_for_no_fault_of_its_has_another_turn(
 ) -> None:
     falls = [lost] if lost.is_frames_fault else [lost] * 3
 
-    def answer(task: Task) -> Done:
+    def answer(task: FrameTask) -> TaskOutcome:
         if falls:
             raise falls.pop()
         return solved(task)
@@ -195,13 +208,13 @@ def test_a_fault_in_a_worker_is_that_frames_failure(bench: Bench) -> None:
 
 
 def test_what_is_no_frame_or_unchanged_or_written_to_is_noted_as_that(bench: Bench) -> None:
-    known = Known(5, 1, "ab", "params", frozenset(), SOLVED, 0, 1)
+    known = FrameRecord(5, 1, "ab", "params", frozenset(), SOLVED, 0, 1)
     touched = bench.todo("touched.fits", known=known)
     bench.run(touched, Here(solved))
     executor = Here(
         by_name(
-            copy=lambda task: Done(task.frame, ours=True),
-            touched=lambda task: Done(replace(task.frame, mtime_ns=77), "ab"),
+            copy=lambda task: TaskOutcome(task.frame, ours=True),
+            touched=lambda task: TaskOutcome(replace(task.frame, mtime_ns=77), "ab"),
             growing=lambda task: replace(solved(task), changed=True),
         )
     )
@@ -213,7 +226,7 @@ def test_what_is_no_frame_or_unchanged_or_written_to_is_noted_as_that(bench: Ben
     assert "growing.fits: it was written to while it was being solved" in bench.show.problems.sentences()[0]
 
 
-def gone(task: Task) -> Done:
+def gone(task: FrameTask) -> TaskOutcome:
     Path(task.frame.path).unlink()
     return failing(InputMissingError(f"{task.frame.path} is not there"))(task)
 
@@ -224,7 +237,7 @@ def test_a_frame_that_is_removed_meanwhile_is_gone_and_the_run_goes_on(bench: Be
 
 
 def test_where_the_folder_is_gone_with_the_frame_the_run_stops_and_forgets_nothing(bench: Bench) -> None:
-    def unmounted(task: Task) -> Done:
+    def unmounted(task: FrameTask) -> TaskOutcome:
         if bench.night.exists():
             bench.night.rename(bench.night.with_name("elsewhere"))
         return failing(InputMissingError(f"{task.frame.path} is not there"))(task)
@@ -275,10 +288,10 @@ def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
     class Stuck(Here):
         """Works on a frame for ever, once the time is up."""
 
-        def _submit(self, task: Task) -> Future[Done]:
+        def _submit(self, task: FrameTask) -> Future[TaskOutcome]:
             self.tasks.append(task)
             bench.orders.until_s = 0.0
-            future: Future[Done] = Future()
+            future: Future[TaskOutcome] = Future()
             future.set_running_or_notify_cancel()
             return future
 
@@ -289,7 +302,7 @@ def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
 
 
 def test_a_signal_leaves_what_is_not_done(bench: Bench) -> None:
-    def answer(task: Task) -> Done:
+    def answer(task: FrameTask) -> TaskOutcome:
         bench.orders.signal = signal.SIGTERM
         return solved(task)
 
@@ -306,11 +319,11 @@ def test_a_race_is_wide_only_where_no_other_frame_needs_the_cores(bench: Bench) 
 
 
 def test_the_job_of_an_earlier_result_goes_with_it(bench: Bench) -> None:
-    def with_job(task: Task) -> Done:
+    def with_job(task: FrameTask) -> TaskOutcome:
         job = jobdir.create(bench.jobs_dir)
         job.write_json(jobdir.REQUEST, {})
         job = jobdir.publish(job)
-        return Done(task.frame, "ab", Result(task.frame.path, UNSOLVED, job=job.job_id))
+        return TaskOutcome(task.frame, "ab", Result(task.frame.path, UNSOLVED, job=job.job_id))
 
     todo = bench.todo("a.fits")
     bench.run(todo, Here(with_job))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from novacli.batch.records import Taught
-from novacli.batch.run.sequence_hints import SOURCE, Handing
+from novacli.batch.records import SequenceHint
+from novacli.batch.run.sequence_hints import SOURCE, SequenceMemory
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.field import HeaderValue, Image, Origin, StarList
 from novacli.records.params import Parity, Position
@@ -34,9 +34,9 @@ def aimed(ra: float, dec: float, source: str = "OBJCTRA/OBJCTDEC") -> Hints:
     return Hints(positions=(PositionHint(Position(ra, dec, 5.0), source),))
 
 
-def taught(field: Image, given: Hints = NOTHING) -> Taught:
+def taught(field: Image, given: Hints = NOTHING) -> SequenceHint:
     """What a frame teaches that is solved."""
-    handing = Handing((), None)
+    handing = SequenceMemory((), None)
     handing.recall(field, given)
     handing.learn(field, calibration())
     assert handing.taught is not None
@@ -48,7 +48,7 @@ def sources(hints: Hints) -> list[str]:
 
 
 def test_scale_position_and_parity_are_handed_on() -> None:
-    got = Handing([taught(image())], None).recall(image(), Hints())
+    got = SequenceMemory([taught(image())], None).recall(image(), Hints())
     (scale,), (position,) = got.scales, got.positions
     assert scale.low_arcsec_per_pixel < 2.0 < scale.high_arcsec_per_pixel
     assert (position.position.ra_deg, position.position.dec_deg) == (84.0, -3.0)
@@ -59,14 +59,14 @@ def test_scale_position_and_parity_are_handed_on() -> None:
 
 def test_nothing_of_another_camera_is_taken() -> None:
     earlier = [taught(image(INSTRUME="another"))]
-    assert Handing(earlier, None).recall(image(), Hints()) == Hints()
+    assert SequenceMemory(earlier, None).recall(image(), Hints()) == Hints()
     own = dataclasses.replace(taught(image()), pixscale_arcsec=3.0)
-    assert len(Handing([*earlier, own], None).recall(image(), Hints()).scales) == 1
+    assert len(SequenceMemory([*earlier, own], None).recall(image(), Hints()).scales) == 1
 
 
 def test_another_target_has_the_scale_alone() -> None:
     earlier = [taught(image(OBJECT="M 31")), dataclasses.replace(taught(image(OBJECT="M 33")), centre_deg=(23.5, 30.7))]
-    handing = Handing(earlier, None)
+    handing = SequenceMemory(earlier, None)
     assert handing.recall(image(OBJECT="m 33 "), Hints()).positions[0].position.ra_deg == 23.5
     for other in (image(OBJECT="M 42"), image()):
         got = handing.recall(other, Hints())
@@ -76,25 +76,25 @@ def test_another_target_has_the_scale_alone() -> None:
 def test_a_header_that_says_that_the_telescope_moved_has_its_way() -> None:
     earlier = [taught(image(), aimed(83.0, -4.0))]
     here, there = aimed(83.2, -4.1), aimed(120.0, 40.0)
-    assert sources(Handing(earlier, None).recall(image(), here)) == [SOURCE, SOURCE]
-    assert Handing(earlier, None).recall(image(), there).positions == there.positions
-    assert sources(Handing([taught(image())], None).recall(image(), there)) == [SOURCE, SOURCE]
+    assert sources(SequenceMemory(earlier, None).recall(image(), here)) == [SOURCE, SOURCE]
+    assert SequenceMemory(earlier, None).recall(image(), there).positions == there.positions
+    assert sources(SequenceMemory([taught(image())], None).recall(image(), there)) == [SOURCE, SOURCE]
 
 
 def test_what_the_user_says_stands() -> None:
     said = Hints((ScaleHint(1, 9, "--scale-low"),), aimed(1.0, 2.0, "--ra/--dec").positions, parity=Parity.POSITIVE)
-    assert Handing([taught(image())], None).recall(image(), said) == said
+    assert SequenceMemory([taught(image())], None).recall(image(), said) == said
 
 
 def test_a_scale_of_the_header_is_kept_where_it_says_otherwise() -> None:
     agreeing, other = ScaleHint(1.0, 3.0, "FOCALLEN"), ScaleHint(4.0, 5.0, "SECPIX")
-    got = Handing([taught(image())], None).recall(image(), Hints((agreeing, other)))
+    got = SequenceMemory([taught(image())], None).recall(image(), Hints((agreeing, other)))
     assert [hint.source for hint in got.scales] == [SOURCE, "SECPIX"]
 
 
 def test_a_centre_that_is_too_old_is_not_handed_on() -> None:
     old = dataclasses.replace(taught(image()), centre_deg=None)
-    assert Handing([old], None).recall(image(), Hints()).positions == ()
+    assert SequenceMemory([old], None).recall(image(), Hints()).positions == ()
 
 
 class TestLearning:
@@ -105,7 +105,7 @@ class TestLearning:
     def test_without_learning_no_file_is_read_or_written(self, rigs: Rigs) -> None:
         rigs.learn(image(), calibration())
         before = rigs.path.read_bytes()
-        handing = Handing((), None)
+        handing = SequenceMemory((), None)
         assert handing.recall(image(), Hints()) == Hints()
         handing.learn(image(), calibration(10.0))
         assert handing.taught is not None
@@ -113,15 +113,15 @@ class TestLearning:
 
     def test_the_first_of_a_sequence_has_what_was_learned_before(self, rigs: Rigs) -> None:
         rigs.learn(image(), calibration())
-        assert Handing((), rigs).recall(image(), Hints()) == rigs.recall(image(), Hints()) != Hints()
+        assert SequenceMemory((), rigs).recall(image(), Hints()) == rigs.recall(image(), Hints()) != Hints()
 
     def test_of_a_new_target_the_sequence_knows_better_than_what_was_learned(self, rigs: Rigs) -> None:
         rigs.learn(image(OBJECT="M 31"), calibration())
-        got = Handing([taught(image(OBJECT="M 31"))], rigs).recall(image(OBJECT="M 33"), Hints())
+        got = SequenceMemory([taught(image(OBJECT="M 31"))], rigs).recall(image(OBJECT="M 33"), Hints())
         assert (len(got.scales), got.positions) == (1, ())
 
     def test_each_frame_teaches_runs_to_come(self, rigs: Rigs) -> None:
-        Handing([taught(image())], rigs).learn(image(), calibration())
+        SequenceMemory([taught(image())], rigs).learn(image(), calibration())
         assert [rig.frames for rig in rigs.all()] == [1]
 
 
@@ -129,7 +129,7 @@ def test_a_star_list_has_no_camera() -> None:
     found = identify(image())
     assert found is not None
     stars = StarList(np.zeros(1), np.zeros(1), None, 10, 10, dict(CAMERA), Origin("a", None, "text"))
-    handing = Handing([taught(image())], None)
+    handing = SequenceMemory([taught(image())], None)
     assert handing.recall(stars, Hints()) == Hints()
     handing.learn(stars, calibration())
     assert handing.taught is None

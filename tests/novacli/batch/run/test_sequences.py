@@ -13,43 +13,43 @@ import pytest
 
 from novacli.batch.frames.header_reader import glance
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.ledger.plan import Todo
-from novacli.batch.records import RETRIABLE, Done, Known, Taught
+from novacli.batch.ledger.plan import PlannedFrame
+from novacli.batch.records import RETRIABLE, FrameRecord, SequenceHint, TaskOutcome
 from novacli.batch.run import sequences
-from novacli.batch.run.sequences import Sequences
+from novacli.batch.run.sequences import SequenceQueue
 from novacli.records.result import SOLVED, UNSOLVED, Result
 
 numbers = itertools.count()
 
 
-def todo(folder: Path, camera: str, minute: int, fate: str | None = None, *, hour: int = 20) -> Todo:
+def todo(folder: Path, camera: str, minute: int, fate: str | None = None, *, hour: int = 20) -> PlannedFrame:
     """A frame of a camera, whose file name says nothing of the order."""
     path = folder / f"{97 - next(numbers) % 97:02d}-{camera}-{hour}{minute:02d}.fits"
     cards = {"INSTRUME": camera, "DATE-OBS": f"2026-03-01T{hour:02d}:{minute:02d}:00"}
     fitsio.write(str(path), np.zeros((4, 6), np.uint16), header=cards, clobber=True)
-    known = None if fate is None else Known(1, 1, None, "p", frozenset(), fate, 75, 1)
-    return Todo(frame_at(str(path), str(folder)), known)
+    known = None if fate is None else FrameRecord(1, 1, None, "p", frozenset(), fate, 75, 1)
+    return PlannedFrame(frame_at(str(path), str(folder)), known)
 
 
-def name(item: Todo | None) -> str | None:
+def name(item: PlannedFrame | None) -> str | None:
     return None if item is None else Path(item.frame.path).stem.partition("-")[2]
 
 
-def taught(rig: str = "r", target: str = "", ra_deg: float = 10.0) -> Taught:
-    return Taught(rig, target, None, (ra_deg, 20.0), 2.0, 1)
+def taught(rig: str = "r", target: str = "", ra_deg: float = 10.0) -> SequenceHint:
+    return SequenceHint(rig, target, None, (ra_deg, 20.0), 2.0, 1)
 
 
-def solved(item: Todo, lesson: Taught | None = None) -> Done:
-    return Done(item.frame, result=Result(item.frame.path, SOLVED), taught=lesson or taught())
+def solved(item: PlannedFrame, lesson: SequenceHint | None = None) -> TaskOutcome:
+    return TaskOutcome(item.frame, result=Result(item.frame.path, SOLVED), taught=lesson or taught())
 
 
-def take(order: Sequences) -> Todo:
+def take(order: SequenceQueue) -> PlannedFrame:
     item = order.take()
     assert item is not None
     return item
 
 
-def drain(order: Sequences) -> list[str | None]:
+def drain(order: SequenceQueue) -> list[str | None]:
     """Do all frames, one after the other."""
     names = []
     while (item := order.take()) is not None:
@@ -59,7 +59,7 @@ def drain(order: Sequences) -> list[str | None]:
 
 
 def test_frames_are_done_by_camera_and_time(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, camera, minute) for minute, camera in itertools.product((3, 1, 2), ("a", "b"))])
     assert len(order) == 6
     names = drain(order)
@@ -70,7 +70,7 @@ def test_frames_are_done_by_camera_and_time(tmp_path: Path) -> None:
 
 
 def test_the_first_goes_alone_and_the_others_have_its_hints(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(4)])
     first = take(order)
     assert order.taught(first) == ()
@@ -83,7 +83,7 @@ def test_the_first_goes_alone_and_the_others_have_its_hints(tmp_path: Path) -> N
 
 
 def test_other_cameras_do_not_wait(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, camera, minute) for minute in range(2) for camera in "ab"])
     one, other = take(order), take(order)
     assert {name(one), name(other)} == {"a-2000", "b-2000"}
@@ -97,16 +97,16 @@ def test_other_cameras_do_not_wait(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outcome", ["unsolved", "lost"])
 def test_a_first_frame_that_is_not_solved_lets_all_others_go(outcome: str, tmp_path: Path) -> None:
     """A cloudy night is not done one frame after the other."""
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(3)])
     first = take(order)
-    unsolved = Done(first.frame, result=Result(first.frame.path, UNSOLVED))
+    unsolved = TaskOutcome(first.frame, result=Result(first.frame.path, UNSOLVED))
     order.settled(first, unsolved if outcome == "unsolved" else None)
     assert order.taught(take(order)) == order.taught(take(order)) == ()
 
 
 def test_a_first_frame_that_takes_long_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(3)])
     take(order)
     assert order.take() is None
@@ -116,16 +116,16 @@ def test_a_first_frame_that_takes_long_holds_nobody_up(tmp_path: Path, monkeypat
 
 
 def test_frames_whose_content_is_known_wait_for_none(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     frames = [todo(tmp_path, "a", minute).frame for minute in range(3)]
-    order.add([Todo(frame, None, "digest") for frame in frames])
+    order.add([PlannedFrame(frame, None, "digest") for frame in frames])
     assert all(order.take() for _ in range(3))
 
 
 def test_each_frame_has_the_newest_hints_of_its_camera_alone(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, camera, minute) for minute in range(3) for camera in "ab"])
-    lessons: dict[str, tuple[Taught, ...]] = {"a": (), "b": ()}
+    lessons: dict[str, tuple[SequenceHint, ...]] = {"a": (), "b": ()}
     for number in range(6):
         item = take(order)
         camera = str(name(item))[0]
@@ -135,7 +135,7 @@ def test_each_frame_has_the_newest_hints_of_its_camera_alone(tmp_path: Path) -> 
 
 
 def test_targets_are_kept_apart_and_the_nearest_in_time_goes_first(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in (0, 10, 20, 30)])
     for target in ("m31", "m33", "m31"):
         item = take(order)
@@ -144,7 +144,7 @@ def test_targets_are_kept_apart_and_the_nearest_in_time_goes_first(tmp_path: Pat
 
 
 def test_hours_later_only_the_scale_is_handed_on(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     order.add([todo(tmp_path, "a", 0, hour=20), todo(tmp_path, "a", 0, hour=23)])
     first = take(order)
     order.settled(first, solved(first))
@@ -153,7 +153,7 @@ def test_hours_later_only_the_scale_is_handed_on(tmp_path: Path) -> None:
 
 
 def test_what_failed_before_comes_last(tmp_path: Path) -> None:
-    order = Sequences()
+    order = SequenceQueue()
     failed = [todo(tmp_path, "a", 0, RETRIABLE), todo(tmp_path, "b", 0, RETRIABLE)]
     order.add([*failed, todo(tmp_path, "a", 5), todo(tmp_path, "b", 5)])
     names = drain(order)
@@ -165,7 +165,7 @@ def test_headers_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.Mo
     """The first of 20,000 frames does not wait for the headers of all."""
     looks: list[str] = []
     monkeypatch.setattr(sequences, "_WINDOW", 5)
-    order = Sequences(lambda frame: (looks.append(frame.path), glance(frame))[1])
+    order = SequenceQueue(lambda frame: (looks.append(frame.path), glance(frame))[1])
     order.add([todo(tmp_path, "a", minute) for minute in range(30)])
     take(order)
     assert len(looks) == 5
@@ -174,10 +174,10 @@ def test_headers_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_nothing_is_lost_whatever_comes_when(tmp_path: Path) -> None:
     frames = [todo(tmp_path, camera, minute) for minute in range(8) for camera in "abc"]
-    order = Sequences()
-    done: list[Todo] = []
-    under_way: list[Todo] = []
-    rest: Sequence[Todo] = frames
+    order = SequenceQueue()
+    done: list[PlannedFrame] = []
+    under_way: list[PlannedFrame] = []
+    rest: Sequence[PlannedFrame] = frames
     while rest or len(order) or under_way:
         order.add(rest[:5])
         rest = rest[5:]

@@ -10,11 +10,11 @@ import standin_executor
 
 from novacli import config
 from novacli.batch import executors
-from novacli.batch.records import Done, Outputs, Task
+from novacli.batch.records import BatchOutputs, FrameTask, TaskOutcome
 from novacli.batch.run import loop
-from novacli.batch.run.display import Silent
-from novacli.batch.run.session import Request, run_batch
-from novacli.batch.run.summary import Outcome
+from novacli.batch.run.display import QuietDisplay
+from novacli.batch.run.session import BatchRequest, run_batch
+from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import OutputError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, Result, error_of
@@ -58,8 +58,8 @@ def night(tmp_path: Path) -> Path:
     return folder
 
 
-def batch(night: Path, outputs: Outputs) -> Outcome:
-    request = Request(
+def batch(night: Path, outputs: BatchOutputs) -> BatchOutcome:
+    request = BatchRequest(
         given=(str(night),),
         paths=(str(night),),
         params=SolveParams(),
@@ -69,10 +69,10 @@ def batch(night: Path, outputs: Outputs) -> Outcome:
         executor="standin",
         sequence=False,
     )
-    return run_batch(request, Silent(), print)
+    return run_batch(request, QuietDisplay(), print)
 
 
-WCS, UPDATE = Outputs(("wcs",)), Outputs(update=True)
+WCS, UPDATE = BatchOutputs(("wcs",)), BatchOutputs(update=True)
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,23 @@ WCS, UPDATE = Outputs(("wcs",)), Outputs(update=True)
         (WCS, "b/3.jpg", "night/b", True),
         (UPDATE, "b/3.jpg", "night/b", True),
         (UPDATE, "b/6.jpg", "linked", False),
-        (Outputs(("wcs",), True, "/"), "b/3.jpg", "night/b", True),
+        (BatchOutputs(("wcs",), True, "/"), "b/3.jpg", "night/b", True),
         (WCS, "b/3.jpg", "night/a", None),
         (WCS, "b/6.jpg", "linked", None),
-        (Outputs(), "b/3.jpg", "night/b", None),
+        (BatchOutputs(), "b/3.jpg", "night/b", None),
     ],
 )  # fmt: skip
 def test_the_disk_that_is_full_is_the_failed_frames_whichever_came_first(
-    outputs: Outputs, failing: str, disk: str, left: bool | None,
+    outputs: BatchOutputs, failing: str, disk: str, left: bool | None,
     night: Path, full: set[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The run stops there; where no disk that is written to is full, the frame alone fails (``left`` is None)."""
 
-    def solve(task: Task) -> Done:
+    def solve(task: FrameTask) -> TaskOutcome:
         if not task.frame.path.endswith(failing):
             return standin_executor.solve(task)
         error = OutputError(f"{task.frame.path}: it cannot be written")
-        return Done(task.frame, "digest", Result(task.frame.path, FAILED, error=error_of(error)))
+        return TaskOutcome(task.frame, "digest", Result(task.frame.path, FAILED, error=error_of(error)))
 
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(solve))
     full.add(str(night.parent / disk))

@@ -25,14 +25,14 @@ from made_sky import DrawnField
 from novacli import config
 from novacli.batch import executors
 from novacli.batch.frames import watch
-from novacli.batch.frames.watch import Terms
+from novacli.batch.frames.watch import WatchSettings
 from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.lock import locked
-from novacli.batch.records import Done, Outputs, Task
+from novacli.batch.records import BatchOutputs, FrameTask, TaskOutcome
 from novacli.batch.run import loop
-from novacli.batch.run.display import Lines, Troubles
-from novacli.batch.run.session import Request
-from novacli.batch.run.summary import Outcome
+from novacli.batch.run.display import LineDisplay, ProblemDisplay
+from novacli.batch.run.session import BatchRequest
+from novacli.batch.run.summary import BatchOutcome
 from novacli.batch.run.watch_session import watch_batch
 from novacli.errors import DeniedError, InputMissingError, NovaError, OutputError, RetryLaterError, UsageError
 from novacli.records.params import SolveParams
@@ -69,9 +69,11 @@ class Night:
         self.log, self.said = io.StringIO(), list[str]()
         self.is_watched = False
 
-    def watch(self, *, only_troubles: bool = False, terms: dict[str, Any] | None = None, **changes: Any) -> Outcome:
+    def watch(
+        self, *, only_troubles: bool = False, terms: dict[str, Any] | None = None, **changes: Any
+    ) -> BatchOutcome:
         """Watch until nothing has landed for half a second, or :meth:`end` is called."""
-        request = Request(
+        request = BatchRequest(
             given=(str(self.folder),),
             paths=(str(self.folder),),
             params=SolveParams(),
@@ -80,8 +82,8 @@ class Night:
             executor="standin",
             max_time_s=LONG_S,
         )
-        show = Troubles(self.log) if only_troubles else Lines(self.log)
-        how = Terms(**{"settle_s": 0.2, "poll_s": 0.02, "idle_s": 0.5, **(terms or {})})
+        show = ProblemDisplay(self.log) if only_troubles else LineDisplay(self.log)
+        how = WatchSettings(**{"settle_s": 0.2, "poll_s": 0.02, "idle_s": 0.5, **(terms or {})})
         self.is_watched = True
         try:
             return watch_batch(dataclasses.replace(request, **changes), how, show, self.said.append)
@@ -210,7 +212,7 @@ def test_what_has_its_result_is_left(night: Night) -> None:
 def test_a_frame_that_nova_wrote_into_is_not_done_again(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger has it with the solution in it."""
 
-    def update(task: Task) -> Done:
+    def update(task: FrameTask) -> TaskOutcome:
         done = standin_executor.solve(task)
         path = night.write("a.jpg", "good, with a solution", ago_s=0)
         status = path.stat()
@@ -220,7 +222,7 @@ def test_a_frame_that_nova_wrote_into_is_not_done_again(night: Night, monkeypatc
 
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(update))
     night.write("a.jpg")
-    outcome = night.watch(outputs=Outputs(update=True))
+    outcome = night.watch(outputs=BatchOutputs(update=True))
     assert len(standin_executor.Executor.tasks) == 1
     assert outcome.exit_code == 0
 
@@ -228,7 +230,7 @@ def test_a_frame_that_nova_wrote_into_is_not_done_again(night: Night, monkeypatc
 def test_one_that_is_removed_before_its_turn_is_counted_and_not_told(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def remove(task: Task) -> Done:
+    def remove(task: FrameTask) -> TaskOutcome:
         Path(task.frame.path).unlink()
         return standin_executor.solve(task)
 
@@ -247,7 +249,7 @@ def test_a_mount_that_vanishes_and_comes_back(
     """One line for each, and the frames that were lost to it are done in the end."""
     away = tmp_path / "away"
 
-    def vanish(task: Task) -> Done:
+    def vanish(task: FrameTask) -> TaskOutcome:
         if task.frame.path.endswith("b.jpg") and not any("not there" in line for line in night.said):
             night.folder.rename(away)
         return standin_executor.solve(task)
@@ -281,11 +283,11 @@ def test_what_permissions_were_against_is_done_once_they_allow_it(
     allowed = threading.Event()
     real = os.access
 
-    def refuse(task: Task) -> Done:
+    def refuse(task: FrameTask) -> TaskOutcome:
         if allowed.is_set():
             return standin_executor.solve(task)
         failed = {**error_of(error(f"{path}: no")), "retry_is_safe": False}
-        return Done(task.frame, "digest", Result(str(path), FAILED, error=failed))
+        return TaskOutcome(task.frame, "digest", Result(str(path), FAILED, error=failed))
 
     def allow() -> None:
         wait_for(lambda: is_known or "no" in night.log.getvalue())
@@ -304,7 +306,7 @@ def test_what_permissions_were_against_is_done_once_they_allow_it(
     monkeypatch.setattr(os, "access", access)
     monkeypatch.setattr(watch, "_RELIST_S", 0.05)
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(refuse))
-    outputs = Outputs(update=True)
+    outputs = BatchOutputs(update=True)
     if is_known:
         night.watch(outputs=outputs)
         looks.clear()
@@ -317,9 +319,9 @@ def test_what_only_seems_to_be_allowed_is_not_tried_for_ever(night: Night, monke
     """As over NFS, whose server has the last word."""
     path = night.write("a.jpg")
 
-    def refuse(task: Task) -> Done:
+    def refuse(task: FrameTask) -> TaskOutcome:
         failed = error_of(DeniedError(f"{path}: no"))
-        return Done(task.frame, "digest", Result(str(path), FAILED, error=failed))
+        return TaskOutcome(task.frame, "digest", Result(str(path), FAILED, error=failed))
 
     monkeypatch.setattr(watch, "_RELIST_S", 0.05)
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(refuse))
@@ -330,7 +332,7 @@ def test_what_only_seems_to_be_allowed_is_not_tried_for_ever(night: Night, monke
 def test_outputs_find_their_names_as_frames_land(night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files: dict[str, str] = {}
 
-    def note(task: Task) -> Done:
+    def note(task: FrameTask) -> TaskOutcome:
         files[Path(task.frame.path).name] = dict(task.files)["wcs"]
         if len(files) == 1:
             night.write("a.fit", "good", ago_s=90)
@@ -338,7 +340,7 @@ def test_outputs_find_their_names_as_frames_land(night: Night, tmp_path: Path, m
 
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(note))
     night.write("a.fits")
-    night.watch(outputs=Outputs(("wcs",), out_dir=str(tmp_path / "out")))
+    night.watch(outputs=BatchOutputs(("wcs",), out_dir=str(tmp_path / "out")))
     assert files == {"a.fits": f"{tmp_path}/out/night/a.wcs", "a.fit": f"{tmp_path}/out/night/a.fit.wcs"}
 
 
@@ -361,7 +363,7 @@ def test_what_is_left_when_it_is_told_to_end_is_for_the_next_run(night: Night, m
     for number in range(5):
         night.write(f"{number}.jpg")
 
-    def interrupted(task: Task) -> Done:
+    def interrupted(task: FrameTask) -> TaskOutcome:
         if not standin_executor.Executor.tasks[1:]:
             night.end()
         return standin_executor.solve(task)
@@ -392,7 +394,7 @@ def test_memory_does_not_grow_with_the_night(night: Night, monkeypatch: pytest.M
         for number in range(first, min(first + 50, 2000)):
             night.write(f"{number:04d}.jpg")
 
-    def solve(task: Task) -> Done:
+    def solve(task: FrameTask) -> TaskOutcome:
         number = int(Path(task.frame.path).stem)
         if number % 50 == 49:
             land(number + 1)

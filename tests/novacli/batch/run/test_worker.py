@@ -15,7 +15,7 @@ from made_sky import DrawnField, scattered, star_picture
 from novacli import config
 from novacli.backends.local import engine_cpu_s
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, Outputs, Setup, Task, Taught
+from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, BatchOutputs, FrameTask, RunSetup, SequenceHint
 from novacli.batch.run import worker
 from novacli.jobs.request import sha256_of
 from novacli.pipeline import solve as pipeline
@@ -35,14 +35,14 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def task_of(path: Path, tmp_path: Path, keep: str = KEEP_FAILURES, update: bool = False, **more: object) -> Task:
+def task_of(path: Path, tmp_path: Path, keep: str = KEEP_FAILURES, update: bool = False, **more: object) -> FrameTask:
     jobs, work = tmp_path / "jobs", tmp_path / "jobs" / ".batch-x"
     work.mkdir(parents=True, exist_ok=True)
-    outputs = Outputs(tuple(kind for kind, _ in more.get("files", ())), update)  # type: ignore[union-attr, attr-defined]
-    setup = Setup(
+    outputs = BatchOutputs(tuple(kind for kind, _ in more.get("files", ())), update)  # type: ignore[union-attr, attr-defined]
+    setup = RunSetup(
         os.urandom(4).hex(), "local", config.load(), SolveParams(timeout_s=60), outputs, keep, str(jobs), str(work)
     )
-    return Task(setup, frame_at(str(path), str(tmp_path)), **more)  # type: ignore[arg-type]
+    return FrameTask(setup, frame_at(str(path), str(tmp_path)), **more)  # type: ignore[arg-type]
 
 
 def jobs_in(tmp_path: Path) -> list[JobDir]:
@@ -67,13 +67,13 @@ def test_the_job_of_an_unsolved_frame_is_kept_whole(
     assert (job.read_json(jobdir.RESULT) or {})["files"] == done.result.files
 
 
-@pytest.mark.parametrize(("taught", "cpu_s"), [((), 120.0), ((Taught("camera", "", None, None, 2.0, 1),), 40.0)])
+@pytest.mark.parametrize(("taught", "cpu_s"), [((), 120.0), ((SequenceHint("camera", "", None, None, 2.0, 1),), 40.0)])
 def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     stand_in: Install,
     picture: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    taught: tuple[Taught, ...],
+    taught: tuple[SequenceHint, ...],
     cpu_s: float,
 ) -> None:
     """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
