@@ -283,12 +283,12 @@ WRITER = """
 import sys, time
 from pathlib import Path
 from novacli.batch.ledger.database import Ledger
-from novacli.batch.records import Entry, Known
+from novacli.batch.records import FrameRecord, LedgerEntry
 with Ledger.open(Path(sys.argv[1])) as ledger:
     first = len(ledger.known())
     for n in range(first, 100_000):
-        known = Known(n, n, f"{n:064x}", "p", frozenset(), "solved", 0, 1)
-        ledger.put(Entry(f"/{n:06}", known, str(n) * 700, 1.0))
+        known = FrameRecord(n, n, f"{n:064x}", "p", frozenset(), "solved", 0, 1)
+        ledger.put(LedgerEntry(f"/{n:06}", known, str(n) * 700, 1.0))
         print(n, flush=True)
         time.sleep(float(sys.argv[2]))
 """
