@@ -342,7 +342,8 @@ def test_a_scheduler_that_hangs_keeps_no_run_from_its_end(env: dict[str, str], o
     """It hangs from the moment at which it is to have its first task."""
     with made_cluster.start(tmp_path, env, workers=1) as cluster:
         stop = f"os.kill({cluster.scheduler.pid}, {int(signal.SIGSTOP)})"
-        code = f"import os; from novacli.batch.executors import dask; dask._DaskExecutor.room = property(lambda _: {stop} or 1)"
+        patch = f"dask._DaskExecutor.room = property(lambda _: {stop} or 1)"
+        code = f"import os; from novacli.batch.executors import dask; {patch}"
         try:
             done = _patched(env, code, "--max-time", "2", "--dask", cluster.address, one)
         finally:
