@@ -1,4 +1,4 @@
-"""Streams built byte by byte, by none of the code that they test, and readers that behave badly."""
+"""Archives and streams for tests, built byte by byte without the code that they test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ END = bytes(1024)
 def header(
     name: bytes, size: int | bytes = 0, kind: bytes = b"0", *, magic: bytes = b"ustar\x0000", prefix: bytes = b""
 ) -> bytes:
-    """Return one header block with a right checksum; a ``size`` in bytes is put in as it stands."""
+    """Return a header block with a correct checksum; a ``size`` given as bytes becomes the size field."""
     size_field = size if isinstance(size, bytes) else b"%011o\0" % size
     fields = [
         name.ljust(100, b"\0"),
@@ -37,13 +37,13 @@ def header(
 
 
 def with_checksum(block: bytes) -> bytes:
-    """Return a header block with its checksum made right."""
+    """Return a header block with its checksum corrected."""
     blank = block[:148] + b" " * 8 + block[156:]
     return blank[:148] + b"%06o\0 " % sum(blank) + blank[156:]
 
 
 def member(name: bytes, content: bytes = b"", kind: bytes = b"0") -> bytes:
-    """Return a whole member: header, content, padding."""
+    """Return a complete member: header, content, padding."""
     return header(name, len(content), kind) + content + bytes(-len(content) % 512)
 
 
@@ -53,7 +53,7 @@ def pax(*records: bytes, kind: bytes = b"x") -> bytes:
 
 
 def pax_record(record: bytes) -> bytes:
-    """Return one record with its own length in front."""
+    """Return a PAX record, which begins with its own length."""
     length = len(record) + 2
     while len(str(length)) + len(record) + 2 != length:
         length = len(str(length)) + len(record) + 2
@@ -61,13 +61,13 @@ def pax_record(record: bytes) -> bytes:
 
 
 def in_pieces(data: bytes, most: int = 2**30) -> Callable[[int], bytes]:
-    """Return a ``read`` of ``data`` that never gives more than ``most`` bytes at once."""
+    """Return a ``read`` function for ``data`` that returns at most ``most`` bytes per call."""
     stream = io.BytesIO(data)
     return lambda size: stream.read(min(size, most))
 
 
 class Endless:
-    """A ``read`` of some bytes, and then of one block again and again; ``count`` is how much was taken."""
+    """A ``read`` function for some bytes and then a block without end; ``count`` is how many bytes were read."""
 
     def __init__(self, start: bytes, block: bytes) -> None:
         self._stream: Iterator[int] = itertools.chain(start, itertools.cycle(block))
@@ -98,11 +98,11 @@ def make_manifest(files: dict[str, bytes] | None = None, /, **changes: Any) -> d
 
 
 def reply_bytes(manifest: dict[str, Any], files: dict[str, bytes]) -> bytes:
-    """Return a reply as a server that checks nothing would send it."""
+    """Return a reply without the checks of ``write_reply``."""
     members = [member(b"manifest.json", json.dumps(manifest).encode())]
     return b"".join(members + [member(n.encode(), b) for n, b in files.items()]) + END
 
 
 def read_request(archive: bytes) -> wire.Request:
-    """Read the request of an archive."""
+    """Read a request that consists of an id and this archive."""
     return wire.read_request(in_pieces(b"job-1\n" + archive))

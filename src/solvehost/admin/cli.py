@@ -15,7 +15,7 @@ from solvehost import __version__
 from solvehost.admin.records import Report, Result
 from solvehost.errors import DeniedError, SolvehostError, UsageError
 from solvehost.server import settings
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 _PREFIX = "setting_"
 _DESCRIPTION = """\

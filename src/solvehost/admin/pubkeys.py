@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.errors import DataError, NoInputError
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 _MAX_FILE_BYTES = 64 * 1024
 _MAX_COMMENT = 100

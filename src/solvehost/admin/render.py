@@ -20,7 +20,7 @@ from solvehost.admin.records import (
     Setting,
     SettingTable,
 )
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 _TICKS: dict[bool | None, str] = {True: "✔", False: "✘", None: "–"}
 _WORDS: dict[bool | None, str] = {True: "ok", False: "BAD", None: "--"}

@@ -16,7 +16,7 @@ from solvehost.server.stdio import Answer, PeerWatch
 from solvehost.server.stored_job import StoredJob
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command
-from solvehost.wire.escape import escape_lines
+from solvehost.wire.escaping import escape_lines
 from solvehost.wire.json_lines import (
     FAILED,
     FINISHED_STATES,

@@ -20,7 +20,7 @@ from solvehost.server.settings import Settings
 from solvehost.server.state_dir import Client, State
 from solvehost.server.stdio import Remarks
 from solvehost.server.stored_job import CANCEL, RECORD, STARTED, StoredJob
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 from solvehost.wire.json_lines import FAILED, INTERRUPTED, UNSOLVED
 from solvehost.wire.request import Request
 

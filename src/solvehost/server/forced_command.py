@@ -17,7 +17,7 @@ from solvehost.errors import SolvehostError, UsageError
 from solvehost.server import settings, supervisor
 from solvehost.server.stdio import STDIN, Answer, PeerWatch, Remarks, Upload
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 if TYPE_CHECKING:
     from solvehost.server.request_log import Entry

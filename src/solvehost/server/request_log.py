@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from solvehost.server.stdio import Remarks
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 if TYPE_CHECKING:
     from solvehost.engine.race import RaceResult

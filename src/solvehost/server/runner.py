@@ -26,7 +26,7 @@ from solvehost.server.settings import Settings
 from solvehost.server.state_dir import Client, State
 from solvehost.server.stdio import Remarks
 from solvehost.server.stored_job import folder_bytes
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 #: Where programs are looked for, whatever a client's environment says.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 
 from solvehost.errors import BusyError, PeerError
-from solvehost.wire.escape import escape_lines
+from solvehost.wire.escaping import escape_lines
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 #: Seconds within which the id line must be there, and the whole upload.

@@ -1,4 +1,4 @@
-"""The grammar of the remote command line (SSH_ORIGINAL_COMMAND): a verb, an id, an option, and nothing of a shell."""
+"""The grammar of the remote command line (SSH_ORIGINAL_COMMAND): a verb, a job id, an option; no shell syntax."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from solvehost.errors import UsageError
 from solvehost.formats.jobdir import is_id
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 
 SOLVE = "solve"
 DETACH, FOLLOW = "--detach", "--follow"
 MAX_COMMAND_CHARACTERS = 128
 
 _ID = "ID"
-#: Every command, word for word; a word in brackets may be left out.
+#: Every command, word by word; a word in brackets is optional.
 _GRAMMAR = (
     (SOLVE, f"[{DETACH}]"),
     ("info",),
@@ -27,7 +27,7 @@ VERBS = tuple(verb for verb, *_ in _GRAMMAR)
 
 
 class Command(NamedTuple):
-    """What a client asks for: a verb, whether with its one option, and the id of the job that it is about."""
+    """A command of the protocol: its verb, its option (or empty), and the id of the job that it concerns (or empty)."""
 
     verb: str = SOLVE
     option: str = ""
@@ -35,17 +35,17 @@ class Command(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The command as it travels."""
+        """The command line that ssh transmits."""
         return " ".join(word for word in (self.verb, self.job_id, self.option) if word)
 
 
 def parse_command(text: str | None) -> Command:
-    """Return the command that ``text`` is; none at all (the original pipeline sends none) is ``solve``.
+    """Parse a remote command line.  No command at all means ``solve``, since the original web pipeline sends none.
 
     Raises
     ------
     UsageError
-        Where it is no command, with all that there are.
+        If ``text`` is not a command of the protocol; the message lists all commands.
     """
     if not text:
         return Command()
@@ -55,17 +55,17 @@ def parse_command(text: str | None) -> Command:
             if words[0] == verb and (command := _match(verb, rest, words[1:])):
                 return command
     known = ", ".join(" ".join(words) for words in _GRAMMAR)
-    raise UsageError(f"'{escape(text)}' is no command of this server: it knows {known}")
+    raise UsageError(f"'{escape(text)}' is not a command of this server; its commands are {known}")
 
 
 def _match(verb: str, rest: list[str], words: list[str]) -> Command | None:
     job_id = option = ""
-    left = list(words)
+    unmatched = list(words)
     for word in rest:
-        if word == _ID and left and is_id(left[0]):
-            job_id = left.pop(0)
+        if word == _ID and unmatched and is_id(unmatched[0]):
+            job_id = unmatched.pop(0)
         elif word == _ID:
             return None
-        elif left and left[0] == word.strip("[]"):
-            option = left.pop(0)
-    return None if left else Command(verb, option, job_id)
+        elif unmatched and unmatched[0] == word.strip("[]"):
+            option = unmatched.pop(0)
+    return None if unmatched else Command(verb, option, job_id)

@@ -1,37 +1,47 @@
-"""The JSON lines of a server: what it is and how busy (``info``), and a line for each stored job (all other verbs).
+"""The JSON lines that a server answers with: one line for ``info``, one line for each stored job for other commands.
 
-Both ends use these records; the reading side takes nothing for granted of the other.
+Both ends use these records.  The functions that read them trust nothing that the server sent.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from solvehost.errors import DataError
-from solvehost.formats.jobdir import ID_PATTERN
-from solvehost.wire.escape import escape
+from solvehost.formats import jobdir
+from solvehost.wire.escaping import escape
+from solvehost.wire.json_types import (
+    Predicate,
+    is_integer_from,
+    is_list_of,
+    is_match_of,
+    is_none_or,
+    is_number_below,
+    is_object_of,
+)
 
 R = TypeVar("R")
 
-#: Longer answers come from nothing that speaks this protocol: 100,000 jobs, or 10,000 index files.
+#: Limits of an answer: enough for 100,000 jobs or 10,000 index files.
 MAX_LINES_BYTES = 32 * 2**20
 MAX_LINES = 100_000
-#: Nor do longer lines, and JSON may take thirty times its length of memory.
+#: Limits of one line; parsed JSON can take thirty times its length in memory.
 MAX_INFO_BYTES, MAX_JOB_LINE_BYTES = 4 * 2**20, 128 * 2**10
+_MAX_TEXT_CHARACTERS = 4096
 
-WAITING, RUNNING, SOLVED, UNSOLVED = "waiting", "running", "solved", "unsolved"
-FAILED, INTERRUPTED, REMOVED = "failed", "interrupted", "removed"
-#: States of a stored job; ``removed`` is only ever the answer to ``rm``.
+WAITING, RUNNING, INTERRUPTED = "waiting", jobdir.RUNNING, jobdir.INTERRUPTED
+SOLVED, UNSOLVED, FAILED, REMOVED = "solved", "unsolved", "failed", "removed"
+#: States of a stored job; ``removed`` occurs only in the answer to ``rm``.
 JOB_STATES = (WAITING, RUNNING, SOLVED, UNSOLVED, FAILED, INTERRUPTED, REMOVED)
-#: A job in one of these has a reply (``fetch``), or an exit code that says why not.
+#: States in which ``fetch`` returns a reply, or fails with the exit code and message of the job.
 FINISHED_STATES = frozenset({SOLVED, UNSOLVED, FAILED})
 
 
 class IndexLine(NamedTuple):
-    """One index file of a server; ``healpix`` -1 is the whole sky, quads are given by their diameters."""
+    """One index file of a server; ``healpix`` -1 means the whole sky, the arcminutes are the diameters of its quads."""
 
     name: str
     index_id: int
@@ -45,10 +55,10 @@ class IndexLine(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What ``info`` answers.
+    """The answer to ``info``.
 
-    ``client`` is whom the server takes the caller for; of its ``slots``, ``running`` hold an engine, and ``waiting``
-    jobs wait for one; ``limits`` are numbers by name, null where there is none.
+    ``client`` is the name under which the server knows the caller.  ``running`` of its ``slots`` hold an engine, and
+    ``waiting`` jobs wait for a slot.  ``limits`` maps names to numbers, or to None where there is no limit.
     """
 
     protocols: tuple[int, ...]
@@ -63,12 +73,16 @@ class Info(NamedTuple):
 
     @property
     def load(self) -> float:
-        """Jobs a slot, running and waiting."""
+        """Running and waiting jobs per slot."""
         return (self.running + self.waiting) / self.slots
 
 
 class JobLine(NamedTuple):
-    """A stored job: ``created`` and ``finished`` in ISO 8601 (UTC), ``message`` why it failed, with ``exit_code``."""
+    """A stored job.
+
+    ``created`` and ``finished`` are ISO 8601 in UTC.  A failed job has the ``exit_code`` that a plain ``solve`` would
+    have ended with, and a ``message`` with the reason.
+    """
 
     id: str
     state: str
@@ -80,7 +94,7 @@ class JobLine(NamedTuple):
 
 
 def write_line(record: Info | JobLine) -> bytes:
-    """Return a record as one line."""
+    """Return a record as one line of JSON."""
     value = record._asdict()
     if isinstance(record, Info):
         value["indexes"] = [index._asdict() for index in record.indexes]
@@ -88,118 +102,99 @@ def write_line(record: Info | JobLine) -> bytes:
 
 
 def read_info(text: bytes) -> Info:
-    """Return what a server says of itself.
+    """Parse the answer to ``info``.
 
     Raises
     ------
     DataError
-        Where it is no such line, or nonsense.
+        If it is not one line of JSON, or a value is missing or out of range.
     """
-    (value,) = _objects(text, 1, MAX_INFO_BYTES)
-    return _info(value)
-
-
-def read_jobs(text: bytes) -> list[JobLine]:
-    """Return the jobs that lines are about, in their order.
-
-    Raises
-    ------
-    DataError
-        Where a line is none of a job.
-    """
-    return [_record(JobLine, value, _JOB) for value in _objects(text, MAX_LINES, MAX_JOB_LINE_BYTES)]
-
-
-def _objects(text: bytes, most: int, line_bytes: int) -> Iterator[dict[str, Any]]:
-    """Yield the object of each line, and keep none: all together may take much memory."""
-    if len(text) > MAX_LINES_BYTES:
-        raise DataError(f"the server's answer is longer than {MAX_LINES_BYTES:,} bytes")
-    lines = [line for line in text.split(b"\n") if line.strip()]
-    if len(lines) > most or (most == 1 and not lines):
-        raise DataError(f"the server answered with {len(lines):,} lines, where {most:,} can be: '{escape(text)}'")
-    for line in lines:
-        if len(line) > line_bytes:
-            raise DataError(f"the server's answer has a line that is longer than {line_bytes:,} bytes")
-        try:
-            value = json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError) as exc:
-            raise DataError(f"the server's answer is no JSON that can be read: '{escape(text)}'") from exc
-        if not isinstance(value, dict):
-            raise DataError(f"the server's answer is no JSON object: '{escape(text)}'")
-        yield value
-
-
-def _info(value: dict[str, Any]) -> Info:
+    (value,) = _parse_objects(text, 1, MAX_INFO_BYTES)
     indexes = value.get("indexes")
     if not isinstance(indexes, list) or not all(isinstance(index, dict) for index in indexes):
-        raise DataError("the server's answer has no 'indexes' that can be used")
-    lines = tuple(_record(IndexLine, index, _INDEX) for index in indexes)
-    info = _record(Info, {**value, "indexes": lines}, _INFO)
+        raise DataError("the server's answer has no usable 'indexes'")
+    lines = tuple(_make_record(IndexLine, index, _INDEX) for index in indexes)
+    info = _make_record(Info, {**value, "indexes": lines}, _INFO)
     return info._replace(protocols=tuple(info.protocols))
 
 
-def _record(kind: Callable[..., R], value: Mapping[str, Any], keys: Mapping[str, Callable[[Any], bool]]) -> R:
-    for key, is_right in keys.items():
-        if not is_right(value.get(key)):
-            raise DataError(f"the server's answer has no '{key}' that can be used")
-    return kind(**{key: value.get(key) for key in keys})
+def read_jobs(text: bytes) -> list[JobLine]:
+    """Parse lines about jobs, in their order.
+
+    Raises
+    ------
+    DataError
+        If a line is not JSON, or a value is missing or out of range.
+    """
+    return [_make_record(JobLine, value, _JOB) for value in _parse_objects(text, MAX_LINES, MAX_JOB_LINE_BYTES)]
 
 
-def _is_whole(low: int, high: int = 2**62) -> Callable[[object], bool]:
-    return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
+def _parse_objects(text: bytes, max_lines: int, max_line_bytes: int) -> Iterator[dict[str, Any]]:
+    """Yield the JSON object of each line, one at a time: all of them together may take much memory."""
+    if len(text) > MAX_LINES_BYTES:
+        raise DataError(f"the server's answer is longer than {MAX_LINES_BYTES:,} bytes")
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    if len(lines) > max_lines or (max_lines == 1 and not lines):
+        raise DataError(f"the server answered with {len(lines):,} lines instead of {max_lines:,}: '{escape(text)}'")
+    for line in lines:
+        if len(line) > max_line_bytes:
+            raise DataError(f"the server's answer has a line longer than {max_line_bytes:,} bytes")
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError) as exc:
+            raise DataError(f"the server's answer is not valid JSON: '{escape(text)}'") from exc
+        if not isinstance(value, dict):
+            raise DataError(f"the server's answer is not a JSON object: '{escape(text)}'")
+        yield value
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
+def _make_record(kind: Callable[..., R], value: Mapping[str, Any], checks: Mapping[str, Predicate]) -> R:
+    for key, is_valid in checks.items():
+        if not is_valid(value.get(key)):
+            raise DataError(f"the server's answer has no usable '{key}'")
+    return kind(**{key: value.get(key) for key in checks})
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 4096
+    return isinstance(value, str) and len(value) <= _MAX_TEXT_CHARACTERS
 
 
-def _or_none(is_right: Callable[[Any], bool]) -> Callable[[object], bool]:
-    return lambda v: v is None or is_right(v)
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_is_number = is_number_below(1e15)
 
 
-def _is_each(values: Iterable[object], is_right: Callable[[Any], bool]) -> bool:
-    return all(map(is_right, values))
+def _is_positive(value: object) -> bool:
+    return _is_number(value) and value != 0
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-
-
-def _is_name(pattern: re.Pattern[str]) -> Callable[[object], bool]:
-    return lambda v: isinstance(v, str) and pattern.fullmatch(v) is not None
-
-
-_INDEX: dict[str, Callable[[Any], bool]] = {
-    "name": _is_name(_NAME),
-    "index_id": _is_whole(-1),
-    "healpix": _is_whole(-1),
-    "nside": _is_whole(0),
-    "low_arcmin": lambda v: _is_number(v) and v > 0,
-    "high_arcmin": lambda v: _is_number(v) and v > 0,
-    "stars": _is_whole(0),
-    "quads": _is_whole(0),
-    "size_bytes": _is_whole(0),
+_INDEX: dict[str, Predicate] = {
+    "name": is_match_of(_FILE_NAME),
+    "index_id": is_integer_from(-1),
+    "healpix": is_integer_from(-1),
+    "nside": is_integer_from(0),
+    "low_arcmin": _is_positive,
+    "high_arcmin": _is_positive,
+    "stars": is_integer_from(0),
+    "quads": is_integer_from(0),
+    "size_bytes": is_integer_from(0),
 }
-_INFO: dict[str, Callable[[Any], bool]] = {
-    "protocols": lambda v: isinstance(v, list) and _is_each(v, _is_whole(0)),
+_INFO: dict[str, Predicate] = {
+    "protocols": is_list_of(is_integer_from(0)),
     "version": _is_text,
     "client": _is_text,
-    "slots": _is_whole(1, 10**6),
-    "running": _is_whole(0, 10**9),
-    "waiting": _is_whole(0, 10**9),
+    "slots": is_integer_from(1, 10**6),
+    "running": is_integer_from(0, 10**9),
+    "waiting": is_integer_from(0, 10**9),
     "sandbox": lambda v: isinstance(v, bool),
-    "limits": lambda v: isinstance(v, dict) and _is_each(v.values(), _or_none(_is_number)),
+    "limits": is_object_of(is_none_or(_is_number)),
     "indexes": lambda v: isinstance(v, tuple),
 }
-_JOB: dict[str, Callable[[Any], bool]] = {
-    "id": _is_name(ID_PATTERN),
+_JOB: dict[str, Predicate] = {
+    "id": is_match_of(jobdir.ID_PATTERN),
     "state": lambda v: v in JOB_STATES,
     "created": _is_text,
-    "finished": _or_none(_is_text),
-    "size_bytes": _is_whole(0),
-    "exit_code": _or_none(_is_whole(0, 255)),
-    "message": _or_none(_is_text),
+    "finished": is_none_or(_is_text),
+    "size_bytes": is_integer_from(0),
+    "exit_code": is_none_or(is_integer_from(0, 255)),
+    "message": is_none_or(_is_text),
 }

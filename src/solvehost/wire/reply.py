@@ -1,6 +1,6 @@
-"""The reply: an archive whose first member, the manifest, says what the others are.
+"""The reply: an archive whose first member, the manifest, describes the others.
 
-A server that runs upstream's script sends no manifest but whatever lay in its directory; that is read, too.
+A server that runs upstream's script sends no manifest, but whatever files lie in its directory; they are read as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 
 from solvehost.errors import CrashError, DataError
 from solvehost.formats.jobdir import LOG, MANIFEST, MANIFEST_FORMAT, OUTPUTS, WCS
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
+from solvehost.wire.json_types import (
+    Predicate,
+    is_integer,
+    is_list_of,
+    is_none_or,
+    is_number_below,
+    is_object_of,
+    is_text,
+)
 from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
 
 MAX_MEMBER_BYTES = 32 * MIB
@@ -23,40 +32,47 @@ STATUSES = ("solved", "unsolved")
 REASONS = ("none", "exhausted", "time-limit", "cancelled")
 
 _FILES = (LOG, *OUTPUTS)
-_RULES = Rules(frozenset((MANIFEST, *_FILES)), MAX_MEMBER_BYTES, MAX_REPLY_BYTES, drops_others=True)
+_RULES = Rules(frozenset((MANIFEST, *_FILES)), MAX_MEMBER_BYTES, MAX_REPLY_BYTES, skip_others=True)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Reply(NamedTuple):
-    """What a server made of a job: its manifest (None: upstream's script, which has none) and files by name."""
+    """A server's reply: the manifest (None from upstream's script, which sends none) and the files by name."""
 
     manifest: dict[str, Any] | None
     files: dict[str, bytes]
 
     @property
     def is_legacy(self) -> bool:
-        """Whether it came from upstream's script."""
+        """Whether the reply came from upstream's script."""
         return self.manifest is None
 
 
 def read_reply(read: Read, job_id: str) -> Reply:
-    """Read the whole reply to job ``job_id``, to the end of the stream.
+    """Read the whole reply to a job, up to the end of the stream.
 
-    Of upstream's script only the result files are kept: the log that it returns may be that of an earlier job.
+    Only result files are taken from upstream's script: the log that it returns may be the log of an earlier job.
+
+    Parameters
+    ----------
+    read
+        Source of the stream.
+    job_id
+        Id of the job that was sent.
 
     Raises
     ------
     NoInputError
-        Where there is nothing in it.
+        If the reply is empty.
     DataError
-        Where it is damaged, or does not agree with itself, or is another job's.
+        If the reply is damaged, contradicts itself, or belongs to another job.
     """
     archive = read_tar(read, _RULES)
     if archive.members[0] != MANIFEST:
         return Reply(None, {name: archive.files[name] for name in OUTPUTS if name in archive.files})
     manifest = _parse_manifest(archive.files.pop(MANIFEST))
     if manifest["id"] != job_id:
-        raise DataError(f"the reply is to another job, '{escape(manifest['id'])}': the server is not to be trusted")
+        raise DataError(f"the server replied to another job, '{escape(manifest['id'])}': do not trust this server")
     _check_files(manifest, archive.files)
     return Reply(manifest, archive.files)
 
@@ -64,10 +80,19 @@ def read_reply(read: Read, job_id: str) -> Reply:
 def write_reply(manifest: Mapping[str, Any], files: Mapping[str, bytes], *, mtime_s: int = 0) -> Iterator[bytes]:
     """Return the pieces of a reply: the manifest first, the WCS last.
 
+    Parameters
+    ----------
+    manifest
+        The content of ``manifest.json``.
+    files
+        Contents of the result files by name.
+    mtime_s
+        Modification time of all members, in seconds since 1970.
+
     Raises
     ------
     CrashError
-        Where a client would refuse it; raised by the call itself, before the first piece.
+        If a client would refuse the reply.  The call itself raises it, before the first piece.
     """
     try:
         return write_tar(_checked_members(manifest, files).items(), mtime_s)
@@ -80,36 +105,36 @@ def _checked_members(manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     _check_files(_parse_manifest(text), files)
     members = {MANIFEST: text} | {name: files[name] for name in _FILES if name in files}
     if max(map(len, members.values())) > MAX_MEMBER_BYTES or tar_length(members.values()) > MAX_REPLY_BYTES:
-        raise DataError(f"it is longer than {MAX_MEMBER_BYTES:,} bytes a file, or {MAX_REPLY_BYTES:,} together")
+        raise DataError(f"a file is longer than {MAX_MEMBER_BYTES:,} bytes, or all together than {MAX_REPLY_BYTES:,}")
     return members
 
 
 def _parse_manifest(text: bytes) -> dict[str, Any]:
-    """Return a manifest whose known keys are of the right kind and agree with one another."""
+    """Parse a manifest; check that its known keys have the right types and agree with one another."""
     if len(text) > MAX_MANIFEST_BYTES:
         raise DataError(f"the manifest is longer than {MAX_MANIFEST_BYTES:,} bytes")
     try:
         manifest = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as exc:
-        raise DataError("the manifest is no JSON that can be read") from exc
-    if not isinstance(manifest, dict) or not _is_whole(manifest.get("format")):
-        raise DataError("the manifest is no JSON object with a format in it")
+        raise DataError("the manifest is not valid JSON") from exc
+    if not isinstance(manifest, dict) or not is_integer(manifest.get("format")):
+        raise DataError("the manifest is not a JSON object with a format number")
     if manifest["format"] != MANIFEST_FORMAT:
         raise DataError(
-            f"the manifest is of format {manifest['format']}, and {MANIFEST_FORMAT} is known: update the older side"
+            f"the manifest has format {manifest['format']} instead of {MANIFEST_FORMAT}: update the older side"
         )
-    for key, is_right in _KEYS.items():
-        if not is_right(manifest.get(key)):
-            raise DataError(f"the manifest has no '{key}' that can be used")
+    for key, is_valid in _KEYS.items():
+        if not is_valid(manifest.get(key)):
+            raise DataError(f"the manifest has no usable '{key}'")
     if (manifest["status"] == "solved") != (manifest["reason"] == "none"):
-        raise DataError("the manifest's status and reason do not agree")
+        raise DataError("the manifest's status and reason contradict each other")
     if (manifest["status"] == "solved") != (WCS in manifest["files"]):
-        raise DataError(f"the manifest's status and files do not agree: {WCS} goes with a solved job")
+        raise DataError(f"the manifest's status and files contradict each other: a solved job, and no other, has {WCS}")
     return manifest
 
 
 def _check_files(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-    """Hold files to be those, of the names that are known, that the manifest describes."""
+    """Raise if the files, of the known names, are not those that the manifest describes."""
     import hashlib
 
     for name in _FILES:
@@ -119,35 +144,23 @@ def _check_files(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Non
         if described is None or content is None:
             raise DataError(f"{name} is {'not in the manifest' if content is not None else 'missing'}")
         if described["size"] != len(content) or described["sha256"] != hashlib.sha256(content).hexdigest():
-            raise DataError(f"{name} is not the file that the manifest describes")
+            raise DataError(f"{name} differs from the file that the manifest describes")
 
 
 def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not valid JSON")
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+_is_seconds = is_number_below(1e9)
+_is_list_of_texts = is_list_of(is_text)
 
 
 def _is_attempt(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and _is_whole(value.get("number"))
-        and _is_text(value.get("label"))
-        and _is_text(value.get("outcome"))
+        and is_integer(value.get("number"))
+        and is_text(value.get("label"))
+        and is_text(value.get("outcome"))
         and _is_seconds(value.get("seconds"))
         and _is_seconds(value.get("cpu_s"))
     )
@@ -156,23 +169,27 @@ def _is_attempt(value: object) -> bool:
 def _is_file(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and _is_whole(value.get("size"))
-        and _is_text(value.get("sha256"))
+        and is_integer(value.get("size"))
+        and is_text(value.get("sha256"))
         and _SHA256.fullmatch(value["sha256"]) is not None
     )
 
 
-_KEYS = {
-    "id": _is_text,
-    "client": _is_text,
+def _is_indexes(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_list_of_texts(value.get(key)) for key in ("loaded", "failed"))
+
+
+_KEYS: dict[str, Predicate] = {
+    "id": is_text,
+    "client": is_text,
     "status": lambda v: v in STATUSES,
     "reason": lambda v: v in REASONS,
-    "winner": lambda v: v is None or _is_whole(v),
-    "attempts": lambda v: isinstance(v, list) and all(map(_is_attempt, v)),
-    "indexes": lambda v: isinstance(v, dict) and _is_texts(v.get("loaded")) and _is_texts(v.get("failed")),
-    "files": lambda v: isinstance(v, dict) and all(map(_is_file, v.values())),
-    "engine": _is_text,
-    "version": _is_text,
+    "winner": is_none_or(is_integer),
+    "attempts": is_list_of(_is_attempt),
+    "indexes": _is_indexes,
+    "files": is_object_of(_is_file),
+    "engine": is_text,
+    "version": is_text,
     "seconds": _is_seconds,
     "cpu_s": _is_seconds,
 }

@@ -1,4 +1,4 @@
-"""The request: a line with the job's id, then an archive of the star lists of its attempts."""
+"""The request: a line with the job's id, then an archive with the star lists of its attempts."""
 
 from __future__ import annotations
 
@@ -7,81 +7,90 @@ from typing import NamedTuple
 
 from solvehost.errors import DataError, NoInputError
 from solvehost.formats.jobdir import MAX_ATTEMPTS, axy_name, is_id
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
 
 MAX_ID_CHARACTERS = 64
 MAX_AXY_BYTES = 16 * MIB
 MAX_REQUEST_BYTES = 32 * MIB
 
-_NUMBERS = {axy_name(n): n for n in range(1, MAX_ATTEMPTS + 1)}
-_RULES = Rules(frozenset(_NUMBERS), MAX_AXY_BYTES, MAX_REQUEST_BYTES)
+_ATTEMPT_NUMBERS = {axy_name(n): n for n in range(1, MAX_ATTEMPTS + 1)}
+_RULES = Rules(frozenset(_ATTEMPT_NUMBERS), MAX_AXY_BYTES, MAX_REQUEST_BYTES)
 
 
 class Request(NamedTuple):
-    """A job that is asked for: its id, and the axy file of each attempt by number, the first (1) always there."""
+    """A request to solve a job: its id, and the axy file of each attempt by number; attempt 1 is always present."""
 
     job_id: str
     axys: dict[int, bytes]
 
 
 def read_id(read: Read) -> str:
-    """Read the id line, and not one byte more.
+    """Read the id line, and no byte beyond it.
 
     Raises
     ------
     NoInputError
-        Where nothing at all was sent.
+        If the stream is empty.
     DataError
-        Where it is no id and a line feed.
+        If the line is not a job id followed by a line feed.
     """
     line = bytearray()
     while len(line) <= MAX_ID_CHARACTERS and not line.endswith(b"\n"):
         char = read(1)
         if not char and not line:
-            raise NoInputError("nothing was sent: a line with the job's id is needed, then a tar archive")
+            raise NoInputError("nothing was sent: send a line with the job's id, then a tar archive")
         if not char:
             raise DataError(f"the id line '{escape(bytes(line))}' ends without a line feed: send it again")
         line += char
     job_id = bytes(line).removesuffix(b"\n").decode("latin-1")
     if not line.endswith(b"\n") or not is_id(job_id):
         raise DataError(
-            f"'{escape(job_id)}' is no job id: send a line with 1 to 64 of "
+            f"'{escape(job_id)}' is not a job id: send a line with 1 to 64 of "
             "A-Z a-z 0-9 . _ -, beginning with a letter or digit"
         )
     return job_id
 
 
-def read_request(read: Read, id_is_read: Callable[[str], None] = lambda _id: None) -> Request:
-    """Read a whole request, to the end of the stream; ``id_is_read`` hears the id before anything else is read.
+def read_request(read: Read, on_id: Callable[[str], None] = lambda _id: None) -> Request:
+    """Read a whole request, up to the end of the stream; call ``on_id`` with the id before reading the archive.
 
     Raises
     ------
     NoInputError
-        Where nothing was sent, or an archive without a member.
+        If nothing was sent, or an archive without a member.
     DataError
-        Where it is not as it must be.
+        If the request breaks a rule of the protocol.
     """
     job_id = read_id(read)
-    id_is_read(job_id)
+    on_id(job_id)
     files = read_tar(read, _RULES).files
     if axy_name(1) not in files:
-        raise DataError(f"{axy_name(1)} is not in the archive: send it, too")
-    return Request(job_id, {n: files[name] for name, n in _NUMBERS.items() if name in files})
+        raise DataError(f"{axy_name(1)} is not in the archive: add it")
+    return Request(job_id, {n: files[name] for name, n in _ATTEMPT_NUMBERS.items() if name in files})
 
 
 def write_request(job_id: str, axys: Mapping[int, bytes], *, mtime_s: int = 0) -> Iterator[bytes]:
-    """Return the pieces of a request for attempts ``axys``, by number.
+    """Return the pieces of a request.
+
+    Parameters
+    ----------
+    job_id
+        Id of the job.
+    axys
+        Axy files by number of attempt, from 1.
+    mtime_s
+        Modification time of all members, in seconds since 1970.
 
     Raises
     ------
     DataError
-        Where a server would refuse it; raised by the call itself.
+        If a server would refuse the request.  The call itself raises it, before the first piece.
     """
     if not is_id(job_id):
-        raise DataError(f"'{escape(job_id)}' is no job id")
+        raise DataError(f"'{escape(job_id)}' is not a job id")
     if 1 not in axys or not all(1 <= n <= MAX_ATTEMPTS for n in axys):
-        raise DataError(f"attempts are numbered from 1 to {MAX_ATTEMPTS}, and the first must be among them")
+        raise DataError(f"attempts must be numbered from 1 to {MAX_ATTEMPTS}, and number 1 must be present")
     if max(map(len, axys.values())) > MAX_AXY_BYTES:
         raise DataError(f"a star list is longer than {MAX_AXY_BYTES:,} bytes: send fewer stars")
     if tar_length(axys.values()) > MAX_REQUEST_BYTES:

@@ -91,7 +91,7 @@ def test_all_that_have_names_are_checked(nova: Any, servers: Servers, home: Path
 
 TROUBLES = {
     "connection": ("echo 'Permission denied (publickey).' >&2; exit 255", 75, "have your public key added"),
-    "answer": ("echo Welcome; cat info.json", 74, "with 2 lines, where 1 can be"),
+    "answer": ("echo Welcome; cat info.json", 74, "with 2 lines instead of 1"),
 }
 
 

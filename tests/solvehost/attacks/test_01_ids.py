@@ -19,17 +19,17 @@ BAD = [
 
 @pytest.mark.parametrize("job_id", **each(BAD))
 def test_what_is_no_id_is_refused(server: Server, job_id: bytes) -> None:
-    server.assert_refused(server.run(job_id + b"\n" + JOB + END), 65, "is no job id")
+    server.assert_refused(server.run(job_id + b"\n" + JOB + END), 65, "is not a job id")
 
 
 def test_a_second_line_feed_is_part_of_the_archive(server: Server) -> None:
-    server.assert_refused(server.run(b"job-1\n\n" + JOB + END), 65, "this is no tar archive")
+    server.assert_refused(server.run(b"job-1\n\n" + JOB + END), 65, "this is not a tar archive")
 
 
 def test_ten_megabytes_without_a_line_feed_are_not_waited_for(server: Server) -> None:
     """Refused within 256 bytes, though what the pipe takes is more."""
     done = server.run(itertools.repeat(b"a" * 4096, 2560))
-    server.assert_refused(done, 65, "is no job id")
+    server.assert_refused(done, 65, "is not a job id")
     assert done.taken < 2**18
     process = server.start()
     assert process.stdin is not None

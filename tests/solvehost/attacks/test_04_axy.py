@@ -199,7 +199,7 @@ TABLES = [
     ("an axis of 2**62", hostile(card("NAXIS", "1") + card("NAXIS1", str(2**62))), "job.axy"),
     ("minus one axis", hostile(card("NAXIS", "-1")), "job.axy"),
     ("a thousand million axes", hostile(card("NAXIS", "1000000000")), "job.axy"),
-    ("3 million stars", table(3_000_000, data=bytes(36_000_000)), "is declared as"),
+    ("3 million stars", table(3_000_000, data=bytes(36_000_000)), "bytes, more than the"),
 ]
 
 

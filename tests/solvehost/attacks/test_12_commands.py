@@ -31,7 +31,7 @@ def test_what_is_no_command_is_refused(server: Server, command: str) -> None:
     assert stderr.count(b"\n") == 1
     assert len(stderr) < 600
     assert stderr.isascii()
-    assert b"is no command of this server" in stderr
+    assert b"is not a command of this server" in stderr
     (logged,) = server.log.read_text().splitlines()
     assert " client=me verb=- id=- " in logged
     assert " result=refused exit=64 " in logged

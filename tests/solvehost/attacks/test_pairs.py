@@ -62,7 +62,7 @@ def test_the_original_pipeline_over_ssh(sshd: MadeSshd, job: Path, drawn_axy: by
     host = sshd.add_host("--log", "stderr")
     done = run(job, *sshd.ssh, "-x", "-T", host.alias, *command)
     if command:
-        assert "is no command of this server" in (job / "log").read_text()
+        assert "is not a command of this server" in (job / "log").read_text()
         assert not (job / "wcs.fits").exists()
     else:
         assert_solved(job, drawn_axy, done)

@@ -1,4 +1,4 @@
-"""The grammar of the remote command line."""
+"""The grammar of the remote command line accepts the protocol's commands and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from solvehost.errors import UsageError
         ("rm info", wire.Command("rm", job_id="info")),
     ],
 )
-def test_commands_are_read_and_written(text: str | None, command: wire.Command) -> None:
+def test_a_command_is_the_same_after_parsing_and_writing(text: str | None, command: wire.Command) -> None:
     assert wire.parse_command(text) == command
     assert command.text == (text or "solve")
 
@@ -85,8 +85,8 @@ def test_commands_are_read_and_written(text: str | None, command: wire.Command) 
         "ınfo",
     ],
 )
-def test_everything_else_is_a_usage_error_on_one_safe_line(text: str) -> None:
-    with pytest.raises(UsageError, match="is no command of this server: it knows solve") as caught:
+def test_other_text_is_a_usage_error_with_a_printable_message(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a command of this server; its commands are solve") as caught:
         wire.parse_command(text)
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
@@ -94,7 +94,7 @@ def test_everything_else_is_a_usage_error_on_one_safe_line(text: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_command_or_a_usage_error(text: str) -> None:
+def test_random_text_is_a_command_or_a_usage_error(text: str) -> None:
     try:
         command = wire.parse_command(text)
     except UsageError:

@@ -1,4 +1,4 @@
-"""Whatever a stream is turned into, it is read or refused."""
+"""Randomly changed streams are read, or refused with one of two errors."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _VALID = [
 _EDIT = st.tuples(st.integers(0, 20_000), st.integers(0, 600), st.binary(max_size=600))
 
 
-def _edited(data: bytes, edits: list[tuple[int, int, bytes]], mends: bool) -> bytes:
+def _apply_edits(data: bytes, edits: list[tuple[int, int, bytes]], fix_checksums: bool) -> bytes:
     for anywhere, removed, inserted in edits:
         at = anywhere % (len(data) + 1)
         data = data[:at] + inserted + data[at + removed :]
-    if not mends:
+    if not fix_checksums:
         return data
     body = data[6:]
     blocks = [body[i : i + 512] for i in range(0, len(body), 512)]
@@ -51,10 +51,10 @@ def _edited(data: bytes, edits: list[tuple[int, int, bytes]], mends: bool) -> by
     st.booleans(),
 )
 def test_mutated_streams_are_read_or_refused(
-    valid: bytes, edits: list[tuple[int, int, bytes]], small: list[tuple[int, int, bytes]], mends: bool
+    valid: bytes, edits: list[tuple[int, int, bytes]], small: list[tuple[int, int, bytes]], fix_checksums: bool
 ) -> None:
-    """Nothing but the two errors is raised, and nothing is kept that was not sent."""
-    data = _edited(valid, [*small, *edits], mends)
+    """Only these two errors are raised, and all content that is kept was in the stream."""
+    data = _apply_edits(valid, [*small, *edits], fix_checksums)
     for read in (wire.read_request, lambda r: wire.read_reply(r, wire.read_id(r))):
         try:
             result = read(in_pieces(data, 999))
@@ -68,7 +68,7 @@ def test_mutated_streams_are_read_or_refused(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "job.axy", "x" * 100]), st.binary(max_size=1500), min_size=1), st.data())
-def test_whatever_is_written_is_read(files: dict[str, bytes], data: st.DataObject) -> None:
+def test_written_archives_are_read(files: dict[str, bytes], data: st.DataObject) -> None:
     most = data.draw(st.integers(1, 2000))
     rules = RULES._replace(names=frozenset(files))
     assert read_tar(in_pieces(b"".join(write_tar(files.items(), 5)), most), rules).files == files

@@ -1,4 +1,4 @@
-"""Other programs' archives are read, and ours are read by them."""
+"""The reader accepts archives of other programs, and other programs read the writer's archives."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def _writers() -> list[list[str]]:
 
 @pytest.mark.parametrize("writer", _writers(), ids=" ".join)
 @pytest.mark.parametrize("name", ["job.axy", "./job.axy"])
-def test_what_tars_send_is_read(tmp_path: Path, writer: list[str], name: str) -> None:
+def test_archives_of_other_tar_programs_are_read(tmp_path: Path, writer: list[str], name: str) -> None:
     (tmp_path / "job.axy").write_bytes(AXY * 50)
     archive = _run(*writer, "-cf", "-", "-C", str(tmp_path), name)
     assert read_request(archive).axys == {1: AXY * 50}
 
 
-def test_what_the_original_client_sends_without_a_file_is_no_input(tmp_path: Path) -> None:
+def test_the_original_client_without_a_file_sends_no_input(tmp_path: Path) -> None:
     command = ["tar", "cf", "-", "--ignore-failed-read", "-C", str(tmp_path), "job.axy"]
     archive = subprocess.run(command, capture_output=True, check=False).stdout
     with pytest.raises(NoInputError, match="the archive is empty"):
@@ -51,9 +51,9 @@ def test_what_the_original_client_sends_without_a_file_is_no_input(tmp_path: Pat
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda p: p.symlink_to("/etc/passwd")], ids=["directory", "symlink"])
-def test_real_members_of_other_kinds_are_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_directories_and_links_are_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "job.axy")
-    with pytest.raises(DataError, match="only regular files"):
+    with pytest.raises(DataError, match="regular files only"):
         read_request(_run("tar", "cf", "-", "-C", str(tmp_path), "job.axy"))
 
 
@@ -82,7 +82,7 @@ def test_the_original_client_unpacks_a_reply(tmp_path: Path) -> None:
     assert unpacked == FILES
 
 
-def test_what_upstreams_script_sends_is_read(tmp_path: Path) -> None:
+def test_the_archive_of_upstreams_script_is_read(tmp_path: Path) -> None:
     for name in ("job.axy", "backend.log", "wcs.fits", "solved"):
         (tmp_path / name).write_bytes(name.encode())
     archive = _run("sh", "-c", 'cd "$1" && tar cf - --exclude job.axy *', "sh", str(tmp_path))

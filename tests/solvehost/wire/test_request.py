@@ -1,4 +1,4 @@
-"""The request: ids and star lists come as they were sent, and nothing else is taken for them."""
+"""Ids and star lists of a request arrive as they were sent, and malformed requests are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.mark.parametrize("job_id", ["a", "job-nova-1", "0.x_Y-", "A" * 64])
-def test_an_id_is_read_and_not_one_byte_after_its_line(job_id: str) -> None:
+def test_reading_an_id_consumes_its_line_only(job_id: str) -> None:
     stream = io.BytesIO(job_id.encode() + b"\nrest")
     assert wire.read_id(stream.read) == job_id
     assert stream.read() == b"rest"
@@ -58,14 +58,14 @@ def test_an_id_is_read_and_not_one_byte_after_its_line(job_id: str) -> None:
         b".a",
     ],
 )
-def test_what_is_no_id_is_refused_and_shown_escaped(line: bytes) -> None:
-    with pytest.raises(DataError, match="is no job id: send a line with 1 to 64") as caught:
+def test_a_malformed_id_is_refused_and_shown_escaped(line: bytes) -> None:
+    with pytest.raises(DataError, match="is not a job id: send a line with 1 to 64") as caught:
         wire.read_id(in_pieces(line + b"\n"))
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
 
 
-def test_a_line_without_end_is_refused_within_256_bytes() -> None:
+def test_an_endless_id_line_is_refused_within_256_bytes() -> None:
     peer = Endless(b"", b"A")
     calls: list[int] = []
 
@@ -73,13 +73,13 @@ def test_a_line_without_end_is_refused_within_256_bytes() -> None:
         calls.append(size)
         return peer(size)
 
-    with pytest.raises(DataError, match="is no job id"):
+    with pytest.raises(DataError, match="is not a job id"):
         wire.read_id(read)
     assert sum(calls) <= 256
 
 
-def test_no_bytes_at_all_is_no_input() -> None:
-    with pytest.raises(NoInputError, match="nothing was sent: a line with the job's id is needed"):
+def test_an_empty_stream_is_no_input() -> None:
+    with pytest.raises(NoInputError, match="nothing was sent: send a line with the job's id"):
         wire.read_request(in_pieces(b""))
 
 
@@ -89,7 +89,7 @@ def test_an_id_without_a_line_feed_is_bad_data(line: bytes) -> None:
         wire.read_id(in_pieces(line))
 
 
-def test_errors_of_the_reader_itself_pass_through() -> None:
+def test_exceptions_of_the_read_function_pass_through() -> None:
     def read(size: int) -> bytes:
         raise BusyError("the line took too long")
 
@@ -98,7 +98,7 @@ def test_errors_of_the_reader_itself_pass_through() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 7, 512, 2**20])
-def test_a_request_comes_back_as_it_was_sent_whatever_the_pieces(most: int) -> None:
+def test_a_request_is_the_same_after_writing_and_reading(most: int) -> None:
     axys = {1: AXY, 2: b"", 16: b"x" * 513}
     data = b"".join(wire.write_request("job-1", axys))
     assert wire.read_request(in_pieces(data, most)) == wire.Request("job-1", axys)
@@ -118,16 +118,16 @@ def test_the_bytes_of_a_request_never_change() -> None:
 @pytest.mark.parametrize(
     ("job_id", "axys", "match"),
     [
-        ("../x", {1: b""}, "is no job id"),
-        ("a\n", {1: b""}, "is no job id"),
-        ("a", {2: b""}, "the first must be among them"),
-        ("a", {}, "the first must be among them"),
+        ("../x", {1: b""}, "is not a job id"),
+        ("a\n", {1: b""}, "is not a job id"),
+        ("a", {2: b""}, "number 1 must be present"),
+        ("a", {}, "number 1 must be present"),
         ("a", {1: b"", 17: b""}, "from 1 to 16"),
         ("a", {1: bytes(16 * 2**20 + 1)}, "a star list is longer than 16,777,216 bytes"),
         ("a", {1: bytes(2**24), 2: bytes(2**24)}, "the star lists are longer than 33,554,432 bytes"),
     ],
 )
-def test_a_request_that_a_server_would_refuse_is_not_begun(job_id: str, axys: dict[int, bytes], match: str) -> None:
+def test_a_request_that_a_server_would_refuse_is_not_written(job_id: str, axys: dict[int, bytes], match: str) -> None:
     with pytest.raises(DataError, match=match):
         wire.write_request(job_id, axys)
 
@@ -166,18 +166,18 @@ def test_a_request_needs_the_first_attempt() -> None:
         b"a/._x",
     ],
 )
-def test_members_of_other_names_are_refused_by_a_server(name: bytes) -> None:
-    with pytest.raises(DataError, match="may not be in the archive") as caught:
+def test_a_server_refuses_members_with_other_names(name: bytes) -> None:
+    with pytest.raises(DataError, match="the archive must not contain") as caught:
         read_request(JOB + member(name, AXY) + END)
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
 
 
 def test_a_prefix_is_part_of_the_name() -> None:
-    with pytest.raises(DataError, match=r"a file named 'a/job\.axy' may not be"):
+    with pytest.raises(DataError, match=r"the archive must not contain 'a/job\.axy'"):
         read_request(header(b"job.axy", prefix=b"a") + END)
 
 
-def test_the_times_that_gnu_tar_keeps_where_the_prefix_would_be_are_no_prefix() -> None:
+def test_times_that_gnu_tar_stores_in_place_of_the_prefix_are_ignored() -> None:
     archive = header(b"job.axy", 0, magic=b"ustar  \0", prefix=b"14721003001\0") + END
     assert read_request(archive).axys == {1: b""}

@@ -25,7 +25,7 @@ from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
 from solvehost.wire import read_reply, write_request
-from solvehost.wire.escape import escape
+from solvehost.wire.escaping import escape
 from solvehost.wire.reply import Reply
 
 SOLVES, HARMLESS = "a job", "a poisoned job"

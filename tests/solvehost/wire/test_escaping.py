@@ -1,4 +1,4 @@
-"""What is echoed is safe to print."""
+"""Escaped text is safe to print."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from solvehost import wire
         ("a" * 80, "a" * 80),
     ],
 )
-def test_what_is_echoed_is_printable_ascii_and_bounded(text: str | bytes, shown: str) -> None:
+def test_escaped_text_is_printable_ascii_and_bounded(text: str | bytes, shown: str) -> None:
     assert wire.escape(text) == shown
 
 
-def test_logs_keep_their_lines() -> None:
+def test_escaped_logs_keep_their_lines() -> None:
     assert wire.escape_lines(b"one\n\ttwo\r\n\x1b\\" + b"x" * 999) == "one\n\ttwo\\x0d\n\\x1b\\\\" + "x" * 999
 
 
 @given(st.text() | st.binary())
-def test_nothing_unprintable_is_echoed(text: str | bytes) -> None:
+def test_any_text_is_escaped_to_printable_ascii(text: str | bytes) -> None:
     shown = wire.escape(text, 20)
     assert shown.isascii()
     assert shown.isprintable() or not shown
