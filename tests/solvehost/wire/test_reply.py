@@ -111,7 +111,7 @@ def test_a_manifest_with_wrong_values_is_refused(changes: dict[str, Any], match:
     ],
 )
 def test_a_manifest_that_is_not_json_is_refused(text: bytes) -> None:
-    with pytest.raises(DataError, match="the manifest is not (valid JSON|a JSON object)"):
+    with pytest.raises(DataError, match=r"the manifest is not (valid JSON|a JSON object)"):
         wire.read_reply(in_pieces(member(b"manifest.json", text) + END), "job-1")
 
 
