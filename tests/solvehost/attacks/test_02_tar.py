@@ -97,7 +97,7 @@ def endless(kind: str) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "why"), [("members", "more than 128"), ("content", "wrong"), ("zeros", "zeros"), ("noise", "no tar")]
+    ("kind", "why"), [("members", "more than 128"), ("content", "wrong"), ("zeros", "zeros"), ("noise", "not a tar")]
 )
 def test_endless_streams_are_left_early(server: Server, kind: str, why: str) -> None:
     """No more is taken than the caps allow, pipes included, and memory stays flat."""
