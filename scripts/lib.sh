@@ -35,6 +35,8 @@ quietly() {
 # Packages that are lacking, by Debian's names.
 lacking=()
 
+has_browser() { has chromium || has chromium-browser || has google-chrome; }
+
 has_engine() { has "${NOVA_ENGINE:-astrometry-engine}"; }
 
 # The folders that the engine's configuration names, looked for where nova looks for them.
@@ -183,7 +185,7 @@ install_by_brew() {
         case $name in
             astrometry.net) wanted+=(astrometry-net) ;;
             python3 | python3.11) wanted+=(python@3.13) ;;
-            shellcheck) wanted+=("$name") ;;
+            shellcheck | chromium) wanted+=("$name") ;;
         esac
     done
     [ "${#wanted[@]}" -gt 0 ] || return 0

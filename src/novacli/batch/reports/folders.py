@@ -1,42 +1,51 @@
-"""How the frames of each folder fared."""
+"""The page's table of folders: how many frames of each folder are solved, unsolved, failed."""
 
 from __future__ import annotations
 
 import os.path
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from novacli.records.result import SOLVED
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 
-#: Of more folders, only those with the most frames not solved are shown.
+#: With more folders than this, only those with the most frames that are not solved are shown.
 MOST_SHOWN = 200
 
 
 class Folders:
-    """Counts fates by folder, and draws the table of them."""
+    """Counts the frames of each fate in each folder and renders the table."""
 
     def __init__(self) -> None:
         self.total: Counter[str] = Counter()
         self._fates: dict[str, Counter[str]] = {}
 
     def add(self, path: str, fate: str) -> None:
-        """Note the fate of a frame."""
+        """Count a frame."""
         self.total[fate] += 1
-        self._fates.setdefault(os.path.dirname(path), Counter())[fate] += 1  # noqa: PTH120 - may hold any bytes
+        folder = printable_line(os.path.dirname(path))  # noqa: PTH120 - may hold any bytes
+        self._fates.setdefault(folder, Counter())[fate] += 1
 
-    def html(self, fates: Sequence[tuple[str, str]]) -> Iterator[str]:
-        """Yield the lines of the table; ``fates`` are its columns, each with its heading."""
+    def html(self, fates: Sequence[tuple[str, str]], relative: Callable[[str], str]) -> Iterator[str]:
+        """Yield the lines of the table.
+
+        Parameters
+        ----------
+        fates
+            Its columns: a fate and the heading of its column.
+        relative
+            Shortens the path of a file in a folder to what is shown.
+        """
         if not self._fates:
             return
-        heads = "".join(f'<th scope="col" class="n">{button(text)}</th>' for _, text in fates)
+        heads = "".join(f'<th scope="col" class="n">{sort_button(text)}</th>' for _, text in fates)
         yield f'<section class="folders"><h2>Folders <small>{len(self._fates):,}</small></h2>'
-        yield f'<table><thead><tr><th scope="col">{button("folder")}</th>{heads}</tr></thead><tbody>'
+        yield f'<table><thead><tr><th scope="col" class="path">{sort_button("folder")}</th>{heads}</tr></thead><tbody>'
         shown, others = self._shown()
         for folder, counts in shown:
-            yield _row(escape(printable_line(folder)), counts, fates)
+            yield _row(escape(relative(f"{folder}/").rstrip("/") or "."), counts, fates)
         yield "</tbody>"
         if others:
             summed = sum((self._fates[folder] for folder in others), Counter())
@@ -44,13 +53,13 @@ class Folders:
         yield "</table></section>"
 
     def _shown(self) -> tuple[list[tuple[str, Counter[str]]], list[str]]:
-        """Return the folders to show, by name, with their counts, and the names of the others."""
+        """Return the folders to show, sorted by name, with their counts, and the names of the others."""
         worst = sorted(self._fates, key=lambda folder: self._fates[folder][SOLVED] - self._fates[folder].total())
         return sorted((f, self._fates[f]) for f in worst[:MOST_SHOWN]), worst[MOST_SHOWN:]
 
 
-def button(text: str) -> str:
-    """Return what sorts a table by one of its columns; no real button, or Chromium prints the heading once only."""
+def sort_button(text: str) -> str:
+    """Return the heading that sorts a table; a real button would make Chromium print it on the first page only."""
     return f'<span role="button" tabindex="0">{text}</span>'
 
 

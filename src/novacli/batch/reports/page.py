@@ -1,8 +1,7 @@
-"""HTML: one page that needs nothing else, to be read on a screen, in light and dark, and on paper.
+"""HTML report: one page that needs no other file, for the screen (light and dark) and for paper.
 
-What stands at its top is known only when all frames have come, so the rows of the frames wait in files until then.
-Nothing in it is obeyed but the one script that sorts: the page forbids all others by their hash, and every text in it
-is escaped.
+The top of the page needs totals that are known only after the last frame, so the frames wait in temporary files.  Every
+text on the page is escaped, and its Content-Security-Policy allows one style sheet and the script that sorts.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from html import escape
 from pathlib import Path
@@ -21,51 +21,59 @@ from novacli.batch.records import GONE, RETRIABLE, WAITING, LedgerEntry
 from novacli.batch.reports import Summary
 from novacli.batch.reports.columns import NAMES, NO, utc_text, values
 from novacli.batch.reports.folders import Folders
-from novacli.batch.reports.pagecells import FATE_TEXTS, SOLVED_CELLS, UNSOLVED_CELLS, Cell
-from novacli.batch.reports.pagestyle import SCRIPT, STYLE
+from novacli.batch.reports.pagecells import FATE_TEXTS, SOLVED_CELLS, UNSOLVED_CELLS, Cell, FrameValues
+from novacli.batch.reports.pagepaths import CommonFolder, names_only
+from novacli.batch.reports.pagestyle import SCRIPT, style
 from novacli.batch.reports.sky import SIZES, Sky
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 
-#: What asks for a person's attention comes first.
+#: The fates in the table "Not solved", in its order: those that need attention come first.
 _PROBLEMS = (FAILED, UNSOLVED, RETRIABLE, WAITING, GONE)
-#: Browsers lay out tables of this many rows one by one, as they come into view; one of 20,000 keeps them busy.
+#: Browsers lay out tables of this size one by one as they scroll into view; one of 20,000 rows would keep them busy.
 _ROWS_PER_TABLE = 500
 
 
 def write(entries: Iterable[LedgerEntry], summary: Summary, stream: BinaryIO, scratch: Path) -> None:
-    """Write the page."""
-    folders, sky = Folders(), Sky()
+    """Write the page; see :mod:`novacli.batch.reports` for the parameters."""
+    folders, sky, common = Folders(), Sky(), CommonFolder()
     with ExitStack() as stack:
-        rows = {fate: stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for fate in FATE_TEXTS}
+        files = {fate: stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for fate in FATE_TEXTS}
         for entry in entries:
-            cells = dict(zip(NAMES, values(entry), strict=True))
+            frame = dict(zip(NAMES, values(entry), strict=True))
             folders.add(entry.path, entry.known.fate)
-            ra, dec = cells["ra"], cells["dec"]
+            common.add(str(frame["path"]))
+            ra, dec = frame["ra"], frame["dec"]
             if isinstance(ra, float) and isinstance(dec, float):
                 sky.add(ra, dec)
-            fate = entry.known.fate
-            row = "".join(cell.html(cells) for cell in (SOLVED_CELLS if fate == SOLVED else UNSOLVED_CELLS))
-            is_absent = cells["present"] == NO and fate != GONE
-            rows[fate].write(f'<tr class="{fate}{" absent" if is_absent else ""}">{row}</tr>\n'.encode())
-        for text in _top(summary, folders, sky):
+            files[entry.known.fate].write(json.dumps(frame).encode() + b"\n")
+        for text in _page(summary, folders, sky, common, files):
             stream.write(f"{text}\n".encode())
-        problems = [rows[fate] for fate in _PROBLEMS]
-        counts = folders.total
-        stream.writelines(_section("Not solved", UNSOLVED_CELLS, problems, sum(counts[fate] for fate in _PROBLEMS)))
-        stream.writelines(_section("Solved", SOLVED_CELLS, [rows[SOLVED]], counts[SOLVED]))
-        stream.write(f"</main><script>{SCRIPT}</script></body></html>\n".encode())
+
+
+def _page(
+    summary: Summary, folders: Folders, sky: Sky, common: CommonFolder, files: Mapping[str, BinaryIO]
+) -> Iterator[str]:
+    """Yield the parts of the page; ``files`` hold the frames of each fate, one JSON object a line."""
+    yield from _top(summary, folders, sky)
+    yield from folders.html([(f, text) for f, text in FATE_TEXTS.items() if _is_shown(f, folders)], common.relative)
+    counts = folders.total
+    problems = itertools.chain.from_iterable(_frames(files[fate], common) for fate in _PROBLEMS)
+    yield from _section("Not solved", "problems", UNSOLVED_CELLS, problems, sum(counts[f] for f in _PROBLEMS))
+    yield from _section("Solved", "solutions", SOLVED_CELLS, _frames(files[SOLVED], common), counts[SOLVED])
+    yield f"</main><script>{SCRIPT}</script></body></html>"
 
 
 def _top(summary: Summary, folders: Folders, sky: Sky) -> Iterator[str]:
-    """Yield all that stands above the frames."""
-    title = escape(printable_line(summary.title)) or "Frames"
-    policy = f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}"
+    """Yield the head of the document, the summary and the map of the sky."""
+    title = escape(names_only(printable_line(summary.title))) or "Frames"
+    style_sheet = style()
+    policy = f"default-src 'none'; style-src {_csp_hash(style_sheet)}; script-src {_csp_hash(SCRIPT)}"
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{title}: report</title><style>{STYLE}</style></head><body><main>"
+    yield f"<title>{title}: report</title><style>{style_sheet}</style></head><body><main>"
     yield f"<h1>{title}</h1>"
     yield f'<p class="summary">{_summary_text(summary, folders)}</p>'
     yield f'<p class="quiet">Made {utc_text(summary.made_s).replace("T", " ").replace("Z", " UTC")}.</p>'
@@ -75,17 +83,20 @@ def _top(summary: Summary, folders: Folders, sky: Sky) -> Iterator[str]:
         larger = f"larger dots stand for {SIZES[1][0]}, and for {SIZES[2][0]}, frames or more"
         yield f"<figcaption>Centres of {count_text(sky.count, 'frame')}, east to the left; {larger}.</figcaption>"
         yield "</figure>"
-    yield from folders.html([(f, text) for f, text in FATE_TEXTS.items() if folders.total[f] or f == SOLVED])
 
 
-def _hash(text: str) -> str:
-    """Return the source expression by which a page allows exactly this text (Content Security Policy Level 3)."""
+def _csp_hash(text: str) -> str:
+    """Return the source expression that allows exactly this text (Content Security Policy Level 3)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _is_shown(fate: str, folders: Folders) -> bool:
+    return fate == SOLVED or folders.total[fate] > 0
 
 
 def _summary_text(summary: Summary, folders: Folders) -> str:
     counts = folders.total
-    parts = [f"<b>{counts[f]:,}</b> {text}" for f, text in FATE_TEXTS.items() if counts[f] or f == SOLVED]
+    parts = [f"<b>{counts[f]:,}</b> {text}" for f, text in FATE_TEXTS.items() if _is_shown(f, folders)]
     time = "" if summary.elapsed_s is None else f"; {duration_text(summary.elapsed_s)}"
     return f"{count_text(counts.total(), 'frame')}: {', '.join(parts)}{time}."
 
@@ -98,17 +109,32 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _section(title: str, cells: Sequence[Cell], files: Sequence[BinaryIO], count: int) -> Iterator[bytes]:
-    """Yield the tables of frames whose rows lie in ``files``, one a line; nothing where there are none."""
+def _frames(file: BinaryIO, common: CommonFolder) -> Iterator[FrameValues]:
+    """Read frames back from a temporary file, their paths shortened."""
+    file.seek(0)
+    for line in file:
+        frame: FrameValues = json.loads(line)
+        path = str(frame["path"])
+        frame["path"] = common.relative(path)
+        if frame["error"] is not None:
+            frame["error"] = common.shorten(str(frame["error"]).replace(path, common.relative(path)))
+        yield frame
+
+
+def _section(title: str, name: str, cells: Sequence[Cell], frames: Iterable[FrameValues], count: int) -> Iterator[str]:
+    """Yield the tables of ``count`` frames under a heading; nothing if there are none."""
     if not count:
         return
     head = "".join(cell.head() for cell in cells)
-    for file in files:
-        file.seek(0)
-    rows = itertools.chain.from_iterable(files)
-    yield f'<section class="frames"><h2>{title} <small>{count:,}</small></h2>\n'.encode()
+    rows = (_row(cells, frame) for frame in frames)
+    yield f'<section class="frames {name}"><h2>{title} <small>{count:,}</small></h2>'
     while block := list(itertools.islice(rows, _ROWS_PER_TABLE)):
-        yield f'<div class="block"><table><thead><tr>{head}</tr></thead><tbody>\n'.encode()
+        yield f'<div class="block"><table><thead><tr>{head}</tr></thead><tbody>'
         yield from block
-        yield b"</tbody></table></div>\n"
-    yield b"</section>\n"
+        yield "</tbody></table></div>"
+    yield "</section>"
+
+
+def _row(cells: Sequence[Cell], frame: FrameValues) -> str:
+    is_absent = frame["present"] == NO and frame["fate"] != GONE
+    return f'<tr class="{frame["fate"]}{" absent" if is_absent else ""}">{"".join(c.html(frame) for c in cells)}</tr>'

@@ -1,6 +1,53 @@
-"""The page's style sheet and its script."""
+"""The page's style sheet and its script.
 
-STYLE = """
+On wide screens frames are rows of a table with fixed column widths, so that all tables of a section agree; below
+``_CARDS_BELOW_PX`` a frame is a card: its file on a line of its own, then the other values, each with its label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from novacli.batch.reports.pagecells import SOLVED_CELLS, UNSOLVED_CELLS, Cell
+
+#: Below this width of the window, the columns of solved frames would leave no room for the names of files.
+_CARDS_BELOW_PX = 1280
+#: Below this width, the labels of the map would be too small to read.
+_SMALL_BELOW_PX = 600
+#: Classes of the sections of frames, and their columns.
+_SECTIONS = (("problems", UNSOLVED_CELLS), ("solutions", SOLVED_CELLS))
+
+
+def style() -> str:
+    """Return the style sheet."""
+    return "\n".join([_BASE, *_column_widths(), *_cards(), _PRINT])
+
+
+def _column_widths() -> Iterator[str]:
+    """Yield the widths of columns, which fixed table layout takes from the headings."""
+    for section, cells in _SECTIONS:
+        for number, cell in enumerate(cells, 1):
+            if cell.width_ch is not None:
+                yield f".{section} th:nth-child({number}) {{ width: calc({cell.width_ch}ch + .8rem); }}"
+
+
+def _cards() -> Iterator[str]:
+    """Yield the rules for narrow screens."""
+    yield f"@media screen and (max-width: {_CARDS_BELOW_PX - 1}px) {{"
+    yield _CARDS
+    for section, cells in _SECTIONS:
+        yield from _labels(section, cells)
+    yield "}"
+    yield f"@media screen and (max-width: {_SMALL_BELOW_PX - 1}px) {{ .label {{ font-size: 20px; }} }}"
+
+
+def _labels(section: str, cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the labels of values; the file needs none."""
+    for number, cell in enumerate(cells[1:], 2):
+        yield f'.{section} td:nth-child({number})::before {{ content: "{cell.title}"; }}'
+
+
+_BASE = """
 :root { color-scheme: light dark; --ink: #1d2430; --paper: #fff; --quiet: #5b6678; --line: #d5dae2; --band: #f4f6f9;
   --dot: #1f5fbf; --bad: #b3261e; --unsure: #8a5a00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #dfe5ee; --paper: #12161d; --quiet: #95a1b3; --line: #333c4a;
@@ -28,18 +75,36 @@ th[aria-sort=ascending] span::after { content: " \\2191"; }
 th[aria-sort=descending] span::after { content: " \\2193"; }
 tbody tr:nth-child(even) { background: var(--band); }
 .n { text-align: right; }
-td.n, td.when, td.fate { white-space: nowrap; }
+td.n { white-space: nowrap; }
 .path, .why { overflow-wrap: anywhere; }
-.absent .path::after { content: " (not there any more)"; color: var(--quiet); }
+.absent .path::after { content: " (no longer there)"; color: var(--quiet); }
 .failed .fate { color: var(--bad); }
 .unsolved .fate, .retriable .fate { color: var(--unsure); }
 a { color: var(--dot); }
-.frames table { table-layout: fixed; min-width: 84rem; }
-.frames th { width: 4.6rem; }
-.frames th.path, .frames th.why { width: auto; }
-.frames th.when, .frames th.fate { width: 9rem; }
+.folders { overflow-x: auto; }
+.folders .path { min-width: 9rem; }
+.frames table { table-layout: fixed; font-size: 13px; }
+.frames th, .frames td { box-sizing: border-box; padding: .2rem .4rem; overflow-wrap: break-word; }
 .block { content-visibility: auto; contain-intrinsic-size: auto 14000px; }
 .block + .block { margin-top: 1px; }
+"""
+_CARDS = """
+main { padding: 1rem; }
+.folders th { position: static; white-space: nowrap; }
+.frames table, .frames tbody { display: block; font-size: 14px; }
+.block + .block thead { display: none; }
+.frames thead tr { display: flex; flex-wrap: wrap; gap: 0 1rem; }
+.frames th { position: static; width: auto !important; padding: .1rem 0; border: 0; }
+.frames tbody tr { display: flex; flex-wrap: wrap; gap: 0 1.2rem; padding: .5rem;
+  border-bottom: 1px solid var(--line); }
+.frames td { padding: 0; border: 0; }
+.frames td:empty { display: none; }
+.frames td.path, .frames td.why { flex: 0 0 100%; }
+.frames td.path { font-weight: bold; }
+.frames td::before { color: var(--quiet); margin-right: .4rem; }
+.frames td.path::before, .frames td.why::before { content: none !important; }
+"""
+_PRINT = """
 @media print {
   @page { size: landscape; margin: 12mm; }
   :root { color-scheme: light; --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --band: #fff; --dot: #000;
@@ -50,15 +115,15 @@ a { color: var(--dot); }
   th { position: static; }
   thead, tr, figure { break-inside: avoid; }
   th, td { padding: .1rem .25rem; }
-  .frames table { min-width: 0; table-layout: auto; }
-  .frames th, .frames th.when, .frames th.fate { width: auto; }
+  .frames table { table-layout: auto; font-size: inherit; }
+  .frames th { width: auto !important; }
   .frames td:last-child, .frames th:last-child { display: none; }
   .block { content-visibility: visible; }
   a { color: inherit; }
 }
 """
-#: Sorts the tables of a section together by the column whose heading was pressed; pressed again, the other way round.
-#: Cells that are empty stay last.
+#: Sorts all tables of a section by the column whose heading is clicked; a second click reverses the order.  Empty cells
+#: stay last.
 SCRIPT = """
 (() => {
   const collator = new Intl.Collator(undefined, {numeric: true});
@@ -85,13 +150,13 @@ SCRIPT = """
       else other.setAttribute("aria-sort", down ? "descending" : "ascending");
     }
   };
-  const pressed = event => {
+  const onPress = event => {
     const button = event.target.closest("th span");
     if (!button || event.key && event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
     sort(button.parentElement);
   };
-  document.addEventListener("click", pressed);
-  document.addEventListener("keydown", pressed);
+  document.addEventListener("click", onPress);
+  document.addEventListener("keydown", onPress);
 })();
 """
