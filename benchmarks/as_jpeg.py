@@ -11,12 +11,12 @@ import sys
 import numpy as np
 from PIL import Image
 
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.records.field import Image as Picture
 
 
 def main(source: str, target: str) -> None:
-    field = open_field(source)
+    field = open_field(FileInput(source))
     if not isinstance(field, Picture):
         sys.exit(f"{source}: this is no picture")
     pixels = field.pixels

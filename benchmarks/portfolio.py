@@ -28,7 +28,7 @@ from programs import find_nova
 
 from novacli.errors import NovaError
 from novacli.extraction.sources import Sources
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.records.field import Image
 from novacli.strategy import attempts
 from novacli.strategy.attempts import LEAST_STARS, Member
@@ -69,7 +69,7 @@ class Bench:
         if case.truth is None:
             return
         try:
-            field = open_field(str(case.path))
+            field = open_field(FileInput(str(case.path)))
         except NovaError as exc:
             print(f"{case.name}: {exc}", file=sys.stderr)
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from novacli import backends, config
 from novacli.errors import InternalError
-from novacli.inputs import from_array, open_field
+from novacli.inputs import FileInput, from_array, open_field, parse_input
 from novacli.pipeline.solve import Context, solve_field
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
@@ -69,7 +69,8 @@ def _path(text: str | None) -> Path | None:
 
 def _field(image: Any, params: SolveParams) -> Field:
     if isinstance(image, str | os.PathLike):
-        return open_field(os.fspath(image), hdu=params.hdu, size=params.size)
+        given = parse_input(image) if isinstance(image, str) else FileInput(os.fspath(image))
+        return open_field(given, hdu=params.hdu, size=params.size)
     return from_array(image)
 
 

@@ -14,6 +14,7 @@ import pytest
 from made_lines import read_lines
 from made_sky import distance_deg
 
+from novacli.inputs import FileInput
 from novacli.pipeline.solve import Context, solve_input
 from novacli.records.params import SolveParams
 
@@ -49,7 +50,7 @@ def entry_of(corpus: Path, name: str) -> dict[str, Any]:
 
 
 def solved_line(path: Path, params: SolveParams, context: Context) -> dict[str, Any]:
-    result = solve_input(str(path), params, context).result
+    result = solve_input(FileInput(str(path)), params, context).result
     (line,) = read_lines(json.dumps(result.to_json(), allow_nan=False))
     return line
 
@@ -81,7 +82,7 @@ def test_an_xisf_image_is_solved_to_the_place_of_its_fits_twin(corpus: Path, rea
 def test_what_must_fail_fails_cleanly(name: str, corpus: Path, real_context: Context) -> None:
     """Never with a false answer."""
     entry_of(corpus, name)
-    result = solve_input(str(corpus / name), SolveParams(timeout_s=5), real_context).result
+    result = solve_input(FileInput(str(corpus / name)), SolveParams(timeout_s=5), real_context).result
     assert result.exit_code == FAILED[name]
     assert result.calibration is None
 

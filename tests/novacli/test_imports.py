@@ -53,7 +53,7 @@ THIRD_PARTY = {
     "novacli.wcs.distortion": {"numpy"},
     "novacli.fits.tables": {"numpy"},
     "novacli.inputs.arrays": {"numpy"},
-    "novacli.inputs.fetch": {"requests", "urllib3"},
+    "novacli.files.http": {"requests", "urllib3"},
     "novacli.inputs.fits": {"fitsio", "numpy"},
     "novacli.inputs.pixels": {"numpy"},
     "novacli.inputs.raster": {"imagecodecs", "numpy"},

@@ -15,8 +15,9 @@ from novacli.exports import insert
 from novacli.files.atomic import replacing
 from novacli.files.compression import kind_by_name, packing
 from novacli.fits import cards as fitscards
-from novacli.inputs.fetch import opened
+from novacli.inputs import FileInput
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
+from novacli.inputs.opening import open_input
 from novacli.inputs.source import shown_name
 from novacli.records.field import Origin
 from solvehost.formats import fitsfile
@@ -72,7 +73,7 @@ def new_fits(
                 f"{shown_name(str(out))} is the image itself: use --update, or give --new-fits another name"
             )
     if origin.format == "FITS":
-        with opened(path, limits) as source:
+        with open_input(FileInput(path), limits) as source:
             header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown, insert.COPY_HISTORY)
             with replacing(out) as raw, packing(raw, kind_by_name(out)) as stream:
                 insert.copy(source.file, header, stream)

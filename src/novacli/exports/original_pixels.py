@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from novacli.errors import DataError, NovaError, UsageError
-from novacli.inputs import open_field, registry
-from novacli.inputs.fetch import opened
+from novacli.inputs import FileInput, open_field, registry
+from novacli.inputs.opening import open_input
 from novacli.inputs.source import library_path
 from novacli.records.field import Image
 
@@ -47,7 +47,7 @@ def stored_pixels(path: str, limits: Limits) -> NDArray[Any]:
     UsageError
         Where it is a list of stars.
     """
-    with opened(path, limits) as source:
+    with open_input(FileInput(path), limits) as source:
         word = registry.choose(source).word
         try:
             pixels = _read(source, word)
@@ -73,7 +73,7 @@ def _read(source: Source, word: str) -> NDArray[Any] | None:
 
 
 def _solved_pixels(path: str, limits: Limits) -> NDArray[Any]:
-    field = open_field(path, limits=limits)
+    field = open_field(FileInput(path), limits=limits)
     if not isinstance(field, Image):
         raise UsageError(f"{path} is a list of stars, not a picture: use --wcs for the solution alone")
     return field.pixels

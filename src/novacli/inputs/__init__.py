@@ -10,19 +10,30 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from novacli.inputs import registry
-from novacli.inputs.fetch import opened
+from novacli.inputs.kinds import FileInput, Input, StreamInput, UrlInput, parse_input
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
-from novacli.inputs.source import Request
+from novacli.inputs.opening import open_input
+from novacli.inputs.source import ReadOptions
 from novacli.records.field import Field, Image
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "from_array", "open_field"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FileInput",
+    "Input",
+    "Limits",
+    "StreamInput",
+    "UrlInput",
+    "from_array",
+    "open_field",
+    "parse_input",
+]
 
 
 def open_field(
-    name: str,
+    given: Input,
     *,
     hdu: int | None = None,
     size: tuple[int, int] | None = None,
@@ -32,8 +43,8 @@ def open_field(
 
     Parameters
     ----------
-    name
-        A path, used as it stands; ``-`` for standard input; or an http or https URL.
+    given
+        A file, a URL or a stream; ``parse_input`` makes one from what a user typed.
     hdu
         0-based FITS HDU; None for the first that holds an image.  Other formats have none and ignore it.
     size
@@ -59,9 +70,9 @@ def open_field(
     OutputError
         No space for a temporary copy.
     """
-    with opened(name, limits) as source:
+    with open_input(given, limits) as source:
         chosen = registry.choose(source)
-        return chosen.reader().read(source, Request(word=chosen.word, hdu=hdu, size=size, limits=limits))
+        return chosen.reader().read(source, ReadOptions(word=chosen.word, hdu=hdu, size=size, limits=limits))
 
 
 def from_array(

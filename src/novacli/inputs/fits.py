@@ -23,7 +23,7 @@ from novacli.inputs.source import CHUNK_BYTES, full_disk, library_path, temporar
 from novacli.records.field import Field, HeaderValue, Image, StarList
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
 
 FITS_BLOCK_BYTES = 2880
 #: Cards that describe how the data are stored, not what they show.
@@ -78,8 +78,8 @@ class _Layout:
         return (f"read the first of {planes} planes",) if planes > 1 else ()
 
 
-def read(source: Source, request: Request) -> Field:
-    """Return the first HDU that holds an image (or HDU ``request.hdu``), else the first table of stars.
+def read(source: Source, options: ReadOptions) -> Field:
+    """Return the first HDU that holds an image (or HDU ``options.hdu``), else the first table of stars.
 
     Raises
     ------
@@ -87,12 +87,12 @@ def read(source: Source, request: Request) -> Field:
         The file is truncated or damaged, holds neither, or the HDU that was asked for does not.
     """
     with _padded(source) as whole, library_path(whole) as path, _opened(path, source) as hdus:
-        hdu = _chosen(hdus, source, request)
+        hdu = _chosen(hdus, source, options)
         try:
             if _layout(hdu) is not None:
-                image = _image(hdu, hdus[0], whole, request)
-                return image if request.hdu is not None else replace(image, notes=(*image.notes, *_others(hdus, hdu)))
-            return _star_list(hdu, hdus[0], whole, request)
+                image = _image(hdu, hdus[0], whole, options)
+                return image if options.hdu is not None else replace(image, notes=(*image.notes, *_others(hdus, hdu)))
+            return _star_list(hdu, hdus[0], whole, options)
         except (OSError, ValueError, RuntimeError) as exc:
             raise _damaged(source, exc) from exc
 
@@ -136,12 +136,12 @@ def _damaged(source: Source, exc: Exception) -> DataError:
     return DataError(f"{source.shown} is a damaged FITS file{says}: copy or export it again")
 
 
-def _chosen(hdus: Any, source: Source, request: Request) -> Any:
+def _chosen(hdus: Any, source: Source, options: ReadOptions) -> Any:
     """Return the HDU to read."""
-    if request.hdu is not None:
-        if 0 <= request.hdu < len(hdus) and (_layout(hdus[request.hdu]) or _star_columns(hdus[request.hdu])):
-            return hdus[request.hdu]
-        raise DataError(f"{source.shown} has no image in HDU {request.hdu}: {_where_images_are(hdus)}")
+    if options.hdu is not None:
+        if 0 <= options.hdu < len(hdus) and (_layout(hdus[options.hdu]) or _star_columns(hdus[options.hdu])):
+            return hdus[options.hdu]
+        raise DataError(f"{source.shown} has no image in HDU {options.hdu}: {_where_images_are(hdus)}")
     for has_it in (_layout, _star_columns):
         for hdu in hdus:
             if has_it(hdu):
@@ -181,10 +181,10 @@ def _layout(hdu: Any) -> _Layout | None:
     return _Layout(dims, len(dims) - 2, None)
 
 
-def _image(hdu: Any, primary: Any, source: Source, request: Request) -> Image:
+def _image(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> Image:
     layout = _layout(hdu)
     assert layout is not None  # noqa: S101 - _chosen saw to it
-    request.limits.check_pixels(source.shown, layout.width, layout.height)
+    options.limits.check_pixels(source.shown, layout.width, layout.height)
     _check_whole(hdu, source)
     own, damaged = _cards(hdu)
     pixels, mask = assemble(layout.height, layout.width, _blocks(hdu, layout, own))
@@ -193,7 +193,7 @@ def _image(hdu: Any, primary: Any, source: Source, request: Request) -> Image:
         pixels=pixels,
         mask=mask,
         header=header,
-        origin=source.origin(request.word, hdu=_number(hdu)),
+        origin=source.origin(options.word, hdu=_number(hdu)),
         is_fits_like=True,
         is_mosaic=layout.colour_axis is None and headers.is_mosaic(header),
         notes=(*layout.note, *damaged),
@@ -278,16 +278,16 @@ def _star_columns(hdu: Any) -> starlist.StarColumns | None:
     return starlist.pick_columns(info["colnames"]) if "colnames" in info and info["nrows"] > 0 else None
 
 
-def _star_list(hdu: Any, primary: Any, source: Source, request: Request) -> StarList:
+def _star_list(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> StarList:
     columns = _star_columns(hdu)
     assert columns is not None  # noqa: S101 - _chosen saw to it
-    request.limits.check_stars(source.shown, int(hdu.get_info()["nrows"]))
+    options.limits.check_stars(source.shown, int(hdu.get_info()["nrows"]))
     _check_whole(hdu, source)
     own, damaged = _cards(hdu)
     header = _header(hdu, own, primary)
     values = {name: _column(hdu, name, source) for name in columns.names}
     found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=damaged)
-    return starlist.build(found, source, request, hdu=_number(hdu))
+    return starlist.build(found, source, options, hdu=_number(hdu))
 
 
 def _column(hdu: Any, name: str, source: Source) -> NDArray[np.float64]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from novacli.errors import DataError
+from novacli.text.quantities import bytes_text
 
-GIB = 1024**3
+_GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Limits:
     ``fetch_total_s`` the whole download, name lookup and redirects included.
     """
 
-    max_bytes: int = 4 * GIB
+    max_bytes: int = 4 * _GIB
     max_pixels: int = 500_000_000
     max_stars: int = 1_000_000
     fetch_connect_s: float = 10.0
@@ -28,9 +29,8 @@ class Limits:
     def check_bytes(self, shown: str, size_bytes: int) -> None:
         """Raise ``DataError`` where ``size_bytes`` is above ``max_bytes``."""
         if size_bytes > self.max_bytes:
-            raise DataError(
-                f"{shown} is larger than the limit of {as_size(self.max_bytes)} for a file (max_bytes): cut it down"
-            )
+            limit = bytes_text(self.max_bytes)
+            raise DataError(f"{shown} is larger than the limit of {limit} for a file (max_bytes): cut it down")
 
     def check_pixels(self, shown: str, width: int, height: int) -> None:
         """Raise ``DataError`` where an image of ``width`` × ``height`` pixels is above ``max_pixels``, or is empty."""
@@ -51,11 +51,3 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-
-
-def as_size(size_bytes: int) -> str:
-    """Return a size for people: ``4 GiB``, ``1.5 MiB``, ``917 bytes``."""
-    for unit, factor in (("GiB", GIB), ("MiB", 1024**2), ("KiB", 1024)):
-        if size_bytes >= factor:
-            return f"{size_bytes / factor:.3g} {unit}"
-    return f"{size_bytes} bytes"

@@ -22,7 +22,7 @@ from novacli.records.field import HeaderValue, Image
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
 
 #: Pillow's reader of each format.  Made directly, not through ``PIL.Image.open``: that would apply Pillow's own,
 #: process-wide limit of pixels instead of ours.
@@ -42,7 +42,7 @@ _PNG_CUT_BY_PILLOW = {2: 3, 4: 1, 6: 3}
 _WARNING_FILTERS = threading.Lock()
 
 
-def read(source: Source, request: Request) -> Image:
+def read(source: Source, options: ReadOptions) -> Image:
     """Return the picture; the first frame of several.
 
     Raises
@@ -51,20 +51,20 @@ def read(source: Source, request: Request) -> Image:
         It is truncated, damaged, or above ``limits.max_pixels``.
     """
     with _without_warnings():
-        picture = _open(source, request)
+        picture = _open(source, options)
         header, notes = _exif(picture)
     width, height = picture.size
-    request.limits.check_pixels(source.shown, width, height)
-    channels = _deep_png_channels(source, request)
-    blocks = _deep_png_blocks(source, channels) if channels else _blocks(_loaded(picture, source, request))
+    options.limits.check_pixels(source.shown, width, height)
+    channels = _deep_png_channels(source, options)
+    blocks = _deep_png_blocks(source, channels) if channels else _blocks(_loaded(picture, source, options))
     pixels, mask = assemble(height, width, blocks)
-    if getattr(picture, "n_frames", 1) > 1 and request.word != "JPEG":
+    if getattr(picture, "n_frames", 1) > 1 and options.word != "JPEG":
         notes = (*notes, "read the first frame of several")
     return Image(
         pixels=pixels,
         mask=mask,
         header=header,
-        origin=source.origin(request.word),
+        origin=source.origin(options.word),
         is_fits_like=False,
         notes=notes,
     )
@@ -81,29 +81,29 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-def _open(source: Source, request: Request) -> ImageFile:
-    module, name = _PLUGINS[request.word]
+def _open(source: Source, options: ReadOptions) -> ImageFile:
+    module, name = _PLUGINS[options.word]
     source.file.seek(0)
     try:
         picture: ImageFile = getattr(importlib.import_module(module), name)(source.file)
     except Exception as exc:  # Pillow's plugins raise nearly anything on a damaged header.
-        raise _damaged(source, request, exc) from exc
+        raise _damaged(source, options, exc) from exc
     return picture
 
 
-def _loaded(picture: ImageFile, source: Source, request: Request) -> ImageFile:
+def _loaded(picture: ImageFile, source: Source, options: ReadOptions) -> ImageFile:
     try:
         picture.load()
     except Exception as exc:
-        raise _damaged(source, request, exc) from exc
+        raise _damaged(source, options, exc) from exc
     return picture
 
 
-def _damaged(source: Source, request: Request, exc: Exception) -> DataError:
+def _damaged(source: Source, options: ReadOptions, exc: Exception) -> DataError:
     words = str(exc).lower()
     if isinstance(exc, EOFError) or any(word in words for word in ("truncat", "end of file", "eof", "too short")):
-        return DataError(f"{source.shown} is truncated: its {request.word} data end too early; copy it again")
-    return DataError(f"{source.shown} is a damaged {request.word} file: copy or export it again")
+        return DataError(f"{source.shown} is truncated: its {options.word} data end too early; copy it again")
+    return DataError(f"{source.shown} is a damaged {options.word} file: copy or export it again")
 
 
 def _exif(picture: ImageFile) -> tuple[dict[str, HeaderValue], tuple[str, ...]]:
@@ -123,9 +123,9 @@ def _blocks(picture: ImageFile) -> Iterator[Block]:
         yield first, 0, np.asarray(part)
 
 
-def _deep_png_channels(source: Source, request: Request) -> int:
+def _deep_png_channels(source: Source, options: ReadOptions) -> int:
     """Return the number of colour channels of a PNG that Pillow would cut to 8 bits, else 0."""
-    if request.word != "PNG" or source.head[_PNG_DEPTH_AT] != 16:
+    if options.word != "PNG" or source.head[_PNG_DEPTH_AT] != 16:
         return 0
     return _PNG_CUT_BY_PILLOW.get(source.head[_PNG_COLOUR_AT], 0)
 

@@ -12,12 +12,12 @@ from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.records.field import Image
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
 
 _BAYER_SHAPE = (2, 2)
 
 
-def read(source: Source, request: Request) -> Image:
+def read(source: Source, options: ReadOptions) -> Image:
     """Return the sensor's own values: a mosaic, or the mean of the colours where the pattern is not 2×2.
 
     Rows stay as the sensor has them; the camera's orientation turns nothing.
@@ -38,7 +38,7 @@ def read(source: Source, request: Request) -> Image:
     with contextlib.closing(rawpy.RawPy()) as camera:
         try:
             camera.open_buffer(source.file)
-            request.limits.check_pixels(source.shown, camera.sizes.raw_width, camera.sizes.raw_height)
+            options.limits.check_pixels(source.shown, camera.sizes.raw_width, camera.sizes.raw_height)
             camera.unpack()
             values, is_mosaic = _values(camera)
         except (rawpy.LibRawError, rawpy.NotSupportedError) as exc:

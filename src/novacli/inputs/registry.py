@@ -1,6 +1,6 @@
 """The formats: how each is recognised by its first bytes, and the module that reads it.
 
-A new format is one module with ``read(source, request) -> Field`` and one line in ``FORMATS``.  The first that
+A new format is one module with ``read(source, options) -> Field`` and one line in ``FORMATS``.  The first that
 matches wins, so those that look like others stand before them (camera raw before TIFF) and text stands last.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from novacli.errors import DataError
-from novacli.inputs.source import Request, Source
+from novacli.inputs.source import ReadOptions, Source
 from novacli.records.field import Field
 
 _RAW_SUFFIXES = (
@@ -33,7 +33,7 @@ Sniff = Callable[[bytes, str], bool]
 class Reader(Protocol):
     """What a reader module offers."""
 
-    def read(self, source: Source, request: Request) -> Field:
+    def read(self, source: Source, options: ReadOptions) -> Field:
         """Return the field in ``source``."""
 
 

@@ -56,7 +56,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReadOptions:
     """What is asked of a reader: the format's word, and the user's wishes as ``open_field`` takes them."""
 
     word: str

@@ -18,13 +18,13 @@ from novacli.inputs import headers, starlist
 from novacli.inputs.tables import read_text
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import HeaderValue, StarList
 
 _BY_POSITION = ("x", "y", "flux")
 
 
-def read(source: Source, request: Request) -> StarList:
+def read(source: Source, options: ReadOptions) -> StarList:
     """Return the list of stars.
 
     Raises
@@ -33,7 +33,7 @@ def read(source: Source, request: Request) -> StarList:
         The file is no valid JSON, or has another shape.
     """
     try:
-        document = json.loads(read_text(source, request))
+        document = json.loads(read_text(source, options))
     except (ValueError, RecursionError) as exc:
         raise DataError(f"{source.shown} is no valid JSON: export it again") from exc
     lists, header = _as_lists(document)
@@ -42,10 +42,10 @@ def read(source: Source, request: Request) -> StarList:
         raise DataError(f"{source.shown} is JSON, but no list of stars: give x and y as lists, or a list of [x, y]")
     if len({len(lists[name]) for name in columns.names}) != 1:
         raise DataError(f"{source.shown}: its lists {', '.join(columns.names)} differ in length: export it again")
-    request.limits.check_stars(source.shown, len(lists[columns.x]))
+    options.limits.check_stars(source.shown, len(lists[columns.x]))
     values = {name: _numbers(lists[name]) for name in columns.names}
     found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header))
-    return starlist.build(found, source, request)
+    return starlist.build(found, source, options)
 
 
 def _as_lists(document: Any) -> tuple[dict[str, list[Any]], dict[str, HeaderValue]]:

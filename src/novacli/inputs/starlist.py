@@ -17,7 +17,7 @@ from novacli.errors import DataError, UsageError
 from novacli.records.field import HeaderValue, StarList
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
 
 #: A solution needs a quad.
 MIN_STARS = 4
@@ -100,7 +100,7 @@ def _pixels(value: HeaderValue | None) -> int | None:
     return int(value) if 1 <= value <= 1e7 else None
 
 
-def build(found: FoundStars, source: Source, request: Request, hdu: int | None = None) -> StarList:
+def build(found: FoundStars, source: Source, options: ReadOptions, hdu: int | None = None) -> StarList:
     """Return the ``StarList``; rows with a value that is no number are dropped, magnitudes put in order.
 
     Raises
@@ -110,7 +110,7 @@ def build(found: FoundStars, source: Source, request: Request, hdu: int | None =
     """
     columns = found.columns
     count = len(found.values[columns.x])
-    request.limits.check_stars(source.shown, count)
+    options.limits.check_stars(source.shown, count)
     finite = np.all([np.isfinite(found.values[name]) for name in columns.names], axis=0)
     kept = {name: found.values[name][finite] for name in columns.names}
     dropped = count - len(kept[columns.x])
@@ -120,7 +120,7 @@ def build(found: FoundStars, source: Source, request: Request, hdu: int | None =
         )
     order, flux = _brightness(kept, columns)
     x, y = kept[columns.x][order], kept[columns.y][order]
-    width, height, guessed, size_notes = _size(x, y, found.declared_size, request.size, source)
+    width, height, guessed, size_notes = _size(x, y, found.declared_size, options.size, source)
     drop_note = (f"dropped {dropped} of {count} rows that hold no finite number",) if dropped else ()
     return StarList(
         x=x,
@@ -129,7 +129,7 @@ def build(found: FoundStars, source: Source, request: Request, hdu: int | None =
         width=width,
         height=height,
         header=found.header,
-        origin=source.origin(request.word, hdu=hdu),
+        origin=source.origin(options.word, hdu=hdu),
         size_is_guessed=guessed,
         notes=(*found.notes, *columns.note, *drop_note, *size_notes),
     )

@@ -19,7 +19,7 @@ from novacli.inputs import starlist
 from novacli.records.field import HeaderValue
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import StarList
 
 #: Longer lines than this on average make no list of stars; it keeps a huge text from being read whole.
@@ -34,7 +34,7 @@ _BY_POSITION = ("x", "y", "flux")
 _FEW_NAMES, _LONGEST_NAME = 8, 20
 
 
-def read(source: Source, request: Request) -> StarList:
+def read(source: Source, options: ReadOptions) -> StarList:
     """Return the list of stars.
 
     Raises
@@ -42,14 +42,14 @@ def read(source: Source, request: Request) -> StarList:
     DataError
         The text has no columns x and y, too few stars, or is too large.
     """
-    comments, lines = _split(read_text(source, request))
+    comments, lines = _split(read_text(source, options))
     if not lines:
         raise DataError(f"{source.shown} is a text file without a line of data: give an image or a list of stars")
     delimiter = _delimiter(lines[0])
     columns, names, first = _columns(comments, lines, delimiter)
     if columns is None:
         raise DataError(f"{source.shown} is {_what_it_is(names, lines[1:2], delimiter)}")
-    request.limits.check_stars(source.shown, len(lines) - first)
+    options.limits.check_stars(source.shown, len(lines) - first)
     header = _entries(comments)
     try:
         values = _values(lines[first:], delimiter, columns, names)
@@ -57,13 +57,13 @@ def read(source: Source, request: Request) -> StarList:
         raise DataError(f"{source.shown} is damaged: its text is no table ({exc}); export it again") from exc
     notes = _unnamed(names) if first == 0 else ()
     found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=notes)
-    return starlist.build(found, source, request)
+    return starlist.build(found, source, options)
 
 
-def read_text(source: Source, request: Request) -> str:
+def read_text(source: Source, options: ReadOptions) -> str:
     """Return the text of ``source`` (UTF-8, else Latin-1), bounded by the limit of stars."""
-    if source.size_bytes > request.limits.max_stars * MAX_BYTES_PER_STAR:
-        request.limits.check_stars(source.shown, request.limits.max_stars + 1)
+    if source.size_bytes > options.limits.max_stars * MAX_BYTES_PER_STAR:
+        options.limits.check_stars(source.shown, options.limits.max_stars + 1)
     source.file.seek(0)
     raw = source.file.read()
     try:

@@ -16,7 +16,7 @@ from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.records.field import HeaderValue, Image
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import Field
 
 # Without a handler Python prints the log of a damaged file on standard error; the error we raise says it in one line.
@@ -32,7 +32,7 @@ _JPEG_COMPRESSIONS = (6, 7)
 _BATCH_BYTES = 16 * 1024 * 1024
 
 
-def read(source: Source, request: Request) -> Field:
+def read(source: Source, options: ReadOptions) -> Field:
     """Return the first page.
 
     Raises
@@ -45,14 +45,14 @@ def read(source: Source, request: Request) -> Field:
         with tifffile.TiffFile(source.file, name=_ANONYMOUS) as tiff:
             page = tiff.pages[0]
             if not _is_camera_raw(page):
-                return _image(page, source, request, several=_has_second_page(tiff))
+                return _image(page, source, options, several=_has_second_page(tiff))
     except NovaError:
         raise
     except Exception as exc:  # tifffile and its codecs raise nearly anything on damaged data.
         raise DataError(f"{source.shown} is a damaged or unusual TIFF file: export it again, uncompressed") from exc
     from novacli.inputs import raw
 
-    return raw.read(source, request)
+    return raw.read(source, options)
 
 
 def _is_camera_raw(page: Any) -> bool:
@@ -68,9 +68,9 @@ def _has_second_page(tiff: tifffile.TiffFile) -> bool:
     return True
 
 
-def _image(page: Any, source: Source, request: Request, *, several: bool) -> Image:
+def _image(page: Any, source: Source, options: ReadOptions, *, several: bool) -> Image:
     width, height = int(page.imagewidth), int(page.imagelength)
-    request.limits.check_pixels(source.shown, width, height)
+    options.limits.check_pixels(source.shown, width, height)
     _check_whole(page, source)
     # A numpy dtype, or None for numbers of a size that tifffile does not know.
     if page.dtype is None or page.dtype.kind not in "buif":
@@ -80,7 +80,7 @@ def _image(page: Any, source: Source, request: Request, *, several: bool) -> Ima
         pixels=pixels,
         mask=mask,
         header=_header(page),
-        origin=source.origin(request.word),
+        origin=source.origin(options.word),
         is_fits_like=False,
         is_mosaic=page.photometric == _PHOTOMETRIC.CFA,
         notes=("read the first page of several",) if several else (),

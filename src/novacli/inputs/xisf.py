@@ -13,13 +13,13 @@ from novacli.inputs.source import library_path
 from novacli.records.field import HeaderValue, Image
 
 if TYPE_CHECKING:
-    from novacli.inputs.source import Request, Source
+    from novacli.inputs.source import ReadOptions, Source
 
 _INTEGER = re.compile(r"[-+]?\d{1,18}")
 _COLOUR_CHANNELS = 3
 
 
-def read(source: Source, request: Request) -> Image:
+def read(source: Source, options: ReadOptions) -> Image:
     """Return the first image of an XISF file.
 
     Raises
@@ -35,21 +35,21 @@ def read(source: Source, request: Request) -> Image:
         raise UnavailableError(f"{source.shown} is an XISF file, which needs: pip install xisf") from exc
     with library_path(source) as path:
         try:
-            return _image(xisf.XISF(path), source, request)
+            return _image(xisf.XISF(path), source, options)
         except NovaError:
             raise
         except Exception as exc:  # xisf lets its codecs' and parser's errors through.
             raise DataError(f"{source.shown} is a damaged or unusual XISF file: export it as FITS") from exc
 
 
-def _image(file: Any, source: Source, request: Request) -> Image:
+def _image(file: Any, source: Source, options: ReadOptions) -> Image:
     images = file.get_images_metadata()
     if not images:
         raise DataError(f"{source.shown} is an XISF file without an image: export it again")
     facts = images[0]
     width, height, channels = facts["geometry"]
-    request.limits.check_pixels(source.shown, width, height)
-    request.limits.check_bytes(f"{source.shown}, unpacked,", width * height * channels * facts["dtype"].itemsize)
+    options.limits.check_pixels(source.shown, width, height)
+    options.limits.check_bytes(f"{source.shown}, unpacked,", width * height * channels * facts["dtype"].itemsize)
     _check_whole(facts, source)
     header = _header(facts["FITSKeywords"])
     colours = _COLOUR_CHANNELS if channels >= _COLOUR_CHANNELS else 1
@@ -59,7 +59,7 @@ def _image(file: Any, source: Source, request: Request) -> Image:
         pixels=pixels,
         mask=mask,
         header=header,
-        origin=source.origin(request.word),
+        origin=source.origin(options.word),
         is_fits_like=False,
         is_mosaic=colours == 1 and headers.is_mosaic(header),
         notes=(*notes, "read the first image of several") if len(images) > 1 else notes,

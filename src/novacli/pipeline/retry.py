@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from novacli.errors import DataError, NovaError
 from novacli.extraction.sources import Sources
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.jobs.request import Request, read_request, sha256_of
 from novacli.pipeline import solve
 from novacli.pipeline.solve import Context, Solved
@@ -70,4 +70,4 @@ def _same_source(request: Request) -> tuple[Field, SolveParams]:
     if not isinstance(path, str) or not request.sha256 or sha256_of(path) != request.sha256:
         raise DataError(f"{path}: it is not the image that was submitted")
     params = SolveParams.from_json(dict(request.params))
-    return open_field(path, hdu=params.hdu, size=params.size), params
+    return open_field(FileInput(path), hdu=params.hdu, size=params.size), params

@@ -20,8 +20,7 @@ from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
 from novacli.extraction.sources import Sources
 from novacli.hints import Hints
-from novacli.inputs import open_field
-from novacli.inputs.fetch import public_name
+from novacli.inputs import Input, open_field
 from novacli.jobs import request as jobfile
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.field import Field, Origin
@@ -78,13 +77,13 @@ class Solved:
     winner: int = 1
 
 
-def solve_input(name: str, params: SolveParams, context: Context) -> Solved:
-    """Solve what the user named: a path, ``-`` or a URL; errors come back as a failed result."""
-    return _with_field(name, params, context, solve_field)
+def solve_input(given: Input, params: SolveParams, context: Context) -> Solved:
+    """Solve an input; errors come back as a failed result."""
+    return _with_field(given, params, context, solve_field)
 
 
-def detach_input(name: str, params: SolveParams, context: Context, detach: Detach) -> Solved:
-    """Leave what the user named with a server, to be fetched later; errors come back as a failed result."""
+def detach_input(given: Input, params: SolveParams, context: Context, detach: Detach) -> Solved:
+    """Leave an input with a server, to be fetched later; errors come back as a failed result."""
 
     def send(field: Field, params: SolveParams, context: Context, clock: Clock) -> Solved:
         prepared = _prepare(field, params, context, clock)
@@ -92,19 +91,19 @@ def detach_input(name: str, params: SolveParams, context: Context, detach: Detac
             return prepared
         return _detach_job(prepared, params, context, clock, detach)
 
-    return _with_field(name, params, context, send)
+    return _with_field(given, params, context, send)
 
 
 def _with_field(
-    name: str, params: SolveParams, context: Context, do: Callable[[Field, SolveParams, Context, Clock], Solved]
+    given: Input, params: SolveParams, context: Context, do: Callable[[Field, SolveParams, Context, Clock], Solved]
 ) -> Solved:
     """Read an input and do something with it; errors become a failed result."""
     clock = Clock()
-    shown = public_name(name)
+    shown = given.name
     error: NovaError
     try:
         context.observe(f"reading {shown}")
-        field = open_field(name, hdu=params.hdu, size=params.size)
+        field = open_field(given, hdu=params.hdu, size=params.size)
         clock.lap("read_s")
         return do(field, params, context, clock)
     except NovaError as exc:

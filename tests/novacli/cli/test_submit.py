@@ -180,10 +180,12 @@ def test_an_engine_that_dies_is_an_internal_error_and_the_log_is_kept(
 def test_a_mixed_call_ends_with_the_hardest(
     codes: tuple[int, ...], worst: int, nova, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from novacli.inputs import Input
     from novacli.pipeline.solve import Solved
     from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 
-    def made(name: str, *_rest: object) -> Solved:
+    def made(given: Input, *_rest: object) -> Solved:
+        name = given.name
         code = int(name)
         error = {"message": f"{name}: no", "exit_code": code, "retry_is_safe": False} if code > 1 else None
         status = {0: SOLVED, 1: UNSOLVED}.get(code, FAILED)

@@ -324,13 +324,13 @@ def test_whatever_the_pixels_stars_are_finite_and_inside(
 _PEAK = """
 import pathlib, sys
 import numpy as np, fitsio, sep
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.extraction.sources import Extraction, extract
 def peak():
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 before = peak()
-field = open_field(sys.argv[1])
+field = open_field(FileInput(sys.argv[1]))
 for binning in (4, 2, 1):
     extract(field, Extraction(binning))
 print((peak() - before) / (4 * field.width * field.height))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from novacli.errors import DataError
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.records.field import Image, StarList
 
 REFUSED = {
@@ -34,7 +34,7 @@ def test_every_image_is_read_at_its_size(corpus: Path, manifest: list[dict[str, 
         name = entry["name"]
         if name in REFUSED or (name.endswith(".xisf") and not _has_xisf()):
             continue
-        field = open_field(str(corpus / name))
+        field = open_field(FileInput(str(corpus / name)))
         assert (field.width, field.height) == SIZES.get(name, (entry["width"], entry["height"])), name
         if isinstance(field, StarList):
             assert len(field.x) == 1000, name
@@ -47,14 +47,14 @@ def test_every_image_is_read_at_its_size(corpus: Path, manifest: list[dict[str, 
 def test_what_cannot_be_read_is_refused(corpus: Path, name: str, message: str) -> None:
     """In one line."""
     with pytest.raises(DataError, match=message):
-        open_field(str(corpus / name))
+        open_field(FileInput(str(corpus / name)))
 
 
 def test_packed_and_converted_copies_hold_the_same_pixels(corpus: Path) -> None:
     """One frame as FITS, FITS.gz, in an extension, and as XISF."""
     names = ["panoptes_unsolved.fits", "panoptes_unsolved.fits.gz", "panoptes_mef.fits"]
     names += ["panoptes_unsolved.xisf"] if _has_xisf() else []
-    fields = [open_field(str(corpus / name)) for name in names]
+    fields = [open_field(FileInput(str(corpus / name))) for name in names]
     first = fields[0]
     assert isinstance(first, Image)
     for field in fields[1:]:
@@ -64,7 +64,7 @@ def test_packed_and_converted_copies_hold_the_same_pixels(corpus: Path) -> None:
 
 def test_an_extension_inherits_the_mount_s_position(corpus: Path) -> None:
     """It stands in the primary header only."""
-    field = open_field(str(corpus / "panoptes_mef.fits"))
+    field = open_field(FileInput(str(corpus / "panoptes_mef.fits")))
     assert (field.header["RA-MNT"], field.origin.hdu) == (301.56439, 1)
 
 

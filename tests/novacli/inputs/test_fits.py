@@ -14,14 +14,14 @@ from astropy.io import fits as astropy_fits
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.inputs import Limits, open_field, pixels
+from novacli.inputs import FileInput, Limits, open_field, pixels
 from novacli.records.field import Image, StarList
 
 Writer = Callable[..., Path]
 
 
 def read_image(path: Path, **options: object) -> Image:
-    field = open_field(str(path), **options)  # type: ignore[arg-type]
+    field = open_field(FileInput(str(path)), **options)  # type: ignore[arg-type]
     assert isinstance(field, Image)
     return field
 
@@ -215,7 +215,7 @@ def test_packed_files_are_unpacked_by_content(
 def test_a_decompression_bomb_ends_at_the_limit(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """A small file must not fill the disk."""
     (tmp_path / "bomb.fits.gz").write_bytes(pack(bytes(5_000_000)))
-    with pytest.raises(DataError, match="unpacked, is larger than the limit of 977 KiB"):
+    with pytest.raises(DataError, match="unpacked, is larger than the limit of 1 MB"):
         read_image(tmp_path / "bomb.fits.gz", limits=Limits(max_bytes=1_000_000))
 
 
@@ -357,7 +357,7 @@ class TestTables:
 
     def read(self, tmp_path: Path, *hdus: object, **options: object) -> StarList:
         path = write_hdus(tmp_path / "stars.fits", astropy_fits.PrimaryHDU(), *hdus)
-        field = open_field(str(path), **options)  # type: ignore[arg-type]
+        field = open_field(FileInput(str(path)), **options)  # type: ignore[arg-type]
         assert isinstance(field, StarList)
         return field
 
@@ -435,4 +435,4 @@ class TestTables:
         rows = np.zeros(4, dtype=[("X", "f4"), ("Y", "f4"), ("FLUX", "f4"), ("BACKGROUND", "f4")])
         rows["X"], rows["Y"] = self.X, self.Y
         fitsio.write(str(tmp_path / "xy.fits"), rows)
-        assert open_field(str(tmp_path / "xy.fits"), size=(400, 300)).width == 400
+        assert open_field(FileInput(str(tmp_path / "xy.fits")), size=(400, 300)).width == 400

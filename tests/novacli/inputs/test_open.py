@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, DeniedError, InputMissingError, OutputError, TransferError
-from novacli.inputs import Limits, open_field, source, unpack
+from novacli.inputs import FileInput, Limits, open_field, source, unpack
 from novacli.inputs.source import shown_name
 from novacli.records.field import Image
 
@@ -37,7 +37,7 @@ Writer = Callable[..., Path]
 )
 def test_any_name_is_just_a_file(write_fits: Writer, ramp: NDArray[np.uint16], name: str) -> None:
     """Neither brackets nor exclamation marks, dashes, spaces or a wrong suffix change what is read."""
-    field = open_field(str(write_fits(ramp, name)))
+    field = open_field(FileInput(str(write_fits(ramp, name))))
     assert isinstance(field, Image)
     np.testing.assert_array_equal(field.pixels, ramp)
 
@@ -46,10 +46,10 @@ def test_a_name_that_is_no_utf8_is_read_and_shown_escaped(write_fits: Writer, ra
     """Any bytes that the file system allows are a name."""
     path = os.fsdecode(os.fsencode(write_fits(ramp).parent) + b"/\xff\n.fits")
     os.rename(write_fits(ramp), path)
-    assert open_field(path).origin.name == path
+    assert open_field(FileInput(path)).origin.name == path
     Path(path).write_bytes(b"SIMPLE")
     with pytest.raises(DataError, match=r"/\\udcff\\n\.fits is truncated"):
-        open_field(path)
+        open_field(FileInput(path))
 
 
 def test_a_leading_dash_without_a_folder_is_a_name(
@@ -57,13 +57,13 @@ def test_a_leading_dash_without_a_folder_is_a_name(
 ) -> None:
     """Only ``-`` alone is standard input."""
     monkeypatch.chdir(write_fits(ramp, "-x.fits").parent)
-    assert open_field("-x.fits").width == 60
+    assert open_field(FileInput("-x.fits")).width == 60
 
 
 def test_the_origin_says_what_was_typed(write_fits: Writer, ramp: NDArray[np.uint16]) -> None:
     """Name, path, format and HDU are kept for what comes after."""
     path = str(write_fits(ramp))
-    field = open_field(path)
+    field = open_field(FileInput(path))
     assert (field.origin.name, field.origin.path, field.origin.format, field.origin.hdu) == (path, path, "FITS", 0)
     assert (field.width, field.height) == (60, 40)
 
@@ -73,39 +73,39 @@ def test_what_is_not_there_is_missing(tmp_path: Path, monkeypatch: pytest.Monkey
     """Every way of not being there has the same class."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputMissingError, match=r"is not there|is no file"):
-        open_field(name)
+        open_field(FileInput(name))
 
 
 def test_a_file_as_a_folder_is_missing(write_fits: Writer, ramp: NDArray[np.uint16]) -> None:
     """``a.fits/b.fits`` is not there either."""
     with pytest.raises(InputMissingError, match=r"b\.fits is not there"):
-        open_field(str(write_fits(ramp)) + "/b.fits")
+        open_field(FileInput(str(write_fits(ramp)) + "/b.fits"))
 
 
 def test_a_directory_is_no_input(tmp_path: Path) -> None:
     """It says what to do."""
     with pytest.raises(InputMissingError, match="is a directory: name the images"):
-        open_field(str(tmp_path))
+        open_field(FileInput(str(tmp_path)))
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     """No reader gets it."""
     (tmp_path / "empty.fits").touch()
     with pytest.raises(DataError, match=r"empty\.fits is empty"):
-        open_field(str(tmp_path / "empty.fits"))
+        open_field(FileInput(str(tmp_path / "empty.fits")))
 
 
 def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     """Opening it would hang."""
     os.mkfifo(tmp_path / "pipe.fits")
     with pytest.raises(DataError, match=r"pipe\.fits is a pipe or a device"):
-        open_field(str(tmp_path / "pipe.fits"))
+        open_field(FileInput(str(tmp_path / "pipe.fits")))
 
 
 def test_a_device_is_refused() -> None:
     """It has no end."""
     with pytest.raises(DataError, match="/dev/zero is a pipe or a device"):
-        open_field("/dev/zero")
+        open_field(FileInput("/dev/zero"))
 
 
 def test_an_unreadable_file_is_denied(
@@ -119,7 +119,7 @@ def test_an_unreadable_file_is_denied(
     path = str(write_fits(ramp))
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(DeniedError, match=r"field\.fits may not be read"):
-        open_field(path)
+        open_field(FileInput(path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
@@ -128,7 +128,7 @@ def test_a_file_without_permissions_is_denied(write_fits: Writer, ramp: NDArray[
     path = write_fits(ramp)
     path.chmod(0)
     with pytest.raises(DeniedError, match="may not be read"):
-        open_field(str(path))
+        open_field(FileInput(str(path)))
 
 
 def test_a_failing_disk_is_worth_a_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,13 +139,13 @@ def test_a_failing_disk_is_worth_a_retry(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "open", fail)
     with pytest.raises(TransferError, match=r"x\.fits cannot be opened: Input/output error"):
-        open_field(str(tmp_path / "x.fits"))
+        open_field(FileInput(str(tmp_path / "x.fits")))
 
 
 def test_a_file_above_the_limit_names_the_limit(write_fits: Writer, ramp: NDArray[np.uint16]) -> None:
     """Before anything is read."""
-    with pytest.raises(DataError, match=r"larger than the limit of 1000 bytes .*max_bytes"):
-        open_field(str(write_fits(ramp)), limits=Limits(max_bytes=1000))
+    with pytest.raises(DataError, match=r"larger than the limit of 1 kB .*max_bytes"):
+        open_field(FileInput(str(write_fits(ramp))), limits=Limits(max_bytes=1000))
 
 
 def test_no_descriptor_stays_open(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_no_descriptor_stays_open(write_fits: Writer, ramp: NDArray[np.uint16], 
     (tmp_path / "bad.fits").write_bytes(Path(path).read_bytes()[:3000])
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else len(os.listdir("/dev/fd"))
     for _ in range(3):
-        open_field(path)
+        open_field(FileInput(path))
         with pytest.raises(DataError, match="truncated"):
-            open_field(str(tmp_path / "bad.fits"))
+            open_field(FileInput(str(tmp_path / "bad.fits")))
     after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else len(os.listdir("/dev/fd"))
     assert after == before
 
@@ -169,7 +169,7 @@ def test_without_dev_fd_a_temporary_copy_is_read_and_removed(
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setattr(source, "_DESCRIPTORS", tmp_path / "absent")
-    np.testing.assert_array_equal(open_field(str(write_fits(ramp, "a[1].fits"))).pixels, ramp)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(open_field(FileInput(str(write_fits(ramp, "a[1].fits")))).pixels, ramp)  # type: ignore[union-attr]
     assert list(temporary.iterdir()) == []
 
 
@@ -195,7 +195,7 @@ def test_a_full_disk_names_tmpdir(
 
     monkeypatch.setattr(unpack, "temporary_file", FullDisk)
     with pytest.raises(OutputError, match="No space left on device; set TMPDIR"):
-        open_field(str(packed))
+        open_field(FileInput(str(packed)))
 
 
 def test_names_in_messages_stay_on_one_line_and_move_no_cursor() -> None:

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, UnavailableError
-from novacli.inputs import Limits, open_field
+from novacli.inputs import FileInput, Limits, open_field
 from novacli.records.field import Image
 
 #: What LibRaw wants of a DNG: version, mosaic pattern (RGGB), camera, colour matrix and its light.
@@ -35,7 +35,7 @@ def write_dng(path: Path, mosaic: NDArray[np.uint16]) -> Path:
 
 
 def read_image(path: Path, **options: object) -> Image:
-    field = open_field(str(path), **options)  # type: ignore[arg-type]
+    field = open_field(FileInput(str(path)), **options)  # type: ignore[arg-type]
     assert isinstance(field, Image)
     return field
 

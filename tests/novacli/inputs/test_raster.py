@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 from PIL.TiffImagePlugin import IFDRational
 
 from novacli.errors import DataError
-from novacli.inputs import Limits, open_field, pixels
+from novacli.inputs import FileInput, Limits, open_field, pixels
 from novacli.records.field import Image
 
 GREY = (np.arange(40 * 60) % 251).reshape(40, 60).astype(np.uint8)
@@ -21,7 +21,7 @@ MEAN = COLOUR.mean(axis=2)
 
 
 def read_image(path: Path, **options: object) -> Image:
-    field = open_field(str(path), **options)  # type: ignore[arg-type]
+    field = open_field(FileInput(str(path)), **options)  # type: ignore[arg-type]
     assert isinstance(field, Image)
     return field
 

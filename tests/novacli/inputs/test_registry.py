@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from novacli.errors import DataError, NovaError, UnavailableError
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.inputs.registry import FORMATS
 
 
@@ -58,7 +58,7 @@ def test_other_files_are_named_with_a_remedy(tmp_path: Path, content: bytes, mes
     """Where it can be told what they are."""
     (tmp_path / "x.bin").write_bytes(content)
     with pytest.raises(DataError, match=message):
-        open_field(str(tmp_path / "x.bin"))
+        open_field(FileInput(str(tmp_path / "x.bin")))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
@@ -84,7 +84,7 @@ def test_any_bytes_end_in_a_one_line_error(tmp_path: Path, magic: bytes, rest: b
     """Never in a traceback of a library's, and without a field only by one of our errors."""
     (tmp_path / "any.bin").write_bytes(magic + rest)
     try:
-        open_field(str(tmp_path / "any.bin"))
+        open_field(FileInput(str(tmp_path / "any.bin")))
     except UnavailableError:
         assert magic.startswith((b"XISF", b"II")) or rest
     except NovaError as exc:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from novacli.errors import DataError, NovaError
-from novacli.inputs import Limits, open_field
+from novacli.inputs import FileInput, Limits, open_field
 from novacli.records.field import StarList
 
 X = [10.5, 20.0, 30.0, 40.0]
@@ -23,7 +23,7 @@ ROWS = list(zip(X, Y, FLUX, strict=True))
 
 def read_stars(folder: Path, text: str, name: str = "stars.txt", **options: object) -> StarList:
     (folder / name).write_text(text, encoding="utf-8")
-    field = open_field(str(folder / name), **options)  # type: ignore[arg-type]
+    field = open_field(FileInput(str(folder / name)), **options)  # type: ignore[arg-type]
     assert isinstance(field, StarList)
     return field
 
@@ -90,7 +90,7 @@ def test_magnitudes_sort_the_brightest_first(tmp_path: Path) -> None:
 def test_names_in_a_comment_as_numpy_writes_them(tmp_path: Path) -> None:
     """``numpy.savetxt(…, header="flux y x")``."""
     np.savetxt(tmp_path / "n.txt", np.array(ROWS)[:, ::-1], header="flux y x")
-    stars = open_field(str(tmp_path / "n.txt"))
+    stars = open_field(FileInput(str(tmp_path / "n.txt")))
     assert isinstance(stars, StarList)
     assert stars.x.tolist() == X
 
@@ -109,7 +109,7 @@ def test_an_ecsv_of_astropy_is_read_with_its_meta(tmp_path: Path, delimiter: str
     """The image's size is in it."""
     table = Table({"id": ["a b", "c", "d", "e"], "x": X, "y": Y, "flux": FLUX}, meta={"IMAGEW": 640, "IMAGEH": 480})
     table.write(tmp_path / "x.ecsv", format="ascii.ecsv", delimiter=delimiter)
-    stars = open_field(str(tmp_path / "x.ecsv"))
+    stars = open_field(FileInput(str(tmp_path / "x.ecsv")))
     assert isinstance(stars, StarList)
     assert (stars.x.tolist(), stars.width, stars.height, stars.size_is_guessed) == (X, 640, 480, False)
 
@@ -163,7 +163,7 @@ def test_too_many_stars_name_the_limit(tmp_path: Path) -> None:
 def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     """Spreadsheets write them."""
     (tmp_path / "x.csv").write_bytes(("x,y,flux,Größe\n" + lines(",")).encode(encoding))
-    stars = open_field(str(tmp_path / "x.csv"))
+    stars = open_field(FileInput(str(tmp_path / "x.csv")))
     assert isinstance(stars, StarList)
     assert stars.x.tolist() == X
 
@@ -223,7 +223,7 @@ def test_any_text_is_a_list_or_a_one_line_error(tmp_path: Path, text: str, start
     """Nothing else gets out."""
     (tmp_path / "any.txt").write_text(start + text, encoding="utf-8")
     try:
-        assert isinstance(open_field(str(tmp_path / "any.txt")), StarList)
+        assert isinstance(open_field(FileInput(str(tmp_path / "any.txt"))), StarList)
     except NovaError as exc:
         assert "\n" not in str(exc)
         assert "any.txt" in str(exc)

@@ -10,12 +10,12 @@ import tifffile
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.inputs import Limits, open_field, pixels
+from novacli.inputs import FileInput, Limits, open_field, pixels
 from novacli.records.field import Image
 
 
 def read_image(path: Path, **options: object) -> Image:
-    field = open_field(str(path), **options)  # type: ignore[arg-type]
+    field = open_field(FileInput(str(path)), **options)  # type: ignore[arg-type]
     assert isinstance(field, Image)
     return field
 

@@ -12,6 +12,7 @@ from made_lines import line_of
 from made_sky import DrawnField
 
 from novacli.errors import DataError, OutputError, RetryLaterError
+from novacli.inputs import FileInput
 from novacli.pipeline.retry import retry_job
 from novacli.pipeline.solve import Context, solve_field, solve_input
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
@@ -26,7 +27,7 @@ QUICK = {"timeout_s": 60.0}
 @pytest.mark.engine
 def test_a_job_is_tried_again_from_its_star_lists(drawn: DrawnField, fits: Path, real_context: Context) -> None:
     """Whatever became of the picture."""
-    first = solve_input(str(fits), SolveParams(**QUICK), real_context)
+    first = solve_input(FileInput(str(fits)), SolveParams(**QUICK), real_context)
     fits.unlink()
     (job,) = jobdir.list_jobs(real_context.jobs_dir)
     job.clear_results()
@@ -92,7 +93,7 @@ def test_a_retry_makes_the_attempts_that_an_interrupted_job_never_came_to(
     path = tmp_path / "field.fits"
     fitsio.write(path, field_of_stars.pixels)
     params = SolveParams(scale=Scale(50, 70, ARCSEC), position=Position(84, -3, 5), parity=Parity.NEGATIVE, hdu=0)
-    solve_input(str(path), params, context)
+    solve_input(FileInput(str(path)), params, context)
     (job,) = jobdir.list_jobs(context.jobs_dir)
     all_labels = labels_of(job)
     assert len(set(all_labels)) == len(all_labels) > 1
@@ -107,7 +108,7 @@ def test_a_retry_without_the_image_has_the_star_lists_alone(
 ) -> None:
     path = tmp_path / "field.fits"
     fitsio.write(path, field_of_stars.pixels)
-    solve_input(str(path), SolveParams(), context)
+    solve_input(FileInput(str(path)), SolveParams(), context)
     (job,) = jobdir.list_jobs(context.jobs_dir)
     interrupt(job)
     if change == "gone":

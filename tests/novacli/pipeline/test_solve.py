@@ -20,7 +20,8 @@ from made_sky import DrawnField, scattered, star_picture
 from novacli import backends, config
 from novacli.backends.base import Patience, Solve
 from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
-from novacli.inputs import from_array
+from novacli.files.urls import USER_POLICY
+from novacli.inputs import FileInput, UrlInput, from_array
 from novacli.pipeline.solve import Context, solve_field, solve_input
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
@@ -43,7 +44,7 @@ QUICK = {"timeout_s": 60.0}
 def test_a_fits_image_is_solved_blind_with_negative_parity(
     drawn: DrawnField, fits: Path, real_context: Context
 ) -> None:
-    solved = solve_input(str(fits), SolveParams(**QUICK), real_context)
+    solved = solve_input(FileInput(str(fits)), SolveParams(**QUICK), real_context)
     line = line_of(solved)
     assert line["status"] == SOLVED
     drawn.assert_found(line["calibration"], parity=-1)
@@ -57,7 +58,7 @@ def test_a_jpeg_s_first_row_is_y_1_so_its_parity_is_positive(
     drawn: DrawnField, tmp_path: Path, real_context: Context
 ) -> None:
     """The same picture: up stays up, y counts down, and nova's orientation counts the other way round."""
-    solved = solve_input(str(drawn.write_jpeg(tmp_path / "field.jpg")), SolveParams(**QUICK), real_context)
+    solved = solve_input(FileInput(str(drawn.write_jpeg(tmp_path / "field.jpg"))), SolveParams(**QUICK), real_context)
     line = line_of(solved)
     drawn.assert_found(line["calibration"], parity=+1)
     assert math.isclose(line["calibration"]["up_deg_e_of_n"], 25, abs_tol=0.5)
@@ -92,11 +93,11 @@ def test_binning_does_not_move_the_sky(drawn: DrawnField, real_context: Context)
 def test_hints_of_a_header_are_used_and_named(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
     cards = {"PIXSCALE": drawn.pixscale_arcsec, "OBJCTRA": "05 36 00", "OBJCTDEC": "-03 00 00"}
     path = str(drawn.write_fits(tmp_path / "hinted.fits", **cards))
-    line = line_of(solve_input(path, SolveParams(fallback=False, **QUICK), real_context))
+    line = line_of(solve_input(FileInput(path), SolveParams(fallback=False, **QUICK), real_context))
     drawn.assert_found(line["calibration"], parity=-1)
     assert [h["source"] for h in line["hints"]] == ["PIXSCALE", "OBJCTRA/OBJCTDEC"]
     assert line["match"]["attempt"].endswith("(PIXSCALE + OBJCTRA/OBJCTDEC)")
-    blind = line_of(solve_input(path, SolveParams(blind=True, **QUICK), real_context))
+    blind = line_of(solve_input(FileInput(path), SolveParams(blind=True, **QUICK), real_context))
     assert blind["hints"] == []
     drawn.assert_found(blind["calibration"], parity=-1)
 
@@ -169,7 +170,7 @@ def test_a_solved_line_is_as_it_has_always_been(drawn: DrawnField, tmp_path: Pat
     """Held to a golden file, but for seconds, ids, places and what depends on the index files that are installed."""
     cards = {"PIXSCALE": 54.0, "OBJCTRA": "05 36 00", "OBJCTDEC": "-03 00 00", "RA": 654.0, "DEC": 1.0}
     path = str(drawn.write_fits(tmp_path / "golden.fits", **cards))
-    line = normalised(line_of(solve_input(path, SolveParams(**QUICK), real_context)))
+    line = normalised(line_of(solve_input(FileInput(path), SolveParams(**QUICK), real_context)))
     line["match"] = {key: type(value).__name__ for key, value in line["match"].items()}
     golden = json.loads((GOLDEN / "solved.json").read_text(encoding="utf-8"))
     assert line["calibration"] == pytest.approx(golden["calibration"], rel=0.01)
@@ -179,7 +180,7 @@ def test_a_solved_line_is_as_it_has_always_been(drawn: DrawnField, tmp_path: Pat
 
 @pytest.mark.engine
 def test_the_job_directory_holds_all_but_the_pixels(drawn: DrawnField, fits: Path, real_context: Context) -> None:
-    line = line_of(solve_input(str(fits), SolveParams(**QUICK), real_context))
+    line = line_of(solve_input(FileInput(str(fits)), SolveParams(**QUICK), real_context))
     (job,) = jobdir.list_jobs(real_context.jobs_dir)
     assert line["job"] == job.job_id
     assert job.read_json(jobdir.RESULT) == line
@@ -202,7 +203,7 @@ def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Pa
     rows = "\n".join(f"{x:.3f},{y:.3f},{f:.1f}" for x, y, f in zip(stars.x, stars.y, stars.flux, strict=True))
     path = tmp_path / "stars.csv"
     path.write_text(f"x,y,flux\n{rows}\n")
-    line = line_of(solve_input(str(path), SolveParams(size=(800, 600), **QUICK), real_context))
+    line = line_of(solve_input(FileInput(str(path)), SolveParams(size=(800, 600), **QUICK), real_context))
     drawn.assert_found(line["calibration"], parity=-1)
     assert line["source"]["kind"] == "stars"
 
@@ -231,7 +232,7 @@ def test_too_few_stars_are_a_result_without_a_job(context: Context) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_failed_line_without_a_job(context: Context, tmp_path: Path) -> None:
-    solved = solve_input(str(tmp_path / "none.fits"), SolveParams(), context)
+    solved = solve_input(FileInput(str(tmp_path / "none.fits")), SolveParams(), context)
     line = line_of(solved)
     assert (line["status"], line["job"], line["source"], line["files"]) == (FAILED, None, {}, {})
     assert (line["error"]["exit_code"], solved.result.exit_code) == (66, 66)
@@ -241,7 +242,7 @@ def test_credentials_in_a_url_are_shown_nowhere(context: Context) -> None:
     """Not even where nothing could be fetched."""
     words: list[str] = []
     url = "http://ada:secret@127.0.0.1:1/a.fits?token=hidden"
-    solved = solve_input(url, SolveParams(), dataclasses.replace(context, observe=words.append))
+    solved = solve_input(UrlInput(url, USER_POLICY), SolveParams(), dataclasses.replace(context, observe=words.append))
     line = line_of(solved)
     assert line["status"] == FAILED
     assert line["input"] == "http://***@127.0.0.1:1/a.fits?token=***"
@@ -312,12 +313,12 @@ def test_a_fault_of_ours_is_a_failed_line_and_not_the_end_of_the_call(
         raise ZeroDivisionError("by accident")
 
     monkeypatch.setattr("novacli.pipeline.solve.open_field", broken)
-    line = line_of(solve_input("a.fits", SolveParams(), failing(InternalError(""))))
+    line = line_of(solve_input(FileInput("a.fits"), SolveParams(), failing(InternalError(""))))
     assert line["error"]["exit_code"] == 70
     assert line["error"]["message"].startswith("a.fits: ZeroDivisionError: by accident")
     monkeypatch.setenv("NOVA_DEBUG", "1")
     with pytest.raises(ZeroDivisionError, match="by accident"):
-        solve_input("a.fits", SolveParams(), failing(InternalError("")))
+        solve_input(FileInput("a.fits"), SolveParams(), failing(InternalError("")))
 
 
 def test_attempts_are_written_as_the_race_asks_for_them(
@@ -361,7 +362,7 @@ def test_progress_is_told_step_by_step(context: Context, tmp_path: Path) -> None
 
     words: list[str] = []
     fitsio.write(str(tmp_path / "a.fits"), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
-    solve_input(str(tmp_path / "a.fits"), SolveParams(), dataclasses.replace(context, observe=words.append))
+    solve_input(FileInput(str(tmp_path / "a.fits")), SolveParams(), dataclasses.replace(context, observe=words.append))
     assert words[0] == f"reading {tmp_path / 'a.fits'}"
     assert words[1] == "looking for stars"
     assert words[2].endswith("(blind)")

@@ -60,6 +60,7 @@ def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> Task
 def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
     from novacli.batch.run.sequence_hints import SequenceMemory
     from novacli.exports.update import Stamp
+    from novacli.inputs import FileInput
     from novacli.pipeline.solve import solve_input
 
     handing = SequenceMemory(task.taught, context.rigs)
@@ -67,7 +68,7 @@ def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
     stamp = None
     with contextlib.suppress(OSError, ValueError):
         stamp = Stamp.of(task.frame.path)
-    solved = solve_input(task.frame.path, task.setup.params, context)
+    solved = solve_input(FileInput(task.frame.path), task.setup.params, context)
     sha256 = _sha256_of_job(solved.result)
     result = _with_outputs(task, solved, stamp)
     is_written = result.status == SOLVED and result.error is None

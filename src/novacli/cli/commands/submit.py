@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from novacli.backends.base import Backend
+    from novacli.inputs import Input
     from novacli.pipeline.solve import Context, Solved
 
-    Solver = Callable[[str, SolveParams, Context], Solved]
+    Solver = Callable[[Input, SolveParams, Context], Solved]
 
 
 @click.command("submit", context_settings={"max_content_width": 100})
@@ -112,20 +113,21 @@ def _solver(backend: Backend, detach: bool) -> Solver:
     if not isinstance(backend, Detaching):
         raise UsageError(f"{backend.name}: jobs cannot be left there: submit without --detach")
     backend.check_detach()
-    return lambda name, params, context: detach_input(name, params, context, backend.detach)
+    return lambda given, params, context: detach_input(given, params, context, backend.detach)
 
 
 def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
     """Solve one input and write what was asked for; an output that fails makes an error of a solved result."""
     from novacli.exports.request import write_outputs
     from novacli.exports.update import Stamp
+    from novacli.inputs import parse_input
     from novacli.solution.reading import Solution
 
     stamp = None
     if outputs.update:
         with contextlib.suppress(OSError, ValueError):
             stamp = Stamp.of(name)
-    solved = solve(name, params, context)
+    solved = solve(parse_input(name), params, context)
     result, answer = solved.result, solved.answer
     if not isinstance(answer, Solution) or solved.origin is None or not (outputs.files or outputs.update):
         return result

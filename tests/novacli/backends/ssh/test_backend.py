@@ -21,6 +21,7 @@ from novacli import backends, config
 from novacli.backends.base import Backend, Patience
 from novacli.backends.ssh import packing, retrying
 from novacli.errors import RetryLaterError, TransferError, UnavailableError
+from novacli.inputs import FileInput
 from novacli.pipeline.solve import Context, solve_input
 from novacli.records.params import SolveParams
 from solvehost.formats import axy
@@ -286,7 +287,7 @@ def test_a_picture_is_solved_by_the_original_script_and_the_real_engine(
 ) -> None:
     run_original(servers, tmp_path, str(real_engine))
     context = Context(tmp_path / "jobs", connected("old"))
-    solved = solve_input(str(drawn.write_fits(tmp_path / "field.fits")), SolveParams(timeout_s=120), context)
+    solved = solve_input(FileInput(str(drawn.write_fits(tmp_path / "field.fits"))), SolveParams(timeout_s=120), context)
     assert solved.result.status == "solved", solved.result
     assert solved.result.server == "old"
     assert solved.result.calibration is not None

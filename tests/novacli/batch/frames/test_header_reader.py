@@ -18,7 +18,7 @@ from novacli.batch.children.child import ChildProcess
 from novacli.batch.frames import header_reader as module
 from novacli.batch.frames.header_reader import Exposure, ExposureReader, glance
 from novacli.batch.frames.listing import frame_at
-from novacli.inputs import open_field
+from novacli.inputs import FileInput, open_field
 from novacli.rigs.store import identify
 
 CAMERA = {"INSTRUME": "ASI 533", "TELESCOP": "Newton"}
@@ -37,7 +37,7 @@ def look(path: Path) -> Exposure:
 
 def test_the_camera_is_the_one_that_the_solved_frame_will_have(tmp_path: Path) -> None:
     path = write(tmp_path / "a.fits")
-    found = identify(open_field(str(path)))
+    found = identify(open_field(FileInput(str(path))))
     assert found is not None
     assert look(path) == Exposure(found[0], DATE_S)
 

@@ -17,6 +17,7 @@ from novacli.backends.local import engine_cpu_s
 from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, BatchOutputs, FrameTask, RunSetup, SequenceHint
 from novacli.batch.run import worker
+from novacli.inputs import FileInput
 from novacli.jobs.request import sha256_of
 from novacli.pipeline import solve as pipeline
 from novacli.records.params import SolveParams
@@ -79,7 +80,7 @@ def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
     seen: list[float] = []
 
-    def solve(_name: str, _params: SolveParams, context: pipeline.Context) -> pipeline.Solved:
+    def solve(_given: FileInput, _params: SolveParams, context: pipeline.Context) -> pipeline.Solved:
         seen.append(context.cpu_share * engine_cpu_s(300))
         return pipeline.Solved(Result(str(picture), UNSOLVED))
 
