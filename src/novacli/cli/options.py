@@ -11,13 +11,28 @@ import click
 
 from novacli.config import Config
 from novacli.errors import UsageError
+from novacli.exports.naming import standard_files
+from novacli.exports.registry import Export, all_exports, export_named
 from novacli.exports.request import OutputRequest
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+#: In place of a file name: do not write this file, as in solve-field.
+_NO_FILE = "none"
+_MAX_SIDE = 999_999
 _UNITS = click.Choice([u.value for u in ScaleUnit])
+
+
+def _refuse_depth(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Explain that solve-field's --depth has no counterpart: each attempt has its own depths."""
+    del param
+    if value is not None:
+        raise click.UsageError(
+            "nova chooses how deep each attempt looks: leave --depth out, or limit the stars by --objs", ctx
+        )
+
 
 SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("-L", "--scale-low", type=float, metavar="X", help="Lower bound of the image scale."),
@@ -25,9 +40,10 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("-u", "--scale-units", type=_UNITS, default="degwidth", show_default=True, help="Units of the scale."),
     click.option("--scale-est", type=float, metavar="X", help="Estimated scale, with --scale-err."),
     click.option("--scale-err", type=float, metavar="PERCENT", help="Its error.  [default: 20]"),
-    click.option("--ra", metavar="RA", help="Centre: degrees, or hours as 12:34:56."),
-    click.option("--dec", metavar="DEC", help="Centre: degrees, or degrees as -12:34:56."),
-    click.option("--radius", type=float, metavar="DEG", help=f"Search radius.  [default: {DEFAULT_RADIUS_DEG:g}]"),
+    click.option("-3", "--ra", metavar="RA", help="Centre: degrees, or hours as 12:34:56."),
+    click.option("-4", "--dec", metavar="DEC", help="Centre: degrees, or degrees as -12:34:56."),
+    click.option("-5", "--radius", type=float, metavar="DEG",
+                 help=f"Search radius.  [default: {DEFAULT_RADIUS_DEG:g}]"),
     click.option(
         "--parity", type=click.Choice(["pos", "neg", "both"]), default="both", show_default=True,
         help="As in solve-field: neg finds unmirrored JPEGs, pos unmirrored FITS images.",
@@ -35,32 +51,65 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("--blind", is_flag=True, help="Ignore what the header says."),
     click.option("--no-learn", is_flag=True, help="Neither use nor remember what frames of this camera taught."),
     click.option("--no-fallback", is_flag=True, help="Trust the hints: no blind attempt after them."),
-    click.option("--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
-    click.option("--tweak-order", type=int, metavar="N", help="Order of the SIP distortion, 0 for none."),
+    click.option("-z", "--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
+    click.option("-t", "--tweak-order", type=int, metavar="N", help="Order of the SIP distortion, 0 for none."),
     click.option("--crpix-center", is_flag=True, help="Put the WCS reference point at the image centre."),
     click.option("--objs", type=int, metavar="N", help="Use at most the N best stars.  [default: 200]"),
-    click.option("--timeout", type=float, metavar="S", help="Wall-clock seconds an image may take.  [default: 300]"),
+    click.option("-l", "--timeout", "--cpulimit", "timeout", type=float, metavar="S",
+                 help="Wall-clock seconds an image may take.  [default: 300]"),
     click.option("--ext", type=int, metavar="N", help="FITS HDU to read, counted from 0.  [default: first image]"),
-    click.option("--size", metavar="WxH", help="Width and height in pixels that a star list belongs to."),
+    click.option("--size", metavar="WxH", help="Width and height in pixels of the image of a star list."),
+    click.option("--width", type=click.IntRange(1, _MAX_SIDE), metavar="W", help="Its width, with --height."),
+    click.option("--height", type=click.IntRange(1, _MAX_SIDE), metavar="H", help="Its height, with --width."),
+    click.option("-d", "--depth", metavar="N", hidden=True, callback=_refuse_depth, expose_value=False),
     click.option("--index", multiple=True, metavar="DIR|FILE", help="Index files to use; repeatable."),
     click.option("--engine-config", metavar="FILE", help="The engine's configuration, which names index files."),
 )  # fmt: skip
 
 
+def _export_option(export: Export) -> Decorator:
+    names = [export.option, export.name] if export.short is None else [export.short, export.option, export.name]
+    return click.option(*names, metavar="FILE", help=f"Write {export.help} to FILE.")
+
+
 OUTPUT_OPTIONS: tuple[Decorator, ...] = (
-    click.option("--wcs", metavar="FILE", help="Copy the solution's header there."),
-    click.option("--corr", metavar="FILE", help="Copy the table of matched stars there."),
-    click.option("--rdls", metavar="FILE", help="Copy the table of the index's stars in the field there."),
-    click.option("--axy", metavar="FILE", help="Copy the star list that was solved there."),
-    click.option("--new-fits", metavar="FILE", help="Write the image there, with the solution in its header."),
+    *map(_export_option, all_exports()),
     click.option("--update", is_flag=True, help="Put the solution into the FITS image's own header."),
+    click.option("-D", "--dir", "out_dir", metavar="DIR", help="Write all of these to DIR, named after the image."),
+    click.option("-o", "--out", "out_base", metavar="NAME", help="Write all of these, named NAME.wcs and so on."),
+    click.option("-O", "--overwrite", is_flag=True, help="Replace output files that exist; never an image to solve."),
+    click.option("-p", "--no-plots", is_flag=True, help="Accepted for solve-field's sake; nova draws no plots."),
 )
 
 
-def build_outputs(raw: dict[str, Any]) -> OutputRequest:
-    """Return which outputs the options ask for."""
-    paths = {name: as_path(raw[name]) for name in ("wcs", "corr", "rdls", "axy", "new_fits")}
-    return OutputRequest(**paths, update=raw["update"])
+def build_outputs(raw: dict[str, Any], inputs: Sequence[str]) -> list[OutputRequest]:
+    """Return which outputs the options ask for, one request for each input.
+
+    Raises
+    ------
+    UsageError
+        If an option names one file for several inputs.
+    """
+    exports = all_exports()
+    named = {e.name: Path(raw[e.name]) for e in exports if raw[e.name] not in (None, _NO_FILE)}
+    if len(inputs) > 1:
+        for option in [*(export_named(n).option for n in named), *(["--out"] if raw["out_base"] is not None else [])]:
+            raise UsageError(
+                f"{option} names one file for {len(inputs)} inputs: solve them one by one, or use --dir or --update"
+            )
+    standard: tuple[Export, ...] = ()
+    if raw["out_dir"] is not None or raw["out_base"] is not None:
+        standard = tuple(e for e in exports if e.is_standard and raw[e.name] is None)
+    directory = as_path(raw["out_dir"])
+    return [
+        OutputRequest(
+            files={**standard_files(name, standard, directory, raw["out_base"]), **named},
+            optional=frozenset(export.name for export in standard),
+            update=raw["update"],
+            overwrite=raw["overwrite"],
+        )
+        for name in inputs
+    ]
 
 
 def with_options(options: Sequence[Decorator]) -> Decorator:
@@ -110,7 +159,7 @@ def build_params(raw: dict[str, Any], config: Config) -> SolveParams:
         max_stars=raw["objs"],
         timeout_s=config["timeout_s"],
         hdu=raw["ext"],
-        size=None if raw["size"] is None else parse_size(raw["size"]),
+        size=_size(raw),
     )
 
 
@@ -135,6 +184,17 @@ def _position(raw: dict[str, Any]) -> Position | None:
     if ra is None or dec is None:
         raise UsageError("--ra and --dec go together: give both")
     return Position(parse_ra(ra), parse_dec(dec), DEFAULT_RADIUS_DEG if radius is None else radius)
+
+
+def _size(raw: dict[str, Any]) -> tuple[int, int] | None:
+    text, width, height = raw["size"], raw["width"], raw["height"]
+    if width is None and height is None:
+        return None if text is None else parse_size(text)
+    if text is not None:
+        raise UsageError("--size cannot go with --width and --height: give one or the other")
+    if width is None or height is None:
+        raise UsageError("--width and --height go together: give both")
+    return int(width), int(height)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Copies of a job's result files to where the user wants them."""
+"""Copy a result file of a job to the place that the user named."""
 
 from __future__ import annotations
 
@@ -6,41 +6,22 @@ import shutil
 from pathlib import Path
 
 from novacli.errors import OutputError
-from novacli.files.atomic import replacing
-from solvehost.formats import jobdir
+from novacli.files.atomic import reading, replacing
 
 
-def write_copies(
-    directory: Path,
-    *,
-    wcs: Path | None = None,
-    corr: Path | None = None,
-    rdls: Path | None = None,
-    axy: Path | None = None,
-    attempt: int = 1,
-) -> tuple[Path, ...]:
-    """Copy result files of the job in ``directory``, each atomically, and return what was written.
-
-    ``attempt`` is the number of the attempt whose star list ``axy`` asks for.
+def copy_result(source: Path, target: Path) -> None:
+    """Copy a job's result file to ``target``, which holds the whole copy or what it held before.
 
     Raises
     ------
     OutputError
-        Where the job has no such file, or a copy cannot be written.
+        If the job has no such file, or if the copy cannot be written.
     UsageError
-        Where a target is ``-``.
+        If ``target`` is ``-``.
     """
-    asked = ((jobdir.WCS, wcs), (jobdir.CORR, corr), (jobdir.RDLS, rdls), (jobdir.axy_name(attempt), axy))
-    wanted = [(directory / name, target) for name, target in asked if target is not None]
-    for source, target in wanted:
-        _copy(source, target)
-    return tuple(target for _, target in wanted)
-
-
-def _copy(source: Path, target: Path) -> None:
     try:
         stream = source.open("rb")
     except OSError as exc:
-        raise OutputError(f"{target}: not written, for {source} cannot be read: {exc.strerror}") from exc
+        raise OutputError(f"{target} was not written: the job's {source} cannot be read: {exc.strerror}") from exc
     with stream, replacing(target) as out:
-        shutil.copyfileobj(stream, out)
+        shutil.copyfileobj(reading(stream, str(source)), out)

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from novacli.errors import DataError, UsageError
+from novacli.files.atomic import reading
 from novacli.fits import cards as fitscards
 from novacli.fits import checksum
 from novacli.wcs import header as wcsheader
@@ -115,14 +116,32 @@ def _axes(header: Mapping[str, fitsfile.CardValue]) -> tuple[int, ...]:
     return tuple(n for n in lengths if isinstance(n, int))
 
 
-def copy(stream: BinaryIO, new: NewHeader, out: BinaryIO) -> None:
-    """Write the stream to ``out`` with the new header in its place, in blocks."""
+def copy(stream: BinaryIO, new: NewHeader, out: BinaryIO, shown: str) -> None:
+    """Copy a seekable FITS file with the new header in its place.
+
+    Parameters
+    ----------
+    stream
+        The file to copy.
+    new
+        The header and the place of the one that it replaces.
+    out
+        Where the copy is written, in blocks.
+    shown
+        Name of the copied file for messages.
+
+    Raises
+    ------
+    TransferError
+        If the file cannot be read.
+    """
+    source = reading(stream, shown)
     stream.seek(0)
     left = new.start
-    while left and (block := stream.read(min(left, _COPY_BYTES))):
+    while left and (block := source.read(min(left, _COPY_BYTES))):
         out.write(block)
         left -= len(block)
     out.write(new.header)
     stream.seek(new.end)
-    while block := stream.read(_COPY_BYTES):
+    while block := source.read(_COPY_BYTES):
         out.write(block)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from novacli.errors import DataError, InternalError, UsageError
 from novacli.exports import insert
+from novacli.exports.registry import Export, Need, SolvedField
 from novacli.files.atomic import replacing
 from novacli.files.compression import kind_by_name, packing
 from novacli.fits import cards as fitscards
@@ -76,7 +77,7 @@ def new_fits(
         with open_input(FileInput(path), limits) as source:
             header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown, insert.COPY_HISTORY)
             with replacing(out) as raw, packing(raw, kind_by_name(out)) as stream:
-                insert.copy(source.file, header, stream)
+                insert.copy(source.file, header, stream, source.shown)
         return
     from novacli.exports.original_pixels import stored_pixels
 
@@ -163,3 +164,13 @@ def _big_endian(rows: NDArray[np.generic]) -> bytes:
         native = rows.astype(rows.dtype.newbyteorder("="))
         rows = native.view(f"u{size}") ^ np.array(1 << (8 * size - 1), f"u{size}")
     return rows.astype(rows.dtype.newbyteorder(">")).tobytes()
+
+
+def _write(field: SolvedField, target: Path) -> None:
+    new_fits(field.origin, field.solution.files.wcs, target)
+
+
+EXPORT = Export(
+    "new_fits", ".new.fits", "the image with the solution in its header", _write,
+    needs=Need.IMAGE, short="-N", is_image_copy=True, is_standard=True,
+)  # fmt: skip

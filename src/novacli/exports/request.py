@@ -1,80 +1,160 @@
-"""Which outputs a person asked for, and the one function that writes them all once an image is solved."""
+"""The outputs that a person asked for: checked before an image is solved, written once it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
-from novacli.records.field import Origin
+from novacli.exports.naming import is_file_name
+from novacli.exports.registry import Need, SolvedField, all_exports, export_named
+from novacli.exports.targets import Target, check_existing, check_targets, input_identities
+from novacli.inputs.fetch import opened
+from novacli.inputs.limits import DEFAULT_LIMITS
+from novacli.inputs.registry import choose
+from novacli.inputs.source import shown_name
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRequest:
-    """Files to write beside the job directory, and whether to put the solution into the image itself."""
+    """The outputs of one input.
 
-    wcs: Path | None = None
-    corr: Path | None = None
-    rdls: Path | None = None
-    axy: Path | None = None
-    new_fits: Path | None = None
+    Attributes
+    ----------
+    files
+        Files to write, by the names of their exports.
+    optional
+        Names of exports in ``files`` that are left out if the input is unfit for them, such as an image copy of a
+        star list.
+    update
+        True to put the solution into the image itself.
+    overwrite
+        True to replace files that exist.
+    """
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
     update: bool = False
+    overwrite: bool = False
 
     @property
-    def files(self) -> dict[str, Path]:
-        """The files that were asked for, by the names under which results list them."""
-        named = {"wcs": self.wcs, "corr": self.corr, "rdls": self.rdls, "axy": self.axy, "new_fits": self.new_fits}
-        return {name: path for name, path in named.items() if path is not None}
+    def is_empty(self) -> bool:
+        """True if nothing is to be written."""
+        return not self.files and not self.update
 
-    def check(self, inputs: Sequence[str]) -> None:
-        """Refuse what cannot be done before anything is solved.
+    @property
+    def targets(self) -> list[Target]:
+        """The files to write, for :func:`~novacli.exports.targets.check_targets`."""
+        exports = {export.name: export for export in all_exports()}
+        return [Target(exports[n].option, path, exports[n].is_image_copy) for n, path in self.files.items()]
 
-        Raises
-        ------
-        UsageError
-            Where one output file is asked for several inputs or for two outputs, or is standard output.
-        OutputError
-            Where the directory of one is not there.
-        """
-        if len(inputs) > 1 and self.files:
-            option = "--" + next(iter(self.files)).replace("_", "-")
-            raise UsageError(
-                f"{option} names one file for {len(inputs)} inputs: solve them one by one, or use --update"
-            )
-        if Path("-") in self.files.values():
+
+def check_requests(inputs: Sequence[str], requests: Sequence[OutputRequest]) -> None:
+    """Raise if the outputs cannot be written as asked, before anything is solved.
+
+    Parameters
+    ----------
+    inputs
+        What the user named: paths, ``-`` and URLs.
+    requests
+        The outputs of each input, in the same order.
+
+    Raises
+    ------
+    UsageError
+        If an output is standard output, an input, or another output.
+    OutputError
+        If an output exists and may not be replaced, or its directory is missing.
+    """
+    targets = [target for request in requests for target in request.targets]
+    for target in targets:
+        if str(target.path) == "-":
             raise UsageError("results are files and are not written to standard output: give a file name instead of -")
-        if len(set(self.files.values())) < len(self.files):
-            raise UsageError("two outputs have the same name: give each its own")
-        for path in self.files.values():
-            if not path.parent.is_dir():
-                raise OutputError(f"{path}: there is no directory {path.parent}: make it first")
+        if not target.path.parent.is_dir():
+            raise OutputError(f"{target.path}: there is no directory {target.path.parent}: make it first")
+    overwrite = all(request.overwrite for request in requests)
+    check_targets(targets, input_identities(inputs), overwrite=overwrite)
+
+
+def check_input(name: str, request: OutputRequest) -> None:
+    """Raise if an input is unfit for an output that was asked for, before it is solved.
+
+    Parameters
+    ----------
+    name
+        The input as the user named it: a path, ``-`` or a URL.
+    request
+        Its outputs.
+
+    Raises
+    ------
+    UsageError
+        If ``--update`` is asked for what is not a FITS file, or an image copy of what was not read from a file.
+    DataError, InputMissingError, DeniedError, TransferError
+        If the input cannot be read.
+    """
+    if not is_file_name(name):
+        unfit = [export_named(n).option for n in request.files if _needs_image(n) and n not in request.optional]
+        for option in [*unfit, *(["--update"] if request.update else [])]:
+            raise UsageError(f"{shown_name(name)} is not a file, which {option} needs: save it first, or use --wcs")
+    elif request.update:
+        with opened(name, DEFAULT_LIMITS) as source:
+            word = choose(source).word
+        if word != "FITS":
+            raise UsageError(
+                f"{shown_name(name)} is a {word} file, which --update cannot write into: "
+                "use --new-fits FILE for a FITS image with the solution"
+            )
+
+
+def _needs_image(name: str) -> bool:
+    return export_named(name).needs is Need.IMAGE
 
 
 def write_outputs(
-    request: OutputRequest, origin: Origin, directory: Path, attempt: int, wcs_fits: bytes, before: object
+    request: OutputRequest, solved: SolvedField, before: object
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Write what was asked for a solved image; return the files by name, and remarks for the user.
+    """Write the outputs of a solved field.
 
-    ``directory`` is the job's, ``attempt`` the number of the attempt that solved, ``before`` the
-    :class:`~novacli.exports.update.Stamp` of the image from before it was read.
+    Parameters
+    ----------
+    request
+        What to write.
+    solved
+        The field with its solution.
+    before
+        The :class:`~novacli.exports.update.Stamp` of the image from before it was read.
+
+    Returns
+    -------
+    files : dict
+        Absolute paths of what was written, by the names of the exports.
+    notes : tuple of str
+        Remarks for the user.
 
     Raises
     ------
     NovaError
-        Where one cannot be written; the others may have been.
+        If an output cannot be written; others may have been written.
     """
-    from novacli.exports import copies, update
-    from novacli.exports import new_fits as newfits
-
+    written: dict[str, str] = {}
     notes: tuple[str, ...] = ()
-    copies.write_copies(
-        directory, wcs=request.wcs, corr=request.corr, rdls=request.rdls, axy=request.axy, attempt=attempt
-    )
-    if request.new_fits is not None:
-        newfits.new_fits(origin, wcs_fits, request.new_fits)
+    for target, name in zip(request.targets, request.files, strict=True):
+        try:
+            if target.path.exists():  # it may have come into being while the image was solved
+                check_existing(target, overwrite=request.overwrite)
+            export_named(name).write(solved, target.path)
+        except UsageError as exc:
+            if name not in request.optional:
+                raise
+            notes = (*notes, f"{target.path} was not written: {exc}")
+        else:
+            written[name] = str(target.path.absolute())
     if request.update:
+        from novacli.exports import update
+
         if not isinstance(before, update.Stamp):
-            raise UsageError(f"{origin.name} was not read from a file: use --new-fits FILE")
-        notes = update.update_in_place(origin, wcs_fits, before)
-    return {name: str(path.absolute()) for name, path in request.files.items()}, notes
+            raise UsageError(f"{solved.origin.name} was not read from a file: use --new-fits FILE")
+        notes = (*notes, *update.update_in_place(solved.origin, solved.solution.files.wcs, before))
+    return written, notes

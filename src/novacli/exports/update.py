@@ -8,7 +8,7 @@ from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
 from novacli.exports import insert
-from novacli.files.atomic import NotWritableError, replacing
+from novacli.files.atomic import NotWritableError, as_output_error, replacing
 from novacli.files.compression import kind_by_content, packing
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.source import open_path, shown_name
@@ -78,7 +78,7 @@ def update_in_place(
         try:
             with replacing(path) as raw:
                 with packing(raw, kind_by_content(packed.head)) as stream:
-                    insert.copy(source.file, header, stream)
+                    insert.copy(source.file, header, stream, source.shown)
                 links = _check_unchanged(path, seen)
         except NotWritableError as exc:
             remedy = "make it and its folder writable, or use --new-fits FILE or --wcs FILE in place of --update"
@@ -90,7 +90,10 @@ def update_in_place(
 
 def _check_unchanged(path: Path, seen: Stamp) -> int:
     """Return the file's number of hard links, once it is sure to be the one that was read."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as exc:
+        raise as_output_error(path, exc) from exc
     if Stamp._of(status) != seen:
         raise OutputError(f"{shown_name(str(path))} has changed since it was read: nothing was written; solve it again")
     return status.st_nlink

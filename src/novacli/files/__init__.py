@@ -1,5 +1,6 @@
 """Files and downloads, whatever is in them.
 
-``atomic`` replaces a file whole, ``compression`` packs and unpacks gzip and bzip2, ``http`` downloads a URL, and
-``urls`` holds the policy that says where a download may lead.
+``atomic`` writes a file beside its target and renames it over the target, so that a name always stands for a whole
+file.  ``compression`` packs what is written with gzip or bzip2, ``http`` downloads a URL, and ``urls`` holds the
+policy that says where a download may lead.  Nothing here knows FITS.
 """

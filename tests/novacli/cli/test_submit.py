@@ -18,7 +18,6 @@ from made_lines import read_lines
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import config
-from novacli.exports.request import OutputRequest
 from solvehost.formats import jobdir
 
 #: How long a test waits for what must happen, before it fails; no claim about speed.
@@ -378,19 +377,133 @@ def test_flags_go_before_the_environment(stand_in, nova, jobs: Path, home: Path,
     assert config.load()["jobs_dir"] == jobs
 
 
+def test_options_of_solve_field_are_understood(stand_in, nova, jobs: Path, picture: Path) -> None:
+    """Its one-letter options mean here what they mean there."""
+    from solvehost.formats import axy
+
+    stand_in("exit 0")
+    ran = nova(
+        "submit", "--json", "-3", "05:36:00", "-4", "-03:00:00", "-5", "4", "-z", "2", "-t", "3", "-l", "60", "-p",
+        "-O", "-N", "none", str(picture),
+    )  # fmt: skip
+    assert read_lines(ran.out)[0]["error"] is None
+    (job,) = jobdir.list_jobs(jobs)
+    attempt = axy.read(job.axy(1))
+    assert attempt.center_deg == (pytest.approx(84.0), pytest.approx(-3.0))
+    assert attempt.tweak_order == 3
+    request = json.loads((job.path / jobdir.REQUEST).read_text())
+    assert (request["timeout_s"], request["params"]["downsample"]) == (60, 2)
+    assert not Path("none").exists()
+
+
+def test_a_depth_is_refused_with_the_reason(nova) -> None:
+    ran = nova("submit", "-d", "10", "a.fits")
+    assert (ran.code, ran.out) == (2, "")
+    assert "nova chooses how deep each attempt looks: leave --depth out, or limit the stars by --objs" in ran.err
+
+
+def test_width_and_height_are_the_size_of_a_star_list(stand_in, nova, home: Path) -> None:
+    stand_in("exit 0")
+    (home / "stars.txt").write_text(
+        "x y flux\n" + "".join(f"{n * 37 % 640} {n * 91 % 480} {n}\n" for n in range(1, 60))
+    )
+    (line,) = read_lines(nova("submit", "--json", "--width", "640", "--height", "480", str(home / "stars.txt")).out)
+    assert (line["source"]["width"], line["source"]["height"]) == (640, 480)
+    for words in (("--width", "640"), ("--width", "640", "--height", "480", "--size", "640x480")):
+        assert nova("submit", *words, str(home / "stars.txt")).code == 2
+
+
+# --- Outputs that would destroy a file -----------------------------------------------------------------------------
+
+OUTPUTS = ("--wcs", "--corr", "--rdls", "--axy", "--new-fits")
+
+
 def test_one_output_for_several_inputs_is_refused_before_anything_is_done(nova, jobs: Path) -> None:
-    for option in ("--wcs", "--corr", "--rdls", "--axy", "--new-fits"):
+    for option in (*OUTPUTS, "--out"):
         ran = nova("submit", option, "out.fits", "a.fits", "b.fits")
         assert (ran.code, ran.out) == (2, "")
         assert ran.err.startswith(f"nova: {option} names one file for 2 inputs: solve them one by one")
 
 
-def test_two_outputs_of_one_name_are_refused() -> None:
-    from novacli.errors import UsageError
+@pytest.mark.parametrize("option", OUTPUTS)
+def test_an_image_is_never_replaced_by_an_output(
+    option: str, nova, jobs: Path, picture: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the first of ``--wcs *.fits`` nor the image that is to be solved, whatever --overwrite says."""
+    monkeypatch.chdir(home)
+    other = home / "f2.fits"
+    other.write_bytes(picture.read_bytes())
+    before = picture.read_bytes()
+    for words in ([picture.name, "f2.fits"], ["f2.fits", "f2.fits"], ["./f2.fits", str(other)]):
+        for overwrite in ([], ["--overwrite"]):
+            if option == "--new-fits" and words[0] == picture.name and overwrite:
+                continue  # an image may replace another if the user says so
+            ran = nova("submit", *overwrite, option, *words)
+            assert (ran.code, ran.out) in ((2, ""), (73, "")), words
+            assert ran.err.startswith(f"nova: {option} {words[0]}: ")
+    assert picture.read_bytes() == other.read_bytes() == before
+    assert not jobs.exists()
 
-    request = OutputRequest(wcs=Path("out.fits"), new_fits=Path("out.fits"))
-    with pytest.raises(UsageError, match="two outputs have the same name"):
-        request.check(["a.fits"])
+
+@pytest.mark.parametrize("option", OUTPUTS)
+def test_an_output_that_exists_is_refused_before_anything_is_done(
+    option: str, nova, jobs: Path, picture: Path, home: Path
+) -> None:
+    (home / "notes").write_text("mine")
+    ran = nova("submit", option, str(home / "notes"), str(picture))
+    assert (ran.code, ran.out) == (73, "")
+    assert "notes: the file exists already: give another name, or --overwrite to replace it" in ran.err
+    assert (home / "notes").read_text() == "mine"
+    assert not jobs.exists()
+
+
+def test_two_outputs_to_one_file_are_refused(nova, jobs: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    ran = nova("submit", "--wcs", "out.x", "--new-fits", str(home / "out.x"), "a.fits")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--wcs and --new-fits would write two outputs to the same file" in ran.err
+
+
+def test_outputs_named_after_two_images_of_one_name_are_refused(nova, home: Path) -> None:
+    """``--dir`` would write a/x.fits and b/x.fits to one place."""
+    ran = nova("submit", "--dir", str(home / "out"), "a/x.fits", "b/x.fits")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--wcs would write two outputs to the same file" in ran.err
+
+
+def test_update_of_what_is_not_a_fits_file_is_refused_before_it_is_solved(
+    nova, jobs: Path, picture: Path, home: Path
+) -> None:
+    """The other images are solved all the same."""
+    from PIL import Image
+
+    Image.new("L", (30, 20)).save(home / "photo.jpg")
+    ran = nova("submit", "--json", "--update", str(home / "photo.jpg"))
+    (line,) = read_lines(ran.out)
+    assert (ran.code, line["status"]) == (2, "failed")
+    assert "photo.jpg is a JPEG file, which --update cannot write into: use --new-fits" in line["error"]["message"]
+    assert not jobs.exists()
+
+
+def test_outputs_that_need_a_file_are_refused_for_standard_input(nova, jobs: Path) -> None:
+    for options, named in ((["--update"], "--update"), (["--new-fits", "x.fits"], "--new-fits")):
+        ran = nova("submit", *options, "-")
+        assert ran.code == 2
+        assert f"- is not a file, which {named} needs: save it first, or use --wcs" in ran.err
+    assert not jobs.exists()
+
+
+@pytest.mark.engine
+def test_a_folder_for_all_outputs_as_solve_field_has_it(drawn: DrawnField, nova, home: Path) -> None:
+    """``-D`` and ``-o`` write every table and the image; ``none`` leaves one out; ``-O`` replaces them."""
+    picture = drawn.write_fits(home / "field.fits")
+    words = ["submit", "--json", "-D", str(home / "out"), "-o", "base", "--rdls", "none", "--no-plots", str(picture)]
+    (line,) = read_lines(nova(*words).out)
+    names = sorted(path.name for path in (home / "out").iterdir())
+    assert names == ["base.axy", "base.corr", "base.new.fits", "base.wcs"]
+    assert line["files"]["new_fits"] == str(home / "out" / "base.new.fits")
+    assert nova(*words).code == 73
+    assert nova(*words, "-O").code == 0
 
 
 def test_help_names_every_option_and_needs_nothing(nova, monkeypatch: pytest.MonkeyPatch) -> None:

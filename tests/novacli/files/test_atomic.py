@@ -86,7 +86,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to("circle")
     with pytest.raises(OutputError, match=r"it is a directory: give a file name"):
         write(tmp_path)
-    with pytest.raises(OutputError, match=r"/dev/null: it is no plain file"):
+    with pytest.raises(OutputError, match=r"/dev/null: it is not a plain file"):
         write(Path("/dev/null"))
     with pytest.raises(OutputError, match=r"none/a: No such file or directory: .*make its directory first"):
         write(tmp_path / "none" / "a")
@@ -184,5 +184,5 @@ class TestDenial:
 
         existing = os.stat_result((0o644, 0, 0, 1, 2, 0, 0, 0, 0, 0))
         monkeypatch.setattr(os, "geteuid", lambda: uid)
-        assert atomic._is_others(Owned(), existing) is not is_free  # type: ignore[arg-type]
-        assert not atomic._is_others(Owned(), None)  # type: ignore[arg-type]
+        assert atomic._is_protected(Owned(), existing) is not is_free  # type: ignore[arg-type]
+        assert not atomic._is_protected(Owned(), None)  # type: ignore[arg-type]

@@ -14,15 +14,13 @@ from novacli.batch.frames.listing import SUFFIXES
 from novacli.batch.records import BatchOutputs, FrameFile
 from novacli.config import UserFolders
 from novacli.errors import UsageError
+from novacli.exports.naming import frame_file, stem
+from novacli.exports.registry import export_named
 from novacli.files.atomic import NotWritableError, denial
-from novacli.inputs.source import PACKED_SUFFIXES, shown_name, unpacked_name
+from novacli.inputs.source import shown_name, unpacked_name
 
 #: Below the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"
-#: Output → what its name ends in; the solution's copy of an image is a FITS file.
-_ENDINGS = {"wcs": ".wcs", "corr": ".corr", "rdls": ".rdls", "axy": ".axy"}
-_FITS = (".fits", ".fit", ".fts")
-_COMPRESSED = ".fz"
 #: In the state directory: a ledger that lies there, and a symbolic link to one that lies elsewhere.
 _LEDGER, _LINK = ".sqlite", ".link"
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -95,11 +93,15 @@ def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str
     if not outputs.kinds:
         return {}
     bases = {frame.path: _base(frame, outputs.out_dir) for frame in frames}
-    stems = {path: _stem(base) for path, base in bases.items()}
+    stems = {path: stem(base) for path, base in bases.items()}
     shared = Counter(stems.values())
-    named = {path: stem if shared[stem] == 1 else bases[path] for path, stem in stems.items()}
-    files = {path: tuple((kind, _name(kind, bases[path], named[path], outputs)) for kind in outputs.kinds)
-             for path in bases}  # fmt: skip
+    named = {path: short if shared[short] == 1 else bases[path] for path, short in stems.items()}
+    exports = [export_named(kind) for kind in outputs.kinds]
+    is_below_out = outputs.out_dir is not None
+    files = {
+        path: tuple((e.name, frame_file(e, base, named[path], is_below_out=is_below_out)) for e in exports)
+        for path, base in bases.items()
+    }
     _check_unique(files)
     return files
 
@@ -126,24 +128,6 @@ def _base(frame: FrameFile, out_dir: str | None) -> str:
         return frame.path
     top = os.path.dirname(frame.root or frame.path)  # noqa: PTH120
     return os.path.join(out_dir, os.path.relpath(frame.path, top))  # noqa: PTH118
-
-
-def _stem(base: str) -> str:
-    """Return a FITS image's name without its suffixes, any other's whole."""
-    bare, lower = base, base.lower()
-    for suffix in (*PACKED_SUFFIXES, _COMPRESSED):
-        if lower.endswith(suffix):
-            bare, lower = bare[: -len(suffix)], lower[: -len(suffix)]
-    found = next((suffix for suffix in _FITS if lower.endswith(suffix)), None)
-    return base if found is None else bare[: -len(found)]
-
-
-def _name(kind: str, base: str, stem: str, outputs: BatchOutputs) -> str:
-    if kind != "new_fits":
-        return stem + _ENDINGS[kind]
-    if outputs.out_dir is None:
-        return f"{stem}.new.fits"
-    return base if _stem(base) != base else f"{base}.fits"
 
 
 def _check_unique(files: Mapping[str, Sequence[tuple[str, str]]]) -> None:

@@ -117,29 +117,28 @@ def _sha256_of_job(result: Result) -> str | None:
 
 def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Result:
     """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
+    from novacli.exports.registry import SolvedField
     from novacli.exports.request import OutputRequest, write_outputs
     from novacli.solution.reading import Solution
 
     result, answer = solved.result, solved.answer
-    request = OutputRequest(
-        **{kind: Path(path) for kind, path in task.files},
-        update=task.setup.outputs.update,
-    )
-    if not isinstance(answer, Solution) or solved.origin is None or not (request.files or request.update):
+    files = {kind: Path(path) for kind, path in task.files}
+    request = OutputRequest(files, update=task.setup.outputs.update, overwrite=True)
+    if not isinstance(answer, Solution) or solved.origin is None or request.is_empty:
         return result
-    directory = Path(result.files["directory"])
+    field = SolvedField(solved.origin, JobDir(Path(result.files["directory"])), solved.winner, answer)
     try:
         for path in request.files.values():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as exc:
                 raise as_output_error(path, exc) from exc
-        files, notes = write_outputs(request, solved.origin, directory, solved.winner, answer.files.wcs, stamp)
+        written, notes = write_outputs(request, field, stamp)
     except NotWritableError as exc:
         return replace(result, error=error_of(_with_remedy(exc, task)))
     except NovaError as exc:
         return replace(result, error=error_of(exc))
-    return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])
+    return replace(result, files={**result.files, **written}, notes=[*result.notes, *notes])
 
 
 def _with_remedy(exc: NotWritableError, task: FrameTask) -> NotWritableError:

@@ -17,6 +17,7 @@ from novacli.batch.records import KEEP_FAILURES, KEEPS
 from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
 from novacli.cli.watchargs import WATCH_OPTIONS, seconds, show_of_night, terms_of
 from novacli.errors import NovaError, UsageError
+from novacli.exports.registry import all_exports
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from novacli.batch.run.summary import BatchOutcome
 
 _RUN = "run"
-_KINDS = ("wcs", "corr", "rdls", "axy", "new_fits")
 
 
 class _RunByDefault(click.Group):
@@ -62,11 +62,7 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
                  help="Leave files alone that were written to within S seconds."),
     click.option("--retry", type=click.Choice(["unsolved", "failed", "all"]), help="Try these again, too."),
     click.option("--force", is_flag=True, help="Do all frames again."),
-    click.option("--wcs", is_flag=True, help="Write the solution's header beside each frame."),
-    click.option("--corr", is_flag=True, help="Write the table of matched stars there."),
-    click.option("--rdls", is_flag=True, help="Write the table of the index's stars in the field there."),
-    click.option("--axy", is_flag=True, help="Write the star list that was solved there."),
-    click.option("--new-fits", is_flag=True, help="Write a copy with the solution in its header there."),
+    *(click.option(e.option, e.name, is_flag=True, help=f"Write {e.help} beside each frame.") for e in all_exports()),
     click.option("--update", is_flag=True, help="Put the solution into the FITS images' own headers."),
     click.option("--keep", type=click.Choice(KEEPS), default=KEEP_FAILURES, show_default=True,
                  help="Which job directories stay."),
@@ -189,7 +185,7 @@ def _given(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, ...]:
 def _outputs(raw: dict[str, Any]) -> BatchOutputs:
     from novacli.batch.records import BatchOutputs
 
-    kinds = tuple(kind for kind in _KINDS if raw[kind])
+    kinds = tuple(export.name for export in all_exports() if raw[export.name])
     out_dir = None if raw["out"] is None else os.path.abspath(raw["out"])  # noqa: PTH100 - may hold any bytes
     if out_dir is not None and not kinds:
         kinds = ("new_fits",)

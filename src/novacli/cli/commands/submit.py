@@ -23,13 +23,14 @@ from novacli.cli.options import (
 from novacli.cli.progress import progress
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.exports.request import OutputRequest
+from novacli.inputs.fetch import public_name
 from novacli.records.params import SolveParams
-from novacli.records.result import Result, error_of
+from novacli.records.result import FAILED, Result, error_of
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from novacli.backends.base import Backend
     from novacli.inputs import Input
@@ -72,9 +73,9 @@ def command(
     """
     config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(jobs_dir)), raw)
     params = build_params(raw, config)
-    outputs = build_outputs(raw)
-    outputs.check(inputs)
-    _check_detach(detach, place, outputs)
+    requests = build_outputs(raw, inputs)
+    _check_detach(detach, place, requests)
+    _prepare_outputs(inputs, requests, as_path(raw["out_dir"]))
     from novacli import backends
     from novacli.pipeline.solve import Context
     from novacli.rigs.store import Rigs
@@ -84,7 +85,7 @@ def command(
     rigs = Rigs(config.folders.rigs_file) if config["learn"] else None
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
-    for name in inputs:
+    for name, outputs in zip(inputs, requests, strict=True):
         with progress(verbose=verbose) as observe:
             context = Context(config["jobs_dir"], backend, observe, rigs=rigs)
             result = _submit(name, params, context, outputs, solve)
@@ -95,11 +96,25 @@ def command(
     return worst_exit_code(codes)
 
 
-def _check_detach(detach: bool, place: str, outputs: OutputRequest) -> None:
+def _check_detach(detach: bool, place: str, requests: Sequence[OutputRequest]) -> None:
+    """Raise if jobs cannot be left with a server, or if outputs are asked for that only a solved job has."""
     if detach and place == "local":
         raise UsageError("--detach leaves jobs with a server: name one by --to")
-    if detach and (outputs.files or outputs.update):
+    if detach and not all(request.is_empty for request in requests):
         raise UsageError("--detach has no result to write yet: fetch it first; its files are in the job directory")
+
+
+def _prepare_outputs(inputs: Sequence[str], requests: Sequence[OutputRequest], directory: Path | None) -> None:
+    """Make the folder of --dir, and raise if an output cannot be written or would destroy a file."""
+    from novacli.exports.request import check_requests
+    from novacli.files.atomic import as_output_error
+
+    if directory is not None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise as_output_error(directory, exc) from exc
+    check_requests(inputs, requests)
 
 
 def _solver(backend: Backend, detach: bool) -> Solver:
@@ -117,23 +132,29 @@ def _solver(backend: Backend, detach: bool) -> Solver:
 
 
 def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
-    """Solve one input and write what was asked for; an output that fails makes an error of a solved result."""
-    from novacli.exports.request import write_outputs
+    """Solve one input and write its outputs; an output that fails makes an error of a solved result."""
+    from novacli.exports.registry import SolvedField
+    from novacli.exports.request import check_input, write_outputs
     from novacli.exports.update import Stamp
     from novacli.inputs import parse_input
     from novacli.solution.reading import Solution
+    from solvehost.formats.jobdir import JobDir
 
+    try:
+        check_input(name, outputs)
+    except NovaError as exc:
+        return Result(public_name(name), FAILED, error=error_of(exc))
     stamp = None
     if outputs.update:
         with contextlib.suppress(OSError, ValueError):
             stamp = Stamp.of(name)
     solved = solve(parse_input(name), params, context)
     result, answer = solved.result, solved.answer
-    if not isinstance(answer, Solution) or solved.origin is None or not (outputs.files or outputs.update):
+    if not isinstance(answer, Solution) or solved.origin is None or outputs.is_empty:
         return result
-    directory = Path(result.files["directory"])
+    field = SolvedField(solved.origin, JobDir(Path(result.files["directory"])), solved.winner, answer)
     try:
-        files, notes = write_outputs(outputs, solved.origin, directory, solved.winner, answer.files.wcs, stamp)
+        files, notes = write_outputs(outputs, field, stamp)
     except NovaError as exc:
         return replace(result, error=error_of(exc))
     return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])

@@ -1,0 +1,16 @@
+"""``--axy``: the star list that was solved, a copy of the winning attempt's axy file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from novacli.exports.copies import copy_result
+from novacli.exports.registry import Export, SolvedField
+from solvehost.formats import jobdir
+
+
+def _write(field: SolvedField, target: Path) -> None:
+    copy_result(field.job.path / jobdir.axy_name(field.attempt), target)
+
+
+EXPORT = Export("axy", ".axy", "the star list that was solved", _write, is_standard=True)

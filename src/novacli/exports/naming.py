@@ -1,0 +1,80 @@
+"""Names of output files, made from the name of the image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from novacli.exports.registry import Export
+from novacli.inputs.source import PACKED_SUFFIXES
+
+_FITS_SUFFIXES = (".fits", ".fit", ".fts")
+_TILE_COMPRESSED_SUFFIX = ".fz"
+_STDIN_STEM = "stdin"
+
+
+def is_file_name(name: str) -> bool:
+    """Return True if an input is a path, and neither ``-`` (standard input) nor a URL."""
+    return name != "-" and not name.lower().startswith(("http://", "https://"))
+
+
+def stem(path: str) -> str:
+    """Return a FITS image's path without its suffixes, and any other path unchanged.
+
+    ``a/img.fits.gz`` becomes ``a/img``; ``a/img.jpg`` stays ``a/img.jpg``.
+    """
+    bare, lower = path, path.lower()
+    for suffix in (*PACKED_SUFFIXES, _TILE_COMPRESSED_SUFFIX):
+        if lower.endswith(suffix):
+            bare, lower = bare[: -len(suffix)], lower[: -len(suffix)]
+    found = next((suffix for suffix in _FITS_SUFFIXES if lower.endswith(suffix)), None)
+    return path if found is None else bare[: -len(found)]
+
+
+def frame_file(export: Export, base: str, base_stem: str, *, is_below_out: bool) -> str:
+    """Return the path of the file that a batch writes for a frame.
+
+    Parameters
+    ----------
+    export
+        What is written.
+    base
+        The frame's path, beside the frame or below the folder of ``--out``.
+    base_stem
+        The path to which the export's ending is added.
+    is_below_out
+        True if the files go below a folder of their own, where an image copy has the frame's name.
+    """
+    if export.is_image_copy and is_below_out:
+        return base if stem(base) != base else f"{base}.fits"
+    return base_stem + export.ending
+
+
+def input_stem(name: str) -> str:
+    """Return the path to which endings are added for an input; standard input and URLs have no folder in it."""
+    if name == "-":
+        return _STDIN_STEM
+    if not is_file_name(name):
+        last = os.path.basename(unquote(urlsplit(name).path))  # noqa: PTH119 - not a path of this system
+        return stem(last) or "download"
+    return stem(name)
+
+
+def standard_files(name: str, exports: tuple[Export, ...], directory: Path | None, base: str | None) -> dict[str, Path]:
+    """Return the files that ``--dir`` and ``--out`` write for an input, by the names of the exports.
+
+    Parameters
+    ----------
+    name
+        The input as the user named it.
+    exports
+        The exports to write.
+    directory
+        Folder for the files; None for the image's own folder (the current one for standard input and URLs).
+    base
+        Name to which the endings are added; None for the image's own.
+    """
+    start = Path(input_stem(name))
+    folder = start.parent if directory is None else directory
+    return {export.name: folder / f"{base or start.name}{export.ending}" for export in exports}

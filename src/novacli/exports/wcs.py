@@ -1,0 +1,16 @@
+"""``--wcs``: the solution as a FITS header, a copy of the job's ``wcs.fits``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from novacli.exports.copies import copy_result
+from novacli.exports.registry import Export, SolvedField
+from solvehost.formats import jobdir
+
+
+def _write(field: SolvedField, target: Path) -> None:
+    copy_result(field.job.path / jobdir.WCS, target)
+
+
+EXPORT = Export("wcs", ".wcs", "the solution as a FITS header", _write, is_standard=True)
