@@ -34,7 +34,7 @@ REFERENCE = ROOT / "docs" / "reference"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-_OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
+_OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z0-9][\w-]*")
 
 
 def _page(name: str) -> str:

@@ -14,6 +14,7 @@ from novacli.errors import UsageError
 from novacli.exports.naming import standard_files
 from novacli.exports.registry import Export, all_exports, export_named
 from novacli.exports.request import OutputRequest
+from novacli.inputs.kinds import parse_input
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
 
@@ -103,7 +104,7 @@ def build_outputs(raw: dict[str, Any], inputs: Sequence[str]) -> list[OutputRequ
     directory = as_path(raw["out_dir"])
     return [
         OutputRequest(
-            files={**standard_files(name, standard, directory, raw["out_base"]), **named},
+            files={**standard_files(parse_input(name), standard, directory, raw["out_base"]), **named},
             optional=frozenset(export.name for export in standard),
             update=raw["update"],
             overwrite=raw["overwrite"],

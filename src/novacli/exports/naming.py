@@ -7,16 +7,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from novacli.exports.registry import Export
+from novacli.inputs.kinds import FileInput, Input, StreamInput
 from novacli.inputs.source import PACKED_SUFFIXES
 
 _FITS_SUFFIXES = (".fits", ".fit", ".fts")
 _TILE_COMPRESSED_SUFFIX = ".fz"
-_STDIN_STEM = "stdin"
-
-
-def is_file_name(name: str) -> bool:
-    """Return True if an input is a path, and neither ``-`` (standard input) nor a URL."""
-    return name != "-" and not name.lower().startswith(("http://", "https://"))
+_STREAM_STEM, _DOWNLOAD_STEM = "stdin", "download"
 
 
 def stem(path: str) -> str:
@@ -51,23 +47,25 @@ def frame_file(export: Export, base: str, base_stem: str, *, is_below_out: bool)
     return base_stem + export.ending
 
 
-def input_stem(name: str) -> str:
+def input_stem(given: Input) -> str:
     """Return the path to which endings are added for an input; standard input and URLs have no folder in it."""
-    if name == "-":
-        return _STDIN_STEM
-    if not is_file_name(name):
-        last = os.path.basename(unquote(urlsplit(name).path))  # noqa: PTH119 - not a path of this system
-        return stem(last) or "download"
-    return stem(name)
+    if isinstance(given, FileInput):
+        return stem(given.path)
+    if isinstance(given, StreamInput):
+        return _STREAM_STEM
+    last = os.path.basename(unquote(urlsplit(given.url).path))  # noqa: PTH119 - not a path of this system
+    return stem(last) or _DOWNLOAD_STEM
 
 
-def standard_files(name: str, exports: tuple[Export, ...], directory: Path | None, base: str | None) -> dict[str, Path]:
+def standard_files(
+    given: Input, exports: tuple[Export, ...], directory: Path | None, base: str | None
+) -> dict[str, Path]:
     """Return the files that ``--dir`` and ``--out`` write for an input, by the names of the exports.
 
     Parameters
     ----------
-    name
-        The input as the user named it.
+    given
+        The input.
     exports
         The exports to write.
     directory
@@ -75,6 +73,6 @@ def standard_files(name: str, exports: tuple[Export, ...], directory: Path | Non
     base
         Name to which the endings are added; None for the image's own.
     """
-    start = Path(input_stem(name))
+    start = Path(input_stem(given))
     folder = start.parent if directory is None else directory
     return {export.name: folder / f"{base or start.name}{export.ending}" for export in exports}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
-from novacli.exports.naming import is_file_name
 from novacli.exports.registry import Need, SolvedField, all_exports, export_named
 from novacli.exports.targets import Target, check_existing, check_targets, input_identities
-from novacli.inputs.fetch import opened
+from novacli.inputs.kinds import FileInput, Input
 from novacli.inputs.limits import DEFAULT_LIMITS
+from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
 from novacli.inputs.source import shown_name
 
@@ -50,13 +50,13 @@ class OutputRequest:
         return [Target(exports[n].option, path, exports[n].is_image_copy) for n, path in self.files.items()]
 
 
-def check_requests(inputs: Sequence[str], requests: Sequence[OutputRequest]) -> None:
+def check_requests(inputs: Sequence[Input], requests: Sequence[OutputRequest]) -> None:
     """Raise if the outputs cannot be written as asked, before anything is solved.
 
     Parameters
     ----------
     inputs
-        What the user named: paths, ``-`` and URLs.
+        All inputs.
     requests
         The outputs of each input, in the same order.
 
@@ -77,13 +77,13 @@ def check_requests(inputs: Sequence[str], requests: Sequence[OutputRequest]) -> 
     check_targets(targets, input_identities(inputs), overwrite=overwrite)
 
 
-def check_input(name: str, request: OutputRequest) -> None:
+def check_input(given: Input, request: OutputRequest) -> None:
     """Raise if an input is unfit for an output that was asked for, before it is solved.
 
     Parameters
     ----------
-    name
-        The input as the user named it: a path, ``-`` or a URL.
+    given
+        The input.
     request
         Its outputs.
 
@@ -94,16 +94,17 @@ def check_input(name: str, request: OutputRequest) -> None:
     DataError, InputMissingError, DeniedError, TransferError
         If the input cannot be read.
     """
-    if not is_file_name(name):
+    shown = shown_name(given.name)
+    if not isinstance(given, FileInput):
         unfit = [export_named(n).option for n in request.files if _needs_image(n) and n not in request.optional]
         for option in [*unfit, *(["--update"] if request.update else [])]:
-            raise UsageError(f"{shown_name(name)} is not a file, which {option} needs: save it first, or use --wcs")
+            raise UsageError(f"{shown} is not a file, which {option} needs: save it first, or use --wcs")
     elif request.update:
-        with opened(name, DEFAULT_LIMITS) as source:
+        with open_input(given, DEFAULT_LIMITS) as source:
             word = choose(source).word
         if word != "FITS":
             raise UsageError(
-                f"{shown_name(name)} is a {word} file, which --update cannot write into: "
+                f"{shown} is a {word} file, which --update cannot write into: "
                 "use --new-fits FILE for a FITS image with the solution"
             )
 

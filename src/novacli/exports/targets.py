@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import NovaError, OutputError, UsageError
-from novacli.exports.naming import is_file_name
-from novacli.inputs.fetch import STDIN, opened
+from novacli.inputs.kinds import STANDARD_INPUT, FileInput, Input
 from novacli.inputs.limits import DEFAULT_LIMITS
+from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
 from novacli.inputs.source import shown_name
 from solvehost.errors import DataError as HeaderError
@@ -58,16 +58,17 @@ def file_identity(path: str | Path) -> FileIdentity:
     return status.st_dev, status.st_ino
 
 
-def input_identities(inputs: Iterable[str]) -> dict[FileIdentity, str]:
-    """Return the inputs by :func:`file_identity`; URLs are left out, and ``-`` stands for what it is redirected from.
+def input_identities(inputs: Iterable[Input]) -> dict[FileIdentity, str]:
+    """Return the names of inputs by :func:`file_identity`.
 
-    Use it once for many targets, as a batch does.
+    URLs are left out; standard input is the file that it is redirected from.
     """
     found: dict[FileIdentity, str] = {}
-    for name in inputs:
-        identity = file_identity(name) if is_file_name(name) else _stdin_identity() if name == STDIN else None
-        if identity is not None:
-            found.setdefault(identity, name)
+    for given in inputs:
+        if isinstance(given, FileInput):
+            found.setdefault(file_identity(given.path), given.name)
+        elif given.name == STANDARD_INPUT and (identity := _stdin_identity()) is not None:
+            found.setdefault(identity, given.name)
     return found
 
 
@@ -135,7 +136,7 @@ def _stdin_identity() -> FileIdentity | None:
 def _holds_image(path: Path) -> bool:
     """Return True if a file is an image that nova can read, by its content."""
     try:
-        with opened(str(path), DEFAULT_LIMITS) as source:
+        with open_input(FileInput(str(path)), DEFAULT_LIMITS) as source:
             word = choose(source).word
             if word != "FITS":
                 return word not in _STAR_LISTS

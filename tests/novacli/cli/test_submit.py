@@ -440,7 +440,7 @@ def test_an_image_is_never_replaced_by_an_output(
                 continue  # an image may replace another if the user says so
             ran = nova("submit", *overwrite, option, *words)
             assert (ran.code, ran.out) in ((2, ""), (73, "")), words
-            assert ran.err.startswith(f"nova: {option} {words[0]}: ")
+            assert ran.err.startswith(f"nova: {option} {Path(words[0])}: ")
     assert picture.read_bytes() == other.read_bytes() == before
     assert not jobs.exists()
 

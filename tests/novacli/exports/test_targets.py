@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from novacli.errors import UsageError
 from novacli.exports.targets import Target, TargetExistsError, check_targets, file_identity, input_identities
+from novacli.inputs.kinds import parse_input
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def frame(tmp_path: Path) -> Path:
 
 
 def check(*targets: Target, inputs: tuple[str, ...] = (), overwrite: bool = False) -> None:
-    check_targets(targets, input_identities(inputs), overwrite=overwrite)
+    check_targets(targets, input_identities(map(parse_input, inputs)), overwrite=overwrite)
 
 
 def spellings(frame: Path) -> list[Path]:

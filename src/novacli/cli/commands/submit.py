@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from novacli.cli.options import (
 from novacli.cli.progress import progress
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.exports.request import OutputRequest
-from novacli.inputs.fetch import public_name
+from novacli.inputs.kinds import Input, parse_input
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, Result, error_of
 from novacli.reports.results import open_report
@@ -75,7 +76,8 @@ def command(
     params = build_params(raw, config)
     requests = build_outputs(raw, inputs)
     _check_detach(detach, place, requests)
-    _prepare_outputs(inputs, requests, as_path(raw["out_dir"]))
+    given = [parse_input(name) for name in inputs]
+    _prepare_outputs(given, requests, as_path(raw["out_dir"]))
     from novacli import backends
     from novacli.pipeline.solve import Context
     from novacli.rigs.store import Rigs
@@ -85,10 +87,10 @@ def command(
     rigs = Rigs(config.folders.rigs_file) if config["learn"] else None
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
-    for name, outputs in zip(inputs, requests, strict=True):
+    for one, outputs in zip(given, requests, strict=True):
         with progress(verbose=verbose) as observe:
             context = Context(config["jobs_dir"], backend, observe, rigs=rigs)
-            result = _submit(name, params, context, outputs, solve)
+            result = _submit(one, params, context, outputs, solve)
         report.add(result)
         _say_why_not(result)
         codes.append(result.exit_code)
@@ -104,7 +106,7 @@ def _check_detach(detach: bool, place: str, requests: Sequence[OutputRequest]) -
         raise UsageError("--detach has no result to write yet: fetch it first; its files are in the job directory")
 
 
-def _prepare_outputs(inputs: Sequence[str], requests: Sequence[OutputRequest], directory: Path | None) -> None:
+def _prepare_outputs(inputs: Sequence[Input], requests: Sequence[OutputRequest], directory: Path | None) -> None:
     """Make the folder of --dir, and raise if an output cannot be written or would destroy a file."""
     from novacli.exports.request import check_requests
     from novacli.files.atomic import as_output_error
@@ -131,24 +133,25 @@ def _solver(backend: Backend, detach: bool) -> Solver:
     return lambda given, params, context: detach_input(given, params, context, backend.detach)
 
 
-def _submit(name: str, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
+def _submit(given: Input, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
     """Solve one input and write its outputs; an output that fails makes an error of a solved result."""
     from novacli.exports.registry import SolvedField
     from novacli.exports.request import check_input, write_outputs
     from novacli.exports.update import Stamp
-    from novacli.inputs import parse_input
+    from novacli.records.timing import Clock
     from novacli.solution.reading import Solution
     from solvehost.formats.jobdir import JobDir
 
     try:
-        check_input(name, outputs)
+        check_input(given, outputs)
     except NovaError as exc:
-        return Result(public_name(name), FAILED, error=error_of(exc))
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return Result(given.name, FAILED, timing=Clock().record(), error=error_of(exc), created=now)
     stamp = None
     if outputs.update:
         with contextlib.suppress(OSError, ValueError):
-            stamp = Stamp.of(name)
-    solved = solve(parse_input(name), params, context)
+            stamp = Stamp.of(given.name)
+    solved = solve(given, params, context)
     result, answer = solved.result, solved.answer
     if not isinstance(answer, Solution) or solved.origin is None or outputs.is_empty:
         return result
