@@ -46,8 +46,8 @@ from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.solution.reading import Solution
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import LEAST_STARS
-from solvehost.engine import engine, race
-from solvehost.engine.race import RaceResult
+from solvehost.engine import program, race, records
+from solvehost.engine.records import RaceResult
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.indexes import index_set, selection
@@ -78,7 +78,7 @@ class Bench:
 
     def __init__(self, folder: Path, cores: int, cpu_s: float = FULL_CPU_S) -> None:
         self.folder, self.cpu_s = folder, cpu_s
-        self.engine = engine.find()
+        self.engine = program.find_engine()
         places = reporting.installed_indexes()
         self.indexes: IndexSet = index_set.scan(places)
         self.catalogue = Catalogue.open(find_index(places))
@@ -95,7 +95,7 @@ class Bench:
 
     def solve(self, job: jobdir.JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
         """Race the attempts until one solves or the CPU time is used."""
-        terms = race.Terms(
+        terms = records.RaceTerms(
             self.engine, self.indexes, self.tokens, wall_s=patience.wall_s, queue_wait_s=_NEVER_S, cpu_s=self.cpu_s
         )
         self.last = race.run(job, numbers, terms)
@@ -110,7 +110,7 @@ class Bench:
         staged.axy(1).write_bytes(data)
         job = jobdir.publish(staged)
         try:
-            terms = race.Terms(
+            terms = records.RaceTerms(
                 self.engine, IndexSet(files), self.tokens, wall_s=_PATIENCE * cpu_s, queue_wait_s=_NEVER_S, cpu_s=cpu_s
             )
             yield race.run(job, iter([1]), terms), job

@@ -27,7 +27,7 @@ from novacli.pipeline.solve import gather_hints
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts
 from solvehost.engine import clustering
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 from solvehost.formats import axy, jobdir
 from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_file import IndexFile
@@ -38,7 +38,7 @@ Record = Mapping[str, Any]
 TAKEN_FROM = TUNES
 #: What a blind attempt asks of a match, and what must be left of that once clumps are allowed for.
 ASKED = THRESHOLDS[-1]
-LEAST_LEFT = ASKED - clustering.MAY_COST
+LEAST_LEFT = ASKED - clustering.TOLERATED_LOSS
 _CPU_S = 1.0
 #: The tail of what is left is taken above these.
 _CUTS = (-10.0, 0.0, 5.0)
@@ -90,7 +90,7 @@ def _trial(
             return ended.cpu_s, None
         named = list(matchlines.read((job.path / jobdir.LOG).read_bytes()))
         best = max(named, key=lambda match: match.logodds)
-        cost = clustering.cost(attempt, job.path / jobdir.CORR)
+        cost = clustering.clustering_loss(attempt, job.path / jobdir.CORR)
         is_true = field.truth is not None and field.truth.is_at(best.ra_deg, best.dec_deg, best.pixscale_arcsec)
         return ended.cpu_s, [round(best.logodds, 2), best.matched, round(cost, 2), int(is_true)]
 

@@ -22,7 +22,7 @@ import numpy as np
 import reporting
 from reporting import number
 
-from solvehost.engine import engine
+from solvehost.engine import program
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.axy import Attempt
 from solvehost.formats.star_table import Stars
@@ -71,7 +71,7 @@ def look_up(files: Sequence[index_file.IndexFile], depth: int, seed: int = 1) ->
             folder = Path(name)
             axy.write(attempt, folder / "job.axy")
             (folder / "cfg").write_text(f"index {file.path}\n")
-            run = measure.run([engine.find(), "-v", "-c", "cfg", "job.axy"], 600, cwd=folder)
+            run = measure.run([program.find_engine(), "-v", "-c", "cfg", "job.axy"], 600, cwd=folder)
         said = _TRIED.search(run.stdout + run.stderr)
         if said is not None:
             tried, matched = map(int, said.groups())
@@ -100,7 +100,7 @@ def file_cost_s(files: Sequence[index_file.IndexFile], copies: int = 100) -> flo
             link.symlink_to(files[-1].path)
         for some in (links[:1], links):
             (folder / "cfg").write_text("".join(f"index {link}\n" for link in some))
-            command: list[str | Path] = [engine.find(), "-c", "cfg", "job.axy"]
+            command: list[str | Path] = [program.find_engine(), "-c", "cfg", "job.axy"]
             seconds.append(measure.median(measure.run(command, 60, cwd=folder).cpu_s for _ in range(5)))
     return max(0.0, seconds[1] - seconds[0]) / copies
 

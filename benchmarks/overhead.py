@@ -26,7 +26,7 @@ from measure import Run, median
 from programs import Nova, find_nova, last_json
 from reporting import number
 
-from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
 
 _TIMEOUT_S = 300.0
 _BYTES_PER_PIXEL = 4  # float32
@@ -190,7 +190,7 @@ def becoming_cpu_s() -> float:
     """Return the CPU seconds of a child from its start until it becomes the engine, here a program of no weight."""
     program = shutil.which("true") or "/bin/true"
     with tempfile.TemporaryDirectory() as folder:
-        child = Child([program], Path(folder), Path(folder, "log"), Limits())
+        child = EngineProcess([program], Path(folder), Path(folder, "log"), EngineLimits())
         while not child.poll():
             wait_for_any([child], 1)
     if child.exit_status != 0:

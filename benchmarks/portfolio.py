@@ -34,7 +34,7 @@ from novacli.strategy import attempts
 from novacli.strategy.attempts import LEAST_STARS, Member
 from novacli.wcs.header import read_wcs
 from novacli.wcs.tansip import TanSip
-from solvehost.engine import engine, race
+from solvehost.engine import program, race, records
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir
 from solvehost.indexes import index_set, selection
@@ -60,7 +60,7 @@ class Bench:
 
     def __init__(self, folder: Path, limit_s: float) -> None:
         self.folder, self.limit_s = folder, limit_s
-        self.engine = engine.find()
+        self.engine = program.find_engine()
         self.indexes: IndexSet = index_set.scan(reporting.installed_indexes())
         self.tokens = Tokens(folder / "slots", 1)
 
@@ -91,7 +91,9 @@ class Bench:
         axy.write(attempt, staged.axy(1))
         job = jobdir.publish(staged)
         try:
-            terms = race.Terms(self.engine, self.indexes, self.tokens, wall_s=5 * self.limit_s, cpu_s=self.limit_s)
+            terms = records.RaceTerms(
+                self.engine, self.indexes, self.tokens, wall_s=5 * self.limit_s, cpu_s=self.limit_s
+            )
             result = race.run(job, iter([1]), terms)
             cpu_s = result.attempts[0].cpu_s
             if result.winner is None:

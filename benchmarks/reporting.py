@@ -70,11 +70,11 @@ def installed_indexes() -> list[Path]:
     """Return the index files that both programs use where nobody says otherwise."""
     from novacli.config import load
     from novacli.indexes.places import index_places
-    from solvehost.engine import engine
+    from solvehost.engine import program
     from solvehost.indexes import index_set
 
     config = load({key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ})
-    return [file.path for file in index_set.scan(index_places(config, engine.find(config["engine"]))).files]
+    return [file.path for file in index_set.scan(index_places(config, program.find_engine(config["engine"]))).files]
 
 
 def as_plain(value: Any) -> Any:

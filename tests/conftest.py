@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import made_sshd
-from solvehost.engine import engine
+from solvehost.engine import program
 from solvehost.errors import SolvehostError
 from solvehost.indexes import engine_config, index_set
 
@@ -41,7 +41,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 def real_engine() -> Path:
     """The installed astrometry-engine."""
     try:
-        return engine.find()
+        return program.find_engine()
     except SolvehostError as exc:
         pytest.skip(str(exc))
 

@@ -23,9 +23,8 @@ from novacli.jobs.store import STATES, JobSummary
 from novacli.records.result import Result, error_of
 from novacli.rigs.store import Rig
 from novacli.solution.reading import Calibration, Match, Solution, Unsolved
-from solvehost.engine.engine import Outcome
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import AttemptOutcome, RaceResult
 from solvehost.formats import axy, jobdir
 from solvehost.server import settings as solvehost_settings
 
@@ -164,8 +163,8 @@ def test_every_key_of_a_result_is_described() -> None:
     assert _table_keys(sections["error"]) == set(error_of(NovaError()))
     match = Match("i", 1, 1, 1.0, 1.0, 0).to_json()
     assert _table_keys(sections["match"]) == {*match, "attempt"}
-    assert {"label", "outcome", "seconds", "cpu_s"} == _fields(Outcome) - {"number"}
-    assert all(f"`{name}`" in sections["timing"] for name in _fields(Outcome) - {"number"})
+    assert {"label", "outcome", "seconds", "cpu_s"} == _fields(AttemptOutcome) - {"number"}
+    assert all(f"`{name}`" in sections["timing"] for name in _fields(AttemptOutcome) - {"number"})
 
 
 def test_every_key_of_a_job_list_is_described() -> None:

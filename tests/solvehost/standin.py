@@ -9,8 +9,8 @@ from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from solvehost.engine import race
-from solvehost.engine.race import Terms
+from solvehost.engine import race, records
+from solvehost.engine.records import RaceTerms
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir
 from solvehost.formats.axy import Attempt, Range, Schedule
@@ -82,9 +82,9 @@ def make_terms(
     engines: int | None = None, wall_s: float = PATIENCE_S, queue_wait_s: float = 0.0, total_s: float = math.inf,
     cancelled: Callable[[], bool] = lambda: False,
     observe: Callable[[str], None] = lambda _label: None,
-) -> Terms:  # fmt: skip
+) -> RaceTerms:  # fmt: skip
     """Return the terms of a race with the stand-in engine."""
-    return Terms(
+    return RaceTerms(
         engine=engine or install(folder),
         indexes=indexes,
         tokens=Tokens(folder / "slots", count),
@@ -97,7 +97,7 @@ def make_terms(
     )
 
 
-def run_race(job: JobDir, terms: Terms, numbers: Iterator[int] | None = None) -> race.RaceResult:
+def run_race(job: JobDir, terms: RaceTerms, numbers: Iterator[int] | None = None) -> records.RaceResult:
     """Race all attempts of a job."""
     return race.run(job, iter(job.attempts()) if numbers is None else numbers, terms)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 

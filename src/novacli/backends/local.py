@@ -10,7 +10,7 @@ from novacli.backends.base import Backend, Patience, Solve
 from novacli.config import Config
 from novacli.errors import UnavailableError, from_solvehost
 from novacli.indexes.places import index_places
-from solvehost.engine import engine, race
+from solvehost.engine import program, race, records
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
@@ -42,7 +42,7 @@ class _Local:
 
     @functools.cached_property
     def _engine(self) -> Path:
-        return engine.find(self._config["engine"])
+        return program.find_engine(self._config["engine"])
 
     @functools.cached_property
     def _indexes(self) -> index_set.IndexSet:
@@ -71,7 +71,7 @@ class _Local:
 
     def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
         try:
-            terms = race.Terms(
+            terms = records.RaceTerms(
                 engine=self._engine,
                 indexes=self._indexes,
                 tokens=Tokens(self._config["slots_dir"], self._config["slots"]),

@@ -23,8 +23,8 @@ from novacli.indexes.places import index_places, installed_engine
 from novacli.jobs.local_store import LocalStore, disk_bytes
 from novacli.jobs.store import FINISHED
 from novacli.text.quantities import angle_text, bytes_text, count_text
-from solvehost.engine import engine
-from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine import program
+from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
 from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
 from solvehost.indexes import index_set
@@ -97,7 +97,7 @@ def _defaults(env: Mapping[str, str]) -> Config:
 def check_engine(settings: Config) -> Iterator[Check]:
     """Say where the engine is and whether it starts."""
     try:
-        path = engine.find(settings["engine"])
+        path = program.find_engine(settings["engine"])
     except SolvehostError as exc:
         yield Check(ENGINE, False, f"{settings['engine']} was not found", str(exc).partition(": ")[2])
         return
@@ -115,7 +115,7 @@ def _start_problem(path: Path) -> str | None:
     with tempfile.TemporaryDirectory(prefix="nova-doctor-") as folder:
         log = Path(folder, "log")
         try:
-            child = Child([str(path), "--help"], Path(folder), log, Limits())
+            child = EngineProcess([str(path), "--help"], Path(folder), log, EngineLimits())
         except (OSError, SolvehostError) as exc:
             return str(exc)
         wait_for_any([child], _ENGINE_PATIENCE_S)

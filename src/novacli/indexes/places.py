@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from novacli.config import Config
-from solvehost.engine import engine
+from solvehost.engine import program
 from solvehost.errors import SolvehostError
 from solvehost.indexes.engine_config import configured_places
 
@@ -13,7 +13,7 @@ from solvehost.indexes.engine_config import configured_places
 def installed_engine(config: Config) -> Path | None:
     """Return the path of the engine that the settings name; None if it is not installed."""
     try:
-        return engine.find(config["engine"])
+        return program.find_engine(config["engine"])
     except SolvehostError:
         return None
 

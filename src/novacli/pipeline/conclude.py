@@ -9,7 +9,7 @@ from novacli.jobs.request import Request, read_request
 from novacli.pipeline.hint_check import refuted
 from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.solution.reading import Solution, Unsolved, read_solution
-from solvehost.engine.engine import DOUBTFUL
+from solvehost.engine.records import DOUBTFUL
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 

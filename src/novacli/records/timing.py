@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 
 
 class Clock:

@@ -1,9 +1,9 @@
-"""Whether a match rests on clumps: chance finds those of the sky in those of a picture far too easily.
+"""The clustering test: reject matches that rest on clustered sources, which chance produces too easily.
 
-The engine weighs a match against stars thrown evenly over the picture.  In rags of cloud, halos and nebulae sources lie
-in clumps instead, and where a clump falls upon a cluster of the index, some of its stars meet one whatever the match
-is worth.  What a matched star says is therefore taken less by as much as sources lie closer around it than on average:
-by the logarithm of how many times as close, in e-folds.
+The engine computes the odds of a match against stars spread evenly over the picture.  In rags of cloud, halos and
+nebulae, sources are clustered instead; where a cluster of the picture falls on a cluster of the index, some of its
+sources meet index stars even if the match is false.  The test therefore subtracts from the log-odds, for each matched
+star, the logarithm of the ratio of the density of sources around it to the average density.
 """
 
 from __future__ import annotations
@@ -13,60 +13,75 @@ import heapq
 import math
 from pathlib import Path
 
-from solvehost.engine import engine
+from solvehost.engine.result_files import read_matches
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS
 
-#: How close sources lie is told from the distance to so many: the second one is no double star's other half.
+#: The density around a source comes from the distance to this neighbour; the first may be the other half of a double.
 _NEIGHBOURS = 2
-#: Clumps may take odds of so much from what was asked of a match (10⁴), not more.
-MAY_COST = math.log(1e4)
-_USUAL_ODDS = 1e9
-#: What rests on so much is not doubted, nor weighed.
-_BEYOND_DOUBT = 400.0
-#: Of longer lists the best stars are looked at: a list is whatever a client sent, and pairs of stars are many.
-_MOST_RANKS, _MOST_MATCHED = 2000, 200
+#: A match may lose odds of 10⁴ below the odds that the attempt asks for, not more.
+TOLERATED_LOSS = math.log(1e4)
+_DEFAULT_ODDS = 1e9
+#: Log-odds above which a match is accepted without the clustering test.
+_ACCEPTED_LOG_ODDS = 400.0
+#: Only the best stars of longer lists count, because the number of pairs grows with the square of a client's list.
+_MAX_RANKS, _MAX_MATCHED = 2000, 200
 
 
-def is_doubtful(attempt: axy.Attempt, where: Path) -> bool:
-    """Say whether too little is left of the solution that an attempt left in a folder, once clumps are allowed for.
+def is_doubtful(attempt: axy.Attempt, run_dir: Path) -> bool:
+    """Return True if the log-odds of a solution are too low once clustering is subtracted.
 
-    An attempt that states no place in a race is somebody else's than nova's: the engine's word stands.
+    An attempt without a schedule comes from another program than nova; the engine's judgement is final for it.  It is
+    final, too, if the files cannot be read.
+
+    Parameters
+    ----------
+    attempt
+        The attempt, with the odds that it asks for and its stars.
+    run_dir
+        The directory that holds the solution's ``wcs.fits`` and ``corr.fits``.
     """
     if attempt.schedule == axy.Schedule():
         return False
-    with contextlib.suppress(SolvehostError, OSError, ValueError):  # what cannot be weighed stands
-        comments = fitsfile.read_primary_header(where / WCS).comments
+    with contextlib.suppress(SolvehostError, OSError, ValueError):
+        comments = fitsfile.read_primary_header(run_dir / WCS).comments
         logodds = match_comments.number(comments, match_comments.LOG_ODDS)
-        if logodds is not None and logodds < _BEYOND_DOUBT:
-            least = math.log(attempt.odds_to_solve or _USUAL_ODDS) - MAY_COST
-            return logodds - cost(attempt, where / CORR) < least
+        if logodds is not None and logodds < _ACCEPTED_LOG_ODDS:
+            minimum = math.log(attempt.odds_to_solve or _DEFAULT_ODDS) - TOLERATED_LOSS
+            return logodds - clustering_loss(attempt, run_dir / CORR) < minimum
     return False
 
 
-def cost(attempt: axy.Attempt, corr: Path) -> float:
-    """Return what clumps take of a match's log-odds: the sum over its stars, those of the quad as well.
+def clustering_loss(attempt: axy.Attempt, corr: Path) -> float:
+    """Return the log-odds that a match owes to clustering, summed over its stars, those of the quad included.
 
-    Sources that rank behind all that matched are left out on both sides.
+    Sources that rank behind the last matched star are left out of the local and the average density.
+
+    Parameters
+    ----------
+    attempt
+        The attempt whose stars were matched.
+    corr
+        The table of matches; FIELD_X and FIELD_Y are FITS pixel coordinates of the attempt's stars.
 
     Raises
     ------
     DataError
-        Where ``corr`` is no table of matches.
+        If ``corr`` is not a table of matches.
     """
-    matched = set(zip(*engine.read_matches(corr, ("FIELD_X", "FIELD_Y")), strict=True))
-    places = list(zip(attempt.stars.x[:_MOST_RANKS], attempt.stars.y[:_MOST_RANKS], strict=True))
-    ranks = [rank for rank, place in enumerate(places) if place in matched][:_MOST_MATCHED]
-    places = places[: max(ranks, default=-1) + 1]
-    if len(places) <= _NEIGHBOURS:
+    matched = set(zip(*read_matches(corr, ("FIELD_X", "FIELD_Y")), strict=True))
+    positions = list(zip(attempt.stars.x[:_MAX_RANKS], attempt.stars.y[:_MAX_RANKS], strict=True))
+    ranks = [rank for rank, position in enumerate(positions) if position in matched][:_MAX_MATCHED]
+    positions = positions[: max(ranks, default=-1) + 1]
+    if len(positions) <= _NEIGHBOURS:
         return 0.0
-    evenly = len(places) / (attempt.width * attempt.height)
-    return sum(max(0.0, math.log(_density(places, rank) / evenly)) for rank in ranks)
+    average = len(positions) / (attempt.width * attempt.height)
+    return sum(max(0.0, math.log(_local_density(positions, rank) / average)) for rank in ranks)
 
 
-def _density(places: list[tuple[float, float]], rank: int) -> float:
-    """Return sources a square pixel around one of them, without it; those in one pixel count as a pixel apart."""
-    x, y = places[rank]
-    squares = ((a - x) ** 2 + (b - y) ** 2 for a, b in places)
+def _local_density(positions: list[tuple[float, float]], rank: int) -> float:
+    """Return the sources per square pixel around one of them; neighbours within a pixel count as one pixel away."""
+    x, y = positions[rank]
+    squares = ((a - x) ** 2 + (b - y) ** 2 for a, b in positions)
     return _NEIGHBOURS / (math.pi * max(1.0, heapq.nsmallest(_NEIGHBOURS + 1, squares)[-1]))

@@ -1,4 +1,4 @@
-"""File descriptors of this process: none of ours where the standard ones belong, none left open for somebody else."""
+"""File descriptors of this process: keep 0, 1 and 2 for the standard streams, and close what a child must not have."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _STANDARD = 3
 
 
 def above_standard(fd: int) -> int:
-    """Return ``fd``, or another in its place that is none of 0, 1 and 2.
+    """Return ``fd`` if it is 3 or more, else a duplicate that is, and close ``fd``.
 
-    New descriptors are one of these where the program was started without.
+    A new descriptor can be 0, 1 or 2 if this program was started without standard streams.
     """
     if fd >= _STANDARD:
         return fd
@@ -22,15 +22,15 @@ def above_standard(fd: int) -> int:
 
 
 def hold_standard() -> None:
-    """Have what is closed of the three be open on nothing, so that no file of ours gets its number, and the answer."""
+    """Open /dev/null on each of 0, 1 and 2 that is closed, so that no other file gets that number."""
     while (fd := os.open(os.devnull, os.O_RDONLY)) < _STANDARD:
         pass
     os.close(fd)
 
 
 def close_others(*kept: int) -> None:
-    """Close all descriptors but 0, 1, 2 and those that are kept (Linux)."""
+    """Close all descriptors but 0, 1, 2 and ``kept`` (Linux)."""
     for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
         if fd >= _STANDARD and fd not in kept:
-            with contextlib.suppress(OSError):  # the one that the list was read by is closed already
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed already
                 os.close(fd)

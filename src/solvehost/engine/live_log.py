@@ -1,6 +1,6 @@
-"""What the engines of a running job say, as it is said: the logs of its attempts, followed as they grow.
+"""The log of a running job: the logs of its attempts, followed as they grow.
 
-These logs go when the race ends; files that are open stay readable, so nothing of them is lost.
+The attempts' logs are deleted when the race ends.  Files that are open stay readable, so nothing of them is lost.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from solvehost.engine import engine
-from solvehost.errors import SolvehostError
-from solvehost.formats import axy
+from solvehost.engine.logs import label_of
+from solvehost.engine.result_files import open_plain_file
 from solvehost.formats.jobdir import RUN_LOG, JobDir
 
-#: As much of an attempt's log is read at one look: an engine that writes faster holds nobody up.
+#: At most this much of an attempt's log is read at a time, so that an engine that writes faster blocks no reader.
 _CHUNK = 1 << 18
 _POLL_S = 0.1
+#: Between being created and being started, a job is not locked for an instant.
+_IDLE_POLLS_AT_END = 2
 
 
-class Tails:
-    """The logs of all attempts that run, each piece under a line that names its attempt."""
+class LiveLog:
+    """The logs of all running attempts, each piece after a line that names its attempt."""
 
     def __init__(self, job: JobDir) -> None:
         self._job = job
@@ -30,72 +31,74 @@ class Tails:
 
     @property
     def has_seen_any(self) -> bool:
-        """Whether an attempt was seen to run."""
+        """Whether an attempt's log was found."""
         return bool(self._open)
 
     def read(self) -> bytes:
-        """Return what was added since the last look, of a log that grew a lot the first part."""
-        self._look_for_new()
+        """Return what was added since the last call; of a log that grew a lot, the first part of that."""
+        self._open_new_logs()
         pieces = []
-        for number, tail in sorted(self._open.items()):
-            if text := tail.read(_CHUNK):
+        for number, log in sorted(self._open.items()):
+            if text := log.read(_CHUNK):
                 if number != self._last:
                     pieces.append(f"== {label_of(self._job, number)}\n".encode())
                     self._last = number
                 pieces.append(text)
         return b"".join(pieces)
 
-    def _look_for_new(self) -> None:
-        for where in self._job.run_dirs():
-            number = where.name.rpartition("-")[2]
-            log = where / RUN_LOG
-            # What a server sent lies in such a directory, too, for a moment.
+    def _open_new_logs(self) -> None:
+        for run_dir in self._job.run_dirs():
+            number = run_dir.name.rpartition("-")[2]
+            # The directory for a server's reply has a similar name without a number.
             if number.isdecimal() and int(number) not in self._open:
                 with contextlib.suppress(OSError):
-                    self._open[int(number)] = engine.open_plain_file(log)
+                    self._open[int(number)] = open_plain_file(run_dir / RUN_LOG)
 
     def rest(self) -> Iterator[bytes]:
-        """Yield all that is there and was not read, piece by piece."""
+        """Yield everything that was not read yet, piece by piece."""
         while text := self.read():
             yield text
 
     def close(self) -> None:
         """Close the files."""
-        for tail in self._open.values():
-            tail.close()
+        for log in self._open.values():
+            log.close()
 
 
 def so_far(job: JobDir) -> Iterator[bytes]:
-    """Yield what the engines of a running job have said so far, piece by piece."""
-    with contextlib.closing(Tails(job)) as tails:
-        yield from tails.rest()
-
-
-def label_of(job: JobDir, number: int) -> str:
-    """Return what an attempt is called in tables and logs."""
-    try:
-        label = axy.read(job.axy(number)).schedule.label
-    except (SolvehostError, OSError):
-        label = ""
-    return label or f"attempt {number}"
+    """Yield what the engines of a running job have logged so far, piece by piece."""
+    with contextlib.closing(LiveLog(job)) as live:
+        yield from live.rest()
 
 
 def follow(
     job: JobDir, is_worked_on: Callable[[], bool], pause: Callable[[float], None] = time.sleep
 ) -> Iterator[bytes]:
-    """Yield a job's log as it grows, until nobody works on it any more; empty where nothing is new.
+    """Yield a job's log as it grows, until the job has ended.
 
-    A job that has not begun is waited for a moment.
+    Parameters
+    ----------
+    job
+        The job; it may not have begun yet.
+    is_worked_on
+        Returns True while a process works on the job.
+    pause
+        Waits for a number of seconds between two looks.
+
+    Yields
+    ------
+    bytes
+        What was added; empty if nothing was.
     """
-    tails = Tails(job)
-    quiet_looks = 0
-    with contextlib.closing(tails):
-        while quiet_looks < 2:  # a job is let go for an instant between being made and being started
-            quiet_looks = 0 if is_worked_on() else quiet_looks + 1
-            yield tails.read()
+    live = LiveLog(job)
+    idle_polls = 0
+    with contextlib.closing(live):
+        while idle_polls < _IDLE_POLLS_AT_END:
+            idle_polls = 0 if is_worked_on() else idle_polls + 1
+            yield live.read()
             pause(_POLL_S)
-        yield from tails.rest()
-    if tails.has_seen_any:
+        yield from live.rest()
+    if live.has_seen_any:
         with contextlib.suppress(FileNotFoundError), job.log.open("rb") as lines:
             yield from (line for line in lines if line.startswith(b"== "))
     elif job.log.exists():

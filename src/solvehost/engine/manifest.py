@@ -1,4 +1,4 @@
-"""The manifest: what a solve came to, as it lies in the job directory and travels first in a server's reply."""
+"""The manifest: how a race went, as a file in the job directory and as the first part of a server's reply."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from solvehost import __version__
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import LOG, MANIFEST_FORMAT, OUTPUTS, JobDir
 
 
@@ -22,7 +22,18 @@ def build_manifest(
 ) -> dict[str, Any]:
     """Return the manifest of a finished race, with size and SHA-256 of each file that it left.
 
-    ``job_id`` is by default the directory's name; ``damaged`` are index files that were left out of the race.
+    Parameters
+    ----------
+    job, result
+        The job directory, and how its race ended.
+    engine
+        Path of the engine.
+    client
+        Who asked for the solve, if that is another machine.
+    job_id
+        The job's id; by default the directory's name.
+    damaged
+        Names of index files that were left out of the race because they do not load.
     """
     return {
         "format": MANIFEST_FORMAT,

@@ -1,9 +1,10 @@
-"""The one subprocess gate of ``solvehost``: an engine as a child that is limited, watched, and surely ended.
+"""Start an engine as a child process, limit it, watch it, and end it in every case.
 
-Argument lists, never a shell; nothing on stdin, output into the log of the attempt, a rebuilt environment, a session of
-its own.  An engine starts only once this process has recorded it (``exec_helper.py`` waits for permission), so that an
-interrupt in between leaves none behind.  The parent-death signal fires when the *thread* that spawned the engine ends,
-so a race spawns, waits for and kills its engines from one thread.
+Every engine of ``solvehost`` is started here: by an argument list, never a shell, with nothing on stdin, output into
+the log of the attempt, a rebuilt environment, and a session of its own.  An engine starts only once this process has
+recorded it (``exec_helper.py`` waits for permission), so that an interrupt in between leaves none behind.  The
+parent-death signal fires when the *thread* that spawned the engine ends, so a race spawns, waits for and kills its
+engines from one thread.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ _OWN_MEMORY = re.compile(rb"^(?:RssAnon|VmSwap):\s*([0-9]+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EngineLimits:
     """What one engine may use: CPU seconds, bytes of private memory, bytes in any one file, open files.
 
-    ``alone`` keeps it from starting processes; ``confined`` from all files but its own (see ``sandbox.py``).
-    ``by_fork`` starts it by a fork, which saves the start of an interpreter; None does so where that is safe, in a
-    process that has one thread.
+    ``alone`` forbids it to start processes; ``confined`` forbids all files but its own (see ``sandbox.py``).
+    ``by_fork`` starts it by a fork, which saves the start of an interpreter; None does so if that is safe, in a
+    process with one thread.
     """
 
     cpu_s: int = 7200
@@ -52,73 +53,91 @@ class Limits:
     by_fork: bool | None = None
 
     def text(self) -> str:
-        """Return them as ``exec_helper.py`` takes them.  RLIMIT_AS is left alone: index files are mapped."""
+        """Return the limits as ``exec_helper.py`` parses them, without RLIMIT_AS because index files are mapped."""
         limits = f"cpu={self.cpu_s},data={self.data_bytes},fsize={self.file_bytes},nofile={self.open_files},core=0"
         return f"{limits},nproc=1" if self.alone else limits
 
 
-class Child:
-    """A running engine.  ``exit_status`` is None until it ended; then its exit code, negative for a signal.
+class EngineProcess:
+    """A running engine.
+
+    Parameters
+    ----------
+    command
+        The engine's absolute path and its arguments.
+    cwd, log
+        Its working directory, and the file to which its output is appended.
+    limits
+        What it may use.
+    rules
+        What it may open, by :func:`solvehost.engine.sandbox.rules`; empty if it is not confined.
+
+    Attributes
+    ----------
+    exit_status
+        None until it has ended, then its exit code, negative for a signal.
+    cpu_s
+        CPU seconds that it used, once it has ended.
 
     Raises
     ------
     UnavailableError
-        Where no process can be started.
+        If no process can be started.
     """
 
-    def __init__(self, command: Sequence[str], cwd: Path, log: Path, limits: Limits, rules: str = "") -> None:
-        asked = [str(os.getpid()), limits.text(), rules, *command]
+    def __init__(self, command: Sequence[str], cwd: Path, log: Path, limits: EngineLimits, rules: str = "") -> None:
+        arguments = [str(os.getpid()), limits.text(), rules, *command]
         self.exit_status: int | None = None
         self.cpu_s = 0.0
         self._pidfd: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
-        word, give = map(above_standard, os.pipe())
-        self._word: int | None = word
+        permission, give = map(above_standard, os.pipe())
+        self._permission: int | None = permission
         try:
             if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
-                self.pid = _fork(asked, cwd, log, word, give)
+                self.pid = _fork(arguments, cwd, log, permission, give)
             else:
-                self._popen = _spawn(asked, cwd, log, word)
+                self._popen = _spawn(arguments, cwd, log, permission)
                 self.pid = self._popen.pid
-            self._take_hold(give)
+            self._give_permission(give)
         except BaseException:
-            self._forget_word()
+            self._close_permission()
             raise
         finally:
             os.close(give)
 
-    def _take_hold(self, give: int) -> None:
-        """Give the word once the engine cannot get lost any more."""
+    def _give_permission(self, give: int) -> None:
+        """Let the child become the engine, now that this object can end it."""
         try:
             self._pidfd = _open_pidfd(self.pid)
-            os.write(give, b"!")  # this side holds the other end, too, so it is never closed
+            os.write(give, b"!")  # this process holds the read end as well, so the pipe is never broken
         except BaseException:
             self.kill()
             raise
 
     @property
     def has_begun(self) -> bool:
-        """Whether it has heard the word, and so ends with this process; stopped before that, it would not."""
-        if self._word is None:
+        """Whether it has read its permission, and so ends with this process; suspended before that, it would not."""
+        if self._permission is None:
             return True
         waiting = array.array("i", [0])
-        fcntl.ioctl(self._word, termios.FIONREAD, waiting)
+        fcntl.ioctl(self._permission, termios.FIONREAD, waiting)
         if waiting[0] == 0:
-            self._forget_word()
-        return self._word is None
+            self._close_permission()
+        return self._permission is None
 
-    def _forget_word(self) -> None:
-        if self._word is not None:
-            os.close(self._word)
-            self._word = None
+    def _close_permission(self) -> None:
+        if self._permission is not None:
+            os.close(self._permission)
+            self._permission = None
 
     @property
     def pidfd(self) -> int | None:
-        """A descriptor that becomes readable when the engine ends; None where the system has none."""
+        """A descriptor that becomes readable when the engine ends; None if the system has none."""
         return self._pidfd
 
     def poll(self) -> bool:
-        """Reap the engine if it ended, and end what it may have left behind; say whether it has ended."""
+        """Return True if the engine has ended, after reaping it and killing what it may have left running."""
         if self.exit_status is None:
             try:
                 if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
@@ -129,11 +148,11 @@ class Child:
 
     @property
     def cpu_so_far_s(self) -> float:
-        """CPU seconds that it has used until now; 0 while it runs where the system does not say (macOS)."""
+        """CPU seconds that it has used until now; 0 while it runs on a system that does not tell (macOS)."""
         if self.exit_status is not None:
             return self.cpu_s
         try:
-            with open(f"/proc/{self.pid}/stat", "rb") as stat:  # noqa: PTH123 - looked at often
+            with open(f"/proc/{self.pid}/stat", "rb") as stat:  # noqa: PTH123 - called often
                 user, system = stat.read().rpartition(b")")[2].split()[11:13]
         except (OSError, ValueError):
             return 0.0
@@ -141,41 +160,41 @@ class Child:
 
     @property
     def memory_bytes(self) -> int:
-        """Memory of its own that it takes, what is swapped out too; 0 where the system does not say (macOS)."""
+        """Bytes of private memory that it uses, in RAM and in swap; 0 on a system that does not tell (macOS)."""
         try:
-            with open(f"/proc/{self.pid}/status", "rb") as status:  # noqa: PTH123 - looked at often
+            with open(f"/proc/{self.pid}/status", "rb") as status:  # noqa: PTH123 - called often
                 found = _OWN_MEMORY.findall(status.read()) if self.exit_status is None else []
         except OSError:
             return 0
         return 1024 * sum(map(int, found))
 
     def suspend(self) -> None:
-        """Stop it for now; it keeps what it has found."""
+        """Stop it for now; it keeps its memory."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it continue after :meth:`suspend`."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once, with all that it may have started, and reap it."""
+        """Kill it with every process that it may have started, and reap it."""
         if self.exit_status is not None:
             return
         self._signal(signal.SIGKILL)
         self._reap()
 
     def _signal(self, number: signal.Signals) -> None:
-        """Signal its process group; the number cannot be another's, since the engine has not been reaped."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where all are zombies
+        """Signal its process group; the engine is not reaped yet, so the number is not another process's."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses if all are zombies
             try:
                 os.killpg(self.pid, number)
-            except ProcessLookupError:  # just forked, it has no group of its own yet
+            except ProcessLookupError:  # just forked, it has no process group of its own yet
                 os.kill(self.pid, number)
 
     def _reap(self, options: int = 0) -> None:
         try:
             pid, status, usage = os.wait4(self.pid, options)
-        except ChildProcessError:  # the host program ignores SIGCHLD; its files alone say how the engine fared
+        except ChildProcessError:  # the host program ignores SIGCHLD; only the files tell how the engine ended
             self.exit_status = 0
         else:
             if not pid:
@@ -184,22 +203,22 @@ class Child:
             self.cpu_s = usage.ru_utime + usage.ru_stime
         if self._popen is not None:
             self._popen.returncode = self.exit_status
-        self._forget_word()
+        self._close_permission()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
 
 
 def _is_single_threaded() -> bool:
-    """Say whether a fork is a whole copy: no other thread, of C libraries either, holds a lock at that moment."""
+    """Return True if this process has one thread, so that a fork copies no lock that another thread holds."""
     try:
         return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
     except OSError:
         return False
 
 
-def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
-    """Fork, the child on its way to become the engine; return its pid."""
+def _fork(arguments: list[str], cwd: Path, log: Path, permission: int, give: int) -> int:
+    """Fork a child that becomes the engine; return its pid."""
     try:
         out = above_standard(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
     except OSError as exc:
@@ -216,23 +235,24 @@ def _fork(asked: list[str], cwd: Path, log: Path, word: int, give: int) -> int:
         os.close(give)
         os.setsid()
         os.chdir(cwd)
-        for fd, number in (word, 0), (out, 1), (out, 2):
+        for fd, number in (permission, 0), (out, 1), (out, 2):
             os.dup2(fd, number)
-        close_others()  # also those that whoever started this program left open for it
-        exec_helper.become_engine(asked, _ENVIRONMENT)
+        close_others()  # also those that this program inherited open
+        exec_helper.become_engine(arguments, _ENVIRONMENT)
     finally:
         os._exit(exec_helper.EXIT_NOT_STARTED)
 
 
-def _spawn(asked: list[str], cwd: Path, log: Path, word: int) -> subprocess.Popen[bytes]:
+def _spawn(arguments: list[str], cwd: Path, log: Path, permission: int) -> subprocess.Popen[bytes]:
+    """Start an interpreter that becomes the engine."""
     try:
-        import subprocess  # a server, which forks, does without
+        import subprocess  # a solve server forks, and so spares this import
 
         with log.open("ab") as out:
             return subprocess.Popen(
-                [*exec_helper.command_line("engine"), *asked],
+                [*exec_helper.command_line("engine"), *arguments],
                 cwd=cwd,
-                stdin=word,
+                stdin=permission,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=_ENVIRONMENT,
@@ -253,9 +273,9 @@ def _open_pidfd(pid: int) -> int | None:
         return None
 
 
-def wait_for_any(children: Iterable[Child], timeout_s: float) -> None:
-    """Return when one of the children has ended, or after ``timeout_s`` seconds."""
-    descriptors = [child.pidfd for child in children]
+def wait_for_any(engines: Iterable[EngineProcess], timeout_s: float) -> None:
+    """Return when one of the engines has ended, or after ``timeout_s`` seconds."""
+    descriptors = [engine.pidfd for engine in engines]
     if not descriptors or None in descriptors:
         time.sleep(min(timeout_s, _POLL_S) if descriptors else timeout_s)
         return

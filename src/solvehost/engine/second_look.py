@@ -1,170 +1,230 @@
-"""A second look at a solution that part of the field decided: poor residuals, a very wide field, central stars alone.
+"""A second look at a solution that rests on a part of the field: verify it again, against all of the field's stars.
 
-The engine is given the solution to verify, against the index that matched and the coarser ones, whose bright stars
-span the whole field; it fits the distortion again from there.  A field wider than 28 degrees gets its tangent point
-at the centre: about a point far off it, a distortion of order 2 cannot carry what the projection leaves.  Kept only
-if the stars lie well; a solution is never lost to it.
+The engine is given the solution to verify, against the index that matched and coarser ones, whose bright stars span the
+whole field; it fits the distortion again from there.  There are three kinds of second look (:class:`Kind`).  The files
+of a second look replace those of the solution only if its stars lie closer to the index stars, so a solution is never
+lost.
 
-Measured: fisheye frames fall from 5 pixels to 1; drawn fields 28 to 45 degrees wide from 3 % to 0.01 % in the scale
-at the centre.  It takes 0.2 s.  A solution by central stars alone is verified with those of the whole field.
+Measured: fisheye frames improve from 5 pixels to 1; drawn fields 28 to 45 degrees wide from 3 % to 0.01 % in the scale
+at the centre.  A second look takes 0.2 s.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import enum
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from solvehost.engine import engine, outputs
-from solvehost.engine.engine import Outcome
-from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine import outputs, result_files
+from solvehost.engine.attempts import PlannedAttempt, judge_exit, start_engine
+from solvehost.engine.process import EngineProcess, wait_for_any
+from solvehost.engine.records import SOLVED, STOPPED, AttemptOutcome, RaceTerms
 from solvehost.errors import SolvehostError
-from solvehost.formats import axy, fitsfile, match_comments, star_table
+from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS, JobDir
+from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
 
-#: Median distance between matched stars, in pixels, above which a second look is worth its time.
+#: Median distance between matched stars, in pixels, above which a solution is poor.
 POOR_PX = 1.5
-#: Width of a field above which its tangent point belongs at the centre, and what that may cost in residuals.
+#: Width of a field above which its tangent point belongs at the centre.
 WIDE_DEG = 28.0
-_CENTRING_MAY_COST_PX = 0.25
-#: The numbers that second looks run under: beyond every attempt's.
+#: Numbers of second looks start here, above every attempt's.
 _FIRST_NUMBER = 98
-_PATIENCE_S = 10.0
-_LEAST_MATCHES = 10
-#: How far off stars may lie in the last look at a poor solution, and the order of distortion that follows them.
-_FAR_OFF_PX, _FAR_OFF_ORDER = 5.0, 3
-#: It is better if it has so many times as many matches, which may lie a little worse in the median.
-_MANY_MORE, _FAR_OFF_MAY_COST_PX = 1.3, 1.0
-#: Stars that span less of the width than this are those of a part of the field, more than the other are all of it.
+_TIME_LIMIT_S = 10.0
+_MIN_MATCHES = 10
+#: A second look at the centre is accepted with a median distance that is larger by this.
+_CENTRE_TOLERANCE_PX = 0.25
+#: Positional error of the stars and least order of distortion in a loose second look.
+_LOOSE_ERROR_PX, _LOOSE_ORDER = 5.0, 3
+#: With more than this many times as many matches, a loose second look is accepted with a distance larger by that.
+_LOOSE_GAIN, _LOOSE_TOLERANCE_PX = 1.3, 1.0
+#: Stars that span less of the width than the first come from a part of the field; more than the second, from all of it.
 _PART, _WHOLE = 0.7, 0.8
-#: A coarse quad or two, so that the engine gives up at once where the solution does not verify.
-_HARDLY_ANY_SEARCH = ((1, 4),)
-#: How much coarser than the index that matched the others may be: two files of a series in steps of √2.
+#: One or two coarse quads, so that the engine gives up at once if the solution does not verify.
+_MINIMAL_DEPTHS = ((1, 4),)
+#: Index files up to this many times coarser than the one that matched take part: two files in steps of √2.
 _COARSER_BY = 2.1
 _TICK_S = 0.05
 
 
-def residual_px(corr: Path) -> tuple[int, float]:
-    """Return (number of matches, median distance in pixels between field and index stars) of a corr.fits.
+class Kind(enum.Enum):
+    """What a second look changes in the attempt that solved."""
+
+    #: The tangent point moves to the image's centre, for a field wider than 28 degrees: about a point far from the
+    #: centre, a distortion of order 2 cannot represent what the projection leaves.
+    CENTRE = enum.auto()
+    #: Nothing: for a poor solution, or one by stars of a part of the field, which gets those of the whole field.
+    VERIFY = enum.auto()
+    #: Stars may lie far off, and the distortion has order 3 or more: for a poor solution of a fisheye frame.
+    LOOSE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """A second look to be taken; ``has_other_stars`` if its stars are those of another attempt."""
+
+    kind: Kind
+    planned: PlannedAttempt
+    has_other_stars: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """The number of matches of a solution, and the median distance in pixels between field and index stars."""
+
+    matches: int
+    median_px: float
+
+
+def read_residual(corr: Path) -> Residual:
+    """Return the residual of a solution, from its corr.fits; the median is infinite if there is no match.
 
     Raises
     ------
     DataError
-        Where the file cannot be read.
+        If the file cannot be read.
     """
-    fx, fy, ix, iy = engine.read_matches(corr, ("FIELD_X", "FIELD_Y", "INDEX_X", "INDEX_Y"))
+    fx, fy, ix, iy = result_files.read_matches(corr, ("FIELD_X", "FIELD_Y", "INDEX_X", "INDEX_Y"))
     distances = [math.hypot(a - c, b - d) for a, b, c, d in zip(fx, fy, ix, iy, strict=True)]
-    return len(distances), sorted(distances)[len(distances) // 2] if distances else math.inf
+    return Residual(len(distances), sorted(distances)[len(distances) // 2] if distances else math.inf)
 
 
-def improve(
-    job: JobDir,
-    plan: engine.Plan,
-    files: tuple[IndexFile, ...],
-    program: Path,
-    limits: Limits,
-    wall_s: float,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[Outcome, ...]:
-    """Replace the files that attempt ``plan`` left by better ones, if a second look finds them within ``wall_s``.
+def improve(job: JobDir, solved: PlannedAttempt, terms: RaceTerms, wall_s: float) -> tuple[AttemptOutcome, ...]:
+    """Replace the files of a solution by those of a second look, if one is better.
 
-    Returns what second looks were taken; most solutions need none.  ``cancelled`` is asked often.
+    Most solutions need no second look.  If anything goes wrong, the solution stays as it was.
+
+    Parameters
+    ----------
+    job, solved
+        The job, and the attempt that solved, with its files in its working directory.
+    terms
+        The engine, the index files, the limits and the caller's cancel flag.
+    wall_s
+        Seconds that second looks may take together, up to 10 s.
+
+    Returns
+    -------
+    tuple of AttemptOutcome
+        How the second looks that were taken ended.
     """
-    taken: list[Outcome] = []
-    if plan.attempt.tweak_order < 1:
+    if solved.attempt.tweak_order < 1:
         return ()
-    deadline = time.monotonic() + min(wall_s, _PATIENCE_S)
-    with contextlib.suppress(SolvehostError, OSError):  # whatever goes wrong, the first solution stands
-        before = residual_px(job.run_dir(plan.number) / CORR)
-        for second in _second_looks(job, plan, files, before[1]):
-            if time.monotonic() >= deadline or cancelled():
+    taken: list[AttemptOutcome] = []
+    deadline = time.monotonic() + min(wall_s, _TIME_LIMIT_S)
+    with contextlib.suppress(SolvehostError, OSError):
+        before = read_residual(job.run_dir(solved.number) / CORR)
+        for look in _plan_looks(job, solved, terms.indexes.files, before.median_px):
+            if time.monotonic() >= deadline or terms.cancelled():
                 break
-            outcome = _look(job, second, program, limits, deadline, cancelled)
+            outcome = _take(job, look, terms, deadline)
             taken.append(outcome)
-            if outcome.outcome == engine.SOLVED and _is_better(job, plan, second, before):
-                outputs.move_outputs(job.run_dir(second.number), job.run_dir(plan.number))
+            run_dir = job.run_dir(look.planned.number)
+            if outcome.outcome == SOLVED and _is_better(look, before, read_residual(run_dir / CORR)):
+                outputs.move_outputs(run_dir, job.run_dir(solved.number))
                 break
     return tuple(taken)
 
 
-def _second_looks(
-    job: JobDir, plan: engine.Plan, files: tuple[IndexFile, ...], before_px: float
-) -> Iterator[engine.Plan]:
-    """Yield what is worth a second look.
-
-    About the centre for a very wide field; as it was for a poor one, or one of central stars alone; and, the last hope
-    of a poor one, with stars that may lie far off and a distortion that can follow them: fisheye frames.
-    """
-    header = fitsfile.read_primary_header(job.run_dir(plan.number) / WCS)
-    solution = tuple(float(header[k]) for k in engine.WCS_CARDS)
+def _plan_looks(
+    job: JobDir, solved: PlannedAttempt, files: tuple[IndexFile, ...], before_px: float
+) -> Iterator[SecondLook]:
+    """Yield the second looks that a solution with a median distance of ``before_px`` deserves."""
+    header = fitsfile.read_primary_header(job.run_dir(solved.number) / WCS)
+    solution = tuple(float(header[k]) for k in result_files.WCS_CARDS)
     *_, cd11, cd12, cd21, cd22 = solution
-    width_deg = plan.attempt.width * math.sqrt(abs(cd11 * cd22 - cd12 * cd21))
-    stars, is_poor = _stars_of_whole_field(job, plan), before_px > POOR_PX
-    tries: list[dict[str, Any]] = []
-    if width_deg > WIDE_DEG:
-        tries.append({"crpix_center": True})
-    if (is_poor or stars is not plan.attempt.stars) and not (tries and plan.attempt.crpix_center):
-        tries.append({})
-    if is_poor:
-        tries.append({"position_error_px": _FAR_OFF_PX, "tweak_order": max(plan.attempt.tweak_order, _FAR_OFF_ORDER)})
+    width_deg = solved.attempt.width * math.sqrt(abs(cd11 * cd22 - cd12 * cd21))
+    other_stars = _stars_of_whole_field(job, solved)
     index_id = match_comments.whole(header.comments, match_comments.INDEX_ID)
-    matched = min((f.middle_arcmin for f in plan.files if f.index_id == index_id), default=0.0)
-    coarser = tuple(f for f in files if matched <= f.middle_arcmin <= matched * _COARSER_BY)
-    schedule = axy.Schedule(coarse_first=False, label="second look")
-    fixed: dict[str, Any] = {"stars": stars, "verify_wcs": solution, "depths": _HARDLY_ANY_SEARCH, "schedule": schedule}
-    fixed |= {"odds_to_solve": None, "odds_to_keep": None}  # it is known to be true
-    for number, changes in enumerate(tries, _FIRST_NUMBER):
-        yield engine.Plan(number, dataclasses.replace(plan.attempt, **fixed, **changes), coarser)
+    matched_arcmin = min((f.middle_arcmin for f in solved.files if f.index_id == index_id), default=0.0)
+    verified = dataclasses.replace(
+        solved.attempt,
+        stars=other_stars or solved.attempt.stars,
+        verify_wcs=solution,
+        depths=_MINIMAL_DEPTHS,
+        schedule=axy.Schedule(coarse_first=False, label="second look"),
+        odds_to_solve=None,  # the match was accepted already
+        odds_to_keep=None,
+    )
+    coarser = tuple(f for f in files if matched_arcmin <= f.middle_arcmin <= matched_arcmin * _COARSER_BY)
+    kinds = _kinds(solved.attempt, width_deg, is_poor=before_px > POOR_PX, has_other_stars=other_stars is not None)
+    for number, kind in enumerate(kinds, _FIRST_NUMBER):
+        planned = PlannedAttempt(number, _change(verified, kind), coarser)
+        yield SecondLook(kind, planned, has_other_stars=other_stars is not None)
 
 
-def _stars_of_whole_field(job: JobDir, plan: engine.Plan) -> star_table.Stars:
-    """Return an attempt's stars, or those of another where its own lie in a part of the field only."""
-    width, own = plan.attempt.width, plan.attempt.stars
+def _kinds(attempt: axy.Attempt, width_deg: float, *, is_poor: bool, has_other_stars: bool) -> Iterator[Kind]:
+    is_wide = width_deg > WIDE_DEG
+    if is_wide:
+        yield Kind.CENTRE
+    is_same_as_centre = is_wide and attempt.crpix_center
+    if (is_poor or has_other_stars) and not is_same_as_centre:
+        yield Kind.VERIFY
+    if is_poor:
+        yield Kind.LOOSE
+
+
+def _change(attempt: axy.Attempt, kind: Kind) -> axy.Attempt:
+    match kind:
+        case Kind.CENTRE:
+            return dataclasses.replace(attempt, crpix_center=True)
+        case Kind.LOOSE:
+            order = max(attempt.tweak_order, _LOOSE_ORDER)
+            return dataclasses.replace(attempt, position_error_px=_LOOSE_ERROR_PX, tweak_order=order)
+        case Kind.VERIFY:
+            return attempt
+
+
+def _stars_of_whole_field(job: JobDir, solved: PlannedAttempt) -> Stars | None:
+    """Return stars of another attempt that span the field if the attempt's own lie in a part of it, else None."""
+    width, own = solved.attempt.width, solved.attempt.stars
     if _span_px(own) > _PART * width:
-        return own
-    others = (axy.read(job.axy(number)).stars for number in job.attempts() if number != plan.number)
-    return next((stars for stars in others if _span_px(stars) > _WHOLE * width), own)
+        return None
+    others = (axy.read(job.axy(number)).stars for number in job.attempts() if number != solved.number)
+    return next((stars for stars in others if _span_px(stars) > _WHOLE * width), None)
 
 
-def _span_px(stars: star_table.Stars) -> float:
+def _span_px(stars: Stars) -> float:
     return max(stars.x) - min(stars.x) if len(stars) else 0.0
 
 
-def _look(
-    job: JobDir, second: engine.Plan, program: Path, limits: Limits, deadline: float, cancelled: Callable[[], bool]
-) -> Outcome:
-    began = time.monotonic()
+def _take(job: JobDir, look: SecondLook, terms: RaceTerms, deadline: float) -> AttemptOutcome:
+    """Run the engine on a second look, until ``deadline`` (monotonic clock) at most."""
+    planned, began = look.planned, time.monotonic()
     try:
-        axy.write(second.attempt, job.axy(second.number))
-        child = engine.start(job, second, program, limits)
-        finished = _wait(child, deadline, cancelled)
+        axy.write(planned.attempt, job.axy(planned.number))
+        engine = start_engine(job, planned, terms.engine, terms.limits)
+        is_finished = _wait(engine, deadline, terms.cancelled)
     finally:
-        job.axy(second.number).unlink(missing_ok=True)
-    outcome = engine.judge(job, second.number, child.exit_status or 0) if finished else engine.STOPPED
-    return Outcome(second.number, second.label, outcome, round(time.monotonic() - began, 3), round(child.cpu_s, 3))
+        job.axy(planned.number).unlink(missing_ok=True)
+    outcome = judge_exit(job, planned.number, engine.exit_status or 0) if is_finished else STOPPED
+    seconds = round(time.monotonic() - began, 3)
+    return AttemptOutcome(planned.number, planned.label, outcome, seconds, round(engine.cpu_s, 3))
 
 
-def _wait(child: Child, deadline: float, cancelled: Callable[[], bool]) -> bool:
-    """Wait for an engine to end; say whether it did of itself."""
+def _wait(engine: EngineProcess, deadline: float, cancelled: Callable[[], bool]) -> bool:
+    """Wait for an engine to end, and kill it if it does not; return True if it ended by itself."""
     try:
-        while not child.poll() and time.monotonic() < deadline and not cancelled():
-            wait_for_any([child], _TICK_S)
-        return child.poll()
+        while not engine.poll() and time.monotonic() < deadline and not cancelled():
+            wait_for_any([engine], _TICK_S)
+        return engine.poll()
     finally:
-        child.kill()
+        engine.kill()
 
 
-def _is_better(job: JobDir, first: engine.Plan, second: engine.Plan, before: tuple[int, float]) -> bool:
-    """Say whether a second look lies better than ``before`` (matches, median in pixels), or as well over much more."""
-    (matches_before, before_px), (matches, after_px) = before, residual_px(job.run_dir(second.number) / CORR)
-    allowed_px = before_px + (_CENTRING_MAY_COST_PX if second.attempt.crpix_center else 0)
-    if second.attempt.stars is not first.attempt.stars:  # more of the field lies worse, and is worth more
+def _is_better(look: SecondLook, before: Residual, after: Residual) -> bool:
+    """Return True if the stars of a second look lie closer, or as close over much more of the field."""
+    allowed_px = before.median_px
+    if look.planned.attempt.crpix_center:
+        allowed_px += _CENTRE_TOLERANCE_PX
+    if look.has_other_stars:  # more of the field lies farther off, and is worth more
         allowed_px = max(allowed_px, POOR_PX)
-    if second.attempt.position_error_px == _FAR_OFF_PX and matches > _MANY_MORE * matches_before:
-        allowed_px = before_px + _FAR_OFF_MAY_COST_PX
-    return matches >= _LEAST_MATCHES and after_px < allowed_px
+    if look.kind is Kind.LOOSE and after.matches > _LOOSE_GAIN * before.matches:
+        allowed_px = before.median_px + _LOOSE_TOLERANCE_PX
+    return after.matches >= _MIN_MATCHES and after.median_px < allowed_px

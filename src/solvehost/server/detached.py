@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 from solvehost.engine.slots import Token, held
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.formats import jobdir

@@ -11,7 +11,7 @@ from solvehost.server.stdio import Remarks
 from solvehost.wire.escaping import escape
 
 if TYPE_CHECKING:
-    from solvehost.engine.race import RaceResult
+    from solvehost.engine.records import RaceResult
 
 _DEV_LOG = "/dev/log"
 #: A link is not followed, and a pipe that nobody reads is not waited for.

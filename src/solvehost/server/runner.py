@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost.engine import engine, race, sandbox
-from solvehost.engine.live_log import Tails, pieces
+from solvehost.engine import program, race, records, sandbox
+from solvehost.engine.live_log import LiveLog, pieces
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.process import Limits
+from solvehost.engine.process import EngineLimits
 from solvehost.engine.slots import Token, Tokens
 from solvehost.errors import ConfigError, CrashError, DataError, DiskError, SolvehostError, UnavailableError
 from solvehost.formats import axy, fitsfile, match_comments
@@ -56,7 +56,7 @@ class Host:
     @functools.cached_property
     def engine(self) -> Path:
         """The engine's path."""
-        return engine.find(self.settings.engine, SEARCH_PATH)
+        return program.find_engine(self.settings.engine, SEARCH_PATH)
 
     @functools.cached_property
     def indexes(self) -> index_set.IndexSet:
@@ -96,9 +96,9 @@ class Host:
         """Find what a job needs, before it waits for its turn; raises as the properties do."""
         _ = (self.engine, self.indexes, self.is_confined)
 
-    def limits(self) -> Limits:
+    def limits(self) -> EngineLimits:
         """Return what one engine may use."""
-        return Limits(
+        return EngineLimits(
             cpu_s=max(1, int(self.settings.max_cpu)),
             data_bytes=self.settings.max_memory_mb * 2**20,
             file_bytes=_FILE_BYTES,
@@ -115,7 +115,7 @@ class Watch:
 
     def __init__(self, job: JobDir, remarks: Remarks, cancelled: Callable[[], bool]) -> None:
         self._job, self._remarks, self._cancelled = job, remarks, cancelled
-        self._tails = Tails(job)
+        self._tails = LiveLog(job)
         self._looked_s = 0.0
 
     def __call__(self) -> bool:
@@ -210,7 +210,7 @@ def solve(
     settings = state.settings
     if not host.is_confined:
         remarks.say("the kernel cannot confine engines (no Landlock): they run under limits alone")
-    terms = race.Terms(
+    terms = records.RaceTerms(
         engine=host.engine,
         indexes=host.indexes,
         tokens=state.slots(),

@@ -12,7 +12,7 @@ from novacli import backends, config
 from novacli.backends import local
 from novacli.backends.base import Patience
 from novacli.errors import ConfigError, RetryLaterError, UnavailableError
-from solvehost.engine import race
+from solvehost.engine import race, records
 from solvehost.errors import BusyError
 from solvehost.formats.jobdir import JobDir
 
@@ -72,9 +72,9 @@ def test_a_race_is_given_up_after_its_cpu_time(
     stand_in: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The backend hands the limit and the number of engines on."""
-    seen: list[race.Terms] = []
+    seen: list[records.RaceTerms] = []
 
-    def run(_job: object, _numbers: object, terms: race.Terms) -> None:
+    def run(_job: object, _numbers: object, terms: records.RaceTerms) -> None:
         seen.append(terms)
         raise BusyError("enough")
 

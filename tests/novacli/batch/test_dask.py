@@ -77,9 +77,9 @@ def _slow(env: dict[str, str], folder: Path, seconds: int) -> dict[str, str]:
 
 
 def _engine_config() -> Path:
-    from solvehost.engine import engine
+    from solvehost.engine import program
 
-    return next(path for path in engine_config.config_candidates(engine.find()) if path.is_file())
+    return next(path for path in engine_config.config_candidates(program.find_engine()) if path.is_file())
 
 
 def _answers(lines: str) -> dict[str, tuple[Any, ...]]:

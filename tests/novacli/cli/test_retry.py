@@ -9,7 +9,7 @@ from made_jobs import make_job
 
 from novacli import backends
 from novacli.backends.base import Patience, Solve
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 

@@ -16,11 +16,10 @@ from novacli.jobs.request import Request
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.solution import improve as refitfiles
 from novacli.solution.reading import Solution, Unsolved
-from solvehost.engine.engine import Outcome
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import AttemptOutcome, RaceResult
 from solvehost.formats.jobdir import REQUEST, JobDir
 
-SOLVED = RaceResult("solved", "none", 2, (Outcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
+SOLVED = RaceResult("solved", "none", 2, (AttemptOutcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
 EXHAUSTED = RaceResult("unsolved", "exhausted", None, (), (), (), 0.5, 0.4)
 
 
@@ -92,7 +91,7 @@ def test_only_files_that_are_there_are_named(job: JobDir) -> None:
 
 def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
     """Where nothing else solved the picture, whoever wonders why reads it."""
-    doubted = replace(EXHAUSTED, attempts=(Outcome(1, "by flux", "doubtful", 0.5, 0.4),))
+    doubted = replace(EXHAUSTED, attempts=(AttemptOutcome(1, "by flux", "doubtful", 0.5, 0.4),))
     for race, notes in ((EXHAUSTED, []), (doubted, ["rests on a clump"])):
         result, _ = conclude(job, Solve(race), Request.from_json({}).draft(job))
         assert len(result.notes) == len(notes)

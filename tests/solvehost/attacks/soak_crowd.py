@@ -24,7 +24,7 @@ from served import SYSTEM_PYTHON, held_locks, install_engine, processes_of, read
 from standin import wait_until
 
 from made_sshd import Host, MadeSshd
-from solvehost.engine import engine
+from solvehost.engine import program
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import engine_config, index_set
 
@@ -89,7 +89,7 @@ def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: Setting) -> Crowd:
     name = setting.name
     found = Crowd(jobs, name)
     log = sshd.make_dir() / "solvehost.log"
-    engine_path = engine.find()
+    engine_path = program.find_engine()
     if setting.held_up_s:
         words = {"python": SYSTEM_PYTHON, "held_up_s": setting.held_up_s, "engine": engine_path}
         engine_path = sshd.place("astrometry-engine", _SLOW_ENGINE.format(**words))
@@ -119,7 +119,7 @@ def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: Setting) -> Crowd:
 
 def _index() -> Path:
     """Return an index file that the drawn field is made of."""
-    files = index_set.scan(engine_config.configured_places(None, engine.find())).files
+    files = index_set.scan(engine_config.configured_places(None, program.find_engine())).files
     return next(f.path for f in files if 90 <= f.middle_arcmin <= 150 and f.healpix == -1)
 
 

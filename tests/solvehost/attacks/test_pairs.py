@@ -14,7 +14,7 @@ import pytest
 from served import Server
 
 from made_sshd import MadeSshd
-from solvehost.engine import engine
+from solvehost.engine import result_files
 from solvehost.formats import fitsfile
 
 pytestmark = pytest.mark.engine
@@ -43,7 +43,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, drawn_axy: bytes) -> Path:
 def assert_solved(job: Path, drawn_axy: bytes, done: subprocess.CompletedProcess[str]) -> None:
     """All files are there, whole, and tar was content; the star list is as it was."""
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), (job / "log").read_text()
-    engine.check_wcs(job / "wcs.fits")
+    result_files.check_wcs(job / "wcs.fits")
     for name in ("corr.fits", "rdls.fits"):
         with (job / name).open("rb") as stream:
             assert len(list(fitsfile.iter_hdus(stream))) == 2

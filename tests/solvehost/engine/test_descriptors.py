@@ -1,4 +1,4 @@
-"""Descriptors: moved out of the way of the standard ones, held where those are closed, closed before others start."""
+"""File descriptors: 0, 1 and 2 stay reserved for the standard streams, and a child gets no other one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import os, sys
 sys.path[:0] = {path!r}
-from solvehost import descriptors
+from solvehost.engine import descriptors
 for fd in {closed!r}:
     os.close(fd)
 {script}
@@ -19,7 +19,7 @@ for fd in {closed!r}:
 
 
 def run(script: str, *closed: int) -> str:
-    """Run a script in a program that was started without these descriptors; it reports through descriptor 9."""
+    """Run a script in a program that was started with these descriptors closed; return what it writes to ``report``."""
     out, into = os.pipe()
     try:
         os.set_inheritable(into, True)
@@ -32,7 +32,7 @@ def run(script: str, *closed: int) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="lists descriptors in /proc")
-def test_all_but_the_standard_ones_and_those_kept_are_closed() -> None:
+def test_all_descriptors_but_the_standard_and_the_kept_ones_are_closed() -> None:
     said = run(
         "opened = [os.open('/dev/null', os.O_RDONLY) for _ in range(5)]\n"
         "descriptors.close_others(opened[1], report)\n"
@@ -43,7 +43,7 @@ def test_all_but_the_standard_ones_and_those_kept_are_closed() -> None:
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (0, 1, 2)])
-def test_a_new_one_is_none_of_the_standard_ones(closed: tuple[int, ...]) -> None:
+def test_a_new_descriptor_is_moved_above_the_standard_ones(closed: tuple[int, ...]) -> None:
     said = run(
         "fd = os.open('/dev/null', os.O_RDONLY)\n"
         "moved = descriptors.above_standard(fd)\n"
@@ -54,7 +54,7 @@ def test_a_new_one_is_none_of_the_standard_ones(closed: tuple[int, ...]) -> None
 
 
 @pytest.mark.parametrize("closed", [(), (0,), (2,), (0, 1, 2)])
-def test_those_that_are_closed_can_be_held(closed: tuple[int, ...]) -> None:
+def test_closed_standard_descriptors_are_opened_on_the_null_device(closed: tuple[int, ...]) -> None:
     said = run(
         "descriptors.hold_standard()\n"
         "fd = os.open('/dev/null', os.O_RDONLY)\n"

@@ -1,4 +1,4 @@
-"""The one subprocess gate: how a child starts, stops, ends, and what is known of it afterwards."""
+"""An engine's process: how it starts, is suspended and ends, and what is known of it afterwards."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ import pytest
 from standin import alive, wait_until
 
 from solvehost.engine import exec_helper, process
-from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
 from solvehost.errors import UnavailableError
 
 pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc"),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc"),
     # The test runner has threads, where the programs that start engines by a fork have none.
     pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),
 ]
-Shell = Callable[[str], Child]
+Shell = Callable[[str], EngineProcess]
 
 
 @pytest.fixture(params=[False, True], ids=["by program", "by fork"])
-def limits(request: pytest.FixtureRequest) -> Limits:
+def limits(request: pytest.FixtureRequest) -> EngineLimits:
     """The two ways to start an engine."""
-    return Limits(by_fork=request.param)
+    return EngineLimits(by_fork=request.param)
 
 
 @pytest.fixture
-def shell(tmp_path: Path, limits: Limits):
-    """A function that starts a shell script as the engine; all are ended in the end."""
-    children: list[Child] = []
+def shell(tmp_path: Path, limits: EngineLimits):
+    """A function that starts a shell script as the engine; the fixture kills all of them at the end."""
+    children: list[EngineProcess] = []
 
-    def start(script: str) -> Child:
-        children.append(Child(["/bin/sh", "-c", script], tmp_path, tmp_path / "log", limits))
+    def start(script: str) -> EngineProcess:
+        children.append(EngineProcess(["/bin/sh", "-c", script], tmp_path, tmp_path / "log", limits))
         return children[-1]
 
     yield start
@@ -45,22 +45,22 @@ def shell(tmp_path: Path, limits: Limits):
         child.kill()
 
 
-def state(child: Child) -> str:
+def state(child: EngineProcess) -> str:
     return Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 3", 3), ("kill -SEGV $$", -signal.SIGSEGV)])
-def test_the_exit_status_is_known(shell: Shell, script: str, status: int) -> None:
+def test_the_exit_status_is_recorded(shell: Shell, script: str, status: int) -> None:
     child = shell(script)
     wait_until(child.poll)
     assert child.exit_status == status
     assert child.pidfd is None
-    child.kill()  # once more does no harm
+    child.kill()  # a second time has no effect
     assert child.exit_status == status
 
 
-def test_output_goes_to_the_log(shell: Shell, tmp_path: Path) -> None:
-    """Both streams, after what is there already."""
+def test_output_is_appended_to_the_log(shell: Shell, tmp_path: Path) -> None:
+    """That of both streams."""
     (tmp_path / "log").write_text("before\n")
     wait_until(shell("echo out; echo err >&2").poll)
     assert (tmp_path / "log").read_text() == "before\nout\nerr\n"
@@ -72,7 +72,7 @@ def test_cpu_time_is_counted(shell: Shell) -> None:
     assert child.cpu_s > 0
 
 
-def test_a_suspended_child_can_be_resumed_and_ended(shell: Shell) -> None:
+def test_a_suspended_engine_can_be_resumed_and_killed(shell: Shell) -> None:
     child = shell("exec sleep 600")
     child.suspend()
     wait_until(lambda: state(child) == "T")
@@ -85,19 +85,20 @@ def test_a_suspended_child_can_be_resumed_and_ended(shell: Shell) -> None:
     assert not alive([child.pid])
 
 
-def test_a_child_has_begun_once_it_ends_with_its_parent(shell: Shell, tmp_path: Path) -> None:
-    """Before it has heard the word it may not be stopped: then it would outlive a parent that is killed."""
+def test_an_engine_has_begun_once_it_has_its_permission(shell: Shell, tmp_path: Path) -> None:
+    """Before that it must not be suspended, because it would outlive a parent that is killed."""
     child = shell(f"echo $$ > {tmp_path}/runs; exec sleep 600")
     wait_until((tmp_path / "runs").exists)
     assert child.has_begun
-    assert child.has_begun  # told from memory from now on
+    assert child.has_begun  # the pipe is closed by now
 
 
-def test_a_child_that_is_still_starting_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here the helper sleeps before it listens, as it does on a machine that has no core for it."""
-    slow = f"import time; time.sleep(1)\n{process._helper_source()}"
-    monkeypatch.setattr(process, "_helper_source", lambda: slow)
-    child = Child(["/bin/sleep", "600"], tmp_path, tmp_path / "log", Limits(by_fork=False))
+def test_an_engine_that_is_still_starting_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The helper sleeps before it reads its permission, as on a machine without a free core."""
+    *interpreter, source, mode = exec_helper.command_line("engine")
+    slow = [*interpreter, f"import time; time.sleep(1)\n{source}", mode]
+    monkeypatch.setattr(exec_helper, "command_line", lambda _mode: slow)
+    child = EngineProcess(["/bin/sleep", "600"], tmp_path, tmp_path / "log", EngineLimits(by_fork=False))
     try:
         assert not child.has_begun
         wait_until(lambda: child.has_begun)
@@ -105,8 +106,8 @@ def test_a_child_that_is_still_starting_has_not_begun(tmp_path: Path, monkeypatc
         child.kill()
 
 
-def test_signals_after_the_end_reach_nobody(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its number may be another's by then."""
+def test_no_signal_is_sent_after_the_end(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may have the number by then."""
     child = shell("exit 0")
     wait_until(child.poll)
     monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("a signal was sent"))
@@ -114,8 +115,7 @@ def test_signals_after_the_end_reach_nobody(shell: Shell, monkeypatch: pytest.Mo
     assert child.poll()
 
 
-def test_waiting_ends_as_soon_as_one_has_ended(shell: Shell) -> None:
-    """Long before the patience is over, which would fail the run."""
+def test_waiting_ends_when_one_engine_has_ended(shell: Shell) -> None:
     sleeper, other = shell("exec sleep 600"), shell("exit 0")
     wait_for_any([sleeper, other], 3600)
     assert other.poll()
@@ -129,7 +129,7 @@ def test_waiting_works_without_process_descriptors(shell: Shell, monkeypatch: py
     wait_until(lambda: wait_for_any([child], 3600) or child.poll())
 
 
-def test_ends_are_seen_without_waitid(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_is_noticed_without_waitid(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS before Python 3.13."""
     monkeypatch.delattr(os, "waitid")
     child, sleeper = shell("exit 3"), shell("exec sleep 600")
@@ -140,8 +140,8 @@ def test_ends_are_seen_without_waitid(shell: Shell, monkeypatch: pytest.MonkeyPa
     assert sleeper.exit_status == -signal.SIGKILL
 
 
-def test_a_host_that_ignores_its_children_is_served(shell: Shell) -> None:
-    """With SIGCHLD ignored the system reaps: the status is lost, the end is noticed."""
+def test_a_program_that_ignores_sigchld_notices_the_end(shell: Shell) -> None:
+    """The system reaps the engine then, and its exit status is lost."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         child = shell("exit 3")
@@ -154,7 +154,7 @@ def test_a_host_that_ignores_its_children_is_served(shell: Shell) -> None:
 
 
 def test_the_engine_has_the_signals_of_a_fresh_process(shell: Shell, tmp_path: Path) -> None:
-    """Python ignores PIPE and XFSZ; what it becomes must not."""
+    """Python ignores SIGPIPE and SIGXFSZ; the engine must not."""
     wait_until(shell("exec grep SigIgn /proc/self/status").poll)
     ignored = int((tmp_path / "log").read_text().split()[1], 16)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -166,13 +166,13 @@ def test_privileges_cannot_be_gained(shell: Shell, tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().split() == ["NoNewPrivs:", "1"]
 
 
-def test_a_limit_above_the_systems_own_is_no_error(tmp_path: Path) -> None:
-    """The lower of the two holds."""
+def test_a_limit_above_the_hard_limit_is_lowered_to_it(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path; sys.path[:0] = {path!r};"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
-        "from solvehost.engine.process import Child, Limits, wait_for_any;"
-        "child = Child(['/bin/sh', '-c', 'ulimit -n'], Path({folder!r}), Path({folder!r}, 'log'), Limits());"
+        "from solvehost.engine.process import *;"
+        "folder = Path({folder!r});"
+        "child = EngineProcess(['/bin/sh', '-c', 'ulimit -n'], folder, folder / 'log', EngineLimits());"
         "waited = [wait_for_any([child], 60) for _ in iter(child.poll, True)]"
     )
     command = [sys.executable, "-c", script.format(path=sys.path, folder=str(tmp_path))]
@@ -180,8 +180,10 @@ def test_a_limit_above_the_systems_own_is_no_error(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "100\n"
 
 
-def test_an_interrupted_start_leaves_no_engine(tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interrupt after the process was made, before anybody holds it: it never becomes the engine."""
+def test_an_interrupted_start_leaves_no_engine(
+    tmp_path: Path, limits: EngineLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt after the fork and before the permission: the child never becomes the engine."""
     made: list[int] = []
 
     def interrupt(pid: int) -> None:
@@ -190,14 +192,14 @@ def test_an_interrupted_start_leaves_no_engine(tmp_path: Path, limits: Limits, m
 
     monkeypatch.setattr(process, "_open_pidfd", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        Child(["/bin/sh", "-c", "touch started; sleep 600"], tmp_path, tmp_path / "log", limits)
+        EngineProcess(["/bin/sh", "-c", "touch started; sleep 600"], tmp_path, tmp_path / "log", limits)
     assert made
     assert not alive(made)
     assert not (tmp_path / "started").exists()
 
 
-def test_an_engine_starts_with_a_rebuilt_environment_and_nothing_open(shell: Shell, tmp_path: Path) -> None:
-    """Neither variables nor files of whoever starts it, a lock among them."""
+def test_an_engine_inherits_no_variables_and_no_open_files(shell: Shell, tmp_path: Path) -> None:
+    """Neither of the program that starts it nor of that program's parent; an inherited lock would stay locked."""
     lock = (tmp_path / "lock").open("w")
     wait_until(
         shell("env | grep -v ^PWD; ls -l /proc/$$/fd | grep -c -e lock -e socket; exec readlink /proc/self/fd/0").poll
@@ -208,8 +210,8 @@ def test_an_engine_starts_with_a_rebuilt_environment_and_nothing_open(shell: She
     assert said[-2:] == ["0", "/dev/null"]
 
 
-def test_a_program_that_is_none_says_so(tmp_path: Path, limits: Limits) -> None:
-    child = Child([str(tmp_path / "none")], tmp_path, tmp_path / "log", limits)
+def test_a_missing_program_is_named_in_the_log(tmp_path: Path, limits: EngineLimits) -> None:
+    child = EngineProcess([str(tmp_path / "none")], tmp_path, tmp_path / "log", limits)
     wait_until(child.poll)
     assert child.exit_status == exec_helper.EXIT_NOT_STARTED
     assert (tmp_path / "log").read_text() == f"{tmp_path}/none: No such file or directory\n"
@@ -218,13 +220,13 @@ def test_a_program_that_is_none_says_so(tmp_path: Path, limits: Limits) -> None:
 ONE_AND_TWO_THREADS = """
 import sys, threading, time
 from pathlib import Path
-from solvehost import process
-from solvehost.engine.process import Child, Limits
+from solvehost.engine import process
+from solvehost.engine.process import EngineLimits, EngineProcess
 made = []
 fork = process._fork
 process._fork = lambda *asked: made.append("fork") or fork(*asked)
 def run():
-    child = Child(["/bin/echo", "hello"], Path(sys.argv[1]), Path(sys.argv[1], "log"), Limits())
+    child = EngineProcess(["/bin/echo", "hello"], Path(sys.argv[1]), Path(sys.argv[1], "log"), EngineLimits())
     while not child.poll():
         time.sleep(0.01)
 run()
@@ -236,8 +238,8 @@ print(made)
 """
 
 
-def test_a_fork_is_used_in_a_process_of_one_thread_alone(tmp_path: Path) -> None:
-    """Another thread might hold a lock that the fork would wait for."""
+def test_a_fork_is_used_only_in_a_process_with_one_thread(tmp_path: Path) -> None:
+    """Another thread might hold a lock, which stays locked in the child."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", ONE_AND_TWO_THREADS, str(tmp_path)],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -248,15 +250,13 @@ def test_a_fork_is_used_in_a_process_of_one_thread_alone(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0 1", "0 2", "0 1 2"])
 @pytest.mark.parametrize("by_fork", [True, False])
-def test_a_program_without_standard_descriptors_starts_engines_all_the_same(
-    tmp_path: Path, closed: str, by_fork: bool
-) -> None:
+def test_a_program_without_standard_descriptors_starts_engines(tmp_path: Path, closed: str, by_fork: bool) -> None:
     script = (
         "import os, sys; sys.path[:0] = {path!r}; from pathlib import Path;"
         "waste = [os.close(int(fd)) for fd in {closed!r}.split()];"
-        "from solvehost.engine.process import Child, Limits, wait_for_any;"
-        "child = Child(['/bin/sh', '-c', 'cat; echo out; echo err >&2'], Path({folder!r}), Path({folder!r}, 'log'),"
-        " Limits(by_fork={by_fork}));"
+        "from solvehost.engine.process import *;"
+        "folder = Path({folder!r}); limits = EngineLimits(by_fork={by_fork});"
+        "child = EngineProcess(['/bin/sh', '-c', 'cat; echo out; echo err >&2'], folder, folder / 'log', limits);"
         "waited = [wait_for_any([child], 60) for _ in iter(child.poll, True)]"
     )
     text = script.format(path=sys.path, closed=closed, folder=str(tmp_path), by_fork=by_fork)
@@ -264,15 +264,15 @@ def test_a_program_without_standard_descriptors_starts_engines_all_the_same(
     assert (tmp_path / "log").read_text() == "out\nerr\n"
 
 
-def test_cpu_time_can_be_looked_at_on_the_way(shell: Shell) -> None:
+def test_cpu_time_is_known_while_the_engine_runs(shell: Shell) -> None:
     child = shell("while :; do :; done")
     wait_until(lambda: child.cpu_so_far_s > 0)
     child.kill()
     assert child.cpu_so_far_s == child.cpu_s > 0
 
 
-def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> None:
-    """Its parent gave up before it held the other end."""
+def test_without_permission_the_helper_never_becomes_the_engine(tmp_path: Path) -> None:
+    """Its parent gave up before it recorded the helper."""
     command = [
         sys.executable,
         "-I",
@@ -286,22 +286,22 @@ def test_without_the_word_a_child_never_becomes_the_engine(tmp_path: Path) -> No
         "-c",
         "echo started",
     ]
-    for word, status, output in (b"", exec_helper.EXIT_NOT_STARTED, ""), (b"!", 0, "started\n"):
-        done = subprocess.run(command, input=word, capture_output=True, check=False)
+    for permission, status, output in (b"", exec_helper.EXIT_NOT_STARTED, ""), (b"!", 0, "started\n"):
+        done = subprocess.run(command, input=permission, capture_output=True, check=False)
         assert (done.returncode, done.stdout.decode()) == (status, output)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
-def test_a_child_whose_parent_is_gone_already_never_starts() -> None:
+def test_a_helper_whose_parent_has_ended_never_becomes_the_engine() -> None:
     command = [sys.executable, "-I", "-S", exec_helper.__file__, "engine", "1", "", "", "/bin/sh", "-c", "echo started"]
     done = subprocess.run(command, input=b"!", capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (exec_helper.EXIT_NOT_STARTED, b"")
 
 
-def test_a_process_that_cannot_be_made_is_said_so(
-    tmp_path: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+def test_the_error_says_why_no_process_can_be_started(
+    tmp_path: Path, limits: EngineLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nothing stays open."""
+    """And no descriptor stays open."""
 
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
@@ -312,14 +312,50 @@ def test_a_process_that_cannot_be_made_is_said_so(
     monkeypatch.setattr(subprocess, "Popen", refuse)
     monkeypatch.setattr(os, "fork", refuse)
     with pytest.raises(UnavailableError, match=r"cannot be started: .*Resource temporarily unavailable: check memory"):
-        Child(["/bin/true"], tmp_path, tmp_path / "log", limits)
+        EngineProcess(["/bin/true"], tmp_path, tmp_path / "log", limits)
     after = os.dup(0)
     os.close(after)
     assert after == before
 
 
-def test_waiting_for_nobody_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_no_engine_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     wait_for_any([], 0.25)
     assert pauses == [0.25]
+
+
+PARENT = """
+import subprocess, sys
+from solvehost.engine import exec_helper
+words = exec_helper.command_line("program")
+child = subprocess.Popen([*words, str(exec_helper.os.getpid()), "/bin/sleep", "600"])
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
+def test_a_program_ends_when_its_parent_is_killed() -> None:
+    """The mode ``program`` of the helper, which ssh is started by."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        wait_until(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
+        parent.kill()
+        wait_until(lambda: not alive([child]))
+
+
+def test_a_missing_program_is_named_on_stderr() -> None:
+    command = [*exec_helper.command_line("program"), str(os.getpid()), "/no/such/program"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == exec_helper.EXIT_PROGRAM_NOT_STARTED
+    assert done.stderr == "/no/such/program: No such file or directory\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
+def test_a_process_whose_parent_has_ended_exits_at_once() -> None:
+    script = "from solvehost.engine.exec_helper import die_with_parent; die_with_parent(1, exit_code=5)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", script], check=False, env=environment).returncode == 5

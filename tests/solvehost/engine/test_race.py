@@ -20,7 +20,7 @@ import pytest
 import standin
 from standin import alive, make_attempt, make_job, make_terms, pids, run_race, wait_until
 
-from solvehost.engine import engine, process, race, second_look
+from solvehost.engine import attempts, process, records, referee, scheduler, second_look
 from solvehost.engine.slots import Tokens
 from solvehost.errors import BusyError, CrashError, DataError, DiskError, NoInputError, UnavailableError
 from solvehost.formats.jobdir import JobDir
@@ -29,11 +29,11 @@ from solvehost.indexes.index_set import IndexSet
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for survivors in /proc")
 
 
-def outcomes(result: race.RaceResult) -> list[str]:
+def outcomes(result: records.RaceResult) -> list[str]:
     return [a.outcome for a in result.attempts]
 
 
-def assert_clean(job: JobDir, terms: race.Terms, *left: str) -> None:
+def assert_clean(job: JobDir, terms: records.RaceTerms, *left: str) -> None:
     """No engine lives, no working directory is left, every token is free, and only ``left`` was added to the job."""
     wait_until(lambda: not alive(pids(job)))  # what an engine forked was sent its KILL, and takes it when scheduled
     assert not job.run_dirs()
@@ -139,7 +139,7 @@ def test_slices_give_later_attempts_their_turn_and_resume_earlier_ones(tmp_path:
 
 def test_an_engine_that_has_not_begun_is_not_suspended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its slice is over while it still starts: the second waits, for a stopped starter would outlive a killed race."""
-    monkeypatch.setattr(process.Child, "has_begun", False)
+    monkeypatch.setattr(process.EngineProcess, "has_begun", False)
     job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.01), make_attempt("solve", slice_s=0.01))
     terms = make_terms(tmp_path, count=1, wall_s=1.0)
     assert outcomes(run_race(job, terms)) == ["stopped"]
@@ -174,7 +174,7 @@ def test_an_engine_that_has_solved_does_not_make_room(tmp_path: Path, monkeypatc
     started: list[str] = []
     monkeypatch.setattr(Tokens, "others_wait", others_wait)
     terms = make_terms(tmp_path, wall_s=2.0, observe=started.append)
-    monkeypatch.setattr(race, "wait_for_any", lambda _children, _s: None)  # its end is not seen before
+    monkeypatch.setattr(scheduler, "wait_for_any", lambda _children, _s: None)  # its end is not seen before
     assert run_race(job, terms).winner == 2
 
 
@@ -214,8 +214,8 @@ def test_a_second_look_keeps_one_token(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_race_that_waits_for_a_token_does_not_spin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second attempt is due, but its token is held elsewhere: the race sleeps between looks."""
     waits: list[float] = []
-    real_wait = race.wait_for_any
-    monkeypatch.setattr(race, "wait_for_any", lambda children, s: (waits.append(s), real_wait(children, s))[1])
+    real_wait = scheduler.wait_for_any
+    monkeypatch.setattr(scheduler, "wait_for_any", lambda children, s: (waits.append(s), real_wait(children, s))[1])
     job = make_job(tmp_path, make_attempt("solve-when go"), make_attempt("exhaust"))
     terms = make_terms(tmp_path, cancelled=lambda: len(waits) > 5)
     held = terms.tokens.try_acquire()
@@ -345,8 +345,8 @@ def test_a_race_cancelled_before_its_first_attempt_blames_nobody(tmp_path: Path)
 def test_a_race_cancelled_after_a_crash_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every attempt crashed: the others were not asked."""
     judged: list[str] = []
-    real_judge = engine.judge
-    monkeypatch.setattr(engine, "judge", lambda *told: (judged.append("one"), real_judge(*told))[1])
+    real_judge = attempts.judge_exit
+    monkeypatch.setattr(referee, "judge_exit", lambda *told: (judged.append("one"), real_judge(*told))[1])
     job = make_job(tmp_path, make_attempt("crash"), make_attempt("solve"))
     result = run_race(job, make_terms(tmp_path, count=1, cancelled=lambda: bool(judged)))
     assert (result.reason, outcomes(result)) == ("cancelled", ["crashed"])
@@ -412,14 +412,14 @@ def test_a_missing_star_list_is_named(tmp_path: Path) -> None:
 def test_tokens_come_back_where_an_engine_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second start fails; the first engine is ended all the same."""
     job = make_job(tmp_path, make_attempt("sleep"), make_attempt("solve"))
-    real_child, calls = engine.Child, itertools.count()
+    real_child, calls = process.EngineProcess, itertools.count()
 
-    def start(*args: object) -> process.Child:
+    def start(*args: object) -> process.EngineProcess:
         if next(calls):
             raise UnavailableError("the engine's process cannot be started: out of memory")
         return real_child(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "Child", start)
+    monkeypatch.setattr(attempts, "EngineProcess", start)
     terms = make_terms(tmp_path)
     with pytest.raises(UnavailableError, match="out of memory"):
         run_race(job, terms)
@@ -430,13 +430,13 @@ def test_tokens_come_back_even_where_engines_cannot_be_ended(tmp_path: Path, mon
     """And the engines after the one that makes trouble are ended."""
     job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("turn-then-sleep b"))
     terms = make_terms(tmp_path, cancelled=lambda: (job.path / "a").exists() and (job.path / "b").exists())
-    real_kill = process.Child.kill
+    real_kill = process.EngineProcess.kill
 
-    def kill_and_complain(child: process.Child) -> None:
+    def kill_and_complain(child: process.EngineProcess) -> None:
         real_kill(child)
         raise OSError("the system says no")
 
-    monkeypatch.setattr(process.Child, "kill", kill_and_complain)
+    monkeypatch.setattr(process.EngineProcess, "kill", kill_and_complain)
     with pytest.raises(OSError, match="the system says no"):
         run_race(job, terms)
     assert len(pids(job)) == 2
@@ -447,7 +447,7 @@ def test_tokens_come_back_even_where_engines_cannot_be_ended(tmp_path: Path, mon
 
 def test_a_working_directory_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path)
-    monkeypatch.setattr(engine.JobDir, "run_dir", lambda job, number: job.path / "no" / "such" / "place")
+    monkeypatch.setattr(JobDir, "run_dir", lambda job, number: job.path / "no" / "such" / "place")
     with pytest.raises(DiskError, match="working directory cannot be made"):
         run_race(job, terms)
     assert_clean(job, terms, "backend.log")
@@ -497,12 +497,12 @@ def test_an_engine_dies_of_too_large_a_file(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("too-large-a-file"))
     terms = make_terms(tmp_path)
     with pytest.raises(CrashError, match="failed on every attempt"):
-        run_race(job, race.Terms(**{**_fields(terms), "limits": process.Limits(file_bytes=2**20)}))
+        run_race(job, records.RaceTerms(**{**_fields(terms), "limits": process.EngineLimits(file_bytes=2**20)}))
     assert_clean(job, terms, "backend.log")
 
 
-def _fields(terms: race.Terms) -> dict[str, object]:
-    return {name: getattr(terms, name) for name in race.Terms.__dataclass_fields__}
+def _fields(terms: records.RaceTerms) -> dict[str, object]:
+    return {name: getattr(terms, name) for name in records.RaceTerms.__dataclass_fields__}
 
 
 def test_descriptors_are_given_back(tmp_path: Path) -> None:
@@ -561,7 +561,7 @@ def test_a_relative_job_directory_will_do(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_race_runs_from_any_thread(tmp_path: Path) -> None:
     job, terms = make_job(tmp_path, make_attempt("sleep"), make_attempt("solve")), make_terms(tmp_path)
-    results: list[race.RaceResult] = []
+    results: list[records.RaceResult] = []
     racer = threading.Thread(target=lambda: results.append(run_race(job, terms)))
     racer.start()
     racer.join()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from solvehost.engine import exec_helper, sandbox
-from solvehost.engine.process import Child, Limits, wait_for_any
+from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
 
 NO_LANDLOCK = "the kernel has no Landlock, or it is switched off"
 
@@ -50,7 +50,7 @@ def test_rules_name_where_links_lead(tmp_path: Path) -> None:
 def run_shell(script: str, run: Path, rules: str) -> tuple[int | None, str]:
     """Run a script as an engine would run, and return its exit status and what it said."""
     run.mkdir()
-    child = Child(["/bin/bash", "-c", script], run, run / "log", Limits(), rules)
+    child = EngineProcess(["/bin/bash", "-c", script], run, run / "log", EngineLimits(), rules)
     wait_for_any([child], 20)
     assert child.poll()
     return child.exit_status, (run / "log").read_text()

@@ -1,4 +1,4 @@
-"""A second look: taken where the field is very wide or its stars lie poorly, and never at a solution's cost."""
+"""Second looks: taken at very wide fields and at poor solutions, and kept only if they are better."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import standin
 
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
@@ -16,8 +17,9 @@ from novacli.demo.scene import Scene
 from novacli.extraction.sources import Extraction, Order, Sources
 from novacli.inputs import from_array
 from novacli.wcs.header import read_wcs
-from solvehost.engine import engine, race, second_look
-from solvehost.engine.process import Limits
+from solvehost.engine import race, records, second_look
+from solvehost.engine.attempts import PlannedAttempt
+from solvehost.engine.second_look import Kind, Residual, SecondLook
 from solvehost.engine.slots import Tokens
 from solvehost.errors import DataError
 from solvehost.formats import axy, jobdir, star_table
@@ -30,28 +32,28 @@ SECOND_LOOK = "second look"
 
 @pytest.fixture
 def solve(real_engine: Path, real_indexes: IndexSet, tmp_path: Path):
-    """A function that draws a field and has one attempt at it; returns the job, the race's record and the truth."""
+    """A function that draws a field and solves it by one attempt; returns (job, race result, true WCS)."""
 
-    def run(scene: Scene, **changes: object) -> tuple[JobDir, race.RaceResult, object]:
+    def run(scene: Scene, **changes: object) -> tuple[JobDir, records.RaceResult, object]:
         drawing = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
         stars = Sources(from_array(drawing.pixels.astype("f4"))).stars(Extraction(2), Order.FLUX)
         attempt = axy.Attempt(scene.width_px, scene.height_px, stars, center_deg=(scene.ra_deg, scene.dec_deg))
         attempt = replace(attempt, radius_deg=scene.width_deg, code_tolerance=0.005, **changes)  # type: ignore[arg-type]
         job = jobdir.create(tmp_path)
         axy.write(attempt, job.axy())
-        terms = race.Terms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
+        terms = records.RaceTerms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
         return job, race.run(job, iter([1]), terms), drawing.truth
 
     return run
 
 
-def labels(record: race.RaceResult) -> list[str]:
+def labels(record: records.RaceResult) -> list[str]:
     return [attempt.label for attempt in record.attempts]
 
 
 @pytest.mark.engine
-def test_a_very_wide_field_gets_its_tangent_point_at_the_centre(solve) -> None:
-    """Without it the TAN part's scale comes out percents low: the engine's own tangent point is off the centre."""
+def test_the_tangent_point_of_a_very_wide_field_moves_to_the_centre(solve) -> None:
+    """Without a second look the scale of the TAN part is several percent too low."""
     scene = Scene(106.0, -51.0, width_deg=40, width_px=800, height_px=600)
     job, record, truth = solve(scene)
     solution = read_wcs(job.wcs)
@@ -62,22 +64,22 @@ def test_a_very_wide_field_gets_its_tangent_point_at_the_centre(solve) -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("change", [{}, {"tweak_order": 0}])
-def test_a_good_narrow_field_is_left_alone(solve, change: dict[str, int]) -> None:
+def test_a_good_solution_of_a_narrow_field_gets_no_second_look(solve, change: dict[str, int]) -> None:
     _, record, _ = solve(Scene(84.0, -3.0, width_deg=10, width_px=800, height_px=600), **change)
     assert (record.status, labels(record)) == ("solved", ["attempt 1"])
 
 
 @pytest.mark.engine
-def test_no_distortion_is_fitted_in_a_second_look_where_none_is_asked_for(solve) -> None:
+def test_there_is_no_second_look_if_no_distortion_is_to_be_fitted(solve) -> None:
     job, record, _ = solve(Scene(84.0, -3.0, width_deg=40, width_px=800, height_px=600), tweak_order=0)
     assert (SECOND_LOOK in labels(record), read_wcs(job.wcs).sip_order) == (False, 0)
 
 
 @pytest.mark.engine
-def test_a_solution_by_central_stars_is_verified_with_those_of_the_whole_field(
+def test_a_solution_by_central_stars_is_verified_with_stars_of_the_whole_field(
     real_engine: Path, real_indexes: IndexSet, tmp_path: Path
 ) -> None:
-    """Another attempt of the job has them; the pairs that the solution rests on then reach into the corners."""
+    """They come from another attempt of the job; the matched stars then span the field."""
     scene = Scene(84.0, -3.0, width_deg=20, width_px=800, height_px=600)
     drawing = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
     sources = Sources(from_array(drawing.pixels.astype("f4")))
@@ -85,7 +87,7 @@ def test_a_solution_by_central_stars_is_verified_with_those_of_the_whole_field(
     for number, order in enumerate((Order.CENTRAL, Order.FLUX), 1):
         stars = sources.stars(Extraction(2), order)
         axy.write(axy.Attempt(800, 600, stars, code_tolerance=0.005), job.axy(number))
-    terms = race.Terms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
+    terms = records.RaceTerms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
     record = race.run(job, iter([1]), terms)
     assert labels(record) == ["attempt 1", SECOND_LOOK]
     columns = star_table.read_columns(job.path / CORR, ("FIELD_X", "FIELD_Y"))
@@ -94,7 +96,7 @@ def test_a_solution_by_central_stars_is_verified_with_those_of_the_whole_field(
 
 
 @pytest.mark.engine
-def test_a_second_look_leaves_nothing_behind_and_is_in_the_log(solve) -> None:
+def test_a_second_look_leaves_a_line_in_the_log_and_no_other_file(solve) -> None:
     job, _, _ = solve(Scene(106.0, -51.0, width_deg=40, width_px=800, height_px=600))
     assert job.attempts() == [1]
     assert sorted(p.name for p in job.path.iterdir() if p.name.startswith((".run", "job-"))) == []
@@ -102,11 +104,11 @@ def test_a_second_look_leaves_nothing_behind_and_is_in_the_log(solve) -> None:
 
 
 @pytest.mark.engine
-def test_whatever_goes_wrong_in_it_the_first_solution_stands(solve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_solution_stays_if_a_second_look_fails(solve, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(second_look, "_look", fail)
+    monkeypatch.setattr(second_look, "_take", fail)
     job, record, _ = solve(Scene(106.0, -51.0, width_deg=40, width_px=800, height_px=600))
     assert (record.status, labels(record)) == ("solved", ["attempt 1"])
     assert read_wcs(job.wcs).pixscale_arcsec > 0
@@ -128,66 +130,88 @@ def corr_file(path: Path, pairs: list[tuple[float, float, float, float]]) -> Pat
 
 def test_the_residual_is_the_median_distance_of_the_pairs(tmp_path: Path) -> None:
     pairs = [(10, 10, 10, 11), (20, 20, 23, 24), (30, 30, 130, 30)]
-    assert second_look.residual_px(corr_file(tmp_path / CORR, pairs)) == (3, pytest.approx(5))
+    assert second_look.read_residual(corr_file(tmp_path / CORR, pairs)) == Residual(3, pytest.approx(5))
 
 
-def test_no_pairs_are_no_good_residual(tmp_path: Path) -> None:
-    assert second_look.residual_px(corr_file(tmp_path / CORR, [])) == (0, float("inf"))
+def test_the_residual_of_no_pairs_is_infinite(tmp_path: Path) -> None:
+    assert second_look.read_residual(corr_file(tmp_path / CORR, [])) == Residual(0, float("inf"))
 
 
-def test_a_table_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_table_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = corr_file(tmp_path / CORR, [(1, 1, 1, 1)] * 400)
     path.write_bytes(path.read_bytes()[:-2880])
     with pytest.raises(DataError, match="cut short"):
-        second_look.residual_px(path)
+        second_look.read_residual(path)
 
 
-def test_a_pipe_in_place_of_matches_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_the_matches_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / CORR)
-    with pytest.raises(DataError, match=r"corr\.fits is no regular file"):
-        second_look.residual_px(tmp_path / CORR)
+    with pytest.raises(DataError, match=r"corr\.fits is not a regular file"):
+        second_look.read_residual(tmp_path / CORR)
+
+
+def planned(**changes: object) -> PlannedAttempt:
+    stars = star_table.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
+    return PlannedAttempt(1, replace(axy.Attempt(800, 600, stars), **changes), ())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("changes", "matches", "off_px", "is_taken"),
+    ("kind", "matches", "median_px", "is_better"),
     [
-        pytest.param({}, 60, 1.0, True, id="better"),
-        pytest.param({}, 60, 2.5, False, id="worse"),
-        pytest.param({}, 5, 0.1, False, id="too few"),
-        pytest.param(
-            {"position_error_px": 5.0, "tweak_order": 3}, 90, 2.5, True, id="much more of the field, a bit worse"
-        ),
-        pytest.param(
-            {"position_error_px": 5.0, "tweak_order": 3}, 60, 2.5, False, id="no more of the field, a bit worse"
-        ),
-        pytest.param({"position_error_px": 5.0, "tweak_order": 3}, 90, 4.0, False, id="more of the field, far worse"),
+        pytest.param(Kind.VERIFY, 60, 1.0, True, id="closer"),
+        pytest.param(Kind.VERIFY, 60, 2.1, False, id="farther"),
+        pytest.param(Kind.VERIFY, 5, 0.1, False, id="too few matches"),
+        pytest.param(Kind.VERIFY, 90, 2.1, False, id="farther with more matches"),
+        pytest.param(Kind.CENTRE, 60, 2.1, True, id="a little farther about the centre"),
+        pytest.param(Kind.CENTRE, 60, 2.5, False, id="much farther about the centre"),
+        pytest.param(Kind.LOOSE, 90, 2.5, True, id="a little farther with many more matches"),
+        pytest.param(Kind.LOOSE, 60, 2.5, False, id="a little farther without more matches"),
+        pytest.param(Kind.LOOSE, 90, 4.0, False, id="much farther with many more matches"),
     ],
 )
-def test_a_second_look_is_taken_where_it_is_better(
-    tmp_path: Path, changes: dict[str, object], matches: int, off_px: float, is_taken: bool
+def test_a_second_look_is_kept_if_it_is_better(kind: Kind, matches: int, median_px: float, is_better: bool) -> None:
+    """The solution has 60 matches with a median distance of 2 pixels."""
+    look = SecondLook(kind, planned(crpix_center=kind is Kind.CENTRE), has_other_stars=False)
+    assert second_look._is_better(look, Residual(60, 2.0), Residual(matches, median_px)) == is_better
+
+
+def test_stars_of_the_whole_field_may_lie_farther_off() -> None:
+    """A good solution of the central stars becomes one of the whole field, up to the limit of a poor solution."""
+    look = SecondLook(Kind.VERIFY, planned(), has_other_stars=True)
+    assert second_look._is_better(look, Residual(60, 0.5), Residual(60, 1.4))
+    assert not second_look._is_better(look, Residual(60, 0.5), Residual(60, 1.6))
+
+
+@pytest.mark.parametrize(
+    ("width_deg", "is_poor", "has_other_stars", "is_centred", "kinds"),
+    [
+        (10.0, False, False, False, []),
+        (10.0, False, True, False, [Kind.VERIFY]),
+        (10.0, True, False, False, [Kind.VERIFY, Kind.LOOSE]),
+        (40.0, False, False, False, [Kind.CENTRE]),
+        (40.0, True, False, False, [Kind.CENTRE, Kind.VERIFY, Kind.LOOSE]),
+        (40.0, True, False, True, [Kind.CENTRE, Kind.LOOSE]),
+    ],
+)
+def test_the_kinds_follow_from_width_and_residual(
+    width_deg: float, is_poor: bool, has_other_stars: bool, is_centred: bool, kinds: list[Kind]
 ) -> None:
-    """The first look had 60 matches, 2 pixels off in the median."""
-    job = jobdir.create(tmp_path)
-    stars = star_table.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
-    attempt = axy.Attempt(800, 600, stars)
-    first, second = engine.Plan(1, attempt, ()), engine.Plan(98, replace(attempt, **changes), ())  # type: ignore[arg-type]
-    job.run_dir(98).mkdir()
-    corr_file(job.run_dir(98) / CORR, [(10 + n, 10, 10 + n + off_px, 10) for n in range(matches)])
-    assert second_look._is_better(job, first, second, (60, 2.0)) == is_taken
+    """An attempt that asks for the tangent point at the centre is not verified twice."""
+    attempt = planned(crpix_center=is_centred).attempt
+    found = second_look._kinds(attempt, width_deg, is_poor=is_poor, has_other_stars=has_other_stars)
+    assert list(found) == kinds
 
 
 @pytest.mark.parametrize(("wall_s", "is_cancelled", "looks"), [(60.0, False, 3), (0.0, False, 0), (60.0, True, 0)])
-def test_no_engine_is_started_for_a_second_look_that_has_no_time(
+def test_without_time_no_engine_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wall_s: float, is_cancelled: bool, looks: int
 ) -> None:
-    job = jobdir.create(tmp_path)
-    stars = star_table.Stars.from_bytes(*(array("f", range(10)).tobytes() for _ in "xyf"))
-    plan = engine.Plan(1, axy.Attempt(800, 600, stars), ())
+    job, solved = jobdir.create(tmp_path), planned()
     job.run_dir(1).mkdir()
     corr_file(job.run_dir(1) / CORR, [(10 + n, 10, 12 + n, 10) for n in range(20)])
-    monkeypatch.setattr(second_look, "_second_looks", lambda *_told: iter([plan] * 3))
-    monkeypatch.setattr(
-        second_look, "_look", lambda *_told: engine.Outcome(98, SECOND_LOOK, engine.EXHAUSTED, 0.1, 0.1)
-    )
-    taken = second_look.improve(job, plan, (), tmp_path, Limits(), wall_s, lambda: is_cancelled)
-    assert len(taken) == looks
+    look = SecondLook(Kind.VERIFY, solved, has_other_stars=False)
+    monkeypatch.setattr(second_look, "_plan_looks", lambda *_arguments: iter([look] * 3))
+    outcome = records.AttemptOutcome(98, SECOND_LOOK, records.EXHAUSTED, 0.1, 0.1)
+    monkeypatch.setattr(second_look, "_take", lambda *_arguments: outcome)
+    terms = standin.make_terms(tmp_path, cancelled=lambda: is_cancelled)
+    assert len(second_look.improve(job, solved, terms, wall_s)) == looks

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import RaceResult
 from solvehost.server import request_log
 from solvehost.server.request_log import Entry
 from solvehost.server.stdio import Remarks

@@ -24,10 +24,9 @@ from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import unpack
 from novacli.config import Config, SettingOrigin
 from novacli.errors import NovaError, TransferError, UnavailableError, UsageError
-from solvehost.engine.engine import STOPPED, Outcome
-from solvehost.engine.live_log import label_of
+from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import STOPPED, AttemptOutcome, RaceResult
 from solvehost.formats.jobdir import MANIFEST, JobDir
 from solvehost.indexes.index_file import IndexFile
 
@@ -260,7 +259,7 @@ class _Run:
         """Return the race as far as it is known where it was ended from here."""
         seconds = round(time.monotonic() - self.began, 3)
         before = self.earlier or self._legacy_race()
-        stopped = tuple(Outcome(n, label_of(self.job, n), STOPPED, seconds, 0.0) for n in self.asked)
+        stopped = tuple(AttemptOutcome(n, label_of(self.job, n), STOPPED, seconds, 0.0) for n in self.asked)
         race = replace(before, reason=reason, attempts=(*before.attempts, *stopped), seconds=seconds)
         self.job.write_json(MANIFEST, build_manifest(self.job, race, engine=""))
         return race

@@ -18,11 +18,10 @@ from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import place
 from novacli.errors import from_solvehost
 from solvehost import wire
-from solvehost.engine import clustering, engine
-from solvehost.engine.engine import Outcome
-from solvehost.engine.live_log import label_of
+from solvehost.engine import clustering, records
+from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import AttemptOutcome, RaceResult
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Schedule
@@ -40,7 +39,7 @@ class Progress:
     """What a job has been through at such a server; kept from one server to the next, so that nothing is done twice."""
 
     tried: list[Attempt]
-    outcomes: list[Outcome]
+    outcomes: list[AttemptOutcome]
 
     @classmethod
     def none(cls) -> Progress:
@@ -68,10 +67,10 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, pro
         try:
             outcome = _try(job, number, attempt, server, watch)
         except TimeUpError:
-            outcome, reason = engine.STOPPED, "time-limit"
+            outcome, reason = records.STOPPED, "time-limit"
         progress.tried.append(_as_seen_there(attempt))
-        progress.outcomes.append(Outcome(number, label, outcome, round(time.monotonic() - start, 3), 0.0))
-        if outcome == engine.SOLVED:
+        progress.outcomes.append(AttemptOutcome(number, label, outcome, round(time.monotonic() - start, 3), 0.0))
+        if outcome == records.SOLVED:
             winner, reason = number, "none"
         if reason != "exhausted":
             break
@@ -81,7 +80,7 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, pro
 
 
 def _race(winner: int | None, reason: str, progress: Progress, seconds: float) -> RaceResult:
-    status = "unsolved" if winner is None else engine.SOLVED
+    status = "unsolved" if winner is None else records.SOLVED
     return RaceResult(status, reason, winner, tuple(progress.outcomes), (), (), round(seconds, 3), 0.0)
 
 
@@ -104,7 +103,7 @@ def _try(job: JobDir, number: int, attempt: Attempt, server: Server, watch: Watc
     sent = axy.to_bytes(replace(attempt, cpu_limit_s=limit_s))
     reply = server.solve(job_id, b"".join(wire.write_request(job_id, {1: sent})), watch)
     if WCS not in reply.files:
-        return engine.EXHAUSTED
+        return records.EXHAUSTED
     # The script asks nobody but the engine; what it says is weighed here as it is in a race.
     is_believed = place(job, reply.files, number, server.name, lambda folder: clustering.is_doubtful(attempt, folder))
-    return engine.SOLVED if is_believed else engine.DOUBTFUL
+    return records.SOLVED if is_believed else records.DOUBTFUL

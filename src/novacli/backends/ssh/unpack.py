@@ -17,17 +17,16 @@ from novacli.backends.ssh.exit_codes import UnusableError
 from novacli.backends.ssh.packing import Packet
 from novacli.errors import DataError, NovaError
 from novacli.solution.reading import read_solution
-from solvehost.engine import engine
-from solvehost.engine.engine import Outcome
-from solvehost.engine.live_log import label_of
+from solvehost.engine import records, result_files
+from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.race import RaceResult
+from solvehost.engine.records import AttemptOutcome, RaceResult
 from solvehost.errors import DiskError, SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.wire import Reply, escape
 
-_OUTCOMES = (engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED, engine.DOUBTFUL)
+_OUTCOMES = (records.SOLVED, records.EXHAUSTED, records.CRASHED, records.NO_INDEX, records.STOPPED, records.DOUBTFUL)
 #: A race of 16 attempts with its second looks has fewer.
 _MAX_OUTCOMES = 64
 _MAX_INDEXES = 10_000
@@ -66,7 +65,7 @@ def read_race(job: JobDir, packet: Packet, reply: Reply, server: str) -> RaceRes
     if manifest is None:
         raise UnusableError(f"{server}: it sent no manifest: it speaks another protocol than it said")
     winner = None if manifest["winner"] is None else packet.own_number(manifest["winner"])
-    if (winner is None) == (manifest["status"] == engine.SOLVED):
+    if (winner is None) == (manifest["status"] == records.SOLVED):
         raise UnusableError(f"{server}: it says that an attempt solved which was not sent: do not trust it")
     return RaceResult(
         status=manifest["status"],
@@ -91,12 +90,12 @@ def _joined(earlier: RaceResult, race: RaceResult) -> RaceResult:
     )
 
 
-def _outcome(job: JobDir, packet: Packet, said: Mapping[str, Any]) -> Outcome:
+def _outcome(job: JobDir, packet: Packet, said: Mapping[str, Any]) -> AttemptOutcome:
     number = packet.own_number(said["number"])
     label = escape(said["label"], 60) if number is None else label_of(job, number)
-    outcome = said["outcome"] if said["outcome"] in _OUTCOMES else engine.STOPPED
+    outcome = said["outcome"] if said["outcome"] in _OUTCOMES else records.STOPPED
     shown = min(max(said["number"], 0), 10**6) if number is None else number
-    return Outcome(shown, label, outcome, round(float(said["seconds"]), 3), round(float(said["cpu_s"]), 3))
+    return AttemptOutcome(shown, label, outcome, round(float(said["seconds"]), 3), round(float(said["cpu_s"]), 3))
 
 
 def _names(names: list[str]) -> tuple[str, ...]:
@@ -161,12 +160,12 @@ def _staging(job: JobDir) -> Iterator[Path]:
 
 def _log_so_far(job: JobDir) -> bytes:
     """Return the log of earlier requests of the same job; never that of a file elsewhere."""
-    return job.log.read_bytes() if engine.is_plain_file(job.log) else b""
+    return job.log.read_bytes() if result_files.is_plain_file(job.log) else b""
 
 
 def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
     try:
-        engine.check_wcs(folder / WCS)
+        result_files.check_wcs(folder / WCS)
         solution = read_solution(folder, is_fits_like=True)
         sent = axy.read(job.axy(winner))
         if (solution.tan_sip.width, solution.tan_sip.height) != (sent.width, sent.height):

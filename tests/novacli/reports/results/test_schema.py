@@ -16,7 +16,7 @@ from novacli.errors import NovaError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.solution.reading import Calibration
 from novacli.strategy.attempts import BLIND, POINTED
-from solvehost.engine import engine
+from solvehost.engine import records
 
 DOCS = Path(__file__).parents[4] / "docs" / "reference" / "json.md"
 
@@ -121,7 +121,7 @@ def test_its_words_are_the_code_s_own() -> None:
     defs = SCHEMA["$defs"]
     assert list(SCHEMA["properties"]) == SCHEMA["required"] == [f.name for f in dataclasses.fields(Result)]
     assert defs["calibration"]["required"] == [f.name for f in dataclasses.fields(Calibration)]
-    outcomes = {engine.SOLVED, engine.EXHAUSTED, engine.CRASHED, engine.NO_INDEX, engine.STOPPED, engine.DOUBTFUL}
+    outcomes = {records.SOLVED, records.EXHAUSTED, records.CRASHED, records.NO_INDEX, records.STOPPED, records.DOUBTFUL}
     assert set(defs["attempt"]["properties"]["outcome"]["enum"]) == outcomes
     codes = {c.exit_code for c in NovaError.__subclasses__()}
     assert set(defs["error"]["properties"]["exit_code"]["enum"]) == codes

@@ -1,10 +1,9 @@
-"""The real engine takes what we write, means by it what we mean, and our verdicts on it hold."""
+"""Attempts with the real engine: it understands our axy files as documented, and its answers are judged correctly."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import drawnfield
 import pytest
 import standin
 
-from solvehost.engine import engine, race
+from solvehost.engine import attempts, race, records, result_files
 from solvehost.engine.slots import Tokens
 from solvehost.errors import UnavailableError
 from solvehost.formats import axy, fitsfile
@@ -28,7 +27,7 @@ SCALES = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL *
 
 @pytest.fixture(scope="session")
 def index(real_indexes: IndexSet) -> IndexFile:
-    """An index file that serves the drawn field: quads of about two degrees."""
+    """An index file for the drawn field: quads of about two degrees."""
     for file in real_indexes.files:
         if 90 <= file.middle_arcmin <= 150 and file.healpix == -1:
             return file
@@ -48,12 +47,12 @@ def field(index: IndexFile, parity: int) -> Attempt:
 
 @pytest.fixture(scope="session")
 def one_field(index: IndexFile) -> Attempt:
-    """The drawn field, where parity does not matter."""
+    """The drawn field with parity +1, for tests that do not depend on parity."""
     return draw(index, 1)
 
 
 def draw(index: IndexFile, parity: int) -> Attempt:
-    """Return an attempt with nothing told but its scale, and one shallow depth, so that a search is short."""
+    """Return an attempt with a scale and one shallow depth, so that a search is short."""
     stars = drawnfield.draw(index.path, parity=parity)
     return Attempt(drawnfield.WIDTH, drawnfield.HEIGHT, stars, scales_arcsec_per_pixel=SCALES, depths=((1, 20),))
 
@@ -67,9 +66,9 @@ def few(stars: Stars, count: int) -> Stars:
 def solve(real_engine: Path, index: IndexFile, tmp_path: Path):
     """A function that races attempts with the real engine and returns (job, result)."""
 
-    def run(*attempts: Attempt, files: tuple[IndexFile, ...] = (index,)) -> tuple[JobDir, race.RaceResult]:
+    def run(*attempts: Attempt, files: tuple[IndexFile, ...] = (index,)) -> tuple[JobDir, records.RaceResult]:
         job = standin.make_job(tmp_path, *attempts)
-        terms = race.Terms(real_engine, IndexSet(files), Tokens(tmp_path / "slots", 1), wall_s=60)
+        terms = records.RaceTerms(real_engine, IndexSet(files), Tokens(tmp_path / "slots", 1), wall_s=60)
         return job, race.run(job, iter(job.attempts()), terms)
 
     return run
@@ -77,7 +76,7 @@ def solve(real_engine: Path, index: IndexFile, tmp_path: Path):
 
 def solution(job: JobDir) -> dict[str, float]:
     header = fitsfile.read_primary_header(job.wcs)
-    return {k: float(header[k]) for k in engine.WCS_CARDS}
+    return {k: float(header[k]) for k in result_files.WCS_CARDS}
 
 
 def determinant(cards: dict[str, float]) -> float:
@@ -85,7 +84,7 @@ def determinant(cards: dict[str, float]) -> float:
 
 
 def assert_on_the_sky(job: JobDir, parity: int, within_px: float = 5.0) -> None:
-    """The solution looks where the field was drawn, on a grid over the middle half; SIP terms are left out."""
+    """Check a solution against the drawn field, on a grid over the middle half; SIP terms are ignored."""
     cards = solution(job)
     assert math.copysign(1, determinant(cards)) == parity
     for x in (250.0, 500.0, 750.0):
@@ -104,10 +103,10 @@ def test_a_field_is_found_with_its_own_parity(solve, field: Attempt, parity: int
 
 
 @pytest.mark.engine
-def test_no_distortion_is_fitted_where_none_is_asked_for(solve, one_field: Attempt) -> None:
+def test_no_distortion_is_fitted_for_order_0(solve, one_field: Attempt) -> None:
     job, result = solve(dataclasses.replace(one_field, tweak_order=0))
     assert result.status == "solved"
-    assert_on_the_sky(job, 1, within_px=10)  # four stars say it all
+    assert_on_the_sky(job, 1, within_px=10)  # the solution comes from four stars
     assert fitsfile.read_primary_header(job.wcs)["CTYPE1"] == "RA---TAN"
     job, _ = solve(dataclasses.replace(one_field, tweak_order=3))
     assert fitsfile.read_primary_header(job.wcs)["A_ORDER"] == 3
@@ -115,14 +114,14 @@ def test_no_distortion_is_fitted_where_none_is_asked_for(solve, one_field: Attem
 
 @pytest.mark.engine
 def test_a_field_is_not_found_with_the_other_parity(solve, field: Attempt, parity: int) -> None:
-    """In a short search: parity picks quads, and a nearly symmetric one may pass either way in a long one."""
+    """In a short search: in a long one, a nearly symmetric quad may match with either parity."""
     _, result = solve(dataclasses.replace(field, parity=-parity))
     assert (result.status, result.reason) == ("unsolved", "exhausted")
 
 
 @pytest.mark.engine
-def test_a_field_is_found_with_all_that_can_be_told(solve, field: Attempt, parity: int) -> None:
-    """Position, scale, limits, tolerances, our own cards; every number at the full length of a double."""
+def test_a_field_is_found_with_every_card_set(solve, field: Attempt, parity: int) -> None:
+    """Position, scale, limits, tolerances, our own cards; every number needs the full precision of a double."""
     ra, dec = drawnfield.CENTER_DEG
     attempt = dataclasses.replace(
         field,
@@ -136,7 +135,7 @@ def test_a_field_is_found_with_all_that_can_be_told(solve, field: Attempt, parit
         position_error_px=4 / 3,
         quad_fraction=Range(0.1 + 1 / 300, 1 - 1 / 300),
         verify_uniformize=True,
-        schedule=Schedule(3, 0.125, Range(1 / 3, 1e4 / 3), False, True, 1e3 / 3, "all of it"),
+        schedule=Schedule(3, 0.125, Range(1 / 3, 1e4 / 3), False, True, 1e3 / 3, "every card"),
     )
     job, result = solve(attempt)
     assert result.status == "solved"
@@ -146,45 +145,43 @@ def test_a_field_is_found_with_all_that_can_be_told(solve, field: Attempt, parit
 
 
 @pytest.mark.engine
-def test_what_is_not_sure_enough_is_not_kept_when_the_search_ends(solve, field: Attempt) -> None:
-    """Without odds to keep, the engine writes the best match from its own default on, however much was asked for."""
-    unsure = dataclasses.replace(field, odds_to_solve=1e100, depths=((1, 6),), stars=few(field.stars, 12))
-    _, kept = solve(unsure)
-    _, dropped = solve(dataclasses.replace(unsure, odds_to_keep=1e100))
+def test_a_match_below_the_odds_to_keep_is_dropped_when_the_search_ends(solve, field: Attempt) -> None:
+    """Without odds to keep, the engine writes the best match above its own default."""
+    demanding = dataclasses.replace(field, odds_to_solve=1e100, depths=((1, 6),), stars=few(field.stars, 12))
+    _, kept = solve(demanding)
+    _, dropped = solve(dataclasses.replace(demanding, odds_to_keep=1e100))
     assert (kept.status, dropped.status) == ("solved", "unsolved")
 
 
 @pytest.mark.engine
-def test_a_wrong_position_keeps_a_field_from_being_found(solve, one_field: Attempt) -> None:
-    """So the position is obeyed."""
+def test_a_field_is_not_found_at_a_wrong_position(solve, one_field: Attempt) -> None:
     _, result = solve(dataclasses.replace(one_field, center_deg=(300.0, -35.0), radius_deg=5.0))
     assert result.status == "unsolved"
 
 
 @pytest.mark.engine
-def test_a_wrong_scale_keeps_a_field_from_being_found(solve, one_field: Attempt) -> None:
+def test_a_field_is_not_found_at_a_wrong_scale(solve, one_field: Attempt) -> None:
     _, result = solve(dataclasses.replace(one_field, scales_arcsec_per_pixel=(Range(14.0, 15.0),)))
     assert result.status == "unsolved"
 
 
 @pytest.mark.engine
 def test_a_known_wcs_is_verified(solve, field: Attempt, parity: int) -> None:
-    """With no depth left to search, only the verification can solve; a WCS elsewhere on the sky does not."""
+    """With no depth to search, only the verification can solve; a WCS elsewhere on the sky does not."""
     scale = drawnfield.ARCSEC_PER_PIXEL / 3600
     middle = ((drawnfield.WIDTH + 1) / 2, (drawnfield.HEIGHT + 1) / 2)
     right = (*drawnfield.CENTER_DEG, *middle, parity * scale, 0.0, 0.0, scale)
     wrong = (300.0, -35.0, *right[2:])
-    told = dataclasses.replace(field, depths=((1, 3),))
-    job, result = solve(dataclasses.replace(told, verify_wcs=right))
+    short = dataclasses.replace(field, depths=((1, 3),))
+    job, result = solve(dataclasses.replace(short, verify_wcs=right))
     assert result.status == "solved"
     assert_on_the_sky(job, parity)
-    _, result = solve(dataclasses.replace(told, verify_wcs=wrong))
+    _, result = solve(dataclasses.replace(short, verify_wcs=wrong))
     assert result.status == "unsolved"
 
 
 @pytest.mark.engine
-def test_a_field_is_found_by_index_files_anywhere(solve, one_field: Attempt, index: IndexFile, tmp_path: Path) -> None:
-    """A path with blanks in it is a path."""
+def test_the_path_of_an_index_may_contain_blanks(solve, one_field: Attempt, index: IndexFile, tmp_path: Path) -> None:
     folder = tmp_path / "a folder  of indexes"
     folder.mkdir()
     copy = folder / "index with blank.fits"
@@ -196,7 +193,7 @@ def test_a_field_is_found_by_index_files_anywhere(solve, one_field: Attempt, ind
 
 @pytest.mark.engine
 def test_an_index_that_does_not_load_is_named(solve, one_field: Attempt, index: IndexFile, tmp_path: Path) -> None:
-    """Damaged since it was looked at: the others still serve; with no other, the error says which."""
+    """It was damaged after the scan.  Other files still solve; without another, the error names the damaged one."""
     cut = dataclasses.replace(index, path=tmp_path / "index-cut.fits")
     cut.path.write_bytes(index.path.read_bytes()[: index.size_bytes // 2])
     _, result = solve(one_field, files=(cut, index))
@@ -212,7 +209,7 @@ def test_an_index_that_does_not_load_is_named(solve, one_field: Attempt, index: 
 
 @pytest.mark.engine
 def test_stars_far_outside_do_not_crash_the_engine(solve, one_field: Attempt) -> None:
-    """Finite nonsense among the coordinates passes the checks, and does no harm."""
+    """Finite coordinates pass the checks, whatever their size."""
     odd = dataclasses.replace(one_field.stars, x=one_field.stars.x[:], y=one_field.stars.y[:])
     odd.x[40], odd.y[40], odd.x[41], odd.y[42] = 3e38, -3e38, 1e9, -1e9
     _, result = solve(dataclasses.replace(one_field, stars=odd))
@@ -220,87 +217,13 @@ def test_stars_far_outside_do_not_crash_the_engine(solve, one_field: Attempt) ->
 
 
 @pytest.mark.engine
-def test_attempts_of_a_real_race_are_all_on_record(solve, one_field: Attempt) -> None:
+def test_every_attempt_of_a_race_is_recorded(solve, one_field: Attempt) -> None:
     _, result = solve(dataclasses.replace(one_field, center_deg=(300.0, -35.0), radius_deg=5.0), one_field)
     assert [a.outcome for a in result.attempts] == ["exhausted", "solved"]
 
 
-# --- Finding the engine, and verdicts -----------------------------------------------------------------------------
-
-
-def test_an_engine_is_found_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = standin.install(tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert engine.find() == program
-    assert engine.find(str(program)) == program
-
-
-def test_a_relative_engine_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = standin.install(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    assert engine.find("./astrometry-engine") == program
-
-
-@pytest.mark.parametrize("name", ["astrometry-engine", "/no/such/engine"])
-def test_a_missing_engine_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UnavailableError, match=r"was not found: install it .*apt install astrometry\.net"):
-        engine.find(name)
-
-
-def test_the_reasons_why_index_files_failed_are_read_from_the_log() -> None:
-    """As the engine words them; names with blanks are kept whole."""
-    log = (
-        b"engine.c:199:engine_add_index: Failed to load index from path /a b/index-1.fits\n"
-        b'Failed to add index "/a b/index-1.fits".\n'
-        b'Couldn\'t find index "/c/index-2.fits".\n'
-        b"Field 1: solved with index index-12.fits.\n"
-    )
-    assert engine.failed_indexes(log) == {"/a b/index-1.fits", "/c/index-2.fits"}
-
-
-def test_a_hard_link_is_no_plain_file(tmp_path: Path) -> None:
-    """An engine could make one to any file that it may see."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.touch()
-    assert engine.is_plain_file(one)
-    two.hardlink_to(one)
-    assert not engine.is_plain_file(one)
-    assert not engine.is_plain_file(tmp_path / "none")
-
-
-def test_only_a_plain_file_is_opened_whatever_was_there_when_it_was_looked_at(tmp_path: Path) -> None:
-    """An engine that runs can put another thing in its place at any moment; a pipe would be waited for, for ever."""
-    one, link, pipe = (tmp_path / name for name in ("one", "link", "pipe"))
-    one.write_text("mine")
-    with engine.open_plain_file(one) as stream:
-        assert stream.read() == b"mine"
-    link.symlink_to("one")
-    os.mkfifo(pipe)
-    for path in (link, pipe, tmp_path / "none"):
-        with pytest.raises(OSError, match=str(path)):
-            engine.open_plain_file(path)
-    (tmp_path / "two").hardlink_to(one)
-    with pytest.raises(OSError, match="no regular file of one name"):
-        engine.open_plain_file(one)
-
-
-def test_a_plan_knows_its_index_files(tmp_path: Path) -> None:
+def test_the_index_files_of_an_attempt_are_chosen_when_it_is_planned(tmp_path: Path) -> None:
     job = standin.make_job(tmp_path, standin.make_attempt("", quads_arcmin=Range(60, 80)))
-    plan = engine.plan(job, 1, standin.ONE_INDEX.files)
-    assert plan.files == select(axy.read(job.axy()), standin.ONE_INDEX.files) == standin.ONE_INDEX.files
-    assert plan.label == "attempt 1"
-
-
-def test_half_a_file_is_not_whole(tmp_path: Path) -> None:
-    """A solution is looked at elsewhere; what comes with it is plain, and FITS to its end."""
-    header = fitsfile.end_header([fitsfile.card(k, v) for k, v in (("BITPIX", 8), ("NAXIS", 1), ("NAXIS1", 5000))])
-    corr = tmp_path / "corr.fits"
-    half = header + bytes(2880)
-    for content, whole in ((half + bytes(2880), True), (half, False), (header[:100], False), (b"", False)):
-        corr.write_bytes(content)
-        assert engine.is_whole(corr) == whole
-    corr.unlink()
-    assert not engine.is_whole(corr)
-    corr.symlink_to(tmp_path)
-    assert not engine.is_whole(corr)
+    planned = attempts.plan_attempt(job, 1, standin.ONE_INDEX.files)
+    assert planned.files == select(axy.read(job.axy()), standin.ONE_INDEX.files) == standin.ONE_INDEX.files
+    assert planned.label == "attempt 1"

@@ -1,0 +1,109 @@
+"""The referee of a race: what the end of an engine means, which attempt wins, and how the race is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from solvehost.engine import clustering, logs
+from solvehost.engine.attempts import PlannedAttempt, judge_exit
+from solvehost.engine.records import (
+    CRASHED,
+    DOUBTFUL,
+    NO_INDEX,
+    SOLVED,
+    UNSOLVED,
+    AttemptOutcome,
+    RaceResult,
+    RaceTerms,
+)
+from solvehost.engine.scheduler import EngineRun
+from solvehost.errors import CrashError, UnavailableError
+from solvehost.formats.jobdir import JobDir
+
+
+def find_winner(job: JobDir, ended: Iterable[EngineRun]) -> EngineRun | None:
+    """Judge runs whose engines have ended, until one has solved; return that one.
+
+    Raises
+    ------
+    UnavailableError
+        If the engine's program cannot be run.
+    DiskError
+        If the disk is full.
+    """
+    for run in ended:
+        run.outcome = CRASHED  # stays if judging raises
+        run.outcome = _judge(job, run)
+        if run.outcome == SOLVED:
+            return run
+    return None
+
+
+def _judge(job: JobDir, run: EngineRun) -> str:
+    number, attempt = run.planned.number, run.planned.attempt
+    outcome = judge_exit(job, number, run.engine.exit_status or 0)
+    if outcome == SOLVED and clustering.is_doubtful(attempt, job.run_dir(number)):
+        return DOUBTFUL
+    return outcome
+
+
+def outcomes(runs: Iterable[EngineRun], second_looks: Iterable[AttemptOutcome]) -> list[AttemptOutcome]:
+    """Return how all engines of a race ended, in the order of the attempts' numbers."""
+    return sorted([*(run.record() for run in runs), *second_looks], key=lambda outcome: outcome.number)
+
+
+def result(
+    job: JobDir,
+    runs: list[EngineRun],
+    second_looks: tuple[AttemptOutcome, ...],
+    unserved: list[PlannedAttempt],
+    winner: EngineRun | None,
+    reason: str,
+    seconds: float,
+) -> RaceResult:
+    """Return the record of a race whose engines have all ended.
+
+    Parameters
+    ----------
+    job, runs
+        The job, and every attempt that was started.
+    second_looks
+        How the second looks at the solution ended.
+    unserved
+        Attempts that no index file fits.
+    winner
+        The attempt that solved, None if none did.
+    reason
+        Why the race is unsolved: exhausted, time-limit or cancelled; none if it is solved.
+    seconds
+        How long the race took.
+    """
+    attempts = outcomes(runs, second_looks)
+    attempts += [AttemptOutcome(p.number, p.label, NO_INDEX, 0.0, 0.0) for p in unserved]
+    failed = logs.failed_indexes(b"".join(logs.attempt_log(job, run.planned.number) for run in runs))
+    used = {file.path for run in runs for file in run.planned.files}
+    return RaceResult(
+        status=SOLVED if winner else UNSOLVED,
+        reason=reason,
+        winner=winner.planned.number if winner else None,
+        attempts=tuple(sorted(attempts, key=lambda outcome: outcome.number)),
+        indexes=tuple(sorted({path.name for path in used if str(path) not in failed})),
+        indexes_failed=tuple(sorted({Path(path).name for path in failed})),
+        seconds=round(seconds, 3),
+        cpu_s=round(sum(outcome.cpu_s for outcome in attempts), 3),
+    )
+
+
+def raise_if_nothing_ran(result: RaceResult, terms: RaceTerms) -> None:
+    """Raise if no attempt of an exhausted race could search: no index file fits, or every engine crashed."""
+    found = {attempt.outcome for attempt in result.attempts}
+    if found and found <= {NO_INDEX}:
+        have = terms.indexes.quads_arcmin
+        range_text = "there is none" if have is None else f"they hold quads of {have.low:.3g} to {have.high:.3g} arcmin"
+        raise UnavailableError(f"no installed index file fits a field of this size ({range_text}): see nova doctor")
+    if found and found <= {NO_INDEX, CRASHED}:
+        if result.indexes_failed:
+            names = ", ".join(result.indexes_failed)
+            raise UnavailableError(f"the engine cannot load {names}: install the index files again")
+        raise CrashError("the engine failed on every attempt: see the job's log")

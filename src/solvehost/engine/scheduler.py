@@ -1,0 +1,303 @@
+"""The scheduler of a race: decide which attempt has a core, and when.
+
+An attempt goes through these states::
+
+    to come ──(prepared when a core is free)──→ planned ──(due, and a core is free)──→ RUNNING ──→ ENDED
+       │                                                                              │      ↑        ↑
+       └──→ unserved: no index file fits it                       its slice is over, or      │        │
+                                                              another job waits for a core   │        │
+                                                                                      ↓      │        │
+                                                                                     SUSPENDED ───────┘
+                                                                                        killed for memory
+
+The order of the steps in :meth:`Scheduler.advance` matters:
+
+1. Memory is freed first, since what follows starts engines that need some.
+2. Attempts whose slice is over are suspended before cores are handed out, so that those behind them get a turn.
+3. Cores are given back to other jobs before free cores are filled, so that this race does not take them again.
+4. Free cores go to a new attempt that is due, else to the attempt that has been suspended longest.
+5. Only then does the race wait for an engine to end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from solvehost.engine.attempts import PlannedAttempt, plan_attempt
+from solvehost.engine.process import EngineProcess, wait_for_any
+from solvehost.engine.records import CRASHED, STOPPED, AttemptOutcome, RaceTerms
+from solvehost.engine.slots import Token, Tokens
+from solvehost.formats.jobdir import JobDir
+from solvehost.indexes.index_file import IndexFile
+
+#: The longest wait for an engine to end; slices, other jobs and the caller's cancel flag are checked after it.
+_TICK_S = 0.1
+
+
+class RunState(enum.Enum):
+    """Whether an attempt that was started has a core."""
+
+    RUNNING = enum.auto()
+    SUSPENDED = enum.auto()
+    ENDED = enum.auto()
+
+
+@dataclass(slots=True)
+class EngineRun:
+    """An attempt that was started.
+
+    ``turn_began`` is when its state last changed (monotonic clock), ``turns`` how often it was suspended, ``seconds``
+    how long it has run in the turns before this one.
+    """
+
+    planned: PlannedAttempt
+    engine: EngineProcess
+    turn_began: float
+    state: RunState = RunState.RUNNING
+    turns: int = 0
+    seconds: float = 0.0
+    outcome: str = STOPPED
+
+    def is_slice_over(self, now: float) -> bool:
+        """Return True if it has used its slice, which doubles with each turn."""
+        first_s = self.planned.attempt.schedule.slice_s
+        return first_s is not None and self.engine.has_begun and now - self.turn_began >= first_s * 2**self.turns
+
+    def change_state(self, state: RunState) -> None:
+        """Change the state, and count the time of a turn that ends with this."""
+        now = time.monotonic()
+        if self.state is RunState.RUNNING:
+            self.seconds += now - self.turn_began
+        self.state, self.turn_began = state, now
+
+    def suspend(self) -> None:
+        """Take the core away, unless the engine has just ended: its solution must not wait for another turn."""
+        if not self.engine.poll():
+            self.engine.suspend()
+            self.change_state(RunState.SUSPENDED)
+            self.turns += 1
+
+    def resume(self) -> None:
+        """Give it a core again."""
+        self.engine.resume()
+        self.change_state(RunState.RUNNING)
+
+    def record(self) -> AttemptOutcome:
+        """Return how it ended."""
+        number, label = self.planned.number, self.planned.label
+        return AttemptOutcome(number, label, self.outcome, round(self.seconds, 3), round(self.engine.cpu_s, 3))
+
+
+class AttemptQueue:
+    """The attempts that were not started yet; each is prepared only when :meth:`peek` needs it."""
+
+    def __init__(self, job: JobDir, numbers: Iterator[int], files: tuple[IndexFile, ...]) -> None:
+        self._job, self._numbers, self._files = job, numbers, files
+        self._began = time.monotonic()
+        self._next: PlannedAttempt | None = None
+        #: Attempts that no index file fits.
+        self.unserved: list[PlannedAttempt] = []
+
+    def peek(self) -> PlannedAttempt | None:
+        """Return the next attempt that an index file fits, None if there is none; prepare it if necessary."""
+        while self._next is None and (number := next(self._numbers, None)) is not None:
+            planned = plan_attempt(self._job, number, self._files)
+            if planned.files:
+                self._next = planned
+            else:
+                self.unserved.append(planned)
+        return self._next
+
+    def pop(self) -> PlannedAttempt | None:
+        """Remove and return the attempt that :meth:`peek` returns."""
+        planned = self.peek()
+        self._next = None
+        return planned
+
+    def has_due(self, *, is_idle: bool) -> bool:
+        """Return True if the next attempt may start now; its delay does not count while no engine runs."""
+        planned = self.peek()
+        return planned is not None and (is_idle or self._due_in_s(planned) <= 0)
+
+    def patience_s(self) -> float:
+        """Return how long to wait for an engine to end before the next attempt may be due."""
+        if self._next is None:
+            return _TICK_S
+        due_in_s = self._due_in_s(self._next)
+        # An attempt that is due already waits for a token, and nothing signals that one is released.
+        return due_in_s if 0 < due_in_s < _TICK_S else _TICK_S
+
+    def _due_in_s(self, planned: PlannedAttempt) -> float:
+        return self._began + planned.attempt.schedule.delay_s - time.monotonic()
+
+
+class Cores:
+    """The tokens that a race holds: one that it is owed, and others that it borrows while they are idle."""
+
+    def __init__(self, tokens: Tokens, first: Token) -> None:
+        self._tokens, self._held = tokens, [first]
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def can_run(self, count: int) -> bool:
+        """Return True if ``count`` engines may run; borrow an idle token for the last one if no job waits for it."""
+        if len(self._held) >= count:
+            return True
+        token = None if self._tokens.others_wait() else self._tokens.try_acquire()
+        if token is not None:
+            self._held.append(token)
+        return token is not None
+
+    def are_wanted(self) -> bool:
+        """Return True if the race holds borrowed tokens while another job waits for its first."""
+        return len(self._held) > 1 and self._tokens.others_wait()
+
+    def give_back(self, kept: int) -> None:
+        """Release all tokens but ``kept``."""
+        while len(self._held) > kept:
+            self._held.pop().release()
+
+
+class Scheduler:
+    """Starts, suspends and resumes the engines of one race; see the module's docstring.
+
+    Parameters
+    ----------
+    terms
+        The terms of the race.
+    queue
+        The attempts that were not started yet.
+    first
+        The token that the job is owed.
+    start
+        Starts an engine on an attempt.
+    """
+
+    def __init__(
+        self,
+        terms: RaceTerms,
+        queue: AttemptQueue,
+        first: Token,
+        start: Callable[[PlannedAttempt], EngineProcess],
+    ) -> None:
+        self._terms, self._queue, self._start = terms, queue, start
+        self._cores = Cores(terms.tokens, first)
+        #: Every attempt that was started.
+        self.runs: list[EngineRun] = []
+
+    def advance(self) -> list[EngineRun]:
+        """Do what can be done now, then wait until something happens; return the runs whose engines ended."""
+        self._free_memory()
+        self._end_turns()
+        self._return_cores()
+        self._fill_cores()
+        running = self._in_state(RunState.RUNNING)
+        if running:
+            wait_for_any([run.engine for run in running], self._queue.patience_s())
+        ended = [run for run in running if run.engine.poll()]
+        for run in ended:
+            run.change_state(RunState.ENDED)
+        return ended
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no attempt runs, is suspended or is to come."""
+        return not self._has_living() and self._queue.peek() is None
+
+    @property
+    def cpu_so_far_s(self) -> float:
+        """CPU seconds of all engines until now; 0 if the race has no limit on it."""
+        if math.isinf(self._terms.cpu_s):
+            return 0.0
+        return sum(run.engine.cpu_so_far_s for run in self.runs)
+
+    def stop(self, kept_tokens: int = 0) -> None:
+        """Kill every engine, and give back all tokens but ``kept_tokens``."""
+        living = [run for run in self.runs if run.state is not RunState.ENDED]
+        try:
+            _kill_all(living)
+        finally:
+            for run in living:
+                run.change_state(RunState.ENDED)
+            self._cores.give_back(kept_tokens)
+
+    # -- The steps, in their order ----------------------------------------------------------------------------------
+
+    def _free_memory(self) -> None:
+        """Kill the largest engines if all together, the suspended too, use more memory than those that may run."""
+        living = [run for run in self.runs if run.state is not RunState.ENDED]
+        if len(living) <= len(self._cores):
+            return  # each is limited by itself
+        sizes = sorted(((run.engine.memory_bytes, at) for at, run in enumerate(living)), reverse=True)
+        excess = sum(size for size, _ in sizes) - len(self._cores) * self._terms.limits.data_bytes
+        for size, at in sizes:
+            if excess <= 0:
+                break
+            excess -= size
+            run = living[at]
+            run.engine.kill()
+            if run.state is RunState.SUSPENDED:  # the end of a running one is noticed like that of any other
+                run.change_state(RunState.ENDED)
+                run.outcome = CRASHED
+
+    def _end_turns(self) -> None:
+        """Suspend attempts whose slice is over if another one could use their core."""
+        now = time.monotonic()
+        for run in self._in_state(RunState.RUNNING):
+            if run.is_slice_over(now) and (self._in_state(RunState.SUSPENDED) or self._has_due()):
+                run.suspend()
+
+    def _return_cores(self) -> None:
+        """Suspend the least promising attempt and give its token back if another job waits for one."""
+        if not self._cores.are_wanted():
+            return
+        running = self._in_state(RunState.RUNNING)
+        suspendable = [run for run in running if run.engine.has_begun]
+        if len(running) > 1 and suspendable:
+            max(suspendable, key=lambda run: run.planned.attempt.schedule.rank).suspend()
+        self._cores.give_back(max(1, len(self._in_state(RunState.RUNNING))))
+
+    def _fill_cores(self) -> None:
+        # The number of cores is checked first: preparing an attempt takes a core from an engine that runs.
+        while self._has_free_core() and (self._has_due() or self._in_state(RunState.SUSPENDED)):
+            running = len(self._in_state(RunState.RUNNING))
+            if not self._cores.can_run(running + 1):
+                return
+            if self._has_due():
+                self._start_next()
+            else:
+                min(self._in_state(RunState.SUSPENDED), key=lambda run: run.turn_began).resume()
+
+    def _start_next(self) -> None:
+        planned = self._queue.pop()
+        if planned is not None:
+            self._terms.observe(planned.label)
+            self.runs.append(EngineRun(planned, self._start(planned), time.monotonic()))
+
+    # -- What the steps ask -----------------------------------------------------------------------------------------
+
+    def _in_state(self, state: RunState) -> list[EngineRun]:
+        return [run for run in self.runs if run.state is state]
+
+    def _has_living(self) -> bool:
+        return any(run.state is not RunState.ENDED for run in self.runs)
+
+    def _has_due(self) -> bool:
+        return self._queue.has_due(is_idle=not self._has_living())
+
+    def _has_free_core(self) -> bool:
+        allowed = self._terms.engines or self._terms.tokens.count
+        return len(self._in_state(RunState.RUNNING)) < max(len(self._cores), allowed)
+
+
+def _kill_all(runs: list[EngineRun]) -> None:
+    """Kill every engine, even if killing an earlier one raises."""
+    with contextlib.ExitStack() as kills:
+        for run in runs:
+            kills.callback(run.engine.kill)
