@@ -325,7 +325,7 @@ def test_waiting_for_no_engine_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> No
     assert pauses == [0.25]
 
 
-PARENT = """
+PROGRAM_PARENT = """
 import subprocess, sys
 from solvehost.engine import exec_helper
 words = exec_helper.command_line("program")
@@ -339,7 +339,7 @@ child.wait()
 def test_a_program_ends_when_its_parent_is_killed() -> None:
     """The mode ``program`` of the helper, which ssh is started by."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environment) as parent:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM_PARENT], stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         wait_until(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
