@@ -62,6 +62,7 @@ THIRD_PARTY = {
     "novacli.inputs.starlist": {"numpy"},
     "novacli.inputs.tables": {"numpy"},
     "novacli.inputs.tiff": {"numpy", "tifffile"},
+    "novacli.inputs.tiffheader": {"tifffile"},
     "novacli.inputs.xisf": {"xisf"},
     "novacli.exports.new_fits": {"numpy"},
     "novacli.exports.original_pixels": {"PIL", "imagecodecs", "numpy", "tifffile", "xisf"},

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from novacli.exports.registry import Export
+from novacli.files.compression import PACKED_SUFFIXES
 from novacli.inputs.kinds import FileInput, Input, StreamInput
-from novacli.inputs.source import PACKED_SUFFIXES
 
 _FITS_SUFFIXES = (".fits", ".fit", ".fts")
 _TILE_COMPRESSED_SUFFIX = ".fz"

@@ -78,6 +78,7 @@ def open_field(
 def from_array(
     array: ArrayLike,
     header: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+    mask: ArrayLike | None = None,
 ) -> Image:
     """Return an ``Image`` from an array in memory; row 0 is y = 1.
 
@@ -88,12 +89,16 @@ def from_array(
         elements, NaN and infinities are masked.  It is copied.
     header
         FITS keywords: a mapping, such as an ``astropy.io.fits.Header``, or (keyword, value) pairs.
+    mask
+        Truth values, True where a pixel must not be used: shape (height, width), or that of ``array``.
 
     Raises
     ------
     DataError
-        The array is no image.
+        The array does not hold an image.
+    UsageError
+        ``header`` or ``mask`` cannot be used.
     """
     from novacli.inputs.arrays import image_from_array
 
-    return image_from_array(array, header)
+    return image_from_array(array, header, mask)

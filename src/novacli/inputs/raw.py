@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from novacli.errors import DataError, UnavailableError
-from novacli.inputs import tiff
 from novacli.inputs.pixels import Block, assemble, row_blocks
+from novacli.inputs.tiffheader import read_header
 from novacli.records.field import Image
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read(source: Source, options: ReadOptions) -> Image:
         import rawpy
     except ImportError as exc:
         raise UnavailableError(f"{source.shown} is a camera raw file, which needs: pip install rawpy") from exc
-    header = tiff.read_header(source)
+    header = read_header(source)
     source.file.seek(0)
     with contextlib.closing(rawpy.RawPy()) as camera:
         try:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from novacli.errors import DataError, DeniedError, InputMissingError, NovaError, OutputError, TransferError
+from novacli.files.compression import unpacked_name
 from novacli.inputs.limits import Limits
 from novacli.records.field import Origin
 
 #: Bytes from the start of a file by which its format is recognised.
 HEAD_BYTES = 64 * 1024
 CHUNK_BYTES = 1024 * 1024
-PACKED_SUFFIXES = (".gz", ".bz2")
 _DESCRIPTORS = Path("/dev/fd")
 
 
@@ -47,8 +47,7 @@ class Source:
     def suffix(self) -> str:
         """The suffix of the name, in lower case, such as ``.fits``; that of the packed file for ``.fits.gz``."""
         bare = self.name.partition("?")[0] if "://" in self.name else self.name
-        path = Path(bare.lower())
-        return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
+        return Path(unpacked_name(bare)).suffix
 
     def origin(self, word: str, hdu: int | None = None) -> Origin:
         """Return the ``Origin`` of a field read from here."""
@@ -69,14 +68,6 @@ def shown_name(name: str) -> str:
     r"""Return ``name`` without line feeds, escape sequences and undecodable bytes, which become ``\n``, ``\udcff``…"""
     plain = name or "''"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
-
-
-def unpacked_name(name: str) -> str:
-    """Return a name in lower case, without the suffix of a packed file."""
-    lower = name.lower()
-    for packed in PACKED_SUFFIXES:
-        lower = lower.removesuffix(packed)
-    return lower
 
 
 def open_path(name: str, limits: Limits) -> Source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,16 @@ import tifffile
 from numpy.typing import NDArray
 
 from novacli.errors import DataError, NovaError
-from novacli.inputs import exif
 from novacli.inputs.pixels import Block, assemble, row_blocks
-from novacli.records.field import HeaderValue, Image
+from novacli.inputs.tiffheader import ANONYMOUS, page_header
+from novacli.records.field import Image
 
 if TYPE_CHECKING:
     from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import Field
 
-# Without a handler Python prints the log of a damaged file on standard error; the error we raise says it in one line.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
-
 _TAG_SUB_DIRECTORIES, _TAG_DNG_VERSION = 330, 50706
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
-#: Keeps tifffile from looking for a name, which a file opened by descriptor lacks.
-_ANONYMOUS = "input"
 #: tifffile turns YCbCr into RGB where these compress it.
 _JPEG_COMPRESSIONS = (6, 7)
 #: Packed segments are read in batches of this size, which bounds the memory above the pixels.
@@ -42,7 +36,7 @@ def read(source: Source, options: ReadOptions) -> Field:
     """
     source.file.seek(0)
     try:
-        with tifffile.TiffFile(source.file, name=_ANONYMOUS) as tiff:
+        with tifffile.TiffFile(source.file, name=ANONYMOUS) as tiff:
             page = tiff.pages[0]
             if not _is_camera_raw(page):
                 return _image(page, source, options, several=_has_second_page(tiff))
@@ -79,28 +73,12 @@ def _image(page: Any, source: Source, options: ReadOptions, *, several: bool) ->
     return Image(
         pixels=pixels,
         mask=mask,
-        header=_header(page),
+        header=page_header(page),
         origin=source.origin(options.word),
         is_fits_like=False,
         is_mosaic=page.photometric == _PHOTOMETRIC.CFA,
         notes=("read the first page of several",) if several else (),
     )
-
-
-def read_header(source: Source) -> dict[str, HeaderValue]:
-    """Return the ``EXIF …`` entries of a file with a TIFF's directories, such as a camera raw; none from others."""
-    source.file.seek(0)
-    try:
-        with tifffile.TiffFile(source.file, name=_ANONYMOUS) as tiff:
-            return _header(tiff.pages[0])
-    except Exception:  # A header gives hints only; whether the file is sound is not judged by it.
-        return {}
-
-
-def _header(page: Any) -> dict[str, HeaderValue]:
-    tags = {tag.name: tag.value for tag in page.tags}
-    exif_tags = tags.get("ExifTag")
-    return exif.header_from_names({**tags, **(exif_tags if isinstance(exif_tags, dict) else {})})
 
 
 def _check_whole(page: Any, source: Source) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from astropy.io.fits import Header
+from astropy.io.fits import Header, PrimaryHDU
 from numpy.typing import NDArray
 
-from novacli.errors import DataError
+from novacli.errors import DataError, UsageError
 from novacli.inputs import from_array
 
 
@@ -85,12 +85,60 @@ def test_a_header_of_numpy_scalars_and_pairs() -> None:
     assert type(image.header["XBINNING"]) is int
 
 
+def test_a_mask_is_added_to_what_the_array_masks() -> None:
+    """Masked pixels are 0, so that no later sum meets their values."""
+    image = from_array(np.array([[1.0, np.nan], [3.0, 4.0]]), mask=np.array([[0, 0], [1, 0]]))
+    assert image.mask is not None
+    np.testing.assert_array_equal(image.mask, [[False, True], [True, False]])
+    np.testing.assert_array_equal(image.pixels, [[1, 0], [0, 4]])
+
+
+def test_a_mask_without_a_masked_pixel_is_none() -> None:
+    assert from_array(np.ones((2, 2)), mask=np.zeros((2, 2), bool)).mask is None
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (3, 4, 5), (1, 4, 5)])
+def test_a_mask_may_have_the_shape_of_a_colour_array(shape: tuple[int, ...]) -> None:
+    """One masked channel is enough to mask the pixel."""
+    mask = np.zeros(shape, bool)
+    mask[(1, 2, 0) if shape[2] == 3 else (0, 1, 2)] = True
+    image = from_array(np.ones(shape), mask=mask)
+    assert image.mask is not None
+    assert np.argwhere(image.mask).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros((4, 4), bool), r"mask has shape \(4, 4\), but the image \(4, 5\)"),
+        (np.zeros((4, 5, 5), bool), "mask has shape"),
+        (np.zeros((4, 5)), "mask holds float64 values, not truth values"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(mask: NDArray[np.generic], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        from_array(np.ones((4, 5)), mask=mask)
+
+
+@pytest.mark.parametrize("header", ["FOCALLEN", [1, 2], 5])
+def test_a_header_without_keywords_is_refused(header: object) -> None:
+    with pytest.raises(UsageError, match="header is neither a mapping of FITS keywords nor"):
+        from_array(np.ones((4, 5)), header=header)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hdu", [PrimaryHDU(np.ones((4, 5))), object()])
+def test_an_object_that_is_no_array_is_called_by_its_type(hdu: object) -> None:
+    """And not "an array of objects"."""
+    with pytest.raises(DataError, match=f"{type(hdu).__name__} is not an array of numbers: give .* header="):
+        from_array(hdu)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.ones(5), "is no image"),
-        (np.ones((5, 5, 5)), "is no image"),
-        (np.ones((2, 2, 2, 2)), "is no image"),
+        (np.ones(5), "is not an image"),
+        (np.ones((5, 5, 5)), "is not an image"),
+        (np.ones((2, 2, 2, 2)), "is not an image"),
         (np.ones((0, 5)), "there is nothing to solve"),
         (np.ones((4, 4), dtype=complex), "not real numbers"),
         (np.array([["a", "b"]]), "not real numbers"),

@@ -22,7 +22,7 @@ from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.records import FrameFile
 from novacli.errors import UnavailableError
-from novacli.inputs.source import unpacked_name
+from novacli.files.compression import unpacked_name
 from novacli.records.field import HeaderValue
 from novacli.rigs.store import identify_header
 from solvehost.errors import SolvehostError
