@@ -9,6 +9,7 @@ from typing import Any
 from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, FrameRecord, LedgerEntry
 from novacli.errors import DataError, OutputError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.records.timing import Timing
 
 #: 2026-03-04 05:06:07 UTC
 FINISHED_S = 1772600767.5
@@ -26,13 +27,14 @@ def solved(path: str, **more: Any) -> LedgerEntry:
     """Return the entry of a solved frame; ``more`` sets keys of its result."""
     files = {"directory": "/jobs/0123", "wcs": "/jobs/0123/wcs.fits", "log": "/jobs/0123/log"}
     timing = {"total_s": 1.25, "read_s": 0.1, "engine_cpu_s": 0.75, "attempts": []}
-    result = Result(path, SOLVED, job="0123", calibration=CALIBRATION, match=MATCH, timing=timing, files=files,
-                    created="2026-03-04T05:06:06.000+00:00", server="north")  # fmt: skip
-    return entry(path, SOLVED, {**result.to_json(), **more})
+    line = {"input": path, "status": SOLVED, "job": "0123", "calibration": CALIBRATION, "match": MATCH,
+            "timing": timing, "files": files, "created": "2026-03-04T05:06:06.000+00:00",
+            "server": "north"}  # fmt: skip
+    return entry(path, SOLVED, {**Result.from_json(line).to_json(), **more})
 
 
 def unsolved(path: str, reason: str = "exhausted") -> LedgerEntry:
-    return entry(path, UNSOLVED, Result(path, UNSOLVED, reason=reason, timing={"total_s": 30.5}).to_json())
+    return entry(path, UNSOLVED, Result(path, UNSOLVED, reason=reason, timing=Timing(total_s=30.5)).to_json())
 
 
 def failed(path: str, message: str = "it is no image") -> LedgerEntry:

@@ -9,10 +9,15 @@ from typing import ClassVar
 from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.errors import DataError, InputMissingError, NovaError
+from novacli.records.calibration import Calibration
 from novacli.records.result import FAILED, SOLVED, Result, error_of
+from novacli.records.timing import Timing
 from solvehost.formats import fitsfile
 
-CALIBRATION = {"ra": 10.0, "dec": 20.0, "radius": 1.0, "pixscale": 2.0, "orientation": 0.0, "parity": 1.0}
+CALIBRATION = Calibration(
+    ra=10.0, dec=20.0, radius=1.0, pixscale=2.0, orientation=0.0, parity=1.0, width_arcsec=7200.0, height_arcsec=3600.0,
+    up_deg_e_of_n=0.0,
+)  # fmt: skip
 
 #: A FITS file with an image of 5,000 pixels.
 FITS = fitsfile.end_header(
@@ -30,11 +35,9 @@ def solve(task: FrameTask) -> TaskOutcome:
     except OSError:
         return TaskOutcome(task.frame, result=_failed(path, InputMissingError(f"{path} is not there")))
     if content.startswith(b"good") or (content.startswith(b"SIMPLE") and len(content) == len(FITS)):
-        result = Result(path, SOLVED, calibration=CALIBRATION, timing={"total_s": 0.0})
+        result = Result(path, SOLVED, calibration=CALIBRATION, timing=Timing(total_s=0.0))
         return TaskOutcome(frame, "digest", result, changed=frame != task.frame, written=True)
-    return TaskOutcome(
-        frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame
-    )
+    return TaskOutcome(frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame)
 
 
 def _failed(path: str, error: NovaError) -> Result:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, ErrorRecord, Result
 
 if TYPE_CHECKING:
     from novacli.config import Config
@@ -105,9 +105,9 @@ class LedgerEntry:
             return None
         try:
             return Result.from_json(json.loads(self.line))
-        except (ValueError, TypeError, AttributeError):
+        except ValueError:
             message = "its line in the ledger is damaged: solve it again with --force"
-            return Result(self.path, FAILED, error={"message": message, "exit_code": 70, "retry_is_safe": True})
+            return Result(self.path, FAILED, error=ErrorRecord(message, 70, retry_is_safe=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +185,5 @@ class TaskOutcome:
 def fate_of(result: Result) -> str:
     """Return what a result means for a frame."""
     if result.error is not None:
-        return RETRIABLE if result.error["retry_is_safe"] else FAILED
+        return RETRIABLE if result.error.retry_is_safe else FAILED
     return result.status if result.status in (SOLVED, UNSOLVED) else RETRIABLE

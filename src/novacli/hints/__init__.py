@@ -17,6 +17,7 @@ from novacli.hints.scales import MAX_FIELD_DEG, fits_readings, judge
 from novacli.records.field import HeaderValue
 from novacli.records.hints import Hints, PositionHint, ScaleHint, WcsHint
 from novacli.records.params import Scale, SolveParams
+from novacli.records.provenance import Provenance
 
 __all__ = ["Hints", "PositionHint", "ScaleHint", "WcsHint", "combine", "from_header", "user_hints"]
 
@@ -46,7 +47,7 @@ def user_hints(params: SolveParams, width: int, height: int) -> Hints:
     position = params.position
     return Hints(
         scales=() if params.scale is None else (_scale_hint(params.scale, width, height),),
-        positions=() if position is None else (PositionHint(position, "--ra/--dec"),),
+        positions=() if position is None else (PositionHint(position, "--ra/--dec", Provenance.USER),),
         parity=params.parity,
     )
 
@@ -60,7 +61,7 @@ def _scale_hint(scale: Scale, width: int, height: int) -> ScaleHint:
         low = least if high is None else min(least, high / 10)
     if high is None:
         high = max(most, low * 10)
-    return ScaleHint(low, high, "/".join(given))
+    return ScaleHint(low, high, "/".join(given), Provenance.USER)
 
 
 def combine(user: Hints, header: Hints) -> Hints:

@@ -74,7 +74,7 @@ def read_header_wcs(cards: Cards, width: int, height: int) -> HeaderWcs:
         return HeaderWcs(scales=scales, position=reference, parity=parity)
     position = _centre(replace(tan, crpix=crpix), source, is_part=whole is not None)
     if whole is None:
-        return HeaderWcs(WcsHint(crval, crpix, cd, source), scales, position, parity)
+        return HeaderWcs(WcsHint(source), scales, position, parity)
     cards.ignore(f"{source} of {whole[0]} x {whole[1]} pixels", f"does not belong to {width} x {height} pixels")
     return HeaderWcs(None, scales, position, parity)
 

@@ -1,4 +1,4 @@
-"""``job.json``: what was asked of a job, and the hints and the source in it, which results repeat.  Light: no numpy.
+"""``job.json``: what was asked of a job.  Light: no numpy.
 
 Its keys are specified in docs/reference/job-directory.md.
 """
@@ -6,133 +6,154 @@ Its keys are specified in docs/reference/job-directory.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from novacli.hints import Hints
+from novacli.errors import UsageError
 from novacli.records.field import Field, Image
+from novacli.records.hints import Hint
+from novacli.records.json_fields import JsonFields, as_text
 from novacli.records.params import SolveParams
-from novacli.records.result import UNSOLVED, Result
+from novacli.records.result import (
+    UNSOLVED,
+    Result,
+    SourceRecord,
+    hint_from_json,
+    hint_to_json,
+    source_from_json,
+    source_to_json,
+)
 from solvehost.formats.jobdir import REQUEST, JobDir
 
 JOB_FORMAT = 1
+#: A wall-clock limit outside this range is damaged.
+_LEAST_S, _MOST_S = 1e-3, 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class JobRequest:
     """What was asked of a job.
 
-    ``source`` describes the image or list and ``sha256`` is that of its file, ``params`` and ``hints`` are as in JSON,
-    ``place`` is where it is to be solved.
+    Attributes
+    ----------
+    input
+        What the user named.
+    created
+        When the job was made: ISO 8601, UTC.
+    source
+        The image or star list that was read, None if that is not known.
+    sha256
+        Digest of its file in hexadecimal; None if there is no file, or if it could not be read.
+    timeout_s
+        Wall-clock seconds that the job may take.
+    params
+        What the user asked for; None if the file does not say so in a way that this version understands.
+    hints, notes
+        As results have them.
+    is_fits_like
+        True if the y axis points up when the image is displayed.
+    place
+        Where the job is to be solved, as ``--to`` takes it.
     """
 
     input: str = ""
     created: str | None = None
-    source: Mapping[str, Any] = field(default_factory=dict)
+    source: SourceRecord | None = None
     sha256: str | None = None
     timeout_s: float = SolveParams().timeout_s
-    params: Mapping[str, Any] = field(default_factory=dict)
-    hints: Sequence[dict[str, Any]] = field(default_factory=list)
-    notes: Sequence[str] = field(default_factory=list)
+    params: SolveParams | None = None
+    hints: tuple[Hint, ...] = ()
+    notes: tuple[str, ...] = ()
     is_fits_like: bool = True
     place: str = "local"
 
     def to_json(self) -> dict[str, Any]:
-        """Return what stands in the file."""
+        """Return the content of the file."""
         return {
             "format": JOB_FORMAT,
             "created": self.created,
             "input": self.input,
-            "source": {**self.source, "sha256": self.sha256},
+            "source": {**source_to_json(self.source), "sha256": self.sha256},
             "timeout_s": self.timeout_s,
-            "params": dict(self.params),
-            "hints": list(self.hints),
+            "params": {} if self.params is None else self.params.to_json(),
+            "hints": [hint_to_json(hint) for hint in self.hints],
             "notes": list(self.notes),
             "is_fits_like": self.is_fits_like,
             "backend": self.place,
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Request:
-        """Return the request in a file; what is damaged counts as not said."""
-        known = {key: value[key] for key, kind in _KINDS.items() if isinstance(value.get(key), kind)}
-        source = dict(known.pop("source", {}))
-        sha256 = source.pop("sha256", None)
+    def from_json(cls, value: dict[str, Any]) -> JobRequest:
+        """Parse job.json; values of the wrong type or out of range fall back to their defaults.
+
+        In lists only the wrong items are left out, so that a damaged file costs as little as possible: the star lists
+        of the job can be tried in any case.
+        """
+        usual = cls()
+        fields = JsonFields(value)
+        source = fields.or_else(fields.part, "source", JsonFields({}))
         return cls(
-            source=source,
-            sha256=sha256 if isinstance(sha256, str) else None,
-            place=known.pop("backend", None) or "local",
-            **known,
+            input=fields.or_else(fields.text, "input", usual.input),
+            created=fields.or_else(fields.text, "created", None),
+            source=_source_or_none(source),
+            sha256=source.or_else(source.text, "sha256", None),
+            timeout_s=fields.or_else(lambda key: fields.number(key, _LEAST_S, _MOST_S), "timeout_s", usual.timeout_s),
+            params=_params_or_none(value.get("params")),
+            hints=fields.each_sound("hints", hint_from_json),
+            notes=fields.each_sound("notes", as_text),
+            is_fits_like=fields.or_else(fields.flag, "is_fits_like", usual.is_fits_like),
+            place=fields.or_else(fields.text, "backend", "") or usual.place,
         )
 
     def draft(self, job: JobDir) -> Result:
-        """Return what is known of the result of a job by its request alone."""
+        """Return the part of a job's result that its request alone determines."""
         return Result(
             self.input,
             UNSOLVED,
             job=job.job_id,
-            hints=list(self.hints),
-            notes=list(self.notes),
-            source=dict(self.source),
+            hints=self.hints,
+            notes=self.notes,
+            source=self.source,
             created=self.created,
         )
 
 
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "input": str, "created": str, "source": dict, "timeout_s": (int, float), "params": dict, "hints": list,
-    "notes": list, "is_fits_like": bool, "backend": str,
-}  # fmt: skip
+def _source_or_none(fields: JsonFields) -> SourceRecord | None:
+    try:
+        return source_from_json(fields)
+    except ValueError:
+        return None
 
 
-def read_request(job: JobDir) -> Request | None:
-    """Return the request of a job, None where there is none."""
+def _params_or_none(value: object) -> SolveParams | None:
+    try:
+        return SolveParams.from_json(value) if value else None
+    except UsageError:
+        return None
+
+
+def read_request(job: JobDir) -> JobRequest | None:
+    """Return the request of a job, None if there is none."""
     value = job.read_json(REQUEST)
-    return None if value is None else Request.from_json(value)
+    return None if value is None else JobRequest.from_json(value)
 
 
-def hints_json(given: Hints) -> list[dict[str, Any]]:
-    """Return the hints as results list them, each with where it came from."""
-    scales = [
-        {
-            "kind": "scale",
-            "low_arcsec": s.low_arcsec_per_pixel,
-            "high_arcsec": s.high_arcsec_per_pixel,
-            "source": s.source,
-        }
-        for s in given.scales
-    ]
-    positions = [
-        {
-            "kind": "position",
-            "ra": p.position.ra_deg,
-            "dec": p.position.dec_deg,
-            "radius": p.position.radius_deg,
-            "source": p.source,
-        }
-        for p in given.positions
-    ]
-    wcs = [{"kind": "wcs", "source": given.wcs.source}] if given.wcs is not None else []
-    parity = [{"kind": "parity", "parity": float(given.parity.value)}] if given.parity is not None else []
-    return [*scales, *positions, *wcs, *parity]
-
-
-def source_json(read: Field) -> dict[str, Any]:
-    """Return what results say of the image or list that was read."""
-    origin = read.origin
-    return {
-        "path": None if origin.path is None else str(Path(origin.path).absolute()),
-        "format": origin.format,
-        "hdu": origin.hdu,
-        "kind": "image" if isinstance(read, Image) else "stars",
-        "width": read.width,
-        "height": read.height,
-    }
+def source_of(field: Field) -> SourceRecord:
+    """Return the record of the image or star list that was read."""
+    origin = field.origin
+    return SourceRecord(
+        path=None if origin.path is None else str(Path(origin.path).absolute()),
+        format=origin.format,
+        hdu=origin.hdu,
+        kind="image" if isinstance(field, Image) else "stars",
+        width=field.width,
+        height=field.height,
+    )
 
 
 def sha256_of(path: str | None) -> str | None:
-    """Return a file's SHA-256 in hexadecimal, None where it cannot be read."""
+    """Return the SHA-256 of a file in hexadecimal, None if it cannot be read."""
     if path is None:
         return None
     try:

@@ -7,19 +7,19 @@ written by another version, so every value is looked at before it is believed.
 from __future__ import annotations
 
 import json
-import math
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from novacli.errors import DataError, InputMissingError
+from novacli.jobs.request import read_request
 from novacli.jobs.store import FINISHED, JobSummary
+from novacli.records.json_fields import JsonFields
 from novacli.records.result import FAILED, Result
 from novacli.records.result import REMOTE as REMOTE_STATE
 from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
-
-_NOTHING: dict[str, Any] = {}
 
 
 def read_summary(root: str, name: str) -> JobSummary | None:
@@ -55,29 +55,25 @@ def read_result(job: JobDir) -> Result:
     InputMissingError
         Where it was removed meanwhile.
     """
-    value = job.read_json(RESULT) or _unfinished(job)
-    if not all(isinstance(value.get(key), str) for key in ("input", "status")):
-        raise DataError(f"{job.path}: its result is damaged: try nova retry {job.job_id}")
-    wrong = {key for key, kind in _KINDS.items() if not isinstance(value.get(key), kind)}
-    return Result.from_json({key: v for key, v in value.items() if key not in wrong})
+    value = job.read_json(RESULT)
+    if value is None:
+        unfinished = _unfinished(job)
+        value = job.read_json(RESULT)  # the job may have been finished meanwhile
+        if value is None:
+            return unfinished
+    try:
+        return Result.from_json(value)
+    except ValueError as exc:
+        raise DataError(f"{job.path}: its result is damaged: {exc}; try nova retry {job.job_id}") from exc
 
 
-def _unfinished(job: JobDir) -> dict[str, Any]:
-    request = job.read_json(REQUEST)
+def _unfinished(job: JobDir) -> Result:
+    request = read_request(job)
     if request is None:
         raise InputMissingError(f"{job.path}: there is no such job any more: see nova jobs")
     state = state_of_unfinished(job)
-    # It may have come to its end between the two looks.
-    known = {**request, "status": state, "job": job.job_id}
-    if state == REMOTE_STATE:
-        known["server"] = (job.read_json(REMOTE) or {}).get("server")
-    return job.read_json(RESULT) or known
-
-
-_KINDS = {
-    "calibration": dict, "match": dict, "hints": list, "timing": dict, "files": dict, "error": dict, "notes": list,
-    "source": dict, "job": str, "reason": str, "created": str, "server": str,
-}  # fmt: skip
+    remote = JsonFields(job.read_json(REMOTE) or {} if state == REMOTE_STATE else {})
+    return replace(request.draft(job), status=state, server=remote.or_else(remote.text, "server", None))
 
 
 def _read_json(path: str) -> tuple[dict[str, Any], float] | None:
@@ -96,40 +92,31 @@ def _read_json(path: str) -> tuple[dict[str, Any], float] | None:
 
 
 def _finished(name: str, result: dict[str, Any], written_s: float) -> JobSummary:
-    status = _text(result.get("status")) or FAILED
-    return _summary(name, status if status in FINISHED else FAILED, result, written_s)
+    status = result.get("status")
+    return _summary(name, status if isinstance(status, str) and status in FINISHED else FAILED, result, written_s)
 
 
 def _summary(name: str, state: str, value: dict[str, Any], written_s: float) -> JobSummary:
-    created = _text(value.get("created")) or ""
-    calibration = _object(value.get("calibration"))
+    fields = JsonFields(value)
+    created = fields.or_else(fields.text, "created", "")
+    calibration = fields.or_else(fields.part, "calibration", _NOTHING)
+    error = fields.or_else(fields.part, "error", _NOTHING)
     return JobSummary(
         name,
         state,
-        _text(value.get("input")) or "",
+        fields.or_else(fields.text, "input", ""),
         created,
         _seconds(created, written_s),
         written_s,
-        _number(calibration.get("ra")),
-        _number(calibration.get("dec")),
-        _number(calibration.get("pixscale")),
-        _text(value.get("reason")),
-        _text(_object(value.get("error")).get("message")),
+        calibration.or_else(calibration.number, "ra", None),
+        calibration.or_else(calibration.number, "dec", None),
+        calibration.or_else(calibration.number, "pixscale", None),
+        fields.or_else(fields.text, "reason", None),
+        error.or_else(error.text, "message", None),
     )
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else _NOTHING
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e9 and math.isfinite(value) else None
+_NOTHING = JsonFields({})
 
 
 def _seconds(iso: str, otherwise: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from novacli.backends.base import Solve
-from novacli.jobs.request import Request, read_request
+from novacli.jobs.request import JobRequest, read_request
 from novacli.pipeline.hint_check import refuted
 from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.solution.reading import Solution, Unsolved, read_solution
@@ -26,24 +26,24 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
     """
     race = solve.race
     is_doubted = race.status != SOLVED and any(attempt.outcome == DOUBTFUL for attempt in race.attempts)
-    notes = list(dict.fromkeys([*draft.notes, *solve.notes, *([_DOUBTED] if is_doubted else [])]))
+    notes = tuple(dict.fromkeys([*draft.notes, *solve.notes, *([_DOUBTED] if is_doubted else [])]))
     result = replace(draft, notes=notes, server=solve.server, files=files_of(job, race.winner or 1))
     if race.status != SOLVED:
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
     answer = _improved(job, race.winner or 1)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
-    match = {**answer.match.to_json(), "attempt": label}
-    result = replace(result, notes=[*notes, *refuted(draft.hints, answer.calibration)])
-    return replace(result, status=SOLVED, calibration=answer.calibration.to_json(), match=match), answer
+    answer = replace(answer, match=replace(answer.match, attempt=label))
+    result = replace(result, notes=(*notes, *refuted(draft.hints, answer.calibration)))
+    return replace(result, status=SOLVED, calibration=answer.calibration, match=answer.match), answer
 
 
 def _improved(job: JobDir, attempt: int) -> Solution:
     """Return the solution, fitted again unless the user said which order of distortion it shall have."""
     from novacli.solution import improve
 
-    request = read_request(job) or Request()
-    judgement = improve.improve(job, keep=request.params.get("tweak_order") is not None)
+    request = read_request(job) or JobRequest()
+    judgement = improve.improve(job, keep=request.params is not None and request.params.tweak_order is not None)
     answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
     held_out = None if judgement is None else judgement.heldout_rms_arcsec
     return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out))

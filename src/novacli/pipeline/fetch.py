@@ -25,10 +25,10 @@ from novacli.errors import (
     OutputError,
     from_solvehost,
 )
-from novacli.jobs.request import Request, read_request
+from novacli.jobs.request import JobRequest, read_request
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.result import FAILED, Result, error_of
-from novacli.records.timing import race_timing
+from novacli.records.timing import Timing
 from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.wire import JobLine
@@ -148,7 +148,7 @@ def _bring(server: Server, away: _Away, watch: Watch) -> Result:
     except UnusableError as exc:
         return _fail(away, exc)
     result, _ = conclude(job, Solve(race, server.name, remote.notes), _draft(away))
-    timing = {"total_s": race.seconds, "solve_s": race.seconds, **race_timing(race)}
+    timing = Timing(total_s=race.seconds, solve_s=race.seconds).with_race(race)
     result = replace(result, timing=timing)
     job.write_json(RESULT, result.to_json())
     return result
@@ -162,8 +162,8 @@ def _fail(away: _Away, error: NovaError) -> Result:
         status=FAILED,
         error=error_of(named),
         server=away.remote.place.name,
-        notes=[*draft.notes, *away.remote.notes],
-        timing={"total_s": 0.0},
+        notes=(*draft.notes, *away.remote.notes),
+        timing=Timing(total_s=0.0),
         files=files_of(away.job),
     )
     away.job.write_json(RESULT, failed.to_json())
@@ -171,7 +171,7 @@ def _fail(away: _Away, error: NovaError) -> Result:
 
 
 def _draft(away: _Away) -> Result:
-    return (read_request(away.job) or Request()).draft(away.job)
+    return (read_request(away.job) or JobRequest()).draft(away.job)
 
 
 def _send_again(server: Server, away: _Away, why: str, watch: Watch) -> Fetched:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from novacli.errors import DataError, NovaError
 from novacli.extraction.sources import Sources
 from novacli.inputs import FileInput, open_field
-from novacli.jobs.request import Request, read_request, sha256_of
+from novacli.jobs.request import JobRequest, read_request, sha256_of
 from novacli.pipeline import solve
 from novacli.pipeline.solve import Context, Solved
 from novacli.records.field import Field
@@ -39,13 +39,13 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
         raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
     context.backend.index_files()
     draft = request.draft(job)
-    draft = replace(draft, notes=list(dict.fromkeys([*draft.notes, *context.backend.notes()])))
+    draft = replace(draft, notes=tuple(dict.fromkeys([*draft.notes, *context.backend.notes()])))
     limit_s = request.timeout_s if timeout_s is None else timeout_s
     numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
     return solve.run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
 
 
-def _further_attempts(job: JobDir, numbers: list[int], request: Request, context: Context) -> Iterator[int]:
+def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Iterator[int]:
     """Yield the attempts that an interrupted job never came to, if its image is there and unchanged."""
     try:
         field, params = _same_source(request)
@@ -58,7 +58,7 @@ def _further_attempts(job: JobDir, numbers: list[int], request: Request, context
         return  # the star lists that there are must do
 
 
-def _same_source(request: Request) -> tuple[Field, SolveParams]:
+def _same_source(request: JobRequest) -> tuple[Field, SolveParams]:
     """Return the job's image, read again, and the parameters that it was submitted with.
 
     Raises
@@ -66,8 +66,10 @@ def _same_source(request: Request) -> tuple[Field, SolveParams]:
     NovaError
         Where the image is not there, or is another one by now.
     """
-    path = request.source.get("path")
-    if not isinstance(path, str) or not request.sha256 or sha256_of(path) != request.sha256:
+    path = None if request.source is None else request.source.path
+    if path is None or not request.sha256 or sha256_of(path) != request.sha256:
         raise DataError(f"{path}: it is not the image that was submitted")
-    params = SolveParams.from_json(dict(request.params))
+    if request.params is None:
+        raise DataError(f"{path}: the parameters that it was submitted with are not understood")
+    params = request.params
     return open_field(FileInput(path), hdu=params.hdu, size=params.size), params

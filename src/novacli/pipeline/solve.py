@@ -23,11 +23,12 @@ from novacli.hints import Hints
 from novacli.inputs import Input, open_field
 from novacli.jobs import request as jobfile
 from novacli.pipeline.conclude import conclude, files_of
+from novacli.records.calibration import Calibration
 from novacli.records.field import Field, Origin
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, REMOTE, UNSOLVED, Result, error_of
 from novacli.records.timing import Clock
-from novacli.solution.reading import Calibration, Solution, Unsolved
+from novacli.solution.reading import Solution, Unsolved
 from novacli.strategy import attempts as strategy
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
@@ -112,7 +113,7 @@ def _with_field(
         if os.environ.get("NOVA_DEBUG"):
             raise
         error = InternalError(f"{shown}: {fault_text(exc)}")
-    return Solved(Result(shown, FAILED, timing=clock.record(), error=error_of(error), created=_now()), error=error)
+    return Solved(Result(shown, FAILED, timing=clock.timing(), error=error_of(error), created=_now()), error=error)
 
 
 def solve_field(field: Field, params: SolveParams, context: Context, clock: Clock | None = None) -> Solved:
@@ -165,9 +166,9 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
     draft = Result(
         field.origin.name,
         UNSOLVED,
-        hints=jobfile.hints_json(given),
-        notes=[*field.notes, *given.notes, *misfits, *context.backend.notes()],
-        source=jobfile.source_json(field),
+        hints=given.listed(),
+        notes=(*field.notes, *given.notes, *misfits, *context.backend.notes()),
+        source=jobfile.source_of(field),
         created=_now(),
     )
     if first is None:
@@ -189,7 +190,7 @@ def gather_hints(field: Field, params: SolveParams) -> Hints:
 def _too_few_stars(draft: Result, count: int, clock: Clock) -> Solved:
     found = {0: "no star was found", 1: "1 star was found"}.get(count, f"{count} stars were found")
     note = f"{found}, and a match takes {strategy.LEAST_STARS}: is this a picture of the night sky, well exposed?"
-    result = replace(draft, reason="no-stars", timing=clock.record(), notes=[*draft.notes, note])
+    result = replace(draft, reason="no-stars", timing=clock.timing(), notes=(*draft.notes, note))
     return Solved(result, Unsolved("no-stars", 0, clock.elapsed_s))
 
 
@@ -197,13 +198,13 @@ def _make_job(
     field: Field, first: axy.Attempt, draft: Result, params: SolveParams, context: Context
 ) -> tuple[JobDir, contextlib.ExitStack]:
     """Build the job directory beside, and rename it into place; return it with its lock, which is held."""
-    request = jobfile.Request(
+    request = jobfile.JobRequest(
         input=draft.input,
         created=draft.created,
         source=draft.source,
         sha256=jobfile.sha256_of(field.origin.path),
         timeout_s=params.timeout_s,
-        params=params.to_json(),
+        params=params,
         hints=draft.hints,
         notes=draft.notes,
         is_fits_like=field.is_fits_like,
@@ -274,8 +275,8 @@ def _detach_job(prepared: _Prepared, params: SolveParams, context: Context, cloc
         left_s = max(1.0, params.timeout_s - clock.elapsed_s)
         sent = detach(job, prepared.numbers, Patience(left_s, context.observe, context.cancelled))
         clock.lap("send_s")
-        notes = [*draft.notes, *sent.notes]
-        result = replace(draft, status=REMOTE, server=sent.server, notes=notes, timing=clock.record())
+        notes = (*draft.notes, *sent.notes)
+        result = replace(draft, status=REMOTE, server=sent.server, notes=notes, timing=clock.timing())
         return Solved(replace(result, files=files_of(job)))
 
     return _locked(job, prepared.lock, draft, clock, send)
@@ -292,7 +293,7 @@ def _locked(
             except (NovaError, SolvehostError, OSError) as exc:
                 error = _as_nova_error(exc, job, draft.input)
                 failed = replace(
-                    draft, status=FAILED, error=error_of(error), timing=clock.record(), files=files_of(job)
+                    draft, status=FAILED, error=error_of(error), timing=clock.timing(), files=files_of(job)
                 )
                 job.write_json(RESULT, failed.to_json())
                 return Solved(failed, error=error)
@@ -320,7 +321,7 @@ def _run_locked(
     clock.lap("solve_s")
     result, answer = conclude(job, solve, draft)
     clock.lap("result_s")
-    result = replace(result, timing=clock.record(solve.race))
+    result = replace(result, timing=clock.timing().with_race(solve.race))
     job.write_json(RESULT, result.to_json())
     return Solved(result, answer, winner=solve.race.winner or 1)
 

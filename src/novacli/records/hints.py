@@ -1,65 +1,62 @@
-"""What the hints are: frozen records, each of which knows where it came from."""
+"""What is known of a field before it is solved: frozen records, each of which knows where it comes from.
+
+``source`` names the header keywords or options, for people; ``provenance`` is what code decides by.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from novacli.records.params import Parity, Position
-
-#: So begins the source of a hint that is remembered.
-EARLIER = "earlier frame"
+from novacli.records.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleHint:
-    """A range of pixel scales, in arcsec/pixel at the field's centre; ``source`` in words that the user recognises."""
+    """A range of pixel scales, in arcsec/pixel at the field's centre."""
 
     low_arcsec_per_pixel: float
     high_arcsec_per_pixel: float
     source: str
+    provenance: Provenance = Provenance.HEADER
 
 
 @dataclass(frozen=True, slots=True)
 class PositionHint:
-    """A place on the sky, within whose radius the field's centre is thought to be.
+    """A place on the sky: the field's centre is expected within its radius.
 
-    The engine wants every star of a quad within its radius, so whoever writes ANERAD adds half the field's diagonal.
-    ``is_of_earlier`` where it is that of an earlier frame, since when the telescope may have been turned.
+    The engine wants every star of a quad within its radius, so the code that writes ANERAD adds half the field's
+    diagonal.  With provenance EARLIER the telescope may have been turned since.
     """
 
     position: Position
     source: str
-    is_of_earlier: bool = False
+    provenance: Provenance = Provenance.HEADER
 
 
 @dataclass(frozen=True, slots=True)
 class WcsHint:
-    """The TAN part of a celestial WCS that the header already holds, in this image's FITS pixel coordinates.
+    """A celestial WCS in the header, which may give scale, position or parity; ``source`` names its form."""
 
-    Attributes
-    ----------
-    crval
-        Right ascension and declination of the reference point, degrees.
-    crpix
-        Its pixel (x, y); the centre of the first stored pixel is (1, 1).
-    cd
-        Degrees per pixel; the rows are right ascension and declination, the columns x and y, whatever the order of
-        the axes in the header.
-    source
-        Which keywords it came from.
-    """
-
-    crval: tuple[float, float]
-    crpix: tuple[float, float]
-    cd: tuple[tuple[float, float], tuple[float, float]]
     source: str
+    provenance: Provenance = Provenance.HEADER
+
+
+@dataclass(frozen=True, slots=True)
+class ParityHint:
+    """The sign of det(CD)."""
+
+    parity: Parity
+
+
+Hint = ScaleHint | PositionHint | WcsHint | ParityHint
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
     """All that is known of a field before it is solved; each tuple is best first.
 
-    ``notes`` are one-line remarks on what was found and left aside, with the reason.
+    ``notes`` are one-line remarks on what was found but ignored, with the reason.
     """
 
     scales: tuple[ScaleHint, ...] = ()
@@ -67,3 +64,9 @@ class Hints:
     wcs: WcsHint | None = None
     parity: Parity | None = None
     notes: tuple[str, ...] = ()
+
+    def listed(self) -> tuple[Hint, ...]:
+        """Return the hints as one list, which is how results have them."""
+        wcs = () if self.wcs is None else (self.wcs,)
+        parity = () if self.parity is None else (ParityHint(self.parity),)
+        return (*self.scales, *self.positions, *wcs, *parity)

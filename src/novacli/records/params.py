@@ -8,9 +8,11 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from novacli.errors import UsageError
+from novacli.records.json_fields import JsonFields
 
 #: Width of the 35-mm film frame, which defines an "equivalent focal length" as solve-field counts it.
 FILM_WIDTH_MM = 36.0
@@ -154,23 +156,49 @@ class SolveParams:
         return value
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> SolveParams:
-        """Return the parameters that :meth:`to_json` wrote.
+    def from_json(cls, value: object) -> SolveParams:
+        """Return the parameters that :meth:`to_json` wrote; missing keys have their defaults.
 
         Raises
         ------
         UsageError
-            Where they are not understood, such as those of a newer version.
+            If a value is wrong, or a key is unknown, as if a newer version wrote it.
         """
         try:
-            scale, position, parity, size = (value[k] for k in ("scale", "position", "parity", "size"))
-            changes = {
-                "scale": None if scale is None else Scale(**{**scale, "unit": ScaleUnit(scale["unit"])}),
-                "position": None if position is None else Position(**position),
-                "parity": None if parity is None else Parity(parity),
-                "indexes": tuple(value["indexes"]),
-                "size": None if size is None else (int(size[0]), int(size[1])),
-            }
-            return cls(**{**value, **changes})
-        except (KeyError, TypeError, ValueError, IndexError) as exc:
+            fields = JsonFields(value, "params")
+            fields.check_known(f.name for f in dataclass_fields(cls))
+            usual = cls()
+            return cls(
+                scale=_scale_from_json(fields.part("scale")) if fields.has("scale") else None,
+                position=_position_from_json(fields.part("position")) if fields.has("position") else None,
+                parity=Parity(fields.whole("parity", -1, 1)) if fields.has("parity") else None,
+                blind=fields.flag("blind") if fields.has("blind") else usual.blind,
+                fallback=fields.flag("fallback") if fields.has("fallback") else usual.fallback,
+                downsample=fields.optional_whole("downsample"),
+                tweak_order=fields.optional_whole("tweak_order"),
+                crpix_center=fields.flag("crpix_center") if fields.has("crpix_center") else usual.crpix_center,
+                max_stars=fields.optional_whole("max_stars"),
+                timeout_s=fields.number("timeout_s") if fields.has("timeout_s") else usual.timeout_s,
+                hdu=fields.optional_whole("hdu"),
+                indexes=fields.texts("indexes"),
+                engine_config=fields.optional(fields.text, "engine_config"),
+                size=_size_from_json(fields) if fields.has("size") else None,
+            )
+        except ValueError as exc:
             raise UsageError(f"the parameters of the job are not understood ({exc})") from exc
+
+
+def _scale_from_json(fields: JsonFields) -> Scale:
+    low, high = fields.optional(fields.number, "low"), fields.optional(fields.number, "high")
+    return Scale(low, high, ScaleUnit(fields.text("unit")))
+
+
+def _position_from_json(fields: JsonFields) -> Position:
+    return Position(fields.number("ra_deg"), fields.number("dec_deg"), fields.number("radius_deg"))
+
+
+def _size_from_json(fields: JsonFields) -> tuple[int, int]:
+    size = fields.each("size", lambda item: JsonFields({"side": item}, "size").whole("side", 1))
+    if len(size) != 2:
+        raise ValueError("params.size is not a list of width and height")
+    return size[0], size[1]

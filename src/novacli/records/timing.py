@@ -3,40 +3,73 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from solvehost.engine.records import RaceResult
+if TYPE_CHECKING:
+    from solvehost.engine.records import RaceResult
+
+Step = Literal["read_s", "prepare_s", "solve_s", "result_s", "send_s"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTiming:
+    """One attempt: its label, how it ended, wall-clock seconds, CPU seconds."""
+
+    label: str
+    outcome: str
+    seconds: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Wall-clock seconds of each step, None for a step that was not reached.
+
+    ``engine_cpu_s`` is the CPU time of all engines in seconds; ``attempts`` is None if there was no race.
+    """
+
+    total_s: float | None = None
+    read_s: float | None = None
+    prepare_s: float | None = None
+    solve_s: float | None = None
+    result_s: float | None = None
+    send_s: float | None = None
+    engine_cpu_s: float | None = None
+    attempts: tuple[AttemptTiming, ...] | None = None
+
+    def with_race(self, race: RaceResult) -> Timing:
+        """Return a copy that has the CPU time and the attempts of a race."""
+        attempts = tuple(AttemptTiming(a.label, a.outcome, a.seconds, a.cpu_s) for a in race.attempts)
+        return replace(self, engine_cpu_s=race.cpu_s, attempts=attempts)
 
 
 class Clock:
-    """Seconds spent in each step, by name."""
+    """Measures the steps of a job."""
 
     def __init__(self) -> None:
         self._began = self._last = time.monotonic()
-        self.laps: dict[str, float] = {}
+        self._laps: dict[Step, float] = {}
 
-    def lap(self, name: str) -> None:
-        """Note what has passed since the last lap as the seconds of a step."""
+    def lap(self, step: Step) -> None:
+        """Record the time since the last lap as the duration of ``step``."""
         now = time.monotonic()
-        self.laps[name] = round(now - self._last, 4)
+        self._laps[step] = round(now - self._last, 4)
         self._last = now
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the clock was made."""
         return time.monotonic() - self._began
 
-    def record(self, race: RaceResult | None = None) -> dict[str, Any]:
-        """Return the ``timing`` object."""
-        timing: dict[str, Any] = {"total_s": round(self.elapsed_s, 4), **self.laps}
-        return timing if race is None else timing | race_timing(race)
-
-
-def race_timing(race: RaceResult) -> dict[str, Any]:
-    """Return what ``timing`` says of a race."""
-    return {
-        "engine_cpu_s": race.cpu_s,
-        "attempts": [
-            {"label": a.label, "outcome": a.outcome, "seconds": a.seconds, "cpu_s": a.cpu_s} for a in race.attempts
-        ],
-    }
+    def timing(self) -> Timing:
+        """Return the durations of the steps so far, and of the whole."""
+        laps = self._laps
+        return Timing(
+            total_s=round(self.elapsed_s, 4),
+            read_s=laps.get("read_s"),
+            prepare_s=laps.get("prepare_s"),
+            solve_s=laps.get("solve_s"),
+            result_s=laps.get("result_s"),
+            send_s=laps.get("send_s"),
+        )

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from novacli.records.calibration import Calibration
 from novacli.records.field import Field, HeaderValue, Image
-from novacli.records.hints import EARLIER, Hints, PositionHint, ScaleHint
+from novacli.records.hints import Hints, PositionHint, ScaleHint
 from novacli.records.params import Parity, Position
-from novacli.solution.reading import Calibration
+from novacli.records.provenance import Provenance
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import write_atomic
 
@@ -48,7 +49,7 @@ _POINTING_WIDTHS, _POINTING_DEG = 1.0, 1.0
 _MOST_RIGS = 200
 #: No frame is of a later time, which calendars could not say: the year 5138.
 _LATEST_S = 1e11
-SOURCE = f"{EARLIER}s of this camera"
+SOURCE = "earlier frames of this camera"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Rigs:
     def recall(self, field: Field, given: Hints, now_s: float | None = None) -> Hints:
         """Return hints with what is known of the field's rig: its scale first, the rest where nothing is given.
 
-        A scale of the user's is not added to: ``given`` then holds a hint whose source is an option.
+        If ``given`` holds a scale of the user's, no scale is added.
         """
         found = identify(field)
         rig = None if found is None else self._read().get(found[0])
@@ -211,19 +212,19 @@ def _rig(entry: Any) -> Rig | None:
 
 def is_said(hints: Sequence[ScaleHint | PositionHint]) -> bool:
     """Say whether hints are the user's own."""
-    return any(hint.source.startswith("--") for hint in hints)
+    return any(hint.provenance is Provenance.USER for hint in hints)
 
 
 def scale_around(pixscale_arcsec: float, source: str) -> ScaleHint:
     """Return what a frame's scale says of the next one of its rig."""
     low, high = (pixscale_arcsec * (1 + sign * _SCALE_TOLERANCE) for sign in (-1, 1))
-    return ScaleHint(low, high, source)
+    return ScaleHint(low, high, source, Provenance.EARLIER)
 
 
 def position_near(ra_deg: float, dec_deg: float, width_deg: float, source: str) -> PositionHint:
     """Return where the frame after one with this centre, so wide, is thought to look."""
     radius_deg = _POINTING_WIDTHS * width_deg + _POINTING_DEG
-    return PositionHint(Position(ra_deg, dec_deg, min(radius_deg, 90.0)), source, is_of_earlier=True)
+    return PositionHint(Position(ra_deg, dec_deg, min(radius_deg, 90.0)), source, Provenance.EARLIER)
 
 
 def _hints_of(rig: Rig, now_s: float) -> Hints:

@@ -6,7 +6,6 @@ seldom asked for (astropy's WCS, the tables) is built on first use.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from novacli.errors import DataError
+from novacli.records.calibration import Calibration, Match
 from novacli.solution import engine_comments
+from novacli.solution.files import ResultFiles, read_result_file
 from novacli.wcs.header import read_wcs
 from novacli.wcs.sphere import wrap_degrees
 from novacli.wcs.tansip import TanSip
@@ -25,119 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     from astropy.wcs import WCS
     from numpy.typing import NDArray
-
-#: A result file larger than this was not written by the engine.
-MAX_FILE_BYTES = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Where the image is on the sky, by nova.astrometry.net's names and meanings; from the TAN part alone.
-
-    Attributes
-    ----------
-    ra, dec
-        Centre of the image, degrees.
-    radius
-        Half the diagonal, degrees.
-    pixscale
-        Arcsec per pixel.
-    orientation
-        Degrees: ``wcsinfo``'s for FITS; for every other format 180 - ``wcsinfo``'s, from 0 to 360, as nova has it.
-    parity
-        Sign of det(CD), +1.0 or -1.0.
-    width_arcsec, height_arcsec
-        Width and height in pixels times ``pixscale``.
-    up_deg_e_of_n
-        True position angle of "up" as the image is displayed, at its centre, degrees east of north.  For FITS
-        it is ``orientation`` but for the sky's curvature; for others nova's formula counts the other way round.
-    """
-
-    ra: float
-    dec: float
-    radius: float
-    pixscale: float
-    orientation: float
-    parity: float
-    width_arcsec: float
-    height_arcsec: float
-    up_deg_e_of_n: float
-
-    @classmethod
-    def from_wcs(cls, tan_sip: TanSip, *, is_fits_like: bool) -> Calibration:
-        """Return the calibration of an image whose y axis points up (``is_fits_like``) or down when displayed."""
-        ra, dec = tan_sip.tan_pixel_to_sky(*tan_sip.center_px)
-        pixscale = tan_sip.pixscale_arcsec
-        orientation = tan_sip.orientation_deg()
-        return cls(
-            ra=ra,
-            dec=dec,
-            radius=pixscale * math.hypot(tan_sip.width, tan_sip.height) / 2 / 3600,
-            pixscale=pixscale,
-            orientation=orientation if is_fits_like else wrap_degrees(180 - orientation),
-            parity=tan_sip.parity,
-            width_arcsec=tan_sip.width * pixscale,
-            height_arcsec=tan_sip.height * pixscale,
-            up_deg_e_of_n=tan_sip.up_deg_e_of_n(is_fits_like=is_fits_like),
-        )
-
-    def to_json(self) -> dict[str, float]:
-        """Return the ``calibration`` object of the JSON output."""
-        return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """How well the solution is borne out.
-
-    Attributes
-    ----------
-    index
-        Name of the index file that matched.
-    index_id
-        Its number; None where the engine did not say.
-    n
-        Number of stars of the image matched with reference stars.
-    rms_arcsec
-        Root mean square separation on the sky of these pairs, the image's stars mapped by the WCS with its
-        distortion; None where there is no list of them.
-    logodds
-        Natural logarithm of the odds that the match is true; None where the engine did not say.
-    sip_order
-        Order of the distortion polynomials, 0 for none.
-    heldout_rms_arcsec
-        As ``rms_arcsec``, but of each star from where a fit to the others would put it; None where there are too few,
-        or where the solution was read from files alone.
-    """
-
-    index: str
-    index_id: int | None
-    n: int
-    rms_arcsec: float | None
-    logodds: float | None
-    sip_order: int
-    heldout_rms_arcsec: float | None = None
-
-    def to_json(self) -> dict[str, str | int | float | None]:
-        """Return the ``match`` object of the JSON output."""
-        return {
-            "index": self.index,
-            "n": self.n,
-            "rms_arcsec": self.rms_arcsec,
-            "heldout_rms_arcsec": self.heldout_rms_arcsec,
-            "logodds": self.logodds,
-            "sip_order": self.sip_order,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFiles:
-    """The bytes of what a solve leaves; None for a file that is not there."""
-
-    wcs: bytes
-    corr: bytes | None = None
-    rdls: bytes | None = None
-    axy: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -201,33 +89,37 @@ def read_solution(directory: Path, *, is_fits_like: bool, attempt: int = 1) -> S
         Where a file is missing, damaged or implausible; the message names it.
     """
     job = jobdir.JobDir(directory)
-    wcs_bytes = _read(job.wcs)
+    wcs_bytes = read_result_file(job.wcs)
     if wcs_bytes is None:
         raise DataError(f"{job.wcs}: there is no such file: the job has no solution; run nova retry {job.job_id}")
     tan_sip = read_wcs(job.wcs)
     files = ResultFiles(
         wcs=wcs_bytes,
-        corr=_read(directory / jobdir.CORR),
-        rdls=_read(directory / jobdir.RDLS),
-        axy=_read(job.axy(attempt)),
+        corr=read_result_file(directory / jobdir.CORR),
+        rdls=read_result_file(directory / jobdir.RDLS),
+        axy=read_result_file(job.axy(attempt)),
     )
     comments = fitsfile.read_primary_header(job.wcs).comments
     match = _match(comments, _separations(files, tan_sip, directory / jobdir.CORR), tan_sip.sip_order)
-    return Solution(Calibration.from_wcs(tan_sip, is_fits_like=is_fits_like), match, tan_sip, files)
+    return Solution(calibration_of(tan_sip, is_fits_like=is_fits_like), match, tan_sip, files)
 
 
-def _read(path: Path) -> bytes | None:
-    """Return a result file's bytes, None where it is not there."""
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as exc:
-        raise DataError(f"{path}: {exc.strerror}: the result cannot be read; solve the image again") from exc
-    if len(data) > MAX_FILE_BYTES:
-        raise DataError(f"{path}: it is larger than any result of the engine; solve the image again")
-    return data
+def calibration_of(tan_sip: TanSip, *, is_fits_like: bool) -> Calibration:
+    """Return the calibration of an image whose y axis points up (``is_fits_like``) or down when it is displayed."""
+    ra, dec = tan_sip.tan_pixel_to_sky(*tan_sip.center_px)
+    pixscale = tan_sip.pixscale_arcsec
+    orientation = tan_sip.orientation_deg()
+    return Calibration(
+        ra=ra,
+        dec=dec,
+        radius=pixscale * math.hypot(tan_sip.width, tan_sip.height) / 2 / 3600,
+        pixscale=pixscale,
+        orientation=orientation if is_fits_like else wrap_degrees(180 - orientation),
+        parity=tan_sip.parity,
+        width_arcsec=tan_sip.width * pixscale,
+        height_arcsec=tan_sip.height * pixscale,
+        up_deg_e_of_n=tan_sip.up_deg_e_of_n(is_fits_like=is_fits_like),
+    )
 
 
 def _separations(files: ResultFiles, tan_sip: TanSip, path: Path) -> list[float] | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
     from numpy.typing import NDArray
 
-    from novacli.solution.reading import ResultFiles
+    from novacli.solution.files import ResultFiles
 
 _PLACE = [("RA", "f8"), ("DEC", "f8")]
 _PAIR = ("field_x", "field_y", "index_ra", "index_dec")

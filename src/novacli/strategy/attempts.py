@@ -17,6 +17,7 @@ from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.indexes.coverage import width_ranges_deg
 from novacli.records.field import Field, Image
 from novacli.records.params import Parity, SolveParams
+from novacli.records.provenance import Provenance
 from novacli.text.quantities import angle_text
 from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
 from solvehost.formats.jobdir import MAX_ATTEMPTS
@@ -132,7 +133,7 @@ def constraints(hints: Hints, *, fallback: bool, is_tiled: bool = False) -> list
     """
     position = hints.positions[0] if hints.positions else None
     known = [Constraint(scale, position, hints.parity) for scale in hints.scales or (None,)]
-    if position is not None and position.is_of_earlier and hints.scales:
+    if position is not None and position.provenance is Provenance.EARLIER and hints.scales:
         known.insert(1 if is_tiled else 0, Constraint(hints.scales[0], None, hints.parity))
     known += [Constraint(None, other, hints.parity) for other in hints.positions[1:]]
     known = [c for c in known if not c.is_blind][:4]

@@ -5,6 +5,7 @@ import pytest
 from novacli.hints import from_header
 from novacli.records.params import Parity
 from novacli.text.angles import separation_deg
+from novacli.wcs.tansip import TanSip
 
 STEP = 0.001
 BASE = {"CRVAL1": 150.0, "CRVAL2": 40.0, "CRPIX1": 700.0, "CRPIX2": 100.0}
@@ -54,10 +55,12 @@ def test_every_form_names_its_keywords():
 @pytest.mark.parametrize("projection", ["TAN", "TAN-SIP", "TPV", "ZPN", "SIN", "STG"])
 def test_the_linear_part_of_tan_like_projections_counts(projection):
     header = BASE | CDELT | {"CTYPE1": f"RA---{projection}", "CTYPE2": f"DEC--{projection}"}
-    wcs = from_header(header, 1000, 800).wcs
-    assert wcs.crval == (150.0, 40.0)
-    assert wcs.crpix == (700.0, 100.0)
-    assert wcs.cd == ((-STEP, 0.0), (0.0, STEP))
+    hints = from_header(header, 1000, 800)
+    tan = TanSip((150.0, 40.0), (700.0, 100.0), ((-STEP, 0.0), (0.0, STEP)), 1000, 800)
+    ra_deg, dec_deg = tan.tan_pixel_to_sky(*tan.center_px)
+    assert (hints.positions[0].position.ra_deg, hints.positions[0].position.dec_deg) == (ra_deg, dec_deg)
+    assert hints.scales[0].low_arcsec_per_pixel == pytest.approx(0.9 * 3600 * STEP)
+    assert hints.parity is Parity.NEGATIVE
 
 
 @pytest.mark.parametrize(

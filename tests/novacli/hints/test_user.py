@@ -4,11 +4,12 @@ import pytest
 
 from novacli.hints import Hints, PositionHint, ScaleHint, WcsHint, combine, user_hints
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.provenance import Provenance
 
 HEADER = Hints(
     scales=(ScaleHint(1, 2, "PIXSCALE"),),
     positions=(PositionHint(Position(10, 20), "RA/DEC"), PositionHint(Position(30, 20), "RA-MNT/DEC-MNT")),
-    wcs=WcsHint((10, 20), (1, 1), ((-1e-4, 0), (0, 1e-4)), "WCS (CD matrix)"),
+    wcs=WcsHint("WCS (CD matrix)"),
     parity=Parity.NEGATIVE,
     notes=("a note",),
 )
@@ -19,8 +20,8 @@ def test_the_user_is_taken_at_his_word():
         scale=Scale(1.0, 2.0, ScaleUnit.ARCSEC_PER_PIXEL), position=Position(10, 20, 3), parity=Parity.POSITIVE
     )
     assert user_hints(params, 1000, 800) == Hints(
-        scales=(ScaleHint(1.0, 2.0, "--scale-low/--scale-high"),),
-        positions=(PositionHint(Position(10, 20, 3), "--ra/--dec"),),
+        scales=(ScaleHint(1.0, 2.0, "--scale-low/--scale-high", Provenance.USER),),
+        positions=(PositionHint(Position(10, 20, 3), "--ra/--dec", Provenance.USER),),
         parity=Parity.POSITIVE,
     )
 
@@ -55,11 +56,11 @@ def test_the_header_speaks_where_the_user_does_not():
 
 
 def test_the_users_word_replaces_the_headers_kind_by_kind():
-    mine = ScaleHint(5, 6, "--scale-low/--scale-high")
+    mine = ScaleHint(5, 6, "--scale-low/--scale-high", Provenance.USER)
     combined = combine(Hints(scales=(mine,)), HEADER)
     assert combined.scales == (mine,)
     assert combined.positions == HEADER.positions
-    there = PositionHint(Position(200, 5), "--ra/--dec")
+    there = PositionHint(Position(200, 5), "--ra/--dec", Provenance.USER)
     combined = combine(Hints(positions=(there,), parity=Parity.POSITIVE), HEADER)
     assert combined.positions == (there,)
     assert combined.scales == HEADER.scales
@@ -67,7 +68,7 @@ def test_the_users_word_replaces_the_headers_kind_by_kind():
 
 
 def test_a_wcs_and_the_notes_of_the_header_are_kept_in_any_case():
-    mine = Hints(scales=(ScaleHint(5, 6, "--scale-low/--scale-high"),), notes=("mine",))
+    mine = Hints(scales=(ScaleHint(5, 6, "--scale-low/--scale-high", Provenance.USER),), notes=("mine",))
     combined = combine(mine, HEADER)
     assert combined.wcs == HEADER.wcs
     assert combined.notes == ("mine", "a note")

@@ -12,8 +12,11 @@ from made_results import wcs_fits
 
 from novacli.backends.base import Solve
 from novacli.errors import DataError
-from novacli.jobs.request import Request
+from novacli.jobs.request import JobRequest
 from novacli.pipeline.conclude import conclude, files_of
+from novacli.records.hints import ScaleHint
+from novacli.records.provenance import Provenance
+from novacli.records.result import SourceRecord
 from novacli.solution import improve as refitfiles
 from novacli.solution.reading import Solution, Unsolved
 from solvehost.engine.records import AttemptOutcome, RaceResult
@@ -29,26 +32,29 @@ def job(tmp_path: Path) -> JobDir:
 
 
 def test_a_draft_is_what_the_request_says(job: JobDir) -> None:
-    said = {"input": "a.fits", "notes": ["n"], "source": {"path": "/a", "sha256": "x"}, "created": "c"}
-    draft = Request.from_json(said).draft(job)
-    assert (draft.input, draft.job, draft.notes, draft.created) == ("a.fits", job.job_id, ["n"], "c")
-    assert draft.source == {"path": "/a"}
+    source = {"path": "/a", "format": "FITS", "hdu": 0, "kind": "image", "width": 9, "height": 8}
+    request = {"input": "a.fits", "notes": ["n"], "source": {**source, "sha256": "x"}, "created": "c"}
+    draft = JobRequest.from_json(request).draft(job)
+    assert (draft.input, draft.job, draft.notes, draft.created) == ("a.fits", job.job_id, ("n",), "c")
+    assert draft.source == SourceRecord(**source)
 
 
 def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
-    result, answer = conclude(job, Solve(SOLVED, "solve1", ("late",)), Request.from_json({"notes": ["n"]}).draft(job))
+    result, answer = conclude(
+        job, Solve(SOLVED, "solve1", ("late",)), JobRequest.from_json({"notes": ["n"]}).draft(job)
+    )
     assert isinstance(answer, Solution)
-    assert (result.status, result.server, result.notes) == ("solved", "solve1", ["n", "late"])
+    assert (result.status, result.server, result.notes) == ("solved", "solve1", ("n", "late"))
     assert result.match is not None
-    assert result.match["attempt"] == "by flux"
+    assert result.match.attempt == "by flux"
     assert result.files["wcs"] == str(job.wcs)
 
 
 def test_a_hint_that_was_wrong_is_told_once_it_is_known(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
-    hint = {"kind": "scale", "low_arcsec": 1.0, "high_arcsec": 2.0, "source": "--scale-low/--scale-high"}
-    result, _ = conclude(job, Solve(SOLVED), Request(hints=[hint]).draft(job))
+    hint = ScaleHint(1.0, 2.0, "--scale-low/--scale-high", Provenance.USER)
+    result, _ = conclude(job, Solve(SOLVED), JobRequest(hints=(hint,)).draft(job))
     assert result.notes[-1].startswith('the scale by --scale-low/--scale-high is wrong: 1 to 2"/pixel')
 
 
@@ -66,23 +72,23 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
     monkeypatch.setattr(refitfiles, "improve", improve)
     job.wcs.write_bytes(wcs_fits())
     job.write_json(REQUEST, {"params": asked})
-    result, answer = conclude(job, Solve(SOLVED), Request.from_json({}).draft(job))
+    result, answer = conclude(job, Solve(SOLVED), JobRequest.from_json({}).draft(job))
     assert told == [keep]
     assert result.match is not None
-    assert result.match["heldout_rms_arcsec"] == 2.5
+    assert result.match.heldout_rms_arcsec == 2.5
     assert isinstance(answer, Solution)
     assert answer.match.heldout_rms_arcsec == 2.5
 
 
 def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
-    result, answer = conclude(job, Solve(EXHAUSTED), Request.from_json({}).draft(job))
+    result, answer = conclude(job, Solve(EXHAUSTED), JobRequest.from_json({}).draft(job))
     assert answer == Unsolved("exhausted", 0, 0.5)
     assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
 
 
 def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
     with pytest.raises(DataError, match="there is no such file"):
-        conclude(job, Solve(SOLVED), Request.from_json({}).draft(job))
+        conclude(job, Solve(SOLVED), JobRequest.from_json({}).draft(job))
 
 
 def test_only_files_that_are_there_are_named(job: JobDir) -> None:
@@ -93,6 +99,6 @@ def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
     """Where nothing else solved the picture, whoever wonders why reads it."""
     doubted = replace(EXHAUSTED, attempts=(AttemptOutcome(1, "by flux", "doubtful", 0.5, 0.4),))
     for race, notes in ((EXHAUSTED, []), (doubted, ["rests on a clump"])):
-        result, _ = conclude(job, Solve(race), Request.from_json({}).draft(job))
+        result, _ = conclude(job, Solve(race), JobRequest.from_json({}).draft(job))
         assert len(result.notes) == len(notes)
         assert all(words in note for words, note in zip(notes, result.notes, strict=True))

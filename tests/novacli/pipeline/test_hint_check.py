@@ -1,16 +1,16 @@
-"""What a solution says of the hints that it did not need."""
+"""Notes on hints that the solution shows to be wrong."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
-from novacli.batch.run import sequence_hints
 from novacli.pipeline.hint_check import refuted
-from novacli.rigs import store
-from novacli.solution.reading import Calibration
+from novacli.records.calibration import Calibration
+from novacli.records.hints import Hint, ParityHint, PositionHint, ScaleHint, WcsHint
+from novacli.records.params import Parity, Position
+from novacli.records.provenance import Provenance
 
 FOUND = Calibration(
     ra=187.2, dec=56.7, radius=1.8, pixscale=10.0, orientation=0.0, parity=1.0, width_arcsec=1e4, height_arcsec=8e3,
@@ -18,12 +18,12 @@ FOUND = Calibration(
 )  # fmt: skip
 
 
-def scale(low: float, high: float, source: str = "FOCALLEN + XPIXSZ") -> dict[str, Any]:
-    return {"kind": "scale", "low_arcsec": low, "high_arcsec": high, "source": source}
+def scale(low: float, high: float, provenance: Provenance = Provenance.HEADER) -> ScaleHint:
+    return ScaleHint(low, high, "FOCALLEN + XPIXSZ", provenance)
 
 
-def position(ra: float, dec: float, radius: float, source: str = "--ra/--dec") -> dict[str, Any]:
-    return {"kind": "position", "ra": ra, "dec": dec, "radius": radius, "source": source}
+def position(ra: float, dec: float, radius: float, provenance: Provenance = Provenance.USER) -> PositionHint:
+    return PositionHint(Position(ra, dec, radius), "--ra/--dec", provenance)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ def position(ra: float, dec: float, radius: float, source: str = "--ra/--dec") -
         scale(9, 11),
         scale(10.05, 12),  # by less than lenses are known
         position(187.2, 50.0, 15.0),
-        {"kind": "wcs", "source": "WCS"},
-        {"kind": "parity", "parity": -1.0},
-        scale(1, 2, store.SOURCE),
-        position(0, 0, 1, sequence_hints.SOURCE),
+        WcsHint("WCS"),
+        ParityHint(Parity.NEGATIVE),
+        scale(1, 2, Provenance.EARLIER),
+        position(0, 0, 1, Provenance.EARLIER),
     ],
 )
-def test_hints_that_are_right_or_of_no_one_are_passed_over(hint: dict[str, Any]) -> None:
+def test_right_hints_and_those_from_earlier_frames_give_no_note(hint: Hint) -> None:
     assert list(refuted([hint], FOUND)) == []
 
 
@@ -50,11 +50,11 @@ def test_hints_that_are_right_or_of_no_one_are_passed_over(hint: dict[str, Any])
         (position(187.2, -3.3, 15), "the position by --ra/--dec is wrong: the centre is 60° from there"),
     ],
 )
-def test_a_hint_that_is_wrong_is_told_with_what_is_so(hint: dict[str, Any], note: str) -> None:
+def test_a_wrong_hint_gives_a_note_with_the_true_value(hint: Hint, note: str) -> None:
     assert list(refuted([hint], FOUND)) == [note]
 
 
-def test_one_hint_of_a_kind_that_is_right_excuses_the_others() -> None:
+def test_no_note_if_one_hint_of_the_kind_is_right() -> None:
     """A focal length with a pixel size is read in two ways where pixels are binned."""
     assert list(refuted([scale(4, 5), scale(9, 11), position(0, 0, 1), position(187.2, 56.0, 1)], FOUND)) == []
     assert len(list(refuted([scale(4, 5), scale(2, 3), position(0, 0, 1)], FOUND))) == 2

@@ -35,7 +35,7 @@ def test_a_job_is_tried_again_from_its_star_lists(drawn: DrawnField, fits: Path,
     again = line_of(retry_job(job, real_context))
     assert (again["status"], again["job"]) == (SOLVED, job.job_id)
     drawn.assert_found(again["calibration"], parity=-1)
-    assert again["calibration"]["up_deg_e_of_n"] == pytest.approx(first.result.calibration["up_deg_e_of_n"], abs=0.1)
+    assert again["calibration"]["up_deg_e_of_n"] == pytest.approx(first.result.calibration.up_deg_e_of_n, abs=0.1)
     assert job.read_json(jobdir.RESULT) == again
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from novacli.hints import Hints, PositionHint, ScaleHint
+from novacli.records.calibration import Calibration
 from novacli.records.field import Field, Image, Origin, StarList
 from novacli.records.params import Parity, Position
+from novacli.records.provenance import Provenance
 from novacli.rigs.store import SOURCE, Rigs, identify
-from novacli.solution.reading import Calibration
 
 CAMERA = {"TELESCOP": "Refractor 80/500", "INSTRUME": "ASI 533", "XBINNING": 1}
 NOW_S = 1_800_000_000.0
@@ -113,7 +114,7 @@ def test_what_was_measured_goes_before_the_header_and_its_pointing_after_it(rigs
 
 def test_the_user_s_word_is_not_added_to(rigs: Rigs) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
-    said = Hints((ScaleHint(1, 3, "--scale-low/--scale-high"),), parity=Parity.POSITIVE)
+    said = Hints((ScaleHint(1, 3, "--scale-low/--scale-high", Provenance.USER),), parity=Parity.POSITIVE)
     hints = rigs.recall(make_image(**CAMERA), said, NOW_S + 24 * HOUR_S)
     assert hints == said
 

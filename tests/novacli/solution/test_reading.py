@@ -11,8 +11,9 @@ import made_results as made
 import pytest
 
 from novacli.errors import DataError
-from novacli.solution import reading
-from novacli.solution.reading import Calibration, read_solution
+from novacli.records.result import SOLVED, Result
+from novacli.solution import files
+from novacli.solution.reading import calibration_of, read_solution
 from novacli.wcs import tansip
 from novacli.wcs.header import read_wcs
 from novacli.wcs.sphere import separation_arcsec
@@ -48,12 +49,12 @@ def test_match_says_how_sure_it_is(job: Path) -> None:
 def test_json_has_the_documented_keys_alone(job: Path) -> None:
     """Keys are nova's names and one more; all values are JSON numbers."""
     solved = read_solution(job, is_fits_like=False)
-    value = {"calibration": solved.calibration.to_json(), "match": solved.match.to_json()}
+    value = Result("a", SOLVED, calibration=solved.calibration, match=solved.match).to_json()
     assert list(value["calibration"]) == [
         "ra", "dec", "radius", "pixscale", "orientation", "parity", "width_arcsec", "height_arcsec",
         "up_deg_e_of_n",
     ]  # fmt: skip
-    assert list(value["match"]) == ["index", "n", "rms_arcsec", "heldout_rms_arcsec", "logodds", "sip_order"]
+    assert list(value["match"]) == ["index", "n", "rms_arcsec", "heldout_rms_arcsec", "logodds", "sip_order", "attempt"]
     assert value["match"]["sip_order"] == 2
     json.dumps(value, allow_nan=False)
 
@@ -82,8 +83,8 @@ def test_orientation_stays_below_360() -> None:
     """180 - (-180) is 0, not 360."""
     field = tansip.TanSip((0, 0), (1, 1), ((1e-3, -0.0), (0.0, 1e-3)), 2, 2)
     south = tansip.TanSip((0, 0), (1, 1), ((-1e-3, 0.0), (0.0, -1e-3)), 2, 2)
-    assert Calibration.from_wcs(field, is_fits_like=False).orientation == 180
-    assert Calibration.from_wcs(south, is_fits_like=False).orientation == 0
+    assert calibration_of(field, is_fits_like=False).orientation == 180
+    assert calibration_of(south, is_fits_like=False).orientation == 0
 
 
 def test_it_outlives_its_directory(job: Path) -> None:
@@ -164,7 +165,7 @@ def test_damaged_matches_are_named(job: Path, content: bytes, says: str) -> None
 
 def test_a_file_too_large_for_a_result(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the engine cannot have written is not read into memory."""
-    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 100)
     with pytest.raises(DataError, match=r"wcs\.fits: it is larger than any result"):
         read_solution(job, is_fits_like=False)
 

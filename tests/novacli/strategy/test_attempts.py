@@ -20,6 +20,7 @@ from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
 from novacli.records.field import Image, Origin, StarList
 from novacli.records.params import Parity, Position, SolveParams
+from novacli.records.provenance import Provenance
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import BLIND, LEAST_STARS, POINTED, SCALED, constraints
 from solvehost.formats import axy
@@ -147,7 +148,7 @@ def test_blind_attempts_do_not_wait_for_all_that_can_be_tried_with_a_position_al
 
 def test_the_second_hint_does_not_wait_for_all_that_can_be_tried_with_the_first() -> None:
     """The mount may have moved on: an attempt at the scale alone and one at the old place, then the others of each."""
-    elsewhere = dataclasses.replace(PLACE, is_of_earlier=True)
+    elsewhere = dataclasses.replace(PLACE, provenance=Provenance.EARLIER)
     hints = Hints(scales=(SCALE,), positions=(elsewhere,))
     first, second, *others = listed(hints)
     assert (first.center_deg, first.scales_arcsec_per_pixel) == (None, (Range(55.0, 65.0),))
@@ -212,7 +213,7 @@ def test_with_the_position_of_an_earlier_frame_its_scale_is_tried_alone(is_tiled
 
     The scale goes first, unless a position picks the files.
     """
-    earlier = dataclasses.replace(PLACE, is_of_earlier=True)
+    earlier = dataclasses.replace(PLACE, provenance=Provenance.EARLIER)
     hints = Hints(scales=(SCALE,), positions=(earlier,), parity=Parity.POSITIVE)
     found = constraints(hints, fallback=True, is_tiled=is_tiled)
     pair = [(SCALE, None, Parity.POSITIVE), (SCALE, earlier, Parity.POSITIVE)]

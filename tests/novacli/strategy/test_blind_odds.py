@@ -28,7 +28,7 @@ def test_a_wide_sparse_field_is_believed_before_its_second_look(real_context: Co
     result = solve_field(from_array(drawn.pixels), SolveParams(blind=True, timeout_s=60), real_context).result
     assert result.status == "solved"
     assert result.calibration is not None
-    assert math.isclose(result.calibration["ra"], RA_DEG, abs_tol=0.5)
-    assert math.isclose(result.calibration["dec"], DEC_DEG, abs_tol=0.5)
-    attempts = [(a["label"], a["outcome"]) for a in result.timing["attempts"]]
+    assert math.isclose(result.calibration.ra, RA_DEG, abs_tol=0.5)
+    assert math.isclose(result.calibration.dec, DEC_DEG, abs_tol=0.5)
+    attempts = [(a.label, a.outcome) for a in result.timing.attempts or ()]
     assert ("second look", "solved") in attempts

@@ -50,13 +50,13 @@ def utc_text(seconds: float) -> str:
 
 
 def _in(part: str, key: str) -> _Read:
-    """Read ``key`` of one of the objects that a result holds."""
-    return lambda _entry, result: (getattr(result, part) or {}).get(key)
+    """Read ``key`` of one of the records that a result holds."""
+    return lambda _entry, result: getattr(getattr(result, part), key, None)
 
 
 def _degrees(key: str) -> _Read:
     def read(_entry: LedgerEntry, result: Result) -> float | None:
-        arcsec = (result.calibration or {}).get(key)
+        arcsec = getattr(result.calibration, key, None)
         return None if arcsec is None else arcsec / 3600
 
     return read
@@ -72,8 +72,9 @@ def _finished(entry: LedgerEntry, _result: Result) -> str | None:
 
 
 def _rms_px(_entry: LedgerEntry, result: Result) -> float | None:
-    rms, pixscale = (result.match or {}).get("rms_arcsec"), (result.calibration or {}).get("pixscale")
-    return None if rms is None or not pixscale else rms / pixscale
+    if result.match is None or result.calibration is None or result.match.rms_arcsec is None:
+        return None
+    return result.match.rms_arcsec / result.calibration.pixscale
 
 
 COLUMNS = (
@@ -108,6 +109,6 @@ COLUMNS = (
            lambda _, r: r.reason),
     Column("error", None, "string", "what went wrong, and what to do", _in("error", "message")),
     Column("job", None, "string", "id of its job", lambda _, r: r.job),
-    Column("log", None, "string", "file with the log of its engines", _in("files", "log")),
+    Column("log", None, "string", "file with the log of its engines", lambda _, r: r.files.get("log")),
 )  # fmt: skip
 NAMES = tuple(column.name for column in COLUMNS)

@@ -22,12 +22,12 @@ def frame_line(entry: LedgerEntry, result: Result | None) -> str:
         text = f"{path}: {fate}"
     elif fate == SOLVED and result.calibration is not None:
         c = result.calibration
-        place = f'RA {c["ra"]:.5f}° Dec {c["dec"]:+.5f}°, {c["pixscale"]:.4g}"/pixel'
+        place = f'RA {c.ra:.5f}° Dec {c.dec:+.5f}°, {c.pixscale:.4g}"/pixel'
         text = f"{path}: solved, {place}{_seconds(result)}"
     elif fate == UNSOLVED and result.error is None:
         text = f"{path}: unsolved ({result.reason}){_seconds(result)}"
     elif result.error is not None:
-        message = result.error["message"]
+        message = result.error.message
         text = message if message.startswith(path) else f"{path}: {message}"
     else:
         text = f"{path}: {fate}"
@@ -35,7 +35,7 @@ def frame_line(entry: LedgerEntry, result: Result | None) -> str:
 
 
 def _seconds(result: Result) -> str:
-    total_s = result.timing.get("total_s")
+    total_s = result.timing.total_s
     return "" if total_s is None else f", {total_s:.2f} s"
 
 

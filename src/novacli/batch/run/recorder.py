@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -137,7 +137,7 @@ class Recorder:
     def failure(self, todo: PlannedFrame, error: NovaError, *, is_final: bool = False) -> None:
         """Note that a frame came to no answer."""
         record = error_of(type(error)(f"{shown_name(todo.frame.path)}: {error}"))
-        record["retry_is_safe"] = not is_final
+        record = replace(record, retry_is_safe=not is_final)
         self._result(todo, TaskOutcome(todo.frame), Result(todo.frame.path, FAILED, error=record))
 
     def hung(self, todo: PlannedFrame, how: str) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from novacli.batch.records import SequenceHint
 from novacli.pipeline.solve import Memory
+from novacli.records.calibration import Calibration
 from novacli.records.field import Field
-from novacli.records.hints import EARLIER, Hints, PositionHint
+from novacli.records.hints import Hints, PositionHint
 from novacli.records.params import Parity
 from novacli.rigs.store import identify, is_said, position_near, scale_around
-from novacli.solution.reading import Calibration
 from novacli.text.angles import separation_deg
 
-SOURCE = f"{EARLIER} of the sequence"
+SOURCE = "earlier frame of the sequence"
 #: Headers that say of two frames that the telescope looked this many widths of the field apart speak of two targets.
 _SAME_AIM_WIDTHS = 0.5
 

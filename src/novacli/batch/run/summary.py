@@ -28,7 +28,7 @@ class ProblemSummary:
         if entry.known.fate == UNSOLVED:
             self._keep("unsolved", shown_name(entry.path))
         elif result.error is not None:
-            self._keep("lines", str(result.error["message"]))
+            self._keep("lines", result.error.message)
 
     def passed(self, path: str, why: str) -> None:
         """Note a frame that was left for the next run."""

@@ -138,7 +138,7 @@ def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Resul
         return replace(result, error=error_of(_with_remedy(exc, task)))
     except NovaError as exc:
         return replace(result, error=error_of(exc))
-    return replace(result, files={**result.files, **written}, notes=[*result.notes, *notes])
+    return replace(result, files={**result.files, **written}, notes=(*result.notes, *notes))
 
 
 def _with_remedy(exc: NotWritableError, task: FrameTask) -> NotWritableError:

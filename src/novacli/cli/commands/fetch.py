@@ -104,7 +104,7 @@ def _show(fetched: Fetched, report: Report, *, may_be_unfinished: bool) -> int:
     if fetched.result is not None:
         report.add(fetched.result)
         if fetched.result.error is not None:
-            click.echo(f"nova: {printable_line(fetched.result.error['message'])}", err=True)
+            click.echo(f"nova: {printable_line(fetched.result.error.message)}", err=True)
         return fetched.result.exit_code
     if may_be_unfinished:
         return 0

@@ -77,9 +77,9 @@ def _place_of(job: JobDir) -> str:
     """
     if read_result(job).status == REMOTE:
         raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
-    from novacli.jobs.request import Request, read_request
+    from novacli.jobs.request import JobRequest, read_request
 
-    return (read_request(job) or Request()).place
+    return (read_request(job) or JobRequest()).place
 
 
 def _retry(
@@ -92,5 +92,5 @@ def _retry(
         result = retry_job(job, Context(config["jobs_dir"], backend, observe), timeout_s).result
     report.add(result)
     if result.error is not None:
-        click.echo(f"nova: {printable_line(result.error['message'])}", err=True)
+        click.echo(f"nova: {printable_line(result.error.message)}", err=True)
     return result.exit_code

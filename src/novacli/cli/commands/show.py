@@ -7,7 +7,6 @@ import sys
 import click
 
 from novacli.cli.jobargs import JOB, JOBS_DIR, open_store
-from novacli.errors import DataError
 from novacli.jobs.summaries import read_result
 from novacli.records.result import REMOTE, SOLVED, UNSOLVED, Result
 from novacli.reports.results import open_report
@@ -26,13 +25,10 @@ def command(job: str, as_json: bool, jobs_dir: str | None) -> int:
     """
     found = open_store(jobs_dir).find(job)
     result = read_result(found)
-    try:
-        if as_json or result.status in (SOLVED, UNSOLVED):
-            open_report("json" if as_json else "table", sys.stdout).add(result)
-        else:
-            _say_unsettled(result)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise DataError(f"{found.path}: its result is damaged: try nova retry {found.job_id}") from exc
+    if as_json or result.status in (SOLVED, UNSOLVED):
+        open_report("json" if as_json else "table", sys.stdout).add(result)
+    else:
+        _say_unsettled(result)
     return 0
 
 
@@ -40,7 +36,7 @@ def _say_unsettled(result: Result) -> None:
     """Say of a job that failed or has no result yet what is known, and what can be done."""
     click.echo(f"{printable_line(result.input)}: {printable_line(result.status)}")
     if result.error is not None:
-        click.echo(f"  {'Error':<14}{printable_line(str(result.error['message']))}")
+        click.echo(f"  {'Error':<14}{printable_line(result.error.message)}")
     click.echo(f"  {'Job':<14}{result.job}")
     click.echo(f"  {'Created':<14}{printable_line(result.created or 'unknown')}")
     click.echo(f"  {'What to do':<14}{_what_to_do(result)}")
@@ -54,5 +50,5 @@ def _what_to_do(result: Result) -> str:
     retry = f"nova retry {result.job}"
     if result.status == INTERRUPTED:
         return f"it ended before it was done: {retry}"
-    safe = result.error is not None and result.error.get("retry_is_safe")
+    safe = result.error is not None and result.error.retry_is_safe
     return retry if safe else f"see nova log {result.job}; then {retry}, or submit the image anew"

@@ -160,13 +160,13 @@ def _submit(given: Input, params: SolveParams, context: Context, outputs: Output
         files, notes = write_outputs(outputs, field, stamp)
     except NovaError as exc:
         return replace(result, error=error_of(exc))
-    return replace(result, files={**result.files, **files}, notes=[*result.notes, *notes])
+    return replace(result, files={**result.files, **files}, notes=(*result.notes, *notes))
 
 
 def _say_why_not(result: Result) -> None:
     """Say on stderr, in one line, why an input has no result, or was nothing to try."""
     if result.error is not None:
-        click.echo(f"nova: {printable_line(result.error['message'])}", err=True)
+        click.echo(f"nova: {printable_line(result.error.message)}", err=True)
     elif result.reason == "no-stars":
         click.echo(f"nova: {printable_line(f'{result.input}: {result.notes[-1]}')}", err=True)
 

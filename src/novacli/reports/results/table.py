@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
+from novacli.records.calibration import Calibration, Match
+from novacli.records.hints import Hint, ParityHint
 from novacli.records.result import FAILED, REMOTE, SOLVED, Result
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from novacli.text.printable import printable_line
@@ -33,7 +35,7 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
         if remedy:
             yield "To do", remedy.format(hints=_SOME_HINTS if result.hints else _NO_HINTS)
     if result.status != FAILED:
-        yield "Hints", "; ".join(dict.fromkeys(h.get("source", h["kind"]) for h in result.hints)) or "none"
+        yield "Hints", "; ".join(dict.fromkeys(_hint_text(hint) for hint in result.hints)) or "none"
         yield "Time", _time_text(result)
         if result.server:
             yield "Server", result.server
@@ -44,29 +46,33 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "Note", note
 
 
-def _solution_rows(c: dict[str, Any], m: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "Centre", f"RA {c['ra']:.5f}°  Dec {c['dec']:+.5f}°"
-    yield "", f"{format_ra_hms(c['ra'])}  {format_dec_dms(c['dec'])}"
-    found = constellation_at(c["ra"], c["dec"])
+def _solution_rows(c: Calibration, m: Match) -> Iterator[tuple[str, str]]:
+    yield "Centre", f"RA {c.ra:.5f}°  Dec {c.dec:+.5f}°"
+    yield "", f"{format_ra_hms(c.ra)}  {format_dec_dms(c.dec)}"
+    found = constellation_at(c.ra, c.dec)
     if found is not None:
         yield "Constellation", found[1]
-    yield "Pixel scale", f'{c["pixscale"]:.5g}"/pixel'
-    yield "Field", f"{_size_text(c['width_arcsec'])} × {_size_text(c['height_arcsec'])}"
-    yield "Orientation", f"up is {round(c['up_deg_e_of_n'], 2) % 360:.2f}° east of north"
-    yield "Parity", "positive (det CD > 0)" if c["parity"] > 0 else "negative (det CD < 0)"
-    yield "Index", str(m["index"])
+    yield "Pixel scale", f'{c.pixscale:.5g}"/pixel'
+    yield "Field", f"{_size_text(c.width_arcsec)} × {_size_text(c.height_arcsec)}"
+    yield "Orientation", f"up is {round(c.up_deg_e_of_n, 2) % 360:.2f}° east of north"
+    yield "Parity", "positive (det CD > 0)" if c.parity > 0 else "negative (det CD < 0)"
+    yield "Index", m.index
     yield "Match", _match_text(c, m)
-    if m.get("sip_order"):  # results of before this was told have none
-        yield "Distortion", f"SIP of order {m['sip_order']}"
+    if m.sip_order:
+        yield "Distortion", f"SIP of order {m.sip_order}"
 
 
-def _match_text(c: dict[str, Any], m: dict[str, Any]) -> str:
-    parts = [f"{m['n']} stars"]
-    if m["rms_arcsec"] is not None:
-        parts.append(f'residual {m["rms_arcsec"]:.3g}" RMS ({m["rms_arcsec"] / c["pixscale"]:.2g} pixel)')
-    if m["logodds"] is not None:
-        parts.append(f"log-odds {m['logodds']:.0f}")
+def _match_text(c: Calibration, m: Match) -> str:
+    parts = [f"{m.n} stars"]
+    if m.rms_arcsec is not None:
+        parts.append(f'residual {m.rms_arcsec:.3g}" RMS ({m.rms_arcsec / c.pixscale:.2g} pixel)')
+    if m.logodds is not None:
+        parts.append(f"log-odds {m.logodds:.0f}")
     return ", ".join(parts)
+
+
+def _hint_text(hint: Hint) -> str:
+    return "parity" if isinstance(hint, ParityHint) else hint.source
 
 
 def _size_text(arcsec: float) -> str:
@@ -76,9 +82,10 @@ def _size_text(arcsec: float) -> str:
 
 
 def _time_text(result: Result) -> str:
-    steps = {"read_s": "reading", "prepare_s": "finding stars", "solve_s": "solving", "send_s": "sending"}
-    parts = [f"{result.timing[key]:.2f} s {word}" for key, word in steps.items() if key in result.timing]
-    return f"{result.timing.get('total_s', 0):.2f} s ({', '.join(parts)})" if parts else ""
+    t = result.timing
+    steps = {"reading": t.read_s, "finding stars": t.prepare_s, "solving": t.solve_s, "sending": t.send_s}
+    parts = [f"{seconds:.2f} s {step}" for step, seconds in steps.items() if seconds is not None]
+    return f"{t.total_s or 0:.2f} s ({', '.join(parts)})" if parts else ""
 
 
 class _Table:

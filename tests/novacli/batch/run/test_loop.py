@@ -168,10 +168,8 @@ def test_a_frame_that_kills_two_workers_is_failed_for_good_and_alone(bench: Benc
     entry = bench.ledger.entry(str(bench.night / "b.fits"))
     assert entry is not None and entry.result is not None and entry.result.error is not None
     assert entry.known.exit_code == 70
-    assert entry.result.error["message"].startswith(
-        f"{bench.night}/b.fits: a worker was killed by SIGSEGV over it, twice"
-    )
-    assert entry.result.error["retry_is_safe"] is False
+    assert entry.result.error.message.startswith(f"{bench.night}/b.fits: a worker was killed by SIGSEGV over it, twice")
+    assert entry.result.error.retry_is_safe is False
 
 
 @pytest.mark.parametrize("lost", [WorkerLostError("died"), *[WorkerLostError("was let go", is_frames_fault=False)] * 2])

@@ -11,13 +11,15 @@ import pytest
 from novacli.batch.records import SequenceHint
 from novacli.batch.run.sequence_hints import SOURCE, SequenceMemory
 from novacli.hints import Hints, PositionHint, ScaleHint
+from novacli.records.calibration import Calibration
 from novacli.records.field import HeaderValue, Image, Origin, StarList
 from novacli.records.params import Parity, Position
+from novacli.records.provenance import Provenance
 from novacli.rigs.store import Rigs, identify
-from novacli.solution.reading import Calibration
 
 CAMERA: dict[str, HeaderValue] = {"INSTRUME": "ASI 533"}
 NOTHING = Hints()
+USER = Provenance.USER
 WIDTH = 1800  # one degree at 2 arcsec/pixel
 
 
@@ -30,8 +32,8 @@ def calibration(ra: float = 84.0, dec: float = -3.0) -> Calibration:
     return Calibration(ra, dec, 1.0, 2.0, 0.0, -1.0, 1.0, 1.0, 0.0)
 
 
-def aimed(ra: float, dec: float, source: str = "OBJCTRA/OBJCTDEC") -> Hints:
-    return Hints(positions=(PositionHint(Position(ra, dec, 5.0), source),))
+def aimed(ra: float, dec: float, source: str = "OBJCTRA/OBJCTDEC", provenance: Provenance = Provenance.HEADER) -> Hints:
+    return Hints(positions=(PositionHint(Position(ra, dec, 5.0), source, provenance),))
 
 
 def taught(field: Image, given: Hints = NOTHING) -> SequenceHint:
@@ -82,7 +84,9 @@ def test_a_header_that_says_that_the_telescope_moved_has_its_way() -> None:
 
 
 def test_what_the_user_says_stands() -> None:
-    said = Hints((ScaleHint(1, 9, "--scale-low"),), aimed(1.0, 2.0, "--ra/--dec").positions, parity=Parity.POSITIVE)
+    said = Hints(
+        (ScaleHint(1, 9, "--scale-low", USER),), aimed(1.0, 2.0, "--ra/--dec", USER).positions, parity=Parity.POSITIVE
+    )
     assert SequenceMemory([taught(image())], None).recall(image(), said) == said
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +287,7 @@ def test_what_permissions_were_against_is_done_once_they_allow_it(
     def refuse(task: FrameTask) -> TaskOutcome:
         if allowed.is_set():
             return standin_executor.solve(task)
-        failed = {**error_of(error(f"{path}: no")), "retry_is_safe": False}
+        failed = replace(error_of(error(f"{path}: no")), retry_is_safe=False)
         return TaskOutcome(task.frame, "digest", Result(str(path), FAILED, error=failed))
 
     def allow() -> None:

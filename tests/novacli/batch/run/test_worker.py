@@ -150,7 +150,7 @@ def test_what_is_wrong_with_a_frame_is_in_its_result(tmp_path: Path, stand_in: I
     junk_result = worker.work(task).result
     assert junk_result is not None and junk_result.error is not None
     assert junk_result.exit_code == 65
-    assert junk_result.error["message"].startswith(str(junk))
+    assert junk_result.error.message.startswith(str(junk))
     junk.unlink()
     gone = worker.work(task).result
     assert gone is not None
@@ -163,7 +163,7 @@ def test_a_place_that_is_none_fails_the_frame_and_not_the_worker(picture: Path, 
     assert done.result is not None
     assert done.result.exit_code == 2
     assert done.result.error is not None
-    assert done.result.error["message"].startswith(str(picture))
+    assert done.result.error.message.startswith(str(picture))
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_where_permissions_are_against_it_no_engine_runs_and_the_remedy_is_one_f
     monkeypatch.setattr(os, "access", access)
     result = worker.work(task).result
     assert result is not None and result.error is not None
-    assert (result.status, result.exit_code, result.error["retry_is_safe"]) == (FAILED, 73, False)
-    assert remedy in result.error["message"]
+    assert (result.status, result.exit_code, result.error.retry_is_safe) == (FAILED, 73, False)
+    assert remedy in result.error.message
     assert not marker.exists()
     denied = tmp_path / "elsewhere"
     assert worker.work(task).result is not None

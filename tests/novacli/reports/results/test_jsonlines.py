@@ -10,6 +10,7 @@ import os
 import pytest
 
 from novacli.records.result import FAILED, Result
+from novacli.records.timing import Timing
 from novacli.reports.results import open_report
 
 
@@ -41,5 +42,5 @@ def test_a_name_that_is_no_utf_8_is_still_json_and_comes_back() -> None:
 def test_nan_is_never_written() -> None:
     stream = io.StringIO()
     with pytest.raises(ValueError, match="Out of range float values"):
-        open_report("json", stream).add(Result("a", FAILED, timing={"total_s": math.nan}))
+        open_report("json", stream).add(Result("a", FAILED, timing=Timing(total_s=math.nan)))
     assert stream.getvalue() == ""

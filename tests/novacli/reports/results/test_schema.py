@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 from made_lines import SCHEMA, problems
 
 from novacli.errors import NovaError
+from novacli.records.calibration import Calibration
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
-from novacli.solution.reading import Calibration
+from novacli.records.result import SCHEMA as SCHEMA_VERSION
 from novacli.strategy.attempts import BLIND, POINTED
 from solvehost.engine import records
 
@@ -24,24 +25,28 @@ CALIBRATION = {
     "ra": 187.18, "dec": 56.7, "radius": 20.7, "pixscale": 169.7, "orientation": 118.4, "parity": 1.0,
     "width_arcsec": 122017.8, "height_arcsec": 86040.3, "up_deg_e_of_n": 238.3,
 }  # fmt: skip
-MATCH = {"index": "index-4117.fits", "n": 47, "rms_arcsec": 115.0, "logodds": 226.7, "attempt": "by flux (blind)"}
+MATCH = {
+    "index": "index-4117.fits", "n": 47, "rms_arcsec": 115.0, "heldout_rms_arcsec": 120.0, "logodds": 226.7,
+    "sip_order": 0, "attempt": "by flux (blind)",
+}  # fmt: skip
 SOURCE = {"path": "/a.jpg", "format": "JPEG", "hdu": None, "kind": "image", "width": 719, "height": 507}
 TIMING = {"total_s": 1.0, "attempts": [{"label": "a", "outcome": "stopped", "seconds": 0.1, "cpu_s": 0.1}]}
 HINTS = [
-    {"kind": "scale", "low_arcsec": 1.0, "high_arcsec": 2.0, "source": "PIXSCALE"},
-    {"kind": "position", "ra": 10.0, "dec": -5.0, "radius": 15.0, "source": "OBJCTRA/OBJCTDEC"},
-    {"kind": "wcs", "source": "CRVAL"},
+    {"kind": "scale", "low_arcsec": 1.0, "high_arcsec": 2.0, "source": "PIXSCALE", "provenance": "header"},
+    {"kind": "position", "ra": 10.0, "dec": -5.0, "radius": 15.0, "source": "--ra/--dec", "provenance": "user"},
+    {"kind": "wcs", "source": "CRVAL", "provenance": "header"},
     {"kind": "parity", "parity": -1.0},
 ]
 ERROR = {"message": "a.jpg is empty", "exit_code": 65, "retry_is_safe": False}
 
 
 def make(status: str = SOLVED, /, **changes: Any) -> dict[str, Any]:
-    """Return a line of that status as it ought to be, with ``changes``."""
+    """Return a valid line of that status, with ``changes``."""
     solved = {"calibration": CALIBRATION, "match": MATCH, "files": {"directory": "/j/a1", "wcs": "/j/a1/wcs.fits"}}
     more: dict[str, Any] = {SOLVED: solved, UNSOLVED: {"reason": "exhausted"}, FAILED: {"error": ERROR}}[status]
-    line = Result("a.jpg", status, job="a1", timing=TIMING, hints=HINTS, source=SOURCE, created="2026-01-02T03:04:05Z")
-    return {**copy.deepcopy(dataclasses.replace(line, **more).to_json()), **changes}
+    common = {"job": "a1", "timing": TIMING, "hints": HINTS, "source": SOURCE, "created": "2026-01-02T03:04:05Z"}
+    line = {"input": "a.jpg", "status": status, **common, **more}
+    return {**copy.deepcopy(Result.from_json(line).to_json()), **changes}
 
 
 def test_it_is_a_schema() -> None:
@@ -54,7 +59,7 @@ def test_each_status_passes(status: str) -> None:
 
 
 def test_a_failure_before_anything_was_read_passes() -> None:
-    assert problems(Result("a.jpg", FAILED, error=ERROR, timing={"total_s": 0.0}).to_json()) == []
+    assert problems(make(FAILED, job=None, files={}, hints=[], source={})) == []
 
 
 def test_a_solved_frame_whose_job_was_not_kept_passes() -> None:
@@ -103,13 +108,15 @@ def test_what_the_engine_did_not_say_may_be_null(key: str) -> None:
         (UNSOLVED, {"source": {"path": "/a.jpg"}}),
         (UNSOLVED, {"notes": [""]}),
         (UNSOLVED, {"input": None}),
+        (UNSOLVED, {"schema": 2}),
+        (UNSOLVED, {"hints": [{**HINTS[0], "provenance": "hearsay"}]}),
     ],
 )
 def test_anything_else_is_refused(status: str, changes: dict[str, Any]) -> None:
     assert problems(make(status, **changes))
 
 
-@pytest.mark.parametrize("key", [f.name for f in dataclasses.fields(Result)])
+@pytest.mark.parametrize("key", ["schema", *(f.name for f in dataclasses.fields(Result))])
 def test_every_key_is_required(key: str) -> None:
     line = make()
     del line[key]
@@ -119,7 +126,8 @@ def test_every_key_is_required(key: str) -> None:
 def test_its_words_are_the_code_s_own() -> None:
     """Keys, outcomes and exit codes; a new one must come here, too."""
     defs = SCHEMA["$defs"]
-    assert list(SCHEMA["properties"]) == SCHEMA["required"] == [f.name for f in dataclasses.fields(Result)]
+    assert list(SCHEMA["properties"]) == SCHEMA["required"] == ["schema", *(f.name for f in dataclasses.fields(Result))]
+    assert SCHEMA["properties"]["schema"]["const"] == SCHEMA_VERSION
     assert defs["calibration"]["required"] == [f.name for f in dataclasses.fields(Calibration)]
     outcomes = {records.SOLVED, records.EXHAUSTED, records.CRASHED, records.NO_INDEX, records.STOPPED, records.DOUBTFUL}
     assert set(defs["attempt"]["properties"]["outcome"]["enum"]) == outcomes

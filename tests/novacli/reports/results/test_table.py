@@ -8,16 +8,22 @@ import os
 
 import pytest
 
+from novacli.records.hints import Hint
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.reports.results import open_report
 from novacli.reports.results.table import rows
 
 from .test_schema import CALIBRATION, HINTS, MATCH
 
-SOLUTION = Result(
-    "m42.jpg", SOLVED, job="a1", calibration=CALIBRATION, match=MATCH, hints=HINTS,
-    timing={"total_s": 1.0, "read_s": 0.25, "prepare_s": 0.25, "solve_s": 0.5}, notes=["averaged 3 colour channels"],
+SOLUTION = Result.from_json(
+    {
+        "input": "m42.jpg", "status": SOLVED, "job": "a1", "calibration": CALIBRATION, "match": MATCH, "hints": HINTS,
+        "timing": {"total_s": 1.0, "read_s": 0.25, "prepare_s": 0.25, "solve_s": 0.5},
+        "notes": ["averaged 3 colour channels"],
+    }
 )  # fmt: skip
+assert SOLUTION.calibration is not None
+assert SOLUTION.match is not None
 HOSTILE = "a\x1b[31m\nb\x07\u202e" + os.fsdecode(b"\xff") + ".fits"
 
 
@@ -44,7 +50,7 @@ def test_piped_output_is_plain_lines() -> None:
         "  Parity        positive (det CD > 0)",
         "  Index         index-4117.fits",
         '  Match         47 stars, residual 115" RMS (0.68 pixel), log-odds 227',
-        "  Hints         PIXSCALE; OBJCTRA/OBJCTDEC; CRVAL; parity",
+        "  Hints         PIXSCALE; --ra/--dec; CRVAL; parity",
         "  Time          1.00 s (0.25 s reading, 0.25 s finding stars, 0.50 s solving)",
         "  Job           a1",
         "  Note          averaged 3 colour channels",
@@ -52,34 +58,34 @@ def test_piped_output_is_plain_lines() -> None:
 
 
 def test_what_the_engine_did_not_say_is_left_out() -> None:
-    match = {**MATCH, "rms_arcsec": None, "logodds": None}
+    match = dataclasses.replace(SOLUTION.match, rms_arcsec=None, logodds=None)
     assert dict(rows(dataclasses.replace(SOLUTION, match=match)))["Match"] == "47 stars"
 
 
 @pytest.mark.parametrize(("order", "text"), [(3, "SIP of order 3"), (0, None)])
 def test_a_distortion_is_told_where_there_is_one(order: int, text: str | None) -> None:
-    solution = dataclasses.replace(SOLUTION, match={**MATCH, "sip_order": order})
+    solution = dataclasses.replace(SOLUTION, match=dataclasses.replace(SOLUTION.match, sip_order=order))
     assert dict(rows(solution)).get("Distortion") == text
 
 
 @pytest.mark.parametrize(("angle", "text"), [(359.998, "0.00°"), (0.0, "0.00°"), (359.99, "359.99°")])
 def test_an_orientation_is_below_360_once_it_is_rounded(angle: float, text: str) -> None:
-    solution = dataclasses.replace(SOLUTION, calibration={**CALIBRATION, "up_deg_e_of_n": angle})
+    solution = dataclasses.replace(SOLUTION, calibration=dataclasses.replace(SOLUTION.calibration, up_deg_e_of_n=angle))
     assert dict(rows(solution))["Orientation"] == f"up is {text} east of north"
 
 
 @pytest.mark.parametrize(
     ("reason", "hints", "what", "remedy"),
     [
-        ("exhausted", [], "every attempt was made", "such as its width"),
-        ("exhausted", HINTS, "every attempt was made", "check the hints"),
-        ("time-limit", [], "the time was up", "--timeout"),
-        ("no-stars", [], "too few stars", "check the picture"),
-        ("cancelled", [], "cancelled", "nova retry"),
+        ("exhausted", (), "every attempt was made", "such as its width"),
+        ("exhausted", SOLUTION.hints, "every attempt was made", "check the hints"),
+        ("time-limit", (), "the time was up", "--timeout"),
+        ("no-stars", (), "too few stars", "check the picture"),
+        ("cancelled", (), "cancelled", "nova retry"),
     ],
 )
 def test_an_unsolved_image_says_why_and_what_to_do(
-    reason: str, hints: list[dict[str, object]], what: str, remedy: str
+    reason: str, hints: tuple[Hint, ...], what: str, remedy: str
 ) -> None:
     found = dict(rows(Result("a.fits", UNSOLVED, reason=reason, hints=hints)))
     assert what in found["Unsolved"]
@@ -98,7 +104,7 @@ def test_a_failed_input_has_no_table() -> None:
 
 def test_hostile_names_and_notes_are_shown_not_obeyed() -> None:
     """In a pipe and on a terminal: no control character, no line of their own, no markup."""
-    hostile = dataclasses.replace(SOLUTION, input=HOSTILE, notes=[HOSTILE, "[bold]x[/b]"])
+    hostile = dataclasses.replace(SOLUTION, input=HOSTILE, notes=(HOSTILE, "[bold]x[/b]"))
     plain = shown(hostile)
     assert r"a\x1b[31m\x0ab\x07\u202e\xff.fits: solved" in plain
     assert len(plain.splitlines()) == len(shown(SOLUTION).splitlines()) + 1

@@ -1,0 +1,75 @@
+"""Where a solved image is on the sky, and how well that is borne out: the ``calibration`` and ``match`` of results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Where the image is on the sky, by nova.astrometry.net's names and meanings; from the TAN part alone.
+
+    Attributes
+    ----------
+    ra, dec
+        Centre of the image, degrees, ICRS.
+    radius
+        Half the diagonal, degrees.
+    pixscale
+        Arcsec per pixel.
+    orientation
+        Degrees: ``wcsinfo``'s for FITS; for every other format 180 - ``wcsinfo``'s, from 0 to 360, as nova has it.
+    parity
+        Sign of det(CD), +1.0 or -1.0.
+    width_arcsec, height_arcsec
+        Width and height in pixels times ``pixscale``.
+    up_deg_e_of_n
+        True position angle of "up" as the image is displayed, at its centre, degrees east of north.  For FITS
+        it equals ``orientation`` except for the sky's curvature; for others nova's formula counts the other way round.
+    """
+
+    ra: float
+    dec: float
+    radius: float
+    pixscale: float
+    orientation: float
+    parity: float
+    width_arcsec: float
+    height_arcsec: float
+    up_deg_e_of_n: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How well the solution is borne out.
+
+    Attributes
+    ----------
+    index
+        Name of the index file that matched.
+    index_id
+        Its number; None if the engine did not report it, or if the record was read from JSON, which leaves it out.
+    n
+        Number of stars of the image matched with reference stars.
+    rms_arcsec
+        Root mean square separation on the sky of these pairs, the image's stars mapped by the WCS with its
+        distortion; None if there is no list of them.
+    logodds
+        Natural logarithm of the odds that the match is true; None if the engine did not report them.
+    sip_order
+        Order of the distortion polynomials, 0 for none.
+    heldout_rms_arcsec
+        As ``rms_arcsec``, but each star is compared with a fit to all other stars (leave-one-out); None if there are
+        too few stars, or if the solution was read from files alone.
+    attempt
+        Label of the attempt that solved the image; None if it is not known.
+    """
+
+    index: str
+    index_id: int | None
+    n: int
+    rms_arcsec: float | None
+    logodds: float | None
+    sip_order: int
+    heldout_rms_arcsec: float | None = None
+    attempt: str | None = None

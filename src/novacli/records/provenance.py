@@ -1,0 +1,16 @@
+"""Where a hint comes from; code decides by this, people read the ``source`` beside it."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Provenance(enum.Enum):
+    """Kind of origin of a hint; the values stand in the JSON."""
+
+    #: An option of the command, or a parameter of the Python API.
+    USER = "user"
+    #: A FITS header or EXIF tags.
+    HEADER = "header"
+    #: Frames of the same camera or sequence that were solved before.
+    EARLIER = "earlier"
