@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -39,7 +40,7 @@ def test_an_array_is_solved_and_nothing_of_it_stays_on_disk(
     """Row 0 is y = 1: what is the bottom row in FITS."""
     found = solve(drawn.pixels)
     assert isinstance(found, Solution)
-    drawn.assert_found(found.calibration.to_json(), parity=-1)
+    drawn.assert_found(dataclasses.asdict(found.calibration), parity=-1)
     assert found.calibration.up_deg_e_of_n == pytest.approx(25, abs=0.5)
     assert list(temporary.iterdir()) == []
     left = [p.name for p in clean_environment.rglob("*") if p.is_file()]
