@@ -37,7 +37,9 @@ def solve(task: FrameTask) -> TaskOutcome:
     if content.startswith(b"good") or (content.startswith(b"SIMPLE") and len(content) == len(FITS)):
         result = Result(path, SOLVED, calibration=CALIBRATION, timing=Timing(total_s=0.0))
         return TaskOutcome(frame, "digest", result, changed=frame != task.frame, written=True)
-    return TaskOutcome(frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame)
+    return TaskOutcome(
+        frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame
+    )
 
 
 def _failed(path: str, error: NovaError) -> Result:

@@ -146,7 +146,7 @@ def _submit(given: Input, params: SolveParams, context: Context, outputs: Output
         check_input(given, outputs)
     except NovaError as exc:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return Result(given.name, FAILED, timing=Clock().record(), error=error_of(exc), created=now)
+        return Result(given.name, FAILED, timing=Clock().timing(), error=error_of(exc), created=now)
     stamp = None
     if outputs.update:
         with contextlib.suppress(OSError, ValueError):
