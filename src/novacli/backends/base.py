@@ -1,4 +1,7 @@
-"""What a backend is: it takes a job directory and a lazy sequence of attempts, and fills the directory."""
+"""The protocols of a backend: one for solving, one for jobs that are left at another place and fetched later.
+
+A backend takes a job directory and a lazy sequence of attempts, and fills the directory.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from novacli.config import Config
+from novacli.errors import NovaError, TransferError
+from novacli.jobs.remote import RemoteJob, StoredJob
+from novacli.records.check import Check
 from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
+
+#: States of a job at another place.  ``LOST``: the place does not have it.
+WAITING, RUNNING, SOLVED, UNSOLVED, FAILED = "waiting", "running", "solved", "unsolved", "failed"
+INTERRUPTED, LOST = "interrupted", "lost"
+
+
+class UnusableReplyError(TransferError):
+    """A place sent back something that is no result; sending it again would not help, so the job fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +44,17 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Solve:
-    """What came of a solve: how the race went, the server that ran it (None: this machine), remarks for the user."""
+    """The outcome of a solve.
+
+    Attributes
+    ----------
+    race
+        How the race of attempts went.
+    server
+        The server that ran it; None for this machine.
+    notes
+        Remarks for the user.
+    """
 
     race: RaceResult
     server: str | None = None
@@ -37,36 +62,23 @@ class Solve:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Where a job now is that was sent away, and remarks for the user."""
+class Detached:
+    """The server with which a job was left, and remarks for the user."""
 
     server: str
     notes: tuple[str, ...] = ()
 
 
-#: Leaves the attempts of a job with a server, and says in the job directory where they are.
-Detach = Callable[[JobDir, Iterator[int], Patience], Sent]
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """The state of a job at another place, and the error of a job that failed there."""
+
+    state: str
+    error: NovaError | None = None
 
 
-@runtime_checkable
-class Detaching(Protocol):
-    """What a backend that can be left with jobs has besides."""
-
-    def check_detach(self) -> None:
-        """Hold it to be able to, before anything is prepared.
-
-        Raises
-        ------
-        UsageError
-            Where it is not.
-        NovaError
-            Where that cannot be found out.
-        """
-        ...
-
-    def detach(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Sent:
-        """Leave the attempts of a job with a server, and say in the job directory where they are."""
-        ...
+#: Leaves the attempts of a job at a place: :meth:`JobKeeper.detach`.
+Detach = Callable[[JobDir, Iterator[int], Patience], Detached]
 
 
 class Backend(Protocol):
@@ -74,13 +86,13 @@ class Backend(Protocol):
 
     name: str
 
-    def index_files(self) -> Sequence[IndexFile]:
-        """Return the index files there.
+    def index_files(self) -> Sequence[IndexFile] | None:
+        """Return the index files of the place; None if it does not tell which it has.
 
         Raises
         ------
         UnavailableError
-            Where there is no engine or no index file; the message says what to install.
+            If it has no engine or no index file; the message tells what to install.
         """
         ...
 
@@ -89,5 +101,104 @@ class Backend(Protocol):
         ...
 
     def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
-        """Try the attempts that ``numbers`` yields until one solves; leave results, log and manifest in ``job``."""
+        """Try attempts until one solves; leave results, log and manifest in the job directory.
+
+        Parameters
+        ----------
+        job
+            The job directory.
+        numbers
+            The numbers of the attempts, best first; each is yielded once its star list is in the job directory.
+        patience
+            The limits of the solve.
+        """
+        ...
+
+
+@runtime_checkable
+class JobKeeper(Protocol):
+    """A place where jobs can be left and fetched later.
+
+    Job keepers that reach the same place are equal and have the same hash, so ``nova fetch`` asks each place once.
+    Errors of a place that does not answer in time are ``RetryLaterError``.
+    """
+
+    name: str
+
+    def check_detach(self) -> None:
+        """Raise if the place keeps no jobs; called before anything is prepared.
+
+        Raises
+        ------
+        UsageError
+            If it keeps none.
+        NovaError
+            If it cannot be asked.
+        """
+        ...
+
+    def detach(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Detached:
+        """Leave the attempts of a job at the place; ``remote.json`` is written before anything is sent."""
+        ...
+
+    def detach_again(self, remote: RemoteJob, patience: Patience) -> str:
+        """Send a job again that the place has lost, under the same id, and return its state there."""
+        ...
+
+    def states(self, remotes: Sequence[RemoteJob], patience: Patience) -> list[RemoteState]:
+        """Return the state of each job, in the same order."""
+        ...
+
+    def fetch(self, remote: RemoteJob, patience: Patience) -> Solve:
+        """Put the result of a finished job into its job directory.
+
+        Raises
+        ------
+        UnusableReplyError
+            If what came back is no result.
+        NovaError
+            If it did not come; the job is still there.
+        """
+        ...
+
+    def log(self, remote: RemoteJob, *, follow: bool) -> Iterator[str]:
+        """Yield the log of a job, safe to print; ``follow`` continues until the job is finished."""
+        ...
+
+    def cancel(self, remote: RemoteJob) -> str:
+        """End a job there and return its state.
+
+        Raises
+        ------
+        UsageError
+            If jobs cannot be cancelled there.
+        """
+        ...
+
+    def remove(self, remote: RemoteJob) -> None:
+        """Remove a finished job there; do nothing if it is not there, or if the place removes no jobs."""
+        ...
+
+    def stored_jobs(self) -> Iterator[tuple[str, list[StoredJob]]]:
+        """Yield the name of each machine of the place, with the user's jobs there."""
+        ...
+
+
+class Kind(Protocol):
+    """The functions that the module of a backend defines."""
+
+    def connect(self, config: Config, place: str) -> Backend:
+        """Return the backend of a place; see :func:`novacli.backends.connect`."""
+        ...
+
+    def of_job(self, config: Config, remote: RemoteJob) -> JobKeeper:
+        """Return the backend that left a job at another place; see :func:`novacli.backends.of_job`."""
+        ...
+
+    def check_place(self, config: Config, place: str) -> Iterator[tuple[str, Iterator[Check]]]:
+        """Yield the name of each machine of a place with its checks; see :func:`novacli.backends.check_place`."""
+        ...
+
+    def check_destination(self, text: str) -> str:
+        """Return ``text`` if it is a destination of this kind, else raise ``UsageError``."""
         ...

@@ -1,4 +1,4 @@
-"""Solve on this machine, by ``solvehost``'s race in process."""
+"""Solve on this machine, with the race of ``solvehost`` in this process."""
 
 from __future__ import annotations
 
@@ -6,35 +6,62 @@ import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from novacli.backends.base import Backend, Patience, Solve
+from novacli.backends.base import Backend, JobKeeper, Patience, Solve
 from novacli.config import Config
-from novacli.errors import UnavailableError, from_solvehost
+from novacli.errors import UnavailableError, UsageError, from_solvehost
 from novacli.indexes.places import index_places
+from novacli.jobs.remote import RemoteJob, damaged_remote
+from novacli.records.check import Check
+from novacli.text.printable import printable_line
 from solvehost.engine import program, race, records
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Tokens
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import MANIFEST, JobDir
-from solvehost.indexes import index_file, index_set
+from solvehost.indexes import index_set
 from solvehost.indexes.cache import IndexCache
+from solvehost.indexes.index_file import IndexFile
 
-#: A race is given up when its engines have used so much CPU time together, or this share of a longer time limit: the
-#: slowest field that was seen to solve took 8 s, and a batch has clouded frames by the hundred.
-_LEAST_CPU_S, _CPU_SHARE = 120.0, 0.4
+#: CPU seconds that the engines of one race may use together: at least the first number, and at least this share of the
+#: time limit.  The slowest field seen to solve took 8 s, and a batch has hundreds of cloudy frames.
+_MIN_CPU_S, _CPU_SHARE = 120.0, 0.4
 
 
 def engine_cpu_s(timeout_s: float) -> float:
-    """Return how much CPU time the engines of one race may use together, by its limit on wall-clock time."""
-    return max(_LEAST_CPU_S, _CPU_SHARE * timeout_s)
+    """Return the CPU seconds that the engines of one race may use together, for a wall-clock limit in seconds."""
+    return max(_MIN_CPU_S, _CPU_SHARE * timeout_s)
 
 
 def connect(config: Config, place: str = "local") -> Backend:
-    """Return the local backend; engine and index files are looked for when first needed."""
-    del place
-    return _Local(config)
+    """Return the local backend; engine and index files are located when they are first needed."""
+    check_destination(place)
+    return LocalBackend(config)
 
 
-class _Local:
+def of_job(config: Config, remote: RemoteJob) -> JobKeeper:
+    """Raise ``DataError``: no job is ever left with this machine."""
+    del config
+    raise damaged_remote(remote.job)
+
+
+def check_place(config: Config, place: str) -> Iterator[tuple[str, Iterator[Check]]]:
+    """Yield this machine with the checks of ``nova doctor``."""
+    from novacli.doctor import examine
+
+    del config
+    yield check_destination(place), iter(examine().checks)
+
+
+def check_destination(text: str) -> str:
+    """Return ``text`` if it denotes this machine, else raise ``UsageError``."""
+    if text != LocalBackend.name:
+        raise UsageError(f"{printable_line(repr(text[:64]))} is not this machine: write local")
+    return text
+
+
+class LocalBackend:
+    """This machine."""
+
     name = "local"
 
     def __init__(self, config: Config) -> None:
@@ -49,27 +76,36 @@ class _Local:
         cache = IndexCache(self._config.folders.cache / "indexes.json")
         return index_set.scan(index_places(self._config, self._engine), cache)
 
-    def index_files(self) -> Sequence[index_file.IndexFile]:
+    def index_files(self) -> Sequence[IndexFile]:
+        """Return the installed index files.
+
+        Raises
+        ------
+        UnavailableError
+            If there is no engine or no index file.
+        """
         try:
             files = self._indexes.files
         except SolvehostError as exc:
             raise from_solvehost(exc) from exc
         if not files:
-            raise UnavailableError(self._nothing_found())
+            raise UnavailableError(self._no_index_file_text())
         return files
 
-    def _nothing_found(self) -> str:
-        damaged = "; ".join(f"{path}: {why}" for path, why in self._indexes.damaged)
-        where = ", ".join(str(p) for p in self._indexes.searched) or "no directory was named"
+    def _no_index_file_text(self) -> str:
+        damaged = "; ".join(f"{path}: {reason}" for path, reason in self._indexes.damaged)
+        searched = ", ".join(str(path) for path in self._indexes.searched) or "no directory was named"
         return (
-            f"no index file was found ({where}{'; ' + damaged if damaged else ''}): install some "
+            f"no index file was found ({searched}{'; ' + damaged if damaged else ''}): install some "
             "(Debian, Ubuntu: apt install astrometry-data-tycho2; others: data.astrometry.net) or name them by --index"
         )
 
     def notes(self) -> Sequence[str]:
-        return [f"index file {path} is left out: {why}" for path, why in self._indexes.damaged]
+        """Return a remark on each damaged index file."""
+        return [f"index file {path} is left out: {reason}" for path, reason in self._indexes.damaged]
 
     def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+        """Race the attempts; see :meth:`novacli.backends.base.Backend.solve`."""
         try:
             terms = records.RaceTerms(
                 engine=self._engine,

@@ -1,4 +1,4 @@
-"""What the commands about kept jobs share: how a job is named and completed, where jobs are looked for."""
+"""Arguments and options shared by the commands that work on kept jobs, and their shell completion."""
 
 from __future__ import annotations
 
@@ -14,35 +14,38 @@ from novacli.jobs.local_store import LAST, LocalStore
 from novacli.jobs.summaries import read_summary
 from novacli.text.printable import printable_line
 
-#: Up to so many candidates are completed with the name of their input beside them.
-_DESCRIBED = 50
+#: With more candidates than this, completion leaves out the description beside each id: it costs a file read a job.
+_MAX_DESCRIBED = 50
 
 JOBS_DIR = click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")
+NEWER = click.option("--newer", metavar="AGE", help="Only jobs made within this time, such as 90m, 12h or 30d.")
+OLDER_THAN = click.option("--older-than", metavar="AGE", help="Only jobs made longer ago than this.")
 
 
 def open_store(jobs_dir: str | None) -> LocalStore:
-    """Return the store of the jobs directory that the option or the settings name."""
+    """Return the store of the jobs directory given by ``--jobs-dir`` or by the settings."""
     return LocalStore(load_config(jobs_dir)["jobs_dir"])
 
 
 def load_config(jobs_dir: str | None) -> configuration.Config:
-    """Return the settings, with the jobs directory that the option names."""
+    """Return the settings; ``--jobs-dir`` replaces their jobs directory."""
     return configuration.load().replaced("--jobs-dir", jobs_dir=as_path(jobs_dir))
 
 
 def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the job ids that start with what was typed, and ``last``."""
+    """Return the job ids that start with ``incomplete``, and ``last`` if it does."""
     del param
     try:
         store = open_store(ctx.params.get("jobs_dir"))
         ids = store.names(incomplete)
     except NovaError:
         return []
-    items = [CompletionItem(i, help=_input_of(store.root, i) if len(ids) <= _DESCRIBED else None) for i in ids]
+    is_described = len(ids) <= _MAX_DESCRIBED
+    items = [CompletionItem(job_id, help=_description(store.root, job_id) if is_described else None) for job_id in ids]
     return items + ([CompletionItem(LAST, help="the newest job")] if LAST.startswith(incomplete) else [])
 
 
-def _input_of(root: Path, job_id: str) -> str | None:
+def _description(root: Path, job_id: str) -> str | None:
     summary = read_summary(str(root), job_id)
     return None if summary is None else printable_line(f"{summary.state}: {summary.input}")
 

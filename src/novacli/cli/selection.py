@@ -1,47 +1,67 @@
-"""Which jobs a command is to work on: those named, or those that filters pick."""
+"""Select the jobs that a command works on, and collect the errors of the single jobs."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 
-from novacli.errors import NovaError, UsageError
+from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.jobs.filters import JobFilter
 from novacli.jobs.store import Store
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING, JobDir
 
 
-def select_jobs(store: Store, names: Sequence[str], wanted: JobFilter) -> tuple[list[JobDir], list[int]]:
-    """Return the jobs meant, each once, and the exit codes of names that mean none (said on stderr).
+class ErrorCollector:
+    """The exit codes of a command over several jobs; an error of one job does not stop the others."""
 
-    A filter never picks a running job; who names one is told.
+    def __init__(self) -> None:
+        self._exit_codes: list[int] = []
+
+    def report(self, error: NovaError) -> None:
+        """Print an error on stderr and remember its exit code."""
+        click.echo(f"nova: {printable_line(str(error))}", err=True)
+        self.add(error.exit_code)
+
+    def add(self, exit_code: int) -> None:
+        """Remember the exit code of one job."""
+        self._exit_codes.append(exit_code)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the whole command."""
+        return worst_exit_code(self._exit_codes)
+
+
+def select_jobs(store: Store, names: Sequence[str], wanted: JobFilter, errors: ErrorCollector) -> list[JobDir]:
+    """Return the jobs that the command works on, each once.
+
+    Parameters
+    ----------
+    store
+        Where jobs are kept.
+    names
+        Ids, prefixes of ids, or ``last``.  A name that matches no job is reported to ``errors``.
+    wanted
+        Filters of the command line.  They never select a running job.
+    errors
+        Collects the errors of single names.
 
     Raises
     ------
     UsageError
-        Where there are neither names nor filters, or both.
+        If there are neither names nor filters, or both.
     """
     has_filter = wanted != JobFilter()
     if bool(names) == has_filter:
         raise UsageError("give either jobs or filters, not both" if names else "name a job: see nova jobs")
-    codes: list[int] = []
     if has_filter:
         names = [job.job_id for job in store.summaries() if job.state != RUNNING and wanted.accepts(job)]
     jobs: dict[JobDir, None] = {}
     for name in names:
-        with told(codes):
+        try:
             jobs[store.find(name)] = None
-    return list(jobs), codes
-
-
-@contextlib.contextmanager
-def told(codes: list[int]) -> Iterator[None]:
-    """Say an error on stderr and note its exit code, so that the other jobs get their turn."""
-    try:
-        yield
-    except NovaError as exc:
-        click.echo(f"nova: {printable_line(str(exc))}", err=True)
-        codes.append(exc.exit_code)
+        except NovaError as exc:
+            errors.report(exc)
+    return list(jobs)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from novacli.errors import DataError, InputMissingError
+from novacli.jobs.remote import read_remote
 from novacli.jobs.request import read_request
 from novacli.jobs.store import FINISHED, JobSummary
 from novacli.records.json_fields import JsonFields
@@ -72,8 +73,16 @@ def _unfinished(job: JobDir) -> Result:
     if request is None:
         raise InputMissingError(f"{job.path}: there is no such job any more: see nova jobs")
     state = state_of_unfinished(job)
-    remote = JsonFields(job.read_json(REMOTE) or {} if state == REMOTE_STATE else {})
-    return replace(request.draft(job), status=state, server=remote.or_else(remote.text, "server", None))
+    return replace(request.draft(job), status=state, server=_place_of(job) if state == REMOTE_STATE else None)
+
+
+def _place_of(job: JobDir) -> str | None:
+    """Return the place where a job was left; None if its ``remote.json`` is damaged."""
+    try:
+        remote = read_remote(job)
+    except DataError:
+        return None
+    return None if remote is None else remote.place
 
 
 def _read_json(path: str) -> tuple[dict[str, Any], float] | None:

@@ -1,6 +1,7 @@
-"""What servers have solved, brought home into the job directories, as a solve on this machine would have left them.
+"""Bring the results of jobs that were left at other places into their job directories.
 
-The server forgets a job only after its result is safe here.  Whatever cuts a fetch short, the next one goes on.
+A fetched job directory is as a solve on this machine would have left it.  The place is told to remove a job only after
+its result is safe here, so a fetch that is interrupted at any moment can be repeated.
 """
 
 from __future__ import annotations
@@ -8,191 +9,163 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from novacli import errors
-from novacli.backends.base import Solve
-from novacli.backends.ssh import packing
-from novacli.backends.ssh.command import Ssh
-from novacli.backends.ssh.exit_codes import UnusableError, no_answer
-from novacli.backends.ssh.gate import CancelledError, TimeUpError, Watch
-from novacli.backends.ssh.remote_job import RemoteJob, forget_remote, read_remote, write_remote
-from novacli.backends.ssh.retrying import patiently
-from novacli.backends.ssh.server import Server
-from novacli.backends.ssh.unpack import unpack
-from novacli.errors import (
-    InputMissingError,
-    InternalError,
-    NovaError,
-    OutputError,
-    from_solvehost,
+from novacli import backends
+from novacli.backends.base import FAILED as FAILED_THERE
+from novacli.backends.base import (
+    INTERRUPTED,
+    LOST,
+    SOLVED,
+    UNSOLVED,
+    JobKeeper,
+    Patience,
+    RemoteState,
+    UnusableReplyError,
 )
+from novacli.config import Config
+from novacli.errors import InternalError, NovaError, OutputError, from_solvehost
+from novacli.jobs.remote import RemoteJob, read_remote
 from novacli.jobs.request import JobRequest, read_request
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.result import FAILED, Result, error_of
 from novacli.records.timing import Timing
 from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
-from solvehost.wire import JobLine
-from solvehost.wire.json_lines import FAILED as FAILED_THERE
-from solvehost.wire.json_lines import INTERRUPTED, SOLVED, UNSOLVED
 
-#: How long one answer of a server is waited for.
-ANSWER_S = 120.0
-#: A server that loses a job as often as this does not get it again.
-_MOST_SENDS = 3
+#: A job that a place has lost this many times is not sent again.
+_MAX_TIMES_SENT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of one job: its ``result``, or the ``error`` that kept it away, or the ``state`` it is still in."""
+    """The outcome for one job: its ``result``, the ``error`` that prevented it, or the ``state`` it is still in."""
 
     job: JobDir
-    server: str
+    place: str
     state: str = ""
     result: Result | None = None
     error: NovaError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Away:
-    """A job that is with a server, as its record had it before the server was asked."""
+def fetch_jobs(jobs: Sequence[JobDir], config: Config, patience: Patience) -> Iterator[Fetched]:
+    """Yield the outcome for each job, place by place; each place is asked once which jobs it has.
 
-    job: JobDir
-    remote: RemoteJob
+    A job that its place has lost, or that was interrupted there, is sent again from its star lists.
 
-
-def fetch_jobs(jobs: Sequence[JobDir], ssh: Ssh, watch: Watch) -> Iterator[Fetched]:
-    """Yield what came of each job, server by server; each server is asked once what it has.
-
-    A job that its server does not have, or was interrupted there, is sent again from its star lists.
+    Parameters
+    ----------
+    jobs
+        The job directories; those that were left nowhere are skipped.
+    config
+        The settings.
+    patience
+        The limits of the fetch.
     """
-    by_server: dict[Server, list[_Away]] = {}
+    by_keeper: dict[JobKeeper, list[RemoteJob]] = {}
     for job in jobs:
         try:
             remote = read_remote(job)
+            if remote is not None:
+                by_keeper.setdefault(backends.of_job(remote, config), []).append(remote)
         except NovaError as exc:
             yield Fetched(job, "", error=exc)
-            continue
-        if remote is not None:
-            by_server.setdefault(Server(remote.place, ssh), []).append(_Away(job, remote))
-    for server, away in by_server.items():
-        yield from _fetch_from(server, away, watch)
+    for keeper, remotes in by_keeper.items():
+        yield from _fetch_from(keeper, remotes, patience)
 
 
-def _fetch_from(server: Server, away: Sequence[_Away], watch: Watch) -> Iterator[Fetched]:
+def _fetch_from(keeper: JobKeeper, remotes: Sequence[RemoteJob], patience: Patience) -> Iterator[Fetched]:
     try:
-        lines = {line.id: line for line in patiently(lambda: server.jobs(_answer(watch)), watch)}
-    except (NovaError, TimeUpError) as exc:
-        error = exc if isinstance(exc, NovaError) else no_answer(server.name)
-        yield from (Fetched(each.job, server.name, error=error) for each in away)
+        states = keeper.states(remotes, patience)
+    except NovaError as exc:
+        yield from (Fetched(remote.job, remote.place, error=exc) for remote in remotes)
         return
-    for each in away:
-        yield _settled(server, each, lines.get(each.remote.wire_id), watch)
+    for remote, state in zip(remotes, states, strict=True):
+        yield _settle(keeper, remote, state, patience)
 
 
-def _answer(watch: Watch) -> Watch:
-    limit = Watch.of_seconds(ANSWER_S)
-    return replace(watch, deadline=min(watch.deadline, limit.deadline))
-
-
-def _settled(server: Server, away: _Away, line: JobLine | None, watch: Watch) -> Fetched:
-    """Do what a job's state there asks for; an error leaves the job as it is, for the next time."""
+def _settle(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, patience: Patience) -> Fetched:
+    """Do what the state of a job requires; after an error the job is as before, for the next fetch."""
     try:
-        with away.job.locked():
-            if read_remote(away.job) != away.remote:
-                return Fetched(away.job, server.name, state="changed")
-            return _act(server, away, line, watch)
+        with remote.job.locked():
+            if read_remote(remote.job) != remote:
+                return Fetched(remote.job, remote.place, state="changed")
+            return _settle_locked(keeper, remote, state, patience)
     except BusyError:
-        return Fetched(away.job, server.name, state="running")
-    except (NovaError, SolvehostError, TimeUpError, CancelledError, OSError) as exc:
-        return Fetched(away.job, server.name, error=_as_nova_error(exc, server, away.job))
+        return Fetched(remote.job, remote.place, state="running")
+    except NovaError as exc:
+        return Fetched(remote.job, remote.place, error=exc)
+    except SolvehostError as exc:
+        return Fetched(remote.job, remote.place, error=from_solvehost(exc))
+    except OSError as exc:
+        error = OutputError(f"{remote.job.path}: {exc.strerror or exc}: the result cannot be written there")
+        return Fetched(remote.job, remote.place, error=error)
 
 
-def _as_nova_error(exc: Exception, server: Server, job: JobDir) -> NovaError:
-    if isinstance(exc, NovaError):
-        return exc
-    if isinstance(exc, SolvehostError):
-        return from_solvehost(exc)
-    if isinstance(exc, OSError):
-        return OutputError(f"{job.path}: {exc.strerror or exc}: the job cannot be kept there")
-    return no_answer(server.name)
-
-
-def _act(server: Server, away: _Away, line: JobLine | None, watch: Watch) -> Fetched:
-    known = away.job.read_json(RESULT)
-    if known is not None:  # an earlier fetch was cut short after the result was safe
+def _settle_locked(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, patience: Patience) -> Fetched:
+    known = remote.job.read_json(RESULT)
+    if known is not None:  # an earlier fetch was interrupted after it had written the result
         result = Result.from_json(known)
-    elif line is None or line.state == INTERRUPTED:
-        return _send_again(server, away, "lost" if line is None else "interrupted", watch)
-    elif line.state == FAILED_THERE:
-        kind = errors.by_exit_code(line.exit_code or InternalError.exit_code)
-        result = _fail(away, kind(f"{server.name}: {line.message or 'the job failed there'}"))
-    elif line.state in (SOLVED, UNSOLVED):
-        result = _bring(server, away, watch)
+    elif state.state in (LOST, INTERRUPTED):
+        return _send_again(keeper, remote, state.state, patience)
+    elif state.state == FAILED_THERE:
+        result = _fail(remote, state.error or InternalError(f"{remote.place}: the job failed there"))
+    elif state.state in (SOLVED, UNSOLVED):
+        result = _fetch_result(keeper, remote, patience)
     else:
-        return Fetched(away.job, server.name, state=line.state)
-    if line is not None:
-        _remove_there(server, away.remote.wire_id, watch)
-    forget_remote(away.job)
-    return Fetched(away.job, server.name, state=result.status, result=result)
+        return Fetched(remote.job, remote.place, state=state.state)
+    if state.state != LOST:
+        _remove_there(keeper, remote, patience)
+    remote.forget()
+    return Fetched(remote.job, remote.place, state=result.status, result=result)
 
 
-def _bring(server: Server, away: _Away, watch: Watch) -> Result:
-    """Fetch a reply, and make the job's result of it; one that cannot be used fails the job.
-
-    A line that breaks, or ends in any other way than it should, leaves the job there for another time.
-    """
-    job, remote = away.job, away.remote
+def _fetch_result(keeper: JobKeeper, remote: RemoteJob, patience: Patience) -> Result:
+    """Fetch the files of a finished job and write its ``result.json``; a reply that is no result fails the job."""
     try:
-        reply = server.fetch(remote.wire_id, _answer(watch))
-        race = unpack(job, remote.packet, reply, server.name)
-    except UnusableError as exc:
-        return _fail(away, exc)
-    result, _ = conclude(job, Solve(race, server.name, remote.notes), _draft(away))
+        solve = keeper.fetch(remote, patience)
+    except UnusableReplyError as exc:
+        return _fail(remote, exc)
+    race = solve.race
+    result, _ = conclude(remote.job, replace(solve, notes=(*remote.notes, *solve.notes)), _draft(remote))
     timing = Timing(total_s=race.seconds, solve_s=race.seconds).with_race(race)
     result = replace(result, timing=timing)
-    job.write_json(RESULT, result.to_json())
+    remote.job.write_json(RESULT, result.to_json())
     return result
 
 
-def _fail(away: _Away, error: NovaError) -> Result:
-    draft = _draft(away)
-    named = type(error)(f"{draft.input}: {error}")
+def _fail(remote: RemoteJob, error: NovaError) -> Result:
+    """Write the ``result.json`` of a job that failed."""
+    draft = _draft(remote)
     failed = replace(
         draft,
         status=FAILED,
-        error=error_of(named),
-        server=away.remote.place.name,
-        notes=(*draft.notes, *away.remote.notes),
+        error=error_of(type(error)(f"{draft.input}: {error}")),
+        server=remote.place,
+        notes=(*draft.notes, *remote.notes),
         timing=Timing(total_s=0.0),
-        files=files_of(away.job),
+        files=files_of(remote.job),
     )
-    away.job.write_json(RESULT, failed.to_json())
+    remote.job.write_json(RESULT, failed.to_json())
     return failed
 
 
-def _draft(away: _Away) -> Result:
-    return (read_request(away.job) or JobRequest()).draft(away.job)
+def _draft(remote: RemoteJob) -> Result:
+    return (read_request(remote.job) or JobRequest()).draft(remote.job)
 
 
-def _send_again(server: Server, away: _Away, why: str, watch: Watch) -> Fetched:
-    """Send a job once more, under its id, so that one which was there after all is not solved twice."""
-    job, remote = away.job, away.remote
-    if remote.times_sent >= _MOST_SENDS:
-        lost = InternalError(f"{server.name}: it lost the job {remote.times_sent} times: try nova retry --to another")
-        result = _fail(away, lost)
-        forget_remote(job)
-        return Fetched(job, server.name, state=result.status, result=result)
-    packet = packing.pack(job, remote.numbers, remote.wire_id)
-    line = server.detach(packet.request, _answer(watch))
-    write_remote(job, remote.sent_again(f"{server.name} had {why} the job; it was sent again"))
-    return Fetched(job, server.name, state=line.state)
+def _send_again(keeper: JobKeeper, remote: RemoteJob, reason: str, patience: Patience) -> Fetched:
+    if remote.times_sent >= _MAX_TIMES_SENT:
+        error = InternalError(f"{remote.place}: it lost the job {remote.times_sent} times: try nova retry --to another")
+        result = _fail(remote, error)
+        remote.forget()
+        return Fetched(remote.job, remote.place, state=result.status, result=result)
+    state = keeper.detach_again(remote, patience)
+    remote.sent_again(f"{remote.place} had {reason} the job; it was sent again").write()
+    return Fetched(remote.job, remote.place, state=state)
 
 
-def _remove_there(server: Server, wire_id: str, watch: Watch) -> None:
-    """Have the server forget a job; if it does not, it will after some days."""
+def _remove_there(keeper: JobKeeper, remote: RemoteJob, patience: Patience) -> None:
+    """Have the place remove a job; a failure does no harm, since places remove old jobs by themselves."""
     try:
-        server.rm(wire_id, _answer(watch))
-    except InputMissingError:
-        pass
-    except (NovaError, TimeUpError) as exc:
-        watch.observe(f"{server.name}: the job could not be removed there: {exc}")
+        keeper.remove(remote)
+    except NovaError as exc:
+        patience.observe(f"{remote.place}: the job could not be removed there: {exc}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from novacli.errors import DataError, NovaError
 from novacli.extraction.sources import Sources
+from novacli.indexes.series import LIKELY_INDEXES
 from novacli.inputs import FileInput, open_field
 from novacli.jobs.request import JobRequest, read_request, sha256_of
 from novacli.pipeline import solve
@@ -51,7 +52,9 @@ def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, cont
         field, params = _same_source(request)
         tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
         given = solve.gather_hints(field, params)
-        attempts = strategy.attempts(Sources(field, params.max_stars), params, given, context.backend.index_files())
+        files = context.backend.index_files()
+        sources = Sources(field, params.max_stars)
+        attempts = strategy.attempts(sources, params, given, LIKELY_INDEXES if files is None else files)
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
         yield from solve.write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
     except (NovaError, SolvehostError):

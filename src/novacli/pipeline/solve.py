@@ -20,6 +20,7 @@ from novacli.backends.base import Backend, Detach, Patience
 from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
 from novacli.extraction.sources import Sources
 from novacli.hints import Hints
+from novacli.indexes.series import LIKELY_INDEXES
 from novacli.inputs import Input, open_field
 from novacli.jobs import request as jobfile
 from novacli.pipeline.conclude import conclude, files_of
@@ -152,11 +153,12 @@ def _prepare(field: Field, params: SolveParams, context: Context, clock: Clock) 
     """Make the job of a field; one that has too few stars is done with."""
     if context.backend.name != "local":
         context.observe(f"asking {context.backend.name} for its index files")
-    files = context.backend.index_files()
+    known_files = context.backend.index_files()
+    files = LIKELY_INDEXES if known_files is None else known_files
     given = gather_hints(field, params)
     if context.rigs is not None and params.fallback and not params.blind:
         given = context.rigs.recall(field, given)
-    misfits = list(strategy.misfits(field, given, files))
+    misfits = [] if known_files is None else list(strategy.misfits(field, given, files))
     for remark in misfits:  # now, and not only when the search is over
         context.observe(remark)
     context.observe("looking for stars")

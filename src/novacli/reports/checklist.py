@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:
-    from novacli.doctor.checks import Check
+    from novacli.records.check import Check
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("!", "yellow")}
 

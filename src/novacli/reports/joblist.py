@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from novacli.text.printable import printable_line
 from novacli.text.quantities import bytes_text
 
 if TYPE_CHECKING:
-    from solvehost.wire import JobLine
+    from novacli.jobs.remote import StoredJob
 
 _HEADINGS = ("JOB", "CREATED", "STATE", "CENTRE", "SCALE", "INPUT")
 _REMOTE_HEADINGS = ("SERVER", "ID THERE", "CREATED", "STATE", "SIZE", "MESSAGE")
@@ -42,15 +43,13 @@ def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
 
 
 def write_remote(
-    server: str, lines: Sequence[JobLine], stream: TextIO, *, as_json: bool, with_heading: bool = True
+    server: str, jobs: Sequence[StoredJob], stream: TextIO, *, as_json: bool, with_heading: bool = True
 ) -> None:
     """Write the jobs that a server has, as it tells of them."""
     if as_json:
-        stream.writelines(json.dumps({**line._asdict(), "server": server}) + "\n" for line in lines)
+        stream.writelines(json.dumps({**dataclasses.asdict(job), "server": server}) + "\n" for job in jobs)
         return
-    rows = [
-        (server, line.id, line.created, line.state, bytes_text(line.size_bytes), line.message or "") for line in lines
-    ]
+    rows = [(server, job.id, job.created, job.state, bytes_text(job.size_bytes), job.message or "") for job in jobs]
     headings = [_REMOTE_HEADINGS] if with_heading and rows else []
     if rows:
         write_aligned([tuple(map(printable_line, row)) for row in (*headings, *rows)], stream)

@@ -16,8 +16,8 @@ from made_jobs import make_job
 from made_lines import read_lines
 from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
 
-from novacli.backends.ssh.remote_job import read_remote
-from novacli.pipeline import fetch
+from novacli.backends.ssh import stored_jobs
+from novacli.jobs.remote import read_remote
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.wire import JobLine
@@ -52,7 +52,7 @@ def leave(nova: Any, stars: str, jobs: Path, servers: Servers) -> Callable[..., 
 def wire_id(job: JobDir) -> str:
     remote = read_remote(job)
     assert remote is not None
-    return remote.wire_id
+    return str(remote.reference["id"])
 
 
 def line_of(ran: Any) -> dict[str, Any]:
@@ -70,10 +70,11 @@ def test_a_job_that_is_left_there_is_remote(leave, nova: Any, servers: Servers) 
     assert "nova fetch" in nova("submit", "--help").out
     remote = job.read_json("remote.json")
     assert remote is not None
-    assert (remote["server"], remote["destination"], remote["times_sent"]) == ("solve1", "solve1", 1)
-    assert remote["id"].startswith(f"{job.job_id}-")
-    assert len(remote["id"]) == len(job.job_id) + 17
-    assert remote["numbers"] == job.attempts()
+    assert (remote["kind"], remote["place"], remote["times_sent"]) == ("ssh", "solve1", 1)
+    reference = remote["reference"]
+    assert (reference["destination"], reference["numbers"]) == ("solve1", job.attempts())
+    assert reference["id"].startswith(f"{job.job_id}-")
+    assert len(reference["id"]) == len(job.job_id) + 17
     assert not (job.path / "result.json").exists()
     assert servers.calls("solve") == ["solve1 solve --detach"]
 
@@ -118,7 +119,7 @@ def test_a_server_that_answers_for_another_job_is_not_believed(
 ) -> None:
     servers.add("solve1", solve=TAKES_IT.replace("$id", "another"))
     ran = nova("submit", stars, *SIZE, "--to", "solve1", "--detach")
-    assert (ran.code, "solve1: it took the job for another one" in ran.err) == (74, True)
+    assert (ran.code, "solve1: it answered for another job" in ran.err) == (74, True)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_a_line_that_ends_badly_leaves_the_job_where_it_is(
     leave, nova: Any, servers: Servers, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
     """A result that was on its way is not lost: the server keeps it until it is safe here."""
-    monkeypatch.setattr(fetch, "ANSWER_S", 1.0)
+    monkeypatch.setattr(stored_jobs, "FETCH_S", 1.0)
     job = leave()
     finish(servers, job)
     servers.replies("solve1", verb="fetch", after=ends)
@@ -370,7 +371,7 @@ def test_cancel(leave, nova: Any, servers: Servers) -> None:
     servers.has("solve1", JobLine(wire_id(job), "unsolved"))
     servers.add("solve1", cancel="cat jobs.json")
     ran = nova("cancel", "last")
-    assert (ran.code, ran.out) == (0, f"{job.job_id}: unsolved; nova fetch {job.job_id} brings what there is\n")
+    assert (ran.code, ran.out) == (0, f"{job.job_id}: unsolved; fetch it by nova fetch {job.job_id}\n")
     assert servers.calls("cancel") == [f"solve1 cancel {wire_id(job)}"]
 
 

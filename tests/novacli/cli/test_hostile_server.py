@@ -255,9 +255,9 @@ def test_a_server_that_reads_nothing_and_ends_keeps_its_exit_code(submit, server
 def test_silence_at_first_is_a_failure_that_a_retry_may_mend(
     submit, servers: Servers, jobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from novacli.backends.ssh import peers, retrying
+    from novacli.backends.ssh import retrying, server_pool
 
-    monkeypatch.setattr(peers, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(server_pool, "ASK_ONE_S", 0.3)
     monkeypatch.setattr(retrying, "MOST_TRIES", 2)
     servers.add("solve1", info="exec sleep 1000")
     ran = submit()

@@ -74,8 +74,8 @@ def test_a_server_that_is_well(nova: Any, servers: Servers, home: Path) -> None:
     assert lines[0] == "solve1"
     assert {line[0] for line in lines[1:]} == {"✓"}, ran.out
     assert "solvehost 1.2.3, protocol 1; it knows you as me" in ran.out
-    assert "a job of 20 chance stars there and back" in ran.out
-    assert "proof of the way alone" in ran.out
+    assert "a job of 20 random stars there and back" in ran.out
+    assert "only the connection is tested" in ran.out
 
 
 def test_all_that_have_names_are_checked(nova: Any, servers: Servers, home: Path) -> None:

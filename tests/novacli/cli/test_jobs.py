@@ -46,7 +46,7 @@ def test_filters_narrow_the_list(nova, jobs: Path) -> None:
 
     assert states("--state", "failed", "--state", "solved") == ["solved", "failed"]
     assert states("--newer", "90m") == ["solved", "unsolved"]
-    assert states("--older", "2h") == ["failed", "interrupted"]
+    assert states("--older-than", "2h") == ["failed", "interrupted"]
     assert states("--text", "SOLVED.") == ["solved", "unsolved"]
 
 

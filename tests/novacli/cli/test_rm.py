@@ -49,6 +49,13 @@ def test_old_jobs_go_without_a_question_where_there_is_no_terminal(nova, jobs: P
     assert kept(jobs) == {young.job_id}
 
 
+def test_young_jobs_can_be_selected(nova, jobs: Path) -> None:
+    old = make_job(jobs, age_s=2 * DAY_S)
+    make_job(jobs, age_s=60)
+    assert nova("rm", "--newer", "1h").out.startswith("removed 1 job: ")
+    assert kept(jobs) == {old.job_id}
+
+
 def test_a_state_narrows_the_choice(nova, jobs: Path) -> None:
     solved = make_job(jobs)
     make_job(jobs, "failed")
@@ -95,6 +102,15 @@ def test_on_a_terminal_more_than_one_job_is_asked_about(nova, jobs: Path, termin
     terminal(answer)
     assert nova("rm", *made).code == 0
     assert len(kept(jobs)) == left
+
+
+def test_a_name_that_no_job_has_keeps_its_exit_code_when_the_question_is_declined(nova, jobs: Path, terminal) -> None:
+    made = [make_job(jobs).job_id for _ in range(2)]
+    terminal("n")
+    ran = nova("rm", "nosuch", *made)
+    assert (ran.code, ran.out) == (66, "nothing was removed\n")
+    assert "there is no job 'nosuch'" in ran.err
+    assert kept(jobs) == set(made)
 
 
 def test_yes_asks_nothing(nova, jobs: Path, terminal) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from novacli.doctor.checks import fields_text
+from novacli.doctor.index_files import fields_text
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_file import IndexFile
@@ -36,7 +36,7 @@ def test_a_gap_between_fine_and_coarse_files_is_told() -> None:
 
 def test_the_rule_is_stated() -> None:
     text = fields_text(TYCHO2)
-    assert text.startswith("about 0.73° to 180° wide, with luck from 0.37° (quads of 22′ to 33° are held")
+    assert text.startswith("about 0.73° to 180° wide, sometimes from 0.37° (the files hold quads of 22′ to 33°, ")
     assert "between 10 % of a field's smaller side and its diagonal" in text
 
 

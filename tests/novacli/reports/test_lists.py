@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from novacli.doctor.checks import Check
 from novacli.jobs.store import STATES, JobSummary
+from novacli.records.check import Check
 from novacli.reports import checklist, joblist
 
 

@@ -1,4 +1,4 @@
-"""What ``--to`` names: ssh destinations, hosts known to ``nova hosts``, pools; several are separated by commas."""
+"""Parse what ``--to`` denotes: ssh destinations, names of ``nova hosts``, pools, or several separated by commas."""
 
 from __future__ import annotations
 
@@ -9,77 +9,70 @@ from dataclasses import dataclass
 from novacli.errors import UsageError
 from novacli.text.printable import printable_line
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-#: White space and control characters have no place in a destination, nor what separates several.
-_UNFIT = re.compile(r"[\s,\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: Not allowed in a destination: white space, control characters, and the comma, which separates several.
+_FORBIDDEN = re.compile(r"[\s,\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: HOST:PORT; an IPv6 address has more colons.
 _PORT = re.compile(r"[^:]+:[0-9]+")
 _MAX_CHARACTERS = 255
-LOCAL = "local"
+_LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A server: the name that the user knows it by, and what ssh is told."""
+class SshHost:
+    """A host: the name by which the user knows it, and the destination that ssh is given."""
 
     name: str
     destination: str
 
 
-def check_name(name: str) -> str:
-    """Return ``name`` where a host or pool can be called so.
-
-    Raises
-    ------
-    UsageError
-        Where it cannot.
-    """
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None or name == LOCAL:
-        raise UsageError(
-            f"{_shown(name)} cannot be the name of a host: take letters, digits, dots, hyphens and underscores, "
-            f"beginning with a letter or digit, and not {LOCAL}"
-        )
-    return name
-
-
 def check_destination(text: str) -> str:
-    """Return ``text`` where ssh can be told to go there: an alias of its configuration, HOST or USER@HOST.
+    """Return ``text`` if ssh accepts it as a destination: an alias of its configuration, HOST or USER@HOST.
 
     Raises
     ------
     UsageError
-        Where it could be an option, or is several words.
+        If it could be taken for an option, or is several words.
     """
-    if not isinstance(text, str) or not text or len(text) > _MAX_CHARACTERS or _UNFIT.search(text):
-        raise UsageError(f"{_shown(text)} is no ssh destination: give a host, an alias of ~/.ssh/config or USER@HOST")
+    if not isinstance(text, str) or not text or len(text) > _MAX_CHARACTERS or _FORBIDDEN.search(text):
+        raise _bad(text, "give a host, an alias of ~/.ssh/config or USER@HOST")
     if text.startswith("-"):
-        raise UsageError(f"{_shown(text)} is no ssh destination: it begins with a hyphen")
+        raise _bad(text, "it begins with a hyphen")
     if text.startswith("ssh://") or _PORT.fullmatch(text):
-        raise UsageError(
-            f"{_shown(text)} is no ssh destination: a port stands in ~/.ssh/config (Port), under an alias; give that"
-        )
+        raise _bad(text, "define an alias with that Port in ~/.ssh/config, and give the alias")
     if "://" in text:
-        raise UsageError(f"{_shown(text)} is no ssh destination: web services cannot be asked yet; give HOST")
+        raise _bad(text, "web services are not supported yet; give HOST")
     return text
 
 
+def _bad(text: object, remedy: str) -> UsageError:
+    return UsageError(f"{_shown(text)} is not an ssh destination: {remedy}")
+
+
 def _shown(text: object) -> str:
-    return printable_line(repr(text if not isinstance(text, str) else text[:64]))
+    return printable_line(repr(text[:64] if isinstance(text, str) else text))
 
 
-def resolve(place: str, hosts: Mapping[str, str], pools: Mapping[str, Sequence[str]]) -> tuple[Place, ...]:
-    """Return the servers that ``place`` names, each once, in order.
+def resolve(place: str, hosts: Mapping[str, str], pools: Mapping[str, Sequence[str]]) -> tuple[SshHost, ...]:
+    """Return the hosts that a place denotes, in order and without duplicates.
 
-    A name is a pool's if there is one, else that of a known host, else what ssh makes of it.
+    Parameters
+    ----------
+    place
+        Names or destinations, separated by commas.  A name is looked up among the pools, then among the known hosts;
+        anything else is a destination.
+    hosts
+        Name of a known host → its destination.
+    pools
+        Name of a pool → its members.
 
     Raises
     ------
     UsageError
-        Where a part cannot be a destination.
+        If a part cannot be a destination.
     """
     names = [name for part in place.split(",") for name in pools.get(part, (part,))]
-    if LOCAL in names:
-        raise UsageError(f"{_shown(place)}: {LOCAL} cannot be one of several places: give servers alone")
-    found = {name: Place(name, check_destination(hosts.get(name, name))) for name in names}
-    by_destination = {known.destination: known for known in reversed(found.values())}
-    return tuple(known for known in found.values() if by_destination[known.destination] is known)
+    if _LOCAL in names:
+        raise UsageError(f"{_shown(place)}: {_LOCAL} cannot be one of several places: give servers alone")
+    found = {name: SshHost(name, check_destination(hosts.get(name, name))) for name in names}
+    by_destination = {host.destination: host for host in reversed(found.values())}
+    return tuple(host for host in found.values() if by_destination[host.destination] is host)

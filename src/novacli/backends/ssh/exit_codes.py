@@ -30,10 +30,6 @@ FIRST_OF_PROTOCOL = 64
 _OWN, _ACCOUNT = "solvehost: ", "solvehost: client="
 
 
-class UnusableError(TransferError):
-    """What came back is not what was asked for, however often it is sent; safe to retry elsewhere."""
-
-
 class NoProgramError(UnavailableError):
     """There is no solvehost on the server; safe to retry once it is installed."""
 

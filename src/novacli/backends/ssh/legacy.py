@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from novacli.backends.ssh.gate import TimeUpError, Watch
+from novacli.backends.ssh.child_process import TimeUpError, Watch
 from novacli.backends.ssh.packing import new_wire_id
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import place
@@ -35,19 +35,17 @@ _ENGINE = "unknown"
 
 
 @dataclass(slots=True)
-class Progress:
-    """What a job has been through at such a server; kept from one server to the next, so that nothing is done twice."""
+class TriedAttempts:
+    """The attempts of a job that such servers have tried, as their engine sees them, and the outcome of each.
 
-    tried: list[Attempt]
-    outcomes: list[AttemptOutcome]
+    It is kept from one server to the next, so that no attempt is repeated.
+    """
 
-    @classmethod
-    def none(cls) -> Progress:
-        """Return that of a job that is not begun."""
-        return cls([], [])
+    attempts: list[Attempt] = field(default_factory=list)
+    outcomes: list[AttemptOutcome] = field(default_factory=list)
 
 
-def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, progress: Progress) -> RaceResult:
+def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, tried: TriedAttempts) -> RaceResult:
     """Try the attempts in turn until one solves; leave results and manifest in ``job``.
 
     Raises
@@ -59,7 +57,7 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, pro
     winner, reason = None, "exhausted"
     for number in numbers:
         attempt = _read(job, number)
-        if _as_seen_there(attempt) in progress.tried:
+        if _as_seen_there(attempt) in tried.attempts:
             continue
         label = label_of(job, number)
         watch.observe(f"{label} on {server.name}")
@@ -68,20 +66,20 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, pro
             outcome = _try(job, number, attempt, server, watch)
         except TimeUpError:
             outcome, reason = records.STOPPED, "time-limit"
-        progress.tried.append(_as_seen_there(attempt))
-        progress.outcomes.append(AttemptOutcome(number, label, outcome, round(time.monotonic() - start, 3), 0.0))
+        tried.attempts.append(_as_seen_there(attempt))
+        tried.outcomes.append(AttemptOutcome(number, label, outcome, round(time.monotonic() - start, 3), 0.0))
         if outcome == records.SOLVED:
             winner, reason = number, "none"
         if reason != "exhausted":
             break
-    race = _race(winner, reason, progress, time.monotonic() - began)
+    race = _race(winner, reason, tried, time.monotonic() - began)
     job.write_json(MANIFEST, build_manifest(job, race, engine=_ENGINE))
     return race
 
 
-def _race(winner: int | None, reason: str, progress: Progress, seconds: float) -> RaceResult:
+def _race(winner: int | None, reason: str, tried: TriedAttempts, seconds: float) -> RaceResult:
     status = "unsolved" if winner is None else records.SOLVED
-    return RaceResult(status, reason, winner, tuple(progress.outcomes), (), (), round(seconds, 3), 0.0)
+    return RaceResult(status, reason, winner, tuple(tried.outcomes), (), (), round(seconds, 3), 0.0)
 
 
 def _read(job: JobDir, number: int) -> Attempt:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from novacli.backends.ssh.child_process import Watch
 from novacli.backends.ssh.exit_codes import UnreachedError, may_mend_itself
-from novacli.backends.ssh.gate import Watch
 from novacli.errors import NovaError
 
 T = TypeVar("T")

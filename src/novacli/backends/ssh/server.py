@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh import exit_codes
+from novacli.backends.ssh.child_process import Call, Ended, Watch
 from novacli.backends.ssh.command import Ssh
-from novacli.backends.ssh.destinations import Place
-from novacli.backends.ssh.gate import Call, Ended, Watch
+from novacli.backends.ssh.destinations import SshHost
 from novacli.errors import TransferError, UnavailableError
 from novacli.text.printable import printable_text
 from solvehost import wire
@@ -42,19 +43,19 @@ _MAX_LOG_BYTES = 64 * 2**20
 class Server:
     """A server by its place, and the ssh that leads there."""
 
-    place: Place
+    host: SshHost
     ssh: Ssh
 
     @property
     def name(self) -> str:
         """What the user calls it."""
-        return self.place.name
+        return self.host.name
 
     def info(self, watch: Watch) -> Info | None:
         """Return what the server says of itself; None where it runs upstream's script, which knows no verbs."""
         text, problem, ended = self._exchange(("info",), b"", watch, _read_all)
         is_of_old = not text and ended.code is not None and 0 <= ended.code < exit_codes.FIRST_OF_PROTOCOL
-        if is_of_old and not any(map(_BROKEN.search, ended.said)):
+        if is_of_old and not any(map(_BROKEN.search, ended.stderr_lines)):
             return None
         return _parsed(self, wire.read_info, self._checked(text, problem, ended))
 
@@ -95,12 +96,12 @@ class Server:
                 yield printable_text(decoder.decode(chunk))
             ended = call.finish()
         if ended.code != 0:
-            raise exit_codes.error_of(self.name, self.place.destination, ended.code, ended.said)
+            raise exit_codes.error_of(self.name, self.host.destination, ended.code, ended.stderr_lines)
 
     @contextlib.contextmanager
     def _call(self, words: Sequence[str], stdin: bytes, watch: Watch) -> Iterator[Call]:
         try:
-            with Call(self.ssh.command(self.place.destination, words), stdin, watch) as call:
+            with Call(self.ssh.command(self.host.destination, words), stdin, watch) as call:
                 yield call
         except (TransferError, UnavailableError) as exc:  # the gate knows no names
             raise type(exc)(f"{self.name}: {exc}") from exc
@@ -130,9 +131,9 @@ class Server:
     def _checked(self, value: T | None, problem: SolvehostError | None, ended: Ended) -> T:
         """Return what was read, if all went well.  An exit code says more than what is missing on stdout."""
         if ended.code != 0 and (problem is None or ended.code is not None):
-            raise exit_codes.error_of(self.name, self.place.destination, ended.code, ended.said)
+            raise exit_codes.error_of(self.name, self.host.destination, ended.code, ended.stderr_lines)
         if problem is not None or value is None:
-            raise exit_codes.UnusableError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
+            raise UnusableReplyError(f"{self.name}: what it sent back cannot be used: {problem}") from problem
         return value
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from novacli.backends.ssh.exit_codes import UnusableError
+from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh.packing import Packet
 from novacli.errors import DataError, NovaError
 from novacli.solution.reading import read_solution
@@ -38,7 +38,7 @@ def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: Race
 
     Raises
     ------
-    UnusableError
+    UnusableReplyError
         Where the reply is not what a solve leaves; the directory is as before.
     DiskError
         Where it cannot be written: this machine's fault, so no other server is asked.
@@ -58,15 +58,15 @@ def read_race(job: JobDir, packet: Packet, reply: Reply, server: str) -> RaceRes
 
     Raises
     ------
-    UnusableError
+    UnusableReplyError
         Where the manifest says what cannot be.
     """
     manifest = reply.manifest
     if manifest is None:
-        raise UnusableError(f"{server}: it sent no manifest: it speaks another protocol than it said")
+        raise UnusableReplyError(f"{server}: it sent no manifest: it speaks another protocol than it said")
     winner = None if manifest["winner"] is None else packet.own_number(manifest["winner"])
     if (winner is None) == (manifest["status"] == records.SOLVED):
-        raise UnusableError(f"{server}: it says that an attempt solved which was not sent: do not trust it")
+        raise UnusableReplyError(f"{server}: it says that an attempt solved which was not sent: do not trust it")
     return RaceResult(
         status=manifest["status"],
         reason=manifest["reason"],
@@ -120,7 +120,7 @@ def place(
 
     Raises
     ------
-    UnusableError
+    UnusableReplyError
         Where they are not what a solve leaves; the directory is as before.
     DiskError
         Where they cannot be written.
@@ -174,7 +174,7 @@ def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
             _check_table(solution.files.rdls)
     except (NovaError, SolvehostError, ArithmeticError, ValueError) as exc:
         why = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
-        raise UnusableError(f"{server}: what it sent back cannot be used: {escape(why, 300)}") from exc
+        raise UnusableReplyError(f"{server}: what it sent back cannot be used: {escape(why, 300)}") from exc
 
 
 def _check_table(rdls: bytes) -> None:

@@ -1,4 +1,4 @@
-"""``nova doctor``: is all there that solving needs?"""
+"""``nova doctor``: check the installation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novacli.doctor.checks import examine
+from novacli.doctor import examine
 from novacli.errors import worst_exit_code
 from novacli.reports import checklist, settings
 
@@ -15,7 +15,7 @@ from novacli.reports import checklist, settings
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(as_json: bool) -> int:
-    """Check engine, index files, memory, disk and settings, and say what to do.
+    """Check engine, index files, memory, disk and settings, and show what to do.
 
     Exit code: 0 solving can work, 69 there is no engine or index file, 73 jobs cannot be kept, 78 the configuration
     is wrong.

@@ -1,111 +1,133 @@
-"""``nova fetch``: bring home what servers have solved."""
+"""``nova fetch``: fetch the results of jobs that were left at other places."""
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
-from novacli.cli.progress import progress
-from novacli.cli.selection import select_jobs, told
-from novacli.errors import RetryLaterError, UsageError, worst_exit_code
-from novacli.jobs.filters import JobFilter
+from novacli.cli.jobargs import JOBS, JOBS_DIR, NEWER, OLDER_THAN, load_config
+from novacli.cli.progress import ProgressLine
+from novacli.cli.selection import ErrorCollector, select_jobs
+from novacli.errors import NovaError, RetryLaterError, UsageError
+from novacli.jobs.filters import JobFilter, build_filter
 from novacli.jobs.local_store import LocalStore
+from novacli.jobs.remote import is_remote
 from novacli.jobs.store import FINISHED
 from novacli.jobs.summaries import read_result
+from novacli.records.result import REMOTE
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
-from solvehost.formats.jobdir import REMOTE, JobDir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from novacli.config import Config
     from novacli.pipeline.fetch import Fetched
     from novacli.reports.results import Report
+    from solvehost.formats.jobdir import JobDir
 
 
 @click.command("fetch")
 @JOBS
 @click.option("--all", "fetch_all", is_flag=True, help="All jobs that servers have.")
+@NEWER
+@OLDER_THAN
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each job that is finished.")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
+@click.option("-v", "--verbose", is_flag=True, help="Report each step on stderr.")
 @JOBS_DIR
-def command(jobs: tuple[str, ...], fetch_all: bool, as_json: bool, verbose: bool, jobs_dir: str | None) -> int:
-    """Bring home what servers have solved of the jobs left there by nova submit --detach.
+def command(
+    jobs: tuple[str, ...],
+    fetch_all: bool,
+    newer: str | None,
+    older_than: str | None,
+    as_json: bool,
+    verbose: bool,
+    jobs_dir: str | None,
+) -> int:
+    """Fetch the results of jobs that were left with servers by nova submit --detach.
 
-    JOB is an id from nova jobs, the beginning of one, or "last".  Exit codes are those of nova submit; 75 where a job
-    named is not finished.  With --all those that are not are left for another time.
+    JOB is an id from nova jobs, the beginning of one, or "last".  With --all, --newer or --older-than, jobs that are
+    not finished are skipped.  Exit codes are those of nova submit; 75 if a job that was named is not finished.
     """
-    if fetch_all == bool(jobs):
+    by_filter = fetch_all or newer is not None or older_than is not None
+    if by_filter == bool(jobs):
         raise UsageError("give either jobs or --all" if jobs else "name a job, or give --all: see nova jobs")
     config = load_config(jobs_dir)
     store = LocalStore(config["jobs_dir"])
     report = open_report("json" if as_json else "table", sys.stdout)
-    codes: list[int] = []
-    if fetch_all:
-        away = [job for job in map(store.find, store.names()) if (job.path / REMOTE).exists()]
+    errors = ErrorCollector()
+    if by_filter:
+        remote = _select_remote(store, build_filter((), newer, older_than))
     else:
-        named, codes = select_jobs(store, jobs, JobFilter())
-        away = [job for job in named if not _is_at_home(job, report, codes)]
-    if away:
-        codes += _fetch(away, config, report, verbose=verbose, may_be_unfinished=fetch_all)
-    elif fetch_all and sys.stdout.isatty():
+        named = select_jobs(store, jobs, JobFilter(), errors)
+        remote = [job for job in named if is_remote(job)]
+        _show_finished([job for job in named if not is_remote(job)], report, errors)
+    if remote:
+        unfinished = _fetch(remote, config, report, errors, verbose=verbose)
+        _report_unfinished(unfinished, errors, is_error=not by_filter)
+    elif by_filter and sys.stdout.isatty():
         click.echo("nova: no server has a job of yours", err=True)
-    return worst_exit_code(codes)
+    return errors.exit_code
 
 
-def _is_at_home(job: JobDir, report: Report, codes: list[int]) -> bool:
-    """Say whether no server has a job; show the result of one that is finished, so that a fetch can be repeated."""
-    if (job.path / REMOTE).exists():
-        return False
-    with told(codes):
-        result = read_result(job)
-        if result.status not in FINISHED:
-            raise UsageError(f"job {job.job_id} is {result.status}, and no server has it: nova fetch is for those")
-        report.add(result)
-        codes.append(result.exit_code)
-    return True
+def _select_remote(store: LocalStore, wanted: JobFilter) -> list[JobDir]:
+    """Return the jobs that were left at other places and that the filter accepts."""
+    if wanted == JobFilter():  # faster: no job is opened
+        return [job for job in map(store.find, store.names()) if is_remote(job)]
+    return [store.find(job.job_id) for job in store.summaries() if job.state == REMOTE and wanted.accepts(job)]
 
 
-def _fetch(away: list[JobDir], config: Config, report: Report, *, verbose: bool, may_be_unfinished: bool) -> list[int]:
-    from novacli.backends.ssh.command import Ssh
-    from novacli.backends.ssh.gate import Watch
+def _show_finished(jobs: Sequence[JobDir], report: Report, errors: ErrorCollector) -> None:
+    """Show the results of jobs that were fetched before, so that a fetch can be repeated."""
+    for job in jobs:
+        try:
+            result = read_result(job)
+            if result.status not in FINISHED:
+                raise UsageError(f"job {job.job_id} is {result.status}, and no server has it: nova fetch is for those")
+        except NovaError as exc:
+            errors.report(exc)
+        else:
+            report.add(result)
+            errors.add(result.exit_code)
+
+
+def _fetch(
+    jobs: Sequence[JobDir], config: Config, report: Report, errors: ErrorCollector, *, verbose: bool
+) -> list[Fetched]:
+    """Fetch jobs, show each result as it arrives, and return those that are not finished."""
+    from novacli.backends.base import Patience
     from novacli.pipeline.fetch import fetch_jobs
 
-    codes: list[int] = []
-    unfinished = 0
-    heard_by: list[Callable[[str], None]] = []
-
-    def hear(words: str) -> None:
-        heard_by[-1](words)
-
-    found = fetch_jobs(away, Ssh.of(config), Watch(observe=hear))
+    line = ProgressLine(verbose=verbose)
+    outcomes = fetch_jobs(jobs, config, Patience(math.inf, line.observe))
+    unfinished: list[Fetched] = []
     while True:
-        with progress(verbose=verbose) as observe:  # off while a result is shown: both may write to one terminal
-            heard_by.append(observe)
-            observe(f"asking for {count_text(len(away), 'job')}")
-            fetched = next(found, None)
+        with line:  # hidden while a result is shown: both write to one terminal
+            line.observe(f"asking for {count_text(len(jobs), 'job')}")
+            fetched = next(outcomes, None)
         if fetched is None:
-            if unfinished and may_be_unfinished and sys.stdout.isatty():
-                click.echo(f"nova: {count_text(unfinished, 'job')} not finished yet: fetch again later", err=True)
-            return codes
-        unfinished += fetched.result is None and fetched.error is None
-        with told(codes):
-            codes.append(_show(fetched, report, may_be_unfinished=may_be_unfinished))
+            return unfinished
+        if fetched.error is not None:
+            errors.report(fetched.error)
+        elif fetched.result is None:
+            unfinished.append(fetched)
+        else:
+            report.add(fetched.result)
+            errors.add(fetched.result.exit_code)
+            if fetched.result.error is not None:
+                click.echo(f"nova: {printable_line(fetched.result.error.message)}", err=True)
 
 
-def _show(fetched: Fetched, report: Report, *, may_be_unfinished: bool) -> int:
-    if fetched.error is not None:
-        raise fetched.error
-    if fetched.result is not None:
-        report.add(fetched.result)
-        if fetched.result.error is not None:
-            click.echo(f"nova: {printable_line(fetched.result.error.message)}", err=True)
-        return fetched.result.exit_code
-    if may_be_unfinished:
-        return 0
-    raise RetryLaterError(f"job {fetched.job.job_id} is {fetched.state} on {fetched.server}: fetch it later")
+def _report_unfinished(unfinished: Sequence[Fetched], errors: ErrorCollector, *, is_error: bool) -> None:
+    """Report the jobs that are not finished; ``is_error`` if the user named them."""
+    if is_error:
+        for fetched in unfinished:
+            errors.report(
+                RetryLaterError(f"job {fetched.job.job_id} is {fetched.state} on {fetched.place}: fetch it later")
+            )
+    elif unfinished and sys.stdout.isatty():
+        click.echo(f"nova: {count_text(len(unfinished), 'job')} not finished yet: fetch again later", err=True)

@@ -9,8 +9,8 @@ import click
 
 from novacli.cli.jobargs import JOBS, JOBS_DIR, load_config
 from novacli.cli.progress import progress
-from novacli.cli.selection import select_jobs, told
-from novacli.errors import RetryLaterError, UsageError, worst_exit_code
+from novacli.cli.selection import ErrorCollector, select_jobs
+from novacli.errors import NovaError, RetryLaterError, UsageError
 from novacli.jobs.filters import build_filter
 from novacli.jobs.local_store import LocalStore
 from novacli.jobs.store import STATES
@@ -53,18 +53,21 @@ def command(
     if timeout is not None and not timeout > 0:
         raise UsageError(f"time-out {timeout:g} is not above zero: give seconds")
     config = load_config(jobs_dir)
-    chosen, codes = select_jobs(LocalStore(config["jobs_dir"]), jobs, build_filter(states))
+    errors = ErrorCollector()
+    chosen = select_jobs(LocalStore(config["jobs_dir"]), jobs, build_filter(states), errors)
     report = open_report("json" if as_json else "table", sys.stdout)
     from novacli import backends
 
     connected = {} if place is None else {place: backends.connect(place, config)}
     for job in chosen:
-        with told(codes):
+        try:
             where = place or _place_of(job)
             if where not in connected:
                 connected[where] = backends.connect(where, config)
-            codes.append(_retry(job, config, connected[where], report, timeout, verbose))
-    return worst_exit_code(codes)
+            errors.add(_retry(job, config, connected[where], report, timeout, verbose))
+        except NovaError as exc:
+            errors.report(exc)
+    return errors.exit_code
 
 
 def _place_of(job: JobDir) -> str:

@@ -125,9 +125,9 @@ def _solver(backend: Backend, detach: bool) -> Solver:
 
     if not detach:
         return solve_input
-    from novacli.backends.base import Detaching
+    from novacli.backends.base import JobKeeper
 
-    if not isinstance(backend, Detaching):
+    if not isinstance(backend, JobKeeper):
         raise UsageError(f"{backend.name}: jobs cannot be left there: submit without --detach")
     backend.check_detach()
     return lambda given, params, context: detach_input(given, params, context, backend.detach)

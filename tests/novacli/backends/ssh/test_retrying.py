@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from novacli.backends.ssh import retrying
+from novacli.backends.ssh.child_process import CancelledError, Watch
 from novacli.backends.ssh.exit_codes import UnreachedError
-from novacli.backends.ssh.gate import CancelledError, Watch
 from novacli.errors import DataError, RetryLaterError
 
 

@@ -9,9 +9,9 @@ from made_servers import Servers, make_info
 
 from novacli import config
 from novacli.backends.ssh import server as server_module
+from novacli.backends.ssh.child_process import TimeUpError, Watch
 from novacli.backends.ssh.command import Ssh
-from novacli.backends.ssh.destinations import Place
-from novacli.backends.ssh.gate import TimeUpError, Watch
+from novacli.backends.ssh.destinations import SshHost
 from novacli.backends.ssh.server import Server
 from novacli.errors import DataError, InternalError, TransferError
 from solvehost.wire import JobLine
@@ -22,7 +22,7 @@ LINE = JobLine("a-1", "waiting")
 @pytest.fixture
 def server(servers: Servers) -> Server:
     servers.add("me@solve1")
-    return Server(Place("s1", "me@solve1"), Ssh.of(config.load()))
+    return Server(SshHost("s1", "me@solve1"), Ssh.of(config.load()))
 
 
 @pytest.fixture

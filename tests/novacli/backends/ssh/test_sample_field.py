@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from novacli import config
-from novacli.backends.ssh.peers import LIKELY_INDEXES
-from novacli.backends.ssh.samples import sample_job
+from novacli.backends.ssh.sample_field import make_sample
+from novacli.indexes.series import LIKELY_INDEXES
 from solvehost.formats.axy import Range
 from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_file import IndexFile
@@ -24,19 +24,19 @@ def test_the_field_is_one_that_the_index_files_serve(
     quads: tuple[float, float], monkeypatch: Any, tmp_path: Any
 ) -> None:
     monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
-    sample = sample_job([serving(*quads)], config.load())
+    sample = make_sample([serving(*quads)], config.load())
     assert not sample.is_sky
     assert selection.select(sample.attempt, [serving(*quads)])
 
 
 @pytest.mark.parametrize("files", [[], [serving(0.1, 0.2)]])
 def test_where_no_width_can_be_drawn_chance_stars_go(files: list[IndexFile]) -> None:
-    sample = sample_job(files, config.load())
-    assert (sample.is_sky, sample.words) == (False, "a job of 20 chance stars")
+    sample = make_sample(files, config.load())
+    assert (sample.is_sky, sample.description) == (False, "a job of 20 random stars")
 
 
 @pytest.mark.engine
 def test_stars_of_an_installed_index_are_the_sky_s(real_indexes: index_set.IndexSet) -> None:
-    sample = sample_job(LIKELY_INDEXES, config.load())
-    assert (sample.is_sky, sample.words) == (True, "a field of 100 stars")
+    sample = make_sample(LIKELY_INDEXES, config.load())
+    assert (sample.is_sky, sample.description) == (True, "a field of 100 stars")
     assert all(0.5 <= x <= 1000.5 for x in sample.attempt.stars.x)

@@ -11,24 +11,24 @@ import pytest
 from made_servers import INDEX, Servers, make_info
 
 from novacli import config
-from novacli.backends.ssh import peers
+from novacli.backends.ssh import server_pool
 from novacli.backends.ssh.command import Ssh
-from novacli.backends.ssh.destinations import Place
-from novacli.backends.ssh.peers import LIKELY_INDEXES, Peers, joined
+from novacli.backends.ssh.destinations import SshHost
 from novacli.backends.ssh.server import Server
+from novacli.backends.ssh.server_pool import ServerPool, joined
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 
 
 @pytest.fixture
-def made(servers: Servers) -> Callable[..., Peers]:
-    def of(*names: str) -> Peers:
+def made(servers: Servers) -> Callable[..., ServerPool]:
+    def make(*names: str) -> ServerPool:
         settings = config.load()
-        return Peers([Server(Place(n, n), Ssh.of(settings)) for n in names], settings.folders.cache)
+        return ServerPool([Server(SshHost(n, n), Ssh.of(settings)) for n in names], settings.folders.cache)
 
-    return of
+    return make
 
 
-def names(found: list[peers.Peer]) -> list[str]:
+def names(found: list[server_pool.KnownServer]) -> list[str]:
     return [peer.server.name for peer in found]
 
 
@@ -44,7 +44,7 @@ def test_upstream_s_script_counts_as_busy_and_has_likely_index_files(made, serve
     servers.says("idle", make_info())
     found = made("old", "busy", "idle").in_order()
     assert names(found) == ["idle", "old", "busy"]
-    assert (found[1].is_legacy, found[1].index_files()) == (True, LIKELY_INDEXES)
+    assert (found[1].is_legacy, found[1].index_files()) == (True, None)
 
 
 def test_index_files_are_as_they_were_told(made, servers: Servers) -> None:
@@ -54,7 +54,7 @@ def test_index_files_are_as_they_were_told(made, servers: Servers) -> None:
 
 
 def test_a_slow_one_is_left_behind_and_named(made, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "_GRACE_S", 0.2)
+    monkeypatch.setattr(server_pool, "_GRACE_S", 0.2)
     servers.says("quick", make_info())
     servers.add("slow", info="exec sleep 1000")
     asked = made("slow", "quick")
@@ -90,7 +90,7 @@ def test_only_a_sound_and_fresh_copy_is_believed(made, servers: Servers, change:
     elif change == "nonsense":
         kept.write_text('{"protocols": [1]}')
     else:
-        when = time.time() + (-peers.KEPT_S - 1 if change == "old" else 1000)
+        when = time.time() + (-server_pool.MAX_AGE_S - 1 if change == "old" else 1000)
         os.utime(kept, (when, when))
     made("a").known()
     assert len(servers.calls()) == 2

@@ -70,10 +70,18 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended: its exit code (-n by signal n, None where it was ended here), and its last words."""
+    """How a program ended.
+
+    Attributes
+    ----------
+    code
+        Its exit code; -n if signal n killed it, None if this side ended it.
+    stderr_lines
+        The last lines that it wrote to stderr, escaped.
+    """
 
     code: int | None
-    said: tuple[str, ...]
+    stderr_lines: tuple[str, ...]
 
 
 class Call:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from novacli.backends.ssh.gate import Call, CancelledError, TimeUpError, Watch
+from novacli.backends.ssh.child_process import Call, CancelledError, TimeUpError, Watch
 from novacli.errors import TransferError
 
 PATIENCE_S = 20.0
@@ -23,7 +23,7 @@ def run(script: str, stdin: bytes = b"", watch: Watch | None = None) -> tuple[by
         while chunk := call.read(65536):
             out += chunk
         ended = call.finish()
-    return out, ended.code, ended.said
+    return out, ended.code, ended.stderr_lines
 
 
 def is_alive(pid: int) -> bool:
@@ -104,9 +104,9 @@ def test_a_program_that_ignores_term_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_program_that_closes_stdout_and_goes_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    from novacli.backends.ssh import gate
+    from novacli.backends.ssh import child_process
 
-    monkeypatch.setattr(gate, "_ENDING_S", 0.2)
+    monkeypatch.setattr(child_process, "_ENDING_S", 0.2)
     assert run("exec >&-; exec sleep 1000")[1] is None
 
 
@@ -128,7 +128,7 @@ def test_leaving_before_the_end_of_stdout_ends_it() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a parent-death signal")
 def test_a_program_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = (
-        "from novacli.backends.ssh.gate import Call, Watch\n"
+        "from novacli.backends.ssh.child_process import Call, Watch\n"
         f"with Call(['/bin/sh', '-c', 'echo $$ > {tmp_path}/pid; echo; exec sleep 1000'], b'', Watch()) as call:\n"
         "    call.read(1); print(flush=True); call.read(1)\n"
     )
@@ -145,7 +145,7 @@ def test_a_program_that_is_not_there_says_so() -> None:
         assert call.read(1) == b""
         ended = call.finish()
     assert ended.code == 126
-    assert ended.said == ("/no/such/program: No such file or directory",)
+    assert ended.stderr_lines == ("/no/such/program: No such file or directory",)
 
 
 def test_no_descriptor_is_left() -> None:

@@ -1,7 +1,7 @@
-"""The small job that ``nova hosts check`` sends there and back.
+"""The small job that ``nova hosts check`` sends to a server and waits for.
 
-Where this machine has an index file of the whole sky, its stars make a field that a server should solve; where it has
-none, stars that no sky has are at least proof of the way.
+If this machine has an index file of the whole sky, the job is a real field that the server should solve.  If not, its
+stars lie at random, and only the connection is tested.
 """
 
 from __future__ import annotations
@@ -22,36 +22,44 @@ from solvehost.indexes.index_file import IndexFile
 
 _SIDE_PX = 1000
 _CPU_S = 20.0
-#: Orion's belt has bright stars at every width.
+#: Orion's belt has bright stars in fields of every width.
 _RA_DEG, _DEC_DEG = 84.0, -3.0
 _WIDTHS_DEG = Range(2.0, 30.0)
-_SKY_STARS, _CHANCE_STARS = 100, 20
+_SKY_STARS, _RANDOM_STARS = 100, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A job, and whether its stars are the sky's, so that it can be solved."""
+class SampleField:
+    """A job for a check; ``is_sky`` tells whether its stars are real, so that it can be solved."""
 
     attempt: Attempt
     is_sky: bool
 
     @property
-    def words(self) -> str:
-        """What it is, for a person."""
+    def description(self) -> str:
+        """What was sent, for the report."""
         count = len(self.attempt.stars)
-        return f"a field of {count} stars" if self.is_sky else f"a job of {count} chance stars"
+        return f"a field of {count} stars" if self.is_sky else f"a job of {count} random stars"
 
 
-def sample_job(files: Sequence[IndexFile], config: Config) -> Sample:
-    """Return a job that some of a server's index files serve, and that the engine is soon done with."""
-    width_deg = _width_deg(files)
-    stars = None if width_deg is None else _sky(width_deg, config)
+def make_sample(files: Sequence[IndexFile], config: Config) -> SampleField:
+    """Return a job that an engine finishes within seconds.
+
+    Parameters
+    ----------
+    files
+        The index files of the server; the width of the field is one that some of them serve.
+    config
+        The settings, which name the index files of this machine.
+    """
+    width_deg = _choose_width_deg(files)
+    stars = None if width_deg is None else _real_stars(width_deg, config)
     if stars is not None and width_deg is not None:
-        return Sample(_attempt(stars, width_deg), is_sky=True)
-    chance = random.Random(1)  # noqa: S311 - the same stars each time
-    x, y = (array("f", (chance.uniform(1, _SIDE_PX) for _ in range(_CHANCE_STARS))) for _ in range(2))
-    flux = array("f", (1000.0 / n for n in range(1, _CHANCE_STARS + 1)))
-    return Sample(_attempt(Stars(x, y, flux), width_deg or 10.0), is_sky=False)
+        return SampleField(_attempt(stars, width_deg), is_sky=True)
+    rng = random.Random(1)  # noqa: S311 - the same stars each time
+    x, y = (array("f", (rng.uniform(1, _SIDE_PX) for _ in range(_RANDOM_STARS))) for _ in range(2))
+    flux = array("f", (1000.0 / n for n in range(1, _RANDOM_STARS + 1)))
+    return SampleField(_attempt(Stars(x, y, flux), width_deg or 10.0), is_sky=False)
 
 
 def _attempt(stars: Stars, width_deg: float) -> Attempt:
@@ -67,16 +75,16 @@ def _attempt(stars: Stars, width_deg: float) -> Attempt:
     )
 
 
-def _width_deg(files: Sequence[IndexFile]) -> float | None:
-    """Return a width that the index files serve well, the nearest to the middle of those that can be drawn."""
+def _choose_width_deg(files: Sequence[IndexFile]) -> float | None:
+    """Return a field width that the index files serve, as close as possible to 8 degrees; None if there is none."""
     wanted = math.sqrt(_WIDTHS_DEG.low * _WIDTHS_DEG.high)
     ranges = [Range(max(r.low, _WIDTHS_DEG.low), min(r.high, _WIDTHS_DEG.high)) for r in width_ranges_deg(files)]
     widths = [min(max(wanted, r.low), r.high) for r in ranges if r.low <= r.high]
     return min(widths, key=lambda width: abs(math.log(width / wanted)), default=None)
 
 
-def _sky(width_deg: float, config: Config) -> Stars | None:
-    """Return the brightest stars around Orion's belt, of this machine's index files; None where there are none."""
+def _real_stars(width_deg: float, config: Config) -> Stars | None:
+    """Return the brightest stars around Orion's belt from this machine's index files; None if these are too few."""
     from novacli.demo.catalogue import Catalogue, find_index
     from novacli.demo.projection import Projection, direction
     from novacli.demo.scene import Scene

@@ -1,0 +1,77 @@
+"""Leave a job with a server that keeps jobs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from novacli.backends.base import Detached
+from novacli.backends.ssh import packing
+from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
+from novacli.backends.ssh.failover import Failover
+from novacli.backends.ssh.packing import Packet
+from novacli.backends.ssh.server_pool import KnownServer, ServerPool
+from novacli.backends.ssh.stored_jobs import Reference
+from novacli.errors import NovaError, TransferError, UnavailableError
+from novacli.jobs.remote import new_remote, read_remote
+from solvehost.formats.jobdir import JobDir
+
+
+def keeps_no_jobs(name: str) -> str:
+    """Return the message about a server that cannot keep jobs."""
+    return f"{name}: it runs the original script, which keeps no jobs: submit without --detach, and wait for the result"
+
+
+def detach(job: JobDir, numbers: Iterator[int], watch: Watch, pool: ServerPool) -> Detached:
+    """Send all attempts of a job to one server; ``remote.json`` is written first.
+
+    Parameters
+    ----------
+    job
+        The job directory.
+    numbers
+        The numbers of its attempts; all are prepared before they are sent.
+    watch
+        Limits the time of the transfer.
+    pool
+        The servers to try.
+
+    Raises
+    ------
+    NovaError
+        If it is certain that no server has the job.
+    """
+    prepared = packing.take_ready(job, numbers, budget_s=math.inf)
+    # The id stays the same however often the job is sent.  A server that took it before the line broke has it once.
+    packet = packing.pack(job, prepared)
+    failover = Failover(pool, watch)
+    try:
+        _, server = failover.run(lambda known: _detach_to(known, job, packet, watch))
+    except (NovaError, TimeUpError, CancelledError) as exc:
+        remote = read_remote(job)
+        if remote is None:
+            raise
+        # The server may have the job although its answer did not arrive, so no other server is asked to solve it.
+        reason = str(exc) or f"{remote.place}: it did not answer in time"
+        note = f"{reason}: it is not known whether it has the job; nova fetch finds out, and sends it again if not"
+        return Detached(remote.place, (note,))
+    return Detached(server.name, failover.notes(server))
+
+
+def _detach_to(known: KnownServer, job: JobDir, packet: Packet, watch: Watch) -> None:
+    server = known.server
+    if known.is_legacy:
+        raise UnavailableError(keeps_no_jobs(server.name))
+    watch.observe(f"sending to {server.name}")
+    remote = new_remote(job, "ssh", server.name, Reference(server.host, packet.job_id, packet.numbers).to_json())
+    remote.write()
+    try:
+        line = server.detach(packet.request, watch)
+    except NovaError as exc:
+        # A server that refuses a job does not have it.  A TransferError means that its answer may have been lost.
+        if not isinstance(exc, TransferError):
+            remote.forget()
+        raise
+    if line.id != packet.job_id:
+        remote.forget()
+        raise TransferError(f"{server.name}: it answered for another job: do not trust it")
