@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from novacli import backends
+from novacli.backends.kinds import check_destination
 from novacli.config import Config
 from novacli.errors import ConfigError, InputMissingError, OutputError, UsageError
 from novacli.text.printable import printable_line
@@ -74,7 +74,7 @@ def _check_destination(text: object) -> str:
         raise UsageError(f"{printable_line(repr(text)[:64])} is not a destination: write it in quotes")
     if text == "local":
         raise UsageError("'local' is this machine, which needs no other name")
-    return backends.check_destination(text)
+    return check_destination(text)
 
 
 def add_host(config: Config, name: str, destination: str) -> None:

@@ -26,7 +26,7 @@ class RemoteJob:
     job
         The job directory on this machine.
     kind
-        The kind of backend that left it there: a key of ``novacli.backends.KINDS``.
+        The kind of backend that left it there: a key of ``novacli.backends.kinds.KINDS``.
     place
         The name by which the user knows the place.
     reference

@@ -18,6 +18,7 @@ from made_results import wcs_fits
 from made_servers import HEIGHT, WIDTH, Servers, solved_files, write_star_list
 
 from novacli import backends, config
+from novacli.backends import kinds
 from novacli.backends.base import JobKeeper
 from novacli.errors import DataError, UsageError
 from novacli.inputs import FileInput
@@ -152,7 +153,7 @@ class StandInPlace(KeepingPlace):
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with the one line of the stand-in."""
     stand_in = {"stand-in": ("standin_backend", "standin:.*")}
-    monkeypatch.setattr(backends, "KINDS", {**stand_in, **backends.KINDS})
+    monkeypatch.setattr(kinds, "KINDS", {**stand_in, **kinds.KINDS})
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ keeping_places = pytest.mark.parametrize("place", ["ssh", "stand-in"], indirect=
 
 @every_place
 def test_the_kind_of_a_place_follows_from_its_name(place: Place, request: pytest.FixtureRequest) -> None:
-    assert backends.kind_of(place.name) == request.node.callspec.params["place"]
+    assert kinds.kind_of(place.name) == request.node.callspec.params["place"]
 
 
 @every_place
@@ -181,7 +182,7 @@ def test_a_backend_connects_without_looking_for_anything(place: Place, monkeypat
     """So a usage error is reported before a missing engine or program."""
     monkeypatch.setenv("PATH", "/nowhere")
     assert backends.connect(place.name, config.load()).name == place.name
-    assert backends.check_destination(place.name) == place.name
+    assert kinds.check_destination(place.name) == place.name
 
 
 @every_place
@@ -333,7 +334,8 @@ def test_a_name_of_nova_hosts_leads_to_the_kind_of_its_destination(nova: Any, ho
         backends.connect("folder", config.load())
 
 
-def _imported_modules(path: Path) -> set[str]:
+def _imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, and the names that it imports from them."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -344,14 +346,14 @@ def _imported_modules(path: Path) -> set[str]:
 
 
 def test_only_the_backends_know_how_a_place_is_reached() -> None:
-    """All other rooms of the package import the registry, the protocols and the names, and no implementation."""
-    allowed = {"novacli.backends", "novacli.backends.base", "novacli.backends.hosts"}
-    used: dict[str, set[str]] = {}
-    for path in sorted(SOURCE.rglob("*.py")):
-        if path.is_relative_to(SOURCE / "backends"):
-            continue
-        modules = {name for name in _imported_modules(path) if name.startswith("novacli.backends")}
-        kinds = {name for name in modules if name.split(".")[2:3] not in ([], ["base"], ["hosts"])}
-        if kinds - {f"novacli.backends.{name}" for name in ("connect", "of_job", "check_place", "kind_of")} - allowed:
-            used[str(path.relative_to(SOURCE))] = kinds
-    assert used == {}
+    """No other room of the package imports an implementation."""
+    implementations = {module for module, _ in kinds.KINDS.values()} - {"standin_backend"}
+    assert implementations == {"novacli.backends.local", "novacli.backends.ssh"}
+    others = [path for path in SOURCE.rglob("*.py") if not path.is_relative_to(SOURCE / "backends")]
+    found = {
+        str(path.relative_to(SOURCE)): name
+        for path in others
+        for name in _imports(path)
+        if any(name == module or name.startswith(f"{module}.") for module in implementations)
+    }
+    assert found == {}

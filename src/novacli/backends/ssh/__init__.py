@@ -65,7 +65,7 @@ def check_place(config: Config, place: str) -> Iterator[tuple[str, Iterator[Chec
 
 
 def check_destination(text: str) -> str:
-    """Return ``text`` if it is an ssh destination; see :func:`novacli.backends.check_destination`."""
+    """Return ``text`` if it is an ssh destination; see :func:`novacli.backends.kinds.check_destination`."""
     from novacli.backends.ssh import destinations
 
     return destinations.check_destination(text)
