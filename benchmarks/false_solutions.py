@@ -55,7 +55,7 @@ from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.index_set import IndexSet
 
 #: Engine CPU that a whole solve gets, whatever the number of cores.
-FULL_CPU_S = engine_cpu_s(SolveParams().timeout_s)
+FULL_CPU_S = engine_cpu_s(SolveParams().limit_s)
 #: From this log-odds matches are named where the engine's own threshold for that (13.8) is lowered.
 NAMED_FROM = 8.0
 #: From these they are tuned up where that threshold is lowered: two, to see whether what it adds is the same.

@@ -25,7 +25,7 @@ RAW_CUT, TUNED_CUT = 10.0, 12.0
 #: Thresholds of acceptance for which the rate is told: the engine's own first.
 THRESHOLDS = (ACCEPTS, 25.0, 30.0)
 #: Engine CPU of a solve that finds nothing and uses all that it gets.
-SOLVE_CPU_S = engine_cpu_s(SolveParams().timeout_s)
+SOLVE_CPU_S = engine_cpu_s(SolveParams().limit_s)
 _LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)
 #: Levels at which what whole solves came upon is held against what the trials foretell.
 _FORETOLD = (18.0, ACCEPTS, 25.0)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from novacli.errors import ConfigError
+from novacli.records.params import DEFAULT_TIMEOUT_S
 
 
 class SettingOrigin(enum.Enum):
@@ -238,7 +239,7 @@ KEYS = (
     Key("slots", "NOVA_SLOTS", _count, _cores, "how many engines may run at once on this machine"),
     Key("slots_dir", "NOVA_SLOTS_DIR", _path, lambda folders: folders.runtime / "slots",
         "the folder of the tokens of running engines; it must be local to this machine"),
-    Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _: 300.0, "wall-clock seconds an image may take"),
+    Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _: DEFAULT_TIMEOUT_S, "wall-clock seconds an image may take"),
     Key("learn", "NOVA_LEARN", _flag, lambda _: True,
         "true if solved frames give hints for the next frames of their camera"),
     Key("ssh", "NOVA_SSH", _text, lambda _: "ssh", "the ssh program's name or path"),

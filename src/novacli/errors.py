@@ -4,6 +4,8 @@
 
     NovaError
     ├── UsageError         2  options that contradict each other, a value out of range
+    │   └── ParameterError 2  a parameter of the Python API that is out of range; also a ValueError
+    ├── NotSolvedError     1  the solution of an image that was not solved was asked for
     ├── DataError         65  the input is no image and no source list, or is damaged
     ├── InputMissingError 66  the input is not there, or is a directory
     ├── UnavailableError  69  no engine, no index file, or none that fits the field
@@ -33,6 +35,16 @@ class UsageError(NovaError):
     """Options contradict each other, or a value is out of range; the same call fails again."""
 
     exit_code = 2
+
+
+class ParameterError(UsageError, ValueError):
+    """A parameter is out of range or contradicts another; the same call fails again."""
+
+
+class NotSolvedError(NovaError):
+    """The WCS or another part of a solution was asked for, but the image was not solved; retry with other hints."""
+
+    exit_code = 1
 
 
 class DataError(NovaError):

@@ -61,7 +61,7 @@ class JobRequest:
     created: str | None = None
     source: SourceRecord | None = None
     sha256: str | None = None
-    timeout_s: float = SolveParams().timeout_s
+    timeout_s: float = SolveParams().limit_s
     params: SolveParams | None = None
     hints: tuple[Hint, ...] = ()
     notes: tuple[str, ...] = ()

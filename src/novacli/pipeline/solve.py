@@ -130,7 +130,7 @@ def solve_field(field: Field, params: SolveParams, context: Context, clock: Cloc
     if isinstance(prepared, Solved):
         return prepared
     job, draft = prepared.job, prepared.draft
-    solved = run_job(job, prepared.numbers, draft, params.timeout_s, context, clock=clock, lock=prepared.lock)
+    solved = run_job(job, prepared.numbers, draft, params.limit_s, context, clock=clock, lock=prepared.lock)
     if context.rigs is not None and isinstance(solved.answer, Solution):
         context.rigs.learn(field, solved.answer.calibration)
     return replace(solved, origin=field.origin)
@@ -205,7 +205,7 @@ def _make_job(
         created=draft.created,
         source=draft.source,
         sha256=jobfile.sha256_of(field.origin.path),
-        timeout_s=params.timeout_s,
+        timeout_s=params.limit_s,
         params=params,
         hints=draft.hints,
         notes=draft.notes,
@@ -274,7 +274,7 @@ def _detach_job(prepared: _Prepared, params: SolveParams, context: Context, cloc
     job, draft = prepared.job, prepared.draft
 
     def send() -> Solved:
-        left_s = max(1.0, params.timeout_s - clock.elapsed_s)
+        left_s = max(1.0, params.limit_s - clock.elapsed_s)
         sent = detach(job, prepared.numbers, Patience(left_s, context.observe, context.cancelled))
         clock.lap("send_s")
         notes = (*draft.notes, *sent.notes)

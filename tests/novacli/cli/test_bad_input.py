@@ -188,8 +188,8 @@ def test_the_others_of_the_same_call_are_still_solved(drawn: DrawnField, nova, h
 
 #: Options that contradict each other or are out of range → what the line says.
 WRONG_OPTIONS = {
-    "-L 3 -H 2": "scale range 3 to 2 is upside down: swap --scale-low and --scale-high",
-    "-L 0": "lower scale 0.0 is not above zero",
+    "-L 3 -H 2": "scale range 3 to 2 is upside down: its lower end comes first",
+    "-L 0": "lower scale 0 is not above zero",
     "-H nan": "upper scale nan is not above zero",
     "--scale-est 2 -L 1": "--scale-est cannot go with --scale-low or --scale-high",
     "--scale-err 5": "--scale-err needs --scale-est",
@@ -203,7 +203,7 @@ WRONG_OPTIONS = {
     "--ra 1 --dec 1 --radius 0": "search radius 0 is outside",
     "--downsample 0": "downsample factor 0 is outside",
     "--objs 3": "3 stars are too few",
-    "--timeout 0": "time-out 0 is not above zero",
+    "--timeout 0": "time-out 0 is not above zero: give a positive number",
     "--tweak-order 11": "tweak order 11 is outside",
     "--size 1280": "size '1280' is not understood: give it as 1024x768",
     "--size 0x5": "size '0x5' is not understood",

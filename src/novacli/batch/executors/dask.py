@@ -70,7 +70,7 @@ def open_executor(setup: RunSetup, workers: int, address: str | None) -> _DaskEx
 class _DaskExecutor:
     def __init__(self, setup: RunSetup, workers: int, address: str) -> None:
         self._setup, self._most, self._address = setup, workers, address
-        self._limit_s = setup.params.timeout_s + GRACE_S
+        self._limit_s = setup.params.limit_s + GRACE_S
         self._numbers = itertools.count(1)
         self._tasks: dict[Future[TaskOutcome], tuple[_Member, FrameTask]] = {}
         self._groups: dict[str, Sequence[Future[TaskOutcome]]] = {}

@@ -38,7 +38,7 @@ def work(task: FrameTask) -> TaskOutcome:
 class _PoolExecutor:
     def __init__(self, setup: RunSetup, workers: int) -> None:
         self._workers = workers
-        self._limit_s = setup.params.timeout_s + GRACE_S
+        self._limit_s = setup.params.limit_s + GRACE_S
         self._waiting: SimpleQueue[tuple[Future[TaskOutcome], FrameTask] | None] = SimpleQueue()
         self._pending: set[Future[TaskOutcome]] = set()
         self._hired: list[tuple[threading.Thread, ChildProcess]] = []
