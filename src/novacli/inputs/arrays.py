@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from novacli.errors import DataError, UsageError
+from novacli.errors import DataError, ParameterError
 from novacli.inputs import headers
 from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.pixels import Block, assemble, row_blocks
@@ -86,12 +86,14 @@ def _add_mask(
     values = np.asarray(mask)
     if values.dtype.kind not in "bui":
         kind = values.dtype
-        raise UsageError(f"mask holds {kind} values, not truth values: give True where a pixel must not be used")
+        raise ParameterError(f"mask holds {kind} values, not truth values: give True where a pixel must not be used")
     if values.ndim == 3 and values.shape == shape:
         values = np.any(np.atleast_3d(_channels_last(values)), axis=2)
     added: NDArray[np.bool_] = values.astype(np.bool_)
     if added.shape != pixels.shape:
-        raise UsageError(f"mask has shape {added.shape}, but the image {pixels.shape}: give one value for each pixel")
+        raise ParameterError(
+            f"mask has shape {added.shape}, but the image {pixels.shape}: give one value for each pixel"
+        )
     if not added.any():
         return bad
     pixels[added] = 0
@@ -107,4 +109,4 @@ def _cards(header: Header | None) -> dict[str, HeaderValue]:
     try:
         return headers.plain(pairs)
     except (TypeError, ValueError) as exc:
-        raise UsageError("header is neither a mapping of FITS keywords nor (keyword, value) pairs") from exc
+        raise ParameterError("header is neither a mapping of FITS keywords nor (keyword, value) pairs") from exc

@@ -103,8 +103,8 @@ class Scale:
         Parameters
         ----------
         low, high
-            Scalars, None for an open end; both pixel scales (``u.arcsec / u.pixel``), both widths of the image (angles),
-            or both focal lengths as for 35-mm film (lengths).
+            Scalars, None for an open end; both pixel scales (``u.arcsec / u.pixel``), both widths of the image
+            (angles), or both focal lengths as for 35-mm film (lengths).
 
         Raises
         ------

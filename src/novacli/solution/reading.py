@@ -23,9 +23,8 @@ from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile, jobdir
 
 if TYPE_CHECKING:
-    import numpy as np
+    from astropy.table import QTable
     from astropy.wcs import WCS
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,18 @@ class Solution:
         return tables.astropy_wcs(self.files.wcs, self.tan_sip)
 
     @cached_property
-    def sources(self) -> NDArray[np.void]:
-        """The stars found in the image, best first: a structured array with ``X``, ``Y`` (FITS pixels), ``FLUX``."""
+    def sources(self) -> QTable:
+        """The stars found in the image, best first: ``x`` and ``y`` (FITS pixels, from 1) and ``flux``."""
         from novacli.solution import tables
 
-        return tables.sources(self.files)
+        return tables.with_units(tables.sources(self.files))
 
     @cached_property
-    def stars(self) -> NDArray[np.void]:
-        """The reference stars of the field: see :func:`novacli.solution.tables.stars`."""
+    def stars(self) -> QTable:
+        """The reference stars of the field: the columns of :func:`novacli.solution.tables.stars`, with units."""
         from novacli.solution import tables
 
-        return tables.stars(self.files, self.tan_sip)
+        return tables.with_units(tables.stars(self.files, self.tan_sip))
 
 
 @dataclass(frozen=True, slots=True)

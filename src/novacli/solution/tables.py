@@ -17,6 +17,7 @@ from novacli.wcs.sphere import separation_arcsec
 from novacli.wcs.tansip import TanSip
 
 if TYPE_CHECKING:
+    from astropy.table import QTable
     from astropy.wcs import WCS
     from numpy.typing import NDArray
 
@@ -102,6 +103,23 @@ def stars(files: ResultFiles, tan_sip: TanSip) -> NDArray[np.void]:
         row["x"], row["y"] = tan_sip.sky_to_pixel(*place) or (math.nan, math.nan)
         row["field_x"], row["field_y"], row["separation_arcsec"] = matched.get(place, (math.nan,) * 3)
     return _with_columns(table, reference, extra)
+
+
+#: Units of the columns of the tables that users get.
+_UNITS = {
+    "x": "pix", "y": "pix", "field_x": "pix", "field_y": "pix", "ra": "deg", "dec": "deg", "separation": "arcsec",
+}  # fmt: skip
+
+
+def with_units(table: NDArray[np.void]) -> QTable:
+    """Return a structured array as astropy's table: names in lower case, places and angles as quantities."""
+    from astropy.table import QTable
+    from astropy.units import Quantity
+
+    plain = {name: name.lower().removesuffix("_arcsec") for name in table.dtype.names or ()}
+    return QTable(
+        {new: Quantity(table[old], _UNITS[new]) if new in _UNITS else table[old] for old, new in plain.items()}
+    )
 
 
 def _reference(files: ResultFiles) -> NDArray[np.void]:
