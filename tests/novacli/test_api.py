@@ -130,7 +130,7 @@ def test_a_path_is_read_for_hints_and_an_index_file_may_be_named(
 
 
 def test_a_place_that_cannot_be_is_refused_before_the_image_is_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'-oProxyCommand=x' is no ssh destination"):
+    with pytest.raises(UsageError, match="'-oProxyCommand=x' is not an ssh destination"):
         solve(tmp_path / "none.fits", to="-oProxyCommand=x")
 
 
