@@ -1,18 +1,17 @@
-"""A FITS file copied with a new celestial description in the header of one HDU, and not one other byte changed."""
+"""Copy a FITS file with a new description of the sky in the header of one HDU; every other byte stays."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from novacli.errors import DataError, UsageError
-from novacli.files.atomic import reading
-from novacli.fits import cards as fitscards
-from novacli.fits import checksum
-from novacli.wcs import header as wcsheader
+from novacli.exports.description import description_cards, read_solution
+from novacli.files.atomic import read_error, reading
+from novacli.fits import celestial, checksum
+from novacli.fits.cards import keyword, split
 from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
@@ -20,17 +19,17 @@ if TYPE_CHECKING:
     from novacli.wcs.tansip import TanSip
 
 HISTORY = "World coordinates by nova with astrometry-engine (Astrometry.net)"
-#: Stands in a file that is a copy with a solution, never in an image that got its own: a batch leaves copies out.
+#: Marks a copy with a solution.  A batch leaves copies out, but not images that got their own solution.
 COPY_HISTORY = "World coordinates by nova with astrometry-engine, in a new file"
 _COPY_BYTES = 2**20
 _INTERLEAVED_CHANNELS = (3, 4)
-#: Holds the checksum of the whole image before compression, header included, which nobody can bring up to date.
+#: Checksum of the header and the data before compression.  It is dropped, since it would take unpacking to renew it.
 _STALE = "ZHECKSUM"
 
 
 @dataclass(frozen=True, slots=True)
 class NewHeader:
-    """The place of a header in a file, in bytes, and what is to stand there."""
+    """A new header: ``start`` and ``end`` are the place of the old one in the file, bytes; ``header`` replaces it."""
 
     start: int
     end: int
@@ -38,53 +37,55 @@ class NewHeader:
 
 
 def plan(stream: BinaryIO, hdu: int, wcs_fits: bytes, shown: str, history: str = HISTORY) -> NewHeader:
-    """Return the header that HDU ``hdu`` (0-based) of a seekable FITS stream gets with the solution in ``wcs_fits``.
+    """Return the new header of an HDU with a solution.
 
-    ``history`` is the text of the HISTORY card that says where the solution is from.
+    Parameters
+    ----------
+    stream
+        A seekable FITS file.
+    hdu
+        Number of the HDU, counted from 0.
+    wcs_fits
+        Content of the solution's ``wcs.fits``.
+    shown
+        Name of the file for messages.
+    history
+        Text of the HISTORY card that says where the solution is from.
 
     Raises
     ------
     DataError
-        Where the stream is damaged before or in that header, or has no such HDU.
+        If the file has no such HDU, is damaged before or in its header, or has another size than was solved.
     UsageError
-        Where the HDU is no image, or no image whose first two axes are those of the solution.
+        If the HDU is not an image, or not one whose first two axes were solved.
+    TransferError
+        If the file cannot be read.
     """
     try:
         header, offset = next(islice(fitsfile.iter_hdus(stream), hdu, None))
         size = fitsfile.data_size(header)
+        _check_image(header, read_solution(wcs_fits), hdu, shown)
+        stream.seek(offset - header.size)
+        cards = [card for card in split(stream.read(header.size)) if keyword(card) != _STALE]
+        new = celestial.replace_celestial(cards, description_cards(wcs_fits, celestial.count_axes(cards)), history)
+        return NewHeader(offset - header.size, offset, _finished(new, stream, size))
     except StopIteration:
         raise DataError(f"{shown} has no HDU {hdu}: it has changed since it was read") from None
     except HeaderError as exc:
         raise DataError(f"{shown}: {exc}: it has changed since it was read") from exc
-    _check_image(header, solution(wcs_fits), hdu, shown)
-    stream.seek(offset - header.size)
-    cards = [c for c in fitscards.split(stream.read(header.size)) if fitscards.keyword(c) != _STALE]
-    made = fitscards.replace_celestial(cards, fitscards.celestial_cards(wcs_fits), history)
-    return NewHeader(offset - header.size, offset, _finished(made, stream, size))
-
-
-def solution(wcs_fits: bytes) -> TanSip:
-    """Return the solution in the bytes of a ``wcs.fits``.
-
-    Raises
-    ------
-    DataError
-        Where there is none.
-    """
-    try:
-        return wcsheader.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
-    except (HeaderError, DataError) as exc:
-        raise DataError(f"wcs.fits: {exc}; solve the image again") from exc
+    except OSError as exc:
+        raise read_error(shown, exc) from exc
 
 
 def _finished(cards: Sequence[bytes], stream: BinaryIO, data_bytes: int) -> bytes:
-    """Return the header as bytes, its checksums brought up to date where it has any; ``stream`` stands at the data."""
+    """Return the header as bytes, with CHECKSUM and DATASUM renewed if it has them; ``stream`` stands at the data."""
     if checksum.is_needed(cards):
         cards = checksum.refresh(cards, checksum.sum_stream(stream, data_bytes))
     return fitsfile.end_header(list(cards))
 
 
 def _check_image(header: fitsfile.Header, solved: TanSip, hdu: int, shown: str) -> None:
+    """Raise if the HDU is not the image that was solved."""
     axes = _axes(header)
     if len(axes) < 2:
         raise UsageError(
@@ -95,7 +96,7 @@ def _check_image(header: fitsfile.Header, solved: TanSip, hdu: int, shown: str) 
         return
     if axes[0] in _INTERLEAVED_CHANNELS and axes[1:3] == wanted:
         raise UsageError(
-            f"{shown} has its colours as the first axis, where FITS has no place for a distorted sky: use --wcs"
+            f"{shown} has its colours as the first axis, and readers expect the sky on the first two: use --wcs"
         )
     raise DataError(
         f"{shown} has {axes[0]} x {axes[1]} pixels in HDU {hdu}, but {wanted[0]} x {wanted[1]} were solved: "
@@ -104,7 +105,7 @@ def _check_image(header: fitsfile.Header, solved: TanSip, hdu: int, shown: str) 
 
 
 def _axes(header: Mapping[str, fitsfile.CardValue]) -> tuple[int, ...]:
-    """Return the lengths of an image's axes, of the uncompressed one where it is compressed; () for no image."""
+    """Return the lengths of an image's axes, before compression if it is compressed; () if it is not an image."""
     if header.get("ZIMAGE") is True:
         prefix = "Z"
     elif "XTENSION" in header and header["XTENSION"] != "IMAGE":
@@ -112,7 +113,7 @@ def _axes(header: Mapping[str, fitsfile.CardValue]) -> tuple[int, ...]:
     else:
         prefix = ""
     count = header.get(f"{prefix}NAXIS")
-    lengths = [header.get(f"{prefix}NAXIS{n}") for n in range(1, min(int(count or 0), fitscards.MAX_AXES) + 1)]
+    lengths = [header.get(f"{prefix}NAXIS{n}") for n in range(1, min(int(count or 0), celestial.MAX_AXES) + 1)]
     return tuple(n for n in lengths if isinstance(n, int))
 
 

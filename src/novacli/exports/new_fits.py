@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from novacli.errors import DataError, InternalError, UsageError
 from novacli.exports import insert
+from novacli.exports.description import description_cards, read_solution
 from novacli.exports.registry import Export, Need, SolvedField
 from novacli.files.atomic import replacing
 from novacli.files.compression import kind_by_name, packing
-from novacli.fits import cards as fitscards
+from novacli.fits import celestial
 from novacli.inputs import FileInput
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.opening import open_input
@@ -87,7 +88,7 @@ def new_fits(
 
 
 def _check_size(pixels: NDArray[Any], wcs_fits: bytes, path: str) -> None:
-    solution = insert.solution(wcs_fits)
+    solution = read_solution(wcs_fits)
     if pixels.shape[:2] != (solution.height, solution.width):
         size, wanted = f"{pixels.shape[1]} x {pixels.shape[0]}", f"{solution.width} x {solution.height}"
         raise DataError(f"{shown_name(path)} has {size} pixels, but {wanted} were solved: solve the image again")
@@ -141,8 +142,8 @@ def _header(pixels: NDArray[Any], wcs_fits: bytes) -> bytes:
     if zero:
         values += [("BSCALE", 1), ("BZERO", zero)]
     cards = [fitsfile.card(key, value) for key, value in values]
-    wcs_cards = fitscards.celestial_cards(wcs_fits)
-    return fitsfile.end_header(fitscards.replace_celestial(cards, wcs_cards, insert.COPY_HISTORY))
+    wcs_cards = description_cards(wcs_fits, len(axes))
+    return fitsfile.end_header(celestial.replace_celestial(cards, wcs_cards, insert.COPY_HISTORY))
 
 
 def _write_planes(pixels: NDArray[Any], stream: BinaryIO) -> None:

@@ -41,9 +41,11 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
 def _improved(job: JobDir, attempt: int) -> Solution:
     """Return the solution, fitted again unless the user said which order of distortion it shall have."""
     from novacli.solution import improve
+    from novacli.solution.frame import state_frame
 
     request = read_request(job) or JobRequest()
     judgement = improve.improve(job, keep=request.params is not None and request.params.tweak_order is not None)
+    state_frame(job)
     answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
     held_out = None if judgement is None else judgement.heldout_rms_arcsec
     return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out))

@@ -14,6 +14,7 @@ import numpy as np
 
 from novacli.errors import NovaError
 from novacli.fits import cards as fitscards
+from novacli.fits import celestial
 from novacli.fits.tables import read_table
 from novacli.solution import tables
 from novacli.wcs import header, refit
@@ -111,7 +112,7 @@ def _columns(path: Path, names: tuple[str, str]) -> NDArray[np.float64] | None:
 def new_wcs(engines: bytes, found: Refit, solution: TanSip) -> bytes:
     """Return a ``wcs.fits`` with another description of the sky, all other cards of the engine's kept."""
     history = f"Fitted again by nova: {found.model}, {len(found.matched)} stars"
-    return fitsfile.end_header(fitscards.replace_celestial(fitscards.split(engines), header.cards(solution), history))
+    return fitsfile.end_header(celestial.replace_celestial(fitscards.split(engines), header.cards(solution), history))
 
 
 # --- corr.fits ---------------------------------------------------------------------------------------------------

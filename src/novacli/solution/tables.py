@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.errors import DataError
-from novacli.fits import cards
+from novacli.fits.celestial import celestial_cards
 from novacli.fits.tables import read_table
 from novacli.wcs.sphere import separation_arcsec
 from novacli.wcs.tansip import TanSip
@@ -32,7 +32,7 @@ def astropy_wcs(wcs_fits: bytes, tan_sip: TanSip) -> WCS:
     from astropy.io import fits
     from astropy.wcs import WCS
 
-    header = fits.Header.fromstring(b"".join(cards.celestial_cards(wcs_fits)))
+    header = fits.Header.fromstring(b"".join(celestial_cards(wcs_fits)))
     # Without these astropy warns that the header describes more axes than it has.
     header.insert(0, ("NAXIS", 2))
     header.insert(1, ("NAXIS1", tan_sip.width))
