@@ -107,6 +107,26 @@ def test_update_puts_the_solution_into_the_image(drawn: DrawnField, nova, home: 
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("options", [(), ("--tweak-order", "2")], ids=["fitted again", "the engine's own"])
+def test_all_that_is_written_is_on_the_icrs(drawn: DrawnField, nova, home: Path, options: tuple[str, ...]) -> None:
+    """The job's wcs.fits, its copy, the new file and the image itself, as astropy reads them without arguments."""
+    from astropy.io import fits
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
+    picture = drawn.write_fits(home / "field.fits")
+    outputs = ["--wcs", str(home / "a.wcs"), "--new-fits", str(home / "a.fits"), "--update"]
+    (line,) = read_lines(nova("submit", "--json", *options, *outputs, str(picture)).out)
+    job = Path(line["files"]["directory"]) / "wcs.fits"
+    for path in (job, home / "a.wcs", home / "a.fits", picture):
+        header = fits.getheader(path)
+        if path in (job, home / "a.wcs"):
+            header["NAXIS"] = 2  # it has no image, but describes one of two axes
+        assert (header["RADESYS"], "EQUINOX" in header) == ("ICRS", False), path
+        assert wcs_to_celestial_frame(WCS(header)).name == "icrs"
+
+
+@pytest.mark.engine
 def test_standard_input_is_read(drawn: DrawnField, start, home: Path) -> None:
     with drawn.write_fits(home / "field.fits").open("rb") as stream:
         out, _ = start("submit", "--json", "-", stdin=stream).communicate(timeout=PATIENCE_S)
