@@ -1,11 +1,11 @@
-"""Every error that ``solvehost`` raises, with its exit code (sysexits.h) and whether a retry is safe.
+"""The errors that ``solvehost`` raises, with their exit codes (sysexits.h) and whether a retry is safe.
 
 ::
 
     SolvehostError
     ├── UsageError        64  the command line is wrong
-    ├── DataError         65  what was sent cannot be used
-    ├── NoInputError      66  nothing was sent
+    ├── DataError         65  the data sent cannot be used
+    ├── NoInputError      66  no data was sent, or a file is missing
     ├── UnavailableError  69  no engine, or no index file that loads
     ├── CrashError        70  every attempt crashed
     ├── DiskError         73  the disk is full, or a file cannot be made
@@ -32,13 +32,13 @@ class UsageError(SolvehostError):
 
 
 class DataError(SolvehostError):
-    """What was sent cannot be used; the same bytes fail again."""
+    """The data sent cannot be used; the same data fails again."""
 
     exit_code = 65
 
 
 class NoInputError(SolvehostError):
-    """Nothing was sent, or a file is not there; safe to retry once it is."""
+    """No data was sent, or a file is missing; safe to retry once it exists."""
 
     exit_code = 66
 
@@ -58,7 +58,7 @@ class CrashError(SolvehostError):
 
 
 class DiskError(SolvehostError):
-    """The disk is full, or a file cannot be made; safe to retry once there is room."""
+    """The disk is full, or a file cannot be made; safe to retry once there is space."""
 
     exit_code = 73
     retry_is_safe = True
@@ -85,13 +85,13 @@ class DeniedError(SolvehostError):
 
 
 class ConfigError(SolvehostError):
-    """The configuration is wrong; the same call fails again until it is mended."""
+    """The configuration is wrong; the same call fails again until it is corrected."""
 
     exit_code = 78
 
 
 def from_exit_code(code: int, message: str) -> SolvehostError:
-    """Return the error that has an exit code; ``CrashError`` where none has it."""
+    """Return the error with an exit code; a ``CrashError`` if there is none."""
     kinds = (UsageError, DataError, NoInputError, UnavailableError, CrashError, DiskError, PeerError, BusyError,
              DeniedError, ConfigError)  # fmt: skip
     return next((kind for kind in kinds if kind.exit_code == code), CrashError)(message)

@@ -14,6 +14,7 @@ from novacli.backends.kinds import check_destination
 from novacli.config import Config
 from novacli.errors import ConfigError, InputMissingError, OutputError, UsageError
 from novacli.text.printable import printable_line
+from solvehost.formats.atomic import replace_file
 
 FILE = "hosts.toml"
 _HEADING = "# Names of solve servers, kept by nova hosts.\n\n[hosts]\n"
@@ -133,12 +134,4 @@ def _locked(folder: Path) -> Iterator[None]:
 def _write(path: Path, hosts: Mapping[str, str]) -> None:
     # A JSON string of these characters is also a TOML string.
     lines = (f"{json.dumps(name)} = {json.dumps(where, ensure_ascii=False)}\n" for name, where in hosts.items())
-    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
-            stream.write((_HEADING + "".join(lines)).encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace_file(path, (_HEADING + "".join(lines)).encode("utf-8"), mode=0o600)

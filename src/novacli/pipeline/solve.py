@@ -32,7 +32,7 @@ from novacli.records.timing import Clock
 from novacli.solution.reading import Solution, Unsolved
 from novacli.strategy import attempts as strategy
 from solvehost.errors import SolvehostError
-from solvehost.formats import axy, jobdir
+from solvehost.formats import atomic, axy, jobdir
 from solvehost.formats.jobdir import REQUEST, RESULT, JobDir
 
 
@@ -240,7 +240,7 @@ def write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> 
     """Write the axy files of attempts into a visible job directory; yield the number of each once it is there."""
     for number, attempt in zip(numbers, attempts, strict=False):
         # Rename alone: a star list that a power cut takes is extracted again, but a half one must never be seen.
-        jobdir.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
+        atomic.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
         yield number
 
 

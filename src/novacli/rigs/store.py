@@ -28,7 +28,7 @@ from novacli.records.hints import Hints, PositionHint, ScaleHint
 from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
 from solvehost.errors import SolvehostError
-from solvehost.formats.jobdir import write_atomic
+from solvehost.formats.atomic import write_atomic
 
 FORMAT = 1
 #: What tells rigs apart, besides the frame's size and format: who made it, through what, how it was read out.

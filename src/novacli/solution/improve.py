@@ -21,7 +21,7 @@ from novacli.wcs import header, refit
 from novacli.wcs.refit import Matched, Refit
 from novacli.wcs.tansip import TanSip
 from solvehost.errors import SolvehostError
-from solvehost.formats import fitsfile, jobdir
+from solvehost.formats import atomic, fitsfile, jobdir
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,8 +63,8 @@ def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     own = refit.held_out(engines, matched)
     found = None if keep else refit.refit(engines, matched, *_all_stars(job))
     if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
-        jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
-        jobdir.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
+        atomic.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
+        atomic.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
         return Judgement(found.heldout_rms_px * found.tan_sip.pixscale_arcsec, True)
     return None if own is None else Judgement(own.heldout_rms_px * engines.pixscale_arcsec, False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from solvehost.admin.accounts import DEFAULT_USER
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Authorized
 from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, DiskError, NoInputError, SolvehostError
+from solvehost.formats.atomic import replace_file
 from solvehost.server import settings
 
 DEFAULT_FILE = Path("/etc/ssh/authorized_keys.d") / DEFAULT_USER
@@ -162,22 +162,15 @@ def _read(path: Path) -> tuple[bytes, os.stat_result | None]:
 
 
 def _write(path: Path, data: bytes, status: os.stat_result | None) -> None:
-    """Write beside, then rename; the file keeps its owner, and nobody else may ever write to it."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    """Replace the file; it keeps its owner, and only the owner may write to it."""
+
+    def keep_owner(fd: int) -> None:
+        if status is not None and os.geteuid() == 0:
+            os.fchown(fd, status.st_uid, status.st_gid)
+        os.fchmod(fd, _mode(status))
+
     try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "wb") as stream:
-                stream.write(data)
-                if status is not None and os.geteuid() == 0:
-                    os.fchown(fd, status.st_uid, status.st_gid)
-                os.fchmod(fd, _mode(status))
-                stream.flush()
-                os.fsync(fd)
-            os.replace(beside, path)  # noqa: PTH105
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)  # noqa: PTH108
+        replace_file(path, data, mode=0o600, finish=keep_owner)
     except OSError as exc:
         raise _error(exc, path) from exc
 

@@ -1,7 +1,7 @@
-"""THE axy format: the augmented xylist that ``astrometry-engine`` reads; records ↔ file.
+"""The axy format: the augmented xylist that ``astrometry-engine`` reads; records ↔ file.
 
-This module alone defines, reads, checks and writes it.  ``novacli`` hands it records; what comes from outside goes
-through :func:`parse`, which keeps allow-listed cards alone, so that nothing reaches the engine unread.
+Only this module defines, reads, checks and writes it.  ``novacli`` passes it records.  An axy from outside goes through
+:func:`parse`, which keeps known cards only, so that the engine never gets a card that was not checked.
 
 An attempt's place in the race (rank, start delay, quad-scale window and order of the index files) has no card
 upstream; it travels in cards of our own (``NV…``), which other engines ignore.
@@ -19,16 +19,16 @@ from typing import NamedTuple, TypeVar
 
 from solvehost.errors import DataError, NoInputError
 from solvehost.formats import fitsfile
-from solvehost.formats.cards import Cards
+from solvehost.formats.axy_cards import AxyCards
 from solvehost.formats.jobdir import CORR, RDLS, WCS
 from solvehost.formats.star_table import Stars, parse_table, table_bytes
 
 T = TypeVar("T", int, float)
 
 MAX_BYTES = 16 * 2**20
-#: No pixel is wider: 28 degrees.
+#: The largest pixel scale that is accepted: 28 degrees per pixel.
 MAX_ARCSEC_PER_PIXEL = 1e5
-#: Deepest row of the table that the engine is ever asked to build quads from.
+#: Ranges of stars (1 is the best) that the engine builds quads from, in turn.
 DEFAULT_DEPTHS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50))
 
 
@@ -43,10 +43,10 @@ class Range(NamedTuple):
 class Schedule:
     """An attempt's place in the race.
 
-    ``rank`` orders attempts (0 is the most promising), ``delay_s`` is how long after the race's start it may begin,
-    ``slice_s`` how long it runs before it must let others have the core for a turn (None: for ever),
-    ``quads_arcmin`` the window of index scales (diameters of their quads) it uses, None for all that fit the field;
-    ``coarse_first`` the order of the index files; ``label`` a word or two for logs and tables.
+    ``rank`` orders attempts (0 is the most promising).  ``delay_s`` is how long after the race's start it may begin,
+    ``slice_s`` how long it runs before it is suspended for others (None: never).  ``quads_arcmin`` is the window of
+    index scales (diameters of their quads) that it uses, None for all that fit the field; ``coarse_first`` is the order
+    of the index files, and ``parallel`` whether the engine takes them together.  ``label`` is for logs and tables.
     """
 
     rank: int = 0
@@ -60,14 +60,15 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at a field: what to tell the engine, and the stars.
+    """One attempt at a field: its parameters and its stars.
 
     ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``parity`` is the sign of det(CD): +1, -1, or
-    None for both.  A match of ``odds_to_solve`` ends the search; the best one is written when the search ends without,
-    if it has ``odds_to_keep`` (None: 10⁹, the engine's default, for either).  ``tweak_order`` 0 fits no distortion.
-    ``verify_uniformize`` and ``verify_dedup`` say whether the engine thins out stars, or drops those that lie close
-    together, before it verifies a match (None: its default, which is to).  ``verify_wcs`` is a TAN header (CRVAL1,
-    CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine checks before it searches.
+    None for both.  A match with ``odds_to_solve`` ends the search; if the search ends without one, the best match is
+    written if it has ``odds_to_keep`` (None: 10⁹, the engine's default, for either).  ``tweak_order`` 0 fits no
+    distortion.  ``verify_uniformize`` spreads the stars evenly, ``verify_dedup`` drops stars that lie close together,
+    before a match is verified (None: the engine's default, which is to do so).  ``verify_wcs`` is a TAN header (CRVAL1,
+    CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine verifies before it searches.  ``dropped_cards``
+    are the unknown keywords of an axy from outside; they may contain control characters.
     """
 
     width: int
@@ -93,16 +94,16 @@ class Attempt:
     dropped_cards: tuple[str, ...] = ()
 
 
-#: What the engine writes, under names that it may not choose; relative to its working directory.
+#: The files that the engine writes, relative to its working directory; a file from outside cannot change the names.
 SOLVED = "solved"
 _OUTPUT_CARDS = {"ANSOLVED": SOLVED, "ANWCS": WCS, "ANCORR": CORR, "ANRDLS": RDLS}
 
-#: What is written in any case, whatever a file says.
+#: Cards that are always written with our own values; their values in a file from outside are ignored.
 _ALWAYS_WRITTEN = frozenset({"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "ANRUN", *_OUTPUT_CARDS, "ANTAGALL"})
 
 # The engine reads the reference point (CRVAL) from ANW1PIX and its pixel (CRPIX) from ANW1VAL: measured.
 _WCS_SUFFIXES = ("PIX1", "PIX2", "VAL1", "VAL2", "CD11", "CD12", "CD21", "CD22")
-# Parity is a trap: the engine's NEG finds det(CD) > 0.  Measured; upstream's comment on the card says the opposite.
+# The engine's NEG finds det(CD) > 0.  Measured; upstream's comment on the card says the opposite.
 _PARITY_WORDS = {1: "NEG", -1: "POS"}
 
 
@@ -112,7 +113,7 @@ def to_bytes(attempt: Attempt) -> bytes:
     Raises
     ------
     ValueError
-        Where a value does not fit a FITS card, such as a number that is not finite.
+        If a value does not fit a FITS card, such as a number that is not finite.
     """
     cards: list[tuple[str, fitsfile.CardValue]] = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)]
     cards += [("IMAGEW", attempt.width), ("IMAGEH", attempt.height), ("ANRUN", True)]
@@ -171,11 +172,11 @@ def _schedule_cards(schedule: Schedule) -> list[tuple[str, fitsfile.CardValue]]:
 
 
 def write(attempt: Attempt, path: Path) -> None:
-    """Write an attempt's axy file; the caller owns atomicity (job directories are built beside, then renamed)."""
+    """Write an attempt's axy file in place, so only into a directory that no other process reads yet."""
     path.write_bytes(to_bytes(attempt))
 
 
-# --- Reading: everything is foreign until checked ---------------------------------------------------------------
+# --- Reading: a file may come from outside ----------------------------------------------------------------------
 
 
 def read(path: Path) -> Attempt:
@@ -184,9 +185,9 @@ def read(path: Path) -> Attempt:
     Raises
     ------
     DataError
-        Naming the file, where it cannot be used.
+        If the file cannot be used; the message names it.
     NoInputError
-        Where it is not there, or may not be read.
+        If the file is missing or cannot be opened.
     """
     try:
         with path.open("rb") as stream:
@@ -200,18 +201,18 @@ def read(path: Path) -> Attempt:
 def parse(data: bytes) -> Attempt:
     """Return the attempt that ``data`` describes: known cards within their ranges, and the star table.
 
-    Unknown cards (every path among them) are left out and counted in ``dropped_cards``.
+    Unknown cards, and all that contain paths, are left out; the unknown ones are listed in ``dropped_cards``.
 
     Raises
     ------
     DataError
-        Naming the card or the part of the table that is malformed or out of range.
+        If a card or the table is malformed or out of range; the message names it.
     """
     if len(data) > MAX_BYTES:
         raise DataError(f"the axy has more than {MAX_BYTES} bytes")
     stream = io.BytesIO(data)
     primary = fitsfile.read_header(stream)
-    cards = Cards(primary)
+    cards = AxyCards(primary)
     stream.seek(fitsfile.data_size(primary), io.SEEK_CUR)
     table = fitsfile.read_header(stream)
     columns = (cards.word("ANXCOL", 68) or "X", cards.word("ANYCOL", 68) or "Y")
@@ -219,12 +220,12 @@ def parse(data: bytes) -> Attempt:
     return _build(cards, stars)
 
 
-def _build(cards: Cards, stars: Stars) -> Attempt:
+def _build(cards: AxyCards, stars: Stars) -> Attempt:
     width, height = cards.whole("IMAGEW", 1, 10**6), cards.whole("IMAGEH", 1, 10**6)
     if width is None or height is None:
         raise DataError("the axy has no IMAGEW and IMAGEH")
     ra, dec, radius = cards.real("ANERA", 0, 360), cards.real("ANEDEC", -90, 90), cards.real("ANERAD", 0, 360)
-    if ra is None or dec is None or radius is None:  # a part of a position is none, as for the engine
+    if ra is None or dec is None or radius is None:  # the engine ignores an incomplete position, too
         ra = dec = radius = None
     tweak = cards.flag("ANTWEAK")
     order = cards.whole("ANTWEAKO", 0, 9)
@@ -260,21 +261,21 @@ def _range(
     if a is None or b is None:
         return None
     if a > b:
-        raise DataError(f"axy cards {low_card} and {high_card} are upside down")
+        raise DataError(f"axy cards {low_card} and {high_card} have their bounds reversed")
     return Range(a, b)
 
 
-def _scales(cards: Cards) -> tuple[Range, ...]:
+def _scales(cards: AxyCards) -> tuple[Range, ...]:
     found = (_range(cards.real, f"ANAPPL{n}", f"ANAPPU{n}", 0.0, MAX_ARCSEC_PER_PIXEL) for n in range(1, 17))
     return tuple(r for r in found if r is not None)
 
 
-def _depths(cards: Cards) -> tuple[tuple[int, int], ...]:
+def _depths(cards: AxyCards) -> tuple[tuple[int, int], ...]:
     found = (_range(cards.whole, f"ANDPL{n}", f"ANDPU{n}", 1, 1000) for n in range(1, 33))
     return tuple((int(r.low), int(r.high)) for r in found if r is not None)
 
 
-def _parity(cards: Cards) -> int | None:
+def _parity(cards: AxyCards) -> int | None:
     word = cards.word("ANPARITY", 8)
     if word in ("", "BOTH"):
         return None
@@ -284,12 +285,12 @@ def _parity(cards: Cards) -> int | None:
     raise DataError("axy card ANPARITY is neither POS nor NEG")
 
 
-def _verify_wcs(cards: Cards) -> tuple[float, ...] | None:
+def _verify_wcs(cards: AxyCards) -> tuple[float, ...] | None:
     values = [cards.real(f"ANW1{s}", -1e9, 1e9) for s in _WCS_SUFFIXES]
     return None if None in values else tuple(v for v in values if v is not None)
 
 
-def _schedule(cards: Cards) -> Schedule:
+def _schedule(cards: AxyCards) -> Schedule:
     return Schedule(
         rank=cards.whole("NVRANK", 0, 1000) or 0,
         delay_s=cards.real("NVDELAY", 0, 3600) or 0.0,

@@ -1,4 +1,4 @@
-"""The little of FITS that runs next to the engine: header blocks in, header blocks out, and is a file whole?
+"""The part of FITS that the engine's side needs: read and write headers, and check that a file is complete.
 
 Standard library only.  Source: FITS Standard 4.0, sections 3 (structure) and 4 (headers).
 """
@@ -15,22 +15,22 @@ from solvehost.errors import DataError
 
 BLOCK = 2880
 CARD = 80
-#: A header of more blocks than this is no header that anybody wrote on purpose.
+#: A header with more blocks than this is not a real one.
 MAX_HEADER_BLOCKS = 4000
 
 CardValue = str | int | float | bool
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-#: NaN and infinity have no place in a card, but C programs print them there; ``float`` takes more that FITS does not.
+#: FITS allows no NaN and infinity in a card, but C programs print them; ``float`` accepts more than FITS does.
 _REAL = re.compile(r"[+-]?([0-9.]+([EeDd][+-]?[0-9]+)?|nan|inf(inity)?)", re.IGNORECASE)
-#: No file is longer than a signed 64-bit offset can say.
+#: Limit below the largest signed 64-bit file offset.
 _MAX_SIZE = 2**62
 
 
 class Header(Mapping[str, CardValue]):
     """The cards of one header: keyword → value, with the texts of COMMENT cards in ``comments``.
 
-    A repeated keyword keeps its first value, as FITS readers do; one whose first value cannot be read is in
+    A repeated keyword keeps its first value, as in other FITS readers; if that value cannot be read, the keyword is in
     ``unreadable`` instead.  ``size`` is the header's length in bytes.
     """
 
@@ -50,12 +50,12 @@ class Header(Mapping[str, CardValue]):
         return len(self._values)
 
     def number(self, keyword: str, default: int | None = None) -> int:
-        """Return an integer card.
+        """Return the value of an integer card, ``default`` if the card is missing.
 
         Raises
         ------
         DataError
-            Where it is missing and there is no default, or is not an integer.
+            If the card is missing and there is no default, or if its value is not an integer.
         """
         value = self._values.get(keyword, default)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -64,7 +64,7 @@ class Header(Mapping[str, CardValue]):
 
 
 def parse_value(text: str) -> CardValue | None:
-    """Return the value of a card's columns 11–80, None where it has none that can be read."""
+    """Return the value in a card's columns 11–80, None if there is none or it cannot be read."""
     text = text.strip()
     if text.startswith("'"):
         return _parse_string(text)
@@ -91,7 +91,7 @@ def _parse_string(text: str) -> str:
 
 
 def parse_cards(block: bytes) -> tuple[dict[str, CardValue | None], tuple[str, ...], bool]:
-    """Return (values, COMMENT texts, END seen) of whole 80-byte cards; a value that cannot be read is None."""
+    """Return (values, COMMENT texts, whether END was found) of 80-byte cards; an unreadable value is None."""
     values: dict[str, CardValue | None] = {}
     comments: list[str] = []
     for start in range(0, len(block) - CARD + 1, CARD):
@@ -107,19 +107,19 @@ def parse_cards(block: bytes) -> tuple[dict[str, CardValue | None], tuple[str, .
 
 
 def read_header(stream: BinaryIO) -> Header:
-    """Read one header from where ``stream`` stands, and leave it at the first byte of the data.
+    """Read a header at the stream's position, and leave the position at the first byte of the data.
 
     Raises
     ------
     DataError
-        Where the stream ends, or goes on too long, before the END card.
+        If there is no END card before the stream's end, or within 4000 blocks.
     """
     values: dict[str, CardValue | None] = {}
     comments: list[str] = []
     for count in range(1, MAX_HEADER_BLOCKS + 1):
         block = stream.read(BLOCK)
         if len(block) < BLOCK:
-            raise DataError("a FITS header ends before its END card: the file is cut short or is no FITS file")
+            raise DataError("a FITS header ends before its END card: the file is cut short or is not a FITS file")
         new, texts, ended = parse_cards(block)
         for keyword, value in new.items():
             values.setdefault(keyword, value)
@@ -130,7 +130,7 @@ def read_header(stream: BinaryIO) -> Header:
 
 
 def read_primary_header(path: Path) -> Header:
-    """Return the primary header of the file at ``path``; DataError names the file where it cannot be read."""
+    """Return the primary header of the file at ``path``; raise DataError, naming the file, if it is damaged."""
     try:
         with path.open("rb") as stream:
             return read_header(stream)
@@ -144,13 +144,13 @@ def data_size(header: Header) -> int:
     Raises
     ------
     DataError
-        Where BITPIX or an axis is missing, no number, or one that the standard does not allow.
+        If BITPIX or an axis is missing, is not a number, or is not allowed by the standard.
     """
     axes = [header.number(f"NAXIS{i}") for i in range(1, header.number("NAXIS") + 1)]
     bits = abs(header.number("BITPIX"))
     heap, groups = header.number("PCOUNT", 0), header.number("GCOUNT", 1)
     if bits not in (8, 16, 32, 64) or header.number("NAXIS") < 0:
-        raise DataError("a FITS header declares data of no known kind (BITPIX, NAXIS)")
+        raise DataError("a FITS header declares data of an unknown kind (BITPIX, NAXIS)")
     if any(n < 0 for n in axes) or heap < 0 or groups < 0:
         raise DataError("a FITS header declares a negative size")
     elements = 1 if axes else 0
@@ -158,12 +158,12 @@ def data_size(header: Header) -> int:
         elements *= n
     size = bits // 8 * groups * (heap + elements)
     if size > _MAX_SIZE:
-        raise DataError("a FITS header declares more data than any file holds")
+        raise DataError("a FITS header declares more data than a file can hold")
     return -(-size // BLOCK) * BLOCK
 
 
 def iter_hdus(stream: BinaryIO) -> Iterator[tuple[Header, int]]:
-    """Yield (header, offset of its data) of each HDU of a seekable stream; DataError where one is cut short."""
+    """Yield (header, offset of its data) of each HDU of a seekable stream; raise DataError if one is cut short."""
     end = stream.seek(0, os.SEEK_END)
     at = 0
     while at < end:
@@ -182,7 +182,7 @@ def card(keyword: str, value: CardValue) -> bytes:
     Raises
     ------
     ValueError
-        Where keyword or value does not fit a card, or is not printable ASCII.
+        If keyword or value does not fit a card, or is not printable ASCII.
     """
     if isinstance(value, bool):
         text = f"{'T' if value else 'F':>20}"

@@ -1,8 +1,8 @@
-"""THE job directory format: job ids, file names, states, atomic writes.  Prose: docs/reference/job-directory.md.
+"""The job directory format: job ids, file names, states, the lock.  In prose: docs/reference/job-directory.md.
 
 A job directory is built under a name that starts with a dot and then renamed, so a visible one always has its
-``job.json`` and ``job.axy``.  It is finished when ``result.json`` is there, which is written last; while it is
-worked on, ``lock`` is held by flock, so one that has neither was interrupted and can be tried again.
+``job.json`` and ``job.axy``.  It is finished when it has ``result.json``, which is written last.  While a process works
+on it, ``lock`` is held by flock.  A job that has neither was interrupted and can be tried again.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from pathlib import Path
 from typing import Any
 
 from solvehost.errors import BusyError, DiskError
+from solvehost.formats.atomic import write_atomic
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_ATTEMPTS = 16
-#: Of ``manifest.json``, in the directory and on the wire.
+#: Version of ``manifest.json``, in the directory and on the wire.
 MANIFEST_FORMAT = 1
 
 REQUEST = "job.json"
 RESULT = "result.json"
 MANIFEST = "manifest.json"
 LOCK = "lock"
-#: Where a job is that was sent to a server to be fetched later.
+#: States on which server a job is that is to be fetched later.
 REMOTE = "remote.json"
 LOG = "backend.log"
-#: Of one attempt, in its working directory while it runs.
+#: The log of one attempt, in its working directory.
 RUN_LOG = "log"
 WCS, CORR, RDLS = "wcs.fits", "corr.fits", "rdls.fits"
-#: What a solved attempt leaves, in the order in which it is put in place: the WCS last.
+#: The files of a solution, in the order in which they are put in place.
 OUTPUTS = (CORR, RDLS, WCS)
 _STAGING = ".new-"
 _RUN = ".run-"
@@ -51,7 +52,7 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Say whether ``text`` is a well-formed job id."""
+    """Return True if ``text`` is a well-formed job id."""
     return ID_PATTERN.fullmatch(text) is not None
 
 
@@ -62,7 +63,7 @@ def axy_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class JobDir:
-    """One job directory: every path in it, and how its files are read and written."""
+    """One job directory: every path in it, its state and its lock."""
 
     path: Path
 
@@ -73,12 +74,12 @@ class JobDir:
 
     @property
     def log(self) -> Path:
-        """The engine's log."""
+        """The engines' log."""
         return self.path / LOG
 
     @property
     def wcs(self) -> Path:
-        """The solution's header."""
+        """The solution: a FITS header."""
         return self.path / WCS
 
     def axy(self, number: int = 1) -> Path:
@@ -86,19 +87,19 @@ class JobDir:
         return self.path / axy_name(number)
 
     def attempts(self) -> list[int]:
-        """Return the numbers of the attempts whose star lists are there, in order."""
+        """Return the numbers of the attempts whose axy files exist, in order."""
         return [n for n in range(1, MAX_ATTEMPTS + 1) if self.axy(n).exists()]
 
     def run_dir(self, number: int) -> Path:
-        """The engine's working directory for attempt ``number``; there only while it runs."""
+        """The engine's working directory for attempt ``number``, which exists only during the race."""
         return self.path / f"{_RUN}{number}"
 
     def run_dirs(self) -> list[Path]:
-        """Return the working directories that are there."""
+        """Return the working directories that exist."""
         return sorted(self.path.glob(f"{_RUN}*"))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Return a JSON file of the directory, None where it is missing or is no JSON object."""
+        """Return the content of a JSON file, None if it is missing or is not a JSON object."""
         try:
             value = json.loads((self.path / name).read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -106,7 +107,7 @@ class JobDir:
         return value if isinstance(value, dict) else None
 
     def write_json(self, name: str, value: dict[str, Any]) -> None:
-        """Write a JSON file of the directory: beside, then renamed."""
+        """Replace a JSON file of the directory in one step."""
         write_atomic(self.path / name, (json.dumps(value) + "\n").encode())
 
     def state(self) -> str:
@@ -117,7 +118,7 @@ class JobDir:
         return RUNNING if self.is_locked() else INTERRUPTED
 
     def is_locked(self) -> bool:
-        """Say whether a living process works on the job."""
+        """Return True if a process works on the job."""
         try:
             with self._open_lock(os.O_RDONLY) as fd:
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -142,7 +143,7 @@ class JobDir:
         Raises
         ------
         BusyError
-            Where another process holds it.
+            If another process holds it.
         """
         with self._open_lock() as fd:
             if not _flock_soon(fd) or not self._is_lock(fd):
@@ -150,26 +151,26 @@ class JobDir:
             yield
 
     def _is_lock(self, fd: int) -> bool:
-        """Say whether an open file is still the job's lock; the job may be gone, and another stand in its place."""
+        """Return True if an open file is still the job's lock: the job may have been removed or replaced since."""
         try:
             return os.path.samestat(os.fstat(fd), (self.path / LOCK).stat())
         except OSError:
             return False
 
     def clear_results(self) -> None:
-        """Remove what an earlier run left, ``result.json`` first, so that the job is unfinished from then on."""
+        """Remove the files of an earlier run, ``result.json`` first, so that the job is unfinished from then on."""
         for name in (RESULT, REMOTE, MANIFEST, *reversed(OUTPUTS), LOG):
             (self.path / name).unlink(missing_ok=True)
         for run in self.run_dirs():
             remove_tree(run)
         attempts = [self.axy(number) for number in self.attempts()]
         second_looks = [path for path in self.path.glob("job-*.axy") if path not in attempts]
-        for left_over in (*second_looks, *self.path.glob(".*.????????")):  # of a race, or a write, that was killed
+        for left_over in (*second_looks, *self.path.glob(".*.????????")):  # by a race or a write that was killed
             left_over.unlink(missing_ok=True)
 
 
 def _flock_soon(fd: int) -> bool:
-    """Take an exclusive lock, with a little patience for those who only look whether it is held."""
+    """Return True if an exclusive lock was taken; retry briefly, since a check by :meth:`JobDir.is_locked` holds it."""
     for pause_s in (0.005, 0.02, 0.08, None):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -182,12 +183,12 @@ def _flock_soon(fd: int) -> bool:
 
 
 def create(root: Path) -> JobDir:
-    """Make a fresh staged directory under ``root``; :func:`publish` makes it visible.
+    """Make a new staged directory under ``root``; :func:`publish` makes it visible.
 
     Raises
     ------
     DiskError
-        Where it cannot be made.
+        If it cannot be made.
     """
     path = root / f"{_STAGING}{new_id()}"
     try:
@@ -204,7 +205,7 @@ def publish(staged: JobDir) -> JobDir:
     Raises
     ------
     DiskError
-        Where it cannot be renamed.
+        If it cannot be renamed.
     """
     final = staged.path.with_name(staged.job_id)
     try:
@@ -215,7 +216,7 @@ def publish(staged: JobDir) -> JobDir:
 
 
 def discard(job: JobDir) -> None:
-    """Remove a job directory; renamed first, so that no half of it is ever seen under its id."""
+    """Remove a job directory, after renaming it so that a partly removed job is never visible under its id."""
     hidden = job.path
     if not job.path.name.startswith("."):
         hidden = job.path.with_name(f"{_STAGING}{job.job_id}.{os.urandom(4).hex()}")
@@ -224,7 +225,7 @@ def discard(job: JobDir) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a directory with all below it, also what an engine has closed against its own user."""
+    """Remove a directory tree, including directories whose permissions an engine has taken away."""
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):
         if _open_up(folder):
@@ -232,7 +233,7 @@ def remove_tree(folder: Path) -> None:
 
 
 def _open_up(folder: Path) -> int:
-    """Give the owner back the right to a directory and those below it; return how many were closed."""
+    """Restore the owner's permissions on a directory and those below it; return how many lacked them."""
     opened = 0
     left = [folder]
     while left:
@@ -246,7 +247,7 @@ def _open_up(folder: Path) -> int:
 
 
 def list_jobs(root: Path) -> list[JobDir]:
-    """Return the job directories under ``root``, in no order."""
+    """Return the job directories under ``root``, unordered."""
     try:
         with os.scandir(root) as entries:
             return [JobDir(root / e.name) for e in entries if is_id(e.name) and e.is_dir(follow_symlinks=False)]
@@ -255,28 +256,5 @@ def list_jobs(root: Path) -> list[JobDir]:
 
 
 def list_staged(root: Path) -> list[Path]:
-    """Return what unfinished or dying processes left: staged directories."""
+    """Return the staged directories under ``root``, which unfinished or killed processes left."""
     return sorted(root.glob(f"{_STAGING}*"))
-
-
-def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write ``data`` beside ``path``, force it to disk (unless not ``durable``), then rename it over ``path``.
-
-    Raises
-    ------
-    DiskError
-        Where it cannot be written; nothing is left beside.
-    """
-    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    try:
-        with beside.open("xb") as stream:
-            stream.write(data)
-            if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        beside.replace(path)
-    except OSError as exc:
-        raise DiskError(f"{path}: {exc.strerror}: it cannot be written") from exc
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)

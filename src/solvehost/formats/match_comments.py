@@ -1,6 +1,6 @@
-"""What the engine says of its match in the COMMENT cards of ``wcs.fits``: lines ``name: number``, prose for people.
+"""The engine's remarks about its match, in the COMMENT cards of ``wcs.fits``: lines ``name: number`` between prose.
 
-An engine, or a server, may have written anything there: whatever cannot be understood is left unsaid, never an error.
+The text may come from a server, so it may contain anything: a remark that cannot be parsed is ignored.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import math
 from collections.abc import Iterable
 
 INDEX_ID, INDEX_HEALPIX, LOG_ODDS, MATCHED = "index id", "index healpix", "log odds", "nmatch"
-#: No number of an index file or of stars is larger.
-_MOST = 2**31
+#: Ids of index files and numbers of stars are below this.
+_MAX_WHOLE = 2**31
 
 
 def number(comments: Iterable[str], name: str) -> float | None:
-    """Return the number in the first comment ``name: …``; None where there is none that is finite."""
+    """Return the number in the first comment ``name: …``; None if there is no such comment or no finite number."""
     for text in comments:
         found, _, value = text.strip().partition(":")
         if found == name:
@@ -23,9 +23,9 @@ def number(comments: Iterable[str], name: str) -> float | None:
 
 
 def whole(comments: Iterable[str], name: str) -> int | None:
-    """Return the whole number in the first comment ``name: …``; None where there is none."""
+    """Return the whole number in the first comment ``name: …``; None if there is none."""
     value = number(comments, name)
-    return int(value) if value is not None and abs(value) < _MOST and value == int(value) else None
+    return int(value) if value is not None and abs(value) < _MAX_WHOLE and value == int(value) else None
 
 
 def _finite(text: str) -> float | None:

@@ -1,6 +1,6 @@
-"""The star table of an axy: a FITS binary table X, Y, FLUX, written for the engine and read from strangers.
+"""The star table of an axy: a FITS binary table X, Y, FLUX, written for the engine and read from outside.
 
-Columns of the tables that the engine leaves are read here, too.  Source: FITS Standard 4.0, section 7.3.
+Columns of the tables that the engine writes are read here as well.  Source: FITS Standard 4.0, section 7.3.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 from solvehost.errors import DataError
 from solvehost.formats import fitsfile
 
-#: More stars than this never help the engine; the rest of a longer table is cut.
+#: More stars than this do not help the engine; a longer table is cut.
 MAX_STARS = 10_000
 MAX_TABLE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Stars:
-    """The table: float32 columns, FITS pixel coordinates (the first pixel's centre is 1, 1), best star first."""
+    """Stars as float32 columns, best first; x and y are FITS pixel coordinates (the first pixel's centre is 1, 1)."""
 
     x: array[float]
     y: array[float]
@@ -66,12 +66,12 @@ def table_bytes(stars: Stars) -> bytes:
 
 
 def read_columns(path: Path, names: tuple[str, ...]) -> list[array[float]]:
-    """Return numeric columns, as float32, of the table in the first extension of the file at ``path``.
+    """Return columns, as float32, of the table in the first extension of the file at ``path``.
 
     Raises
     ------
     DataError
-        Where there is no such table or column, or the file is cut short.
+        If there is no such table or numeric column, or the file is cut short.
     """
     with path.open("rb") as stream:
         stream.seek(fitsfile.data_size(fitsfile.read_header(stream)), os.SEEK_CUR)
@@ -89,12 +89,19 @@ _NUMERIC_FORMS = {"E": ("f", 4), "D": ("d", 8), "I": ("h", 2), "J": ("i", 4)}
 
 
 def parse_table(table: fitsfile.Header, body: bytes, names: tuple[str, str]) -> Stars:
-    """Return the stars of a table: coordinates from the two columns named, finite rows alone, at most MAX_STARS.
+    """Return the stars of a table: the rows with finite coordinates, at most MAX_STARS.
+
+    Parameters
+    ----------
+    table, body
+        The table's header, and the bytes that follow it.
+    names
+        Names of the columns with the coordinates.
 
     Raises
     ------
     DataError
-        Where the table is cut short, lies about its size, or lacks a column.
+        If the table is cut short, states a wrong size, or lacks a column.
     """
     if table.get("XTENSION") != "BINTABLE":
         raise DataError("the axy has no star table in its first extension")
@@ -135,7 +142,7 @@ def _column_layout(table: fitsfile.Header, row: int) -> dict[str, tuple[str, int
 
 
 _FORM_BYTES = {"L": 1, "X": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
-#: Repeat count and letter; what follows (the longest array of P and Q, the strings in A) takes no room in the row.
+#: Repeat count and letter; what may follow (the longest array of P and Q, the strings in A) takes no bytes in the row.
 _FORM = re.compile(f"([0-9]*)([{''.join(_FORM_BYTES)}])")
 
 

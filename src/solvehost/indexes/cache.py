@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from solvehost.errors import DiskError
+from solvehost.formats.atomic import write_atomic
 from solvehost.formats.axy import Range
-from solvehost.formats.jobdir import write_atomic
 from solvehost.indexes.index_file import IndexFile
 
 _FORMAT = 1

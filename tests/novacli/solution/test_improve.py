@@ -169,7 +169,7 @@ def test_a_full_disk_leaves_the_engine_s_solution(job: JobDir, monkeypatch: pyte
     def full(*_args: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("solvehost.formats.jobdir.write_atomic", full)
+    monkeypatch.setattr("solvehost.formats.atomic.write_atomic", full)
     before = contents(job)
     assert improve.improve(job, keep=False) is None
     assert contents(job) == before

@@ -1,4 +1,4 @@
-"""The little of FITS that is read and written here: cards, headers, sizes, cut files."""
+"""Reading and writing FITS: cards, headers, sizes of data, and files that are cut short."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def raw(text: str) -> bytes:
 
 
 @given(values)
-def test_a_card_comes_back_as_it_was_written(value: fitsfile.CardValue) -> None:
-    """Floats to the last bit, strings with their quotes, the type too."""
+def test_a_written_card_is_read_unchanged(value: fitsfile.CardValue) -> None:
+    """Floats to the last bit, strings with their quotes, each with its type."""
     line = card("KEYWORD", value)
     back = parse(line)["KEYWORD"]
     assert len(line) == 80
@@ -44,13 +44,13 @@ def test_a_card_comes_back_as_it_was_written(value: fitsfile.CardValue) -> None:
     ("keyword", "value"),
     [("TOOLONGKEY", 1), ("A", "x" * 69), ("A", "'" * 35), ("A", "ü"), ("A", "a\nb"), ("A", "\0"), ("A", 10**70)],
 )
-def test_what_does_not_fit_a_card_is_refused(keyword: str, value: fitsfile.CardValue) -> None:
+def test_a_value_that_does_not_fit_a_card_is_refused(keyword: str, value: fitsfile.CardValue) -> None:
     with pytest.raises(ValueError, match="does not fit a FITS card"):
         card(keyword, value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_numbers_that_are_not_finite_have_no_card(value: float) -> None:
+def test_a_number_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="not finite"):
         card("A", value)
 
@@ -72,7 +72,7 @@ def test_numbers_that_are_not_finite_have_no_card(value: float) -> None:
         ("'not closed", "not closed"),
     ],
 )
-def test_values_of_every_kind(text: str, value: fitsfile.CardValue) -> None:
+def test_values_of_every_kind_are_read(text: str, value: fitsfile.CardValue) -> None:
     back = parse_value(text)
     assert (type(back), back) == (type(value), value)
 
@@ -80,8 +80,8 @@ def test_values_of_every_kind(text: str, value: fitsfile.CardValue) -> None:
 @pytest.mark.parametrize(
     "text", ["", "  / comment alone", "abc", "1_000", "1 2", "0x10", "(1, 2)", "1.2.3", "--1", "\xb2"]
 )
-def test_values_that_cannot_be_read(text: str) -> None:
-    """Also those that Python reads and FITS does not know."""
+def test_malformed_values_are_reported_as_unreadable(text: str) -> None:
+    """Including values that Python accepts and FITS does not."""
     assert parse_value(text) is None
     header = parse(raw(f"A       = {text}"), raw("B       = 1"))
     assert header.unreadable == {"A"}
@@ -89,7 +89,7 @@ def test_values_that_cannot_be_read(text: str) -> None:
 
 
 def test_a_repeated_keyword_keeps_its_first_value() -> None:
-    """Also across blocks, and where the first cannot be read."""
+    """Even in another block, and even if the first value cannot be read."""
     filler = [raw("COMMENT filler")] * 40
     header = parse(card("A", 1), card("A", 2), raw("B       = what"), *filler, card("A", 3), card("B", 4))
     assert header["A"] == 1
@@ -101,12 +101,12 @@ def test_a_repeated_keyword_keeps_its_first_value() -> None:
 @pytest.mark.parametrize(
     "line", ["A      = 1", "A        = 1", "A       =1", "A\0\0\0\0\0\0\0= 1", "CONTINUE  'x'", "A"]
 )
-def test_cards_that_are_none_are_passed_over(line: str) -> None:
+def test_malformed_cards_are_ignored(line: str) -> None:
     header = parse(raw(line), card("B", 2))
     assert set(header) - {"A\0\0\0\0\0\0\0"} == {"B"}
 
 
-def test_a_number_where_one_is_needed() -> None:
+def test_a_card_must_hold_a_whole_number_if_one_is_needed() -> None:
     header = parse(card("A", "x"), card("B", 1.5), card("C", True), card("D", 7))
     for keyword in ("A", "B", "C", "NONE"):
         with pytest.raises(DataError, match=f"FITS card {keyword} is .* where a whole number is needed"):
@@ -116,20 +116,20 @@ def test_a_number_where_one_is_needed() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 80, BLOCK - 1, BLOCK, BLOCK + 1])
-def test_a_header_that_is_cut_short(size: int) -> None:
+def test_a_header_that_is_cut_short_is_refused(size: int) -> None:
     whole = end_header([card(f"K{n}", n) for n in range(50)])
     with pytest.raises(DataError, match="ends before its END card"):
         read_header(io.BytesIO(whole[:size]))
 
 
-def test_a_header_without_end_is_given_up() -> None:
-    """Of cards that all differ, too, which must all be kept until then."""
+def test_a_header_without_an_end_card_is_refused() -> None:
+    """Its cards all differ, so each is kept until then."""
     endless = b"".join(card(f"K{n:07d}", n) for n in range(36 * fitsfile.MAX_HEADER_BLOCKS + 36))
     with pytest.raises(DataError, match="no END card within"):
         read_header(io.BytesIO(endless))
 
 
-def test_an_unreadable_primary_header_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_with_a_damaged_header(tmp_path: Path) -> None:
     path = tmp_path / "not.fits"
     path.write_bytes(b"hello")
     with pytest.raises(DataError, match=r"not\.fits: a FITS header ends"):
@@ -147,7 +147,7 @@ def test_an_unreadable_primary_header_is_named(tmp_path: Path) -> None:
         ({"BITPIX": 8, "NAXIS": 2, "NAXIS1": 12, "NAXIS2": 240, "PCOUNT": 1, "GCOUNT": 1}, 2 * BLOCK),
     ],
 )
-def test_data_size_is_whole_blocks(cards: dict[str, int], size: int) -> None:
+def test_the_data_size_is_rounded_up_to_whole_blocks(cards: dict[str, int], size: int) -> None:
     assert data_size(parse(*(card(k, v) for k, v in cards.items()))) == size
 
 
@@ -157,15 +157,15 @@ def test_data_size_is_whole_blocks(cards: dict[str, int], size: int) -> None:
         ({"NAXIS": 0}, "BITPIX"),
         ({"BITPIX": 8}, "NAXIS"),
         ({"BITPIX": 8, "NAXIS": 1}, "NAXIS1"),
-        ({"BITPIX": 7, "NAXIS": 0}, "no known kind"),
-        ({"BITPIX": 8, "NAXIS": -1}, "no known kind"),
+        ({"BITPIX": 7, "NAXIS": 0}, "an unknown kind"),
+        ({"BITPIX": 8, "NAXIS": -1}, "an unknown kind"),
         ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": -5}, "negative size"),
         ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 5, "PCOUNT": -1}, "negative size"),
-        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 10**40}, "more data than any file holds"),
+        ({"BITPIX": 8, "NAXIS": 1, "NAXIS1": 10**40}, "more data than a file can hold"),
         ({"BITPIX": 8, "NAXIS": 10**9, "NAXIS1": 1}, "NAXIS2"),
     ],
 )
-def test_sizes_that_make_no_sense(cards: dict[str, int], message: str) -> None:
+def test_impossible_sizes_are_refused(cards: dict[str, int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         data_size(parse(*(card(k, v) for k, v in cards.items())))
 
@@ -176,20 +176,20 @@ def two_hdus() -> bytes:
     return primary + extension + pad_data(b"x" * 5000)
 
 
-def test_hdus_come_with_the_offset_of_their_data() -> None:
+def test_each_hdu_is_returned_with_the_offset_of_its_data() -> None:
     assert [(len(h), at) for h, at in iter_hdus(io.BytesIO(two_hdus()))] == [(3, BLOCK), (3, 2 * BLOCK)]
 
 
 @given(st.integers(1, len(two_hdus()) - 1).filter(lambda n: n != BLOCK))
 def test_a_file_that_is_cut_short_is_noticed(size: int) -> None:
-    """At any byte but between its HDUs, where nothing could tell."""
+    """At any byte except between its HDUs, where the rest is a valid file."""
     with pytest.raises(DataError, match="cut short"):
         list(iter_hdus(io.BytesIO(two_hdus()[:size])))
 
 
 @given(st.binary(max_size=3 * BLOCK))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    """Nothing but DataError is ever raised."""
+    """Only DataError is raised."""
     stream = io.BytesIO(data.ljust(-(-len(data) // BLOCK) * BLOCK))
     try:
         assert all(offset % BLOCK == 0 for _, offset in iter_hdus(stream))
@@ -198,8 +198,8 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 @pytest.mark.engine
-def test_real_index_files_are_read_to_their_end(real_indexes: IndexSet, tmp_path: Path) -> None:
-    """And a copy that lacks its last block is not."""
+def test_installed_index_files_are_read_to_their_end(real_indexes: IndexSet, tmp_path: Path) -> None:
+    """A copy without its last block is refused."""
     for file in real_indexes.files:
         with file.path.open("rb") as stream:
             hdus = list(iter_hdus(stream))

@@ -1,12 +1,8 @@
-"""The job directory: states, locks, and that a death at any moment leaves only whole or recognisable things."""
+"""The job directory: ids, states, the lock, and what a kill at any moment leaves."""
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import re
-import signal
 import stat
 import subprocess
 import sys
@@ -22,7 +18,7 @@ from solvehost.formats.jobdir import JobDir
 
 
 def make(root: Path) -> JobDir:
-    """Return a published job as the steps before make it."""
+    """Return a published job with its request and its first star list."""
     staged = jobdir.create(root)
     staged.write_json(jobdir.REQUEST, {"input": "a.fits"})
     staged.axy().write_bytes(b"stars")
@@ -30,7 +26,7 @@ def make(root: Path) -> JobDir:
 
 
 def python(script: str, *arguments: object) -> subprocess.Popen[bytes]:
-    """Start a Python that knows this project."""
+    """Start a Python script that can import this project."""
     known = f"import sys; sys.path[:0] = {sys.path!r}\n"
     return subprocess.Popen([sys.executable, "-c", known + textwrap.dedent(script), *map(str, arguments)])
 
@@ -38,14 +34,14 @@ def python(script: str, *arguments: object) -> subprocess.Popen[bytes]:
 # --- Names --------------------------------------------------------------------------------------------------------
 
 
-def test_fresh_ids_are_well_formed_and_differ() -> None:
+def test_new_ids_are_well_formed_and_unique() -> None:
     ids = {jobdir.new_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(map(jobdir.is_id, ids))
 
 
 @pytest.mark.parametrize("text", ["a", "A.b-c_9", "0" * 64])
-def test_ids_that_are_allowed(text: str) -> None:
+def test_well_formed_ids_are_accepted(text: str) -> None:
     assert jobdir.is_id(text)
 
 
@@ -71,7 +67,7 @@ def test_ids_that_are_allowed(text: str) -> None:
         "0" * 65,
     ],
 )
-def test_ids_that_are_not(text: str) -> None:
+def test_malformed_ids_are_refused(text: str) -> None:
     assert not jobdir.is_id(text)
 
 
@@ -83,7 +79,7 @@ def test_attempts_are_numbered_from_one(tmp_path: Path) -> None:
     assert [p.name for p in (job.axy(), job.axy(2))] == ["job.axy", "job-2.axy"]
 
 
-# --- From staged to gone ------------------------------------------------------------------------------------------
+# --- Created and removed ------------------------------------------------------------------------------------------
 
 
 def test_a_job_is_visible_once_it_is_published(tmp_path: Path) -> None:
@@ -97,13 +93,13 @@ def test_a_job_is_visible_once_it_is_published(tmp_path: Path) -> None:
     assert job.job_id == staged.job_id == job.path.name
 
 
-def test_only_the_owner_may_look(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_a_job(tmp_path: Path) -> None:
     root = tmp_path / "jobs"
     job = jobdir.publish(jobdir.create(root))
     assert [stat.S_IMODE(p.stat().st_mode) for p in (root, job.path)] == [0o700, 0o700]
 
 
-def test_other_things_in_the_root_are_no_jobs(tmp_path: Path) -> None:
+def test_other_files_in_the_root_are_not_jobs(tmp_path: Path) -> None:
     job = make(tmp_path)
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(job.path)
@@ -113,14 +109,14 @@ def test_other_things_in_the_root_are_no_jobs(tmp_path: Path) -> None:
     assert jobdir.list_staged(tmp_path / "none") == []
 
 
-def test_a_root_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_root_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="file/jobs: Not a directory: a job directory cannot be made there"):
         jobdir.create(tmp_path / "file" / "jobs")
 
 
-def test_a_job_that_cannot_be_published_is_named(tmp_path: Path) -> None:
-    """Its id is taken by something that is not empty."""
+def test_the_error_names_a_job_that_cannot_be_published(tmp_path: Path) -> None:
+    """Its id is taken by a directory that is not empty."""
     staged = jobdir.create(tmp_path)
     taken = tmp_path / staged.job_id
     taken.mkdir()
@@ -129,15 +125,15 @@ def test_a_job_that_cannot_be_published_is_named(tmp_path: Path) -> None:
         jobdir.publish(staged)
 
 
-def test_a_discarded_job_is_gone(tmp_path: Path) -> None:
+def test_a_discarded_job_is_removed(tmp_path: Path) -> None:
     job, staged = make(tmp_path), jobdir.create(tmp_path)
     jobdir.discard(job)
     jobdir.discard(staged)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_half_a_discarded_job_is_never_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever stops the removal, what is left is staged."""
+def test_a_partly_removed_job_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the removal is interrupted, the rest is a staged directory."""
     job = make(tmp_path)
     monkeypatch.setattr(jobdir.shutil, "rmtree", lambda path, ignore_errors: (path / jobdir.REQUEST).unlink())
     jobdir.discard(job)
@@ -145,9 +141,9 @@ def test_half_a_discarded_job_is_never_seen(tmp_path: Path, monkeypatch: pytest.
     assert len(jobdir.list_staged(tmp_path)) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every directory")
-def test_directories_closed_to_their_owner_go_too(tmp_path: Path) -> None:
-    """As a user, an engine can close what it leaves; see also the attacks, which run as another user."""
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can enter every directory")
+def test_directories_without_permissions_are_removed(tmp_path: Path) -> None:
+    """An engine can take them away; the attack tests run it as another user."""
     job = make(tmp_path)
     (job.path / "a" / "b").mkdir(parents=True)
     for path in (job.path / "a" / "b", job.path / "a", job.path):
@@ -160,7 +156,7 @@ def test_directories_closed_to_their_owner_go_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["solved", "unsolved", "failed"])
-def test_a_finished_job_has_the_state_of_its_result(tmp_path: Path, status: str) -> None:
+def test_the_state_of_a_finished_job_is_its_status(tmp_path: Path, status: str) -> None:
     job = make(tmp_path)
     job.write_json(jobdir.RESULT, {"status": status})
     assert job.state() == status
@@ -168,7 +164,7 @@ def test_a_finished_job_has_the_state_of_its_result(tmp_path: Path, status: str)
         assert job.state() == status
 
 
-def test_an_unfinished_job_runs_while_it_is_locked(tmp_path: Path) -> None:
+def test_an_unfinished_job_is_running_while_it_is_locked(tmp_path: Path) -> None:
     job = make(tmp_path)
     assert job.state() == "interrupted"
     with job.locked():
@@ -177,21 +173,20 @@ def test_an_unfinished_job_runs_while_it_is_locked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000])
-def test_a_result_that_is_none_is_no_result(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_result_counts_as_missing(tmp_path: Path, content: bytes) -> None:
     job = make(tmp_path)
     (job.path / jobdir.RESULT).write_bytes(content)
     assert job.state() == "interrupted"
 
 
-def test_looking_at_a_job_leaves_no_trace(tmp_path: Path) -> None:
-    """Nor needs the right to write."""
+def test_reading_the_state_writes_no_file(tmp_path: Path) -> None:
     job = make(tmp_path)
     before = sorted(job.path.iterdir())
     assert job.state() == "interrupted"
     assert sorted(job.path.iterdir()) == before
 
 
-def test_a_lock_is_held_once(tmp_path: Path) -> None:
+def test_a_lock_is_held_by_one_process(tmp_path: Path) -> None:
     job = make(tmp_path)
     with job.locked(), pytest.raises(BusyError, match=f"job {job.job_id} is being worked on"), job.locked():
         pass
@@ -200,34 +195,34 @@ def test_a_lock_is_held_once(tmp_path: Path) -> None:
     assert not job.is_locked()
 
 
-def test_a_lock_survives_those_who_only_look(tmp_path: Path) -> None:
-    """Whoever asks for the state holds a shared lock for a moment; who wants the job has the patience for that."""
+def test_reading_the_state_does_not_keep_others_from_the_lock(tmp_path: Path) -> None:
+    """It holds a shared lock for a moment, which a process that wants the lock waits for."""
     job = make(tmp_path)
     with job.locked():
         pass
-    looker = python("""
+    reader = python("""
         import sys
         from pathlib import Path
         from solvehost.formats.jobdir import JobDir
         job = JobDir(Path(sys.argv[1]))
-        Path(sys.argv[1], "looks").touch()
+        Path(sys.argv[1], "started").touch()
         while True:
             job.is_locked()
     """, job.path)  # fmt: skip
     try:
-        wait_until((job.path / "looks").exists)
+        wait_until((job.path / "started").exists)
         for _ in range(50):
             with job.locked():
                 pass
     finally:
-        looker.kill()
-        looker.wait()
+        reader.kill()
+        reader.wait()
 
 
-def test_the_lock_of_a_job_that_is_gone_is_not_that_of_its_successor(
+def test_the_lock_of_a_removed_job_is_not_the_lock_of_a_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While one waits for a lock, the job is removed, and another comes to stand under its name, and is worked on."""
+    """While a process waits for the lock, the job is removed, and another job gets its name."""
     job = make(tmp_path)
     waited = jobdir._flock_soon
 
@@ -240,12 +235,12 @@ def test_the_lock_of_a_job_that_is_gone_is_not_that_of_its_successor(
 
     monkeypatch.setattr(jobdir, "_flock_soon", wait)
     with pytest.raises(BusyError), job.locked():
-        pytest.fail("it holds a lock that nobody else looks at")
+        pytest.fail("it holds a lock on a removed file")
     with job.locked():
         assert job.is_locked()
 
 
-def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     job = make(tmp_path)
     holder = python("""
         import sys, time
@@ -265,25 +260,25 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
         pass
 
 
-def test_an_earlier_run_is_cleared_away(tmp_path: Path) -> None:
-    """Its star lists and its request stay."""
+def test_clearing_removes_the_results_of_an_earlier_run(tmp_path: Path) -> None:
+    """The star lists and the request stay."""
     job = make(tmp_path)
     for name in (jobdir.RESULT, jobdir.MANIFEST, jobdir.LOG, *jobdir.OUTPUTS):
         (job.path / name).touch()
     (job.run_dir(1) / "deep").mkdir(parents=True)
-    for number in (2, 98):  # the second is one of a second look that was killed
+    for number in (2, 98):  # 98 belongs to a second look that was killed
         job.axy(number).touch()
     job.clear_results()
     job.clear_results()
     assert {p.name for p in job.path.iterdir()} == {jobdir.REQUEST, "job.axy", "job-2.axy"}
 
 
-# --- Death and full disks -----------------------------------------------------------------------------------------
+# --- Kills and full disks ----------------------------------------------------------------------------------------
 
-LIFE = """
+LIFE_OF_A_JOB = """
     import os, sys
     from pathlib import Path
-    from solvehost import jobdir
+    from solvehost.formats import jobdir
 
     root, calls_left = Path(sys.argv[1]), int(sys.argv[2])
 
@@ -314,16 +309,16 @@ LIFE = """
 """
 
 
-def test_death_at_any_call_leaves_only_whole_or_recognisable_things(tmp_path: Path) -> None:
-    """One life of a job, cut short before its first, second, … call that changes the disk.
+def test_a_kill_before_any_change_on_disk_leaves_a_valid_state(tmp_path: Path) -> None:
+    """The whole life of a job is killed before its first, second, … call that changes the disk.
 
-    Every visible job has its request and stars; a finished one has a whole result; the others are interrupted.
+    Every visible job has its request and stars; a finished one has a complete result; the others are interrupted.
     """
     seen: set[str] = set()
     for calls in range(100):
         root = tmp_path / f"life-{calls}"
-        ended = python(LIFE, root, calls).wait(PATIENCE_S)
-        seen |= {_look(job) for job in jobdir.list_jobs(root)}
+        ended = python(LIFE_OF_A_JOB, root, calls).wait(PATIENCE_S)
+        seen |= {_check(job) for job in jobdir.list_jobs(root)}
         if root.exists():
             left = {p.name for p in root.iterdir()}
             assert all(jobdir.is_id(n) or n.startswith(".new-") for n in left)
@@ -335,7 +330,7 @@ def test_death_at_any_call_leaves_only_whole_or_recognisable_things(tmp_path: Pa
     assert seen == {"interrupted", "solved", "unsolved"}
 
 
-def _look(job: JobDir) -> str:
+def _check(job: JobDir) -> str:
     assert job.read_json(jobdir.REQUEST) == {"input": "a.fits"}
     assert job.axy().read_bytes() == b"stars"
     state = job.state()
@@ -346,61 +341,12 @@ def _look(job: JobDir) -> str:
     return state
 
 
-def test_a_kill_while_writing_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
-    """SIGKILL, at whatever moment it comes."""
-    path = tmp_path / "result.json"
-    path.write_text('{"n": -1}')
-    for _ in range(5):
-        writer = python("""
-            import json, sys
-            from pathlib import Path
-            from solvehost.formats.jobdir import write_atomic
-            for n in range(10**9):
-                write_atomic(Path(sys.argv[1]), json.dumps({"n": n, "more": "x" * 100_000}).encode())
-        """, path)  # fmt: skip
-        before = path.read_bytes()
-        wait_until(lambda before=before: path.read_bytes() != before)
-        writer.send_signal(signal.SIGKILL)
-        writer.wait(PATIENCE_S)
-        assert json.loads(path.read_bytes())["n"] >= 0
-    beside = [p.name for p in tmp_path.iterdir() if p != path]
-    assert all(re.fullmatch(r"\.result\.json\.[0-9a-f]{8}", name) for name in beside)
-
-
-@pytest.mark.parametrize("call", ["fsync", "replace", "open"])
-def test_a_full_disk_leaves_the_old_file_and_nothing_beside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    path = tmp_path / "result.json"
-    path.write_text("old")
-
-    def full(*_arguments: object, **_more: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os if call == "fsync" else Path, call, full)
-        with pytest.raises(DiskError, match=r"result\.json: No space left on device: it cannot be written"):
-            jobdir.write_atomic(path, b"new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_an_interrupted_write_leaves_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_fd: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        jobdir.write_atomic(tmp_path / "a", b"new")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
-    """A file system of 64 KiB, in a mount namespace of its own."""
+def test_a_full_file_system_leaves_the_old_result(tmp_path: Path) -> None:
+    """On a real file system of 64 KiB, in a mount namespace of its own."""
     script = """
         import os, sys
         from pathlib import Path
-        from solvehost import jobdir
+        from solvehost.formats import jobdir
         from solvehost.errors import DiskError
         root = Path(sys.argv[1])
         job = jobdir.publish(jobdir.create(root))

@@ -1,4 +1,4 @@
-"""Columns of the engine's own tables, and the stars' buffers."""
+"""Star tables, and columns of the engine's tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def test_stars_are_built_from_buffers_of_equal_length() -> None:
         Stars.from_bytes(x, y, flux[:4])
 
 
-def test_rows_are_big_endian_whatever_the_machine() -> None:
+def test_rows_are_written_big_endian() -> None:
     table = table_bytes(Stars(array("f", [1.5]), array("f", [2.5]), array("f", [3.5])))
     assert table[2880 : 2880 + 12] == struct.pack(">3f", 1.5, 2.5, 3.5)
 
 
-def test_an_empty_table_is_a_table() -> None:
+def test_a_table_without_stars_has_a_header() -> None:
     assert len(table_bytes(Stars.empty())) == 2880
 
 
@@ -40,18 +40,18 @@ def test_columns_are_read_by_name(tmp_path: Path) -> None:
         read_columns(path, ("FIELD_X",))
 
 
-@pytest.mark.parametrize("lie", [{"NAXIS2": 2_000_000_000}, {"NAXIS2": -1}, {"NAXIS1": 0}])
-def test_a_table_that_lies_is_refused(tmp_path: Path, lie: dict[str, int]) -> None:
+@pytest.mark.parametrize("wrong", [{"NAXIS2": 2_000_000_000}, {"NAXIS2": -1}, {"NAXIS1": 0}])
+def test_a_table_that_states_a_wrong_size_is_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
     cards = {"XTENSION": "BINTABLE", "BITPIX": 8, "NAXIS": 2, "NAXIS1": 4, "NAXIS2": 1, "TFIELDS": 1,
-             "TTYPE1": "X", "TFORM1": "E", **lie}  # fmt: skip
+             "TTYPE1": "X", "TFORM1": "E", **wrong}  # fmt: skip
     path = tmp_path / "corr.fits"
     path.write_bytes(PRIMARY + end_header([card(k, v) for k, v in cards.items()]) + pad_data(b"\0" * 4))
     with pytest.raises(DataError, match=r"corr\.fits: its table is cut short"):
         read_columns(path, ("X",))
 
 
-def test_a_table_behind_impossible_data_is_refused(tmp_path: Path) -> None:
+def test_a_table_after_impossible_data_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "corr.fits"
     path.write_bytes(end_header([card("BITPIX", 8), card("NAXIS", 1), card("NAXIS1", 10**40)]))
-    with pytest.raises(DataError, match="more data than any file holds"):
+    with pytest.raises(DataError, match="more data than a file can hold"):
         read_columns(path, ("X",))

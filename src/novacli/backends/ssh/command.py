@@ -19,7 +19,7 @@ from pathlib import Path
 from novacli.config import Config, UserFolders
 from novacli.errors import UnavailableError
 from solvehost.errors import SolvehostError
-from solvehost.formats.jobdir import write_atomic
+from solvehost.formats.atomic import write_atomic
 
 #: No terminal, no X11, no agent; no question, no forwarding, nothing of the user's run in place of the verb.
 _OVERRIDES = (

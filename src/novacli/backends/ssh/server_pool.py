@@ -23,8 +23,8 @@ from novacli.backends.ssh.server import Server
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 from solvehost import wire
 from solvehost.errors import SolvehostError
+from solvehost.formats.atomic import write_atomic
 from solvehost.formats.axy import Range
-from solvehost.formats.jobdir import write_atomic
 from solvehost.indexes.index_file import IndexFile
 from solvehost.wire import Info
 from solvehost.wire.json_lines import write_line

@@ -1,4 +1,4 @@
-"""The primary header of a stranger's axy, read card by card; which cards there are is told in ``axy.py``."""
+"""Reading the primary header of an axy that comes from outside, card by card; ``axy.py`` says which cards there are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from solvehost.errors import DataError
 from solvehost.formats import fitsfile
 
 
-class Cards:
-    """A header, read card by card with a range for each; remembers which cards were used.
+class AxyCards:
+    """The primary header of an axy; each card is read with its allowed range, and counts as used from then on.
 
-    Every reader raises DataError, naming the card, where it is malformed or out of range.
+    Every reader raises DataError, naming the card, if it is malformed or out of range.
     """
 
     def __init__(self, header: fitsfile.Header) -> None:
@@ -22,11 +22,11 @@ class Cards:
     def _value(self, keyword: str) -> fitsfile.CardValue | None:
         self._used.add(keyword)
         if keyword in self._header.unreadable:
-            raise DataError(f"axy card {keyword} has no value that can be read")
+            raise DataError(f"axy card {keyword} has a value that cannot be read")
         return self._header.get(keyword)
 
     def real(self, keyword: str, low: float, high: float) -> float | None:
-        """Return a number within a range, None where there is no such card."""
+        """Return a number from ``low`` to ``high``, None if the card is missing."""
         value = self._value(keyword)
         if value is None:
             return None
@@ -35,7 +35,7 @@ class Cards:
         return float(value)
 
     def whole(self, keyword: str, low: int, high: int) -> int | None:
-        """Return a whole number within a range, None where there is no such card."""
+        """Return a whole number from ``low`` to ``high``, None if the card is missing."""
         value = self.real(keyword, low, high)
         if value is None:
             return None
@@ -44,23 +44,25 @@ class Cards:
         return int(value)
 
     def flag(self, keyword: str) -> bool | None:
-        """Return T or F, None where there is no such card."""
+        """Return True for T and False for F, None if the card is missing."""
         value = self._value(keyword)
         if value is None or isinstance(value, bool):
             return value
         raise DataError(f"axy card {keyword} is {value!r}: expected T or F")
 
     def word(self, keyword: str, length: int) -> str:
-        """Return printable ASCII of at most so many characters, empty where there is no such card."""
+        """Return printable ASCII of at most ``length`` characters, an empty text if the card is missing."""
         value = self._value(keyword)
         if value is None:
             return ""
         if not isinstance(value, str) or len(value) > length or not (value.isascii() and value.isprintable()):
-            raise DataError(f"axy card {keyword} is no short plain text")
+            raise DataError(f"axy card {keyword} is not printable ASCII of at most {length} characters")
         return value
 
     def unused(self, known: Container[str]) -> tuple[str, ...]:
-        """Return the keywords that nobody asked for and that are not ``known``."""
+        """Return the keywords that were not read and are not ``known``.
+
+        Keywords from outside may contain control characters: escape them before printing.
+        """
         names = (*self._header, *sorted(self._header.unreadable))
-        # A stranger's keyword may hold control characters, and ends on somebody's terminal.
-        return tuple(ascii(k)[1:-1] for k in names if k not in self._used and k not in known)
+        return tuple(name for name in names if name not in self._used and name not in known)
