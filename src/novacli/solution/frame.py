@@ -7,7 +7,7 @@ import io
 from novacli.errors import NovaError
 from novacli.fits.celestial import with_frame
 from solvehost.errors import SolvehostError
-from solvehost.formats import fitsfile, jobdir
+from solvehost.formats import atomic, fitsfile, jobdir
 
 _MAX_BYTES = 16 * 2**20
 
@@ -30,4 +30,4 @@ def state_frame(job: jobdir.JobDir) -> None:
     except (NovaError, SolvehostError, OSError):
         return
     if len(content) <= _MAX_BYTES and stated != content:
-        jobdir.write_atomic(job.wcs, stated, durable=False)
+        atomic.write_atomic(job.wcs, stated, durable=False)
