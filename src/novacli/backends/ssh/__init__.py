@@ -3,7 +3,8 @@
 backend         the backend: solving, and jobs left with a server
 destinations    the hosts that ``--to`` denotes
 command         the ssh command line and its generated configuration
-child_process   runs ssh: feeds it, reads from it, times it and ends it
+child_process   runs ssh: feeds it, reads from it, limits its time and ends it
+stderr_log      collects what ssh and the server write to stderr
 server          one server, with a method for each verb of the wire protocol
 exit_codes      what the exit codes of ssh and of a server mean
 retrying        repeats an exchange with a server that is busy or out of reach

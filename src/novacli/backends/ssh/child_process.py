@@ -1,8 +1,8 @@
-"""The one subprocess gate of ``novacli``: a program that is fed, read and timed, and surely ended.
+"""Run a program: feed its stdin, read its stdout, collect its stderr, limit its time, and end it in any case.
 
-Argument lists, never a shell.  One thread moves all three streams, so that no full pipe can hold the others up.  The
-program has a session of its own and cannot ask for a password on the terminal.  What it writes to stderr is escaped
-and bounded; its end is not waited for there, since a shared connection's background process may hold stderr open.
+This is the one place where ``novacli`` starts programs.  It takes argument lists and never uses a shell.  One thread
+serves all three streams, so a full pipe never blocks the others.  The program runs in a session of its own, so that it
+cannot ask for a password on the terminal.
 """
 
 from __future__ import annotations
@@ -16,27 +16,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import IO
 
-from novacli.errors import TransferError, UnavailableError
+from novacli.backends.ssh.stderr_log import StderrLog
+from novacli.errors import UnavailableError
 from solvehost.engine import exec_helper
-from solvehost.wire import escape
 
+_Stream = IO[bytes]
 _CHUNK = 64 * 1024
-#: How often the cancel flag is looked at where nothing else wakes this side.
+#: How often the caller is asked whether it has cancelled, if nothing else happens.
 _TICK_S = 0.1
-#: A program that has closed stdout is about to end; one that takes longer hangs.
+#: A program that has closed stdout is expected to end within this time; else it hangs.
 _ENDING_S = 10.0
-#: Asked to end, ssh removes its control socket; then it is killed.
+#: When ssh is asked to end, it removes its control socket.  After this time it is killed.
 _TERM_S = 0.5
-#: A log longer than this comes from nothing that works as it should.
-MAX_STDERR_BYTES = 16 * 2**20
-_LINE_CHARACTERS = 400
-_KEPT_LINES = 20
-_OBSERVED_LINES = 2_000
 
 
 class TimeUpError(Exception):
@@ -44,7 +40,7 @@ class TimeUpError(Exception):
 
 
 class CancelledError(Exception):
-    """The caller wants no result any more."""
+    """The caller has cancelled the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +53,11 @@ class Watch:
 
     @classmethod
     def of_seconds(cls, seconds: float, observe: Callable[[str], None] = lambda _line: None) -> Watch:
-        """Return one that is over in so many seconds."""
+        """Return one that ends after this many seconds."""
         return cls(time.monotonic() + seconds, observe)
 
     def check(self) -> None:
-        """Raise where the call is to end."""
+        """Raise if the call has to end."""
         if self.cancelled():
             raise CancelledError
         if time.monotonic() >= self.deadline:
@@ -85,28 +81,30 @@ class Ended:
 
 
 class Call:
-    """A running program; a context manager, at whose end it is gone in any case.
+    """A running program with its three streams.  Used as a context manager; on leaving it the program is gone.
+
+    Each stream is registered at the selector with the method that serves it, and is unregistered when it ends.
 
     Raises
     ------
     UnavailableError
-        Where no process can be started.
+        If no process can be started.
     """
 
     def __init__(self, command: Sequence[str], stdin: bytes, watch: Watch) -> None:
         self._watch = watch
         self._to_send = memoryview(stdin)
-        self._log = _Log(watch.observe)
+        self._log = StderrLog(watch.observe)
+        self._received = b""
+        self._read_size = _CHUNK
         self._stdout_ended = False
-        self._selector = _selector()  # first: what fails after the start would leave the program behind
-        self._popen = _spawn(command)
-        assert self._popen.stdin and self._popen.stdout and self._popen.stderr  # noqa: S101 - all three are pipes
-        self._stdin, self._stdout, self._stderr = self._popen.stdin, self._popen.stdout, self._popen.stderr
-        for stream in (self._stdin, self._stdout, self._stderr):
+        self._selector = _new_selector()  # made first: an error after the start would leave the program running
+        self._program = _Program(command)
+        for stream in self._program.streams:
             os.set_blocking(stream.fileno(), False)
-        self._selector.register(self._stdout, selectors.EVENT_READ)
-        self._selector.register(self._stderr, selectors.EVENT_READ, self._hear)
-        self._selector.register(self._stdin, selectors.EVENT_WRITE, self._send)
+        self._serve(self._program.stdin, selectors.EVENT_WRITE, self._write_stdin)
+        self._serve(self._program.stdout, selectors.EVENT_READ, self._read_stdout)
+        self._serve(self._program.stderr, selectors.EVENT_READ, self._read_stderr)
 
     def __enter__(self) -> Call:
         return self
@@ -114,181 +112,179 @@ class Call:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self._end()
         self._selector.close()
-        for stream in (self._stdin, self._stdout, self._stderr):
-            with contextlib.suppress(OSError):
-                stream.close()
+        self._program.close_streams()
 
     def read(self, size: int) -> bytes:
-        """Return at least one byte of stdout and at most ``size``, none at its end: a ``wire.Read``.
+        """Return up to ``size`` bytes of stdout, at least one; none at its end.
 
         Raises
         ------
         TimeUpError, CancelledError
-            As the watch has it.
+            If the watch ends the call.
         TransferError
-            Where stderr does not end.
+            If the program writes too much to stderr.
         """
-        while not self._stdout_ended:
+        self._read_size = min(size, _CHUNK)
+        while not self._received and not self._stdout_ended:
             self._watch.check()
-            for key, _ in self._selector.select(self._patience_s()):
-                if key.data is not None:
-                    key.data()
-                elif (data := self._take(min(size, _CHUNK))) is not None:
-                    return data
-        return b""
+            self._serve_streams(max(0.0, min(_TICK_S, self._watch.deadline - time.monotonic())))
+        received, self._received = self._received, b""
+        return received
 
     def finish(self) -> Ended:
-        """Return how the program ended; one that still has something to say on stdout is ended here.
+        """Wait until the program ends, and return how.  If its stdout was not read to the end, it is ended here.
+
+        The end of stderr is not waited for: the background process of a shared connection may keep it open.
 
         Raises
         ------
         TimeUpError, CancelledError, TransferError
             As :meth:`read`.
         """
-        if not self._stdout_ended:
+        if self._stdout_ended:
+            self._stop_serving(self._program.stdin)
+            self._program.stdin.close()
+            self._wait_for_end(min(self._watch.deadline, time.monotonic() + _ENDING_S))
+        if not self._program.has_ended():
             self._end()
             return Ended(None, self._log.lines)
-        self._forget(self._stdin)
-        deadline = min(self._watch.deadline, time.monotonic() + _ENDING_S)
-        with _pidfd(self._popen.pid) as fd:
+        self._serve_streams(0)
+        self._end()
+        return Ended(self._program.exit_status, self._log.lines)
+
+    def _wait_for_end(self, deadline: float) -> None:
+        with self._program.pidfd() as fd:
             if fd is not None:
                 self._selector.register(fd, selectors.EVENT_READ, lambda: None)
-            while not self._has_ended() and time.monotonic() < deadline:
+            while not self._program.has_ended() and time.monotonic() < deadline:
                 if self._watch.cancelled():
                     raise CancelledError
-                self._pump(_TICK_S if fd is not None else 0.005)
+                self._serve_streams(_TICK_S if fd is not None else 0.005)
             if fd is not None:
                 self._selector.unregister(fd)
-        if not self._has_ended():
+        if not self._program.has_ended():
             self._watch.check()
-            self._end()
-            return Ended(None, self._log.lines)
-        self._pump(0)
-        self._end()
-        return Ended(self._popen.returncode, self._log.lines)
 
-    def _patience_s(self) -> float:
-        return max(0.0, min(_TICK_S, self._watch.deadline - time.monotonic()))
+    def _serve(self, stream: _Stream, event: int, callback: Callable[[], None]) -> None:
+        self._selector.register(stream, event, callback)
 
-    def _pump(self, timeout_s: float) -> None:
+    def _stop_serving(self, stream: _Stream) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(stream)
+
+    def _serve_streams(self, timeout_s: float) -> None:
+        """Wait until a stream is ready or the time is up, and serve the streams that are ready."""
         if not self._selector.get_map():
             time.sleep(timeout_s)
             return
         for key, _ in self._selector.select(timeout_s):
             key.data()
 
-    def _take(self, size: int) -> bytes | None:
-        try:
-            data = self._stdout.read(size)
-        except BlockingIOError:
-            return None
+    def _read_stdout(self) -> None:
+        data = _read_ready(self._program.stdout, self._read_size)
         if data == b"":
             self._stdout_ended = True
-            self._selector.unregister(self._stdout)
-        return data
+            self._stop_serving(self._program.stdout)
+        elif data is not None:
+            self._received = data
 
-    def _send(self) -> None:
+    def _read_stderr(self) -> None:
+        data = _read_ready(self._program.stderr, _CHUNK)
+        if data == b"":
+            self._log.end()
+            self._stop_serving(self._program.stderr)
+        elif data is not None:
+            self._log.add(data)
+
+    def _write_stdin(self) -> None:
+        stream = self._program.stdin
         try:
-            count = os.write(self._stdin.fileno(), self._to_send[:_CHUNK]) if self._to_send else 0
+            count = os.write(stream.fileno(), self._to_send[:_CHUNK]) if self._to_send else 0
         except BlockingIOError:
             return
         except OSError as exc:
             if exc.errno != errno.EPIPE:
                 raise
-            self._forget(self._stdin)  # it reads no further; its exit code will say why
-            return
-        self._to_send = self._to_send[count:]
-        if not self._to_send:
-            self._forget(self._stdin)
-
-    def _forget(self, stream: object) -> None:
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(stream)  # type: ignore[arg-type]
-        stream.close()  # type: ignore[attr-defined]
-
-    def _hear(self) -> None:
-        try:
-            data = os.read(self._stderr.fileno(), _CHUNK)
-        except BlockingIOError:
-            return
-        if data:
-            self._log.add(data)
+            self._to_send = memoryview(b"")  # the program reads no further; its exit code tells why
         else:
-            self._log.end()
-            self._selector.unregister(self._stderr)
+            self._to_send = self._to_send[count:]
+        if not self._to_send:
+            self._stop_serving(stream)
+            stream.close()
 
-    def _has_ended(self) -> bool:
-        """Say whether the program has ended, and leave it to be reaped: its number stays its own until then."""
+    def _end(self) -> None:
+        self._program.end()
+        self._log.end()
+
+
+class _Program:
+    """The process of a program, in a session of its own."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._popen = _spawn(command)
+        assert self._popen.stdin and self._popen.stdout and self._popen.stderr  # noqa: S101 - all three are pipes
+        self.stdin, self.stdout, self.stderr = self._popen.stdin, self._popen.stdout, self._popen.stderr
+        self.streams = (self.stdin, self.stdout, self.stderr)
+
+    @property
+    def exit_status(self) -> int | None:
+        """The exit status, once :meth:`end` was called."""
+        return self._popen.returncode
+
+    def has_ended(self) -> bool:
+        """Return True if the program has ended.  It is not reaped yet, so its process id is not used again."""
         if self._popen.returncode is not None:
             return True
         try:
             return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except (AttributeError, ChildProcessError):  # macOS before Python 3.13; a host that ignores SIGCHLD
+        except (AttributeError, ChildProcessError):  # macOS before Python 3.13; a process that ignores SIGCHLD
             return self._popen.poll() is not None
 
-    def _end(self) -> None:
-        """End the program and all that it left in its session, and reap it."""
+    def end(self) -> None:
+        """End the program and all processes of its session, and reap it."""
         if self._popen.returncode is not None:
             return
-        if not self._has_ended():
+        if not self.has_ended():
             self._signal(signal.SIGTERM)
             deadline = time.monotonic() + _TERM_S
-            while not self._has_ended() and time.monotonic() < deadline:
+            while not self.has_ended() and time.monotonic() < deadline:
                 time.sleep(0.005)
         self._signal(signal.SIGKILL)
         self._popen.wait()
-        self._log.end()
+
+    def close_streams(self) -> None:
+        for stream in self.streams:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+    @contextlib.contextmanager
+    def pidfd(self) -> Iterator[int | None]:
+        """Yield a descriptor that becomes readable when the program ends; None on systems without such descriptors."""
+        try:
+            fd = os.pidfd_open(self._popen.pid)
+        except (AttributeError, OSError):  # macOS, old kernels
+            yield None
+            return
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._popen.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where all are zombies
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses if all are zombies
                 os.killpg(self._popen.pid, number)
 
 
-class _Log:
-    """What a program writes to stderr: lines, escaped, the last of which are kept."""
-
-    def __init__(self, observe: Callable[[str], None]) -> None:
-        self._observe = observe
-        self._partial = b""
-        self._is_cut = False
-        self._count = self._bytes = 0
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        return tuple(self._lines)
-
-    def add(self, data: bytes) -> None:
-        self._bytes += len(data)
-        if self._bytes > MAX_STDERR_BYTES:
-            raise TransferError(f"its log does not end: it was left after {MAX_STDERR_BYTES:,} bytes")
-        *whole, rest = data.split(b"\n")
-        for line in whole:
-            self._add_line(self._partial + line)
-            self._partial, self._is_cut = b"", False
-        if not self._is_cut:
-            self._partial += rest[: 2 * _LINE_CHARACTERS]
-            self._is_cut = len(self._partial) > _LINE_CHARACTERS
-
-    def end(self) -> None:
-        """Take what has no line feed for a line."""
-        self._add_line(self._partial)
-        self._partial = b""
-
-    def _add_line(self, line: bytes) -> None:
-        text = escape(line.rstrip(b"\r"), _LINE_CHARACTERS).strip()
-        if not text:
-            return
-        if len(text) > _LINE_CHARACTERS:  # escapes are four characters each
-            text = f"{text[:_LINE_CHARACTERS]}..."
-        self._lines.append(text)
-        self._count += 1
-        if self._count <= _OBSERVED_LINES:
-            self._observe(text)
+def _read_ready(stream: _Stream, size: int) -> bytes | None:
+    """Return what is ready in a stream; None if nothing is, no bytes at its end."""
+    try:
+        return os.read(stream.fileno(), size)
+    except BlockingIOError:
+        return None
 
 
-def _selector() -> selectors.BaseSelector:
+def _new_selector() -> selectors.BaseSelector:
     try:
         return selectors.DefaultSelector()
     except OSError as exc:
@@ -314,17 +310,3 @@ def _prefix() -> list[str]:
     if not sys.platform.startswith("linux"):
         return []
     return [*exec_helper.command_line("program"), str(os.getpid())]
-
-
-@contextlib.contextmanager
-def _pidfd(pid: int) -> Iterator[int | None]:
-    """Yield a descriptor that becomes readable when the process ends, None where the system has none."""
-    try:
-        fd = os.pidfd_open(pid)
-    except (AttributeError, OSError):  # macOS, old kernels
-        yield None
-        return
-    try:
-        yield fd
-    finally:
-        os.close(fd)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from novacli.backends.ssh import stderr_log
 from novacli.backends.ssh.child_process import Call, CancelledError, TimeUpError, Watch
 from novacli.errors import TransferError
 
@@ -80,9 +81,11 @@ def test_the_last_lines_are_kept() -> None:
     assert len(said) == 20
 
 
-def test_a_log_without_end_is_left() -> None:
+def test_a_log_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is lowered, as a busy machine may not reach the real one before the program counts as hanging."""
+    monkeypatch.setattr(stderr_log, "MAX_BYTES", 100_000)
     with pytest.raises(TransferError, match="its log does not end"):
-        run("exec yes $(printf %01000d 0) >&2")  # long lines: there are 16 MiB to get through
+        run("exec yes >&2")
 
 
 def test_stderr_that_a_process_in_the_background_keeps_open_is_not_waited_for() -> None:
