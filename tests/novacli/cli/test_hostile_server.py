@@ -117,9 +117,9 @@ BAD_RESULTS: dict[str, tuple[dict[str, bytes], str]] = {
     "NaN": ({"wcs.fits": WCS.replace(b"190.909712733", b"NaN          ")}, "wcs.fits"),
     "infinite": ({"wcs.fits": WCS.replace(b"190.909712733", b"1e999        ")}, "wcs.fits"),
     "SIP order 999": ({"wcs.fits": wcs_fits(WIDTH, HEIGHT, A_ORDER=999)}, "999"),
-    "half a block": ({"wcs.fits": WCS[:-1000]}, "no whole number of FITS blocks"),
+    "half a block": ({"wcs.fits": WCS[:-1000]}, "not a whole number of FITS blocks"),
     "no END": ({"wcs.fits": WCS.replace(b"END     ", b"HISTORY ")}, "wcs.fits"),
-    "empty": ({"wcs.fits": b""}, "no whole number of FITS blocks"),
+    "empty": ({"wcs.fits": b""}, "not a whole number of FITS blocks"),
     "singular": ({"wcs.fits": wcs_fits(WIDTH, HEIGHT, CD1_1=0.0, CD1_2=0.0)}, "cannot be inverted"),
     "another projection": ({"wcs.fits": wcs_fits(WIDTH, HEIGHT, CTYPE1="RA---SIN", CTYPE2="DEC--SIN")}, "projection"),
     "another image": ({"wcs.fits": wcs_fits(100, 100)}, "an image of another size"),
@@ -258,7 +258,7 @@ def test_silence_at_first_is_a_failure_that_a_retry_may_mend(
     from novacli.backends.ssh import retrying, server_pool
 
     monkeypatch.setattr(server_pool, "ASK_ONE_S", 0.3)
-    monkeypatch.setattr(retrying, "MOST_TRIES", 2)
+    monkeypatch.setattr(retrying, "MAX_TRIES", 2)
     servers.add("solve1", info="exec sleep 1000")
     ran = submit()
     assert (ran.code, "solve1: it did not answer in time" in ran.err) == (75, True)

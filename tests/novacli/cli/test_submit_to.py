@@ -17,7 +17,7 @@ from made_lines import read_lines
 from made_results import wcs_fits
 from made_servers import HEIGHT, WIDTH, Servers, make_info, solved_files, write_star_list
 
-from novacli.backends.ssh.retrying import MOST_CALLS, MOST_TRIES
+from novacli.backends.ssh.retrying import MAX_CONNECTIONS, MAX_TRIES
 from solvehost import wire
 from solvehost.formats.jobdir import JobDir
 
@@ -120,7 +120,7 @@ def test_what_no_other_server_would_do_better_ends_the_job(submit, servers: Serv
     assert servers.calls("solve") == ["solve1 solve"]
 
 
-@pytest.mark.parametrize(("code", "times"), [(75, MOST_TRIES), (255, MOST_CALLS)])
+@pytest.mark.parametrize(("code", "times"), [(75, MAX_TRIES), (255, MAX_CONNECTIONS)])
 def test_a_busy_server_is_asked_again_a_bounded_number_of_times(
     submit, servers: Servers, code: int, times: int
 ) -> None:
@@ -164,7 +164,7 @@ def test_of_several_that_fail_all_are_told_and_the_busy_one_is_asked_again(submi
     servers.add("solve2", solve="cat > /dev/null; echo 'solvehost: no free slot' >&2; exit 75")
     ran = submit("solve1,solve2", "--json")
     message = line_of(ran)["error"]["message"]
-    assert (ran.code, len(servers.calls("solve"))) == (75, MOST_TRIES)
+    assert (ran.code, len(servers.calls("solve"))) == (75, MAX_TRIES)
     assert "solve2: no free slot" in message
     assert "solve1: ssh failed: Permission denied" in message
     assert servers.calls("info").count("solve1 info") <= 2
@@ -176,7 +176,7 @@ def test_of_many_images_only_the_first_waits_for_a_server_out_of_reach(
     servers.add("solve1", info="echo 'Connection timed out' >&2; exit 255")
     path = str(write_star_list(home / "stars.csv"))
     ran = nova("submit", path, path, path, "--size", f"{WIDTH}x{HEIGHT}", "--to", "solve1", "--json")
-    assert (ran.code, len(read_lines(ran.out)), len(servers.calls("info"))) == (75, 3, MOST_CALLS)
+    assert (ran.code, len(read_lines(ran.out)), len(servers.calls("info"))) == (75, 3, MAX_CONNECTIONS)
 
 
 def test_one_dead_server_of_several_does_not_matter(submit, servers: Servers) -> None:

@@ -1,7 +1,7 @@
-"""What an exit code of ssh, or of a server behind it, means here; and which errors other servers are asked after.
+"""Turn the exit codes of ssh, and of a server behind it, into errors.
 
-The classes of :mod:`novacli.errors` carry the decision: a server is passed over for another one where it answered
-with 69, 70, 73, 74, 75, 78, 127, 137 or 255 (``PASSED_ON``), and asked again where it answered with 75 or 255.
+The class of the error decides what happens next.  After 69, 70, 73, 74, 75, 78, 127, 137 and 255 another server is
+tried (``PASSED_ON``).  After 75 and 255 the same server is tried again too.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from novacli.errors import (
     UnavailableError,
 )
 
-#: ssh's own failure.
+#: ssh itself failed.
 SSH_FAILED = 255
 _NOT_FOUND = 127
-#: An exit code as small as this is none of the protocol's: the remote program is another.
+#: Smaller exit codes do not belong to the protocol: the program on the server is not solvehost.
 FIRST_OF_PROTOCOL = 64
 
-#: How a solvehost's own lines begin, and that one which sums a job up for its sysadmin.
+#: The beginning of lines that solvehost writes, and of the line that sums up a job for the administrator.
 _OWN, _ACCOUNT = "solvehost: ", "solvehost: client="
 
 
@@ -35,65 +35,82 @@ class NoProgramError(UnavailableError):
 
 
 class UnreachedError(RetryLaterError):
-    """ssh did not get there, or the line broke; safe to retry, but a server that is switched off stays so."""
+    """ssh could not connect, or the connection broke; safe to retry, but a server may be switched off."""
 
 
-#: Another server may do better.
+#: After these errors another server is tried.
 PASSED_ON = (UnavailableError, InternalError, OutputError, TransferError, RetryLaterError, ConfigError)
 
-#: What ssh says -> what to do.  None of it mends itself, so asking again would only annoy the server.
-_HOPELESS = {
+#: Pattern of a message of ssh → what to do.  Trying again would not help, and might lock the user out.
+_PERMANENT = {
     r"Permission denied|Too many authentication failures": "have your public key added on the server (solvehost "
     "authorize), or load it into your agent",
     r"Host key verification failed|REMOTE HOST IDENTIFICATION": "check the host key, then log in once by hand: "
     "ssh {destination}",
     r"Could not resolve hostname|hostname contains invalid": "check its name",
-    r"Bad configuration option|Bad owner or permissions|terminating, \d+ bad": "mend ~/.ssh/config",
+    r"Bad configuration option|Bad owner or permissions|terminating, \d+ bad": "correct ~/.ssh/config",
 }
-#: The same for what may mend itself.
-_PASSING = {r"Connection refused|Connection timed out|No route to host": "is it switched on, and its sshd there?"}
-#: Of the many lines that ssh may write, the one that says it.
-_TELLING = re.compile("|".join(_HOPELESS))
+#: The same for messages after which trying again may help.
+_TEMPORARY = {
+    r"Connection refused|Connection timed out|No route to host": "check that it is switched on and runs sshd",
+}
+#: ssh may write many lines; a line that matches this tells the reason.
+_PERMANENT_PATTERN = re.compile("|".join(_PERMANENT))
 
 
-def error_of(name: str, destination: str, code: int | None, said: Sequence[str]) -> NovaError:
-    """Return the error that stands for an exit code: None, or below zero, where the program was ended."""
-    words = _telling_words(said)
+def error_of(name: str, destination: str, code: int | None, stderr_lines: Sequence[str]) -> NovaError:
+    """Return the error for an exit code.
+
+    Parameters
+    ----------
+    name
+        The name of the server.
+    destination
+        Its ssh destination, for remedies.
+    code
+        The exit code of ssh; -n if signal n killed it, None if nova ended it.
+    stderr_lines
+        The last lines that ssh and the server wrote to stderr.
+    """
+    reason = _reason(stderr_lines)
     if code == SSH_FAILED:
-        telling = next((line for line in reversed(said) if _TELLING.search(line)), words)
+        telling = next((line for line in reversed(stderr_lines) if _PERMANENT_PATTERN.search(line)), reason)
         remedy = f": {found}" if (found := remedy_of(telling, destination)) else ""
         return UnreachedError(f"{name}: ssh failed: {telling.rstrip('.')}{remedy}")
     if code == _NOT_FOUND:
-        return NoProgramError(f"{name}: there is no solvehost on it ({words}): install it there, see nova hosts check")
+        return NoProgramError(f"{name}: there is no solvehost on it ({reason}): install it there, see nova hosts check")
     if code is not None and code < 0:
         return UnreachedError(f"{name}: ssh was ended by signal {-code}")
     if code is None:
-        return TransferError(f"{name}: ssh did not end as it should ({words})")
+        return TransferError(f"{name}: ssh did not end as it should ({reason})")
     if code < FIRST_OF_PROTOCOL or code > 128:
-        return InternalError(f"{name}: the server ended with exit code {code}: {words}")
-    return errors.by_exit_code(code)(f"{name}: {words}")
+        return InternalError(f"{name}: the server ended with exit code {code}: {reason}")
+    return errors.by_exit_code(code)(f"{name}: {reason}")
 
 
 def no_answer(name: str) -> RetryLaterError:
-    """Return the error of a server that did not answer while it was waited for."""
+    """Return the error for a server that did not answer in time."""
     return RetryLaterError(f"{name}: it did not answer in time: try again later")
 
 
-def _telling_words(said: Sequence[str]) -> str:
-    """Return the server's own error, which its account of the job and an engine's log may follow, or the last line."""
-    lines = [line for line in said if not line.startswith(_ACCOUNT)]
+def _reason(stderr_lines: Sequence[str]) -> str:
+    """Return the last line that solvehost wrote, or else the last line of all.
+
+    The summary of the job and the log of an engine may follow it, so the last line of all is not always the reason.
+    """
+    lines = [line for line in stderr_lines if not line.startswith(_ACCOUNT)]
     own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
     return (own or lines or ["it said nothing"])[-1]
 
 
-def remedy_of(said: str, destination: str) -> str:
-    """Return what to do about what ssh said; empty where that is not known."""
-    for pattern, remedy in (_HOPELESS | _PASSING).items():
-        if re.search(pattern, said):
+def remedy_of(message: str, destination: str) -> str:
+    """Return what to do about a message of ssh; empty if that is not known."""
+    for pattern, remedy in (_PERMANENT | _TEMPORARY).items():
+        if re.search(pattern, message):
             return remedy.format(destination=destination)
     return ""
 
 
-def may_mend_itself(error: NovaError) -> bool:
-    """Say whether the same server may answer otherwise in a moment: it was busy, or could not be reached."""
-    return isinstance(error, RetryLaterError) and not _TELLING.search(str(error))
+def is_temporary(error: NovaError) -> bool:
+    """Return True if the same server may answer in a moment: it was busy, or could not be reached."""
+    return isinstance(error, RetryLaterError) and not _PERMANENT_PATTERN.search(str(error))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from novacli.backends.ssh.child_process import Watch
-from novacli.backends.ssh.exit_codes import PASSED_ON, may_mend_itself
+from novacli.backends.ssh.exit_codes import PASSED_ON, is_temporary
 from novacli.backends.ssh.retrying import patiently
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.server_pool import KnownServer, ServerPool, joined
@@ -59,7 +59,7 @@ class Failover:
 
     def _note_error(self, server: Server, error: NovaError) -> None:
         self._errors[server] = error
-        if not may_mend_itself(error):
+        if not is_temporary(error):
             self._pool.forget(server)
             self._given_up.add(server)
         self._watch.observe(str(error))

@@ -1,8 +1,9 @@
-"""A server that runs upstream's script: it reads one star list a connection, and knows nothing of races or verbs.
+"""Solve on a server that runs the original script, which reads one star list a connection and knows no verbs.
 
-Its engine takes all index files that it has, so attempts which differ only in their index files or their turn are the
-same to it.  It uses a directory again for the same id, so every attempt goes under a fresh one.  Each attempt gets a
-share of the time as its CPU limit, lest the first eat it all.
+Its engine uses all index files that it has.  So attempts that differ only in their index files or their order are the
+same to it, and only one of them is sent.  The script uses a directory again for the same id, so each attempt is sent
+under a new id.  The CPU limit of each attempt is a share of the time that is left, so that the first does not use all
+of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from novacli.backends.ssh.child_process import TimeUpError, Watch
 from novacli.backends.ssh.packing import new_wire_id
 from novacli.backends.ssh.server import Server
-from novacli.backends.ssh.unpack import place
+from novacli.backends.ssh.unpack import put_in_place
 from novacli.errors import from_solvehost
 from solvehost import wire
 from solvehost.engine import clustering, records
@@ -27,10 +28,10 @@ from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Schedule
 from solvehost.formats.jobdir import MANIFEST, WCS, JobDir
 
-#: Attempts share the time that is left as if there were so many; the last ones get what remains.
+#: Each attempt may use this part of the time that is left.
 _SHARES = 4
-_LEAST_CPU_S = 5.0
-#: What a manifest names as the engine, which the script does not tell.
+_MIN_CPU_S = 5.0
+#: The engine in manifests, as the script does not tell it.
 _ENGINE = "unknown"
 
 
@@ -46,18 +47,31 @@ class TriedAttempts:
 
 
 def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, tried: TriedAttempts) -> RaceResult:
-    """Try the attempts in turn until one solves; leave results and manifest in ``job``.
+    """Try attempts one after the other until one solves; leave results and manifest in the job directory.
+
+    Parameters
+    ----------
+    job
+        The job directory.
+    numbers
+        The numbers of the attempts, best first.
+    server
+        The server.
+    watch
+        The limits of the solve.
+    tried
+        The attempts that such servers have tried; they are skipped, and new ones are added.
 
     Raises
     ------
     NovaError
-        As :meth:`Server.solve`, and where a star list cannot be read or a result cannot be used.
+        As :meth:`Server.solve`, and if a star list cannot be read or a result cannot be used.
     """
     began = time.monotonic()
     winner, reason = None, "exhausted"
     for number in numbers:
         attempt = _read(job, number)
-        if _as_seen_there(attempt) in tried.attempts:
+        if _as_engine_sees(attempt) in tried.attempts:
             continue
         label = label_of(job, number)
         watch.observe(f"{label} on {server.name}")
@@ -66,7 +80,7 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, tri
             outcome = _try(job, number, attempt, server, watch)
         except TimeUpError:
             outcome, reason = records.STOPPED, "time-limit"
-        tried.attempts.append(_as_seen_there(attempt))
+        tried.attempts.append(_as_engine_sees(attempt))
         tried.outcomes.append(AttemptOutcome(number, label, outcome, round(time.monotonic() - start, 3), 0.0))
         if outcome == records.SOLVED:
             winner, reason = number, "none"
@@ -89,19 +103,21 @@ def _read(job: JobDir, number: int) -> Attempt:
         raise from_solvehost(exc) from exc
 
 
-def _as_seen_there(attempt: Attempt) -> Attempt:
-    """Return the attempt without what a stock engine cannot see."""
+def _as_engine_sees(attempt: Attempt) -> Attempt:
+    """Return the attempt without its schedule, which an unmodified engine ignores."""
     return replace(attempt, schedule=Schedule())
 
 
 def _try(job: JobDir, number: int, attempt: Attempt, server: Server, watch: Watch) -> str:
     left_s = watch.deadline - time.monotonic()
-    limit_s = max(_LEAST_CPU_S, left_s / _SHARES) if math.isfinite(left_s) else None
+    limit_s = max(_MIN_CPU_S, left_s / _SHARES) if math.isfinite(left_s) else None
     job_id = new_wire_id(job.job_id)
     sent = axy.to_bytes(replace(attempt, cpu_limit_s=limit_s))
     reply = server.solve(job_id, b"".join(wire.write_request(job_id, {1: sent})), watch)
     if WCS not in reply.files:
         return records.EXHAUSTED
-    # The script asks nobody but the engine; what it says is weighed here as it is in a race.
-    is_believed = place(job, reply.files, number, server.name, lambda folder: clustering.is_doubtful(attempt, folder))
-    return records.SOLVED if is_believed else records.DOUBTFUL
+    # The script does not test matches for clustering as a race does, so it is done here.
+    is_accepted = put_in_place(
+        job, reply.files, number, server.name, lambda folder: clustering.is_doubtful(attempt, folder)
+    )
+    return records.SOLVED if is_accepted else records.DOUBTFUL

@@ -1,8 +1,8 @@
-"""One solve server, a method for each verb of the wire protocol.  All that comes back is checked by ``solvehost.wire``.
+"""One solve server, with a method for each verb of the wire protocol.
 
-Every method raises the ``NovaError`` that :mod:`novacli.backends.ssh.exit_codes` makes of an exit code,
-``TransferError`` where an answer cannot be used,
-and ``TimeUpError`` or ``CancelledError`` of the gate as its watch has it.
+``solvehost.wire`` checks everything that comes back.  Each method raises the error that
+:mod:`novacli.backends.ssh.exit_codes` makes of an exit code, ``TransferError`` if an answer cannot be used, and
+``TimeUpError`` or ``CancelledError`` if its watch ends the call.
 """
 
 from __future__ import annotations
@@ -30,45 +30,45 @@ from solvehost.wire.json_lines import MAX_LINES_BYTES
 T = TypeVar("T")
 
 _CHUNK = 64 * 1024
-#: Upstream's script, of which there are as many as sites, ends early where nothing is sent, and says little.  These are
-#: words of a program that could not run.
+#: The original script differs from site to site.  If nothing is sent, it ends early and prints little.  A program that
+#: could not run prints text that matches this pattern.
 _BROKEN = re.compile(
     r"Traceback|No such file|not found|can(no|')t open|Permission denied|[Ss]yntax error|not executable"
 )
-#: A log that is not followed ends before this.
+#: The longest log that is read if it is not followed.
 _MAX_LOG_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server by its place, and the ssh that leads there."""
+    """A server, and the ssh program that connects to it."""
 
     host: SshHost
     ssh: Ssh
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
+        """The name by which the user knows it."""
         return self.host.name
 
     def info(self, watch: Watch) -> Info | None:
-        """Return what the server says of itself; None where it runs upstream's script, which knows no verbs."""
+        """Ask the server about itself; return None if it runs the original script, which knows no verbs."""
         text, problem, ended = self._exchange(("info",), b"", watch, _read_all)
-        is_of_old = not text and ended.code is not None and 0 <= ended.code < exit_codes.FIRST_OF_PROTOCOL
-        if is_of_old and not any(map(_BROKEN.search, ended.stderr_lines)):
+        is_legacy = not text and ended.code is not None and 0 <= ended.code < exit_codes.FIRST_OF_PROTOCOL
+        if is_legacy and not any(map(_BROKEN.search, ended.stderr_lines)):
             return None
         return _parsed(self, wire.read_info, self._checked(text, problem, ended))
 
     def solve(self, job_id: str, request: bytes, watch: Watch) -> Reply:
-        """Have a request solved."""
+        """Solve a request and return the reply."""
         return self._ask((SOLVE,), request, watch, lambda read: wire.read_reply(read, job_id))
 
     def detach(self, request: bytes, watch: Watch) -> JobLine:
-        """Leave a request there, and return the line of the stored job."""
+        """Leave a request with the server, and return the stored job."""
         return self._job_line((SOLVE, DETACH), request, watch)
 
     def jobs(self, watch: Watch) -> list[JobLine]:
-        """Return the jobs that are stored there."""
+        """Return the stored jobs."""
         return _parsed(self, wire.read_jobs, self._ask(("jobs",), b"", watch, _read_all))
 
     def fetch(self, job_id: str, watch: Watch) -> Reply:
@@ -76,15 +76,15 @@ class Server:
         return self._ask(("fetch", job_id), b"", watch, lambda read: wire.read_reply(read, job_id))
 
     def cancel(self, job_id: str, watch: Watch) -> JobLine:
-        """Have a stored job ended."""
+        """End a stored job."""
         return self._job_line(("cancel", job_id), b"", watch)
 
     def rm(self, job_id: str, watch: Watch) -> JobLine:
-        """Have a stored job removed."""
+        """Remove a stored job."""
         return self._job_line(("rm", job_id), b"", watch)
 
     def log(self, job_id: str, watch: Watch, *, follow: bool) -> Iterator[str]:
-        """Yield the log of a stored job, safe to print; ``follow`` goes on as it grows."""
+        """Yield the log of a stored job, safe to print; with ``follow``, until the job is finished."""
         words = ("log", job_id, FOLLOW) if follow else ("log", job_id)
         decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
         with self._call(words, b"", watch) as call:
@@ -92,7 +92,7 @@ class Server:
             while chunk := call.read(_CHUNK):
                 count += len(chunk)
                 if count > _MAX_LOG_BYTES and not follow:
-                    raise TransferError(f"the log does not end: it was left after {_MAX_LOG_BYTES:,} bytes")
+                    raise TransferError(f"the log does not end: nova stopped reading it after {_MAX_LOG_BYTES:,} bytes")
                 yield printable_text(decoder.decode(chunk))
             ended = call.finish()
         if ended.code != 0:
@@ -103,15 +103,13 @@ class Server:
         try:
             with Call(self.ssh.command(self.host.destination, words), stdin, watch) as call:
                 yield call
-        except (TransferError, UnavailableError) as exc:  # the gate knows no names
+        except (TransferError, UnavailableError) as exc:  # its message does not name the server
             raise type(exc)(f"{self.name}: {exc}") from exc
 
     def _job_line(self, words: Sequence[str], stdin: bytes, watch: Watch) -> JobLine:
         lines = _parsed(self, wire.read_jobs, self._ask(words, stdin, watch, _read_all))
         if len(lines) != 1:
-            raise TransferError(
-                f"{self.name}: it answered {' '.join(words)} with {len(lines):,} lines, where 1 is right"
-            )
+            raise TransferError(f"{self.name}: it answered {' '.join(words)} with {len(lines):,} lines instead of 1")
         return lines[0]
 
     def _ask(self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]) -> T:
@@ -120,7 +118,7 @@ class Server:
     def _exchange(
         self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]
     ) -> tuple[T | None, SolvehostError | None, Ended]:
-        """Return what ``parse`` made of stdout, or why it could not, and how ssh ended."""
+        """Return the parsed answer or the error of parsing it, and how ssh ended."""
         with self._call(words, stdin, watch) as call:
             try:
                 value, problem = parse(call.read), None
@@ -129,7 +127,7 @@ class Server:
             return value, problem, call.finish()
 
     def _checked(self, value: T | None, problem: SolvehostError | None, ended: Ended) -> T:
-        """Return what was read, if all went well.  An exit code says more than what is missing on stdout."""
+        """Return the answer, or raise; an exit code tells more than the error of parsing a truncated answer."""
         if ended.code != 0 and (problem is None or ended.code is not None):
             raise exit_codes.error_of(self.name, self.host.destination, ended.code, ended.stderr_lines)
         if problem is not None or value is None:
@@ -138,7 +136,7 @@ class Server:
 
 
 def _read_all(read: wire.Read) -> bytes:
-    """Return all that there is, one byte more than can be right at the most."""
+    """Return the whole answer; reading stops when it is longer than an answer may be."""
     data = bytearray()
     while len(data) <= MAX_LINES_BYTES and (chunk := read(_CHUNK)):
         data += chunk

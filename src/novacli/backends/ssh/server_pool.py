@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
-from novacli.backends.ssh.exit_codes import UnreachedError, may_mend_itself, no_answer
+from novacli.backends.ssh.exit_codes import UnreachedError, is_temporary, no_answer
 from novacli.backends.ssh.server import Server
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
 from solvehost import wire
@@ -120,7 +120,7 @@ class ServerPool:
         for known in answered:
             self._cache.put(known)
         for server in asked:
-            if server.name in self.errors and not may_mend_itself(self.errors[server.name]):
+            if server.name in self.errors and not is_temporary(self.errors[server.name]):
                 self._given_up[server] = self.errors[server.name]
         by_server = {known.server: known for known in (*cached, *answered)}
         if not by_server:
@@ -138,7 +138,7 @@ def joined(errors: Sequence[NovaError]) -> NovaError:
     If asking some of them again may help, only their errors count.  The class is that of a busy server if there is one,
     since that is asked more often than one that is out of reach.
     """
-    chosen = [error for error in errors if may_mend_itself(error)] or errors
+    chosen = [error for error in errors if is_temporary(error)] or errors
     message = "; ".join(dict.fromkeys(str(error) for error in chosen))
     kind = next((type(error) for error in chosen if not isinstance(error, UnreachedError)), type(chosen[0]))
     return kind(message)

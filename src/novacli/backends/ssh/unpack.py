@@ -1,7 +1,7 @@
-"""What a server sent back, checked beside and then put into the job directory, the WCS last.
+"""Check the reply of a server, and put its files into the job directory, the WCS last.
 
-A server is hostile until checked: nothing of its reply is visible in the directory before the whole of it has been
-held to what the local engine's results are held to.  Nothing of its manifest is kept as it stands, either.
+A server is not trusted.  Its files stay in a hidden directory until all of them have passed the checks that the results
+of the local engine pass.  Its manifest is not copied either: a new one is made from checked values.
 """
 
 from __future__ import annotations
@@ -27,24 +27,37 @@ from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.wire import Reply, escape
 
 _OUTCOMES = (records.SOLVED, records.EXHAUSTED, records.CRASHED, records.NO_INDEX, records.STOPPED, records.DOUBTFUL)
-#: A race of 16 attempts with its second looks has fewer.
+#: A race of 16 attempts with their second looks has fewer outcomes.
 _MAX_OUTCOMES = 64
 _MAX_INDEXES = 10_000
 _STAGING = ".run-reply"
 
 
 def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: RaceResult | None = None) -> RaceResult:
-    """Put the reply to ``packet`` into the job directory, and return how the race went, ``earlier`` ones included.
+    """Put a reply into the job directory, and return how the race went.
+
+    Parameters
+    ----------
+    job
+        The job directory.
+    packet
+        The request that was sent.
+    reply
+        The reply to it.
+    server
+        The name of the server, for messages.
+    earlier
+        The race of earlier requests for the same job, which is added to that of this request.
 
     Raises
     ------
     UnusableReplyError
-        Where the reply is not what a solve leaves; the directory is as before.
+        If the reply is not the result of a solve; the directory is as before.
     DiskError
-        Where it cannot be written: this machine's fault, so no other server is asked.
+        If the files cannot be written.  This is a problem of this machine, so no other server is tried.
     """
     race = read_race(job, packet, reply, server)
-    place(job, reply.files, race.winner, server)
+    put_in_place(job, reply.files, race.winner, server)
     if earlier is not None:
         race = _joined(earlier, race)
     manifest = reply.manifest or {}
@@ -54,19 +67,30 @@ def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: Race
 
 
 def read_race(job: JobDir, packet: Packet, reply: Reply, server: str) -> RaceResult:
-    """Return how the race went, by its manifest, under the job's own numbers and labels of the attempts.
+    """Parse how the race went from the manifest of a reply, with the job's own numbers and labels of the attempts.
+
+    Parameters
+    ----------
+    job
+        The job directory.
+    packet
+        The request that was sent.
+    reply
+        The reply to it.
+    server
+        The name of the server, for messages.
 
     Raises
     ------
     UnusableReplyError
-        Where the manifest says what cannot be.
+        If there is no manifest, or it contradicts itself or the request.
     """
     manifest = reply.manifest
     if manifest is None:
-        raise UnusableReplyError(f"{server}: it sent no manifest: it speaks another protocol than it said")
+        raise UnusableReplyError(f"{server}: it sent no manifest: it does not speak the protocol that it announced")
     winner = None if manifest["winner"] is None else packet.own_number(manifest["winner"])
     if (winner is None) == (manifest["status"] == records.SOLVED):
-        raise UnusableReplyError(f"{server}: it says that an attempt solved which was not sent: do not trust it")
+        raise UnusableReplyError(f"{server}: it claims that an attempt solved which was not sent: do not trust it")
     return RaceResult(
         status=manifest["status"],
         reason=manifest["reason"],
@@ -90,12 +114,12 @@ def _joined(earlier: RaceResult, race: RaceResult) -> RaceResult:
     )
 
 
-def _outcome(job: JobDir, packet: Packet, said: Mapping[str, Any]) -> AttemptOutcome:
-    number = packet.own_number(said["number"])
-    label = escape(said["label"], 60) if number is None else label_of(job, number)
-    outcome = said["outcome"] if said["outcome"] in _OUTCOMES else records.STOPPED
-    shown = min(max(said["number"], 0), 10**6) if number is None else number
-    return AttemptOutcome(shown, label, outcome, round(float(said["seconds"]), 3), round(float(said["cpu_s"]), 3))
+def _outcome(job: JobDir, packet: Packet, value: Mapping[str, Any]) -> AttemptOutcome:
+    number = packet.own_number(value["number"])
+    label = escape(value["label"], 60) if number is None else label_of(job, number)
+    outcome = value["outcome"] if value["outcome"] in _OUTCOMES else records.STOPPED
+    shown = min(max(value["number"], 0), 10**6) if number is None else number
+    return AttemptOutcome(shown, label, outcome, round(float(value["seconds"]), 3), round(float(value["cpu_s"]), 3))
 
 
 def _names(names: list[str]) -> tuple[str, ...]:
@@ -106,26 +130,41 @@ def _text(value: object) -> str:
     return escape(value, 255) if isinstance(value, str) else ""
 
 
-def place(
+def put_in_place(
     job: JobDir,
     files: Mapping[str, bytes],
     winner: int | None,
     server: str,
-    doubts: Callable[[Path], bool] = lambda _folder: False,
+    is_doubtful: Callable[[Path], bool] = lambda _folder: False,
 ) -> bool:
-    """Check result files and put them into the job directory; the log is added to what is there.
+    """Check result files, and put them into the job directory.
 
-    Return False, and keep none, where ``doubts`` says of the folder in which they lie until then that they are not
-    to be believed.
+    Parameters
+    ----------
+    job
+        The job directory.  The log is appended to the log of earlier requests.
+    files
+        The result files by name.
+    winner
+        The number of the attempt that solved; None if none did, and then only the log is kept.
+    server
+        The name of the server, for messages.
+    is_doubtful
+        Called with the folder that holds the files; if it returns True, they are discarded.
+
+    Returns
+    -------
+    bool
+        False if the files were discarded as doubtful.
 
     Raises
     ------
     UnusableReplyError
-        Where they are not what a solve leaves; the directory is as before.
+        If they are not the result of a solve; the directory is as before.
     DiskError
-        Where they cannot be written.
+        If they cannot be written.
     """
-    # Without a solution there is nothing that the others could be held to.
+    # Without a solution the other files cannot be checked.
     wanted = (LOG,) if winner is None else (LOG, *OUTPUTS)
     try:
         with _staging(job) as folder:
@@ -135,17 +174,17 @@ def place(
                     (folder / name).write_bytes(data)
             if winner is not None:
                 _check(job, folder, winner, server)
-                if doubts(folder):
+                if is_doubtful(folder):
                     return False
             _move(job, folder)
             return True
     except OSError as exc:
-        raise DiskError(f"{job.path}: {exc.strerror or exc}: the results cannot be put in place") from exc
+        raise DiskError(f"{job.path}: {exc.strerror or exc}: the results cannot be written") from exc
 
 
 @contextlib.contextmanager
 def _staging(job: JobDir) -> Iterator[Path]:
-    """Make a hidden directory that a later run clears away if this one does not live to."""
+    """Make a hidden directory; the next run removes it if this process is killed."""
     folder = job.path / _STAGING
     if folder.is_symlink():
         folder.unlink()
@@ -159,7 +198,7 @@ def _staging(job: JobDir) -> Iterator[Path]:
 
 
 def _log_so_far(job: JobDir) -> bytes:
-    """Return the log of earlier requests of the same job; never that of a file elsewhere."""
+    """Return the log of earlier requests for the same job; a symbolic link is not followed."""
     return job.log.read_bytes() if result_files.is_plain_file(job.log) else b""
 
 
@@ -169,12 +208,12 @@ def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
         solution = read_solution(folder, is_fits_like=True)
         sent = axy.read(job.axy(winner))
         if (solution.tan_sip.width, solution.tan_sip.height) != (sent.width, sent.height):
-            raise DataError(f"{WCS} is of an image of another size")
+            raise DataError(f"{WCS} belongs to an image of another size")
         if solution.files.rdls is not None:
             _check_table(solution.files.rdls)
     except (NovaError, SolvehostError, ArithmeticError, ValueError) as exc:
-        why = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
-        raise UnusableReplyError(f"{server}: what it sent back cannot be used: {escape(why, 300)}") from exc
+        reason = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
+        raise UnusableReplyError(f"{server}: what it sent back cannot be used: {escape(reason, 300)}") from exc
 
 
 def _check_table(rdls: bytes) -> None:

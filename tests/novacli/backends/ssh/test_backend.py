@@ -291,7 +291,7 @@ def test_a_picture_is_solved_by_the_original_script_and_the_real_engine(
     assert solved.result.status == "solved", solved.result
     assert solved.result.server == "old"
     assert solved.result.calibration is not None
-    drawn.assert_found(solved.result.calibration, parity=-1)
+    drawn.assert_found(solved.result.to_json()["calibration"], parity=-1)
     assert solved.result.files.keys() >= {"wcs", "corr", "rdls", "axy"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from novacli import errors
-from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, UnreachedError, error_of, may_mend_itself
+from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, UnreachedError, error_of, is_temporary
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_codes(code: int | None, kind: type[errors.NovaError], passed_on: bool, 
     error = error_of("solve1", "me@solve1", code, ("before", "solvehost: the reason"))
     assert type(error) is kind
     assert str(error).startswith("solve1: ")
-    assert (isinstance(error, PASSED_ON), may_mend_itself(error)) == (passed_on, again)
+    assert (isinstance(error, PASSED_ON), is_temporary(error)) == (passed_on, again)
 
 
 def test_the_server_s_last_words_are_told() -> None:
@@ -51,17 +51,17 @@ def test_the_server_s_last_words_are_told() -> None:
         ("me@s: Permission denied (publickey).", "have your public key added"),
         ("Host key verification failed.", "log in once by hand: ssh me@s"),
         ("ssh: Could not resolve hostname s: Name or service not known", "check its name"),
-        ("/home/me/.ssh/config: terminating, 1 bad configuration options", r"mend ~/\.ssh/config"),
+        ("/home/me/.ssh/config: terminating, 1 bad configuration options", r"correct ~/\.ssh/config"),
     ],
 )
 def test_what_ssh_says_gets_a_remedy_and_no_further_try(line: str, remedy: str) -> None:
     error = error_of("s", "me@s", 255, (line, "lost connection"))
     assert f"{line.rstrip('.')}: " in str(error)
     assert remedy.replace("\\", "") in str(error)
-    assert not may_mend_itself(error)
+    assert not is_temporary(error)
 
 
 def test_a_server_that_is_switched_off_gets_a_remedy_and_further_tries() -> None:
     error = error_of("s", "s", 255, ("ssh: connect to host s port 22: Connection refused",))
-    assert str(error).endswith("Connection refused: is it switched on, and its sshd there?")
-    assert may_mend_itself(error)
+    assert str(error).endswith("Connection refused: check that it is switched on and runs sshd")
+    assert is_temporary(error)

@@ -52,7 +52,7 @@ def test_each_verb_is_sent_word_for_word_and_answered_by_lines(
 def test_an_answer_about_several_jobs_is_none(server: Server, servers: Servers, watch: Watch, words: str) -> None:
     servers.has("me@solve1", LINE, LINE)
     servers.add("me@solve1", **{words.split(maxsplit=1)[0]: "cat > /dev/null; cat jobs.json"})
-    with pytest.raises(TransferError, match=rf"s1: it answered {words} with 2 lines, where 1 is right"):
+    with pytest.raises(TransferError, match=rf"s1: it answered {words} with 2 lines instead of 1"):
         VERBS[words](server, watch)
 
 

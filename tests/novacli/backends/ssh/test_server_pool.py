@@ -69,7 +69,7 @@ def test_where_none_answers_all_are_told(made, servers: Servers) -> None:
         made("a", "b").in_order()
 
 
-def test_errors_are_joined_under_that_which_may_mend_itself() -> None:
+def test_errors_are_joined_under_that_which_is_temporary() -> None:
     busy, wrong = RetryLaterError("b: busy"), UnavailableError("a: none")
     hopeless = RetryLaterError("c: ssh failed: Permission denied")
     assert type(joined([wrong, busy])) is RetryLaterError

@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_put_in_place_takes_the_others_with_it(
         return real(self, target)
 
     monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(DiskError, match="No space left on device: the results cannot be put in place"):
+    with pytest.raises(DiskError, match="No space left on device: the results cannot be written"):
         unpack.unpack(job, PACKET, reply(FILES), "solve1")
     assert results(job) <= {"backend.log"}
 
@@ -110,7 +110,7 @@ def test_what_a_dying_process_left_is_cleared(job: JobDir) -> None:
 
 @pytest.mark.parametrize("winner", [0, 3, -1, 99])
 def test_a_winner_that_was_not_sent_is_refused(job: JobDir, winner: int) -> None:
-    with pytest.raises(TransferError, match="solve1: it says that an attempt solved which was not sent"):
+    with pytest.raises(TransferError, match="solve1: it claims that an attempt solved which was not sent"):
         unpack.unpack(job, PACKET, reply(FILES, winner=winner), "solve1")
     assert results(job) == set()
 
