@@ -101,7 +101,7 @@ class DeniedError(NovaError):
 
 
 class ConfigError(NovaError):
-    """config.toml or an environment variable is wrong; the same call fails again until it is mended."""
+    """config.toml or an environment variable is wrong; the same call fails again until it is corrected."""
 
     exit_code = 78
 
@@ -121,24 +121,24 @@ _BY_EXIT_CODE: dict[int, type[NovaError]] = {
 
 
 def by_exit_code(code: int) -> type[NovaError]:
-    """Return the class that stands for an exit code of sysexits.h: that of a bug where there is none."""
+    """Return the error class of an exit code of sysexits.h; ``InternalError`` if no class has it."""
     return _BY_EXIT_CODE.get(code, InternalError)
 
 
 def from_solvehost(exc: solvehost_errors.SolvehostError) -> NovaError:
-    """Return the ``NovaError`` that stands for an error of ``solvehost``, message kept; raise it ``from exc``."""
+    """Return the ``NovaError`` with the message and exit code of an error of ``solvehost``; raise it ``from exc``."""
     return by_exit_code(exc.exit_code)(str(exc))
 
 
 def fault_text(exc: Exception) -> str:
-    """Return the line that says of an exception which nobody expected what it is, and what to do."""
+    """Return one line on an unexpected exception: what it is, and how to report it."""
     return f"{type(exc).__name__}: {exc}: a fault in nova itself; NOVA_DEBUG=1 shows where, please report it"
 
 
 def worst_exit_code(codes: list[int]) -> int:
-    """Return the exit code of a call over several inputs: the hardest failure, then 75, then 1, then 0.
+    """Return the exit code of a call over several inputs: that of the hardest failure, else 75, else 1, else 0.
 
-    Hard failures are ranked by their number, so that a mixed call is predictable.
+    Hard failures are ranked by their number, so the code of a mixed call can be foretold.
     """
     hard = [code for code in codes if code not in (0, 1, 75)]
     if hard:
