@@ -35,14 +35,18 @@ import matchlines
 import nosky
 import reporting
 
-from novacli.backends.base import Patience, Solve
+from novacli.backends.base import Solve
 from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
 from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
-from novacli.pipeline.solve import Context, gather_hints, solve_field
+from novacli.pipeline.context import Context
+from novacli.pipeline.prepare import gather_hints
+from novacli.pipeline.solve import solve_field
+from novacli.records.budget import Budget
 from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.progress import SILENT, Progress
 from novacli.solution.reading import Solution
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import LEAST_STARS
@@ -93,10 +97,11 @@ class Bench:
         """Return no remarks."""
         return ()
 
-    def solve(self, job: jobdir.JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+    def solve(self, job: jobdir.JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
         """Race the attempts until one solves or the CPU time is used."""
+        del progress
         terms = records.RaceTerms(
-            self.engine, self.indexes, self.tokens, wall_s=patience.wall_s, queue_wait_s=_NEVER_S, cpu_s=self.cpu_s
+            self.engine, self.indexes, self.tokens, wall_s=budget.left_s, queue_wait_s=_NEVER_S, cpu_s=self.cpu_s
         )
         self.last = race.run(job, numbers, terms)
         return Solve(self.last)

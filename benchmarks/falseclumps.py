@@ -23,7 +23,7 @@ from falsetail import Heard
 from novacli.errors import UnavailableError
 from novacli.extraction.sources import Sources
 from novacli.inputs import from_array
-from novacli.pipeline.solve import gather_hints
+from novacli.pipeline.prepare import gather_hints
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts
 from solvehost.engine import clustering

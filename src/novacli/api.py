@@ -18,7 +18,8 @@ from novacli import backends
 from novacli import config as configuration
 from novacli.errors import InternalError, NotSolvedError, ParameterError
 from novacli.inputs import FileInput, StreamInput, UrlInput, from_array, open_field, parse_input
-from novacli.pipeline.solve import Context, solve_field
+from novacli.pipeline.context import Context
+from novacli.pipeline.solve import solve_field
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, SolveParams, in_unit
 from novacli.records.result import SOLVED, Result
 from novacli.rigs.store import Rigs

@@ -16,7 +16,7 @@ from made_sky import DrawnField, scattered, star_picture
 from novacli import backends, config
 from novacli.backends.base import Backend
 from novacli.inputs import from_array
-from novacli.pipeline.solve import Context
+from novacli.pipeline.context import Context
 from solvehost.indexes import index_set
 
 

@@ -11,8 +11,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from novacli.backends.base import LOST, SOLVED, UNSOLVED, WAITING, Detached, Patience, RemoteState, Solve
+from novacli.backends.base import LOST, SOLVED, UNSOLVED, WAITING, Detached, RemoteState, Solve
 from novacli.config import Config
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from novacli.errors import InputMissingError, UsageError
 from novacli.jobs.remote import RemoteJob, StoredJob, new_remote
 from novacli.records.check import Check
@@ -63,31 +65,31 @@ class StandInBackend:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
-        patience.observe(f"solving in {self.folder}")
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+        progress.observe(f"solving in {self.folder}")
         return self._solve(job, next(numbers))
 
     def check_detach(self) -> None:
         if not self.folder.is_dir():
             raise UsageError(f"{self.folder} is not a folder")
 
-    def detach(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Detached:
-        del patience
+    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
+        del budget, progress
         new_remote(job, "stand-in", self.name, {"id": job.job_id, "number": next(numbers)}).write()
         self._keep(job.job_id, WAITING)
         return Detached(self.name)
 
-    def detach_again(self, remote: RemoteJob, patience: Patience) -> str:
-        del patience
+    def detach_again(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:
+        del budget, progress
         return self._keep(str(remote.reference["id"]), WAITING)
 
-    def states(self, remotes: Sequence[RemoteJob], patience: Patience) -> list[RemoteState]:
-        del patience
+    def states(self, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress = SILENT) -> list[RemoteState]:
+        del budget, progress
         paths = [self._path(remote) for remote in remotes]
         return [RemoteState(path.read_text() if path.exists() else LOST) for path in paths]
 
-    def fetch(self, remote: RemoteJob, patience: Patience) -> Solve:
-        del patience
+    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
+        del budget, progress
         return self._solve(remote.job, int(remote.reference["number"]))
 
     def log(self, remote: RemoteJob, *, follow: bool) -> Iterator[str]:

@@ -15,7 +15,8 @@ from made_lines import read_lines
 from made_sky import distance_deg
 
 from novacli.inputs import FileInput
-from novacli.pipeline.solve import Context, solve_input
+from novacli.pipeline.context import Context
+from novacli.pipeline.solve import solve_input
 from novacli.records.params import SolveParams
 
 pytestmark = [pytest.mark.engine, pytest.mark.corpus]

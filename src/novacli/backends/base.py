@@ -12,7 +12,9 @@ from typing import Protocol, runtime_checkable
 from novacli.config import Config
 from novacli.errors import NovaError, TransferError
 from novacli.jobs.remote import RemoteJob, StoredJob
+from novacli.records.budget import Budget
 from novacli.records.check import Check
+from novacli.records.progress import SILENT, Progress
 from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
@@ -24,22 +26,6 @@ INTERRUPTED, LOST = "interrupted", "lost"
 
 class UnusableReplyError(TransferError):
     """A place sent back something that is no result; sending it again would not help, so the job fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a solve may take, and who is to hear of it.
-
-    ``wall_s`` bounds the whole solve, waiting for a free core included; ``observe`` hears a few words as each
-    attempt starts; ``cancelled`` is asked often.  On this machine, ``engines`` is how many may run at once (None: as
-    many as cores are idle), and ``cpu_share`` how much of their CPU time a field is worth that may well have no answer.
-    """
-
-    wall_s: float
-    observe: Callable[[str], None] = lambda _words: None
-    cancelled: Callable[[], bool] = lambda: False
-    engines: int | None = None
-    cpu_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +64,7 @@ class RemoteState:
 
 
 #: Leaves the attempts of a job at a place: :meth:`JobKeeper.detach`.
-Detach = Callable[[JobDir, Iterator[int], Patience], Detached]
+Detach = Callable[[JobDir, Iterator[int], Budget, Progress], Detached]
 
 
 class Backend(Protocol):
@@ -100,7 +86,7 @@ class Backend(Protocol):
         """Return remarks about the place, such as the names of damaged index files."""
         ...
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
         """Try attempts until one solves; leave results, log and manifest in the job directory.
 
         Parameters
@@ -109,8 +95,10 @@ class Backend(Protocol):
             The job directory.
         numbers
             The numbers of the attempts, best first; each is yielded once its star list is in the job directory.
-        patience
+        budget
             The limits of the solve.
+        progress
+            What hears of each step and may cancel.
         """
         ...
 
@@ -137,19 +125,19 @@ class JobKeeper(Protocol):
         """
         ...
 
-    def detach(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Detached:
+    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
         """Leave the attempts of a job at the place; ``remote.json`` is written before anything is sent."""
         ...
 
-    def detach_again(self, remote: RemoteJob, patience: Patience) -> str:
+    def detach_again(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:
         """Send a job again that the place has lost, under the same id, and return its state there."""
         ...
 
-    def states(self, remotes: Sequence[RemoteJob], patience: Patience) -> list[RemoteState]:
+    def states(self, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress = SILENT) -> list[RemoteState]:
         """Return the state of each job, in the same order."""
         ...
 
-    def fetch(self, remote: RemoteJob, patience: Patience) -> Solve:
+    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
         """Put the result of a finished job into its job directory.
 
         Raises

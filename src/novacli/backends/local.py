@@ -6,12 +6,14 @@ import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from novacli.backends.base import Backend, JobKeeper, Patience, Solve
+from novacli.backends.base import Backend, JobKeeper, Solve
 from novacli.config import Config
 from novacli.errors import UnavailableError, UsageError, from_solvehost
 from novacli.indexes.places import index_places
 from novacli.jobs.remote import RemoteJob, damaged_remote
+from novacli.records.budget import Budget
 from novacli.records.check import Check
+from novacli.records.progress import SILENT, Progress
 from novacli.text.printable import printable_line
 from solvehost.engine import program, race, records
 from solvehost.engine.manifest import build_manifest
@@ -104,20 +106,21 @@ class LocalBackend:
         """Return a remark on each damaged index file."""
         return [f"index file {path} is left out: {reason}" for path, reason in self._indexes.damaged]
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
         """Race the attempts; see :meth:`novacli.backends.base.Backend.solve`."""
+        wall_s = budget.left_s
         try:
             terms = records.RaceTerms(
                 engine=self._engine,
                 indexes=self._indexes,
                 tokens=Tokens(self._config["slots_dir"], self._config["slots"]),
-                wall_s=patience.wall_s,
-                queue_wait_s=patience.wall_s,
-                total_s=patience.wall_s,
-                cpu_s=patience.cpu_share * engine_cpu_s(patience.wall_s),
-                engines=patience.engines,
-                cancelled=patience.cancelled,
-                observe=patience.observe,
+                wall_s=wall_s,
+                queue_wait_s=wall_s,
+                total_s=wall_s,
+                cpu_s=budget.cpu_share * engine_cpu_s(wall_s),
+                engines=budget.engines,
+                cancelled=progress.cancelled,
+                observe=progress.observe,
             )
             result = race.run(job, numbers, terms)
             damaged = self._indexes.damaged_names

@@ -106,12 +106,12 @@ class JobRequest:
             place=fields.or_else(fields.text, "backend", "") or usual.place,
         )
 
-    def draft(self, job: JobDir) -> Result:
-        """Return the part of a job's result that its request alone determines."""
+    def draft(self, job: JobDir | None) -> Result:
+        """Return the part of a result that the request alone determines; ``job`` is None if no job was made."""
         return Result(
             self.input,
             UNSOLVED,
-            job=job.job_id,
+            job=None if job is None else job.job_id,
             hints=self.hints,
             notes=self.notes,
             source=self.source,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from novacli.backends.base import Solve
-from novacli.jobs.request import JobRequest, read_request
+from novacli.jobs.request import JobRequest
 from novacli.pipeline.hint_check import refuted
 from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.solution.reading import Solution, Unsolved, read_solution
@@ -16,7 +16,7 @@ from solvehost.formats.jobdir import JobDir
 _DOUBTED = "a match was found that rests on a clump of sources, as clouds make them, and was not believed"
 
 
-def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution | Unsolved]:
+def conclude(job: JobDir, request: JobRequest, solve: Solve) -> tuple[Result, Solution | Unsolved]:
     """Return the result of a job whose files are in place, its timing aside, and the answer behind it.
 
     Raises
@@ -24,26 +24,25 @@ def conclude(job: JobDir, solve: Solve, draft: Result) -> tuple[Result, Solution
     DataError
         Where the solution cannot be read.
     """
-    race = solve.race
+    race, draft = solve.race, request.draft(job)
     is_doubted = race.status != SOLVED and any(attempt.outcome == DOUBTFUL for attempt in race.attempts)
     notes = tuple(dict.fromkeys([*draft.notes, *solve.notes, *([_DOUBTED] if is_doubted else [])]))
     result = replace(draft, notes=notes, server=solve.server, files=files_of(job, race.winner or 1))
     if race.status != SOLVED:
         unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
         return replace(result, status=UNSOLVED, reason=race.reason), unsolved
-    answer = _improved(job, race.winner or 1)
+    answer = _improved(job, request, race.winner or 1)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
     answer = replace(answer, match=replace(answer.match, attempt=label))
     result = replace(result, notes=(*notes, *refuted(draft.hints, answer.calibration)))
     return replace(result, status=SOLVED, calibration=answer.calibration, match=answer.match), answer
 
 
-def _improved(job: JobDir, attempt: int) -> Solution:
+def _improved(job: JobDir, request: JobRequest, attempt: int) -> Solution:
     """Return the solution, fitted again unless the user said which order of distortion it shall have."""
     from novacli.solution import improve
     from novacli.solution.frame import state_frame
 
-    request = read_request(job) or JobRequest()
     judgement = improve.improve(job, keep=request.params is not None and request.params.tweak_order is not None)
     state_frame(job)
     answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)

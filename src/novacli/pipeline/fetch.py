@@ -17,7 +17,6 @@ from novacli.backends.base import (
     SOLVED,
     UNSOLVED,
     JobKeeper,
-    Patience,
     RemoteState,
     UnusableReplyError,
 )
@@ -26,6 +25,8 @@ from novacli.errors import InternalError, NovaError, OutputError, from_solvehost
 from novacli.jobs.remote import RemoteJob, read_remote
 from novacli.jobs.request import JobRequest, read_request
 from novacli.pipeline.conclude import conclude, files_of
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from novacli.records.result import FAILED, Result, error_of
 from novacli.records.timing import Timing
 from solvehost.errors import BusyError, SolvehostError
@@ -46,7 +47,7 @@ class Fetched:
     error: NovaError | None = None
 
 
-def fetch_jobs(jobs: Sequence[JobDir], config: Config, patience: Patience) -> Iterator[Fetched]:
+def fetch_jobs(jobs: Sequence[JobDir], config: Config, budget: Budget, progress: Progress = SILENT) -> Iterator[Fetched]:
     """Yield the outcome for each job, place by place; each place is asked once which jobs it has.
 
     A job that its place has lost, or that was interrupted there, is sent again from its star lists.
@@ -57,8 +58,10 @@ def fetch_jobs(jobs: Sequence[JobDir], config: Config, patience: Patience) -> It
         The job directories; those that were left nowhere are skipped.
     config
         The settings.
-    patience
+    budget
         The limits of the fetch.
+    progress
+        What hears of each step and may cancel.
     """
     by_keeper: dict[JobKeeper, list[RemoteJob]] = {}
     for job in jobs:
@@ -69,26 +72,26 @@ def fetch_jobs(jobs: Sequence[JobDir], config: Config, patience: Patience) -> It
         except NovaError as exc:
             yield Fetched(job, "", error=exc)
     for keeper, remotes in by_keeper.items():
-        yield from _fetch_from(keeper, remotes, patience)
+        yield from _fetch_from(keeper, remotes, budget, progress)
 
 
-def _fetch_from(keeper: JobKeeper, remotes: Sequence[RemoteJob], patience: Patience) -> Iterator[Fetched]:
+def _fetch_from(keeper: JobKeeper, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress) -> Iterator[Fetched]:
     try:
-        states = keeper.states(remotes, patience)
+        states = keeper.states(remotes, budget, progress)
     except NovaError as exc:
         yield from (Fetched(remote.job, remote.place, error=exc) for remote in remotes)
         return
     for remote, state in zip(remotes, states, strict=True):
-        yield _settle(keeper, remote, state, patience)
+        yield _settle(keeper, remote, state, budget, progress)
 
 
-def _settle(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, patience: Patience) -> Fetched:
+def _settle(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress) -> Fetched:
     """Do what the state of a job requires; after an error the job is as before, for the next fetch."""
     try:
         with remote.job.locked():
             if read_remote(remote.job) != remote:
                 return Fetched(remote.job, remote.place, state="changed")
-            return _settle_locked(keeper, remote, state, patience)
+            return _settle_locked(keeper, remote, state, budget, progress)
     except BusyError:
         return Fetched(remote.job, remote.place, state="running")
     except NovaError as exc:
@@ -100,32 +103,32 @@ def _settle(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, patience: 
         return Fetched(remote.job, remote.place, error=error)
 
 
-def _settle_locked(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, patience: Patience) -> Fetched:
+def _settle_locked(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress) -> Fetched:
     known = remote.job.read_json(RESULT)
     if known is not None:  # an earlier fetch was interrupted after it had written the result
         result = Result.from_json(known)
     elif state.state in (LOST, INTERRUPTED):
-        return _send_again(keeper, remote, state.state, patience)
+        return _send_again(keeper, remote, state.state, budget, progress)
     elif state.state == FAILED_THERE:
         result = _fail(remote, state.error or InternalError(f"{remote.place}: the job failed there"))
     elif state.state in (SOLVED, UNSOLVED):
-        result = _fetch_result(keeper, remote, patience)
+        result = _fetch_result(keeper, remote, budget, progress)
     else:
         return Fetched(remote.job, remote.place, state=state.state)
     if state.state != LOST:
-        _remove_there(keeper, remote, patience)
+        _remove_there(keeper, remote, budget, progress)
     remote.forget()
     return Fetched(remote.job, remote.place, state=result.status, result=result)
 
 
-def _fetch_result(keeper: JobKeeper, remote: RemoteJob, patience: Patience) -> Result:
+def _fetch_result(keeper: JobKeeper, remote: RemoteJob, budget: Budget, progress: Progress) -> Result:
     """Fetch the files of a finished job and write its ``result.json``; a reply that is no result fails the job."""
     try:
-        solve = keeper.fetch(remote, patience)
+        solve = keeper.fetch(remote, budget, progress)
     except UnusableReplyError as exc:
         return _fail(remote, exc)
     race = solve.race
-    result, _ = conclude(remote.job, replace(solve, notes=(*remote.notes, *solve.notes)), _draft(remote))
+    result, _ = conclude(remote.job, _request(remote), replace(solve, notes=(*remote.notes, *solve.notes)))
     timing = Timing(total_s=race.seconds, solve_s=race.seconds).with_race(race)
     result = replace(result, timing=timing)
     remote.job.write_json(RESULT, result.to_json())
@@ -134,7 +137,7 @@ def _fetch_result(keeper: JobKeeper, remote: RemoteJob, patience: Patience) -> R
 
 def _fail(remote: RemoteJob, error: NovaError) -> Result:
     """Write the ``result.json`` of a job that failed."""
-    draft = _draft(remote)
+    draft = _request(remote).draft(remote.job)
     failed = replace(
         draft,
         status=FAILED,
@@ -148,24 +151,24 @@ def _fail(remote: RemoteJob, error: NovaError) -> Result:
     return failed
 
 
-def _draft(remote: RemoteJob) -> Result:
-    return (read_request(remote.job) or JobRequest()).draft(remote.job)
+def _request(remote: RemoteJob) -> JobRequest:
+    return read_request(remote.job) or JobRequest()
 
 
-def _send_again(keeper: JobKeeper, remote: RemoteJob, reason: str, patience: Patience) -> Fetched:
+def _send_again(keeper: JobKeeper, remote: RemoteJob, reason: str, budget: Budget, progress: Progress) -> Fetched:
     if remote.times_sent >= _MAX_TIMES_SENT:
         error = InternalError(f"{remote.place}: it lost the job {remote.times_sent} times: try nova retry --to another")
         result = _fail(remote, error)
         remote.forget()
         return Fetched(remote.job, remote.place, state=result.status, result=result)
-    state = keeper.detach_again(remote, patience)
+    state = keeper.detach_again(remote, budget, progress)
     remote.sent_again(f"{remote.place} had {reason} the job; it was sent again").write()
     return Fetched(remote.job, remote.place, state=state)
 
 
-def _remove_there(keeper: JobKeeper, remote: RemoteJob, patience: Patience) -> None:
+def _remove_there(keeper: JobKeeper, remote: RemoteJob, budget: Budget, progress: Progress) -> None:
     """Have the place remove a job; a failure does no harm, since places remove old jobs by themselves."""
     try:
         keeper.remove(remote)
     except NovaError as exc:
-        patience.observe(f"{remote.place}: the job could not be removed there: {exc}")
+        progress.observe(f"{remote.place}: the job could not be removed there: {exc}")

@@ -11,8 +11,9 @@ from novacli.extraction.sources import Sources
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.inputs import FileInput, open_field
 from novacli.jobs.request import JobRequest, read_request, sha256_of
-from novacli.pipeline import solve
-from novacli.pipeline.solve import Context, Solved
+from novacli.pipeline.context import Context, Solved
+from novacli.pipeline.job_run import JobRun
+from novacli.pipeline.prepare import gather_hints, write_each
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts as strategy
@@ -39,11 +40,10 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
     if request is None or not numbers:
         raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
     context.backend.index_files()
-    draft = request.draft(job)
-    draft = replace(draft, notes=tuple(dict.fromkeys([*draft.notes, *context.backend.notes()])))
-    limit_s = request.timeout_s if timeout_s is None else timeout_s
+    notes = tuple(dict.fromkeys([*request.notes, *context.backend.notes()]))
+    again = replace(request, notes=notes, timeout_s=request.timeout_s if timeout_s is None else timeout_s)
     numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
-    return solve.run_job(job, numbers_and_more, draft, limit_s, context, afresh=True)
+    return JobRun(job, again, numbers_and_more, context, job.locked()).solve_again()
 
 
 def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Iterator[int]:
@@ -51,12 +51,12 @@ def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, cont
     try:
         field, params = _same_source(request)
         tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
-        given = solve.gather_hints(field, params)
+        given = gather_hints(field, params)
         files = context.backend.index_files()
         sources = Sources(field, params.max_stars)
         attempts = strategy.attempts(sources, params, given, LIKELY_INDEXES if files is None else files)
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
-        yield from solve.write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
+        yield from write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
     except (NovaError, SolvehostError):
         return  # the star lists that there are must do
 

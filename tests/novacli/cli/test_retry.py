@@ -3,19 +3,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_jobs import make_job
 
 from novacli import backends
-from novacli.backends.base import Patience, Solve
+from novacli.backends.base import Solve
+from novacli.records.budget import Budget
+from novacli.records.progress import Progress
 from solvehost.engine.records import RaceResult
-from solvehost.formats.jobdir import JobDir
+from solvehost.formats.jobdir import REQUEST, JobDir
 from solvehost.indexes.index_file import IndexFile
 
 
 class Exhausted:
-    """A backend that tries and finds nothing; it notes how much time it was given."""
+    """A backend that finds nothing; it records how much time it was given."""
 
     name = "local"
 
@@ -28,8 +31,8 @@ class Exhausted:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
-        self.wall_s.append(patience.wall_s)
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> Solve:
+        self.wall_s.append(budget.left_s)
         return Solve(RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1))
 
 
@@ -60,6 +63,28 @@ def test_the_time_limit_of_the_job_holds_unless_another_is_given(nova, jobs: Pat
     nova("retry", "last")
     nova("retry", "last", "--timeout", "5")
     assert backend.wall_s == [pytest.approx(300, abs=5), pytest.approx(5, abs=1)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"hints": [{"kind": "scale", "source": "x"}]},
+        {"hints": ["x"]},
+        {"notes": [{}]},
+        {"timeout_s": True},
+        {"timeout_s": -5},
+        {"params": {"tweak_order": "x"}},
+        {"source": ["x"]},
+    ],
+)
+def test_a_damaged_request_does_not_end_a_retry(nova, jobs: Path, backend: Exhausted, damage: dict[str, Any]) -> None:
+    """These ended in a KeyError, "a fault in nova itself", and left the job interrupted."""
+    job = make_job(jobs, "interrupted")
+    job.write_json(REQUEST, {**(job.read_json(REQUEST) or {}), **damage})
+    ran = nova("retry", "last", "--json")
+    assert (ran.code, json.loads(ran.out)["status"]) == (1, "unsolved")
+    assert job.state() == "unsolved"
+    assert backend.wall_s == [pytest.approx(300, abs=5)]
 
 
 def test_a_running_job_is_refused(nova, jobs: Path, backend: Exhausted) -> None:

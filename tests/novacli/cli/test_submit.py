@@ -200,7 +200,7 @@ def test_a_mixed_call_ends_with_the_hardest(
     codes: tuple[int, ...], worst: int, nova, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from novacli.inputs import Input
-    from novacli.pipeline.solve import Solved
+    from novacli.pipeline.context import Solved
     from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 
     def made(given: Input, *_rest: object) -> Solved:

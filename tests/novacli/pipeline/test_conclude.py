@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_jobs import make_job
@@ -15,12 +14,13 @@ from novacli.errors import DataError
 from novacli.jobs.request import JobRequest
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.hints import ScaleHint
+from novacli.records.params import SolveParams
 from novacli.records.provenance import Provenance
 from novacli.records.result import SourceRecord
 from novacli.solution import improve as refitfiles
 from novacli.solution.reading import Solution, Unsolved
 from solvehost.engine.records import AttemptOutcome, RaceResult
-from solvehost.formats.jobdir import REQUEST, JobDir
+from solvehost.formats.jobdir import JobDir
 
 SOLVED = RaceResult("solved", "none", 2, (AttemptOutcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
 EXHAUSTED = RaceResult("unsolved", "exhausted", None, (), (), (), 0.5, 0.4)
@@ -41,9 +41,7 @@ def test_a_draft_is_what_the_request_says(job: JobDir) -> None:
 
 def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
-    result, answer = conclude(
-        job, Solve(SOLVED, "solve1", ("late",)), JobRequest.from_json({"notes": ["n"]}).draft(job)
-    )
+    result, answer = conclude(job, JobRequest(notes=("n",)), Solve(SOLVED, "solve1", ("late",)))
     assert isinstance(answer, Solution)
     assert (result.status, result.server, result.notes) == ("solved", "solve1", ("n", "late"))
     assert result.match is not None
@@ -54,13 +52,15 @@ def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
 def test_a_hint_that_was_wrong_is_told_once_it_is_known(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
     hint = ScaleHint(1.0, 2.0, "--scale-low/--scale-high", Provenance.USER)
-    result, _ = conclude(job, Solve(SOLVED), JobRequest(hints=(hint,)).draft(job))
+    result, _ = conclude(job, JobRequest(hints=(hint,)), Solve(SOLVED))
     assert result.notes[-1].startswith('the scale by --scale-low/--scale-high is wrong: 1 to 2"/pixel')
 
 
-@pytest.mark.parametrize(("asked", "keep"), [({}, False), ({"tweak_order": None}, False), ({"tweak_order": 0}, True)])
+@pytest.mark.parametrize(
+    ("params", "keep"), [(None, False), (SolveParams(), False), (SolveParams(tweak_order=0), True)]
+)
 def test_a_distortion_that_the_user_asked_for_is_kept(
-    job: JobDir, asked: dict[str, Any], keep: bool, monkeypatch: pytest.MonkeyPatch
+    job: JobDir, params: SolveParams | None, keep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise the solution is fitted again; what held-out stars say of it is in the result."""
     told: list[bool] = []
@@ -71,8 +71,7 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
 
     monkeypatch.setattr(refitfiles, "improve", improve)
     job.wcs.write_bytes(wcs_fits())
-    job.write_json(REQUEST, {"params": asked})
-    result, answer = conclude(job, Solve(SOLVED), JobRequest.from_json({}).draft(job))
+    result, answer = conclude(job, JobRequest(params=params), Solve(SOLVED))
     assert told == [keep]
     assert result.match is not None
     assert result.match.heldout_rms_arcsec == 2.5
@@ -81,14 +80,14 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
 
 
 def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
-    result, answer = conclude(job, Solve(EXHAUSTED), JobRequest.from_json({}).draft(job))
+    result, answer = conclude(job, JobRequest(), Solve(EXHAUSTED))
     assert answer == Unsolved("exhausted", 0, 0.5)
     assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
 
 
 def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
     with pytest.raises(DataError, match="there is no such file"):
-        conclude(job, Solve(SOLVED), JobRequest.from_json({}).draft(job))
+        conclude(job, JobRequest(), Solve(SOLVED))
 
 
 def test_only_files_that_are_there_are_named(job: JobDir) -> None:
@@ -99,6 +98,6 @@ def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
     """Where nothing else solved the picture, whoever wonders why reads it."""
     doubted = replace(EXHAUSTED, attempts=(AttemptOutcome(1, "by flux", "doubtful", 0.5, 0.4),))
     for race, notes in ((EXHAUSTED, []), (doubted, ["rests on a clump"])):
-        result, _ = conclude(job, Solve(race), JobRequest.from_json({}).draft(job))
+        result, _ = conclude(job, JobRequest(), Solve(race))
         assert len(result.notes) == len(notes)
         assert all(words in note for words, note in zip(notes, result.notes, strict=True))

@@ -13,8 +13,9 @@ from made_sky import DrawnField
 
 from novacli.errors import DataError, OutputError, RetryLaterError
 from novacli.inputs import FileInput
+from novacli.pipeline.context import Context
 from novacli.pipeline.retry import retry_job
-from novacli.pipeline.solve import Context, solve_field, solve_input
+from novacli.pipeline.solve import solve_field, solve_input
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.records.result import SOLVED, UNSOLVED
 from solvehost.formats import axy, jobdir
@@ -60,7 +61,7 @@ def test_a_retry_of_a_job_that_cannot_be_locked_names_it(context: Context, field
     (job,) = jobdir.list_jobs(context.jobs_dir)
     (job.path / jobdir.LOCK).unlink()
     (job.path / jobdir.LOCK).mkdir()
-    with pytest.raises(OutputError, match=f"{job.path}: Is a directory: nobody can work on the job there"):
+    with pytest.raises(OutputError, match=f"{job.path}: Is a directory: the job cannot be worked on there"):
         retry_job(job, context)
 
 

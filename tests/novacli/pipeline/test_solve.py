@@ -18,12 +18,15 @@ from made_lines import line_of, normalised, problems
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import backends, config
-from novacli.backends.base import Patience, Solve
+from novacli.backends.base import Solve
 from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
 from novacli.files.urls import USER_POLICY
 from novacli.inputs import FileInput, UrlInput, from_array
-from novacli.pipeline.solve import Context, solve_field, solve_input
+from novacli.pipeline.context import Context
+from novacli.pipeline.solve import solve_field, solve_input
+from novacli.records.budget import Budget
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.progress import Progress
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved
 from solvehost.formats import jobdir
@@ -242,7 +245,9 @@ def test_credentials_in_a_url_are_shown_nowhere(context: Context) -> None:
     """Not even where nothing could be fetched."""
     words: list[str] = []
     url = "http://ada:secret@127.0.0.1:1/a.fits?token=hidden"
-    solved = solve_input(UrlInput(url, USER_POLICY), SolveParams(), dataclasses.replace(context, observe=words.append))
+    solved = solve_input(
+        UrlInput(url, USER_POLICY), SolveParams(), dataclasses.replace(context, progress=Progress(words.append))
+    )
     line = line_of(solved)
     assert line["status"] == FAILED
     assert line["input"] == "http://***@127.0.0.1:1/a.fits?token=***"
@@ -265,7 +270,7 @@ class Failing:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> Solve:
         next(numbers)
         next(numbers)
         raise self.error
@@ -329,7 +334,7 @@ def test_attempts_are_written_as_the_race_asks_for_them(
     seen: list[list[int]] = []
 
     class Watching(Failing):
-        def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+        def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> Solve:
             for _ in range(3):
                 seen.append(job.attempts())
                 next(numbers)
@@ -362,14 +367,20 @@ def test_progress_is_told_step_by_step(context: Context, tmp_path: Path) -> None
 
     words: list[str] = []
     fitsio.write(str(tmp_path / "a.fits"), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
-    solve_input(FileInput(str(tmp_path / "a.fits")), SolveParams(), dataclasses.replace(context, observe=words.append))
+    solve_input(
+        FileInput(str(tmp_path / "a.fits")),
+        SolveParams(),
+        dataclasses.replace(context, progress=Progress(words.append)),
+    )
     assert words[0] == f"reading {tmp_path / 'a.fits'}"
     assert words[1] == "looking for stars"
     assert words[2].endswith("(blind)")
 
 
 def test_a_cancelled_solve_says_so(context: Context, field_of_stars: Any) -> None:
-    solved = solve_field(field_of_stars, SolveParams(), dataclasses.replace(context, cancelled=lambda: True))
+    solved = solve_field(
+        field_of_stars, SolveParams(), dataclasses.replace(context, progress=Progress(cancelled=lambda: True))
+    )
     line = line_of(solved)
     assert (line["status"], line["reason"]) == (UNSOLVED, "cancelled")
 
@@ -389,7 +400,7 @@ def test_a_job_that_cannot_be_written_leaves_no_half(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("novacli.pipeline.solve.axy.write", fail)
+    monkeypatch.setattr("novacli.pipeline.prepare.axy.write", fail)
     with pytest.raises(OutputError, match="No space left on device: a job directory cannot be made there"):
         solve_field(field_of_stars, SolveParams(), context)
     assert list(context.jobs_dir.iterdir()) == []

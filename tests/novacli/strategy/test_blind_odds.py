@@ -10,7 +10,8 @@ from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
 from novacli.inputs import from_array
-from novacli.pipeline.solve import Context, solve_field
+from novacli.pipeline.context import Context
+from novacli.pipeline.solve import solve_field
 from novacli.records.params import SolveParams
 from solvehost.indexes.index_set import IndexSet
 

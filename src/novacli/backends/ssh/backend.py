@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Iterator, Sequence
 
-from novacli.backends.base import Detached, Patience, RemoteState, Solve
+from novacli.backends.base import Detached, RemoteState, Solve
 from novacli.backends.ssh import stored_jobs
 from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.command import Ssh
@@ -20,6 +20,8 @@ from novacli.config import Config, SettingOrigin
 from novacli.errors import NovaError, TransferError, UnavailableError, UsageError
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.jobs.remote import RemoteJob, StoredJob
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 
@@ -100,9 +102,9 @@ class SshBackend:
         """Return nothing: remarks about servers belong to each solve."""
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
         """Solve on one server, on the next if that fails, and again after a pause if all are busy."""
-        return ServerSolve(job, numbers, _watch(patience), self._pool).run()
+        return ServerSolve(job, numbers, _watch(budget, progress), self._pool).run()
 
     # --- JobKeeper -------------------------------------------------------------------------------------------------
 
@@ -111,26 +113,26 @@ class SshBackend:
         if all(known.is_legacy for known in self._known_servers()):
             raise UsageError(keeps_no_jobs(self.name))
 
-    def detach(self, job: JobDir, numbers: Iterator[int], patience: Patience) -> Detached:
+    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
         """Leave a job with the least busy server that keeps jobs."""
         try:
-            return detach(job, numbers, _watch(patience), self._pool)
+            return detach(job, numbers, _watch(budget, progress), self._pool)
         except TimeUpError as exc:
             raise TransferError(f"{self.name}: it did not take the job in time: try again later") from exc
         except CancelledError as exc:
             raise TransferError(f"{self.name}: sending was cancelled") from exc
 
-    def detach_again(self, remote: RemoteJob, patience: Patience) -> str:
+    def detach_again(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:
         """Send a job again that its server has lost."""
-        return stored_jobs.detach_again(self._server_of(remote), remote, _watch(patience))
+        return stored_jobs.detach_again(self._server_of(remote), remote, _watch(budget, progress))
 
-    def states(self, remotes: Sequence[RemoteJob], patience: Patience) -> list[RemoteState]:
+    def states(self, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress = SILENT) -> list[RemoteState]:
         """Return the state of each job of one server."""
-        return stored_jobs.states(self._server_of(remotes[0]), remotes, _watch(patience)) if remotes else []
+        return stored_jobs.states(self._server_of(remotes[0]), remotes, _watch(budget, progress)) if remotes else []
 
-    def fetch(self, remote: RemoteJob, patience: Patience) -> Solve:
+    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
         """Put the result of a job into its job directory."""
-        return stored_jobs.fetch(self._server_of(remote), remote, _watch(patience))
+        return stored_jobs.fetch(self._server_of(remote), remote, _watch(budget, progress))
 
     def log(self, remote: RemoteJob, *, follow: bool) -> Iterator[str]:
         """Yield the log of a job."""
@@ -157,5 +159,5 @@ class SshBackend:
         return Server(stored_jobs.reference_of(remote).host, Ssh.of(self._config))
 
 
-def _watch(patience: Patience) -> Watch:
-    return Watch(time.monotonic() + patience.wall_s, patience.observe, patience.cancelled)
+def _watch(budget: Budget, progress: Progress) -> Watch:
+    return Watch(budget.deadline_s, progress.observe, progress.cancelled)

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from novacli.batch.records import SequenceHint
-from novacli.pipeline.solve import Memory
+from novacli.pipeline.context import Memory
 from novacli.records.calibration import Calibration
 from novacli.records.field import Field
 from novacli.records.hints import Hints, PositionHint

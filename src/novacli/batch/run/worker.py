@@ -19,6 +19,8 @@ from novacli.batch.records import KEEP_ALL, KEEP_NONE, FrameFile, FrameTask, Run
 from novacli.errors import NovaError, OutputError
 from novacli.files.atomic import NotWritableError, as_output_error
 from novacli.jobs.request import read_request, sha256_of
+from novacli.records.budget import Budget
+from novacli.records.progress import Progress
 from novacli.records.result import FAILED, SOLVED, Result, error_of
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import RESULT, JobDir
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from novacli.exports.update import Stamp
-    from novacli.pipeline.solve import Context, Solved
+    from novacli.pipeline.context import Context, Solved
 
 #: The contexts of the setups that this process has served; a pool has one, a long-lived worker elsewhere several.
 _contexts: dict[str, Context] = {}
@@ -50,7 +52,8 @@ def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> Task
         return TaskOutcome(before, result=failed)
     try:
         share = _TAUGHT_CPU_SHARE if task.taught else 1.0
-        context = replace(_context(task.setup), cancelled=cancelled, engines=task.engines, cpu_share=share)
+        budget = Budget(engines=task.engines, cpu_share=share)
+        context = replace(_context(task.setup), progress=Progress(cancelled=cancelled), budget=budget)
     except NovaError as exc:
         failed = Result(task.frame.path, FAILED, error=error_of(type(exc)(f"{task.frame.path}: {exc}")))
         return TaskOutcome(before, result=failed)
@@ -96,7 +99,7 @@ def _is_content(path: str, sha256: str) -> bool:
 def _context(setup: RunSetup) -> Context:
     if setup.key not in _contexts:
         from novacli import backends
-        from novacli.pipeline.solve import Context
+        from novacli.pipeline.context import Context
         from novacli.rigs.store import Rigs
 
         while len(_contexts) >= _MOST_CONTEXTS:

@@ -99,11 +99,12 @@ def _fetch(
     jobs: Sequence[JobDir], config: Config, report: Report, errors: ErrorCollector, *, verbose: bool
 ) -> list[Fetched]:
     """Fetch jobs, show each result as it arrives, and return those that are not finished."""
-    from novacli.backends.base import Patience
     from novacli.pipeline.fetch import fetch_jobs
+    from novacli.records.budget import Budget
+    from novacli.records.progress import Progress
 
     line = ProgressLine(verbose=verbose)
-    outcomes = fetch_jobs(jobs, config, Patience(math.inf, line.observe))
+    outcomes = fetch_jobs(jobs, config, Budget(), Progress(line.observe))
     unfinished: list[Fetched] = []
     while True:
         with line:  # hidden while a result is shown: both write to one terminal

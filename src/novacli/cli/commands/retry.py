@@ -15,6 +15,7 @@ from novacli.jobs.filters import build_filter
 from novacli.jobs.local_store import LocalStore
 from novacli.jobs.store import STATES
 from novacli.jobs.summaries import read_result
+from novacli.records.progress import Progress
 from novacli.records.result import REMOTE
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
@@ -88,11 +89,11 @@ def _place_of(job: JobDir) -> str:
 def _retry(
     job: JobDir, config: Config, backend: Backend, report: Report, timeout_s: float | None, verbose: bool
 ) -> int:
+    from novacli.pipeline.context import Context
     from novacli.pipeline.retry import retry_job
-    from novacli.pipeline.solve import Context
 
     with progress(verbose=verbose) as observe:
-        result = retry_job(job, Context(config["jobs_dir"], backend, observe), timeout_s).result
+        result = retry_job(job, Context(config["jobs_dir"], backend, Progress(observe)), timeout_s).result
     report.add(result)
     if result.error is not None:
         click.echo(f"nova: {printable_line(result.error.message)}", err=True)

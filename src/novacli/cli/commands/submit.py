@@ -26,6 +26,7 @@ from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.exports.request import OutputRequest
 from novacli.inputs.kinds import Input, parse_input
 from novacli.records.params import SolveParams
+from novacli.records.progress import Progress
 from novacli.records.result import FAILED, Result, error_of
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from novacli.backends.base import Backend
     from novacli.inputs import Input
-    from novacli.pipeline.solve import Context, Solved
+    from novacli.pipeline.context import Context, Solved
 
     Solver = Callable[[Input, SolveParams, Context], Solved]
 
@@ -79,7 +80,7 @@ def command(
     given = [parse_input(name) for name in inputs]
     _prepare_outputs(given, requests, as_path(raw["out_dir"]))
     from novacli import backends
-    from novacli.pipeline.solve import Context
+    from novacli.pipeline.context import Context
     from novacli.rigs.store import Rigs
 
     backend = backends.connect(place, config)
@@ -89,7 +90,7 @@ def command(
     codes = []
     for one, outputs in zip(given, requests, strict=True):
         with progress(verbose=verbose) as observe:
-            context = Context(config["jobs_dir"], backend, observe, rigs=rigs)
+            context = Context(config["jobs_dir"], backend, Progress(observe), rigs=rigs)
             result = _submit(one, params, context, outputs, solve)
         report.add(result)
         _say_why_not(result)

@@ -18,12 +18,15 @@ from made_servers import Servers, make_info, solved_files
 from made_sky import DrawnField
 
 from novacli import backends, config
-from novacli.backends.base import Backend, Patience
+from novacli.backends.base import Backend
 from novacli.backends.ssh import packing, retrying
 from novacli.errors import RetryLaterError, TransferError, UnavailableError
 from novacli.inputs import FileInput
-from novacli.pipeline.solve import Context, solve_input
+from novacli.pipeline.context import Context
+from novacli.pipeline.solve import solve_input
+from novacli.records.budget import Budget
 from novacli.records.params import SolveParams
+from novacli.records.progress import Progress
 from solvehost.formats import axy
 from solvehost.formats.axy import Range, Schedule
 from solvehost.formats.jobdir import JobDir
@@ -77,7 +80,7 @@ def test_what_is_ready_goes_at_once_and_the_rest_after_it(
     servers.replies("solve1", {"backend.log": b"no\n"})
     heard: list[str] = []
     numbers = in_pieces([1, 2, 3], monkeypatch)
-    solve = connected("solve1").solve(job, numbers, Patience(60, heard.append))
+    solve = connected("solve1").solve(job, numbers, Budget.of_seconds(60), Progress(heard.append))
     assert (solve.race.reason, [a.number for a in solve.race.attempts]) == ("exhausted", [1, 2, 3])
     assert [a.label for a in solve.race.attempts] == ["one", "two", "three"]
     assert len(servers.calls("solve")) == 3
@@ -96,7 +99,7 @@ def test_a_winner_has_its_own_number(connected, servers: Servers, job: JobDir, m
         yield 3
 
     in_pieces([], monkeypatch)
-    solve = backend.solve(job, numbers(), Patience(60))
+    solve = backend.solve(job, numbers(), Budget.of_seconds(60))
     assert (solve.race.winner, solve.race.status) == (3, "solved")
     manifest = job.read_json("manifest.json")
     assert manifest is not None
@@ -106,7 +109,7 @@ def test_a_winner_has_its_own_number(connected, servers: Servers, job: JobDir, m
 def test_a_solution_ends_it(connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
     servers.replies("solve1")
     numbers = in_pieces([1, 2, 3], monkeypatch)
-    assert connected("solve1").solve(job, numbers, Patience(60)).race.winner == 1
+    assert connected("solve1").solve(job, numbers, Budget.of_seconds(60)).race.winner == 1
     assert next(numbers) == 2
 
 
@@ -114,7 +117,7 @@ def test_no_index_file_for_the_rest_is_exhausted(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers.replies("solve1", {}, before="if [ -e been ]; then cat > /dev/null; exit 69; fi; touch been")
-    solve = connected("solve1").solve(job, in_pieces([1, 2], monkeypatch), Patience(60))
+    solve = connected("solve1").solve(job, in_pieces([1, 2], monkeypatch), Budget.of_seconds(60))
     assert (solve.race.reason, [a.number for a in solve.race.attempts]) == ("exhausted", [1])
 
 
@@ -122,7 +125,7 @@ def test_a_cancelled_solve_says_so(connected, servers: Servers, job: JobDir) -> 
     servers.add("solve1", solve="cat > /dev/null; exec sleep 1000")
     flag = threading.Event()
     threading.Timer(0.5, flag.set).start()
-    solve = connected("solve1").solve(job, iter([1]), Patience(60, cancelled=flag.is_set))
+    solve = connected("solve1").solve(job, iter([1]), Budget.of_seconds(60), Progress(cancelled=flag.is_set))
     assert (solve.race.status, solve.race.reason) == ("unsolved", "cancelled")
 
 
@@ -133,7 +136,7 @@ def test_time_that_runs_out_while_all_are_busy_is_an_error(
     monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
     servers.add("solve1", solve="cat > /dev/null; exit 75")
     with pytest.raises(RetryLaterError, match="solve1: it said nothing"):
-        connected("solve1").solve(job, iter([1]), Patience(60))
+        connected("solve1").solve(job, iter([1]), Budget.of_seconds(60))
 
 
 def test_a_full_disk_here_is_not_the_server_s_fault(
@@ -150,7 +153,7 @@ def test_a_full_disk_here_is_not_the_server_s_fault(
     servers.says("solve2", make_info(running=1))
     servers.replies("solve2")
     with pytest.raises(DiskError, match="No space left on device"):
-        connected("solve1,solve2").solve(job, iter([1]), Patience(60))
+        connected("solve1,solve2").solve(job, iter([1]), Budget.of_seconds(60))
     assert servers.calls("solve") == ["solve1 solve"]
     assert not job.wcs.exists()
 
@@ -182,7 +185,7 @@ def test_attempts_go_one_by_one_under_fresh_ids(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
 ) -> None:
     place = run_original(servers, tmp_path, fake_engine("exit 0"))
-    solve = connected("old").solve(job, iter([1, 2, 3]), Patience(60))
+    solve = connected("old").solve(job, iter([1, 2, 3]), Budget.of_seconds(60))
     assert (solve.race.reason, [a.label for a in solve.race.attempts]) == ("exhausted", ["one", "two"])
     sent = sorted(place.iterdir())
     assert len(sent) == 2, "the third is the same to an engine that knows no schedules"
@@ -200,7 +203,7 @@ def test_what_it_finds_is_checked_and_kept(
     (tmp_path / "found").write_bytes(wcs_fits(719, 507))
     run_original(servers, tmp_path, fake_engine(f"cp {tmp_path}/found wcs.fits; echo x > job-2.axy"))
     before = job.axy(2).read_bytes()
-    solve = connected("old").solve(job, iter([1, 2]), Patience(60))
+    solve = connected("old").solve(job, iter([1, 2]), Budget.of_seconds(60))
     assert (solve.race.winner, solve.server) == (1, "old")
     assert job.wcs.read_bytes() == wcs_fits(719, 507)
     assert job.axy(2).read_bytes() == before
@@ -216,7 +219,7 @@ def test_what_it_finds_is_not_believed_unread(
     (tmp_path / "found").write_bytes(found)
     run_original(servers, tmp_path, fake_engine(f"cp {tmp_path}/found wcs.fits"))
     with pytest.raises(TransferError, match="old: what it sent back cannot be used"):
-        connected("old").solve(job, iter([1]), Patience(60))
+        connected("old").solve(job, iter([1]), Budget.of_seconds(60))
     assert not job.wcs.exists()
 
 
@@ -234,7 +237,7 @@ def test_a_match_that_rests_on_a_clump_is_not_believed_and_the_next_attempt_goes
         (tmp_path / name).write_bytes(content)
     script = f"cd {tmp_path} && [ ! -e again ] && cp wcs.fits corr.fits $OLDPWD; touch again"
     run_original(servers, tmp_path, fake_engine(script))
-    solve = connected("old").solve(job, iter([1, 2]), Patience(60))
+    solve = connected("old").solve(job, iter([1, 2]), Budget.of_seconds(60))
     assert [a.outcome for a in solve.race.attempts] == ["doubtful", "exhausted"]
     assert (solve.race.status, solve.race.reason) == ("unsolved", "exhausted")
     assert not job.wcs.exists()
@@ -246,7 +249,7 @@ def test_one_attempt_that_hangs_is_ended_with_the_time(
 ) -> None:
     run_original(servers, tmp_path, fake_engine("exec sleep 1000"))
     began = time.monotonic()
-    solve = connected("old").solve(job, iter([1, 2]), Patience(1.0))
+    solve = connected("old").solve(job, iter([1, 2]), Budget.of_seconds(1.0))
     assert (solve.race.reason, [a.outcome for a in solve.race.attempts]) == ("time-limit", ["stopped"])
     assert time.monotonic() - began < 30
 
@@ -255,7 +258,7 @@ def test_a_script_that_fails_is_passed_over(connected, servers: Servers, job: Jo
     servers.add("old", info="exit 1", solve="cat > /dev/null; exit 1")
     servers.says("new", make_info(running=4))
     servers.replies("new")
-    solve = connected("old,new").solve(job, iter([1, 2]), Patience(60))
+    solve = connected("old,new").solve(job, iter([1, 2]), Budget.of_seconds(60))
     assert solve.server == "new"
     assert solve.notes == ("old: the server ended with exit code 1: it said nothing; asked new instead",)
 
@@ -269,8 +272,8 @@ def test_a_server_that_became_an_original_one_is_noticed(
     backend.index_files()
     run_original(servers, tmp_path, fake_engine("exit 0"), name="solve1")
     with pytest.raises(TransferError, match="it sent no manifest"):
-        backend.solve(job, iter([1]), Patience(60))
-    assert connected("solve1").solve(job, iter([1]), Patience(60)).race.reason == "exhausted"
+        backend.solve(job, iter([1]), Budget.of_seconds(60))
+    assert connected("solve1").solve(job, iter([1]), Budget.of_seconds(60)).race.reason == "exhausted"
 
 
 def test_without_an_engine_there_it_is_exhausted_not_stuck(
@@ -278,7 +281,7 @@ def test_without_an_engine_there_it_is_exhausted_not_stuck(
 ) -> None:
     """The script ignores its engine's exit code, so this is all that can be known."""
     run_original(servers, tmp_path, "/no/such/engine")
-    assert connected("old").solve(job, iter([1]), Patience(60)).race.reason == "exhausted"
+    assert connected("old").solve(job, iter([1]), Budget.of_seconds(60)).race.reason == "exhausted"
 
 
 @pytest.mark.engine

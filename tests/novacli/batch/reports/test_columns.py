@@ -14,7 +14,8 @@ from made_sky import DrawnField
 from novacli.batch.records import SOLVED, LedgerEntry
 from novacli.batch.reports.columns import COLUMNS, NAMES, Value, values
 from novacli.inputs import from_array
-from novacli.pipeline.solve import Context, solve_field
+from novacli.pipeline.context import Context
+from novacli.pipeline.solve import solve_field
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
 

@@ -20,6 +20,7 @@ from novacli.batch.run import worker
 from novacli.inputs import FileInput
 from novacli.jobs.request import sha256_of
 from novacli.pipeline import solve as pipeline
+from novacli.pipeline.context import Context, Solved
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from solvehost.formats import jobdir
@@ -80,9 +81,9 @@ def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
     seen: list[float] = []
 
-    def solve(_given: FileInput, _params: SolveParams, context: pipeline.Context) -> pipeline.Solved:
-        seen.append(context.cpu_share * engine_cpu_s(300))
-        return pipeline.Solved(Result(str(picture), UNSOLVED))
+    def solve(_given: FileInput, _params: SolveParams, context: Context) -> Solved:
+        seen.append(context.budget.cpu_share * engine_cpu_s(300))
+        return Solved(Result(str(picture), UNSOLVED))
 
     monkeypatch.setattr(pipeline, "solve_input", solve)
     stand_in("exit 0")

@@ -1,0 +1,18 @@
+"""What a caller hears of a solve while it runs, and how the caller ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``observe`` is called with a few words at each step; ``cancelled`` is asked often, and True ends the solve."""
+
+    observe: Callable[[str], None] = lambda _words: None
+    cancelled: Callable[[], bool] = lambda: False
+
+
+#: Tells nobody, and is never cancelled.
+SILENT = Progress()
