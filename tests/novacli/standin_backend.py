@@ -13,11 +13,11 @@ from pathlib import Path
 
 from novacli.backends.base import LOST, SOLVED, UNSOLVED, WAITING, Detached, RemoteState, Solve
 from novacli.config import Config
-from novacli.records.budget import Budget
-from novacli.records.progress import SILENT, Progress
 from novacli.errors import InputMissingError, UsageError
 from novacli.jobs.remote import RemoteJob, StoredJob, new_remote
+from novacli.records.budget import Budget
 from novacli.records.check import Check
+from novacli.records.progress import SILENT, Progress
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import AttemptOutcome, RaceResult
 from solvehost.formats.jobdir import LOG, MANIFEST, WCS, JobDir

@@ -47,7 +47,9 @@ class Fetched:
     error: NovaError | None = None
 
 
-def fetch_jobs(jobs: Sequence[JobDir], config: Config, budget: Budget, progress: Progress = SILENT) -> Iterator[Fetched]:
+def fetch_jobs(
+    jobs: Sequence[JobDir], config: Config, budget: Budget, progress: Progress = SILENT
+) -> Iterator[Fetched]:
     """Yield the outcome for each job, place by place; each place is asked once which jobs it has.
 
     A job that its place has lost, or that was interrupted there, is sent again from its star lists.
@@ -75,7 +77,9 @@ def fetch_jobs(jobs: Sequence[JobDir], config: Config, budget: Budget, progress:
         yield from _fetch_from(keeper, remotes, budget, progress)
 
 
-def _fetch_from(keeper: JobKeeper, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress) -> Iterator[Fetched]:
+def _fetch_from(
+    keeper: JobKeeper, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress
+) -> Iterator[Fetched]:
     try:
         states = keeper.states(remotes, budget, progress)
     except NovaError as exc:
@@ -103,7 +107,9 @@ def _settle(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Bu
         return Fetched(remote.job, remote.place, error=error)
 
 
-def _settle_locked(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress) -> Fetched:
+def _settle_locked(
+    keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress
+) -> Fetched:
     known = remote.job.read_json(RESULT)
     if known is not None:  # an earlier fetch was interrupted after it had written the result
         result = Result.from_json(known)
@@ -116,7 +122,7 @@ def _settle_locked(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, bud
     else:
         return Fetched(remote.job, remote.place, state=state.state)
     if state.state != LOST:
-        _remove_there(keeper, remote, budget, progress)
+        _remove_there(keeper, remote, progress)
     remote.forget()
     return Fetched(remote.job, remote.place, state=result.status, result=result)
 
@@ -166,7 +172,7 @@ def _send_again(keeper: JobKeeper, remote: RemoteJob, reason: str, budget: Budge
     return Fetched(remote.job, remote.place, state=state)
 
 
-def _remove_there(keeper: JobKeeper, remote: RemoteJob, budget: Budget, progress: Progress) -> None:
+def _remove_there(keeper: JobKeeper, remote: RemoteJob, progress: Progress) -> None:
     """Have the place remove a job; a failure does no harm, since places remove old jobs by themselves."""
     try:
         keeper.remove(remote)
