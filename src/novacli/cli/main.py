@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from novacli import __version__
+from novacli.cli.values import refuse_empty_values
 from novacli.errors import InternalError, NovaError, OutputError, fault_text
 from novacli.text.printable import printable_line
 
@@ -88,7 +89,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
-        return command
+        return refuse_empty_values(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
