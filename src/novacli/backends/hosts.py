@@ -13,8 +13,8 @@ from pathlib import Path
 from novacli.backends.kinds import check_destination
 from novacli.config import Config
 from novacli.errors import ConfigError, InputMissingError, OutputError, UsageError
+from novacli.files.atomic import write_file
 from novacli.text.printable import printable_line
-from solvehost.formats.atomic import replace_file
 
 FILE = "hosts.toml"
 _HEADING = "# Names of solve servers, kept by nova hosts.\n\n[hosts]\n"
@@ -134,4 +134,4 @@ def _locked(folder: Path) -> Iterator[None]:
 def _write(path: Path, hosts: Mapping[str, str]) -> None:
     # A JSON string of these characters is also a TOML string.
     lines = (f"{json.dumps(name)} = {json.dumps(where, ensure_ascii=False)}\n" for name, where in hosts.items())
-    replace_file(path, (_HEADING + "".join(lines)).encode("utf-8"), mode=0o600)
+    write_file(path, (_HEADING + "".join(lines)).encode("utf-8"), mode=0o600)

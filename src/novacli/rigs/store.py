@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from novacli.errors import OutputError
+from novacli.files.atomic import write_file
 from novacli.records.calibration import Calibration
 from novacli.records.field import Field, HeaderValue, Image
 from novacli.records.hints import Hints, PositionHint, ScaleHint
 from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
-from solvehost.errors import SolvehostError
-from solvehost.formats.atomic import write_atomic
 
 FORMAT = 1
 #: What tells rigs apart, besides the frame's size and format: who made it, through what, how it was read out.
@@ -144,7 +144,7 @@ class Rigs:
         if found is None:
             return
         key, name = found
-        with contextlib.suppress(OSError, SolvehostError), self._locked():
+        with contextlib.suppress(OSError, OutputError), self._locked():
             rigs = self._read()
             rigs[key] = _taught(rigs.get(key), key, name, field, calibration, time.time() if now_s is None else now_s)
             self._write(rigs)
@@ -154,8 +154,8 @@ class Rigs:
 
         Raises
         ------
-        OSError, DiskError
-            Where the file cannot be written.
+        OSError, OutputError
+            If the file cannot be written.
         """
         with self._locked():
             rigs = self._read()
@@ -186,7 +186,7 @@ class Rigs:
     def _write(self, rigs: Mapping[str, Rig]) -> None:
         kept = sorted(rigs.values(), key=lambda rig: rig.solved_s, reverse=True)[:_MOST_RIGS]
         text = json.dumps({"format": FORMAT, "rigs": [rig.to_json() for rig in kept]}, indent=1)
-        write_atomic(self.path, text.encode() + b"\n", durable=False)
+        write_file(self.path, text.encode() + b"\n", durable=False)
 
 
 def _rig(entry: Any) -> Rig | None:

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.config import Config, UserFolders
-from novacli.errors import UnavailableError
-from solvehost.errors import SolvehostError
-from solvehost.formats.atomic import write_atomic
+from novacli.errors import OutputError, UnavailableError
+from novacli.files.atomic import write_file
 
 #: No terminal, no X11, no agent, no questions, no forwarding, and no command of the user's instead of the verb.
 _OVERRIDES = (
@@ -114,9 +113,9 @@ def _write_config(folder: Path, destination: str, control_dir: Path | None) -> P
             return path
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomic(path, text, durable=False)
-    except (OSError, SolvehostError):
-        return None  # ssh also works without the defaults
+        write_file(path, text, durable=False)
+    except (OSError, OutputError):
+        return None  # ssh works without the defaults, too
     return path
 
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.exit_codes import UnreachedError, is_temporary, no_answer
 from novacli.backends.ssh.server import Server
-from novacli.errors import NovaError, RetryLaterError, UnavailableError
+from novacli.errors import NovaError, OutputError, RetryLaterError, UnavailableError
+from novacli.files.atomic import write_file
 from solvehost import wire
 from solvehost.errors import SolvehostError
-from solvehost.formats.atomic import write_atomic
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_file import IndexFile
 from solvehost.wire import Info
@@ -228,10 +228,10 @@ class _Cache:
         return KnownServer(server, info) if 0 <= age_s < MAX_AGE_S else None
 
     def put(self, known: KnownServer) -> None:
-        with contextlib.suppress(OSError, SolvehostError):
+        with contextlib.suppress(OSError, OutputError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             line = b"null\n" if known.info is None else write_line(known.info)
-            write_atomic(self._path(known.server), line, durable=False)
+            write_file(self._path(known.server), line, durable=False)
 
     def drop(self, server: Server) -> None:
         with contextlib.suppress(OSError):

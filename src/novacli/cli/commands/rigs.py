@@ -55,12 +55,10 @@ def forget(rigs: tuple[str, ...], everything: bool) -> int:
         raise UsageError("name a rig, or say --all: see nova rigs list")
     store = _rigs()
     keys = None if everything else {_key_of(name, store.all()) for name in rigs}
-    from solvehost.errors import DiskError
-
     try:
         count = store.forget(keys)
-    except (OSError, DiskError) as exc:
-        raise OutputError(f"{store.path}: {getattr(exc, 'strerror', None) or exc}: it cannot be changed") from exc
+    except OSError as exc:
+        raise OutputError(f"{store.path}: {exc.strerror}: it cannot be changed") from exc
     click.echo(f"forgot {count_text(count, 'rig')}")
     return 0
 
