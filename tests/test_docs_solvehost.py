@@ -1,4 +1,4 @@
-"""The documentation of the solve server tells of all there is, and of nothing else."""
+"""The documentation of the solve server describes everything that exists, and nothing else."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_every_exit_code_has_its_row() -> None:
 
 
 def test_every_word_of_the_log_line_is_described() -> None:
-    line = request_log.Entry("a", reason="b").line()
+    line = request_log.LogEntry("a", reason="b").line()
     assert _table_keys(SECTIONS["The log line"]) >= set(re.findall(r"(\w+)=", line))
 
 

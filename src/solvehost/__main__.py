@@ -1,6 +1,6 @@
-"""``solvehost``: without a command, serve one request (what ``authorized_keys`` runs); with one, the sysadmin's tools.
+"""``solvehost``: it serves one request, as the forced command of a key; with a command, it is a tool for the sysadmin.
 
-A client's words never come here: they are in SSH_ORIGINAL_COMMAND, whose grammar ``wire.command`` defines.
+Nothing that a client sends is in ``sys.argv``: its command is in SSH_ORIGINAL_COMMAND, which ``wire.command`` parses.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-#: For people at a terminal; imported only for them.
+#: Words that start a tool for the sysadmin.  Only then are its modules imported.
 _ADMIN = ("authorize", "check", "jobs", "gc", "config", "-h", "--help", "-V", "--version")
 
 
@@ -21,7 +21,7 @@ def main() -> None:
         sys.exit(cli.main(words))
     from solvehost.server import forced_command
 
-    # Nothing is buffered that would have to be written, and to take the interpreter down costs as much as a solve.
+    # No buffered output is left to write, and a regular shutdown of the interpreter takes as much CPU time as a solve.
     os._exit(forced_command.main(words, os.environ))
 
 

@@ -16,7 +16,7 @@ from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Check, Report
 from solvehost.errors import SolvehostError
 from solvehost.server import settings
-from solvehost.server.runner import Host
+from solvehost.server.engine_setup import EngineSetup
 
 
 @dataclass
@@ -130,7 +130,7 @@ def _settings_of_lines(found: _Found, flags: Mapping[str, Any], served: Service)
 def _proof(account: Account, service: Service) -> Iterator[Check]:
     try:
         config = settings.load(service.flags)
-        files = serving.scan(Host(config)).files
+        files = serving.scan(EngineSetup(config)).files
     except SolvehostError as exc:
         yield Check(trial_jobs.SOLVES, None, f"not proven: {exc}", "mend what is said above first")
         return

@@ -22,7 +22,7 @@ _WIDTH = 100
 def show(flags: Mapping[str, Any]) -> SettingTable:
     """Return every setting with its value and where it comes from."""
     config = settings.load(flags)
-    stated = settings.stated_in_file(flags)
+    stated = settings.read_file(flags)
     rows = []
     for key in settings.KEYS:
         source = "flag" if key.name in flags else str(settings.file_of(flags)) if key.name in stated else "default"

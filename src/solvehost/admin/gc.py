@@ -10,14 +10,14 @@ from solvehost.admin.records import Collected
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.server.settings import Settings
-from solvehost.server.state_dir import State
+from solvehost.server.state_dir import StateDir
 from solvehost.server.stored_job import StoredJob, folder_bytes
 
 
 def collect(config: Settings, *, dry_run: bool = False) -> Collected:
     """Remove jobs beyond their days, and what crashes left; where it is a dry run, only say what would go."""
     become_owner(config.state)
-    state = State(config)
+    state = StateDir(config)
     clients = [state.client(name) for name in state.clients()]
     expired = [stored for client in clients for stored in client.expired() if _is_idle(stored)]
     stale = [*state.stale(), *(job for client in clients for job in client.stale())]

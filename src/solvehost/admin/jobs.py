@@ -10,7 +10,7 @@ from solvehost.admin.records import JobRow, JobTable
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.server.settings import Settings
-from solvehost.server.state_dir import State
+from solvehost.server.state_dir import StateDir
 from solvehost.server.stored_job import RECORD, StoredJob, folder_bytes
 from solvehost.wire.json_lines import INTERRUPTED, RUNNING
 
@@ -18,7 +18,7 @@ from solvehost.wire.json_lines import INTERRUPTED, RUNNING
 def list_jobs(config: Settings, client: str | None = None) -> JobTable:
     """Return the jobs of a client, by default of all, each client's oldest first; then plain jobs."""
     become_owner(config.state)
-    state = State(config)
+    state = StateDir(config)
     names = state.clients() if client is None else [client]
     rows = [_row(name, stored) for name in names for stored in state.client(name).stored() if stored.exists]
     rows += [row for row in _plain(state) if client in (None, row.client)]
@@ -30,7 +30,7 @@ def _row(client: str, stored: StoredJob) -> JobRow:
     return JobRow(client, line.id, line.state, line.created, line.size_bytes, line.message or "")
 
 
-def _plain(state: State) -> Iterator[JobRow]:
+def _plain(state: StateDir) -> Iterator[JobRow]:
     """Yield a row for each job that is worked on and not kept."""
     for path in jobdir.list_staged(state.work):
         try:

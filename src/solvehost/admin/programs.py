@@ -11,7 +11,7 @@ from typing import Any
 
 from solvehost.admin.accounts import Account
 from solvehost.errors import UnavailableError
-from solvehost.server.runner import SEARCH_PATH
+from solvehost.server.engine_setup import SEARCH_PATH
 
 _PATIENCE_S = 30.0
 _ENVIRONMENT = {"PATH": SEARCH_PATH, "LC_ALL": "C"}

@@ -1,4 +1,4 @@
-"""What a key may ask besides solving: what the server is, and its own stored jobs; a function a verb."""
+"""The protocol's commands other than ``solve``, one function each: what the server is, and the client's stored jobs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from solvehost.engine import live_log
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_file import IndexFile
-from solvehost.server import runner
-from solvehost.server.state_dir import State
-from solvehost.server.stdio import Answer, PeerWatch
+from solvehost.server.engine_setup import EngineSetup
+from solvehost.server.runner import read_files
+from solvehost.server.state_dir import StateDir
+from solvehost.server.stdio import AnswerWriter, PeerMonitor
 from solvehost.server.stored_job import StoredJob
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command
@@ -32,28 +33,39 @@ from solvehost.wire.reply import write_reply
 
 #: How long ``cancel`` waits for the engines to end before it answers, in seconds.
 _CANCEL_S = 2.0
-_LOOK_S = 0.05
+_POLL_S = 0.05
 
 
-def serve(command: Command, state: State, answer: Answer, peer: PeerWatch) -> None:
-    """Answer a verb.
+def answer(command: Command, state: StateDir, writer: AnswerWriter, peer: PeerMonitor) -> None:
+    """Write the answer to a command.
+
+    Parameters
+    ----------
+    command
+        Any command but ``solve``.
+    state
+        The state directory.
+    writer
+        Where to write the answer.
+    peer
+        Tells whether the client is still connected; ``log --follow`` ends if it is not.
 
     Raises
     ------
     SolvehostError
-        Where it cannot be answered.
+        If there is no answer; for example, if the job does not exist.
     """
     try:
-        answer.write(VERBS[command.verb](command, state, peer))
+        writer.write(_COMMANDS[command.verb](command, state, peer))
     except FileNotFoundError as exc:
         if not command.job_id or state.client().job(command.job_id).exists:
             raise
-        raise _not_there(command) from exc  # another command of the client's has removed it meanwhile
+        raise _no_such_job(command) from exc  # another command of this client removed the job at the same time
 
 
-def _info(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+def _info(_command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
     settings = state.settings
-    host = runner.Host(settings)
+    setup = EngineSetup(settings)
     limits = {
         "wall_s": settings.max_wall, "cpu_s": settings.max_cpu, "queue_wait_s": settings.queue_wait,
         "running": settings.max_running, "waiting": settings.max_waiting, "stored_mb": settings.max_stored_mb,
@@ -67,9 +79,9 @@ def _info(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
             slots=settings.slots,
             running=state.slots().count_held(),
             waiting=state.count_waiting(),
-            sandbox=host.is_confined,
+            sandbox=setup.is_confined,
             limits=limits,
-            indexes=tuple(_index_line(file) for file in host.indexes.files),
+            indexes=tuple(_index_line(file) for file in setup.indexes.files),
         )
     )
 
@@ -80,52 +92,52 @@ def _index_line(file: IndexFile) -> IndexLine:
                      file.size_bytes)  # fmt: skip
 
 
-def _jobs(_command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+def _jobs(_command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
     state.client().sweep_if_due()
     for stored in state.client().stored():
         line = stored.line()
-        if line.id:  # one that is removed just now, or damaged, has none
+        if line.id:  # a job that is being removed, or is damaged, has no id
             yield write_line(line)
 
 
-def _fetch(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
     stored = _find(command, state)
     line = stored.line()
     if line.state == FAILED:
         raise from_exit_code(line.exit_code or SolvehostError.exit_code, line.message or "the job failed")
     if line.state not in FINISHED_STATES:
-        again = "send it again" if line.state == INTERRUPTED else "ask again later"
-        raise BusyError(f"job {command.job_id} is {line.state}: {again}")
+        remedy = "send it again" if line.state == INTERRUPTED else "ask again later"
+        raise BusyError(f"job {command.job_id} is {line.state}: {remedy}")
     manifest = stored.job.read_json(MANIFEST)
     if manifest is None:
         raise BusyError(f"job {command.job_id} is damaged: send it again")
-    return write_reply(manifest, runner.read_files(stored.job), mtime_s=int(stored.touched_s()))
+    return write_reply(manifest, read_files(stored.job), mtime_s=int(stored.last_change_s()))
 
 
-def _log(command: Command, state: State, peer: PeerWatch) -> Iterator[bytes]:
+def _log(command: Command, state: StateDir, peer: PeerMonitor) -> Iterator[bytes]:
     stored = _find(command, state)
     if command.option == FOLLOW:
-        found = live_log.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))
+        log = live_log.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))
     elif stored.job.log.exists():
-        found = live_log.pieces(stored.job)
+        log = live_log.pieces(stored.job)
     else:
-        found = live_log.so_far(stored.job)
-    for piece in found:
+        log = live_log.so_far(stored.job)
+    for piece in log:
         if peer.is_gone():
             return
         yield escape_lines(piece).encode("ascii")
 
 
-def _cancel(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+def _cancel(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
     stored = _find(command, state)
     stored.cancel()
     deadline = time.monotonic() + _CANCEL_S
     while stored.state() in (RUNNING, WAITING) and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
     yield write_line(stored.line())
 
 
-def _rm(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
+def _rm(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
     stored = _find(command, state)
     line = stored.line()
     if not stored.remove():
@@ -133,18 +145,18 @@ def _rm(command: Command, state: State, _peer: PeerWatch) -> Iterator[bytes]:
     yield write_line(line._replace(state=REMOVED))
 
 
-def _find(command: Command, state: State) -> StoredJob:
-    """Return the caller's own job of that id; another client's is as if it did not exist."""
+def _find(command: Command, state: StateDir) -> StoredJob:
+    """Return the client's own job with the command's id; jobs of other clients do not exist for it."""
     stored = state.client().job(command.job_id)
     if not stored.exists:
-        raise _not_there(command)
+        raise _no_such_job(command)
     return stored
 
 
-def _not_there(command: Command) -> NoInputError:
-    return NoInputError(f"there is no job {command.job_id}: it was never sent, or is gone")
+def _no_such_job(command: Command) -> NoInputError:
+    return NoInputError(f"there is no job {command.job_id}: it was never sent, or was removed")
 
 
-VERBS: dict[str, Callable[[Command, State, PeerWatch], Iterator[bytes]]] = {
+_COMMANDS: dict[str, Callable[[Command, StateDir, PeerMonitor], Iterator[bytes]]] = {
     "info": _info, "jobs": _jobs, "fetch": _fetch, "log": _log, "cancel": _cancel, "rm": _rm,
 }  # fmt: skip

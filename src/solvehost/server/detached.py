@@ -1,4 +1,4 @@
-"""Detached jobs: kept on disk, solved by a process of their own that no lost line can end, and fetched later."""
+"""Detached jobs: kept on disk, solved by a process of their own that no lost connection can end, and fetched later."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from solvehost.engine.slots import Token, held
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
-from solvehost.server import runner, supervisor
-from solvehost.server.request_log import Entry, write
-from solvehost.server.settings import Settings
-from solvehost.server.state_dir import Client, State
-from solvehost.server.stdio import Remarks
+from solvehost.server import request_log, supervisor
+from solvehost.server.runner import JobRunner, release_memory
+from solvehost.server.state_dir import ClientDir
 from solvehost.server.stored_job import CANCEL, RECORD, STARTED, StoredJob
 from solvehost.wire.escaping import escape
 from solvehost.wire.json_lines import FAILED, INTERRUPTED, UNSOLVED
@@ -27,148 +25,157 @@ from solvehost.wire.request import Request
 RECORD_FORMAT = 1
 
 
-def store(
-    state: State, client: Client, request: Request, waiting: list[Token], remarks: Remarks, entry: Entry
-) -> StoredJob:
-    """Keep a job and have it solved; the same job again is the one that there is, taken up if it was interrupted.
+def store(runner: JobRunner, client: ClientDir, request: Request, waiting: list[Token]) -> StoredJob:
+    """Store a job, and start a process that solves it.
 
-    ``waiting`` goes over to whoever solves it.
+    If the client sends the same job again, return the stored one, and start it again if it was interrupted.
+
+    Parameters
+    ----------
+    runner
+        Solves the job, in the process that is started.
+    client
+        The client whose job it is.
+    request
+        The request; its star lists are cleared once they are on disk.
+    waiting
+        The client's token of a waiting job, which the new process inherits.
 
     Raises
     ------
     DataError
-        Where another job has that id, or the request cannot be used.
+        If another job of the client has this id, or the request is invalid.
     DiskError
-        Where there is no room.
+        If there is no room for the job.
     """
-    stored = client.job(request.job_id)
-    digest = _digest(request)
-    if not stored.exists:
-        state.check_room()
-        client.sweep_if_due()
-        client.check_quota()
-        if _make(client, stored, request, digest, waiting, remarks, entry):
-            return stored
-    if stored.record().get("sha256") != digest:
-        raise DataError(f"another job is kept under the id {request.job_id}: send this one under a new id")
-    if stored.state() == INTERRUPTED:
-        _take_up(client, stored, waiting, entry)
-    return stored
+    return _DetachedJob(runner, client, request.job_id, waiting).store(request)
+
+
+class _DetachedJob:
+    """A detached job, from its request to its result."""
+
+    def __init__(self, runner: JobRunner, client: ClientDir, job_id: str, waiting: list[Token]) -> None:
+        self._runner, self._client, self._job_id, self._waiting = runner, client, job_id, waiting
+        self._stored = client.job(job_id)
+
+    def store(self, request: Request) -> StoredJob:
+        digest = _digest(request)
+        if not self._stored.exists:
+            self._runner.state.check_room()
+            self._client.sweep_if_due()
+            self._client.check_quota()
+            if self._create(request, digest):
+                return self._stored
+        if self._stored.record().get("sha256") != digest:
+            raise DataError(f"another job is stored under the id {self._job_id}: send this one under a new id")
+        if self._stored.state() == INTERRUPTED:
+            self._restart()
+        return self._stored
+
+    def _create(self, request: Request, digest: str) -> bool:
+        """Build the job's directory, locked all the time, then rename it; return False if the job exists by then."""
+        staged = jobdir.create(self._client.jobs_dir)
+        try:
+            with staged.locked():
+                self._runner.rewrite_star_lists(request.axys, staged)
+                release_memory(request.axys)
+                record = {"format": RECORD_FORMAT, "client": self._client.name, "id": self._job_id,
+                          "sha256": digest, "created": _now()}  # fmt: skip
+                staged.write_json(RECORD, record)
+                is_first = _rename(staged, self._stored.job)
+                if is_first:
+                    self._start()
+            return is_first
+        finally:
+            if staged.path.exists():
+                jobdir.discard(staged)
+
+    def _restart(self) -> None:
+        """Solve an interrupted job again, unless another process has begun to."""
+        with contextlib.suppress(SolvehostError), self._stored.job.locked():
+            self._stored.job.clear_results()
+            for name in (STARTED, CANCEL):
+                (self._stored.job.path / name).unlink(missing_ok=True)
+            self._start()
+
+    def _start(self) -> None:
+        """Fork the process that solves the job; it inherits the job's lock and the waiting token."""
+        if os.fork():
+            return
+        code = SolvehostError.exit_code
+        try:
+            os.setsid()
+            _redirect_stdio()
+            supervisor.enter_worker()
+            self._run()
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _run(self) -> None:
+        """Solve the job, and write its result, as the last of its files."""
+        entry = self._runner.entry
+        try:
+            result = self._solve()
+        except Exception as exc:
+            code = exc.exit_code if isinstance(exc, SolvehostError) else SolvehostError.exit_code
+            entry.exit_code, entry.reason, entry.result = code, str(exc), FAILED
+            result = {"status": FAILED, "exit_code": code, "message": escape(str(exc) or repr(exc), 500)}
+        self._stored.job.write_json(RESULT, {**result, "finished": _now()})
+        request_log.write(entry.line(), self._client.settings.log, self._runner.messages)
+
+    def _solve(self) -> dict[str, Any]:
+        stored = self._stored
+        self._runner.setup.check()
+        try:
+            tokens = self._runner.wait_for_turn(self._client, float("inf"), stored.is_cancelled)
+        except SolvehostError:
+            if not stored.is_cancelled():
+                raise
+            return self._record_cancelled()
+        self._waiting.pop().release()
+        with held(tokens[:-1]):
+            (stored.job.path / STARTED).touch(mode=0o600)
+            solved = self._runner.solve(stored.job, self._job_id, tokens[-1], stored.is_cancelled)
+        stored.job.write_json(MANIFEST, solved.manifest)
+        return {"status": solved.manifest["status"]}
+
+    def _record_cancelled(self) -> dict[str, Any]:
+        """Write the manifest of a job that was cancelled before its turn."""
+        result = RaceResult(UNSOLVED, "cancelled", None, (), (), (), 0.0, 0.0)
+        self._runner.entry.record_race(result, None)
+        engine, client = str(self._runner.setup.engine), self._client.settings.client
+        manifest = build_manifest(self._stored.job, result, engine=engine, client=client, job_id=self._job_id)
+        self._stored.job.write_json(MANIFEST, manifest)
+        return {"status": UNSOLVED}
 
 
 def _digest(request: Request) -> str:
-    found = hashlib.sha256()
+    """Return the SHA-256 of the request's star lists and their numbers."""
+    digest = hashlib.sha256()
     for number, data in sorted(request.axys.items()):
-        found.update(b"%d %d\n" % (number, len(data)))
-        found.update(data)
-    return found.hexdigest()
-
-
-def _make(
-    client: Client, stored: StoredJob, request: Request, digest: str, waiting: list[Token], remarks: Remarks,
-    entry: Entry,
-) -> bool:  # fmt: skip
-    """Build the job beside, then rename it, locked all the time; say whether it was the first under its name."""
-    staged = jobdir.create(client.jobs_dir)
-    try:
-        with staged.locked():
-            runner.rebuild(request.axys, staged, remarks, entry)
-            runner.forget(request.axys)
-            record = {"format": RECORD_FORMAT, "client": client.name, "id": request.job_id, "sha256": digest,
-                      "created": _now()}  # fmt: skip
-            staged.write_json(RECORD, record)
-            is_first = _rename(staged, stored.job)
-            if is_first:
-                _start(client, stored, waiting, entry)
-        return is_first
-    finally:
-        if staged.path.exists():
-            jobdir.discard(staged)
+        digest.update(b"%d %d\n" % (number, len(data)))
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def _rename(staged: JobDir, final: JobDir) -> bool:
-    """Give a job its name; say whether it was the first to have it."""
+    """Rename a job's directory to its final path; return False if that path exists already."""
     try:
         staged.path.rename(final.path)
     except OSError as exc:
         if final.path.exists():
             return False
-        raise DiskError(f"{final.path}: {exc.strerror}: the job cannot be kept") from exc
+        raise DiskError(f"{final.path}: {exc.strerror}: the job cannot be stored") from exc
     return True
 
 
-def _take_up(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry) -> None:
-    with contextlib.suppress(SolvehostError), stored.job.locked():
-        stored.job.clear_results()
-        for name in (STARTED, CANCEL):
-            (stored.job.path / name).unlink(missing_ok=True)
-        _start(client, stored, waiting, entry)
-
-
-def _start(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry) -> None:
-    """Fork the process that solves a job; it takes over the job's lock, which is held here, and the waiting token."""
-    if os.fork():
-        return
-    code = SolvehostError.exit_code
-    try:
-        os.setsid()
-        _close_stdio()
-        supervisor.enter()
-        _run(client, stored, waiting, entry)
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _close_stdio() -> None:
+def _redirect_stdio() -> None:
+    """Redirect standard input, output and error to /dev/null, so that the connection can close."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
     os.close(nothing)
-
-
-def _run(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry) -> None:
-    """Solve a job that is kept, and leave its result in its directory, written last."""
-    settings = client.settings
-    remarks = Remarks()
-    try:
-        result = _solve(client, stored, waiting, entry, remarks)
-    except Exception as exc:
-        code = exc.exit_code if isinstance(exc, SolvehostError) else SolvehostError.exit_code
-        entry.exit_code, entry.reason, entry.result = code, str(exc), FAILED
-        result = {"status": FAILED, "exit_code": code, "message": escape(str(exc) or repr(exc), 500)}
-    stored.job.write_json(RESULT, {**result, "finished": _now()})
-    write(entry.line(), settings.log, remarks)
-
-
-def _solve(client: Client, stored: StoredJob, waiting: list[Token], entry: Entry, remarks: Remarks) -> dict[str, Any]:
-    settings: Settings = client.settings
-    state = State(settings)
-    host = runner.Host(settings)
-    host.check()
-    job_id = str(stored.record()["id"])
-    try:
-        tokens = runner.wait_for_turn(state, client, float("inf"), stored.is_cancelled)
-    except SolvehostError:
-        if not stored.is_cancelled():
-            raise
-        return _cancelled(stored, job_id, host, entry)
-    waiting.pop().release()
-    with held(tokens[:-1]):
-        (stored.job.path / STARTED).touch(mode=0o600)
-        watch = runner.Watch(stored.job, remarks, stored.is_cancelled)
-        solved = runner.solve(host, state, stored.job, watch, tokens[-1], remarks, entry, job_id)
-    stored.job.write_json(MANIFEST, solved.manifest)
-    return {"status": solved.manifest["status"]}
-
-
-def _cancelled(stored: StoredJob, job_id: str, host: runner.Host, entry: Entry) -> dict[str, Any]:
-    """Finish a job that was cancelled before its turn came."""
-    result = RaceResult(UNSOLVED, "cancelled", None, (), (), (), 0.0, 0.0)
-    entry.note(result, None)
-    manifest = build_manifest(stored.job, result, engine=str(host.engine), client=host.settings.client, job_id=job_id)
-    stored.job.write_json(MANIFEST, manifest)
-    return {"status": UNSOLVED}
 
 
 def _now() -> str:

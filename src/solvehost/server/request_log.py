@@ -1,4 +1,7 @@
-"""One line for each job, that a sysadmin can grep and count: to standard error, a file, or syslog and so journald."""
+"""The request log: one line for each request, for the sysadmin, to standard error, a file, or syslog (and so journald).
+
+Its ``key=value`` words are easy to grep and count.  docs/reference/solvehost.md describes them.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,22 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from solvehost.server.stdio import Remarks
+from solvehost.server.stdio import MessageWriter
 from solvehost.wire.escaping import escape
 
 if TYPE_CHECKING:
     from solvehost.engine.records import RaceResult
 
 _DEV_LOG = "/dev/log"
-#: A link is not followed, and a pipe that nobody reads is not waited for.
-_LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-#: Its group may read it: that of the directory, where it is set-group-ID.
+#: Do not follow a link, and do not wait for a reader of a FIFO.
+_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+#: The group of the file, which is that of a set-group-ID directory, may read it.
 _FILE_MODE = 0o640
 
 
 @dataclass(slots=True)
-class Entry:
-    """What the line says of a job, filled in as it becomes known."""
+class LogEntry:
+    """The content of a line, which the server completes while it serves the request."""
 
     client: str
     verb: str = "solve"
@@ -36,53 +39,53 @@ class Entry:
     reason: str = ""
     began: float = field(default_factory=time.monotonic)
 
-    def note(self, result: RaceResult, index: int | None) -> None:
-        """Take over how a race ended."""
+    def record_race(self, result: RaceResult, index: int | None) -> None:
+        """Record how a race ended, and the number of the index that matched."""
         self.attempts = len(result.attempts)
         self.result = result.status if result.reason in ("none", "exhausted") else result.reason
         self.cpu_s = result.cpu_s
         self.index = index
 
     def line(self) -> str:
-        """Return the line: ``key=value`` words, no value with a space but the last, in quotes."""
+        """Return the line: ``key=value`` words without spaces, and perhaps a quoted reason at the end."""
         words = [
             f"client={self.client}", f"verb={self.verb}", f"id={self.job_id}", f"stars={self.stars}",
             f"attempts={self.attempts}", f"result={self.result}", f"exit={self.exit_code}",
             f"seconds={time.monotonic() - self.began:.2f}", f"cpu={self.cpu_s:.2f}",
             f"index={'-' if self.index is None else self.index}",
         ]  # fmt: skip
-        reason = escape(self.reason, 200).replace('"', r"\x22")  # the quotes that are there are the line's own
+        reason = escape(self.reason, 200).replace('"', r"\x22")  # the only quotes are those around the reason
         return " ".join([*words, f'reason="{reason}"'] if self.reason else words)
 
 
-def write(line: str, where: str, remarks: Remarks) -> None:
-    """Write a job's line where the settings say; to standard error where that cannot be done."""
+def write(line: str, destination: str, messages: MessageWriter) -> None:
+    """Write a line to ``stderr``, ``syslog`` or a file (an absolute path); to standard error if that fails."""
     try:
-        if where == "syslog" and os.path.exists(_DEV_LOG):  # noqa: PTH110
-            _to_syslog(line)
-        elif where.startswith("/"):
-            _to_file(line, where)
+        if destination == "syslog" and os.path.exists(_DEV_LOG):  # noqa: PTH110
+            _write_to_syslog(line)
+        elif destination.startswith("/"):
+            _write_to_file(line, destination)
         else:
-            remarks.say(line)
+            messages.write_message(line)
     except OSError as exc:
-        remarks.say(f"{escape(where)}: {exc.strerror}: {line}")
+        messages.write_message(f"{escape(destination)}: {exc.strerror}: {line}")
 
 
-def _to_syslog(line: str) -> None:
+def _write_to_syslog(line: str) -> None:
     import syslog
 
     syslog.openlog("solvehost", syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_INFO, line)
 
 
-def _to_file(line: str, path: str) -> None:
-    """Add one line in one write, so that lines of jobs side by side do not mix; opened anew, for log rotation."""
+def _write_to_file(line: str, path: str) -> None:
+    """Append a line in one write, so that lines of concurrent jobs do not mix; open the file anew for log rotation."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     try:
-        fd = os.open(path, _LOG_FLAGS)
+        fd = os.open(path, _OPEN_FLAGS)
     except FileNotFoundError:
-        fd = os.open(path, _LOG_FLAGS | os.O_CREAT, 0o600)
-        os.fchmod(fd, _FILE_MODE)  # which the umask of a server does not grant
+        fd = os.open(path, _OPEN_FLAGS | os.O_CREAT, 0o600)
+        os.fchmod(fd, _FILE_MODE)  # the server's umask would remove the right to read from the group
     try:
         os.write(fd, f"{stamp} solvehost[{os.getpid()}]: {line}\n".encode("ascii", "backslashreplace"))
     finally:

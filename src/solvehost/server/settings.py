@@ -1,6 +1,6 @@
-"""The server's settings: flag > TOML file > default.  Each is defined once, in ``KEYS``; all are flags, too.
+"""The server's settings: a flag overrides the TOML file, which overrides the default.  ``KEYS`` defines each of them.
 
-No argparse: this is read at every start, before the first byte of a job.
+Every setting is also a flag.  argparse is not used, because it would delay the start of every request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Key(NamedTuple):
-    """One setting: its name in the file, how a value is read, its default, its unit, and what it means."""
+    """One setting: its name in the file, the parser of its values, its default, its unit, and its meaning."""
 
     name: str
     parse: Callable[[Any], Any]
@@ -29,7 +29,7 @@ class Key(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """Its name on the command line."""
+        """The name of the setting on the command line."""
         return "--" + self.name.replace("_", "-")
 
 
@@ -43,7 +43,7 @@ def _path(value: Any) -> Path:
 
 def _program(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("it must be a path, or a name on PATH")
+        raise ValueError("it must be a path or the name of a program")
     return value
 
 
@@ -81,35 +81,35 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
     return parse
 
 
-def _yes(value: Any) -> bool:
+def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("it must be true or false")
     return value
 
 
 KEYS = (
-    Key("state", _path, Path("/var/lib/solvehost"), "DIR", "where jobs are worked on and kept"),
-    Key("client", _name, "default", "NAME", "whose jobs these are; a key sees the jobs of its own client alone"),
+    Key("state", _path, Path("/var/lib/solvehost"), "DIR", "directory in which jobs are solved and kept"),
+    Key("client", _name, "default", "NAME", "the owner of the jobs; a key sees the jobs of its own client only"),
     Key("engine", _program, "astrometry-engine", "PATH", "the engine"),
-    Key("engine_config", _path, None, "FILE", "the engine's configuration; if unset, the first found"),
-    Key("slots", _count(1, 10_000), None, "N", "engines that may run at once; if unset, as many as there are cores"),
-    Key("queue_wait", _number(0, 1e6), 300.0, "S", "seconds that a job waits for a slot"),
+    Key("engine_config", _path, None, "FILE", "the engine's configuration; if unset, the first one found"),
+    Key("slots", _count(1, 10_000), None, "N", "engines that may run at once; if unset, the number of cores"),
+    Key("queue_wait", _number(0, 1e6), 300.0, "S", "seconds that a job may wait for a slot"),
     Key("max_wall", _number(0.1, 1e6), 300.0, "S", "seconds that a job may run"),
-    Key("max_cpu", _number(1, 1e7), 1200.0, "S", "CPU seconds that all engines of a job may use"),
-    Key("max_memory_mb", _count(64, 10**7), 2048, "MB", "memory of its own that an engine may use"),
+    Key("max_cpu", _number(1, 1e7), 1200.0, "S", "CPU seconds that all engines of a job together may use"),
+    Key("max_memory_mb", _count(64, 10**7), 2048, "MB", "private memory that an engine may use"),
     Key("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once; if unset, no limit"),
-    Key("max_waiting", _count(1, 10_000), 100, "N", "jobs of a client that may be sent or wait at once"),
-    Key("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk that a client's kept jobs may take"),
+    Key("max_waiting", _count(1, 10_000), 100, "N", "jobs of a client that may be uploading or waiting at once"),
+    Key("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk space that a client's stored jobs may take"),
     Key("keep", _number(0, 36500), 7.0, "DAYS", "days that a detached job is kept"),
-    Key("require_sandbox", _yes, False, "", "refuse to run engines that the kernel cannot confine"),
-    Key("log", _log, "syslog", "WHERE", "the line a job: stderr, syslog (stderr where there is none), or a file"),
+    Key("require_sandbox", _flag, False, "", "refuse to solve if the kernel cannot confine engines"),
+    Key("log", _log, "syslog", "WHERE", "the request log: stderr, syslog (stderr if there is none), or a file"),
 )  # fmt: skip
 _BY_NAME = {key.name: key for key in KEYS}
 _BY_FLAG = {key.flag: key for key in KEYS}
 
 
 class Settings(NamedTuple):
-    """All settings, in the order of ``KEYS``; durations in seconds, but ``keep`` in days."""
+    """All settings, in the order of ``KEYS``.  Durations are in seconds, except ``keep`` in days."""
 
     state: Path
     client: str
@@ -129,84 +129,94 @@ class Settings(NamedTuple):
 
 
 def parse_flags(words: Sequence[str]) -> dict[str, Any]:
-    """Return name → text of flags ``--name VALUE`` and ``--name=VALUE``; ``config`` among them.
+    """Parse flags ``--name VALUE`` and ``--name=VALUE``, including ``--config``; return their values as text by name.
 
     Raises
     ------
     UsageError
-        Where a word is no flag, a value is missing, or a flag stands twice.
+        If a word is not a flag, a value is missing, or a flag is given twice.
     """
-    found: dict[str, Any] = {}
-    left = list(words)
-    while left:
-        flag, equals, value = left.pop(0).partition("=")
+    flags: dict[str, Any] = {}
+    remaining = list(words)
+    while remaining:
+        flag, equals, value = remaining.pop(0).partition("=")
         key = _BY_FLAG.get(flag)
         if key is None and flag != "--config":
             what = "option" if flag.startswith("-") else "command"
-            raise UsageError(f"{flag[:40]!r} is no {what}: see solvehost --help")
+            raise UsageError(f"there is no {what} {flag[:40]!r}: see solvehost --help")
         name = "config" if key is None else key.name
-        if name in found:
+        if name in flags:
             raise UsageError(f"{flag} is given twice")
-        if key is not None and key.parse is _yes:
+        if key is not None and key.parse is _flag:
             if equals:
                 raise UsageError(f"{flag} takes no value")
-            found[name] = True
+            flags[name] = True
         elif equals:
-            found[name] = value
-        elif left:
-            found[name] = left.pop(0)
+            flags[name] = value
+        elif remaining:
+            flags[name] = remaining.pop(0)
         else:
             raise UsageError(f"{flag} needs a value")
-    return found
+    return flags
+
+
+def format_flags(flags: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command line with these flags, in the order of ``KEYS`` after ``--config``."""
+    words = ["--config", str(flags["config"])] if "config" in flags else []
+    for key in KEYS:
+        if key.name in flags:
+            value = flags[key.name]
+            words += [key.flag] if value is True else [key.flag, str(value)]
+    return words
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
-    """Return the settings that flags (:func:`parse_flags`) and the configuration file make.
+    """Return the settings that result from flags (as :func:`parse_flags` returns them) and the configuration file.
 
     Raises
     ------
     UsageError
-        Where a flag's value is wrong.
+        If the value of a flag is invalid.
     ConfigError
-        Where the file cannot be read, has an unknown key, or a value is wrong.
+        If the file cannot be read, has an unknown key, or has an invalid value.
     """
     path = file_of(flags)
     values = {key.name: key.default for key in KEYS}
     values["slots"] = default_slots()
-    for name, value in stated_in_file(flags).items():
+    for name, value in read_file(flags).items():
         if name not in _BY_NAME:
-            raise ConfigError(f"{path}: unknown key {name!r}: known are {', '.join(_BY_NAME)}")
-        values[name] = _parsed(_BY_NAME[name], value, ConfigError, f"{path}: {name}")
+            raise ConfigError(f"{path}: unknown key {name!r}: the keys are {', '.join(_BY_NAME)}")
+        values[name] = _parse(_BY_NAME[name], value, ConfigError, f"{path}: {name}")
     for name, value in flags.items():
         if name != "config":
-            values[name] = _parsed(_BY_NAME[name], value, UsageError, _BY_NAME[name].flag)
+            values[name] = _parse(_BY_NAME[name], value, UsageError, _BY_NAME[name].flag)
     return Settings(**values)
 
 
 def file_of(flags: Mapping[str, Any]) -> Path:
-    """Return the configuration file that is read, which need not be there where no flag names it."""
+    """Return the path of the configuration file, which must exist only if ``--config`` names it."""
     return Path(flags.get("config") or DEFAULT_FILE)
 
 
-def stated_in_file(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the configuration file says, as it stands there.
+def read_file(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings in the configuration file, unchecked.
 
     Raises
     ------
     ConfigError
-        Where it cannot be read.
+        If it cannot be read.
     """
-    return _read_file(file_of(flags), required=flags.get("config") is not None)
+    return _load_toml(file_of(flags), required=flags.get("config") is not None)
 
 
-def _parsed(key: Key, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:
+def _parse(key: Key, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:
     try:
         return key.parse(value)
     except (ValueError, TypeError, OverflowError) as exc:
         raise error(f"{where} is {value!r}: {exc}") from exc
 
 
-def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
+def _load_toml(path: Path, *, required: bool) -> dict[str, Any]:
     if not required and not os.path.lexists(path):
         return {}
     import tomllib
@@ -215,4 +225,4 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or str(exc)
-        raise ConfigError(f"{path}: {reason}: mend the file, or move it away") from exc
+        raise ConfigError(f"{path}: {reason}: correct the file, or move it away") from exc

@@ -2,14 +2,14 @@
 
 ::
 
-    STATE/slots/                 tokens of running engines
-    STATE/work/.new-RANDOM/      a plain job, gone once its reply is sent
+    STATE/slots/                 a token for each running engine
+    STATE/work/.new-RANDOM/      a plain job; removed once its reply is sent
     STATE/clients/NAME/waiting/  a token for each job that is being sent or waits
-    STATE/clients/NAME/connections/  a token for each connection that is not to send a job to be kept
-    STATE/clients/NAME/running/  a token for each job that runs, where the client has a limit
-    STATE/clients/NAME/jobs/KEY/ a detached job; KEY is made of client and id by SHA-256
+    STATE/clients/NAME/connections/  a token for each connection, except those that send a detached job
+    STATE/clients/NAME/running/  a token for each running job, if the client has a limit
+    STATE/clients/NAME/jobs/KEY/ a detached job; KEY is derived from client and id by SHA-256
 
-A client's id is never a path: it goes into ``record.json``, and into the hash that names the directory.
+The id that a client chose is never part of a path: it is in ``record.json`` and in the hash that names the directory.
 """
 
 from __future__ import annotations
@@ -28,21 +28,40 @@ from solvehost.formats.jobdir import JobDir
 from solvehost.server.settings import Settings
 from solvehost.server.stored_job import StoredJob
 
-#: With less room than this no job is begun.
+#: No job is begun with less free space, or fewer free inodes, than these.
 MIN_FREE_BYTES, MIN_FREE_INODES = 32 * 2**20, 64
+#: A plain job's directory without a process is a leftover of a crash after this many seconds.
 _STALE_S = 60.0
-#: How many stale directories one start clears away at the most, so that a job never waits for a large clean-up.
-_SWEPT_A_START = 8
-#: A kept job counts as this at least: a client could make a million small files else, and a list that nobody reads.
-_LEAST_COUNTED_BYTES = 10**5
-#: Connections of a client beyond those whose jobs wait or run: as many sessions as one shared connection may have.
-_MORE_CONNECTIONS = 64
+#: Leftovers that one request removes at most, so that no job waits for a large cleanup.
+_MAX_SWEPT = 8
+#: A stored job counts for at least this towards the quota, so that a client cannot store a million tiny jobs.
+_MIN_COUNTED_BYTES = 10**5
+#: Connections of a client in addition to those of its waiting and running jobs: MaxSessions of a shared connection.
+_EXTRA_CONNECTIONS = 64
 _DAY_S = 86400.0
 _SWEEP_STAMP = ".swept"
-_SWEEP_EVERY_S = 3600.0
+_SWEEP_INTERVAL_S = 3600.0
 
 
-class State(NamedTuple):
+class FreeSpace(NamedTuple):
+    """Space on a file system that the server's user may use; ``inodes`` is None if the file system counts none."""
+
+    bytes: int
+    inodes: int | None
+
+    @property
+    def is_too_little(self) -> bool:
+        """Whether no job may begin."""
+        return self.bytes < MIN_FREE_BYTES or (self.inodes is not None and self.inodes < MIN_FREE_INODES)
+
+
+def free_space(path: Path) -> FreeSpace:
+    """Return the free space of the file system that holds ``path``."""
+    status = os.statvfs(path)
+    return FreeSpace(status.f_bavail * status.f_frsize, status.f_favail if status.f_files else None)
+
+
+class StateDir(NamedTuple):
     """The state directory of a server, with its settings."""
 
     settings: Settings
@@ -54,28 +73,30 @@ class State(NamedTuple):
 
     @property
     def work(self) -> Path:
-        """Where plain jobs are worked on."""
+        """The directory of plain jobs."""
         return self.path / "work"
 
-    def open(self) -> State:
-        """Make what is missing of it, and see that it is ours alone.
+    def open(self) -> StateDir:
+        """Make the directory if it is missing, and check that no other user owns it or can write to it.
 
         Raises
         ------
         ConfigError
-            Where it is somebody else's, or others may write into it.
+            If it belongs to another user, or other users may write to it.
         DiskError
-            Where it cannot be made.
+            If it cannot be made.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = self.path.lstat()
+            status = self.path.lstat()
         except OSError as exc:
-            raise DiskError(f"{self.path}: {exc.strerror}: make it for the user that solves (mode 0700)") from exc
-        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise DiskError(
+                f"{self.path}: {exc.strerror}: create it as a directory of the server's user, with mode 0700"
+            ) from exc
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise ConfigError(
-                f"{self.path}: it must belong to the user that solves, and be writable by no other: "
-                f"chown and chmod 0700 it"
+                f"{self.path}: it must belong to the server's user, and no other user may write to it: "
+                "chown it, and chmod it to 0700"
             )
         return self
 
@@ -83,142 +104,142 @@ class State(NamedTuple):
         """Return the tokens of running engines."""
         return Tokens(self.path / "slots", self.settings.slots)
 
-    def client(self, name: str | None = None) -> Client:
-        """Return the part of a client, by default of the settings' own."""
-        return Client(self.path / "clients" / (name or self.settings.client), self.settings)
+    def client(self, name: str | None = None) -> ClientDir:
+        """Return the directory of a client, by default of the client in the settings."""
+        return ClientDir(self.path / "clients" / (name or self.settings.client), self.settings)
 
     def clients(self) -> list[str]:
-        """Return the names of all clients that have been here."""
+        """Return the names of all clients that have a directory."""
         try:
             return sorted(entry.name for entry in (self.path / "clients").iterdir())
         except FileNotFoundError:
             return []
 
     def count_waiting(self) -> int:
-        """Return how many jobs are being sent or wait, of all clients."""
+        """Return the number of jobs of all clients that are being sent or wait."""
         return sum(self.client(name).waiting().count_held() for name in self.clients())
 
     def check_room(self) -> None:
-        """Hold the disk to have room for a job.
+        """Raise if the disk has too little space for a job.
 
         Raises
         ------
         DiskError
-            Where it has not.
+            If fewer than MIN_FREE_BYTES or MIN_FREE_INODES are free.
         """
-        found = os.statvfs(self.path)
-        free_bytes = found.f_bavail * found.f_frsize
-        if free_bytes < MIN_FREE_BYTES:
-            raise DiskError(f"{self.path}: only {free_bytes // 2**20} MB are free: make room")
-        if found.f_files and found.f_favail < MIN_FREE_INODES:
-            raise DiskError(f"{self.path}: only {found.f_favail} files can still be made there: make room")
+        free = free_space(self.path)
+        if free.bytes < MIN_FREE_BYTES:
+            raise DiskError(f"{self.path}: only {free.bytes // 2**20} MiB are free: make room")
+        if free.is_too_little:
+            raise DiskError(f"{self.path}: only {free.inodes} more files can be created: make room")
 
-    def sweep_stale(self, most: int = _SWEPT_A_START) -> int:
-        """Remove plain jobs that a crash left, at most so many; return how many went."""
+    def sweep_stale(self, limit: int = _MAX_SWEPT) -> int:
+        """Remove at most ``limit`` plain jobs that a crash left behind; return how many were removed."""
         removed = 0
-        for path in jobdir.list_staged(self.work)[: 4 * most]:
+        for path in jobdir.list_staged(self.work)[: 4 * limit]:
             with contextlib.suppress(OSError, SolvehostError):
-                if removed < most and _is_left_over(path, _STALE_S):
+                if removed < limit and _is_stale(path, _STALE_S):
                     jobdir.discard(JobDir(path))
                     removed += 1
         return removed
 
     def stale(self) -> list[JobDir]:
-        """Return the plain jobs that a crash left."""
-        return [JobDir(path) for path in jobdir.list_staged(self.work) if _is_left_over(path, _STALE_S)]
+        """Return the plain jobs that a crash left behind."""
+        return [JobDir(path) for path in jobdir.list_staged(self.work) if _is_stale(path, _STALE_S)]
 
 
-class Client(NamedTuple):
-    """What a client has on the server."""
+class ClientDir(NamedTuple):
+    """A client's part of the state directory."""
 
     path: Path
     settings: Settings
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The client's name."""
         return self.path.name
 
     @property
     def jobs_dir(self) -> Path:
-        """Where its detached jobs are kept."""
+        """The directory of its detached jobs."""
         return self.path / "jobs"
 
     def waiting(self) -> Tokens:
         """Return the tokens of jobs that are being sent or wait."""
         return Tokens(self.path / "waiting", self.settings.max_waiting)
 
-    def enter(self) -> Token:
-        """Return a token to wait with.
+    def begin_waiting(self) -> Token:
+        """Take one of the tokens of waiting jobs.
 
         Raises
         ------
         BusyError
-            Where as many jobs of this client wait as may.
+            If the client has as many waiting jobs as ``max_waiting`` allows.
         """
         token = self.waiting().try_acquire()
         if token is None:
-            raise BusyError(f"{self.settings.max_waiting} jobs of {self.name} wait already: send this one later")
+            raise BusyError(f"{self.settings.max_waiting} jobs of {self.name} are waiting already: send this one later")
         return token
 
     def connect(self) -> list[Token]:
-        """Return a token of a connection; none where the disk takes none, since to remove jobs must be possible then.
+        """Take a token of a connection; return no token on a full disk, so that jobs can still be removed.
 
         Raises
         ------
         BusyError
-            Where this client has as many as may be: each is a process.
+            If the client has as many open connections as it may: each one is a process.
         """
-        most = self.settings.max_waiting + self.settings.slots + _MORE_CONNECTIONS
+        limit = self.settings.max_waiting + self.settings.slots + _EXTRA_CONNECTIONS
         try:
-            token = Tokens(self.path / "connections", most).try_acquire()
+            token = Tokens(self.path / "connections", limit).try_acquire()
         except DiskError:
             return []
         if token is None:
-            raise BusyError(f"{most} connections of {self.name} are open already: try again later")
+            raise BusyError(f"{limit} connections of {self.name} are open already: try again later")
         return [token]
 
     def running(self) -> Tokens | None:
-        """Return the tokens of jobs that run, None where there is no limit."""
+        """Return the tokens of running jobs, None if ``max_running`` sets no limit."""
         limit = self.settings.max_running
         return None if limit is None else Tokens(self.path / "running", limit, f"places for jobs of {self.name}")
 
     def job(self, job_id: str) -> StoredJob:
-        """Return the stored job of that id, which need not be there."""
+        """Return the stored job with this id, which need not exist."""
         key = hashlib.sha256(f"{self.name}\0{job_id}".encode()).hexdigest()[:32]
         return StoredJob(JobDir(self.jobs_dir / key))
 
     def stored(self) -> list[StoredJob]:
         """Return all stored jobs, oldest first."""
-        found = [StoredJob(job) for job in jobdir.list_jobs(self.jobs_dir)]
-        return sorted(found, key=lambda stored: str(stored.record().get("created", "")))
+        jobs = [StoredJob(job) for job in jobdir.list_jobs(self.jobs_dir)]
+        return sorted(jobs, key=lambda stored: str(stored.record().get("created", "")))
 
     def check_quota(self) -> None:
-        """Hold the client's jobs to the disk that they may take.
+        """Raise if the client's stored jobs take all the space that they may.
 
         Raises
         ------
         DiskError
-            Where they take more.
+            If they take ``max_stored_mb`` or more.
         """
         sizes = (StoredJob(job).size_bytes() for job in jobdir.list_jobs(self.jobs_dir))
-        taken_mb = sum(max(size, _LEAST_COUNTED_BYTES) for size in sizes) / 1e6
-        if taken_mb >= self.settings.max_stored_mb:
+        stored_mb = sum(max(size, _MIN_COUNTED_BYTES) for size in sizes) / 1e6
+        if stored_mb >= self.settings.max_stored_mb:
             raise DiskError(
-                f"the jobs of {self.name} take {taken_mb:.0f} MB, and {self.settings.max_stored_mb} MB may be kept: "
-                "fetch and remove some"
+                f"the stored jobs of {self.name} take {stored_mb:.0f} MB of the {self.settings.max_stored_mb} MB "
+                "allowed: fetch some and remove them"
             )
 
     def sweep_if_due(self) -> None:
-        """Remove jobs beyond their days, if nobody looked for an hour."""
+        """Remove expired jobs, at most once an hour."""
         stamp = self.jobs_dir / _SWEEP_STAMP
         with contextlib.suppress(OSError):
-            if self.jobs_dir.is_dir() and (not stamp.exists() or time.time() - stamp.stat().st_mtime > _SWEEP_EVERY_S):
+            is_due = not stamp.exists() or time.time() - stamp.stat().st_mtime > _SWEEP_INTERVAL_S
+            if self.jobs_dir.is_dir() and is_due:
                 stamp.touch(mode=0o600)
                 self.sweep()
 
     def sweep(self) -> int:
-        """Remove finished and interrupted jobs that nobody touched for as many days as they are kept."""
+        """Remove expired jobs that no process works on, and leftovers of crashes; return how many jobs were removed."""
         removed = 0
         for stored in self.expired():
             with contextlib.suppress(OSError, SolvehostError):
@@ -230,26 +251,26 @@ class Client(NamedTuple):
         return removed
 
     def expired(self) -> list[StoredJob]:
-        """Return the jobs beyond their days, those that somebody works on among them."""
+        """Return the jobs that were last changed more than ``keep`` days ago, including those being worked on."""
         oldest_s = time.time() - self.settings.keep * _DAY_S
         return [stored for stored in map(StoredJob, jobdir.list_jobs(self.jobs_dir)) if _is_older(stored, oldest_s)]
 
     def stale(self) -> list[JobDir]:
-        """Return what a crash left of jobs that were being stored, or removed."""
-        return [JobDir(path) for path in jobdir.list_staged(self.jobs_dir) if _is_left_over(path, _SWEEP_EVERY_S)]
+        """Return what crashes left behind of jobs that were being stored or removed."""
+        return [JobDir(path) for path in jobdir.list_staged(self.jobs_dir) if _is_stale(path, _SWEEP_INTERVAL_S)]
 
 
-def _is_left_over(path: Path, patience_s: float) -> bool:
-    """Say whether nobody works on a directory, and nobody touched it for so many seconds; one that is gone is not."""
+def _is_stale(path: Path, age_s: float) -> bool:
+    """Return True if a directory exists, no process works on it, and it was last changed more than ``age_s`` ago."""
     try:
-        return time.time() - path.stat().st_mtime > patience_s and not JobDir(path).is_locked()
+        return time.time() - path.stat().st_mtime > age_s and not JobDir(path).is_locked()
     except OSError:
         return False
 
 
 def _is_older(stored: StoredJob, than_s: float) -> bool:
-    """Say whether a job was last touched before a time, in seconds since 1970; one that is gone was not."""
+    """Return True if a job exists and was last changed before ``than_s``, in seconds since 1970."""
     try:
-        return stored.touched_s() < than_s
+        return stored.last_change_s() < than_s
     except OSError:
         return False

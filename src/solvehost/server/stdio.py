@@ -1,8 +1,9 @@
-"""Standard input, output and error of the forced command, none of which can hold it up: each has its patience.
+"""Standard input, output and error of the forced command.  A slow or silent peer cannot block any of them for ever.
 
-``Upload`` reads with deadlines and a least rate; ``Answer`` writes with a deadline for each bit of progress;
-``Remarks`` are dropped where nobody reads them.  A descriptor may be shared with others, so none is made non-blocking:
-writes are as short as a pipe takes whole once it polls writable.
+:class:`RequestReader` reads with deadlines and a minimum rate.  :class:`AnswerWriter` writes with a deadline for each
+piece and a minimum rate.  :class:`MessageWriter` drops messages that the peer does not read.  Other processes may share
+these descriptors, so none is made non-blocking: a write is never longer than a pipe accepts at once after poll(2) says
+that it is writable.
 """
 
 from __future__ import annotations
@@ -16,77 +17,78 @@ from solvehost.errors import BusyError, PeerError
 from solvehost.wire.escaping import escape_lines
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-#: Seconds within which the id line must be there, and the whole upload.
+#: Seconds within which the id line must arrive, and the whole request.
 LINE_S, UPLOAD_S = 10.0, 60.0
-#: After as many seconds as a line may take, an upload must have come at this many bytes a second on the whole.
-LEAST_RATE = 1024
-#: Seconds that a peer may take to read another piece of the answer.
+#: After LINE_S seconds, the average rate of a request must not fall below this, in bytes per second.
+MIN_UPLOAD_RATE = 1024
+#: Seconds that a peer may take to read the next piece of the answer.
 STALL_S = 60.0
-#: As many bytes of it a second he must read on the whole, else little pieces would keep it here for days.
-LEAST_ANSWER_RATE = 4096
+#: Minimum average rate at which a peer must read, in bytes per second; without it, a peer that reads tiny pieces could
+#: keep this process for days.
+MIN_ANSWER_RATE = 4096
 _CHUNK = 64 * 1024
-#: What a pipe takes whole and at once, where it takes anything (POSIX).
+#: PIPE_BUF of Linux: a pipe that is writable accepts this many bytes at once (POSIX).
 _ATOMIC = 4096
 
 
-class Upload:
-    """Standard input as a ``wire.Read``.
+class RequestReader:
+    """Standard input, as the ``read`` function of ``solvehost.wire``.
 
     Raises
     ------
     BusyError
-        Where the peer sends too slowly.
+        If the peer sends too slowly.
     PeerError
-        Where reading fails.
+        If reading fails.
     """
 
     def __init__(self, fd: int = STDIN) -> None:
         self._fd = fd
         self._began = time.monotonic()
-        self._held = b""
-        self._seen_line = False
+        self._buffer = b""
+        self._has_id = False
         self.count = 0
         self._poller = select.poll()
         self._poller.register(fd, select.POLLIN)
 
-    def line_is_read(self) -> None:
-        """Say that what counts from now on is the whole."""
-        self._seen_line = True
+    def end_id_line(self) -> None:
+        """Replace the deadline of the id line by the limits of the whole request."""
+        self._has_id = True
 
     def read(self, size: int) -> bytes:
-        """Return at least one of the next ``size`` bytes, none at the end."""
-        if not self._held:
-            self._held = self._more()
-        piece, self._held = self._held[:size], self._held[size:]
+        """Return between 1 and ``size`` bytes, or none at the end of the stream."""
+        if not self._buffer:
+            self._buffer = self._read_chunk()
+        piece, self._buffer = self._buffer[:size], self._buffer[size:]
         return piece
 
-    def _more(self) -> bytes:
+    def _read_chunk(self) -> bytes:
         self._wait()
         try:
-            found = os.read(self._fd, _CHUNK)
+            chunk = os.read(self._fd, _CHUNK)
         except OSError as exc:
             raise PeerError(f"the upload broke off: {exc.strerror}: send it again") from exc
-        self.count += len(found)
-        return found
+        self.count += len(chunk)
+        return chunk
 
     def _wait(self) -> None:
         while True:
-            passed_s = time.monotonic() - self._began
-            # A slow peer is told as soon as its rate is too low, and not when all the time is up.
-            allowed_s = min(UPLOAD_S, LINE_S + self.count / LEAST_RATE) if self._seen_line else LINE_S
-            if passed_s >= allowed_s:
-                raise BusyError(f"only {self.count:,} bytes came in {passed_s:.0f} s: send it again, and faster")
-            if self._poller.poll((allowed_s - passed_s) * 1000):
+            elapsed_s = time.monotonic() - self._began
+            # The limit grows with the bytes received, so a slow peer is refused long before UPLOAD_S.
+            allowed_s = min(UPLOAD_S, LINE_S + self.count / MIN_UPLOAD_RATE) if self._has_id else LINE_S
+            if elapsed_s >= allowed_s:
+                raise BusyError(f"only {self.count:,} bytes arrived in {elapsed_s:.0f} s: send it again, faster")
+            if self._poller.poll((allowed_s - elapsed_s) * 1000):
                 return
 
 
-class Answer:
-    """Standard output: written whole, or given up.
+class AnswerWriter:
+    """Standard output: an answer is written completely, or the peer is given up.
 
     Raises
     ------
     PeerError
-        Where the peer stopped reading.
+        If the peer stops reading, or reads too slowly.
     """
 
     def __init__(self, fd: int = STDOUT) -> None:
@@ -105,7 +107,7 @@ class Answer:
                 try:
                     count = os.write(self._fd, view[:_ATOMIC])
                 except OSError as exc:
-                    raise PeerError(f"nobody reads the answer: {exc.strerror}") from exc
+                    raise PeerError(f"the client does not read the answer: {exc.strerror}") from exc
                 self._count += count
                 view = view[count:]
 
@@ -113,56 +115,57 @@ class Answer:
         if self._poller.poll(0):
             return
         began = time.monotonic()
-        left_s = STALL_S + self._count / LEAST_ANSWER_RATE - self._waited_s
-        if not self._poller.poll(max(0.0, min(STALL_S, left_s)) * 1000):
-            slowly = f"fast enough ({self._count:,} bytes in {self._waited_s + time.monotonic() - began:.0f} s)"
-            how = f"for {STALL_S:g} s" if left_s >= STALL_S else slowly
-            raise PeerError(f"nobody read the answer {how}: ask again")
+        allowed_s = STALL_S + self._count / MIN_ANSWER_RATE - self._waited_s
+        if not self._poller.poll(max(0.0, min(STALL_S, allowed_s)) * 1000):
+            waited_s = self._waited_s + time.monotonic() - began
+            too_slow = f"fast enough ({self._count:,} bytes in {waited_s:.0f} s)"
+            how = f"for {STALL_S:g} s" if allowed_s >= STALL_S else too_slow
+            raise PeerError(f"the client did not read the answer {how}: ask again")
         self._waited_s += time.monotonic() - began
 
 
-class PeerWatch:
-    """Says whether whoever reads standard output is gone: sshd closes it when the line is lost, and sends no signal."""
+class PeerMonitor:
+    """Detects that the reader of standard output is gone: sshd closes it after a lost connection, without a signal."""
 
     def __init__(self, fd: int = STDOUT) -> None:
         self._poller = select.poll()
         self._poller.register(fd, 0)
 
     def is_gone(self) -> bool:
-        """Look."""
+        """Return True if nothing reads standard output any more."""
         return bool(self._poller.poll(0))
 
 
-class Remarks:
-    """Standard error, a log for people: escaped, and what the peer does not read at once is dropped."""
+class MessageWriter:
+    """Standard error, a log for people: text is escaped, and dropped unless the peer reads it at once."""
 
     def __init__(self, fd: int = STDERR) -> None:
         self._fd = fd
         self._poller = select.poll()
         self._poller.register(fd, select.POLLOUT)
-        self.is_dead = False
-        self._is_in_line = False
+        self.is_closed = False
+        self._is_inside_line = False
 
-    def say(self, line: str) -> None:
-        """Write one line, which is safe to print already; on a line of its own, wherever a log was cut."""
-        begin = "\n" if self._is_in_line else ""
-        self._write(f"{begin}solvehost: {line}\n".encode("ascii", "backslashreplace"))
+    def write_message(self, message: str) -> None:
+        """Write a message, which must be safe to print, on a line of its own even if a log ended without a newline."""
+        begin = "\n" if self._is_inside_line else ""
+        self._write(f"{begin}solvehost: {message}\n".encode("ascii", "backslashreplace"))
 
-    def show(self, log: bytes) -> None:
-        """Write a piece of an engine's log."""
-        # In small pieces, since escapes are four times as long, and what is dropped need not be made.
+    def write_log(self, log: bytes) -> None:
+        """Escape and write a piece of an engine's log."""
+        # In small pieces: escaped text is up to four times as long, and need not be made if it is dropped.
         pieces = (log[at : at + _ATOMIC] for at in range(0, len(log), _ATOMIC))
         all(self._write(escape_lines(piece).encode("ascii")) for piece in pieces)
 
     def _write(self, data: bytes) -> bool:
-        """Write as much as is read at once; say whether that was all."""
+        """Write as much as the peer reads at once; return True if that was everything."""
         view = memoryview(data)
-        while view and not self.is_dead and self._poller.poll(0):
+        while view and not self.is_closed and self._poller.poll(0):
             try:
                 count = os.write(self._fd, view[:_ATOMIC])
             except OSError:
-                self.is_dead = True
+                self.is_closed = True
             else:
-                self._is_in_line = view[count - 1] != ord("\n")
+                self._is_inside_line = view[count - 1] != ord("\n")
                 view = view[count:]
         return not view

@@ -1,6 +1,6 @@
-"""A job of the server's, as its directory says it: whose it is, its state, its size; and what may be done with it.
+"""A job in the state directory: its owner, state and size as its files tell them, and how to cancel or remove it.
 
-A client's id is never a path: it stands in ``record.json``.
+The id that a client chose is never part of a path: it is in ``record.json``.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.wire.json_lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
 
 RECORD, STARTED, CANCEL = "record.json", "started", "cancel"
-#: What ``st_blocks`` counts, whatever the file system's own blocks are.
-_BLOCK = 512
+#: Unit of ``st_blocks``, whatever the block size of the file system is.
+_BLOCK_BYTES = 512
 
 
 class StoredJob(NamedTuple):
-    """A detached job, as its directory says it."""
+    """A detached job, as its directory describes it."""
 
     job: JobDir
 
     @property
     def exists(self) -> bool:
-        """Whether there is such a job."""
+        """Whether the job exists."""
         return (self.job.path / RECORD).exists()
 
     def record(self) -> dict[str, Any]:
-        """Return what is known of it from the beginning: client, id, digest of the request, created."""
+        """Return the facts that were recorded when the job was stored: client, id, digest of the request, time."""
         return self.job.read_json(RECORD) or {}
 
     def line(self) -> JobLine:
-        """Return the line that clients see of it."""
+        """Return the job's line in answers to its client."""
         record, result = self.record(), self.job.read_json(RESULT) or {}
         return JobLine(
             id=str(record.get("id", "")),
@@ -50,41 +50,41 @@ class StoredJob(NamedTuple):
         )
 
     def state(self) -> str:
-        """Return its state."""
+        """Return the job's state, one of ``json_lines.JOB_STATES``."""
         result = self.job.read_json(RESULT)
         if result is None and self.job.is_locked():
             return RUNNING if (self.job.path / STARTED).exists() else WAITING
-        if result is None:  # unless it came to its end between the two looks
+        if result is None:  # the job may have ended between the two checks
             result = self.job.read_json(RESULT)
         if result is None:
             return INTERRUPTED
         status = str(result.get("status", FAILED))
         if status not in (SOLVED, UNSOLVED):
             return FAILED
-        # Without its manifest it has no reply, and is to be solved anew.
+        # Without its manifest, a job has no reply and must be solved again.
         return status if (self.job.path / MANIFEST).exists() else INTERRUPTED
 
     def size_bytes(self) -> int:
-        """Return how many bytes of the disk its files take."""
-        return sum(_sizes(self.job.path))
+        """Return the disk space that the job's files take, in bytes."""
+        return folder_bytes(self.job.path)
 
-    def touched_s(self) -> float:
-        """Return when it was finished, else made, in seconds since 1970."""
+    def last_change_s(self) -> float:
+        """Return when the job was finished, or else stored, in seconds since 1970."""
         for name in (RESULT, RECORD):
             with contextlib.suppress(OSError):
                 return (self.job.path / name).stat().st_mtime
         return self.job.path.stat().st_mtime
 
     def cancel(self) -> None:
-        """Ask whoever runs it to stop."""
+        """Ask the process that solves the job to stop."""
         (self.job.path / CANCEL).touch(mode=0o600)
 
     def is_cancelled(self) -> bool:
-        """Say whether somebody asked to stop it."""
+        """Return True if the job was cancelled."""
         return (self.job.path / CANCEL).exists()
 
     def remove(self) -> bool:
-        """Remove it unless somebody works on it; say whether it went."""
+        """Remove the job unless a process works on it; return True if it was removed."""
         try:
             with self.job.locked():
                 jobdir.discard(self.job)
@@ -93,11 +93,16 @@ class StoredJob(NamedTuple):
         return True
 
 
-def describe(job: JobDir, client: str, job_id: str) -> None:
-    """Say in a plain job's directory whose it is, for the sysadmin; not forced to disk, since it goes with the job."""
+def record_owner(job: JobDir, client: str, job_id: str) -> None:
+    """Write client and id into a plain job's directory for the sysadmin; without fsync, since it goes with the job."""
     record = {"client": client, "id": job_id}
     with contextlib.suppress(OSError):
         (job.path / RECORD).write_text(json.dumps(record) + "\n", encoding="ascii")
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the disk space that the files below a directory take, or will take when sparse ones are filled."""
+    return sum(_sizes(folder))
 
 
 def _sizes(folder: Path) -> Iterator[int]:
@@ -107,11 +112,6 @@ def _sizes(folder: Path) -> Iterator[int]:
                 if entry.is_dir(follow_symlinks=False):
                     yield from _sizes(Path(entry.path))
                 else:
-                    found = entry.stat(follow_symlinks=False)
-                    # Small files take whole blocks; sparse ones may yet be filled.
-                    yield max(found.st_size, found.st_blocks * _BLOCK)
-
-
-def folder_bytes(folder: Path) -> int:
-    """Return how many bytes of the disk the files below a directory take, or will if they are filled."""
-    return sum(_sizes(folder))
+                    status = entry.stat(follow_symlinks=False)
+                    # A small file takes a whole block, and a sparse file may still be filled.
+                    yield max(status.st_size, status.st_blocks * _BLOCK_BYTES)

@@ -1,12 +1,12 @@
-"""Guards: processes that wait, and see to it that nothing outlives a job, whoever is killed.
+"""Supervisors: processes that wait for a job to end, and then end everything that it left behind.
 
-A chain of three: the process that sshd started, a second guard, and the worker, which does all the work and starts the
-engines.  Each guard adopts the descendants that lose their parent (child subreaper), and ends them all once the process
-below it has ended; the second one also when the first is gone.  The worker asks the kernel to die with its guard.  So
-after a kill -9 of any one of them another is left to clean up, and what an engine forks and puts into a session of its
-own is found, too.
+A job runs in a chain of three processes: the one that sshd started, which becomes the first supervisor; a second
+supervisor; and the worker, which does all the work and starts the engines.  Each supervisor adopts descendants that
+lose their parent (PR_SET_CHILD_SUBREAPER), and kills all its descendants once the process below it has ended; the
+second one also once the first has ended.  The kernel kills the worker if its supervisor ends.  If any one of the three
+is killed, another is left to clean up.  It also finds processes that an engine forked into a session of their own.
 
-Linux alone has what this takes; elsewhere the worker runs without guards, and its own clean-up must do.
+This needs Linux.  On other systems the worker runs without supervisors, and cleans up after itself.
 """
 
 from __future__ import annotations
@@ -24,40 +24,42 @@ from solvehost.engine import exec_helper
 from solvehost.engine.descriptors import close_others
 from solvehost.errors import UnavailableError
 
-_STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-#: How long a worker that was told to stop has for its own clean-up, in seconds.
-_GRACE_S = 1.0
-_PATIENCE_S = 30.0
-_LOOK_S = 0.01
-#: A worker's end is looked for as often as this where no signal tells of it (it may be blocked).
-_TICK_S = 1.0
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+#: Seconds that a worker has for its own cleanup after a signal to stop.
+_CLEANUP_S = 1.0
+#: Seconds after which a supervisor exits even if descendants that it has killed have not disappeared.
+_END_ALL_S = 30.0
+_POLL_S = 0.01
+#: Interval at which a supervisor looks for the worker's end in case SIGCHLD is blocked, in seconds.
+_CHECK_S = 1.0
 _CHUNK = 64
 
 
-def enter() -> None:
-    """Return as the worker, with two guards above it; the guards never return, but exit as the worker does.
+def enter_worker() -> None:
+    """Return in the worker, with two supervisors above it; they never return, and exit with the worker's exit code.
 
     Raises
     ------
     UnavailableError
-        Where no process can be started.
+        If no process can be started.
     """
     if not sys.platform.startswith("linux"):
         return
-    alive, held = os.pipe()  # ``held`` is in the first guard alone: its end says that the first guard is gone
+    # The first supervisor alone keeps the write end, so the second one sees the end of the pipe once the first is gone.
+    first_alive, write_end = os.pipe()
     exec_helper.prctl(exec_helper.PR_SET_CHILD_SUBREAPER, 1)
     second = _fork()
     if second:
-        _watch(second, None, keep=held)
-    os.close(held)
+        _supervise(second, None, keep=write_end)
+    os.close(write_end)
     exec_helper.prctl(exec_helper.PR_SET_CHILD_SUBREAPER, 1)
-    guard = os.getpid()
+    second = os.getpid()
     worker = _fork()
     if worker:
-        _watch(worker, alive, keep=alive)
-    # Of the three the worker alone dies with its parent: the second guard has to outlive the first, and clean up.
-    exec_helper.die_with_parent(guard, exit_code=128 + signal.SIGKILL)
-    os.close(alive)
+        _supervise(worker, first_alive, keep=first_alive)
+    # Only the worker dies with its parent: the second supervisor must outlive the first one to clean up.
+    exec_helper.die_with_parent(second, exit_code=128 + signal.SIGKILL)
+    os.close(first_alive)
 
 
 def _fork() -> int:
@@ -67,75 +69,78 @@ def _fork() -> int:
         raise UnavailableError(f"no process can be started: {exc.strerror}: check process limits") from exc
 
 
-def _watch(worker: int, alive: int | None, keep: int) -> None:
-    """Wait for ``worker`` to end, or the other side of ``alive`` to close; end all that is left, and exit."""
-    _let_go_of_files(keep)
-    told = _hear_of_signals()
+def _supervise(child: int, first_alive: int | None, keep: int) -> None:
+    """Wait for ``child`` to end, or for the end of the pipe ``first_alive``; then kill all descendants, and exit."""
+    _release_files(keep)
+    signals = _receive_signals()
     poller = select.poll()
-    for fd in (told, *([] if alive is None else [alive])):
+    for fd in (signals, *([] if first_alive is None else [first_alive])):
         poller.register(fd, select.POLLIN)
     deadline = math.inf
-    while not _has_ended(worker) and (left_s := deadline - time.monotonic()) > 0:
-        ready = {fd for fd, _ in poller.poll(1000 * min(left_s, _TICK_S))}
-        if alive in ready:
+    while not _has_ended(child) and (left_s := deadline - time.monotonic()) > 0:
+        ready = {fd for fd, _ in poller.poll(1000 * min(left_s, _CHECK_S))}
+        if first_alive in ready:
             break
-        for number in os.read(told, _CHUNK) if told in ready else b"":
-            if number in _STOPS:
-                os.kill(worker, number)  # it is not reaped, so the number is still its own
-                deadline = min(deadline, time.monotonic() + _GRACE_S)
-    os._exit(_end_all(worker))
+        for number in os.read(signals, _CHUNK) if signals in ready else b"":
+            if number in _STOP_SIGNALS:
+                os.kill(child, number)  # not reaped yet, so the pid cannot belong to another process
+                deadline = min(deadline, time.monotonic() + _CLEANUP_S)
+    os._exit(_end_all(child))
 
 
-def _hear_of_signals() -> int:
-    """Return a descriptor on which the number of each signal comes in that asks to stop, or says that a child ended.
+def _receive_signals() -> int:
+    """Return a descriptor from which the numbers of arriving signals can be read: those to stop, and SIGCHLD.
 
-    A pidfd would say so of the worker alone, but many Pythons are built without.
+    A pidfd would report the child's end too, but many builds of Python lack it.
     """
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    for number in (*_STOPS, signal.SIGCHLD):
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    for number in (*_STOP_SIGNALS, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
-    return told
+    return read_end
 
 
-def _has_ended(worker: int) -> bool:
-    """Say whether the worker has ended, and leave it to be reaped."""
+def _has_ended(child: int) -> bool:
+    """Return True if the child has ended, without reaping it."""
     try:
-        return os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:  # whoever started this process had it ignore SIGCHLD
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # SIGCHLD is ignored, as the program that started this one left it
         return True
 
 
-def _let_go_of_files(keep: int) -> None:
-    """Leave standard input and output, and the locks of open files, to the worker: where it ends, they are free."""
+def _release_files(keep: int) -> None:
+    """Close standard input and output and all other files but ``keep``, so that they end with the worker.
+
+    Otherwise a client would wait for the end of the reply, and locks of the worker would stay taken.
+    """
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     close_others(keep)
 
 
-def _end_all(worker: int) -> int:
-    """Kill and reap every descendant; return the exit code of ``worker``, 128 + n where signal n ended it."""
+def _end_all(child: int) -> int:
+    """Kill and reap all descendants; return the exit code of ``child``, which is 128 + n if signal n ended it."""
     code = 128 + signal.SIGKILL
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _END_ALL_S
     while time.monotonic() < deadline:
-        left = False
         for pid, status in _reap():
-            if pid == worker:
-                found = os.waitstatus_to_exitcode(status)
-                code = found if found >= 0 else 128 - found
-        for pid in descendants(os.getpid()):
-            left = True
+            if pid == child:
+                exit_code = os.waitstatus_to_exitcode(status)
+                code = exit_code if exit_code >= 0 else 128 - exit_code
+        remaining = descendants(os.getpid())
+        for pid in remaining:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not left:
+        if not remaining:
             break
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
     return code
 
 
 def _reap() -> Iterator[tuple[int, int]]:
+    """Yield pid and wait status of each child that has ended."""
     with contextlib.suppress(ChildProcessError):
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -145,16 +150,16 @@ def _reap() -> Iterator[tuple[int, int]]:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the processes below ``ancestor`` that are there now."""
+    """Return the pids of all processes that descend from ``ancestor`` now."""
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - a Path for each process costs more than the look
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a Path for each process takes longer than reading it
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123
                 children.setdefault(int(stat.read().rpartition(b")")[2].split()[1]), []).append(int(name))
     found: list[int] = []
-    left = [ancestor]
-    while left:
-        below = children.get(left.pop(), [])
+    parents = [ancestor]
+    while parents:
+        below = children.get(parents.pop(), [])
         found += below
-        left += below
+        parents += below
     return found

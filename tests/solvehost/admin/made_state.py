@@ -10,7 +10,7 @@ from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.server import settings
 from solvehost.server.settings import Settings
-from solvehost.server.state_dir import State
+from solvehost.server.state_dir import StateDir
 from solvehost.server.stored_job import RECORD, StoredJob
 from solvehost.wire.json_lines import SOLVED, UNSOLVED
 
@@ -23,7 +23,7 @@ def config(state: Path, **flags: str) -> Settings:
 
 
 def add_stored(
-    state: State, client: str, job_id: str, *, result: dict[str, object] | None = None, age_days: float = 0.0,
+    state: StateDir, client: str, job_id: str, *, result: dict[str, object] | None = None, age_days: float = 0.0,
     created: str = "2026-01-02T03:04:05.000+00:00",
 ) -> StoredJob:  # fmt: skip
     """Add a stored job; without a result it is interrupted."""
@@ -39,7 +39,7 @@ def add_stored(
     return stored
 
 
-def add_plain(state: State, *, age_s: float = 0.0) -> JobDir:
+def add_plain(state: StateDir, *, age_s: float = 0.0) -> JobDir:
     """Add a plain job's directory."""
     job = jobdir.create(state.work)
     (job.path / "job.axy").write_bytes(bytes(5_000))

@@ -16,7 +16,7 @@ from admin import made_keys, made_state
 from solvehost import __version__
 from solvehost.admin import cli
 from solvehost.server import settings
-from solvehost.server.state_dir import State
+from solvehost.server.state_dir import StateDir
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -100,7 +100,7 @@ def test_a_printed_line_is_all_there_is_on_standard_output(run: Run, tmp_path: P
 
 
 def test_jobs_are_listed_as_a_table_and_as_json(run: Run, tmp_path: Path) -> None:
-    state = State(made_state.config(tmp_path / "state")).open()
+    state = StateDir(made_state.config(tmp_path / "state")).open()
     made_state.add_stored(state, "a", "job-1", result={"status": "failed", "exit_code": 70, "message": "bad \x1b[2J"})
     made_state.add_stored(state, "b", "job-2", result={"status": "solved"})
     flags = ("--config", os.devnull, "--state", str(state.path))
@@ -117,7 +117,7 @@ def test_root_lists_what_is_anothers(tmp_path: Path) -> None:
     """Whatever root may read and the owner of the jobs may not, such as this very program."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    state = State(made_state.config(tmp_path / "state")).open()
+    state = StateDir(made_state.config(tmp_path / "state")).open()
     made_state.add_stored(state, "a", "job-1", age_days=8)
     for path in (*state.path.rglob("*"), state.path):
         os.chown(path, 54321, 54321)
@@ -133,7 +133,7 @@ def test_root_lists_what_is_anothers(tmp_path: Path) -> None:
 
 
 def test_a_clean_up_says_what_went(run: Run, tmp_path: Path) -> None:
-    state = State(made_state.config(tmp_path / "state")).open()
+    state = StateDir(made_state.config(tmp_path / "state")).open()
     made_state.add_stored(state, "a", "job-1", age_days=8)
     flags = ("--config", os.devnull, "--state", str(state.path))
     assert "would be removed: 1 job " in run("gc", "--dry-run", *flags)[1]

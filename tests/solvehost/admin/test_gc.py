@@ -12,17 +12,17 @@ from solvehost.admin.gc import collect
 from solvehost.admin.records import Collected
 from solvehost.errors import BusyError
 from solvehost.formats import jobdir
-from solvehost.server.state_dir import State
+from solvehost.server.state_dir import StateDir
 
 HOUR_S = 3600.0
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> State:
-    return State(made_state.config(tmp_path / "state", keep="7")).open()
+def state(tmp_path: Path) -> StateDir:
+    return StateDir(made_state.config(tmp_path / "state", keep="7")).open()
 
 
-def test_jobs_beyond_their_days_go(state: State) -> None:
+def test_jobs_beyond_their_days_go(state: StateDir) -> None:
     solved = {"status": "solved"}
     old = [made_state.add_stored(state, client, "old", result=solved, age_days=8) for client in ("a", "b")]
     old.append(made_state.add_stored(state, "a", "broken", age_days=8))
@@ -34,7 +34,7 @@ def test_jobs_beyond_their_days_go(state: State) -> None:
     assert not any(stored.exists for stored in old)
 
 
-def test_a_dry_run_says_the_same_and_removes_nothing(state: State) -> None:
+def test_a_dry_run_says_the_same_and_removes_nothing(state: StateDir) -> None:
     stored = made_state.add_stored(state, "a", "old", result={"status": "solved"}, age_days=8)
     left = made_state.add_plain(state, age_s=1000)
     said = collect(state.settings, dry_run=True)
@@ -46,7 +46,7 @@ def test_a_dry_run_says_the_same_and_removes_nothing(state: State) -> None:
     assert not left.path.exists()
 
 
-def test_what_somebody_works_on_stays(state: State) -> None:
+def test_what_somebody_works_on_stays(state: StateDir) -> None:
     stored = made_state.add_stored(state, "a", "old", age_days=8)
     plain = made_state.add_plain(state, age_s=1000)
     with stored.job.locked(), plain.locked():
@@ -55,14 +55,14 @@ def test_what_somebody_works_on_stays(state: State) -> None:
     assert plain.path.exists()
 
 
-def test_what_was_just_made_stays(state: State) -> None:
+def test_what_was_just_made_stays(state: StateDir) -> None:
     """A job that is being received has no lock yet."""
     plain = made_state.add_plain(state, age_s=1)
     assert collect(state.settings) == Collected(0, 0, 0)
     assert plain.path.exists()
 
 
-def test_half_stored_and_half_removed_jobs_go_after_an_hour(state: State) -> None:
+def test_half_stored_and_half_removed_jobs_go_after_an_hour(state: StateDir) -> None:
     client = state.client("a")
     old, young = (jobdir.create(client.jobs_dir) for _ in range(2))
     made_state._age(old.path, 2 * HOUR_S)
@@ -71,7 +71,7 @@ def test_half_stored_and_half_removed_jobs_go_after_an_hour(state: State) -> Non
     assert young.path.exists()
 
 
-def test_what_cannot_be_removed_is_counted(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_removed_is_counted(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
     made_state.add_stored(state, "a", "old", age_days=8)
 
     def refuse(_: object) -> bool:

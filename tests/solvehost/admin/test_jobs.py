@@ -10,16 +10,16 @@ import pytest
 from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
 from solvehost.admin.jobs import list_jobs
-from solvehost.server.state_dir import State
-from solvehost.server.stored_job import describe
+from solvehost.server.state_dir import StateDir
+from solvehost.server.stored_job import record_owner
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> State:
-    return State(made_state.config(tmp_path / "state")).open()
+def state(tmp_path: Path) -> StateDir:
+    return StateDir(made_state.config(tmp_path / "state")).open()
 
 
-def test_all_clients_are_listed_each_ones_oldest_first(state: State) -> None:
+def test_all_clients_are_listed_each_ones_oldest_first(state: StateDir) -> None:
     made_state.add_stored(state, "b", "job-1", result={"status": "solved"}, created="2026-01-02T00:00:00+00:00")
     made_state.add_stored(state, "b", "job-0", result={"status": "failed", "exit_code": 69, "message": "no index"},
                           created="2026-01-01T00:00:00+00:00")  # fmt: skip
@@ -31,7 +31,7 @@ def test_all_clients_are_listed_each_ones_oldest_first(state: State) -> None:
     assert all(row.size_bytes >= 10_000 for row in rows)
 
 
-def test_one_client_can_be_asked_for(state: State) -> None:
+def test_one_client_can_be_asked_for(state: StateDir) -> None:
     made_state.add_stored(state, "a", "job-1")
     made_state.add_stored(state, "b", "job-2")
     made_state.add_plain(state)
@@ -39,7 +39,7 @@ def test_one_client_can_be_asked_for(state: State) -> None:
     assert list_jobs(state.settings, "nobody").rows == ()
 
 
-def test_plain_jobs_are_running_or_left_over(state: State) -> None:
+def test_plain_jobs_are_running_or_left_over(state: StateDir) -> None:
     running = made_state.add_plain(state)
     made_state.add_plain(state, age_s=1000)
     with running.locked():
@@ -47,9 +47,9 @@ def test_plain_jobs_are_running_or_left_over(state: State) -> None:
     assert sorted((row.client, row.id, row.state) for row in found) == [("", "", "interrupted"), ("", "", "running")]
 
 
-def test_plain_jobs_say_whose_they_are(state: State) -> None:
+def test_plain_jobs_say_whose_they_are(state: StateDir) -> None:
     job = made_state.add_plain(state)
-    describe(job, "a", "job-1")
+    record_owner(job, "a", "job-1")
     with job.locked():
         assert [(r.client, r.id, r.state) for r in list_jobs(state.settings, "a").rows] == [("a", "job-1", "running")]
     assert list_jobs(state.settings, "b").rows == ()
@@ -60,7 +60,7 @@ def test_where_nothing_was_ever_served_the_table_is_empty(tmp_path: Path) -> Non
     assert not (tmp_path / "none").exists()
 
 
-def test_root_looks_as_the_owner(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_looks_as_the_owner(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a user can write to is nothing for root to work in."""
     became = []
     monkeypatch.setattr(jobs, "become_owner", became.append)

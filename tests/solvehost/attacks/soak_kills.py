@@ -114,7 +114,7 @@ class _Lane:
     def _await_moment(self, rng: random.Random, client: subprocess.Popen[bytes]) -> None:
         """Wait for a random moment: some while the line is made, most once there is somebody on the other side."""
         if rng.random() < 0.85:
-            while client.poll() is None and "first guard" not in self._find(client):
+            while client.poll() is None and "first supervisor" not in self._find(client):
                 time.sleep(0.002)
         time.sleep(rng.random() * rng.choice((0.02, 0.1, 0.4)))
 
@@ -140,7 +140,7 @@ class _Lane:
         pids = {pid for pid, _ in chain}
         above = next(((pid, parent) for pid, parent in chain if parent not in pids), None)
         there |= _above(above[1]) if above else {}
-        for name in ("first guard", "second guard", "worker"):
+        for name in ("first supervisor", "second supervisor", "worker"):
             if above is None:
                 break
             there[name] = above[0]
@@ -225,7 +225,7 @@ def _talk(client: subprocess.Popen[bytes], stream: bytes, out: list[bytes]) -> N
 
 
 def _above(pid: int) -> dict[str, int]:
-    """Return what stands between sshd and the first guard: a shell, perhaps; the session; the connection."""
+    """Return what stands between sshd and the first supervisor: a shell, perhaps; the session; the connection."""
     there = {}
     words, parent = _look_at(pid)
     if not words.startswith(b"sshd:"):

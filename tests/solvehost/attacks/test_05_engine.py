@@ -109,7 +109,7 @@ def test_a_file_without_end_ends_it(any_server: Server) -> None:
 def test_many_large_files_end_the_job(any_server: Server) -> None:
     done = any_server.run(told("fill"))
     assert (done.code, done.stdout) == (73, b"")
-    assert "the job wrote more than 512 MB" in done.stderr
+    assert "the job was ended: it wrote more than 512 MiB" in done.stderr
     any_server.assert_clean()
 
 

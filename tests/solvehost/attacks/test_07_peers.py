@@ -38,7 +38,7 @@ def slowly(pieces: Iterator[bytes], pause_s: float = 0.05) -> Iterator[bytes]:
 
 def test_the_patience_is_as_said() -> None:
     assert (stdio.LINE_S, stdio.UPLOAD_S, stdio.STALL_S) == (10, 60, 60)
-    assert stdio.LEAST_RATE >= 512
+    assert stdio.MIN_UPLOAD_RATE >= 512
 
 
 def test_silence_ends_when_the_line_is_due(server: Server) -> None:
@@ -46,7 +46,7 @@ def test_silence_ends_when_the_line_is_due(server: Server) -> None:
     assert process.wait(20) == 75
     stdout, stderr = process.communicate()
     assert stdout == b""
-    assert_one_line(stderr.decode(), "only 0 bytes came in 0 s")
+    assert_one_line(stderr.decode(), "only 0 bytes arrived in 0 s")
     server.assert_clean()
 
 
@@ -75,7 +75,7 @@ def test_an_upload_that_takes_too_long_ends(server: Server) -> None:
 def test_an_upload_faster_than_the_least_rate_is_taken(server: Server) -> None:
     stream = told("solve")
     pieces = (stream[at : at + 1024] for at in range(0, len(stream), 1024))
-    done = hasty(server, LINE_S=0.5, LEAST_RATE=2000).run(slowly(pieces, 0.1))
+    done = hasty(server, LINE_S=0.5, MIN_UPLOAD_RATE=2000).run(slowly(pieces, 0.1))
     server.assert_served(done)
 
 
@@ -91,7 +91,7 @@ def test_a_peer_that_stops_reading_is_given_up(server: Server) -> None:
     assert process.wait(30) == 74
     process.stdout.close()
     process.stderr.close()
-    assert stderr.endswith(b"nobody read the answer for 0.3 s: ask again\n")
+    assert stderr.endswith(b"the client did not read the answer for 0.3 s: ask again\n")
     server.assert_clean()
 
 
@@ -127,7 +127,7 @@ def test_head_of_one_byte_gives_no_traceback(server: Server) -> None:
     )  # fmt: skip
     assert done.stdout == b"m"
     *_, said, code = done.stderr.decode().splitlines()
-    assert (said, code) == ("solvehost: nobody reads the answer: Broken pipe", "74")
+    assert (said, code) == ("solvehost: the client does not read the answer: Broken pipe", "74")
     assert b"Traceback" not in done.stderr
     server.assert_clean()
 
@@ -142,7 +142,7 @@ def test_a_client_that_goes_away_takes_its_engine_along(server: Server, behaviou
     await_engine(server, "daemons" if behaviour == "daemons" else "here")
     done = leave(process)
     assert done.code == 74
-    assert "the line was lost before the job was done" in done.stderr
+    assert "the connection was lost before the job was done" in done.stderr
     server.assert_clean()
 
 
@@ -196,7 +196,7 @@ def test_a_stream_that_is_a_terminal_is_told_what_is_wanted(server: Server) -> N
         os.close(leader)
         os.close(follower)
     assert stdout == b""
-    assert_one_line(stderr.decode(), "which is a terminal")
+    assert_one_line(stderr.decode(), "standard input is a terminal")
     server.assert_clean()
 
 

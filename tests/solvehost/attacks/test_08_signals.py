@@ -15,7 +15,7 @@ from standin import alive, wait_until
 
 from solvehost.server import supervisor
 
-CHAIN = ("first guard", "second guard", "worker")
+CHAIN = ("first supervisor", "second supervisor", "worker")
 STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -23,7 +23,7 @@ def chain_of(process: subprocess.Popen[bytes]) -> dict[str, int]:
     """Return the processes of a running job by their names."""
     pids = [process.pid]
     while len(pids) < len(CHAIN):
-        # What an engine left behind is a child of a guard's, too, but in a session of its own.
+        # What an engine left behind is a child of a supervisor as well, but in its own session.
         below = [pid for pid in children(pids[-1]) if os.getsid(pid) == os.getsid(process.pid)]
         assert len(below) == 1, below
         pids += below
@@ -64,7 +64,7 @@ def test_a_signal_to_the_chain_ends_all(server: Server, number: signal.Signals, 
     assert done.stdout == b""
     assert "Traceback" not in done.stderr
     expected = 128 + number
-    if number == signal.SIGKILL and whom == "first guard":
+    if number == signal.SIGKILL and whom == "first supervisor":
         expected = -number  # as a parent sees it
     assert done.code == expected
     assert_all_end(server, before)

@@ -147,14 +147,14 @@ main()
 def test_without_a_sandbox_one_that_is_required_is_missed(server: Server) -> None:
     server.command = [sys.executable, "-I", "-c", _FAKE]
     done = server.run(told("solve"), "--require-sandbox")
-    server.assert_refused(done, 78, "the kernel cannot confine engines (no Landlock)")
+    server.assert_refused(done, 78, "this kernel cannot confine engines (it has no Landlock)")
 
 
 def test_without_a_sandbox_that_is_not_required_there_is_a_warning(server: Server) -> None:
     server.command = [sys.executable, "-I", "-c", _FAKE]
     done = server.run(told("solve"))
     server.assert_served(done)
-    assert "the kernel cannot confine engines (no Landlock)" in done.stderr
+    assert "this kernel cannot confine engines (no Landlock)" in done.stderr
 
 
 #: The first so many rights over files of each version, from linux/landlock.h; then TCP, and scopes.

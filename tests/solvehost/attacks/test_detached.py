@@ -42,7 +42,7 @@ def wait_for_state(server: Server, job_id: str, state: str) -> dict[str, Any]:
 
 
 def chain(server: Server) -> list[int]:
-    """Return the processes of solvehost itself: first guard, second guard, worker."""
+    """Return the processes of solvehost itself: first supervisor, second supervisor, worker."""
     pids = [p for p in server.processes() if b"standin_engine" not in Path(f"/proc/{p}/cmdline").read_bytes()]
     parents = {p: int(Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split()[1]) for p in pids}
     first = next(p for p in pids if parents[p] not in pids)
@@ -74,7 +74,7 @@ def test_the_same_job_again_is_the_job_that_there_is(server: Server) -> None:
     assert (again["state"], again["created"]) == ("solved", first["created"])
     assert len(jobs(server)) == 1
     done = server.run(told("exhaust"), ssh_command=DETACH)
-    server.assert_refused(done, 65, "another job is kept under the id job-1")
+    server.assert_refused(done, 65, "another job is stored under the id job-1")
 
 
 def test_the_same_job_many_times_at_once_is_one(server: Server) -> None:
@@ -141,7 +141,7 @@ def test_a_failed_one_tells_so_as_a_plain_one_would(server: Server, behaviour: s
     server.assert_refused(server.run(ssh_command="fetch job-1"), 70, "the engine failed on every attempt")
 
 
-@pytest.mark.parametrize("whom", [0, 1, 2], ids=["first guard", "second guard", "worker"])
+@pytest.mark.parametrize("whom", [0, 1, 2], ids=["first supervisor", "second supervisor", "worker"])
 def test_a_killed_one_is_interrupted_and_can_be_sent_again(server: Server, whom: int) -> None:
     """Whichever process of its chain is killed."""
     send(server, told("solve-once go 55"))
@@ -180,7 +180,7 @@ def test_a_client_keeps_no_more_than_its_quota(server: Server) -> None:
     send(server, told("huge-log"))
     wait_for_state(server, "job-1", "unsolved")
     done = server.run(told("solve", job_id=b"job-2"), ssh_command=DETACH)
-    server.assert_refused(done, 73, "fetch and remove some")
+    server.assert_refused(done, 73, "fetch some and remove them")
     assert server.run(ssh_command="rm job-1").code == 0
     send(server, told("solve", job_id=b"job-2"))
     wait_for_state(server, "job-2", "solved")
@@ -196,7 +196,7 @@ def test_a_client_has_no_more_waiting_than_it_may(server: Server) -> None:
     for command in (DETACH, "solve"):
         done = server.run(told("solve", job_id=b"job-4"), ssh_command=command)
         assert (done.code, done.stdout) == (75, b"")
-        assert "2 jobs of me wait already" in done.stderr
+        assert "2 jobs of me are waiting already" in done.stderr
     server.flags = [w if w != "me" else "other" for w in server.flags]
     assert send(server, told("solve"))["state"] == "waiting"
     server.flags = [w if w != "other" else "me" for w in server.flags]

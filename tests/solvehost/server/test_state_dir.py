@@ -1,4 +1,4 @@
-"""The state directory: whose it is, what is found in it again, and what goes in time."""
+"""The state directory: its owner, its jobs, and what retention removes from it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from solvehost.errors import BusyError, ConfigError, DiskError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT
 from solvehost.server import settings, state_dir
-from solvehost.server.state_dir import Client, State
+from solvehost.server.state_dir import ClientDir, StateDir
 from solvehost.server.stored_job import RECORD, STARTED, StoredJob
 
 
-def make_state(folder: Path, **changes: object) -> State:
+def make_state(folder: Path, **changes: object) -> StateDir:
     values = {"state": str(folder / "state"), "client": "nova1", **changes}
-    return State(settings.load(values)).open()
+    return StateDir(settings.load(values)).open()
 
 
 def keep(
-    client: Client, job_id: str, *, created: str = "2026-01-01", age_s: float = 0.0, **result: object
+    client: ClientDir, job_id: str, *, created: str = "2026-01-01", age_s: float = 0.0, **result: object
 ) -> StoredJob:
-    """Put a stored job there, finished where ``result`` says how."""
+    """Add a stored job, which is finished if ``result`` is given."""
     stored = client.job(job_id)
     stored.job.path.mkdir(parents=True)
     stored.job.write_json(RECORD, {"client": client.name, "id": job_id, "created": created})
@@ -38,40 +38,40 @@ def keep(
 # --- The directory ------------------------------------------------------------------------------------------------
 
 
-def test_it_is_made_for_its_user_alone(tmp_path: Path) -> None:
+def test_it_is_created_for_its_user_only(tmp_path: Path) -> None:
     assert make_state(tmp_path).path.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
-def test_one_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
     make_state(tmp_path).path.chmod(mode)
-    with pytest.raises(ConfigError, match="writable by no other: chown and chmod 0700 it"):
+    with pytest.raises(ConfigError, match="no other user may write to it: chown it, and chmod it to 0700"):
         make_state(tmp_path)
 
 
-def test_one_behind_a_link_is_refused(tmp_path: Path) -> None:
-    """Whoever can change the link could change what is at its end."""
+def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    """The owner of the link could replace the directory."""
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "state").symlink_to("real")
-    with pytest.raises(ConfigError, match="must belong to the user"):
+    with pytest.raises(ConfigError, match="must belong to the server's user"):
         make_state(tmp_path)
 
 
-def test_one_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    with pytest.raises(DiskError, match="make it for the user that solves"):
+    with pytest.raises(DiskError, match="create it as a directory of the server's user"):
         make_state(tmp_path)
 
 
-def test_a_full_disk_is_told_before_a_job_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_before_a_job_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = make_state(tmp_path)
     found.check_room()
     monkeypatch.setattr(state_dir, "MIN_FREE_BYTES", 2**80)
-    with pytest.raises(DiskError, match="MB are free: make room"):
+    with pytest.raises(DiskError, match="MiB are free: make room"):
         found.check_room()
 
 
-def test_what_a_crash_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+def test_leftovers_of_a_crash_are_removed_and_jobs_in_use_are_not(tmp_path: Path) -> None:
     found = make_state(tmp_path)
     left, used, fresh = (jobdir.create(found.work) for _ in range(3))
     for job in (left, used):
@@ -85,26 +85,26 @@ def test_what_a_crash_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) ->
 # --- A client's part ----------------------------------------------------------------------------------------------
 
 
-def test_no_more_wait_than_may(tmp_path: Path) -> None:
+def test_the_number_of_waiting_jobs_is_limited(tmp_path: Path) -> None:
     client = make_state(tmp_path, max_waiting=2).client()
-    tokens = [client.enter(), client.enter()]
-    with pytest.raises(BusyError, match="2 jobs of nova1 wait already"):
-        client.enter()
-    assert make_state(tmp_path, client="other").client().enter() is not None
+    tokens = [client.begin_waiting(), client.begin_waiting()]
+    with pytest.raises(BusyError, match="2 jobs of nova1 are waiting already"):
+        client.begin_waiting()
+    assert make_state(tmp_path, client="other").client().begin_waiting() is not None
     tokens.pop().release()
-    client.enter().release()
+    client.begin_waiting().release()
 
 
-def test_those_who_wait_are_counted_over_all_clients(tmp_path: Path) -> None:
+def test_waiting_jobs_of_all_clients_are_counted(tmp_path: Path) -> None:
     one, two = make_state(tmp_path), make_state(tmp_path, client="other")
-    tokens = [one.client().enter(), two.client().enter(), two.client().enter()]
+    tokens = [one.client().begin_waiting(), two.client().begin_waiting(), two.client().begin_waiting()]
     assert one.count_waiting() == 3
     for token in tokens:
         token.release()
     assert one.count_waiting() == 0
 
 
-def test_clients_with_the_same_id_have_each_their_own_job(tmp_path: Path) -> None:
+def test_two_clients_can_use_the_same_id(tmp_path: Path) -> None:
     mine, theirs = make_state(tmp_path).client(), make_state(tmp_path, client="other").client()
     keep(mine, "job-1", status="solved")
     assert mine.job("job-1").exists
@@ -113,21 +113,21 @@ def test_clients_with_the_same_id_have_each_their_own_job(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("job_id", ["job-1", "..", "x" * 64])
-def test_an_id_is_no_part_of_a_path(tmp_path: Path, job_id: str) -> None:
+def test_an_id_is_never_part_of_a_path(tmp_path: Path, job_id: str) -> None:
     client = make_state(tmp_path).client()
     path = client.job(job_id).job.path
     assert path.parent == client.jobs_dir
     assert job_id not in path.name
 
 
-def test_jobs_come_oldest_first(tmp_path: Path) -> None:
+def test_jobs_are_listed_oldest_first(tmp_path: Path) -> None:
     client = make_state(tmp_path).client()
     for name, created in [("b", "2026-02-01"), ("c", "2026-03-01"), ("a", "2026-01-01")]:
         keep(client, name, created=created)
     assert [stored.line().id for stored in client.stored()] == ["a", "b", "c"]
 
 
-def test_states(tmp_path: Path) -> None:
+def test_the_state_of_a_job_follows_from_its_files(tmp_path: Path) -> None:
     client = make_state(tmp_path).client()
     stored = keep(client, "job-1")
     assert stored.state() == "interrupted"
@@ -136,7 +136,7 @@ def test_states(tmp_path: Path) -> None:
         (stored.job.path / STARTED).touch()
         assert stored.state() == "running"
     stored.job.write_json(RESULT, {"status": "solved"})
-    assert stored.state() == "interrupted", "without its manifest it has no reply"
+    assert stored.state() == "interrupted", "without a manifest, there is no reply"
     stored.job.write_json(MANIFEST, {})
     for status in ("solved", "unsolved", "failed"):
         stored.job.write_json(RESULT, {"status": status})
@@ -145,33 +145,35 @@ def test_states(tmp_path: Path) -> None:
     assert stored.state() == "failed"
 
 
-def test_a_failed_job_s_line_says_why(tmp_path: Path) -> None:
+def test_the_line_of_a_failed_job_has_the_reason(tmp_path: Path) -> None:
     stored = keep(make_state(tmp_path).client(), "j", status="failed", exit_code=69, message="no engine", finished="t")
     line = stored.line()
     assert (line.state, line.exit_code, line.message, line.finished) == ("failed", 69, "no engine", "t")
     assert line.size_bytes > 0
 
 
-def test_a_client_that_keeps_too_much_is_told(tmp_path: Path) -> None:
+def test_a_client_above_its_quota_is_refused(tmp_path: Path) -> None:
     client = make_state(tmp_path, max_stored_mb=1).client()
     stored = keep(client, "job-1")
     client.check_quota()
     (stored.job.path / "backend.log").write_bytes(bytes(1_100_000))
-    with pytest.raises(DiskError, match="the jobs of nova1 take 1 MB, and 1 MB may be kept: fetch and remove some"):
+    with pytest.raises(
+        DiskError, match="the stored jobs of nova1 take 1 MB of the 1 MB allowed: fetch some and remove them"
+    ):
         client.check_quota()
 
 
-def test_many_small_jobs_are_too_much_as_well(tmp_path: Path) -> None:
-    """Files, and the time that it takes to look at them all, run out long before the disk does."""
+def test_many_small_jobs_reach_the_quota(tmp_path: Path) -> None:
+    """Otherwise they would exhaust the inodes, and the time to list them, long before the disk is full."""
     client = make_state(tmp_path, max_stored_mb=1).client()
     for number in range(10):
         client.check_quota()
         keep(client, f"job-{number}")
-    with pytest.raises(DiskError, match="fetch and remove some"):
+    with pytest.raises(DiskError, match="fetch some and remove them"):
         client.check_quota()
 
 
-def test_what_small_files_take_of_the_disk_is_counted(tmp_path: Path) -> None:
+def test_the_size_counts_whole_blocks_of_small_files(tmp_path: Path) -> None:
     stored = keep(make_state(tmp_path).client(), "job-1")
     (stored.job.path / "small").write_bytes(b"x")
     os.sync()
@@ -179,7 +181,7 @@ def test_what_small_files_take_of_the_disk_is_counted(tmp_path: Path) -> None:
     assert stored.size_bytes() >= on_disk > sum(path.stat().st_size for path in stored.job.path.iterdir())
 
 
-def test_jobs_go_after_their_days_unless_somebody_works_on_them(tmp_path: Path) -> None:
+def test_expired_jobs_are_removed_unless_a_process_works_on_them(tmp_path: Path) -> None:
     client = make_state(tmp_path, keep=2).client()
     day_s = 86400.0
     old, fresh = keep(client, "old", age_s=3 * day_s), keep(client, "fresh", age_s=day_s, status="solved")
@@ -189,9 +191,9 @@ def test_jobs_go_after_their_days_unless_somebody_works_on_them(tmp_path: Path) 
     assert [job.exists for job in (old, fresh, busy, done)] == [False, True, True, False]
 
 
-def test_old_jobs_are_looked_for_once_an_hour(tmp_path: Path) -> None:
+def test_expired_jobs_are_searched_at_most_once_an_hour(tmp_path: Path) -> None:
     client = make_state(tmp_path, keep=1).client()
-    client.sweep_if_due()  # there is nothing yet, not even a directory
+    client.sweep_if_due()  # the directory does not exist yet
     keep(client, "old", age_s=1e6)
     client.sweep_if_due()
     assert client.stored() == []

@@ -1,17 +1,16 @@
-"""Standard input, output and error with patience: slow, silent and vanished peers."""
+"""Standard input, output and error with slow, silent and disconnected peers."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from solvehost.errors import BusyError, PeerError
 from solvehost.server import stdio
-from solvehost.server.stdio import Answer, PeerWatch, Remarks, Upload
+from solvehost.server.stdio import AnswerWriter, MessageWriter, PeerMonitor, RequestReader
 
 
 @pytest.fixture
@@ -28,27 +27,27 @@ def close(ends: list[int], which: int) -> None:
     ends[which] = -1
 
 
-def test_an_upload_comes_in_pieces_no_longer_than_asked_for(pipe: list[int]) -> None:
+def test_a_reader_returns_at_most_the_requested_bytes(pipe: list[int]) -> None:
     os.write(pipe[1], b"job-1\nrest")
     close(pipe, 1)
-    upload = Upload(pipe[0])
+    upload = RequestReader(pipe[0])
     assert [upload.read(1) for _ in range(6)] == [b"j", b"o", b"b", b"-", b"1", b"\n"]
     assert (upload.read(100), upload.read(100), upload.count) == (b"rest", b"", 10)
 
 
-def test_a_line_that_does_not_come_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_peer_is_refused_at_the_first_deadline(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "LINE_S", 0.05)
-    with pytest.raises(BusyError, match="only 0 bytes came"):
-        Upload(pipe[0]).read(1)
+    with pytest.raises(BusyError, match="only 0 bytes arrived"):
+        RequestReader(pipe[0]).read(1)
 
 
-def test_a_trickle_is_given_up_long_before_the_whole_time_is_up(
+def test_a_slow_upload_is_refused_before_the_deadline_of_the_upload(
     pipe: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One byte now and then: each is progress, and all together too slow."""
+    """The peer sends single bytes: each one is progress, but the average rate is too low."""
     monkeypatch.setattr(stdio, "LINE_S", 0.1)
-    upload = Upload(pipe[0])
-    upload.line_is_read()
+    upload = RequestReader(pipe[0])
+    upload.end_id_line()
     done = threading.Event()
 
     def drip() -> None:
@@ -58,7 +57,7 @@ def test_a_trickle_is_given_up_long_before_the_whole_time_is_up(
     dripping = threading.Thread(target=drip)
     dripping.start()
     try:
-        with pytest.raises(BusyError, match="send it again, and faster"):
+        with pytest.raises(BusyError, match="send it again, faster"):
             while upload.read(1):
                 pass
     finally:
@@ -66,17 +65,17 @@ def test_a_trickle_is_given_up_long_before_the_whole_time_is_up(
         dripping.join()
 
 
-def test_an_upload_has_an_end_even_where_its_rate_is_high(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_upload_is_refused_at_its_deadline(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "UPLOAD_S", 0.1)
     os.write(pipe[1], bytes(60_000))
-    upload = Upload(pipe[0])
-    upload.line_is_read()
-    with pytest.raises(BusyError, match="60,000 bytes came"):
+    upload = RequestReader(pipe[0])
+    upload.end_id_line()
+    with pytest.raises(BusyError, match="60,000 bytes arrived"):
         while upload.read(1 << 16):
             pass
 
 
-def test_an_answer_is_written_whole_to_a_slow_reader(pipe: list[int]) -> None:
+def test_a_slow_reader_gets_the_whole_answer(pipe: list[int]) -> None:
     data = os.urandom(300_000)
     got = bytearray()
 
@@ -86,20 +85,20 @@ def test_an_answer_is_written_whole_to_a_slow_reader(pipe: list[int]) -> None:
 
     reading = threading.Thread(target=read)
     reading.start()
-    Answer(pipe[1]).write([data[:100], b"", data[100:]])
+    AnswerWriter(pipe[1]).write([data[:100], b"", data[100:]])
     close(pipe, 1)
     reading.join()
     assert bytes(got) == data
 
 
-def test_an_answer_that_nobody_reads_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_reads_nothing_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "STALL_S", 0.05)
-    with pytest.raises(PeerError, match="nobody read the answer"):
-        Answer(pipe[1]).write([bytes(1 << 20)])
+    with pytest.raises(PeerError, match="the client did not read the answer"):
+        AnswerWriter(pipe[1]).write([bytes(1 << 20)])
 
 
-def test_an_answer_that_is_read_in_little_pieces_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of them is progress, but all together they would take days."""
+def test_a_peer_that_reads_too_slowly_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peer reads small pieces: each one is progress, but the whole answer would take days."""
     monkeypatch.setattr(stdio, "STALL_S", 0.2)
     gone = threading.Event()
 
@@ -109,46 +108,44 @@ def test_an_answer_that_is_read_in_little_pieces_is_given_up(pipe: list[int], mo
 
     reading = threading.Thread(target=read)
     reading.start()
-    monkeypatch.setattr(stdio, "LEAST_ANSWER_RATE", 10**9)
+    monkeypatch.setattr(stdio, "MIN_ANSWER_RATE", 10**9)
     try:
-        with pytest.raises(PeerError, match="nobody read the answer fast enough"):
-            Answer(pipe[1]).write([bytes(1 << 24)])
+        with pytest.raises(PeerError, match="the client did not read the answer fast enough"):
+            AnswerWriter(pipe[1]).write([bytes(1 << 24)])
     finally:
         gone.set()
         reading.join()
 
 
-def test_an_answer_to_somebody_gone_is_an_error_of_the_peer(pipe: list[int]) -> None:
+def test_an_answer_to_a_disconnected_peer_is_a_peer_error(pipe: list[int]) -> None:
     close(pipe, 0)
-    with pytest.raises(PeerError, match="nobody reads the answer: Broken pipe"):
-        Answer(pipe[1]).write([b"x"])
+    with pytest.raises(PeerError, match="the client does not read the answer: Broken pipe"):
+        AnswerWriter(pipe[1]).write([b"x"])
 
 
-def test_a_peer_that_is_gone_is_seen(pipe: list[int]) -> None:
-    watch = PeerWatch(pipe[1])
+def test_a_disconnected_peer_is_detected(pipe: list[int]) -> None:
+    watch = PeerMonitor(pipe[1])
     assert not watch.is_gone()
     close(pipe, 0)
     assert watch.is_gone()
 
 
-def test_a_file_as_standard_output_is_nobody_gone(tmp_path: object) -> None:
+def test_a_file_as_standard_output_counts_as_connected(tmp_path: object) -> None:
     with open(os.devnull, "wb") as nothing:
-        assert not PeerWatch(nothing.fileno()).is_gone()
+        assert not PeerMonitor(nothing.fileno()).is_gone()
 
 
-def test_remarks_that_nobody_reads_are_dropped_and_hold_up_nothing(pipe: list[int]) -> None:
-    remarks = Remarks(pipe[1])
-    began = time.monotonic()
+def test_messages_that_the_peer_does_not_read_are_dropped(pipe: list[int]) -> None:
+    messages = MessageWriter(pipe[1])
     for _ in range(100):
-        remarks.show(b"x" * 10_000)
+        messages.write_log(b"x" * 10_000)
     assert len(os.read(pipe[0], 1 << 20)) <= 1 << 16
     close(pipe, 0)
-    remarks.say("again")
-    remarks.say("and again")
-    assert remarks.is_dead
-    assert time.monotonic() >= began
+    messages.write_message("again")
+    messages.write_message("and again")
+    assert messages.is_closed
 
 
-def test_remarks_cannot_move_a_cursor(pipe: list[int]) -> None:
-    Remarks(pipe[1]).show(b"a\x1b[2Jb\n\tc\xff")
+def test_logs_are_escaped(pipe: list[int]) -> None:
+    MessageWriter(pipe[1]).write_log(b"a\x1b[2Jb\n\tc\xff")
     assert os.read(pipe[0], 100) == b"a\\x1b[2Jb\n\tc\\xff"

@@ -1,4 +1,4 @@
-"""Guards: whoever of the three processes is killed, nothing of a job is left."""
+"""Supervisors: if any one of the three processes of a job is killed, none of its processes remains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from standin import PATIENCE_S, alive, wait_until
 
 from solvehost.server import supervisor
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guards take what Linux alone has")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="supervisors exist on Linux only")
 
 WORKER = """
 import os, signal, sys, time
@@ -27,7 +27,7 @@ folder = Path(sys.argv[1])
 if sys.argv[2] == "exits":
     # Some builds of Python have none, though the kernel does.
     vars(os).pop("pidfd_open", None)
-supervisor.enter()
+supervisor.enter_worker()
 
 def sleeper(name):
     if os.fork() == 0:
@@ -61,8 +61,8 @@ NAMES = ("first", "second", "worker", "child", "orphan")
 
 
 @contextlib.contextmanager
-def guarded(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a guarded worker with a child and an orphan, each in a session of its own, that ignore what is asked."""
+def supervised(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a supervised worker with a child and an orphan, each in its own session and ignoring signals to stop."""
     with subprocess.Popen([sys.executable, "-c", WORKER, str(folder), *arguments]) as first:
         wait_until(lambda: all((folder / name).exists() for name in NAMES))
         yield first
@@ -75,45 +75,45 @@ def pid_of(folder: Path, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["first", "second", "worker"])
-def test_nothing_outlives_a_kill(tmp_path: Path, name: str) -> None:
-    with guarded(tmp_path, "waits") as first:
+def test_no_process_outlives_a_kill(tmp_path: Path, name: str) -> None:
+    with supervised(tmp_path, "waits") as first:
         assert len(alive([pid_of(tmp_path, n) for n in NAMES])) == len(NAMES)
         os.kill(pid_of(tmp_path, name), signal.SIGKILL)
     assert first.returncode == (-signal.SIGKILL if name == "first" else 128 + signal.SIGKILL)
 
 
 @pytest.mark.parametrize("name", ["first", "second", "worker"])
-def test_a_worker_that_is_asked_to_stop_cleans_up_first(tmp_path: Path, name: str) -> None:
-    """TERM to either guard reaches the worker."""
-    with guarded(tmp_path, "cleans") as first:
+def test_a_worker_cleans_up_after_a_signal_to_stop(tmp_path: Path, name: str) -> None:
+    """A supervisor passes SIGTERM on to the worker."""
+    with supervised(tmp_path, "cleans") as first:
         os.kill(pid_of(tmp_path, name), signal.SIGTERM)
     assert first.returncode == 42
     assert (tmp_path / "cleaned").exists()
 
 
-def test_a_worker_that_does_not_listen_is_ended(tmp_path: Path) -> None:
-    with guarded(tmp_path, "waits") as first:
+def test_a_worker_that_ignores_signals_is_killed(tmp_path: Path) -> None:
+    with supervised(tmp_path, "waits") as first:
         first.terminate()
     assert first.returncode == 128 + signal.SIGKILL
     assert not (tmp_path / "cleaned").exists()
 
 
 @pytest.mark.parametrize("code", [0, 65, 75])
-def test_the_worker_s_exit_code_is_everybody_s(tmp_path: Path, code: int) -> None:
-    """And what it left behind is ended."""
-    with guarded(tmp_path, "exits", str(code)) as first:
+def test_supervisors_exit_with_the_code_of_the_worker(tmp_path: Path, code: int) -> None:
+    """Processes that the worker left behind are killed."""
+    with supervised(tmp_path, "exits", str(code)) as first:
         pass
     assert first.returncode == code
 
 
-def test_death_by_a_signal_becomes_an_exit_code(tmp_path: Path) -> None:
+def test_a_worker_killed_by_a_signal_gives_an_exit_code(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), "dies"]) as first:
         assert first.wait(PATIENCE_S) == 128 + signal.SIGSEGV
 
 
-def test_guards_hold_no_file_open(tmp_path: Path) -> None:
-    """Neither standard input and output, whose ends others wait for, nor the lock of a file that was open before."""
-    with guarded(tmp_path, "waits") as first:
+def test_supervisors_keep_no_file_open(tmp_path: Path) -> None:
+    """Open pipes would make the client wait, and an open lock file would keep a job locked."""
+    with supervised(tmp_path, "waits") as first:
         for name in ("first", "second"):
             fds = Path(f"/proc/{pid_of(tmp_path, name)}/fd")
             wait_until(lambda fds=fds: os.readlink(fds / "0") == os.devnull)

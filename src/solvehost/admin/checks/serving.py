@@ -24,7 +24,7 @@ from solvehost.engine.exec_helper import landlock_abi
 from solvehost.indexes import engine_config, index_set
 from solvehost.indexes.index_set import IndexSet
 from solvehost.server import settings, state_dir
-from solvehost.server.runner import Host
+from solvehost.server.engine_setup import EngineSetup
 from solvehost.server.settings import Settings
 
 _NET_DISKS = ("nfs", "cifs", "smb", "afs", "ncp", "9p", "ceph", "gluster", "lustre", "fuse.sshfs")
@@ -41,7 +41,7 @@ def look(flags: Mapping[str, Any], account: Account) -> Iterator[Check]:
     if any(check.ok is False and check.exit_code != 77 for check in found):
         return
     config = settings.load(flags)
-    host = Host(config)
+    host = EngineSetup(config)
     yield from guarded("engine", lambda: [check_engine(host, account)])
     yield from guarded("index files", lambda: check_indexes(host, account))
     yield from guarded("state", lambda: check_state(config, account))
@@ -66,7 +66,7 @@ def check_configuration(flags: Mapping[str, Any], account: Account) -> Iterator[
     yield Check("configuration", True, f"{path}")
 
 
-def check_engine(host: Host, account: Account) -> Check:
+def check_engine(host: EngineSetup, account: Account) -> Check:
     """It is there, runs, and is nothing that the user may change."""
     path = host.engine
     theirs = changeable(path, account)
@@ -79,12 +79,12 @@ def check_engine(host: Host, account: Account) -> Check:
     return Check("engine", True, str(path))
 
 
-def scan(host: Host) -> IndexSet:
+def scan(host: EngineSetup) -> IndexSet:
     """Look at the index files themselves; what the server remembers of them is neither believed nor changed."""
     return index_set.scan(engine_config.configured_places(host.settings.engine_config, host.engine))
 
 
-def check_indexes(host: Host, account: Account) -> Iterator[Check]:
+def check_indexes(host: EngineSetup, account: Account) -> Iterator[Check]:
     """Yield how many load, each one that does not, and whether the user may change any."""
     found = scan(host)
     if not found.files:

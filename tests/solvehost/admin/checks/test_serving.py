@@ -18,7 +18,7 @@ from solvehost.engine import sandbox
 from solvehost.errors import BusyError
 from solvehost.indexes.index_set import IndexSet
 from solvehost.server import settings
-from solvehost.server.runner import Host
+from solvehost.server.engine_setup import EngineSetup
 
 
 def only(checks: object) -> Check:
@@ -34,7 +34,8 @@ def test_a_configuration_that_is_not_there_is_fine(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("slots = 0", "slots"), ("nonsense", "mend the file"), ("slot = 1", "unknown key"), ("\xff", "")]
+    ("text", "said"),
+    [("slots = 0", "slots"), ("nonsense", "correct the"), ("slot = 1", "unknown key"), ("\xff", "")],
 )
 def test_a_configuration_that_is_wrong_is_the_last_check(text: str, said: str, tmp_path: Path) -> None:
     """Nothing can be said of what it would have named."""
@@ -57,7 +58,7 @@ def test_a_configuration_that_the_user_may_change(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_not_there_is_69(tmp_path: Path) -> None:
-    host = Host(made_state.config(tmp_path, engine="/none/astrometry-engine"))
+    host = EngineSetup(made_state.config(tmp_path, engine="/none/astrometry-engine"))
     found = only(guarded("engine", lambda: [serving.check_engine(host, made_keys.account(tmp_path))]))
     assert (found.ok, found.exit_code) == (False, 69)
     assert "install it" in found.detail
@@ -67,7 +68,7 @@ def test_an_engine_that_does_not_run(tmp_path: Path) -> None:
     program = tmp_path / "engine"
     program.write_text("#!/bin/sh\nexit 3\n")
     program.chmod(0o755)
-    host = Host(made_state.config(tmp_path, engine=str(program)))
+    host = EngineSetup(made_state.config(tmp_path, engine=str(program)))
     found = serving.check_engine(host, made_keys.account(tmp_path, uid=0))
     assert (found.ok, found.exit_code) == (False, 69)
     assert "does not run" in found.detail
@@ -77,7 +78,7 @@ def test_index_files_that_do_not_load_are_named(tmp_path: Path) -> None:
     (tmp_path / "index-1.fits").write_bytes(b"nonsense")
     (tmp_path / "engine.cfg").write_text(f"add_path {tmp_path}\nautoindex\n")
     flags = {"engine": str(standin.install(tmp_path)), "engine_config": str(tmp_path / "engine.cfg")}
-    host = Host(made_state.config(tmp_path / "state", **flags))
+    host = EngineSetup(made_state.config(tmp_path / "state", **flags))
     none, damaged = serving.check_indexes(host, made_keys.account(tmp_path))
     assert (none.ok, none.exit_code) == (False, 69)
     assert damaged.ok is None
@@ -88,7 +89,7 @@ def test_index_files_that_do_not_load_are_named(tmp_path: Path) -> None:
 def test_one_damaged_index_file_among_good_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = IndexSet((standin.make_index("index-1.fits"),), ((Path("/a/index-2.fits"), "it is cut short"),))
     monkeypatch.setattr(serving, "scan", lambda _: found)
-    checks = list(serving.check_indexes(Host(made_state.config(tmp_path)), made_keys.account(tmp_path)))
+    checks = list(serving.check_indexes(EngineSetup(made_state.config(tmp_path)), made_keys.account(tmp_path)))
     assert [check.ok for check in checks] == [None, True]
     assert "index-2.fits does not load" in checks[0].detail
     assert "1 load, quads of 60 to 85 arcminutes" in checks[1].detail
@@ -102,7 +103,9 @@ def test_an_index_file_that_the_user_may_change(tmp_path: Path, monkeypatch: pyt
     index.path.write_bytes(b"")
     os.chown(index.path, 54321, 0)
     monkeypatch.setattr(serving, "scan", lambda _: IndexSet((index,)))
-    found = only(serving.check_indexes(Host(made_state.config(tmp_path)), made_keys.account(tmp_path, uid=54321)))
+    found = only(
+        serving.check_indexes(EngineSetup(made_state.config(tmp_path)), made_keys.account(tmp_path, uid=54321))
+    )
     assert (found.ok, found.exit_code) == (False, 77)
     assert str(index.path) in found.detail
 
