@@ -62,8 +62,8 @@ def test_options_of_solvehost_itself_are_described() -> None:
 
 @pytest.mark.parametrize(
     ("name", "record"),
-    [("authorize", records.Authorized), ("check", records.Report), ("check", records.Check), ("jobs", records.JobRow),
-     ("gc", records.Collected), ("config", records.Setting)],
+    [("authorize", records.AuthorizeResult), ("check", records.CheckReport), ("check", records.Finding),
+     ("jobs", records.JobRow), ("gc", records.GcResult), ("config", records.SettingRow)],
 )  # fmt: skip
 def test_every_key_of_json_is_described(name: str, record: type) -> None:
     section = SECTIONS[f"solvehost {name}"]
@@ -80,7 +80,7 @@ def test_every_check_is_described() -> None:
     sources = [p.read_text(encoding="utf-8") for p in (Path(cli.__file__).parent / "checks").glob("*.py")]
     sources.append(Path(cli.__file__).with_name("check.py").read_text(encoding="utf-8"))
     text = "\n".join(sources)
-    names = set(re.findall(r'(?:Check|guarded)\(\s*"([^"]+)"', text)) | set(
+    names = set(re.findall(r'(?:Finding|run_check|writable_finding)\(\s*"([^"]+)"', text)) | set(
         re.findall(r'^    name = "(.+)"', text, re.MULTILINE)
     )
     names |= set(re.findall(r'^(?:SOLVES|HARMLESS), \w+ = "([^"]+)", "([^"]+)"', text, re.MULTILINE)[0])

@@ -1,4 +1,4 @@
-"""A star list as a real picture of the sky would give it, made from the stars of an installed index file."""
+"""Synthetic star lists for tests, made from the stars of an installed index file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from solvehost.admin import synthetic_field
-from solvehost.admin.synthetic_field import Frame, separation_arcsec
+from solvehost.admin.synthetic_field import FieldGeometry, separation_arcsec
 from solvehost.errors import UnavailableError
 from solvehost.formats.star_table import Stars
 
@@ -23,19 +23,19 @@ def draw(index: Path, *, parity: int, count: int = 150, seed: int = 1) -> Stars:
     y points north, x east for parity +1 and west for -1.
     """
     try:
-        frame = Frame(WIDTH, HEIGHT, ARCSEC_PER_PIXEL, CENTER_DEG, parity)
-        return synthetic_field.draw(index, "MAG_VT", frame, count=count, seed=seed)
+        geometry = FieldGeometry(WIDTH, HEIGHT, ARCSEC_PER_PIXEL, CENTER_DEG, parity)
+        return synthetic_field.make_stars(index, "MAG_VT", geometry, count=count, seed=seed)
     except UnavailableError as exc:
         pytest.skip(f"{exc}; its stars must have MAG_VT (Debian: apt install astrometry.net astrometry-data-tycho2)")
 
 
 def sky_of(header: dict[str, float], x: float, y: float) -> tuple[float, float]:
     """Return (RA, Dec) in degrees of a pixel by the TAN part of a solution."""
-    return synthetic_field.sky_of(header, x, y)
+    return synthetic_field.pixel_to_sky(header, x, y)
 
 
 def truth(x: float, y: float, parity: int) -> tuple[float, float]:
-    """Return (RA, Dec) in degrees where a pixel of the drawn field really looks."""
+    """Return the true RA and Dec in degrees of a pixel of the synthetic field."""
     scale = ARCSEC_PER_PIXEL / 3600
     return sky_of(
         {

@@ -1,4 +1,4 @@
-"""The user that solves: who it is, and how root looks at things with that user's eyes."""
+"""The user that the server runs as, and how root checks files and programs with that user's permissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from solvehost.admin.records import Check
+from solvehost.admin.records import Finding
 from solvehost.errors import ConfigError, CrashError
 
 DEFAULT_USER = "solve"
@@ -19,7 +19,7 @@ DEFAULT_USER = "solve"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of this machine; ``groups`` are all of his groups."""
+    """A user of this machine; ``groups`` holds the ids of all groups of the user."""
 
     name: str
     uid: int
@@ -30,54 +30,56 @@ class Account:
 
 
 def find(name: str | None = None) -> Account:
-    """Return the account of ``name``; by default one's own, and ``solve`` where that is root's.
+    """Return the account of ``name``; by default, that of this process, or ``solve`` if this process is root.
 
     Raises
     ------
     ConfigError
-        Where there is no such user.
+        If there is no such user.
     """
     try:
         is_own = name is None and os.geteuid() != 0
-        found = pwd.getpwuid(os.geteuid()) if is_own else pwd.getpwnam(name or DEFAULT_USER)
+        entry = pwd.getpwuid(os.geteuid()) if is_own else pwd.getpwnam(name or DEFAULT_USER)
     except KeyError as exc:
         raise ConfigError(f"there is no user {name or DEFAULT_USER!r}") from exc
-    groups = tuple(os.getgrouplist(found.pw_name, found.pw_gid))
-    return Account(found.pw_name, found.pw_uid, found.pw_gid, Path(found.pw_dir), found.pw_shell or "/bin/sh", groups)
+    groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, Path(entry.pw_dir), entry.pw_shell or "/bin/sh", groups)
 
 
 def is_root_for(account: Account) -> bool:
-    """Say whether this process is root, and the account another."""
+    """Return True if this process is root and the account is another user."""
     return os.geteuid() == 0 != account.uid
 
 
-def look_as(account: Account, look: Callable[[], Iterable[Check]]) -> list[Check]:
-    """Return the checks that ``look`` makes as that user: in a child process where this is root, else here.
+def check_as(account: Account, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """Run ``check`` with the permissions of a user: in a child process if this one is root, else here.
 
-    What the child needs must have been imported before: the user may not be allowed to read the program.
+    All modules that the child needs must be imported before, since the user may not be allowed to read the program.
     """
     if not is_root_for(account):
-        return list(look())
-    theirs, ours = os.pipe()
+        return list(check())
+    read_end, write_end = os.pipe()
     child = os.fork()
     if not child:
-        _answer(account, look, theirs, ours)
-    os.close(ours)
-    with os.fdopen(theirs, "rb") as stream:
+        _check_in_child(account, check, read_end, write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
         text = stream.read()
     os.waitpid(child, 0)
     if not text:
-        raise CrashError(f"nothing can be looked at as {account.name}")
-    return [Check(*values) for values in json.loads(text)]
+        raise CrashError(f"the checks could not run as user {account.name}")
+    return [Finding(*values) for values in json.loads(text)]
 
 
-def _answer(account: Account, look: Callable[[], Iterable[Check]], theirs: int, ours: int) -> None:
-    """Become the user, look, write what was found, and end."""
+def _check_in_child(
+    account: Account, check: Callable[[], Iterable[Finding]], read_end: int, write_end: int
+) -> None:  # fmt: skip
+    """Become the user, run the check, write its findings to ``write_end``, and exit."""
     try:
-        os.close(theirs)
+        os.close(read_end)
         become(account)
-        with os.fdopen(ours, "wb") as stream:
-            stream.write(json.dumps([astuple(check) for check in look()]).encode("ascii"))
+        with os.fdopen(write_end, "wb") as stream:
+            stream.write(json.dumps([astuple(finding) for finding in check()]).encode("ascii"))
     except BaseException as exc:
         sys.stderr.write(f"solvehost: {type(exc).__name__}: {exc}\n")
     finally:
@@ -85,7 +87,7 @@ def _answer(account: Account, look: Callable[[], Iterable[Check]], theirs: int, 
 
 
 def become(account: Account) -> None:
-    """Become a user for good: root is given up."""
+    """Give up root permanently, and become a user."""
     os.setgroups(account.groups)
     os.setgid(account.gid)
     os.setuid(account.uid)
@@ -94,7 +96,7 @@ def become(account: Account) -> None:
 
 
 def become_owner(path: Path) -> None:
-    """Where this is root, become whoever owns ``path``: what he can write to is nothing for root to work in."""
+    """Become the owner of ``path`` if this process is root, since root must not work in a directory of a user."""
     if os.geteuid() != 0 or not path.exists() or not (uid := path.stat().st_uid):
         return
     try:
@@ -104,37 +106,45 @@ def become_owner(path: Path) -> None:
     become(account)
 
 
-def changeable(path: Path, account: Account) -> Path | None:
-    """Return what of ``path`` and the directories above it the user may change or replace, None where nothing.
+def find_writable(path: Path, account: Account) -> Path | None:
+    """Return ``path``, or a directory above it, if the user can change or replace it; else None.
 
-    A link is followed: what counts is where it leads, and the directories of both.
+    A symbolic link is followed: both its own directories and those of its target are examined.
     """
     if account.uid == 0:
         return None
-    for place in {Path(os.path.abspath(path)): 0, Path(os.path.realpath(path)): 0}:  # noqa: PTH100 - links kept
+    for place in {Path(os.path.abspath(path)): 0, Path(os.path.realpath(path)): 0}:  # noqa: PTH100 - keeps links
         for part in (place, *place.parents):
-            if _may_write(part, account) and not _is_kept_by_others(part, place, account):
+            if _may_write(part, account) and not _is_sticky(part, place, account):
                 return part
     return None
 
 
+def writable_finding(name: str, path: Path, account: Account) -> Finding | None:
+    """Return a failed finding if the user can change or replace ``path``, None otherwise."""
+    part = find_writable(path, account)
+    if part is None:
+        return None
+    return Finding(name, False, f"user {account.name} can change {part}", f"chown root {part}; chmod go-w {part}", 77)
+
+
 def _may_write(path: Path, account: Account) -> bool:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError:
         return False
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         return False
-    if found.st_uid == account.uid:
+    if status.st_uid == account.uid:
         return True
-    mode = found.st_mode
-    return bool(mode & 0o002 or (mode & 0o020 and found.st_gid in (account.gid, *account.groups)))
+    mode = status.st_mode
+    return bool(mode & 0o002 or (mode & 0o020 and status.st_gid in (account.gid, *account.groups)))
 
 
-def _is_kept_by_others(folder: Path, place: Path, account: Account) -> bool:
-    """Say whether a directory that all may write (such as /tmp) keeps the entry on the way to ``place`` from him."""
-    found = folder.lstat()
-    if folder == place or not found.st_mode & stat.S_ISVTX or found.st_uid == account.uid:
+def _is_sticky(folder: Path, place: Path, account: Account) -> bool:
+    """Return True if ``folder`` (like /tmp) keeps the user from replacing its entry on the way to ``place``."""
+    status = folder.lstat()
+    if folder == place or not status.st_mode & stat.S_ISVTX or status.st_uid == account.uid:
         return False
     entry = folder / place.relative_to(folder).parts[0]
     try:

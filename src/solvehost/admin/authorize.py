@@ -1,4 +1,4 @@
-"""``solvehost authorize``: a key's line for ``authorized_keys``, printed or put into the file."""
+"""``solvehost authorize``: make the line of a key for ``authorized_keys``, and print it or write it into the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 from solvehost.admin import installation, keylines, programs, pubkeys
 from solvehost.admin.accounts import DEFAULT_USER
 from solvehost.admin.keylines import KeyLine
-from solvehost.admin.records import Authorized
+from solvehost.admin.records import AuthorizeResult
 from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, DiskError, NoInputError, SolvehostError
 from solvehost.formats.atomic import replace_file
 from solvehost.server import settings
 
 DEFAULT_FILE = Path("/etc/ssh/authorized_keys.d") / DEFAULT_USER
 _MAX_FILE_BYTES = 16 * 2**20
-_PATIENCE_S, _LOOK_S = 10.0, 0.05
+_LOCK_TIMEOUT_S, _POLL_S = 10.0, 0.05
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 PRINTED, ADDED, REPLACED, UNCHANGED = "printed", "added", "replaced", "unchanged"
 
@@ -29,65 +29,79 @@ PRINTED, ADDED, REPLACED, UNCHANGED = "printed", "added", "replaced", "unchanged
 def authorize(
     key_file: Path, flags: Mapping[str, Any], *, sources: str | None = None, expiry: str | None = None,
     to: Path | None = DEFAULT_FILE, replace: bool = False,
-) -> Authorized:  # fmt: skip
-    """Let a key run this server with the settings ``flags``, and nothing else; ``to`` None only makes the line.
+) -> AuthorizeResult:  # fmt: skip
+    """Let a key run this server, and nothing else.
+
+    Parameters
+    ----------
+    key_file
+        File with one public key.
+    flags
+        Flags of the server, which become part of the forced command.
+    sources
+        Addresses from which the key may be used, as sshd's ``from=`` takes them; by default, all.
+    expiry
+        Date from which sshd refuses the key; by default, never.
+    to
+        The ``authorized_keys`` file; None makes the line without writing it.
+    replace
+        Replace the line that the file has for this key.
 
     Raises
     ------
     SolvehostError
-        Where the key, a setting or the file is not as it must be; nothing has changed then.
+        If the key, a setting or the file is invalid; the file is unchanged then.
     """
     config = settings.load(flags)
     key = pubkeys.read(key_file)
     line = keylines.forced(key, command({**flags, "client": config.client}), sources=sources, expiry=expiry)
     notes = tuple(_notes(flags))
     if to is None:
-        return Authorized(PRINTED, line.text, config.client, key.fingerprint, notes=notes)
-    outcome = _put(line, Path(os.path.abspath(to)), replace)  # noqa: PTH100 - no link is to be followed
-    return Authorized(outcome, line.text, config.client, key.fingerprint, to, notes)
+        return AuthorizeResult(PRINTED, line.text, config.client, key.fingerprint, notes=notes)
+    path = Path(os.path.abspath(to))  # noqa: PTH100 - resolve() would follow links
+    outcome = _put(line, path, replace)
+    return AuthorizeResult(outcome, line.text, config.client, key.fingerprint, to, notes)
 
 
 def command(flags: Mapping[str, Any]) -> list[str]:
-    """Return the forced command: this program, the client first, then the other flags that were given.
+    """Return the words of the forced command: this program, the client, then the other flags.
 
     Raises
     ------
-    UnavailableError
-        Where that program does not run.
+    ConfigError
+        If this program does not start under its absolute path.
     """
     program = installation.program()
     tried = programs.run([*program, "--version"])
     if tried.exit_code:
-        raise ConfigError(f"{' '.join(program)} does not run: {tried.last_remark}")
-    words = [*program, "--client", str(flags["client"])]
-    for name in ("config", *(key.name for key in settings.KEYS)):
-        if name in flags and name != "client":
-            flag = "--" + name.replace("_", "-")
-            words += [flag] if flags[name] is True else [flag, str(flags[name])]
-    return words
+        raise ConfigError(f"{' '.join(program)} does not start: {tried.last_line}")
+    others = {name: value for name, value in flags.items() if name != "client"}
+    return [*program, "--client", str(flags["client"]), *settings.format_flags(others)]
 
 
 def _notes(flags: Mapping[str, Any]) -> Iterator[str]:
     if "client" not in flags:
-        yield "without --client, all such keys share the jobs of the client 'default'"
+        yield "no --client was given: all keys without it share the jobs of the client 'default'"
     if "config" in flags and not Path(flags["config"]).is_absolute():
-        raise ConfigError(f"--config {flags['config']}: sshd starts the server elsewhere: give an absolute path")
+        raise ConfigError(
+            f"--config {flags['config']}: sshd starts the server in another directory: give an absolute path"
+        )
 
 
 def _put(line: KeyLine, path: Path, replace: bool) -> str:
-    """Put a line into the file, all others untouched, byte for byte; say what became of it."""
+    """Put a line into the file without changing any other line; return the outcome."""
     with _locked_folder(path.parent):
         old, status = _read(path)
-        new, outcome = _merged(old, line, path, replace)
+        new, outcome = _merge(old, line, path, replace)
         if outcome != UNCHANGED:
             _write(path, new, status)
     return outcome
 
 
-def _merged(old: bytes, line: KeyLine, path: Path, replace: bool) -> tuple[bytes, str]:
-    """Return the file's new content, and what became of the line."""
+def _merge(old: bytes, line: KeyLine, path: Path, replace: bool) -> tuple[bytes, str]:
+    """Return the new content of the file, and the outcome."""
     lines = old.splitlines(keepends=True)
-    same = [at for at, text in enumerate(lines) if _is_of(text, line)]
+    same = [at for at, text in enumerate(lines) if _has_key_of(text, line)]
     if not same:
         gap = b"\n" if old and not old.endswith(b"\n") else b""
         return old + gap + line.text.encode("ascii") + b"\n", ADDED
@@ -96,15 +110,15 @@ def _merged(old: bytes, line: KeyLine, path: Path, replace: bool) -> tuple[bytes
     if not replace:
         numbers = ", ".join(str(at + 1) for at in same)
         raise DataError(
-            f"{path}: line {numbers} has this key with other options or another comment: --replace puts "
-            "the new line in its place"
+            f"{path}: line {numbers} has this key with other options or another comment: "
+            "use --replace to replace that line"
         )
     lines[same[0]] = line.text.encode("ascii") + b"\n"
     return b"".join(text for at, text in enumerate(lines) if at not in same[1:]), REPLACED
 
 
-def _is_of(text: bytes, line: KeyLine) -> bool:
-    """Say whether a line of the file is about the same key."""
+def _has_key_of(text: bytes, line: KeyLine) -> bool:
+    """Return True if a line of the file holds the same key."""
     try:
         found = keylines.parse_line(text.decode("utf-8", "surrogateescape"))
     except DataError:
@@ -114,7 +128,7 @@ def _is_of(text: bytes, line: KeyLine) -> bool:
 
 @contextlib.contextmanager
 def _locked_folder(folder: Path) -> Iterator[None]:
-    """Keep others that do the same out, and make the directory where there is none."""
+    """Create the directory if it is missing, and lock it against other ``solvehost authorize`` processes."""
     try:
         if not folder.exists():
             folder.mkdir()
@@ -130,21 +144,24 @@ def _locked_folder(folder: Path) -> Iterator[None]:
 
 
 def _lock(fd: int, folder: Path) -> None:
-    """Wait for the lock, but not for ever: whoever may read the directory may hold it."""
-    deadline = time.monotonic() + _PATIENCE_S
+    """Wait a limited time for the lock, since any user who can read the directory can hold it."""
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise BusyError(f"{folder}: another process has held its lock for {_PATIENCE_S:g} s") from None
-            time.sleep(_LOOK_S)
+                raise BusyError(
+                    f"{folder}: another process has kept it locked for {_LOCK_TIMEOUT_S:g} s: "
+                    "end that process, or try again later"
+                ) from None
+            time.sleep(_POLL_S)
         else:
             return
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result | None]:
-    """Return the file's content, and whose it is; no link is followed, since the user may have made it."""
+    """Return the content and status of the file; refuse a link, since another user may have made it."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -154,29 +171,31 @@ def _read(path: Path) -> tuple[bytes, os.stat_result | None]:
     with os.fdopen(fd, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise DataError(f"{path}: it is no regular file of one name")
+            raise DataError(
+                f"{path}: it is not a regular file with one name: remove it, or name another file with --to"
+            )
         data = stream.read(_MAX_FILE_BYTES + 1)
     if len(data) > _MAX_FILE_BYTES:
-        raise DataError(f"{path}: it is longer than {_MAX_FILE_BYTES:,} bytes")
+        raise DataError(f"{path}: it is longer than {_MAX_FILE_BYTES:,} bytes: is this the right file?")
     return data, status
 
 
 def _write(path: Path, data: bytes, status: os.stat_result | None) -> None:
-    """Replace the file; it keeps its owner, and only the owner may write to it."""
+    """Replace the file; it keeps its owner, and loses write permission for all other users."""
 
-    def keep_owner(fd: int) -> None:
+    def set_owner_and_mode(fd: int) -> None:
         if status is not None and os.geteuid() == 0:
             os.fchown(fd, status.st_uid, status.st_gid)
         os.fchmod(fd, _mode(status))
 
     try:
-        replace_file(path, data, mode=0o600, finish=keep_owner)
+        replace_file(path, data, mode=0o600, finish=set_owner_and_mode)
     except OSError as exc:
         raise _error(exc, path) from exc
 
 
 def _mode(status: os.stat_result | None) -> int:
-    """Return the file's mode: what is root's must be readable, since sshd reads it as the user."""
+    """Return the mode of the new file; a file of root's must be readable for all, since sshd reads it as the user."""
     if status is None or not status.st_uid:
         return _FILE_MODE
     return stat.S_IMODE(status.st_mode) & ~0o022
@@ -185,7 +204,7 @@ def _mode(status: os.stat_result | None) -> int:
 def _error(exc: OSError, path: Path) -> SolvehostError:
     reason = f"{path}: {exc.strerror}"
     if isinstance(exc, PermissionError):
-        return DeniedError(f"{reason}: run this as root, or name another file by --to")
+        return DeniedError(f"{reason}: run this as root, or name another file with --to")
     if isinstance(exc, FileNotFoundError):
-        return NoInputError(f"{reason}: make the directory {path.parent} first, as root's, with mode 0755")
+        return NoInputError(f"{reason}: create the directory {path.parent} first, owned by root, with mode 0755")
     return DiskError(reason)

@@ -1,4 +1,4 @@
-"""``solvehost check``: everything that serving safely needs, in the order in which a job meets it."""
+"""``solvehost check``: check everything that safe serving needs, in the order in which a job meets it."""
 
 from __future__ import annotations
 
@@ -10,128 +10,134 @@ from typing import Any
 from solvehost.admin import accounts, installation
 from solvehost.admin.accounts import Account
 from solvehost.admin.checks import account as account_checks
-from solvehost.admin.checks import guarded, keys, serving, sshd, trial_jobs
+from solvehost.admin.checks import keys, run_check, serving, sshd, trial_jobs
 from solvehost.admin.checks.keys import Service
 from solvehost.admin.keylines import KeyLine
-from solvehost.admin.records import Check, Report
+from solvehost.admin.records import CheckReport, Finding
 from solvehost.errors import SolvehostError
 from solvehost.server import settings
 from solvehost.server.engine_setup import EngineSetup
 
 
-@dataclass
-class _Found:
-    """What earlier checks learn and later ones need."""
-
-    sshd: dict[str, list[str]] = field(default_factory=dict)
-    services: list[Service] = field(default_factory=list)
-
-
-def examine(
+def check(
     flags: Mapping[str, Any], *, user: str | None = None, keys: Path | None = None, sshd_config: Path | None = None,
-    proof: bool = True,
-) -> Report:  # fmt: skip
-    """Look at everything; where no setting is given, the settings are those of the key lines."""
+    with_trial_jobs: bool = True,
+) -> CheckReport:  # fmt: skip
+    """Check everything; without flags, the settings are those of the key lines.
+
+    Parameters
+    ----------
+    flags
+        Flags of the server.
+    user
+        Name of the user that the server runs as; by default, as :func:`accounts.find`.
+    keys
+        The ``authorized_keys`` file; by default, as sshd's configuration says.
+    sshd_config
+        sshd's configuration file; by default, sshd's own.
+    with_trial_jobs
+        Send test jobs through the forced command at the end.
+    """
     try:
         account = accounts.find(user)
     except SolvehostError as exc:
-        remedy = "useradd --system --create-home --shell /bin/sh solve, or name another by --user"
-        return Report((Check("user", False, str(exc), remedy, exc.exit_code),))
-    return Report(tuple(_look(account, flags, keys, sshd_config, with_proof=proof)))
+        remedy = "useradd --system --create-home --shell /bin/sh solve, or name another user with --user"
+        return CheckReport((Finding("user", False, str(exc), remedy, exc.exit_code),))
+    run = _CheckRun(account, flags, key_file=keys, sshd_config=sshd_config)
+    return CheckReport(tuple(run.findings(with_trial_jobs=with_trial_jobs)))
 
 
-def _look(
-    account: Account, flags: Mapping[str, Any], key_file: Path | None, sshd_config: Path | None, *, with_proof: bool
-) -> Iterator[Check]:  # fmt: skip
-    found = _Found()
-    sshd_checks = list(_sshd(found, account, sshd_config, flags))
-    uses_pam = found.sshd.get("usepam", ["yes"])[0] == "yes"
-    yield from account_checks.look(account, uses_pam=uses_pam)
-    yield from sshd_checks
-    yield from guarded("key file", lambda: _keys(found, account, key_file))
-    service = _service(found, flags)
-    yield from guarded("program", lambda: [keys.check_program(service, account)])
-    yield from _settings_of_lines(found, flags, service)
-    serving_checks = accounts.look_as(account, lambda: serving.look(service.flags, account))
-    yield from serving_checks
-    if with_proof:
-        yield from guarded(trial_jobs.SOLVES, lambda: _proof(account, service))
+@dataclass
+class _CheckRun:
+    """One run of all checks; ``sshd_values`` and ``services`` are what earlier checks found and later ones need."""
 
+    account: Account
+    flags: Mapping[str, Any]
+    key_file: Path | None
+    sshd_config: Path | None
+    sshd_values: dict[str, list[str]] = field(default_factory=dict)
+    services: list[Service] = field(default_factory=list)
 
-def _sshd(found: _Found, account: Account, config: Path | None, flags: Mapping[str, Any]) -> Iterator[Check]:
-    try:
-        found.sshd = sshd.effective(account, config)
-    except SolvehostError as exc:
-        yield Check("sshd", None, str(exc), "run this as root to see what sshd makes of its configuration")
-        return
-    try:
-        wall_s = settings.load(flags).max_wall
-    except SolvehostError:  # a check of its own says so
-        wall_s = settings.load({"config": "/dev/null"}).max_wall
-    yield from guarded("sshd", lambda: sshd.look(found.sshd, account, wall_s))
+    def findings(self, *, with_trial_jobs: bool) -> Iterator[Finding]:
+        account = self.account
+        sshd_findings = list(self._check_sshd())  # first, since the checks of the account need UsePAM
+        uses_pam = self.sshd_values.get("usepam", ["yes"])[0] == "yes"
+        yield from account_checks.check(account, uses_pam=uses_pam)
+        yield from sshd_findings
+        yield from run_check("key file", self._check_keys)
+        service = self._service()
+        yield from run_check("program", lambda: [keys.check_program(service, account)])
+        yield from self._check_settings_of_lines(service)
+        yield from accounts.check_as(account, lambda: serving.check(service.flags, account))
+        if with_trial_jobs:
+            yield from run_check(trial_jobs.SOLVES, lambda: self._send_trial_jobs(service))
 
-
-def _keys(found: _Found, account: Account, stated: Path | None) -> Iterator[Check]:
-    places = [stated.absolute()] if stated else keys.files_of(account, found.sshd.get("authorizedkeysfile", ()))
-    there = [path for path in places if path.exists()]
-    if not there:
-        names = ", ".join(map(str, places))
-        yield Check("key file", False, f"no key is authorized: there is no {names}", "solvehost authorize KEY.pub")
-    for path in there:
-        yield keys.check_file(path, account)
-        yield from accounts.look_as(account, lambda path=path: keys.check_readable(path))  # type: ignore[misc]
-        for number, line in keys.read_lines(path):
-            if isinstance(line, Check):
-                yield line
-                continue
-            yield from keys.check_line(number, line, account)
-            _note(found, line)
-
-
-def _note(found: _Found, line: KeyLine) -> None:
-    try:
-        service = keys.service_of(line)
-    except SolvehostError:
-        return
-    if service is not None:
-        found.services.append(service)
-
-
-def _service(found: _Found, flags: Mapping[str, Any]) -> Service:
-    """Return what is served: the first key's, unless settings were given; without a key, this program itself."""
-    words = [word for name, value in flags.items() for word in _words(name, value)]
-    if not found.services:
-        return Service(tuple(installation.program()), tuple(words), flags)
-    first = found.services[0]
-    return Service(first.program, tuple(words), flags) if flags else first
-
-
-def _words(name: str, value: Any) -> list[str]:
-    flag = "--" + name.replace("_", "-")
-    return [flag] if value is True else [flag, str(value)]
-
-
-def _settings_of_lines(found: _Found, flags: Mapping[str, Any], served: Service) -> Iterator[Check]:
-    """Yield other keys' settings that do not load, and whether keys differ in more than the client."""
-    for service in found.services:
-        if service is served:  # the next checks are about these
-            continue
+    def _check_sshd(self) -> Iterator[Finding]:
         try:
-            settings.load(service.flags)
+            self.sshd_values = sshd.effective(self.account, self.sshd_config)
         except SolvehostError as exc:
-            yield Check("settings", False, f"of client {service.flags.get('client', 'default')}: {exc}",
-                        exit_code=exc.exit_code)  # fmt: skip
-    kinds = {tuple(sorted((k, v) for k, v in s.flags.items() if k != "client")) for s in found.services}
-    if len(kinds) > 1 and not flags:
-        yield Check("settings", None, f"keys are served with {len(kinds)} different settings; what follows is about "
-                    "those of the first", "give the flags of another to look at that one")  # fmt: skip
+            yield Finding("sshd", None, str(exc), "run this as root, who can read sshd's configuration")
+            return
+        try:
+            wall_s = settings.load(self.flags).max_wall
+        except SolvehostError:  # the check "configuration" reports the error
+            wall_s = settings.load({"config": "/dev/null"}).max_wall
+        yield from run_check("sshd", lambda: sshd.check(self.sshd_values, self.account, wall_s))
 
+    def _check_keys(self) -> Iterator[Finding]:
+        patterns = self.sshd_values.get("authorizedkeysfile", ())
+        places = [self.key_file.absolute()] if self.key_file else keys.files_of(self.account, patterns)
+        existing = [path for path in places if path.exists()]
+        if not existing:
+            names = ", ".join(map(str, places))
+            yield Finding("key file", False, f"no key is authorized: {names} does not exist",
+                          "solvehost authorize KEY.pub")  # fmt: skip
+        for path in existing:
+            yield keys.check_file(path, self.account)
+            yield from accounts.check_as(self.account, lambda path=path: keys.check_readable(path))  # type: ignore[misc]
+            for number, line in keys.read_lines(path):
+                if isinstance(line, Finding):
+                    yield line
+                    continue
+                yield from keys.check_line(number, line, self.account)
+                self._add_service(line)
 
-def _proof(account: Account, service: Service) -> Iterator[Check]:
-    try:
-        config = settings.load(service.flags)
-        files = serving.scan(EngineSetup(config)).files
-    except SolvehostError as exc:
-        yield Check(trial_jobs.SOLVES, None, f"not proven: {exc}", "mend what is said above first")
-        return
-    yield from trial_jobs.look(account, files, service.program, service.words)
+    def _add_service(self, line: KeyLine) -> None:
+        try:
+            service = keys.service_of(line)
+        except SolvehostError:
+            return
+        if service is not None:
+            self.services.append(service)
+
+    def _service(self) -> Service:
+        """Return the service to check: the first key's, with the flags if any are given; else this installation."""
+        words = tuple(settings.format_flags(self.flags))
+        if not self.services:
+            return Service(tuple(installation.program()), words, self.flags)
+        first = self.services[0]
+        return Service(first.program, words, self.flags) if self.flags else first
+
+    def _check_settings_of_lines(self, checked: Service) -> Iterator[Finding]:
+        """Yield other keys' settings that cannot be loaded, and a warning if keys differ in more than the client."""
+        for service in self.services:
+            if service is checked:  # the following checks load these settings
+                continue
+            try:
+                settings.load(service.flags)
+            except SolvehostError as exc:
+                yield Finding("settings", False, f"of client {service.flags.get('client', 'default')}: {exc}",
+                              exit_code=exc.exit_code)  # fmt: skip
+        kinds = {tuple(sorted((k, v) for k, v in s.flags.items() if k != "client")) for s in self.services}
+        if len(kinds) > 1 and not self.flags:
+            yield Finding("settings", None, f"the keys have {len(kinds)} different sets of settings; the following "
+                          "checks are about the first key's", "give another key's flags to check them")  # fmt: skip
+
+    def _send_trial_jobs(self, service: Service) -> Iterator[Finding]:
+        try:
+            config = settings.load(service.flags)
+            files = serving.scan(EngineSetup(config)).files
+        except SolvehostError as exc:
+            yield Finding(trial_jobs.SOLVES, None, f"not proven: {exc}", "first correct what failed above")
+            return
+        yield from trial_jobs.check(self.account, files, service.program, service.words)

@@ -1,4 +1,4 @@
-"""``solvehost config``: the settings as they hold, and the files that a sysadmin puts in place."""
+"""``solvehost config``: show the settings, or print a file for the sysadmin to install."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from solvehost.admin.records import FileText, Setting, SettingTable
+from solvehost.admin.records import FileText, SettingRow, SettingTable
 from solvehost.errors import ConfigError, UsageError
 from solvehost.server import settings
 
 TOML_NAME = "solvehost.toml"
-#: Files of the package's share directory, besides the configuration, which is made from the settings themselves.
+#: Files in the package's share directory.  The configuration file is not among them: it is made from ``settings.KEYS``.
 SHARED = ("sshd.conf", "user-slice.conf", "solvehost-gc.service", "solvehost-gc.timer", "logrotate.conf")
 FILES = (TOML_NAME, *SHARED)
 _WIDTH = 100
 
 
 def show(flags: Mapping[str, Any]) -> SettingTable:
-    """Return every setting with its value and where it comes from."""
+    """Return every setting with its value and its source."""
     config = settings.load(flags)
-    stated = settings.read_file(flags)
+    in_file = settings.read_file(flags)
     rows = []
     for key in settings.KEYS:
-        source = "flag" if key.name in flags else str(settings.file_of(flags)) if key.name in stated else "default"
+        source = "flag" if key.name in flags else str(settings.file_of(flags)) if key.name in in_file else "default"
         value = getattr(config, key.name)
         value = str(value) if isinstance(value, Path) else value
-        rows.append(Setting(key.name, key.flag, value, key.unit, source, key.meaning))
+        rows.append(SettingRow(key.name, key.flag, value, key.unit, source, key.meaning))
     return SettingTable(tuple(rows))
 
 
@@ -38,23 +38,23 @@ def print_file(name: str) -> FileText:
     Raises
     ------
     UsageError
-        Where there is none of that name.
+        If there is no file with this name.
     """
     if name == TOML_NAME:
         return FileText(name, default_toml())
     if name not in SHARED:
-        raise UsageError(f"{name[:40]!r} is none of the files: {', '.join(FILES)}")
+        raise UsageError(f"there is no file {name[:40]!r}: the files are {', '.join(FILES)}")
     data = pkgutil.get_data("solvehost", f"share/{name}")
     if data is None:
-        raise ConfigError(f"solvehost is not installed whole: share/{name} is missing")
+        raise ConfigError(f"the installation of solvehost is incomplete (share/{name} is missing): install it again")
     return FileText(name, data.decode("utf-8"))
 
 
 def default_toml() -> str:
-    """Return a configuration file in which every setting stands as a comment, with its default and meaning."""
+    """Return a configuration file with every setting as a comment: its meaning, unit and default."""
     parts = [
-        "# Settings of the solve server.  What is commented out has the value that is shown.",
-        "# A flag in the forced command goes before this file.",
+        "# Settings of the solve server.  A setting that is commented out has the value shown.",
+        "# A flag in the forced command overrides this file.",
     ]
     for key in settings.KEYS:
         unit = f" ({key.unit})" if key.unit else ""
@@ -63,11 +63,11 @@ def default_toml() -> str:
     return "\n".join(parts) + "\n"
 
 
-#: What stands in the file for a setting that has no default of its own.
+#: Values shown for settings without a fixed default.
 _EXAMPLES = {"engine_config": "/etc/astrometry.cfg", "slots": 4, "max_running": 4}
 
 
-def _example(key: settings.Key) -> Any:
+def _example(key: settings.SettingKey) -> Any:
     return _EXAMPLES[key.name] if key.default is None else key.default
 
 

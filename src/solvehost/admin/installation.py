@@ -1,4 +1,4 @@
-"""How this very installation is started by sshd: the interpreter and the program by absolute paths."""
+"""How sshd starts this installation of ``solvehost``: interpreter and program by absolute paths."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import solvehost
 from solvehost.errors import UnavailableError
 
 
-def archive() -> Path | None:
-    """Return the zipapp that this program runs from, None where it is installed."""
+def zipapp_path() -> Path | None:
+    """Return the zipapp from which this program runs, None if it is installed as a package."""
     for folder in Path(solvehost.__file__).parents:
         if folder.is_file():
             return folder.resolve()
@@ -19,15 +19,15 @@ def archive() -> Path | None:
 
 
 def program() -> list[str]:
-    """Return the words that start this program in isolation from the caller's environment and directories.
+    """Return the words that start this program, isolated from the caller's environment and working directory.
 
     Raises
     ------
     UnavailableError
-        Where the interpreter does not know its own path.
+        If the interpreter does not know its own path.
     """
     if not sys.executable:
         raise UnavailableError("this Python does not know its own path: start solvehost as /path/to/python3 -I ...")
-    python = os.path.abspath(sys.executable)  # noqa: PTH100 - a virtual environment's link must stay one
-    found = archive()
-    return [python, "-I", *([str(found)] if found else ["-m", "solvehost"])]
+    python = os.path.abspath(sys.executable)  # noqa: PTH100 - resolving the link would leave the virtual environment
+    zipapp = zipapp_path()
+    return [python, "-I", *([str(zipapp)] if zipapp else ["-m", "solvehost"])]

@@ -1,4 +1,4 @@
-"""``solvehost jobs``: what is stored and what runs, of all clients."""
+"""``solvehost jobs``: the stored and the running jobs of all clients."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from solvehost.wire.json_lines import INTERRUPTED, RUNNING
 
 
 def list_jobs(config: Settings, client: str | None = None) -> JobTable:
-    """Return the jobs of a client, by default of all, each client's oldest first; then plain jobs."""
+    """Return the jobs of one client, or of all: first each client's detached jobs, oldest first, then plain jobs."""
     become_owner(config.state)
     state = StateDir(config)
     names = state.clients() if client is None else [client]
-    rows = [_row(name, stored) for name in names for stored in state.client(name).stored() if stored.exists]
-    rows += [row for row in _plain(state) if client in (None, row.client)]
+    rows = [_detached_row(name, job) for name in names for job in state.client(name).stored() if job.exists]
+    rows += [row for row in _plain_rows(state) if client in (None, row.client)]
     return JobTable(tuple(rows))
 
 
-def _row(client: str, stored: StoredJob) -> JobRow:
+def _detached_row(client: str, stored: StoredJob) -> JobRow:
     line = stored.line()
     return JobRow(client, line.id, line.state, line.created, line.size_bytes, line.message or "")
 
 
-def _plain(state: StateDir) -> Iterator[JobRow]:
-    """Yield a row for each job that is worked on and not kept."""
+def _plain_rows(state: StateDir) -> Iterator[JobRow]:
     for path in jobdir.list_staged(state.work):
         try:
             created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
@@ -39,5 +38,5 @@ def _plain(state: StateDir) -> Iterator[JobRow]:
             continue
         job = JobDir(path)
         record = job.read_json(RECORD) or {}
-        found = RUNNING if job.is_locked() else INTERRUPTED
-        yield JobRow(str(record.get("client", "")), str(record.get("id", "")), found, created, folder_bytes(path))
+        job_state = RUNNING if job.is_locked() else INTERRUPTED
+        yield JobRow(str(record.get("client", "")), str(record.get("id", "")), job_state, created, folder_bytes(path))

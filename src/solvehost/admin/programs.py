@@ -1,4 +1,8 @@
-"""The sysadmin's commands' one gate to other programs: argument lists, a time limit, every exit status looked at."""
+"""The one place where the sysadmin's commands start other programs: argument lists, a time limit, the exit code.
+
+``engine.process`` starts engines.  It is not used here, because it limits and watches its children, and sends their
+output to a log.
+"""
 
 from __future__ import annotations
 
@@ -13,45 +17,58 @@ from solvehost.admin.accounts import Account
 from solvehost.errors import UnavailableError
 from solvehost.server.engine_setup import SEARCH_PATH
 
-_PATIENCE_S = 30.0
+_TIMEOUT_S = 30.0
 _ENVIRONMENT = {"PATH": SEARCH_PATH, "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """How a program ended: its exit code (128 + n where signal n ended it), and what it wrote."""
+class ProgramResult:
+    """How a program ended: its exit code (128 + n if signal n ended it) and its output."""
 
     exit_code: int
-    output: bytes
-    remarks: bytes
+    stdout: bytes
+    stderr: bytes
 
     @property
-    def last_remark(self) -> str:
-        """The last line that it wrote to standard error."""
-        lines = self.remarks.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"exit code {self.exit_code}, without a word"
+    def last_line(self) -> str:
+        """The last line that the program wrote to standard error, or its exit code if it wrote none."""
+        lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {self.exit_code}, without a message"
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program, looked for in the system's directories whatever PATH says."""
+    """Return the path of a program, searched in the system's directories and not in PATH."""
     return shutil.which(name, path=SEARCH_PATH)
 
 
 def run(
-    command: Sequence[str], account: Account | None = None, *, feed: bytes = b"",
-    environment: Mapping[str, str] | None = None, timeout_s: float = _PATIENCE_S,
-) -> Ran:  # fmt: skip
-    """Run a program in the root directory, as ``account`` where this process may become it.
+    command: Sequence[str], account: Account | None = None, *, stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None, timeout_s: float = _TIMEOUT_S,
+) -> ProgramResult:  # fmt: skip
+    """Run a program in the root directory.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    account
+        The user to run it as, if this process is root; by default, the user of this process.
+    stdin
+        Its standard input.
+    environment
+        Variables in addition to PATH and LC_ALL.
+    timeout_s
+        Time limit, in seconds.
 
     Raises
     ------
     UnavailableError
-        Where it cannot be started, or takes too long.
+        If the program cannot be started, or exceeds the time limit.
     """
     try:
         done = subprocess.run(
             command,
-            input=feed,
+            input=stdin,
             capture_output=True,
             check=False,
             cwd="/",
@@ -65,7 +82,7 @@ def run(
     except OSError as exc:
         raise UnavailableError(f"{command[0]}: {exc.strerror}") from exc
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode
-    return Ran(code, done.stdout, done.stderr)
+    return ProgramResult(code, done.stdout, done.stderr)
 
 
 def _credentials(account: Account | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the sysadmin's commands return: frozen records, which ``render`` alone turns into text or JSON."""
+"""What the sysadmin's commands return: frozen records, which only ``render`` turns into text or JSON."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: ``ok`` is True, False (in the way of serving safely) or None (worth knowing).
+class Finding:
+    """One thing that ``solvehost check`` looked at.
 
-    ``exit_code`` is what ``solvehost check`` ends with where it failed.
+    ``ok`` is True, False (it prevents serving, or serving safely) or None (worth knowing).  ``remedy`` tells the
+    sysadmin what to do.  ``exit_code`` is the exit code of ``solvehost check`` if ``ok`` is False.
     """
 
     name: str
@@ -21,20 +22,23 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """All checks."""
+class CheckReport:
+    """All findings of ``solvehost check``."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[Finding, ...]
 
     @property
     def exit_code(self) -> int:
-        """Zero, or the largest code of the checks that failed."""
-        return max((check.exit_code for check in self.checks if check.ok is False), default=0)
+        """Zero, or the largest exit code of the findings that failed."""
+        return max((finding.exit_code for finding in self.checks if finding.ok is False), default=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Authorized:
-    """What became of a key: ``outcome`` is printed, added, replaced or unchanged; ``path`` the file, if any."""
+class AuthorizeResult:
+    """The result of ``solvehost authorize``.
+
+    ``outcome`` is ``printed``, ``added``, ``replaced`` or ``unchanged``; ``path`` is the file, if there is one.
+    """
 
     outcome: str
     line: str
@@ -46,7 +50,7 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job, stored or just worked on; client and id are empty where a crash left nothing that says them."""
+    """A job, detached or plain.  Client and id are empty if a crash left no record of them."""
 
     client: str
     id: str
@@ -58,14 +62,14 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class JobTable:
-    """All jobs, in the order in which they are shown."""
+    """All jobs, in the order in which they are printed."""
 
     rows: tuple[JobRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """What retention removed, or would remove: stored jobs beyond their days, and directories that crashes left."""
+class GcResult:
+    """What ``solvehost gc`` removed, or would remove: expired jobs, and directories that crashes left behind."""
 
     expired_jobs: int
     stale_directories: int
@@ -75,8 +79,8 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting: ``source`` is the flag, the file or the default."""
+class SettingRow:
+    """One setting; ``source`` is ``flag``, ``default``, or the path of the configuration file."""
 
     name: str
     flag: str
@@ -90,15 +94,15 @@ class Setting:
 class SettingTable:
     """All settings."""
 
-    rows: tuple[Setting, ...]
+    rows: tuple[SettingRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file for the sysadmin, to be printed as it stands."""
+    """A file for the sysadmin, printed unchanged."""
 
     name: str
     text: str
 
 
-Result = Report | Authorized | JobTable | Collected | SettingTable | FileText
+Result = CheckReport | AuthorizeResult | JobTable | GcResult | SettingTable | FileText

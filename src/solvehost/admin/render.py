@@ -1,4 +1,4 @@
-"""The one place where the sysadmin's commands become text or JSON."""
+"""Printing of results: the only place where what the sysadmin's commands return becomes text or JSON."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from solvehost.admin.records import (
-    Authorized,
-    Check,
-    Collected,
+    AuthorizeResult,
+    CheckReport,
     FileText,
+    Finding,
+    GcResult,
     JobRow,
     JobTable,
-    Report,
     Result,
-    Setting,
+    SettingRow,
     SettingTable,
 )
 from solvehost.wire.escaping import escape
@@ -29,25 +29,35 @@ _MAX_CELL = 2000
 
 
 def write(result: Result, stream: TextIO, *, as_json: bool = False) -> None:
-    """Write a result: as text for people, or as JSON, of which a table is one object a line."""
+    """Write a result as text for people, or as JSON; a table becomes one JSON object per line."""
     if as_json:
-        for value in _objects(result):
+        for value in _json_objects(result):
             stream.write(json.dumps(value, default=str) + "\n")
         return
-    for line in _TEXTS[type(result)](result, stream):
+    for line in _WRITERS[type(result)](result, stream):
         stream.write(line + "\n")
 
 
-def _objects(result: Result) -> Iterator[dict[str, Any]]:
+def notes(result: Result) -> tuple[str, ...]:
+    """Return the notes that belong on standard error, beside the result."""
+    return result.notes if isinstance(result, AuthorizeResult) else ()
+
+
+def printable(text: str, stream: TextIO) -> str:
+    """Return text of unknown origin as one line that is safe to print; escape it only if necessary."""
+    return text if text.isprintable() and _can_encode(stream, text) else escape(text, _MAX_CELL)
+
+
+def _json_objects(result: Result) -> Iterator[dict[str, Any]]:
     if isinstance(result, JobTable | SettingTable):
         yield from (dataclasses.asdict(row) for row in result.rows)
-    elif isinstance(result, Report):
+    elif isinstance(result, CheckReport):
         yield {"ok": not result.exit_code, "exit_code": result.exit_code, **dataclasses.asdict(result)}
     else:
         yield dataclasses.asdict(result)
 
 
-def _can_show(stream: TextIO, text: str) -> bool:
+def _can_encode(stream: TextIO, text: str) -> bool:
     try:
         text.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -55,99 +65,95 @@ def _can_show(stream: TextIO, text: str) -> bool:
     return True
 
 
-def _shown(text: str, stream: TextIO) -> str:
-    """Return what others may have chosen, in one line that does nothing to a terminal."""
-    return text if text.isprintable() and _can_show(stream, text) else escape(text, _MAX_CELL)
-
-
-def _report(report: Report, stream: TextIO) -> Iterator[str]:
-    can_tick = _can_show(stream, "".join((*_TICKS.values(), _ARROW)))
+def _report_lines(report: CheckReport, stream: TextIO) -> Iterator[str]:
+    can_tick = _can_encode(stream, "".join((*_TICKS.values(), _ARROW)))
     marks, arrow = (_TICKS, _ARROW) if can_tick else (_WORDS, _PLAIN_ARROW)
     mark_width = max(map(len, marks.values()))
-    width = max((len(check.name) for check in report.checks), default=0)
-    for check in report.checks:
-        yield f"{marks[check.ok].ljust(mark_width)} {check.name.ljust(width)}  {_shown(check.detail, stream)}"
-        if check.remedy:
-            yield f"{'':{mark_width}} {'':{width}}  {arrow} {_shown(check.remedy, stream)}"
+    width = max((len(finding.name) for finding in report.checks), default=0)
+    for finding in report.checks:
+        detail = printable(finding.detail, stream)
+        yield f"{marks[finding.ok].ljust(mark_width)} {finding.name.ljust(width)}  {detail}"
+        if finding.remedy:
+            yield f"{'':{mark_width}} {'':{width}}  {arrow} {printable(finding.remedy, stream)}"
     yield ""
-    yield _verdict(report.checks)
+    yield _summary(report.checks)
 
 
-def _verdict(checks: Sequence[Check]) -> str:
-    bad, unknown = sum(check.ok is False for check in checks), sum(check.ok is None for check in checks)
-    remarks = f"; {unknown} worth a look" if unknown else ""
-    return f"{len(checks)} check{'' if len(checks) == 1 else 's'}: {f'{bad} failed' if bad else 'none failed'}{remarks}"
+def _summary(findings: Sequence[Finding]) -> str:
+    failed, unknown = (sum(finding.ok is ok for finding in findings) for ok in (False, None))
+    warnings = f"; {unknown} worth knowing" if unknown else ""
+    checks = f"{len(findings)} check{'' if len(findings) == 1 else 's'}"
+    return f"{checks}: {f'{failed} failed' if failed else 'none failed'}{warnings}"
 
 
-def _authorized(result: Authorized, stream: TextIO) -> Iterator[str]:
+def _authorize_lines(result: AuthorizeResult, stream: TextIO) -> Iterator[str]:
     if result.path is None:
         yield result.line
         return
-    said = {"added": "added to", "replaced": "replaced in", "unchanged": "already in"}[result.outcome]
-    yield f"{result.fingerprint} (client {result.client}): {said} {_shown(str(result.path), stream)}"
+    outcome = {"added": "added to", "replaced": "replaced in", "unchanged": "already in"}[result.outcome]
+    yield f"{result.fingerprint} (client {result.client}): {outcome} {printable(str(result.path), stream)}"
     yield result.line
 
 
-def _jobs(table: JobTable, stream: TextIO) -> Iterator[str]:
-    rows = [_job(row, stream) for row in table.rows]
+def _job_lines(table: JobTable, stream: TextIO) -> Iterator[str]:
+    rows = [_job_cells(row, stream) for row in table.rows]
     yield from _table(("CLIENT", "ID", "STATE", "CREATED", "MB", "MESSAGE"), rows, right={4})
 
 
-def _job(row: JobRow, stream: TextIO) -> tuple[str, ...]:
-    size = f"{row.size_bytes / 1e6:.1f}"
-    cells = (row.client or "-", row.id or "-", row.state, _minute(row.created), size, row.message)
-    return tuple(_shown(cell, stream) for cell in cells)
+def _job_cells(row: JobRow, stream: TextIO) -> tuple[str, ...]:
+    cells = (row.client or "-", row.id or "-", row.state, _local_minute(row.created), _mb(row.size_bytes), row.message)
+    return tuple(printable(cell, stream) for cell in cells)
 
 
-def _minute(created: str) -> str:
-    """Return a time in the sysadmin's own time zone, the seconds left out."""
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"
+
+
+def _local_minute(created: str) -> str:
+    """Return an ISO 8601 time in the local time zone, without seconds."""
     try:
         return f"{datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M}"
     except ValueError:
         return created or "-"
 
 
-def _settings(table: SettingTable, stream: TextIO) -> Iterator[str]:
-    rows = [tuple(_shown(cell, stream) for cell in _setting(row)) for row in table.rows]
+def _setting_lines(table: SettingTable, stream: TextIO) -> Iterator[str]:
+    rows = [tuple(printable(cell, stream) for cell in _setting_cells(row)) for row in table.rows]
     yield from _table(("SETTING", "VALUE", "FROM", "MEANING"), rows)
 
 
-def _setting(row: Setting) -> tuple[str, ...]:
+def _setting_cells(row: SettingRow) -> tuple[str, ...]:
     value = "-" if row.value is None else str(row.value).lower() if isinstance(row.value, bool) else f"{row.value}"
     return row.name, value, row.source, row.meaning
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: frozenset[int] | set[int] = frozenset()
            ) -> Iterator[str]:  # fmt: skip
+    """Yield the lines of a table; ``right`` holds the numbers of right-aligned columns, from 0."""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for row in (heads, *rows):
         cells = (c.rjust(w) if at in right else c.ljust(w) for at, (c, w) in enumerate(zip(row, widths, strict=True)))
         yield "  ".join(cells).rstrip()
 
 
-def _collected(result: Collected, _stream: TextIO) -> Iterator[str]:
+def _gc_lines(result: GcResult, _stream: TextIO) -> Iterator[str]:
     verb = "would be removed" if result.is_dry_run else "removed"
-    jobs = "1 job" if result.expired_jobs == 1 else f"{result.expired_jobs} jobs"
+    jobs = "1 expired job" if result.expired_jobs == 1 else f"{result.expired_jobs} expired jobs"
     stale = "1 directory" if result.stale_directories == 1 else f"{result.stale_directories} directories"
-    yield f"{verb}: {jobs} beyond their days, {stale} that crashes left, {result.freed_bytes / 1e6:.1f} MB together"
+    yield f"{verb}: {jobs} and {stale} left behind by crashes, {_mb(result.freed_bytes)} MB in total"
     if result.failed:
-        yield f"{result.failed} could not be removed: somebody works on them, or they are not the server's own"
+        yield f"{result.failed} could not be removed: they are in use, or belong to another user"
 
 
-def _file(result: FileText, _stream: TextIO) -> Iterator[str]:
+def _file_lines(result: FileText, _stream: TextIO) -> Iterator[str]:
     yield result.text.rstrip("\n")
 
 
-_TEXTS: dict[type, Callable[[Any, TextIO], Iterator[str]]] = {
-    Report: _report,
-    Authorized: _authorized,
-    JobTable: _jobs,
-    Collected: _collected,
-    SettingTable: _settings,
-    FileText: _file,
+_WRITERS: dict[type, Callable[[Any, TextIO], Iterator[str]]] = {
+    CheckReport: _report_lines,
+    AuthorizeResult: _authorize_lines,
+    JobTable: _job_lines,
+    GcResult: _gc_lines,
+    SettingTable: _setting_lines,
+    FileText: _file_lines,
 }
-
-
-def remarks(result: Result) -> tuple[str, ...]:
-    """Return what is to be said beside the result, on standard error."""
-    return result.notes if isinstance(result, Authorized) else ()

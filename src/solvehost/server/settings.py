@@ -18,7 +18,7 @@ DEFAULT_FILE = Path("/etc/solvehost.toml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class Key(NamedTuple):
+class SettingKey(NamedTuple):
     """One setting: its name in the file, the parser of its values, its default, its unit, and its meaning."""
 
     name: str
@@ -88,21 +88,21 @@ def _flag(value: Any) -> bool:
 
 
 KEYS = (
-    Key("state", _path, Path("/var/lib/solvehost"), "DIR", "directory in which jobs are solved and kept"),
-    Key("client", _name, "default", "NAME", "the owner of the jobs; a key sees the jobs of its own client only"),
-    Key("engine", _program, "astrometry-engine", "PATH", "the engine"),
-    Key("engine_config", _path, None, "FILE", "the engine's configuration; if unset, the first one found"),
-    Key("slots", _count(1, 10_000), None, "N", "engines that may run at once; if unset, the number of cores"),
-    Key("queue_wait", _number(0, 1e6), 300.0, "S", "seconds that a job may wait for a slot"),
-    Key("max_wall", _number(0.1, 1e6), 300.0, "S", "seconds that a job may run"),
-    Key("max_cpu", _number(1, 1e7), 1200.0, "S", "CPU seconds that all engines of a job together may use"),
-    Key("max_memory_mb", _count(64, 10**7), 2048, "MB", "private memory that an engine may use"),
-    Key("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once; if unset, no limit"),
-    Key("max_waiting", _count(1, 10_000), 100, "N", "jobs of a client that may be uploading or waiting at once"),
-    Key("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk space that a client's stored jobs may take"),
-    Key("keep", _number(0, 36500), 7.0, "DAYS", "days that a detached job is kept"),
-    Key("require_sandbox", _flag, False, "", "refuse to solve if the kernel cannot confine engines"),
-    Key("log", _log, "syslog", "WHERE", "the request log: stderr, syslog (stderr if there is none), or a file"),
+    SettingKey("state", _path, Path("/var/lib/solvehost"), "DIR", "directory in which jobs are solved and kept"),
+    SettingKey("client", _name, "default", "NAME", "the owner of the jobs; a key sees the jobs of its own client only"),
+    SettingKey("engine", _program, "astrometry-engine", "PATH", "the engine"),
+    SettingKey("engine_config", _path, None, "FILE", "the engine's configuration; if unset, the first one found"),
+    SettingKey("slots", _count(1, 10_000), None, "N", "engines that may run at once; if unset, the number of cores"),
+    SettingKey("queue_wait", _number(0, 1e6), 300.0, "S", "seconds that a job may wait for a slot"),
+    SettingKey("max_wall", _number(0.1, 1e6), 300.0, "S", "seconds that a job may run"),
+    SettingKey("max_cpu", _number(1, 1e7), 1200.0, "S", "CPU seconds that all engines of a job together may use"),
+    SettingKey("max_memory_mb", _count(64, 10**7), 2048, "MB", "private memory that an engine may use"),
+    SettingKey("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once (unset: no limit)"),
+    SettingKey("max_waiting", _count(1, 10_000), 100, "N", "jobs of a client that may be uploading or waiting at once"),
+    SettingKey("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk space that a client's stored jobs may take"),
+    SettingKey("keep", _number(0, 36500), 7.0, "DAYS", "days that a detached job is kept"),
+    SettingKey("require_sandbox", _flag, False, "", "refuse to solve if the kernel cannot confine engines"),
+    SettingKey("log", _log, "syslog", "WHERE", "the request log: stderr, syslog (stderr if there is none), or a file"),
 )  # fmt: skip
 _BY_NAME = {key.name: key for key in KEYS}
 _BY_FLAG = {key.flag: key for key in KEYS}
@@ -209,7 +209,7 @@ def read_file(flags: Mapping[str, Any]) -> dict[str, Any]:
     return _load_toml(file_of(flags), required=flags.get("config") is not None)
 
 
-def _parse(key: Key, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:
+def _parse(key: SettingKey, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:
     try:
         return key.parse(value)
     except (ValueError, TypeError, OverflowError) as exc:

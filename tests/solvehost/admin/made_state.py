@@ -1,4 +1,4 @@
-"""State directories with jobs in them, as a server leaves them."""
+"""State directories with jobs, for tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY_S = 86400.0
 
 
 def config(state: Path, **flags: str) -> Settings:
-    """Return settings with that state directory, and no file."""
+    """Return settings with a state directory, without a configuration file."""
     return settings.load({"config": os.devnull, "state": str(state), **flags})
 
 
@@ -26,13 +26,13 @@ def add_stored(
     state: StateDir, client: str, job_id: str, *, result: dict[str, object] | None = None, age_days: float = 0.0,
     created: str = "2026-01-02T03:04:05.000+00:00",
 ) -> StoredJob:  # fmt: skip
-    """Add a stored job; without a result it is interrupted."""
+    """Add a stored job, which is interrupted unless a result is given."""
     stored = state.client(client).job(job_id)
     stored.job.path.mkdir(parents=True, mode=0o700)
     stored.job.write_json(RECORD, {"format": 1, "client": client, "id": job_id, "sha256": "0", "created": created})
     (stored.job.path / "job.axy").write_bytes(bytes(10_000))
     if result is not None:
-        if result["status"] in (SOLVED, UNSOLVED):  # which has a reply
+        if result["status"] in (SOLVED, UNSOLVED):
             stored.job.write_json(MANIFEST, {})
         stored.job.write_json(RESULT, result)
     _age(stored.job.path, age_days * DAY_S)

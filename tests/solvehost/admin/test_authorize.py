@@ -1,4 +1,4 @@
-"""solvehost authorize: one line more, everything else untouched, and never half a file."""
+"""``solvehost authorize`` adds one line, changes no other line, and never leaves an incomplete file."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def key(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A file of keys that is not there yet."""
+    """An authorized_keys file that does not exist yet."""
     return tmp_path / "authorized_keys.d" / "solve"
 
 
-def test_a_line_is_only_printed_where_that_is_asked_for(key: Path) -> None:
+def test_print_writes_no_file(key: Path) -> None:
     done = authorize(key, {"client": "nova1", "slots": "2", "require_sandbox": True}, to=None)
     program = f"{os.path.abspath(sys.executable)} -I -m solvehost"
     assert done.outcome == PRINTED
     assert done.line == f'restrict,command="{program} --client nova1 --slots 2 --require-sandbox" {made_keys.line()}'
 
 
-def test_the_first_key_makes_file_and_directory(key: Path, place: Path) -> None:
+def test_the_first_key_creates_file_and_directory(key: Path, place: Path) -> None:
     previous = os.umask(0o077)
     try:
         done = authorize(key, {"client": "nova1"}, to=place)
@@ -52,15 +52,15 @@ def test_the_first_key_makes_file_and_directory(key: Path, place: Path) -> None:
     assert [path.name for path in place.parent.iterdir()] == ["solve"]
 
 
-def test_other_lines_are_untouched(key: Path, place: Path) -> None:
-    """Byte for byte, and with a line feed where the last one had none."""
+def test_other_lines_are_unchanged(key: Path, place: Path) -> None:
+    """Byte for byte; a last line without a line feed gets one."""
     place.parent.mkdir()
     place.write_bytes(OTHERS)
     done = authorize(key, {}, to=place)
     assert place.read_bytes() == OTHERS + b"\n" + done.line.encode() + b"\n"
 
 
-def test_the_same_again_changes_nothing(key: Path, place: Path) -> None:
+def test_authorizing_the_same_key_again_changes_nothing(key: Path, place: Path) -> None:
     authorize(key, {"client": "a"}, to=place)
     before = place.stat()
     assert authorize(key, {"client": "a"}, to=place).outcome == UNCHANGED
@@ -68,7 +68,7 @@ def test_the_same_again_changes_nothing(key: Path, place: Path) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_the_same_key_with_other_options_must_be_replaced(key: Path, place: Path) -> None:
+def test_the_same_key_with_other_options_needs_replace(key: Path, place: Path) -> None:
     place.parent.mkdir()
     place.write_bytes(OTHERS + b"\n")
     authorize(key, {"client": "a"}, to=place)
@@ -83,7 +83,7 @@ def test_the_same_key_with_other_options_must_be_replaced(key: Path, place: Path
     assert place.read_bytes() == before.replace(b"--client a", b"--client b")
 
 
-def test_a_key_that_stands_twice_stands_once_afterwards(key: Path, place: Path) -> None:
+def test_replacing_a_key_removes_its_duplicates(key: Path, place: Path) -> None:
     place.parent.mkdir()
     place.write_text(f"{made_keys.line()}\n# between\nrestrict {made_keys.line()}\n")
     with pytest.raises(DataError, match="line 1, 3"):
@@ -92,8 +92,8 @@ def test_a_key_that_stands_twice_stands_once_afterwards(key: Path, place: Path) 
     assert place.read_text() == f"{done.line}\n# between\n"
 
 
-def test_a_link_is_not_followed(key: Path, place: Path, tmp_path: Path) -> None:
-    """A user's own directory may hold a link to what root alone can read."""
+def test_a_symbolic_link_is_not_followed(key: Path, place: Path, tmp_path: Path) -> None:
+    """A user could have made a link to a file that only root can read."""
     secret = tmp_path / "secret"
     secret.write_text("secret\n")
     place.parent.mkdir()
@@ -105,7 +105,7 @@ def test_a_link_is_not_followed(key: Path, place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "hard link"])
-def test_what_is_no_plain_file_is_refused(kind: str, key: Path, place: Path) -> None:
+def test_a_file_that_is_not_regular_is_refused(kind: str, key: Path, place: Path) -> None:
     place.parent.mkdir()
     if kind == "fifo":
         os.mkfifo(place)
@@ -114,11 +114,11 @@ def test_what_is_no_plain_file_is_refused(kind: str, key: Path, place: Path) -> 
     else:
         place.with_name("other").write_text("x\n")
         os.link(place.with_name("other"), place)
-    with pytest.raises(Exception, match=r"no regular file|Is a directory"):
+    with pytest.raises(Exception, match=r"not a regular file|Is a directory"):
         authorize(key, {}, to=place)
 
 
-def test_a_file_keeps_its_owner_and_loses_the_writers_it_must_not_have(key: Path, place: Path) -> None:
+def test_a_file_keeps_its_owner_and_loses_write_permission_for_others(key: Path, place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file to another user")
     place.parent.mkdir()
@@ -130,7 +130,7 @@ def test_a_file_keeps_its_owner_and_loses_the_writers_it_must_not_have(key: Path
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o644)
 
 
-def test_many_at_once_all_get_their_lines(place: Path, tmp_path: Path) -> None:
+def test_keys_authorized_at_the_same_time_all_get_a_line(place: Path, tmp_path: Path) -> None:
     keys = [made_keys.write(tmp_path, number) for number in range(1, 9)]
     threads = [threading.Thread(target=authorize, args=(key, {"client": "a"}), kwargs={"to": place}) for key in keys]
     for thread in threads:
@@ -140,23 +140,23 @@ def test_many_at_once_all_get_their_lines(place: Path, tmp_path: Path) -> None:
     assert len(place.read_text().splitlines()) == len(keys)
 
 
-def test_a_lock_that_is_never_let_go_is_an_error(
+def test_a_lock_that_stays_taken_is_an_error(
     key: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(module, "_LOCK_TIMEOUT_S", 0.1)
     place.parent.mkdir()
     fd = os.open(place.parent, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     try:
-        with pytest.raises(BusyError, match="held its lock"):
+        with pytest.raises(BusyError, match="kept it locked"):
             authorize(key, {}, to=place)
     finally:
         os.close(fd)
     assert authorize(key, {}, to=place).outcome == ADDED
 
 
-def test_settings_that_would_not_load_are_refused(key: Path, place: Path, tmp_path: Path) -> None:
-    """And nothing is written."""
+def test_invalid_settings_are_refused(key: Path, place: Path, tmp_path: Path) -> None:
+    """Nothing is written then."""
     bad = tmp_path / "bad.toml"
     bad.write_text("slots = 0\n")
     with pytest.raises(UsageError, match="--slots"):
@@ -165,7 +165,7 @@ def test_settings_that_would_not_load_are_refused(key: Path, place: Path, tmp_pa
         authorize(key, {"client": "a b"}, to=place)
     with pytest.raises(ConfigError, match="slots"):
         authorize(key, {"config": str(bad)}, to=place)
-    with pytest.raises(UsageError, match="cannot stand"):
+    with pytest.raises(UsageError, match="cannot be written into"):
         authorize(key, {"state": "/a'b"}, to=place)
     assert not place.exists()
 
@@ -177,14 +177,14 @@ def test_a_relative_configuration_is_refused(key: Path, tmp_path: Path, monkeypa
         authorize(key, {"config": "s.toml"}, to=None)
 
 
-def test_a_program_that_does_not_run_is_not_authorized(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_does_not_start_is_not_authorized(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.installation, "program", lambda: [sys.executable, "-I", "-m", "no_such_module"])
-    with pytest.raises(ConfigError, match=r"does not run: .*no_such_module"):
+    with pytest.raises(ConfigError, match=r"does not start: .*no_such_module"):
         authorize(key, {}, to=None)
 
 
-def test_a_directory_that_is_missing_is_named(key: Path, tmp_path: Path) -> None:
-    with pytest.raises(NoInputError, match="make the directory"):
+def test_the_message_names_a_missing_directory(key: Path, tmp_path: Path) -> None:
+    with pytest.raises(NoInputError, match="create the directory"):
         authorize(key, {}, to=tmp_path / "no" / "such" / "solve")
 
 
@@ -199,7 +199,7 @@ def test_without_permission_it_says_what_to_do(key: Path, place: Path, monkeypat
 
 def test_a_note_says_that_clients_are_not_told_apart(key: Path) -> None:
     assert authorize(key, {}, to=None).notes == (
-        "without --client, all such keys share the jobs of the client 'default'",
+        "no --client was given: all keys without it share the jobs of the client 'default'",
     )
     assert authorize(key, {"client": "a"}, to=None).notes == ()
 

@@ -1,4 +1,4 @@
-"""What authorize writes, put before a real sshd: the key does what its line says, and nothing else."""
+"""With a real sshd, an authorized key can do what its line permits, and nothing else."""
 
 from __future__ import annotations
 
@@ -51,14 +51,16 @@ def keys(sshd: MadeSshd) -> Path:
 
 
 def test_an_authorized_key_reaches_the_server(sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask) -> None:
-    """As the client that its line names, and with the settings in it."""
+    """With the client and the settings of its line."""
     assert ask("info").returncode == 255
     authorize(key, {**flags, "slots": "3"}, sources="127.0.0.0/8,::1", expiry="2999-01-01", to=keys(sshd))
     said = json.loads(ask("info").stdout)
     assert (said["client"], said["slots"]) == ("authorized", 3)
 
 
-def test_it_reaches_nothing_else(sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask, tmp_path: Path) -> None:
+def test_an_authorized_key_can_do_nothing_else(
+    sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask, tmp_path: Path
+) -> None:
     authorize(key, flags, to=keys(sshd))
     assert ask("id; touch /tmp/x").returncode == 64
     assert ask("info --state /").returncode == 64
@@ -67,7 +69,7 @@ def test_it_reaches_nothing_else(sshd: MadeSshd, key: Path, flags: dict[str, str
     assert "forward" in ask("", "-W", "127.0.0.1:1").stderr
 
 
-def test_a_key_from_elsewhere_is_refused(sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask) -> None:
+def test_a_key_from_another_address_is_refused(sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask) -> None:
     authorize(key, flags, sources="192.0.2.0/24", to=keys(sshd))
     assert ask("info").returncode == 255
     assert authorize(key, flags, to=keys(sshd), replace=True).outcome == REPLACED
@@ -75,7 +77,7 @@ def test_a_key_from_elsewhere_is_refused(sshd: MadeSshd, key: Path, flags: dict[
 
 
 def test_an_expired_key_is_refused(sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask) -> None:
-    """The form of the date is sshd's own."""
+    """sshd understands the format of the date."""
     authorize(key, flags, expiry="2999-01-01", to=keys(sshd))
     assert ask("info").returncode == 0
     keys(sshd).write_text(keys(sshd).read_text().replace('"29990101"', '"20200101"'))
@@ -85,7 +87,7 @@ def test_an_expired_key_is_refused(sshd: MadeSshd, key: Path, flags: dict[str, s
 def test_paths_with_spaces_reach_the_server(
     sshd: MadeSshd, key: Path, flags: dict[str, str], ask: Ask
 ) -> None:  # fmt: skip
-    """Through the file, sshd, and the user's shell."""
+    """They pass through the file, sshd, and the user's shell."""
     state = Path(flags["state"]) / "a b; $(id) #%h"
     authorize(key, {**flags, "state": str(state)}, to=keys(sshd))
     assert ask("info").returncode == 0, ask("info").stderr

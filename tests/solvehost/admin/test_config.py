@@ -1,4 +1,4 @@
-"""solvehost config: each setting with its source, and the files that a sysadmin puts in place."""
+"""``solvehost config`` shows each setting with its source, and prints files to install."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def test_every_setting_is_shown_with_its_source(tmp_path: Path) -> None:
     assert rows["state"].value == "/var/lib/solvehost"
 
 
-def test_a_wrong_setting_is_an_error(tmp_path: Path) -> None:
+def test_an_invalid_setting_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text("slot = 3\n")
     with pytest.raises(ConfigError, match="unknown key 'slot'"):
         config.show({"config": str(tmp_path / "s.toml")})
 
 
-def test_the_default_file_holds_every_setting_as_a_comment(tmp_path: Path) -> None:
+def test_the_default_file_has_every_setting_as_a_comment(tmp_path: Path) -> None:
     text = config.default_toml()
     assert tomllib.loads(text) == {}
     assert re.findall(r"^#(\w+) = ", text, re.MULTILINE) == [key.name for key in settings.KEYS]
     assert all(key.meaning.split()[0] in text for key in settings.KEYS)
 
 
-def test_what_the_default_file_shows_are_the_defaults(tmp_path: Path) -> None:
-    """With every comment sign taken away, it says what holds without it."""
+def test_the_default_file_shows_the_defaults(tmp_path: Path) -> None:
+    """With all settings uncommented, the settings are the same as without the file."""
     path = tmp_path / "s.toml"
     path.write_text(re.sub(r"^#(\w+ = )", r"\1", config.default_toml(), flags=re.MULTILINE))
     stated = settings.load({"config": str(path)})._asdict()
     defaults = settings.load({"config": "/dev/null"})._asdict()
     different = {name for name, value in stated.items() if value != defaults[name]}
-    assert different <= {"engine_config", "slots", "max_running"}, "those have no default of their own"
+    assert different <= {"engine_config", "slots", "max_running"}, "these have no fixed default"
 
 
 @pytest.mark.parametrize("name", config.FILES)
@@ -55,8 +55,8 @@ def test_every_file_can_be_printed(name: str) -> None:
     assert found.text.startswith("#")
 
 
-def test_nothing_else_can_be_printed() -> None:
-    with pytest.raises(UsageError, match="none of the files"):
+def test_other_files_cannot_be_printed() -> None:
+    with pytest.raises(UsageError, match="there is no file"):
         config.print_file("../engine/exec_helper.py")
 
 

@@ -1,4 +1,4 @@
-"""solvehost gc: what retention would remove in time goes now, and nothing else does."""
+"""``solvehost gc`` removes expired jobs and leftovers, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from admin import made_state
 from solvehost.admin import gc
 from solvehost.admin.gc import collect
-from solvehost.admin.records import Collected
+from solvehost.admin.records import GcResult
 from solvehost.errors import BusyError
 from solvehost.formats import jobdir
 from solvehost.server.state_dir import StateDir
@@ -22,7 +22,7 @@ def state(tmp_path: Path) -> StateDir:
     return StateDir(made_state.config(tmp_path / "state", keep="7")).open()
 
 
-def test_jobs_beyond_their_days_go(state: StateDir) -> None:
+def test_expired_jobs_are_removed(state: StateDir) -> None:
     solved = {"status": "solved"}
     old = [made_state.add_stored(state, client, "old", result=solved, age_days=8) for client in ("a", "b")]
     old.append(made_state.add_stored(state, "a", "broken", age_days=8))
@@ -34,7 +34,7 @@ def test_jobs_beyond_their_days_go(state: StateDir) -> None:
     assert not any(stored.exists for stored in old)
 
 
-def test_a_dry_run_says_the_same_and_removes_nothing(state: StateDir) -> None:
+def test_a_dry_run_counts_the_same_and_removes_nothing(state: StateDir) -> None:
     stored = made_state.add_stored(state, "a", "old", result={"status": "solved"}, age_days=8)
     left = made_state.add_plain(state, age_s=1000)
     said = collect(state.settings, dry_run=True)
@@ -42,27 +42,27 @@ def test_a_dry_run_says_the_same_and_removes_nothing(state: StateDir) -> None:
     assert left.path.exists()
     done = collect(state.settings)
     assert (said.expired_jobs, said.stale_directories, said.freed_bytes) == (1, 1, done.freed_bytes)
-    assert done == Collected(1, 1, said.freed_bytes)
+    assert done == GcResult(1, 1, said.freed_bytes)
     assert not left.path.exists()
 
 
-def test_what_somebody_works_on_stays(state: StateDir) -> None:
+def test_jobs_in_use_are_kept(state: StateDir) -> None:
     stored = made_state.add_stored(state, "a", "old", age_days=8)
     plain = made_state.add_plain(state, age_s=1000)
     with stored.job.locked(), plain.locked():
-        assert collect(state.settings) == Collected(0, 0, 0)
+        assert collect(state.settings) == GcResult(0, 0, 0)
     assert stored.exists
     assert plain.path.exists()
 
 
-def test_what_was_just_made_stays(state: StateDir) -> None:
-    """A job that is being received has no lock yet."""
+def test_new_directories_are_kept(state: StateDir) -> None:
+    """A job that is being uploaded has no lock yet."""
     plain = made_state.add_plain(state, age_s=1)
-    assert collect(state.settings) == Collected(0, 0, 0)
+    assert collect(state.settings) == GcResult(0, 0, 0)
     assert plain.path.exists()
 
 
-def test_half_stored_and_half_removed_jobs_go_after_an_hour(state: StateDir) -> None:
+def test_staged_directories_are_removed_after_an_hour(state: StateDir) -> None:
     client = state.client("a")
     old, young = (jobdir.create(client.jobs_dir) for _ in range(2))
     made_state._age(old.path, 2 * HOUR_S)
@@ -71,16 +71,16 @@ def test_half_stored_and_half_removed_jobs_go_after_an_hour(state: StateDir) -> 
     assert young.path.exists()
 
 
-def test_what_cannot_be_removed_is_counted(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_cannot_be_removed_are_counted(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
     made_state.add_stored(state, "a", "old", age_days=8)
 
     def refuse(_: object) -> bool:
-        raise BusyError("somebody was faster")
+        raise BusyError("another process holds the lock")
 
     monkeypatch.setattr(gc.StoredJob, "remove", refuse)
-    assert collect(state.settings) == Collected(0, 0, 0, failed=1)
+    assert collect(state.settings) == GcResult(0, 0, 0, failed=1)
 
 
-def test_where_nothing_was_ever_served_there_is_nothing_to_do(tmp_path: Path) -> None:
-    assert collect(made_state.config(tmp_path / "none")) == Collected(0, 0, 0)
+def test_without_a_state_directory_nothing_is_removed(tmp_path: Path) -> None:
+    assert collect(made_state.config(tmp_path / "none")) == GcResult(0, 0, 0)
     assert not (tmp_path / "none").exists()

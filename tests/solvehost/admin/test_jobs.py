@@ -1,4 +1,4 @@
-"""solvehost jobs: what is there, of everybody."""
+"""``solvehost jobs`` lists the jobs of all clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def state(tmp_path: Path) -> StateDir:
     return StateDir(made_state.config(tmp_path / "state")).open()
 
 
-def test_all_clients_are_listed_each_ones_oldest_first(state: StateDir) -> None:
+def test_jobs_are_listed_by_client_oldest_first(state: StateDir) -> None:
     made_state.add_stored(state, "b", "job-1", result={"status": "solved"}, created="2026-01-02T00:00:00+00:00")
     made_state.add_stored(state, "b", "job-0", result={"status": "failed", "exit_code": 69, "message": "no index"},
                           created="2026-01-01T00:00:00+00:00")  # fmt: skip
@@ -31,7 +31,7 @@ def test_all_clients_are_listed_each_ones_oldest_first(state: StateDir) -> None:
     assert all(row.size_bytes >= 10_000 for row in rows)
 
 
-def test_one_client_can_be_asked_for(state: StateDir) -> None:
+def test_jobs_of_one_client_are_listed(state: StateDir) -> None:
     made_state.add_stored(state, "a", "job-1")
     made_state.add_stored(state, "b", "job-2")
     made_state.add_plain(state)
@@ -39,7 +39,7 @@ def test_one_client_can_be_asked_for(state: StateDir) -> None:
     assert list_jobs(state.settings, "nobody").rows == ()
 
 
-def test_plain_jobs_are_running_or_left_over(state: StateDir) -> None:
+def test_plain_jobs_are_running_or_interrupted(state: StateDir) -> None:
     running = made_state.add_plain(state)
     made_state.add_plain(state, age_s=1000)
     with running.locked():
@@ -47,7 +47,7 @@ def test_plain_jobs_are_running_or_left_over(state: StateDir) -> None:
     assert sorted((row.client, row.id, row.state) for row in found) == [("", "", "interrupted"), ("", "", "running")]
 
 
-def test_plain_jobs_say_whose_they_are(state: StateDir) -> None:
+def test_plain_jobs_are_listed_with_client_and_id(state: StateDir) -> None:
     job = made_state.add_plain(state)
     record_owner(job, "a", "job-1")
     with job.locked():
@@ -55,20 +55,20 @@ def test_plain_jobs_say_whose_they_are(state: StateDir) -> None:
     assert list_jobs(state.settings, "b").rows == ()
 
 
-def test_where_nothing_was_ever_served_the_table_is_empty(tmp_path: Path) -> None:
+def test_without_a_state_directory_the_table_is_empty(tmp_path: Path) -> None:
     assert list_jobs(made_state.config(tmp_path / "none")).rows == ()
     assert not (tmp_path / "none").exists()
 
 
-def test_root_looks_as_the_owner(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a user can write to is nothing for root to work in."""
+def test_root_becomes_the_owner_of_the_state_directory(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root must not work in a directory that a user can change."""
     became = []
     monkeypatch.setattr(jobs, "become_owner", became.append)
     list_jobs(state.settings)
     assert became == [state.path]
 
 
-def test_root_becomes_whoever_owns_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_becomes_the_owner_of_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     became: list[accounts.Account] = []

@@ -1,4 +1,4 @@
-"""Exactly one public key of a type in use: nothing else is taken."""
+"""Only files with exactly one valid public key are accepted."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_keys_of_all_types_in_use_are_taken(kind: str) -> None:
+def test_keys_of_all_accepted_types_are_parsed(kind: str) -> None:
     found = pubkeys.parse(f"{kind} {WHOLE[kind]} me@here")
     assert (found.kind, found.base64, found.comment) == (kind, WHOLE[kind], "me@here")
     assert found.text == f"{kind} {WHOLE[kind]} me@here"
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
-def test_keys_and_fingerprints_are_those_of_openssh(kind: str, tmp_path: Path) -> None:
-    """What ssh-keygen makes is taken, and has the fingerprint that it shows."""
+def test_keys_and_fingerprints_agree_with_openssh(kind: str, tmp_path: Path) -> None:
+    """Keys of ssh-keygen are accepted, and have the fingerprint that ssh-keygen prints."""
     if shutil.which("ssh-keygen") is None:
         pytest.skip("ssh-keygen is not installed (Debian: apt install openssh-client)")
     path = tmp_path / "key"
@@ -53,22 +53,22 @@ def test_keys_and_fingerprints_are_those_of_openssh(kind: str, tmp_path: Path) -
         (f'command="/bin/sh" {made_keys.line()}', "options before the key"),
         (f"restrict {made_keys.line()}", "options before the key"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", "private key"),
-        (f"ssh-dss {made_keys.blob('ssh-dss', b'x')}", "no type of key"),
-        ("ssh-ed25519-cert-v01@openssh.com AAAA", "no type of key"),
+        (f"ssh-dss {made_keys.blob('ssh-dss', b'x')}", "not an accepted type of key"),
+        ("ssh-ed25519-cert-v01@openssh.com AAAA", "not an accepted type of key"),
         ("ssh-ed25519", "cut short"),
-        ("ssh-ed25519 AAAA=!", "no base64"),
-        ("ssh-ed25519 " + made_keys.ed25519()[:-8], "cut short|no base64"),
+        ("ssh-ed25519 AAAA=!", "not valid base64"),
+        ("ssh-ed25519 " + made_keys.ed25519()[:-8], "cut short|not valid base64"),
         (f"ssh-ed25519 {made_keys.blob('ssh-rsa', bytes(32))}", "another type"),
-        (f"ssh-ed25519 {made_keys.blob('ssh-ed25519', bytes(31))}", "not whole"),
-        (f"ssh-ed25519 {made_keys.blob('ssh-ed25519', bytes(32), b'more')}", "not whole"),
+        (f"ssh-ed25519 {made_keys.blob('ssh-ed25519', bytes(31))}", "incomplete"),
+        (f"ssh-ed25519 {made_keys.blob('ssh-ed25519', bytes(32), b'more')}", "incomplete"),
         (f"ssh-rsa {made_keys.blob('ssh-rsa', b'3', bytes([255]) * 128)}", "at least 2048 bits"),
-        (f"ecdsa-sha2-nistp256 {made_keys.blob('ecdsa-sha2-nistp256', b'nistp384', POINT)}", "not whole"),
-        ("\0" * 10, "no public key"),
-        ("x" * 70_000, "no public key"),
-        ("\x1b[2J AAAA", "no type of key"),
+        (f"ecdsa-sha2-nistp256 {made_keys.blob('ecdsa-sha2-nistp256', b'nistp384', POINT)}", "incomplete"),
+        ("\0" * 10, "not a public key"),
+        ("x" * 70_000, "not a public key"),
+        ("\x1b[2J AAAA", "not an accepted type of key"),
     ],
 )  # fmt: skip
-def test_anything_else_is_refused(text: str, said: str) -> None:
+def test_invalid_files_are_refused(text: str, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
         pubkeys.parse_file(text.encode("latin-1"))
     assert str(caught.value).isprintable()
@@ -81,6 +81,6 @@ def test_a_comment_is_escaped_and_bounded() -> None:
     assert len(found.comment) < 200
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_message_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match=r"none\.pub"):
         pubkeys.read(tmp_path / "none.pub")

@@ -1,4 +1,4 @@
-"""The server in one file: isolated, whole, the same bytes each time, and at home with every Python."""
+"""The server in one file: isolated, complete, reproducible, and usable with other versions of Python."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def run(*words: str | Path, feed: bytes = b"") -> subprocess.CompletedProcess[by
     return subprocess.run([sys.executable, "-I", *words], input=feed, capture_output=True, check=False, cwd="/", env={})
 
 
-def test_it_runs_isolated(pyz: Path) -> None:
+def test_the_zipapp_runs_isolated(pyz: Path) -> None:
     assert run(pyz, "--version").stdout == run("-m", "solvehost", "--version").stdout != b""
     assert run(pyz, "config", "print", "sshd.conf").stdout == (SOURCE / "share" / "sshd.conf").read_bytes()
 
 
-def test_it_can_be_run_by_its_own_name(pyz: Path) -> None:
+def test_the_zipapp_is_executable(pyz: Path) -> None:
     assert os.access(pyz, os.X_OK)
     assert pyz.read_bytes().startswith(b"#!/usr/bin/python3 -I\nPK")
 
 
-def test_it_authorizes_itself(pyz: Path, tmp_path: Path) -> None:
+def test_authorize_writes_the_path_of_the_zipapp(pyz: Path, tmp_path: Path) -> None:
     from admin import made_keys
 
     link = tmp_path / "solvehost"
@@ -63,7 +63,7 @@ def test_the_same_sources_give_the_same_bytes(pyz: Path, tmp_path: Path) -> None
     assert again.read_bytes() == pyz.read_bytes()
 
 
-def test_it_holds_solvehost_alone_and_whole(pyz: Path) -> None:
+def test_the_zipapp_contains_all_of_solvehost_and_nothing_else(pyz: Path) -> None:
     with zipfile.ZipFile(pyz) as zipped:
         entries = zipped.infolist()
     names = {entry.filename for entry in entries}
@@ -74,8 +74,8 @@ def test_it_holds_solvehost_alone_and_whole(pyz: Path) -> None:
     assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
 
 
-def test_bytecode_is_taken_without_a_look_at_the_source(pyz: Path) -> None:
-    """Flags 1: by hash, unchecked; no time stamps, which unpacking and copying would change."""
+def test_bytecode_is_used_without_checking_the_source(pyz: Path) -> None:
+    """The flags are 1 (unchecked hash), since copying would change timestamps."""
     with zipfile.ZipFile(pyz) as zipped:
         for name in zipped.namelist():
             if name.endswith(".pyc"):
@@ -83,18 +83,18 @@ def test_bytecode_is_taken_without_a_look_at_the_source(pyz: Path) -> None:
                 assert (data[:4], data[4:8]) == (importlib.util.MAGIC_NUMBER, b"\x01\0\0\0"), name
 
 
-def test_serving_takes_the_bytecode(pyz: Path, tmp_path: Path) -> None:
-    """Where the sources are nonsense, it runs all the same."""
+def test_serving_uses_the_bytecode(pyz: Path, tmp_path: Path) -> None:
+    """It runs even if the sources are invalid."""
     spoilt = _copy(pyz, tmp_path / "spoilt.pyz", lambda name, data: b"(" if name.endswith(".py") else data)
     done = run(spoilt, "--nonsense")
     assert done.returncode == 64
-    assert b"is no option" in done.stderr
+    assert b"there is no option" in done.stderr
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("magic", ["ours", "another"])
-def test_it_solves(magic: str, pyz: Path, tmp_path: Path, real_indexes: index_set.IndexSet) -> None:
-    """Also with bytecode of another Python, which is passed over for the source beside it."""
+def test_the_zipapp_solves(magic: str, pyz: Path, tmp_path: Path, real_indexes: index_set.IndexSet) -> None:
+    """Also with bytecode of another Python, in place of which the source is used."""
     if magic == "another":
         pyz = _copy(pyz, tmp_path / "other.pyz", _as_of_another_python)
     index = next((file for file in real_indexes.files if file.index_id == 4110), real_indexes.files[0])
@@ -111,7 +111,7 @@ def test_it_solves(magic: str, pyz: Path, tmp_path: Path, real_indexes: index_se
 
 
 def _copy(pyz: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Path:
-    """Copy an archive, its members changed."""
+    """Copy an archive, and change its members."""
     with zipfile.ZipFile(pyz) as old, zipfile.ZipFile(out, "w") as new:
         for entry in old.infolist():
             new.writestr(entry, change(entry.filename, old.read(entry)))
@@ -122,7 +122,7 @@ def _as_of_another_python(name: str, data: bytes) -> bytes:
     return b"\xff\xff\r\n" + data[4:] if name.endswith(".pyc") else data
 
 
-def test_another_python_runs_it(pyz: Path) -> None:
+def test_another_python_runs_the_zipapp(pyz: Path) -> None:
     names = (f"python3.{minor}" for minor in range(11, 20) if minor != sys.version_info[1])
     found = next((path for name in names if (path := shutil.which(name)) and _runs(path)), None)
     if found is None:
@@ -135,7 +135,7 @@ def _runs(python: str) -> bool:
     return not subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode
 
 
-def test_a_wrong_command_line_is_refused() -> None:
+def test_an_invalid_command_line_is_refused() -> None:
     done = subprocess.run([sys.executable, BUILD, "--nonsense"], capture_output=True, check=False)
     assert done.returncode != 0
     assert b"usage" in done.stderr

@@ -39,7 +39,7 @@ def test_the_slice_passes_systemd(tmp_path: Path) -> None:
     done = _verify(tmp_path, "user-12345.slice")
     assert (done.returncode, done.stderr) == (0, "")
     (folder / "solvehost.conf").write_text("[Slice]\nMemoryMux=1\n")
-    assert "MemoryMux" in _verify(tmp_path, "user-12345.slice").stderr, "else the check above would see nothing"
+    assert "MemoryMux" in _verify(tmp_path, "user-12345.slice").stderr, "otherwise the check above would find nothing"
 
 
 @pytest.mark.sshd
@@ -48,7 +48,7 @@ def test_the_match_block_passes_sshd(tmp_path: Path) -> None:
     if sshd is None or shutil.which("ssh-keygen") is None:
         pytest.skip("sshd is not installed (Debian: apt install openssh-server)")
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's sshd looks at nothing without it
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's sshd refuses to start without it
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "host"], check=True)
     settings = tmp_path / "sshd_config"
     settings.write_text(f"HostKey {tmp_path}/host\n{config.print_file('sshd.conf').text}")
@@ -59,7 +59,7 @@ def test_the_match_block_passes_sshd(tmp_path: Path) -> None:
     assert {"authorizedkeysfile /etc/ssh/authorized_keys.d/%u", "permittty no", "maxsessions 64"} <= set(shown)
 
 
-def test_logs_can_be_rotated(tmp_path: Path) -> None:
+def test_logrotate_accepts_its_configuration(tmp_path: Path) -> None:
     program = programs.find("logrotate")
     if program is None:
         pytest.skip("logrotate is not installed (Debian: apt install logrotate)")

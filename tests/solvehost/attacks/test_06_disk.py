@@ -71,14 +71,14 @@ def assert_nothing_is_left(server: Server) -> None:
 def test_a_full_disk_is_said_before_the_work(full: Server, ssh_command: str) -> None:
     done = on(full, "size=64k").run(told("solve"), ssh_command=ssh_command)
     assert (done.code, done.stdout) == (73, b"")
-    assert_one_line(done.stderr, "only 0 MB are free")
+    assert_one_line(done.stderr, "only 0 MiB are free")
     assert_nothing_is_left(full)
 
 
 def test_no_more_files_can_be_made(full: Server) -> None:
     done = on(full, "size=100m,nr_inodes=20").run(told("solve"))
     assert (done.code, done.stdout) == (73, b"")
-    assert_one_line(done.stderr, "files can still be made")
+    assert_one_line(done.stderr, "more files can be created")
     assert_nothing_is_left(full)
 
 

@@ -52,7 +52,7 @@ def test_silence_ends_when_the_line_is_due(server: Server) -> None:
 
 def test_a_line_that_trickles_is_not_waited_for(server: Server) -> None:
     done = hasty(server, LINE_S=0.5).run(slowly(itertools.repeat(b"a", 60)))
-    server.assert_refused(done, 75, "bytes came in")
+    server.assert_refused(done, 75, "bytes arrived in")
     assert done.taken < 40
 
 
@@ -60,7 +60,7 @@ def test_an_upload_that_trickles_is_not_waited_for(server: Server) -> None:
     """A least rate: told long before the whole time is up."""
     trickle = itertools.chain([b"job-1\n" + header(b"job.axy", 2**20)], itertools.repeat(b"a", 200))
     done = hasty(server, LINE_S=0.3).run(slowly(trickle))
-    server.assert_refused(done, 75, "bytes came in")
+    server.assert_refused(done, 75, "bytes arrived in")
     assert done.taken < 700
 
 
@@ -68,7 +68,7 @@ def test_an_upload_that_takes_too_long_ends(server: Server) -> None:
     """However steady."""
     steady = itertools.chain([b"job-1\n" + header(b"job.axy", 2**24)], itertools.repeat(b"a" * 5000, 200))
     done = hasty(server, LINE_S=0.3, UPLOAD_S=0.8).run(slowly(steady, 0.02))
-    server.assert_refused(done, 75, "bytes came in")
+    server.assert_refused(done, 75, "bytes arrived in")
     assert done.taken > 5512
 
 

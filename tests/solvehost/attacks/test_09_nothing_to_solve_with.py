@@ -114,7 +114,7 @@ def test_index_files_behind_links_load_in_the_sandbox(
 def test_a_state_that_others_may_write_is_not_used(server: Server, mode: int) -> None:
     server.state.mkdir()
     server.state.chmod(mode)
-    server.assert_refused(server.run(told("solve")), 78, "writable by no other")
+    server.assert_refused(server.run(told("solve")), 78, "no other user may write to it")
     assert list(server.state.iterdir()) == []
 
 
@@ -126,7 +126,9 @@ def test_a_state_behind_a_link_is_not_used(server: Server) -> None:
     assert server.look_outside() == server.seen
 
 
-@pytest.mark.parametrize(("text", "why"), [("slots = 0", "slots"), ("slot = 2", "unknown key"), ("slots", "mend")])
+@pytest.mark.parametrize(
+    ("text", "why"), [("slots = 0", "slots"), ("slot = 2", "unknown key"), ("slots", "correct the file")]
+)
 def test_a_configuration_that_is_wrong_is_named(server: Server, text: str, why: str) -> None:
     config = server.folder / "solvehost.toml"
     config.write_text(text)

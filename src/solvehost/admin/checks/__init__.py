@@ -1,30 +1,29 @@
-"""What ``solvehost check`` looks at, a module a subject; each function yields records and changes nothing.
+"""What ``solvehost check`` looks at, one file for each subject.  Every function yields findings and changes nothing.
 
-``account``  the user that solves
-``sshd``     sshd's settings for that user
-``keys``     the file of keys, and each line in it
-``serving``  configuration, engine, index files, state directory, limits: seen with that user's eyes
-``proof``    a field that is solved end to end, and a star list that tries to write where it must not
+``account``    the user that the server runs as
+``sshd``       sshd's settings for that user
+``keys``       the ``authorized_keys`` file, and each line in it
+``serving``    configuration, engine, index files, state directory and limits, with that user's permissions
+``trial_jobs`` a synthetic field that must be solved, and a star list that tries to write where it must not
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from solvehost.admin.records import Check
+from solvehost.admin.records import Finding
 from solvehost.errors import SolvehostError
 
-INTERNAL = 70
 
-
-def guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """Yield what ``look`` finds; where it breaks off, say so in a failed check: one never keeps others from running."""
+def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of ``check``; turn an exception into a failed finding, so that the other checks still run."""
     try:
-        yield from look()
+        yield from check()
     except SolvehostError as exc:
-        yield Check(name, False, str(exc), exit_code=exc.exit_code)
+        yield Finding(name, False, str(exc), exit_code=exc.exit_code)
     except OSError as exc:
         where = f"{exc.filename}: " if exc.filename else ""
-        yield Check(name, False, f"{where}{exc.strerror or exc}", exit_code=77)
+        yield Finding(name, False, f"{where}{exc.strerror or exc}", exit_code=77)
     except Exception as exc:
-        yield Check(name, False, f"{type(exc).__name__}: {exc}", "please report it", exit_code=INTERNAL)
+        detail = f"the check itself failed: {type(exc).__name__}: {exc}"
+        yield Finding(name, False, detail, "please report this fault of solvehost", exit_code=SolvehostError.exit_code)

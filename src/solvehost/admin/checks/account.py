@@ -1,4 +1,4 @@
-"""Is the user that solves one whom sshd lets in, and who is nobody in particular?"""
+"""Checks of the user that the server runs as: sshd admits it, and it has no other privileges."""
 
 from __future__ import annotations
 
@@ -9,88 +9,95 @@ from pathlib import Path
 
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account
-from solvehost.admin.checks import guarded
-from solvehost.admin.records import Check
+from solvehost.admin.checks import run_check
+from solvehost.admin.records import Finding
 
 _SHADOW = Path("/etc/shadow")
 _LOGIND = ("/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf")
 _LOGIND_FOLDERS = ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d")
-_GROUPS_OF_POWER = {"root", "wheel", "sudo", "admin", "adm", "disk", "shadow", "docker", "lxd", "systemd-journal"}
+_PRIVILEGED_GROUPS = {"root", "wheel", "sudo", "admin", "adm", "disk", "shadow", "docker", "lxd", "systemd-journal"}
 _DAY_S = 86400
 
 
-def look(account: Account, *, uses_pam: bool) -> Iterator[Check]:
-    """Yield all checks about the account."""
-    yield from guarded("user", lambda: [check_user(account)])
-    yield from guarded("login", lambda: [check_login(account, uses_pam=uses_pam)])
-    yield from guarded("shell", lambda: [check_shell(account)])
-    yield from guarded("sessions", lambda: [check_sessions(account)])
+def check(account: Account, *, uses_pam: bool) -> Iterator[Finding]:
+    """Yield the findings about the account."""
+    yield from run_check("user", lambda: [check_user(account)])
+    yield from run_check("login", lambda: [check_login(account, uses_pam=uses_pam)])
+    yield from run_check("shell", lambda: [check_shell(account)])
+    yield from run_check("sessions", lambda: [check_sessions(account)])
 
 
-def check_user(account: Account) -> Check:
-    """It is not root, and in no group that can become root."""
+def check_user(account: Account) -> Finding:
+    """Check that the user is not root, and in no group that can become root."""
     if account.uid == 0:
-        return Check("user", False, f"{account.name} is root: a fault anywhere would be a fault of the whole machine",
-                     "make a user of its own: useradd --system --create-home --shell /bin/sh solve")  # fmt: skip
+        return Finding("user", False, "the server runs as root, so a fault in it endangers the whole machine",
+                       "create a user for it: useradd --system --create-home --shell /bin/sh solve")  # fmt: skip
     import grp
 
-    names = [g.gr_name for g in grp.getgrall() if g.gr_gid in account.groups and g.gr_name in _GROUPS_OF_POWER]
+    names = [g.gr_name for g in grp.getgrall() if g.gr_gid in account.groups and g.gr_name in _PRIVILEGED_GROUPS]
     if names:
-        return Check("user", False, f"{account.name} is in the group {', '.join(names)}",
-                     f"gpasswd -d {account.name} {names[0]}", 77)  # fmt: skip
-    return Check("user", True, f"{account.name}, uid {account.uid}")
+        return Finding("user", False, f"user {account.name} is in the privileged group {', '.join(names)}",
+                       "; ".join(f"gpasswd -d {account.name} {name}" for name in names), 77)  # fmt: skip
+    return Finding("user", True, f"{account.name}, uid {account.uid}")
 
 
-def check_login(account: Account, *, uses_pam: bool) -> Check:
-    """Its account has not expired, and is not locked in a way that sshd minds."""
+def check_login(account: Account, *, uses_pam: bool) -> Finding:
+    """Check that the account has not expired, has no empty password, and is not locked in a way that sshd respects."""
     try:
         lines = _SHADOW.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return Check("login", None, f"{_SHADOW} cannot be read", "run this as root to see whether the account is open")
+        return Finding("login", None, f"{_SHADOW} cannot be read", "run this as root to check the account")
     fields = next((line.split(":") for line in lines if line.startswith(f"{account.name}:")), None)
     if fields is None or len(fields) < 8:
-        return Check("login", None, f"{account.name} is not in {_SHADOW}: the account comes from elsewhere")
+        return Finding("login", None, f"user {account.name} is not in {_SHADOW}, so the account cannot be checked",
+                       "check in its directory service that the account is not expired or locked")  # fmt: skip
     if fields[7].isdigit() and int(fields[7]) * _DAY_S < time.time():
-        return Check("login", False, f"the account {account.name} has expired", f"usermod -e '' {account.name}", 77)
+        return Finding("login", False, f"the account {account.name} has expired", f"usermod -e '' {account.name}", 77)
     if fields[1].startswith("!") and not uses_pam:
-        return Check("login", False, "the account is locked, and without PAM sshd refuses such ones",
-                     f"usermod -p '*' {account.name} (no password fits, and keys do)", 77)  # fmt: skip
+        return Finding("login", False, "the account is locked, and sshd without PAM refuses locked accounts",
+                       f"usermod -p '*' {account.name} (no password matches, and keys work)", 77)  # fmt: skip
     if not fields[1]:
-        return Check("login", False, "the account has an empty password", f"usermod -p '*' {account.name}", 77)
-    return Check("login", True, "the account is open for keys")
+        return Finding("login", False, "the account has an empty password", f"usermod -p '*' {account.name}", 77)
+    return Finding("login", True, "the account can log in with a key")
 
 
-def check_shell(account: Account) -> Check:
-    """Its shell runs a command and adds no word of its own, which would be taken for a part of the reply."""
+def check_shell(account: Account) -> Finding:
+    """Check that the shell runs a command and writes nothing of its own, which would become part of the reply."""
     environment = {"HOME": str(account.home), "USER": account.name, "LOGNAME": account.name, "SHELL": account.shell,
                    "SSH_CLIENT": "127.0.0.1 1 22", "SSH_CONNECTION": "127.0.0.1 1 127.0.0.1 22"}  # fmt: skip
     remedy = f"chsh -s /bin/sh {account.name}"
-    ran = programs.run([account.shell, "-c", "echo alive"], account, environment=environment)
-    if ran.output != b"alive\n" or ran.exit_code:
-        said = ran.output.decode("ascii", "backslashreplace").strip()[:80]
-        return Check("shell", False, f"{account.shell} does not just run a command: {said or ran.last_remark}", remedy)
+    result = programs.run([account.shell, "-c", "echo alive"], account, environment=environment)
+    if result.exit_code or not result.stdout.endswith(b"alive\n"):
+        output = result.stdout.decode("ascii", "backslashreplace").strip()[:80]
+        detail = f"the shell {account.shell} does not run a command: {output or result.last_line}"
+        return Finding("shell", False, detail, remedy)
+    if result.stdout != b"alive\n":
+        output = result.stdout.removesuffix(b"alive\n").decode("ascii", "backslashreplace").strip()[:80]
+        detail = f"the shell {account.shell} writes text of its own, which damages replies: {output}"
+        return Finding("shell", False, detail, remedy)
     if Path(account.shell).name not in ("sh", "dash"):
-        return Check("shell", None, f"{account.shell} reads files of the user's before each command", remedy)
-    return Check("shell", True, f"{account.shell} runs commands and is silent")
+        return Finding("shell", None, f"the shell {account.shell} reads files of the user before each command", remedy)
+    return Finding("shell", True, f"{account.shell} runs a command and writes nothing of its own")
 
 
-def check_sessions(account: Account) -> Check:
-    """Detached jobs outlive the connection that sent them."""
-    stated = {k: v for path in _logind_files() for k, v in _read_login_section(path).items()}
-    kills = stated.get("killuserprocesses", "no").lower() in ("yes", "true", "1", "on")
-    spared = stated.get("killexcludeusers", "root").split()
-    if kills and account.name not in spared:
-        return Check("sessions", False, "systemd-logind ends all processes of a user at logout, detached jobs too "
-                     "(KillUserProcesses)",
-                     f"KillExcludeUsers=root {account.name} in /etc/systemd/logind.conf")  # fmt: skip
-    return Check("sessions", True, "detached jobs outlive their connection")
+def check_sessions(account: Account) -> Finding:
+    """Check that detached jobs outlive the connection that sent them."""
+    values = {k: v for path in _logind_files() for k, v in _read_login_section(path).items()}
+    kills = values.get("killuserprocesses", "no").lower() in ("yes", "true", "1", "on")
+    excluded = values.get("killexcludeusers", "root").split()
+    if kills and account.name not in excluded:
+        return Finding("sessions", False, "systemd-logind ends all processes of a user at logout, also detached jobs "
+                       "(KillUserProcesses)",
+                       f"set KillExcludeUsers=root {account.name} in /etc/systemd/logind.conf")  # fmt: skip
+    return Finding("sessions", True, "detached jobs outlive the connection that sent them")
 
 
 def _logind_files() -> list[Path]:
-    named: dict[str, Path] = {}
-    for folder in _LOGIND_FOLDERS:  # one of the same name in a later directory takes the place of the earlier
-        named |= {path.name: path for path in Path(folder).glob("*.conf")}
-    return [*map(Path, _LOGIND), *(named[name] for name in sorted(named))]
+    """Return the configuration files in the order in which systemd reads them."""
+    by_name: dict[str, Path] = {}
+    for folder in _LOGIND_FOLDERS:  # a file in a later directory replaces one with the same name in an earlier one
+        by_name |= {path.name: path for path in Path(folder).glob("*.conf")}
+    return [*map(Path, _LOGIND), *(by_name[name] for name in sorted(by_name))]
 
 
 def _read_login_section(path: Path) -> dict[str, str]:

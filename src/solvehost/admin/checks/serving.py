@@ -1,205 +1,204 @@
-"""Can the user solve: configuration, engine, index files, state directory, room, memory, limits?
+"""Checks of what solving needs: configuration, engine, index files, state directory, free space, memory, limits.
 
-All of it is to be called as that user (``accounts.look_as``).
+All of them must run with the permissions of the server's user (:func:`accounts.check_as`).
 """
 
 from __future__ import annotations
 
-import ctypes  # noqa: F401 - for landlock_abi, and
+import ctypes  # noqa: F401 - imported for landlock_abi before the process becomes a user who may not read this Python
 import os
 import re
 import resource
 import stat
-import tomllib  # noqa: F401 - for settings: the user may not be allowed to read this Python's own modules
+import tomllib  # noqa: F401 - imported for settings, for the same reason
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from solvehost.admin import programs
-from solvehost.admin.accounts import Account, changeable
-from solvehost.admin.checks import guarded
-from solvehost.admin.records import Check
+from solvehost.admin.accounts import Account, find_writable, writable_finding
+from solvehost.admin.checks import run_check
+from solvehost.admin.records import Finding
 from solvehost.engine import sandbox
 from solvehost.engine.exec_helper import landlock_abi
 from solvehost.indexes import engine_config, index_set
 from solvehost.indexes.index_set import IndexSet
-from solvehost.server import settings, state_dir
-from solvehost.server.engine_setup import EngineSetup
+from solvehost.server import settings
+from solvehost.server.engine_setup import EngineSetup, searched_places
 from solvehost.server.settings import Settings
+from solvehost.server.state_dir import free_space
 
-_NET_DISKS = ("nfs", "cifs", "smb", "afs", "ncp", "9p", "ceph", "gluster", "lustre", "fuse.sshfs")
+_NETWORK_DISKS = ("nfs", "cifs", "smb", "afs", "ncp", "9p", "ceph", "gluster", "lustre", "fuse.sshfs")
 _SCARCE_BYTES, _SCARCE_INODES = 2 * 10**9, 10_000
 _MOUNTS = Path("/proc/self/mounts")
-#: Limit of the session → what an engine needs of it at least (become.py lowers each to its own).
+#: What an engine needs at least of each limit of the session; engine.exec_helper lowers each limit further.
 _NEEDED_LIMITS = {"NOFILE": 64, "FSIZE": 64 * 2**20, "NPROC": 16}
 
 
-def look(flags: Mapping[str, Any], account: Account) -> Iterator[Check]:
-    """Yield all checks of what solving takes."""
-    found = list(guarded("configuration", lambda: check_configuration(flags, account)))
-    yield from found
-    if any(check.ok is False and check.exit_code != 77 for check in found):
+def check(flags: Mapping[str, Any], account: Account) -> Iterator[Finding]:
+    """Yield the findings about everything that solving needs."""
+    findings = list(run_check("configuration", lambda: check_configuration(flags, account)))
+    yield from findings
+    if any(finding.ok is False and finding.exit_code != 77 for finding in findings):
         return
     config = settings.load(flags)
-    host = EngineSetup(config)
-    yield from guarded("engine", lambda: [check_engine(host, account)])
-    yield from guarded("index files", lambda: check_indexes(host, account))
-    yield from guarded("state", lambda: check_state(config, account))
-    yield from guarded("memory", lambda: [check_memory(config)])
-    yield from guarded("sandbox", lambda: [check_sandbox(config)])
-    yield from guarded("limits", lambda: check_limits(config))
-    yield from guarded("log", lambda: [check_log(config)])
+    setup = EngineSetup(config)
+    yield from run_check("engine", lambda: [check_engine(setup, account)])
+    yield from run_check("index files", lambda: check_indexes(setup, account))
+    yield from run_check("state", lambda: check_state(config, account))
+    yield from run_check("memory", lambda: [check_memory(config)])
+    yield from run_check("sandbox", lambda: [check_sandbox(config)])
+    yield from run_check("limits", lambda: check_limits(config))
+    yield from run_check("log", lambda: [check_log(config, account)])
 
 
-def check_configuration(flags: Mapping[str, Any], account: Account) -> Iterator[Check]:
-    """Yield whether it can be read and understood, and whether the user may change it."""
+def check_configuration(flags: Mapping[str, Any], account: Account) -> Iterator[Finding]:
+    """Yield whether the configuration file can be read and is valid, and whether the user can change it."""
     settings.load(flags)
     path = settings.file_of(flags)
     if not os.path.lexists(path) or str(path) == os.devnull:
-        yield Check("configuration", True, f"there is none in {path}: flags and defaults hold")
+        yield Finding("configuration", True, f"{path} does not exist: flags and defaults apply")
         return
-    theirs = changeable(path, account)
-    if theirs is not None:
-        yield Check("configuration", False, f"{account.name} may change {theirs}", f"chown root {theirs}; "
-                    f"chmod go-w {theirs}", 77)  # fmt: skip
+    yield writable_finding("configuration", path, account) or Finding("configuration", True, f"{path}")
+
+
+def check_engine(setup: EngineSetup, account: Account) -> Finding:
+    """Check that the engine exists and starts, and that the user cannot change it."""
+    path = setup.engine
+    finding = writable_finding("engine", path, account)
+    if finding is not None:
+        return finding
+    result = programs.run([str(path), "--help"])
+    if b"-engine" not in result.stdout + result.stderr:
+        remedy = "install the engine again (Debian: apt install --reinstall astrometry.net)"
+        return Finding("engine", False, f"{path} does not start: {result.last_line}", remedy, 69)
+    return Finding("engine", True, str(path))
+
+
+def scan(setup: EngineSetup) -> IndexSet:
+    """Read the index files themselves; the server's cache of them is neither used nor changed."""
+    return index_set.scan(engine_config.configured_places(setup.settings.engine_config, setup.engine))
+
+
+def check_indexes(setup: EngineSetup, account: Account) -> Iterator[Finding]:
+    """Yield how many index files can be loaded, each one that cannot, and whether the user can change any."""
+    indexes = scan(setup)
+    if not indexes.files:
+        yield Finding("index files", False, f"no index file was found ({searched_places(indexes)})",
+                      "install index files, or name an engine configuration in the setting engine_config",
+                      69)  # fmt: skip
+    for path, why in indexes.damaged:
+        yield Finding("index files", None, f"{path} cannot be loaded: {why}", "download it again, or remove it")
+    writable = next((part for file in indexes.files if (part := find_writable(file.path, account))), None)
+    if writable is not None:
+        yield Finding("index files", False, f"user {account.name} can change {writable}",
+                      f"chown -R root {writable}; chmod -R go-w {writable}", 77)  # fmt: skip
         return
-    yield Check("configuration", True, f"{path}")
-
-
-def check_engine(host: EngineSetup, account: Account) -> Check:
-    """It is there, runs, and is nothing that the user may change."""
-    path = host.engine
-    theirs = changeable(path, account)
-    if theirs is not None:
-        remedy = f"chown root {theirs}; chmod go-w {theirs}"
-        return Check("engine", False, f"{account.name} may change {theirs}", remedy, 77)
-    ran = programs.run([str(path), "--help"])
-    if b"-engine" not in ran.output + ran.remarks:
-        return Check("engine", False, f"{path} does not run: {ran.last_remark}", "install it again", 69)
-    return Check("engine", True, str(path))
-
-
-def scan(host: EngineSetup) -> IndexSet:
-    """Look at the index files themselves; what the server remembers of them is neither believed nor changed."""
-    return index_set.scan(engine_config.configured_places(host.settings.engine_config, host.engine))
-
-
-def check_indexes(host: EngineSetup, account: Account) -> Iterator[Check]:
-    """Yield how many load, each one that does not, and whether the user may change any."""
-    found = scan(host)
-    if not found.files:
-        where = ", ".join(map(str, found.searched)) or "no configuration of the engine names any"
-        yield Check("index files", False, f"none loads ({where})", "install some, or name an engine configuration by "
-                    "engine_config", 69)  # fmt: skip
-    for path, why in found.damaged:
-        yield Check("index files", None, f"{path} does not load: {why}", "fetch it again, or remove it")
-    theirs = next((place for file in found.files if (place := changeable(file.path, account)) is not None), None)
-    if theirs is not None:
-        yield Check("index files", False, f"{account.name} may change {theirs}", f"chown -R root {theirs}; "
-                    f"chmod -R go-w {theirs}", 77)  # fmt: skip
-        return
-    quads = found.quads_arcmin
+    quads = indexes.quads_arcmin
     if quads is not None:
         span = f"quads of {quads.low:.0f} to {quads.high:.0f} arcminutes"
-        yield Check("index files", True, f"{len(found.files)} load, {span}")
+        yield Finding(
+            "index files", True, f"{len(indexes.files)} index file{'' if len(indexes.files) == 1 else 's'}, {span}"
+        )
 
 
-def check_state(config: Settings, account: Account) -> Iterator[Check]:
-    """Yield whether the state directory is the user's alone, lies on a disk of this machine, and has room."""
+def check_state(config: Settings, account: Account) -> Iterator[Finding]:
+    """Yield whether the state directory is the user's alone, is on a local disk, and has free space."""
     path = config.state
-    make = f"install -d -m 0700 -o {account.name} -g {account.gid} {path}"
+    create = f"install -d -m 0700 -o {account.name} -g {account.gid} {path}"
     if not path.exists():
-        yield Check("state", False, f"{path} is not there", make, 73)
+        yield Finding("state", False, f"the state directory {path} does not exist", create, 73)
         return
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or found.st_mode & 0o077:
-        yield Check("state", False, f"{path} must be a directory of {account.name}'s with mode 0700, and is "
-                    f"{stat.filemode(found.st_mode)} of uid {found.st_uid}", make)  # fmt: skip
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid or status.st_mode & 0o077:
+        yield Finding("state", False, f"{path} must be a directory owned by {account.name} with mode 0700, but it is "
+                      f"{stat.filemode(status.st_mode)}, owned by uid {status.st_uid}", create)  # fmt: skip
         return
     kind = disk_kind(path)
-    if kind.startswith(_NET_DISKS):
-        yield Check("state", False, f"{path} is on a network disk ({kind}), whose locks do not hold across a crash",
-                    "put `state` on a disk of this machine")  # fmt: skip
+    if kind.startswith(_NETWORK_DISKS):
+        yield Finding("state", False, f"{path} is on a network disk ({kind}), whose locks are unreliable after a crash",
+                      "set `state` to a directory on a local disk")  # fmt: skip
         return
-    yield Check("state", True, f"{path}, {kind or 'a disk of this machine'}")
+    yield Finding("state", True, f"{path}, {kind or 'on a local disk'}")
     yield check_room(path)
 
 
-def check_room(path: Path) -> Check:
-    """There is room for jobs, and for their files."""
-    found = os.statvfs(path)
-    free_bytes, free_inodes = found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None
-    detail = f"{free_bytes / 1e9:.1f} GB free" + ("" if free_inodes is None else f", {free_inodes:,} files")
-    remedy = f"make room on the disk of {path}; solvehost gc removes what has expired"
-    is_out = free_inodes is not None and free_inodes < state_dir.MIN_FREE_INODES
-    if free_bytes < state_dir.MIN_FREE_BYTES or is_out:
-        return Check("room", False, f"{detail}: no job is begun", remedy, 73)
-    is_scarce = free_bytes < _SCARCE_BYTES or (free_inodes is not None and free_inodes < _SCARCE_INODES)
-    return Check("room", None if is_scarce else True, detail, remedy if is_scarce else "")
+def check_room(path: Path) -> Finding:
+    """Check that there is space for jobs and their files."""
+    free = free_space(path)
+    detail = f"{free.bytes / 1e9:.1f} GB free" + ("" if free.inodes is None else f", {free.inodes:,} files")
+    remedy = f"make room on the disk of {path}; solvehost gc removes expired jobs"
+    if free.is_too_little:
+        return Finding("room", False, f"{detail}: too little for a job to begin", remedy, 73)
+    is_scarce = free.bytes < _SCARCE_BYTES or (free.inodes is not None and free.inodes < _SCARCE_INODES)
+    return Finding("room", None if is_scarce else True, detail, remedy if is_scarce else "")
 
 
 def disk_kind(path: Path) -> str:
-    """Return the type of the file system that a path lies on, empty where the system does not say."""
+    """Return the type of the file system that holds a path, empty if the system does not tell."""
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     where = os.path.realpath(path)
-    mounts = [(_unescaped(line.split()[1]), line.split()[2]) for line in lines if line.strip()]
-    fitting = [(point, kind) for point, kind in mounts if where == point or where.startswith(point.rstrip("/") + "/")]
-    return max(fitting, key=lambda mount: len(mount[0]), default=("", ""))[1]
+    mounts = [(_unescape(line.split()[1]), line.split()[2]) for line in lines if line.strip()]
+    above = [(point, kind) for point, kind in mounts if where == point or where.startswith(point.rstrip("/") + "/")]
+    return max(above, key=lambda mount: len(mount[0]), default=("", ""))[1]
 
 
-def _unescaped(text: str) -> str:
-    """Undo how the kernel writes spaces and the like in paths: as octal numbers."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+def _unescape(text: str) -> str:
+    """Replace the octal escapes with which the kernel writes spaces and similar characters in paths."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-def check_memory(config: Settings) -> Check:
-    """All engines at once cannot ask for more than there is."""
+def check_memory(config: Settings) -> Finding:
+    """Check that the memory suffices if all engines use their limit."""
     total_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    asked_mb = config.slots * config.max_memory_mb
-    detail = f"{config.slots} engines of at most {config.max_memory_mb:,} MB, {total_mb:,} MB there are"
-    if asked_mb > total_mb:
-        return Check(
-            "memory", None, detail, "lower max_memory_mb or slots, or the kernel may have to choose whom to end"
-        )
-    return Check("memory", True, detail)
+    needed_mb = config.slots * config.max_memory_mb
+    detail = f"{config.slots} engines of at most {config.max_memory_mb:,} MB, of {total_mb:,} MB"
+    if needed_mb > total_mb:
+        remedy = "lower max_memory_mb or slots, or the kernel may kill processes when memory runs out"
+        return Finding("memory", None, detail, remedy)
+    return Finding("memory", True, detail)
 
 
-def check_sandbox(config: Settings) -> Check:
-    """The kernel can confine engines."""
+def check_sandbox(config: Settings) -> Finding:
+    """Check that the kernel can confine engines."""
     if sandbox.is_available():
-        return Check("sandbox", True, f"engines are confined (Landlock, version {landlock_abi()})")
-    remedy = "boot a kernel of 5.13 or newer with landlock among its security modules (lsm=)"
+        return Finding("sandbox", True, f"engines are confined (Landlock, version {landlock_abi()})")
+    remedy = "boot Linux 5.13 or newer with landlock among its security modules (lsm=)"
     if config.require_sandbox:
-        return Check("sandbox", False, "the kernel cannot confine engines, and require_sandbox says it must", remedy)
-    return Check("sandbox", None, "the kernel cannot confine engines (no Landlock): limits alone hold them", remedy)
+        detail = "require_sandbox is set, but this kernel cannot confine engines"
+        return Finding("sandbox", False, detail, remedy)
+    return Finding("sandbox", None, "this kernel cannot confine engines (no Landlock): only limits apply", remedy)
 
 
-def check_limits(config: Settings) -> Iterator[Check]:
-    """Yield whether the limits of this session leave engines what they need; one by sshd may have others."""
+def check_limits(config: Settings) -> Iterator[Finding]:
+    """Yield whether the hard limits of this session are enough for engines; a session of sshd may have other limits."""
     needed = {**_NEEDED_LIMITS, "DATA": config.max_memory_mb * 2**20}
     low = []
-    for name, least in needed.items():
+    for name, minimum in needed.items():
         _, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
-        if hard != resource.RLIM_INFINITY and hard < least:
-            low.append(f"{name.lower()} is {hard:,} of {least:,}")
+        if hard != resource.RLIM_INFINITY and hard < minimum:
+            low.append(f"{name.lower()} is {hard:,}, but engines need {minimum:,}")
     if low:
-        yield Check("limits", None, f"low in this session: {', '.join(low)}", "raise them in /etc/security/limits.conf")
+        yield Finding("limits", None, f"limits of this session are too low: {'; '.join(low)}",
+                      "raise them in /etc/security/limits.conf")  # fmt: skip
     else:
-        yield Check("limits", True, "files, memory and processes of a session suffice")
+        yield Finding("limits", True, "the limits of this session are high enough")
 
 
-def check_log(config: Settings) -> Check:
-    """The line a job can be written where the settings say."""
+def check_log(config: Settings, account: Account) -> Finding:
+    """Check that the request log can be written where the settings say."""
     where = config.log
+    consequence = "the log goes to standard error, which clients see"
     if where == "syslog" and not Path("/dev/log").exists():
-        return Check("log", None, "there is no syslog here (/dev/log): lines go to standard error, which clients see",
-                     'set `log = "/var/log/solvehost/solvehost.log"`')  # fmt: skip
+        return Finding("log", None, f"there is no syslog here (/dev/log): {consequence}",
+                       'set `log = "/var/log/solvehost/solvehost.log"`')  # fmt: skip
     if where.startswith("/"):
         path = Path(where)
         if not os.access(path if path.exists() else path.parent, os.W_OK):
-            return Check("log", None, f"{where} cannot be written to: lines go to standard error, which clients see",
-                         f"install -d -o USER -m 0750 {path.parent}")  # fmt: skip
-    return Check("log", True, where)
+            make_folder = f"install -d -o {account.name} -m 0750 {path.parent}"
+            remedy = f"chown {account.name} {path}" if path.exists() else make_folder
+            return Finding("log", None, f"{account.name} cannot write to {where}: {consequence}", remedy)
+    return Finding("log", True, where)

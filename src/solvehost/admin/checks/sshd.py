@@ -1,4 +1,4 @@
-"""Does sshd hold the user to what it must, whatever a key's line says?"""
+"""Checks of sshd's settings for the server's user, which apply to every key, whatever its line permits."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account
-from solvehost.admin.records import Check
+from solvehost.admin.records import Finding
 from solvehost.errors import UnavailableError
 
 Values = Mapping[str, Sequence[str]]
 
-#: Keyword → (wanted, whether another value is in the way of serving safely, what else happens).
-_WANTED = {
-    "pubkeyauthentication": ("yes", True, "no key is let in"),
-    "forcecommand": ("none", True, "it takes the place of the command in the key's line, and --client is lost"),
-    "permituserenvironment": ("no", True, "the user's files set variables for the server"),
-    "strictmodes": ("yes", False, "files of keys that others may write to are believed"),
-    "authenticationmethods": ("publickey", False, "other ways than keys may lead in"),
-    "disableforwarding": ("yes", False, "only each key's own line forbids forwarding"),
-    "permittty": ("no", False, "only each key's own line forbids terminals"),
-    "permituserrc": ("no", False, "only each key's own line keeps ~/.ssh/rc from being run"),
-    "permittunnel": ("no", False, "only each key's own line forbids tunnels"),
+#: Keyword → (required value, whether another value prevents serving safely, the consequence of another value).
+_REQUIRED = {
+    "pubkeyauthentication": ("yes", True, "keys cannot be used"),
+    "forcecommand": ("none", True, "it replaces the command in the key's line, so --client is lost"),
+    "permituserenvironment": ("no", True, "files of the user set environment variables of the server"),
+    "strictmodes": ("yes", False, "sshd accepts key files that other users may write to"),
+    "authenticationmethods": ("publickey", False, "there may be other ways to log in than keys"),
+    "disableforwarding": ("yes", False, "forwarding is forbidden only by the line of each key"),
+    "permittty": ("no", False, "terminals are forbidden only by the line of each key"),
+    "permituserrc": ("no", False, "~/.ssh/rc is disabled only by the line of each key"),
+    "permittunnel": ("no", False, "tunnels are forbidden only by the line of each key"),
 }
 _SPELLED = {
     "pubkeyauthentication": "PubkeyAuthentication", "forcecommand": "ForceCommand",
@@ -33,98 +33,128 @@ _SPELLED = {
     "authenticationmethods": "AuthenticationMethods", "disableforwarding": "DisableForwarding",
     "permittty": "PermitTTY", "permituserrc": "PermitUserRC", "permittunnel": "PermitTunnel",
 }  # fmt: skip
-#: What no client may set for a program that is about to start.
+#: Variables that change how a program starts; no client may set them.
 _DANGEROUS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV", "ENV", "PATH", "HOME", "IFS", "SHELLOPTS")
-_FEW_SESSIONS = 16
+_MIN_SESSIONS = 16
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_MATCH = "put the Match block of `solvehost config print sshd.conf` into sshd's configuration"
+_MATCH = "add the Match block that `solvehost config print sshd.conf` prints to sshd's configuration"
 
 
 def effective(account: Account, config: Path | None = None) -> dict[str, list[str]]:
-    """Return sshd's settings for connections of that user: lower-case keyword → values.
+    """Return sshd's settings for connections of a user: the values of each keyword, which is in lower case.
 
     Raises
     ------
     UnavailableError
-        Where sshd is not there, or cannot say.
+        If sshd is not installed, or cannot print its settings.
     """
     program = programs.find("sshd")
     if program is None:
-        raise UnavailableError("sshd is not installed")
+        raise UnavailableError("sshd is not installed (Debian: apt install openssh-server)")
     where = ["-f", str(config)] if config is not None else []
-    ran = programs.run([program, "-T", *where, "-C", f"user={account.name},host=localhost,addr=127.0.0.1"])
-    if ran.exit_code:
-        raise UnavailableError(f"sshd -T: {ran.last_remark}")
+    result = programs.run([program, "-T", *where, "-C", f"user={account.name},host=localhost,addr=127.0.0.1"])
+    if result.exit_code:
+        raise UnavailableError(f"sshd -T: {result.last_line}")
     values: dict[str, list[str]] = {}
-    for line in ran.output.decode("utf-8", "replace").splitlines():
+    for line in result.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")
         values.setdefault(keyword.lower(), []).append(value)
     return values
 
 
-def look(values: Values, account: Account, wall_s: float) -> Iterator[Check]:
-    """Yield all checks about sshd's settings."""
-    found = [*_wanted(values), *_other_ways_in(values), *_environment(values), *_admission(values, account),
+def check(values: Values, account: Account, wall_s: float) -> Iterator[Finding]:
+    """Yield the findings about sshd's settings.
+
+    Parameters
+    ----------
+    values
+        sshd's settings, as :func:`effective` returns them.
+    account
+        The user that the server runs as.
+    wall_s
+        Time limit of a job, in seconds.
+    """
+    findings = [*_required(values), *_other_ways_in(values), *_environment(values), *_admission(values, account),
              *_timeouts(values, wall_s), *_numbers(values)]  # fmt: skip
-    yield from found
-    if all(check.ok for check in found):
-        yield Check("sshd", True, f"holds {account.name} to forced commands without forwarding or terminals")
+    yield from findings
+    if all(finding.ok for finding in findings):
+        yield Finding(
+            "sshd", True, f"user {account.name} can run forced commands only, without forwarding or terminals"
+        )
 
 
 def _first(values: Values, keyword: str, default: str = "") -> str:
     return next(iter(values.get(keyword, ())), default)
 
 
-def _wanted(values: Values) -> Iterator[Check]:
-    for keyword, (wanted, is_needed, otherwise) in _WANTED.items():
-        value = _first(values, keyword, wanted)
-        if value != wanted:
-            yield Check("sshd", False if is_needed else None, f"{_SPELLED[keyword]} is {value}: {otherwise}", _MATCH)
+def _required(values: Values) -> Iterator[Finding]:
+    for keyword, (required, is_needed, consequence) in _REQUIRED.items():
+        value = _first(values, keyword, required)
+        if value != required:
+            yield Finding(
+                "sshd", False if is_needed else None, f"{_SPELLED[keyword]} is {value}: {consequence}", _MATCH
+            )
 
 
-def _other_ways_in(values: Values) -> Iterator[Check]:
-    """Yield a check for keys that stand in no file."""
+def _other_ways_in(values: Values) -> Iterator[Finding]:
+    """Yield a finding for each way to log in with keys that are in no file."""
     if _first(values, "trustedusercakeys", "none") != "none":
-        yield Check("sshd", None, "TrustedUserCAKeys lets in whom that authority certifies, without a forced command",
-                    "TrustedUserCAKeys none in the Match block")  # fmt: skip
+        yield Finding("sshd", None, "TrustedUserCAKeys admits keys that the authority signed, without a forced command",
+                    "set TrustedUserCAKeys none in the Match block")  # fmt: skip
     if _first(values, "authorizedkeyscommand", "none") != "none":
-        yield Check("sshd", None, "AuthorizedKeysCommand lets in keys that are not looked at here",
-                    "AuthorizedKeysCommand none in the Match block")  # fmt: skip
+        yield Finding("sshd", None, "AuthorizedKeysCommand admits keys that this check cannot see",
+                    "set AuthorizedKeysCommand none in the Match block")  # fmt: skip
 
 
-def _environment(values: Values) -> Iterator[Check]:
-    """Yield a check where a client may set variables that rule how programs start."""
+def _environment(values: Values) -> Iterator[Finding]:
+    """Yield a finding if clients may set environment variables that change how programs start."""
     patterns = [word for value in values.get("acceptenv", ()) for word in value.split()]
     accepted = [name for name in _DANGEROUS if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
     if accepted:
-        yield Check("sshd", False, f"AcceptEnv lets clients set {', '.join(accepted)}, and so run code of theirs",
-                    "AcceptEnv LANG LC_* at the most")  # fmt: skip
+        yield Finding("sshd", False, f"AcceptEnv lets clients set {', '.join(accepted)}, and so run their own code",
+                    "set AcceptEnv to LANG LC_*, or remove it")  # fmt: skip
 
 
-def _admission(values: Values, account: Account) -> Iterator[Check]:
-    """Yield a check where the lists of who is let in leave the user out."""
+def _admission(values: Values, account: Account) -> Iterator[Finding]:
+    """Yield a finding for each list of users or groups that keeps the user out."""
     groups = [g.gr_name for g in grp.getgrall() if g.gr_gid in account.groups]
-    for keyword, names, is_let_in in (
+    for keyword, names, admits in (
         ("AllowUsers", [account.name], True), ("AllowGroups", groups, True),
         ("DenyUsers", [account.name], False), ("DenyGroups", groups, False),
     ):  # fmt: skip
         patterns = [word.partition("@")[0] for value in values.get(keyword.lower(), ()) for word in value.split()]
         is_listed = any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns)
-        if patterns and is_listed != is_let_in:
-            yield Check("sshd", False, f"{keyword} keeps {account.name} out", f"change {keyword}", 77)
+        if patterns and is_listed != admits:
+            yield Finding(
+                "sshd",
+                False,
+                f"{keyword} keeps user {account.name} out",
+                f"change {keyword} in sshd's configuration",
+                77,
+            )
 
 
-def _timeouts(values: Values, wall_s: float) -> Iterator[Check]:
-    """Yield a check for a time-out that ends a quiet solve, and where a dead line is never noticed."""
+def _timeouts(values: Values, wall_s: float) -> Iterator[Finding]:
+    """Yield a finding for timeouts that end a running solve, and for dead connections that are noticed late."""
     for word in _first(values, "channeltimeout", "none").split():
         kind, _, text = word.partition("=")
         limit_s = _seconds(text)
         if kind in ("session", "session:command", "*") and limit_s is not None and 0 < limit_s <= wall_s:
-            yield Check("sshd", False, f"ChannelTimeout {word} ends solves that may take {wall_s:g} s", "remove it")
+            yield Finding(
+                "sshd",
+                False,
+                f"ChannelTimeout {word} ends jobs, which may take {wall_s:g} s",
+                "remove ChannelTimeout, or make it longer",
+            )
     if _first(values, "unusedconnectiontimeout", "none") not in ("none", "0"):
-        yield Check("sshd", None, "UnusedConnectionTimeout closes the connections that clients share", "remove it")
+        yield Finding(
+            "sshd",
+            None,
+            "UnusedConnectionTimeout closes connections that clients keep open",
+            "remove UnusedConnectionTimeout",
+        )
     if _first(values, "clientaliveinterval", "0") == "0":
-        yield Check("sshd", None, "ClientAliveInterval is 0: a line that died is noticed late, and its job runs on",
+        yield Finding("sshd", None, "ClientAliveInterval is 0: the job of a dead connection runs on",
                     _MATCH)  # fmt: skip
 
 
@@ -133,9 +163,9 @@ def _seconds(text: str) -> float | None:
     return sum(int(number) * _UNIT_S[unit] for number, unit in parts) if parts else None
 
 
-def _numbers(values: Values) -> Iterator[Check]:
-    """Yield a check where many jobs at once would be turned away."""
+def _numbers(values: Values) -> Iterator[Finding]:
+    """Yield a finding if many jobs at once on a shared connection would be refused."""
     sessions = _first(values, "maxsessions", "10")
-    if sessions.isdigit() and int(sessions) < _FEW_SESSIONS:
-        yield Check("sshd", None, f"MaxSessions is {sessions}: more jobs at once on a shared connection are refused",
+    if sessions.isdigit() and int(sessions) < _MIN_SESSIONS:
+        yield Finding("sshd", None, f"MaxSessions is {sessions}: more jobs at once on a shared connection are refused",
                     _MATCH)  # fmt: skip

@@ -1,7 +1,7 @@
-"""The proof: a job is solved end to end by the forced command itself, and a poisoned one does no harm.
+"""Trial jobs: the forced command must solve a synthetic field, and a poisoned star list must do no harm.
 
-A field is drawn from an installed index file, so that its centre is known.  The command runs through the user's own
-shell, as sshd runs it, with a state directory that is there for this alone.
+The field is made from an installed index file, so its centre is known.  The command runs through the user's own shell,
+as sshd runs it, with a temporary state directory.
 """
 
 from __future__ import annotations
@@ -17,113 +17,136 @@ from pathlib import Path
 from solvehost.admin import programs, synthetic_field
 from solvehost.admin.accounts import Account, is_root_for
 from solvehost.admin.keylines import without_flags
-from solvehost.admin.programs import Ran
-from solvehost.admin.records import Check
-from solvehost.admin.synthetic_field import Frame
+from solvehost.admin.programs import ProgramResult
+from solvehost.admin.records import Finding
+from solvehost.admin.synthetic_field import FieldGeometry
 from solvehost.errors import SolvehostError
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
-from solvehost.wire import read_reply, write_request
 from solvehost.wire.escaping import escape
-from solvehost.wire.reply import Reply
+from solvehost.wire.reply import Reply, read_reply
+from solvehost.wire.request import write_request
 
 SOLVES, HARMLESS = "a job", "a poisoned job"
 _JOB_ID = "solvehost-check"
-_PATIENCE_S = 360.0
-#: The centre must be found as well as this, in pixels.
-_WITHIN_PX = 2.0
-#: Cards whose values the engine takes for paths, to be written, read or waited for.
+_TIMEOUT_S = 360.0
+#: Largest accepted error of the centre, in pixels.
+_MAX_ERROR_PX = 2.0
+#: Cards whose values the engine takes as paths to write, to read or to watch.
 _PATH_CARDS = ("ANSOLVED", "ANWCS", "ANMATCH", "ANRDLS", "ANCORR", "ANSCAMP", "ANSOLVIN", "ANCANCEL")
 _CANARY = b"untouched\n"
-#: Where the proof is made: its paths must fit into a FITS card, which those of a session's own TMPDIR may not.
-_FOLDER = "/tmp"  # noqa: S108 - a fresh directory in it, closed to others
-#: Flags that the proof sets itself, and whether they take a value.
+#: Parent of the temporary directory: its paths must fit into a FITS card, which those in TMPDIR may not.
+_FOLDER = "/tmp"  # noqa: S108 - a new directory in it, closed to other users
+#: Flags that the trial sets itself, and whether each takes a value.
 _OWN_FLAGS = {"--state": True, "--log": True}
 
 
-def look(
+def check(
     account: Account, files: Sequence[IndexFile], program: Sequence[str], words: Sequence[str]
-) -> Iterator[Check]:  # fmt: skip
-    """Yield whether a drawn field is solved by a program with its flags, and whether a poisoned one is harmless."""
-    found = synthetic_field.find_catalogue(files)
-    if found is None:
-        yield Check(SOLVES, None, "not proven: no index file of the whole sky has magnitudes to draw a field with",
-                    "send a job whose answer you know")  # fmt: skip
+) -> Iterator[Finding]:  # fmt: skip
+    """Yield whether a program with its flags solves a synthetic field, and whether a poisoned star list is harmless.
+
+    Parameters
+    ----------
+    account
+        The user that the server runs as.
+    files
+        The index files that the engine uses.
+    program
+        Words that start the program.
+    words
+        Words of its flags.
+    """
+    catalogue = synthetic_field.find_catalogue(files)
+    if catalogue is None:
+        yield Finding(SOLVES, None, "not proven: no index file of the whole sky has magnitudes, which the test field "
+                      "needs", "send a job whose solution you know")  # fmt: skip
         return
-    file, column = found
-    frame = synthetic_field.frame_for(file)
+    file, column = catalogue
+    geometry = synthetic_field.geometry_for(file)
     try:
-        stars = synthetic_field.draw(file.path, column, frame)
+        stars = synthetic_field.make_stars(file.path, column, geometry)
     except SolvehostError as exc:
-        yield Check(SOLVES, None, f"not proven: {exc}", "install astrometry.net's own programs beside the engine")
+        yield Finding(SOLVES, None, f"not proven: {exc}", "install all programs of astrometry.net beside the engine")
         return
-    attempt = _attempt(frame, stars)
+    attempt = _attempt(geometry, stars)
     with _Scratch(account) as scratch:
-        command = shlex.join(
-            [*program, *without_flags(words, _OWN_FLAGS), "--state", str(scratch.state), "--log", "stderr"]
-        )
-        yield check_solves(_serve(account, command, axy.to_bytes(attempt)), frame)
-        yield check_harmless(scratch, lambda data: _serve(account, command, data), attempt)
+        flags = [*without_flags(words, _OWN_FLAGS), "--state", str(scratch.state), "--log", "stderr"]
+        command = shlex.join([*program, *flags])
+        yield check_solves(_send(account, command, axy.to_bytes(attempt)), geometry)
+        yield check_harmless(scratch, lambda data: _send(account, command, data), attempt)
 
 
-def _attempt(frame: Frame, stars: Stars) -> axy.Attempt:
-    scale = frame.arcsec_per_pixel
+def _attempt(geometry: FieldGeometry, stars: Stars) -> axy.Attempt:
+    scale = geometry.arcsec_per_pixel
     return axy.Attempt(
-        frame.width, frame.height, stars, scales_arcsec_per_pixel=(axy.Range(scale * 0.9, scale * 1.1),),
+        geometry.width, geometry.height, stars, scales_arcsec_per_pixel=(axy.Range(scale * 0.9, scale * 1.1),),
         schedule=axy.Schedule(label="check"),
     )  # fmt: skip
 
 
-def _serve(account: Account, command: str, data: bytes) -> Ran:
-    """Send one job to the forced command, as sshd would start it."""
+def _send(account: Account, command: str, data: bytes) -> ProgramResult:
+    """Send one job to the forced command, started as sshd would start it."""
     environment = {"HOME": str(account.home), "USER": account.name, "LOGNAME": account.name, "SHELL": account.shell,
                    "SSH_CONNECTION": "127.0.0.1 1 127.0.0.1 22"}  # fmt: skip
     request = b"".join(write_request(_JOB_ID, {1: data}))
-    return programs.run([account.shell, "-c", command], account, feed=request, environment=environment,
-                        timeout_s=_PATIENCE_S)  # fmt: skip
+    return programs.run([account.shell, "-c", command], account, stdin=request, environment=environment,
+                        timeout_s=_TIMEOUT_S)  # fmt: skip
 
 
-def check_solves(ran: Ran, frame: Frame) -> Check:
-    """A drawn field comes back solved, with the centre that it was drawn with."""
-    if ran.exit_code:
-        return Check(SOLVES, False, f"the server ends with {ran.exit_code}: {escape(ran.last_remark, 300)}",
-                     "see the lines above", ran.exit_code if 64 <= ran.exit_code <= 78 else 70)  # fmt: skip
-    reply = _reply(ran)
+def check_solves(result: ProgramResult, geometry: FieldGeometry) -> Finding:
+    """Check that the reply solves the field, with its true centre."""
+    if result.exit_code:
+        code = result.exit_code if 64 <= result.exit_code <= 78 else SolvehostError.exit_code
+        detail = f"the server failed with exit code {result.exit_code}: {escape(result.last_line, 300)}"
+        return Finding(SOLVES, False, detail, "first correct what failed above", code)
+    reply = _reply(result)
     if reply.manifest is None or "wcs.fits" not in reply.files:
-        reason = reply.manifest.get("reason") if reply.manifest else "it is upstream's script"
-        return Check(SOLVES, False, f"a field drawn from an installed index file was not solved ({reason})",
-                     "look at the engine and its index files", 69)  # fmt: skip
+        reason = reply.manifest.get("reason") if reply.manifest else "the reply is that of upstream's script"
+        return Finding(SOLVES, False, f"the server did not solve a field made from an index file ({reason})",
+                       "check the engine and its index files", 69)  # fmt: skip
     header = fitsfile.read_header(io.BytesIO(reply.files["wcs.fits"]))
-    centre = synthetic_field.sky_of(header, (frame.width + 1) / 2, (frame.height + 1) / 2)
-    off = synthetic_field.separation_arcsec(centre, frame.center_deg)
-    detail = f"a drawn field was solved in {reply.manifest['seconds']:.2f} s, its centre {off:.1f} arcseconds off"
-    if off > _WITHIN_PX * frame.arcsec_per_pixel:
-        return Check(SOLVES, False, f"{detail}: that is wrong", "look at the engine and its index files", 70)
-    return Check(SOLVES, True, detail)
+    centre = synthetic_field.pixel_to_sky(header, (geometry.width + 1) / 2, (geometry.height + 1) / 2)
+    error_arcsec = synthetic_field.separation_arcsec(centre, geometry.center_deg)
+    detail = (
+        f"a test field was solved in {reply.manifest['seconds']:.2f} s, with its centre {error_arcsec:.1f} arcsec off"
+    )
+    if error_arcsec > _MAX_ERROR_PX * geometry.arcsec_per_pixel:
+        return Finding(SOLVES, False, f"{detail}, which is wrong", "check the engine and its index files", 70)
+    return Finding(SOLVES, True, detail)
 
 
-def _reply(ran: Ran) -> Reply:
-    return read_reply(io.BytesIO(ran.output).read1, _JOB_ID)
+def _reply(result: ProgramResult) -> Reply:
+    return read_reply(io.BytesIO(result.stdout).read1, _JOB_ID)
 
 
-def check_harmless(scratch: _Scratch, serve: Callable[[bytes], Ran], attempt: axy.Attempt) -> Check:
-    """A star list that names files of the user's, by all the cards that the engine obeys, leaves them alone."""
-    ran = serve(poisoned(attempt, scratch.canaries))
+def check_harmless(scratch: _Scratch, send: Callable[[bytes], ProgramResult], attempt: axy.Attempt) -> Finding:
+    """Check that a star list with paths of canary files, in all cards that the engine obeys, changes none of them.
+
+    Parameters
+    ----------
+    scratch
+        The directory with the canary files.
+    send
+        Sends an axy file to the server.
+    attempt
+        The star list, without paths.
+    """
+    result = send(poisoned(attempt, scratch.canaries))
     changed = scratch.changed()
     if changed:
-        return Check(HARMLESS, False, f"a star list could write to {', '.join(changed)}",
-                     "do not serve with this engine, and report it", 70)  # fmt: skip
-    if ran.exit_code:
-        return Check(
-            HARMLESS, None, f"it ends with {ran.exit_code}: {escape(ran.last_remark, 300)}; nothing was touched"
-        )
-    _reply(ran)
-    return Check(HARMLESS, True, f"{len(_PATH_CARDS)} cards with paths of the user's own: none was touched")
+        return Finding(HARMLESS, False, f"a star list could write to {', '.join(changed)}",
+                       "stop serving with this engine, and report it", 70)  # fmt: skip
+    if result.exit_code:
+        detail = f"no file was touched, but the server failed with exit code {result.exit_code}: "
+        return Finding(HARMLESS, None, f"{detail}{escape(result.last_line, 300)}", "first correct what failed above")
+    _reply(result)
+    return Finding(HARMLESS, True, f"a star list named files in {len(_PATH_CARDS)} cards, and none was touched")
 
 
 def poisoned(attempt: axy.Attempt, canaries: Mapping[str, Path]) -> bytes:
-    """Return an axy whose path cards name the canaries."""
+    """Return an axy file whose path cards name the canary files."""
     data = axy.to_bytes(attempt)
     header = fitsfile.read_header(io.BytesIO(data))
     cards = [data[at : at + fitsfile.CARD] for at in range(0, header.size, fitsfile.CARD)]
@@ -133,7 +156,7 @@ def poisoned(attempt: axy.Attempt, canaries: Mapping[str, Path]) -> bytes:
 
 
 class _Scratch:
-    """A directory of the user's for one proof: its state directory, and the canaries beside it."""
+    """A temporary directory of the user, with a state directory, and canary files that the server must not touch."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -149,21 +172,22 @@ class _Scratch:
         for path in (self._path, self.state, self._path / "canaries", *self.canaries.values()):
             if is_root_for(self._account):
                 os.chown(path, self._account.uid, self._account.gid)
-        self._before = self._look()
+        self._before = self._snapshot()
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._path, ignore_errors=True)
 
     def changed(self) -> list[str]:
-        """Return the canaries that are no longer as they were, and files that are new beside them."""
-        after = self._look()
+        """Return the names of canary files that have changed, and of new files beside them."""
+        after = self._snapshot()
         return sorted(name for name in {*self._before, *after} if self._before.get(name) != after.get(name))
 
-    def _look(self) -> dict[str, tuple[int, int, int, bytes]]:
-        found = {}
+    def _snapshot(self) -> dict[str, tuple[int, int, int, bytes]]:
+        """Return mode, size, time of change and content of each file beside the canaries, by name."""
+        files = {}
         for path in (self._path / "canaries").iterdir():
             status = path.lstat()
             content = path.read_bytes()[:100] if path.is_file() and not path.is_symlink() else b""
-            found[path.name] = (status.st_mode, status.st_size, status.st_mtime_ns, content)
-        return found
+            files[path.name] = (status.st_mode, status.st_size, status.st_mtime_ns, content)
+        return files

@@ -1,4 +1,4 @@
-"""What is to be said of the user that solves."""
+"""Checks of the user that the server runs as."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from solvehost.admin.checks import account as module
 from solvehost.admin.checks.account import check_login, check_sessions, check_shell, check_user
 
 
-def test_root_must_not_solve(tmp_path: Path) -> None:
+def test_root_fails(tmp_path: Path) -> None:
     found = check_user(made_keys.account(tmp_path, uid=0))
     assert (found.ok, found.exit_code) == (False, 78)
     assert "useradd" in found.remedy
 
 
-def test_a_user_with_power_must_not_solve(tmp_path: Path) -> None:
+def test_a_user_in_a_privileged_group_fails(tmp_path: Path) -> None:
     found = check_user(made_keys.account(tmp_path, uid=54321, groups=(0, 54321)))
     assert (found.ok, found.exit_code) == (False, 77)
     assert "root" in found.detail
 
 
-def test_a_plain_user_may(tmp_path: Path) -> None:
+def test_an_ordinary_user_passes(tmp_path: Path) -> None:
     assert check_user(made_keys.account(tmp_path, uid=54321, groups=(54321,))).ok
 
 
@@ -38,11 +38,11 @@ def test_a_plain_user_may(tmp_path: Path) -> None:
         ("me:*:19000:0:99999:7::1:", True, False),
         ("me::19000:0:99999:7:::", True, False),
         ("me:*:19000:0:99999:7::99999:", True, True),
-        ("somebody:*:19000::::::", True, None),
+        ("other:*:19000::::::", True, None),
         ("me", True, None),
     ],
 )  # fmt: skip
-def test_accounts_that_sshd_refuses(
+def test_accounts_that_sshd_refuses_fail(
     line: str, uses_pam: bool, ok: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     monkeypatch.setattr(module, "_SHADOW", tmp_path / "shadow")
@@ -52,26 +52,30 @@ def test_accounts_that_sshd_refuses(
     assert found.remedy or ok or ok is None
 
 
-def test_without_permission_nothing_is_said_of_the_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_shadow_file_gives_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SHADOW", tmp_path / "none")
     assert check_login(made_keys.account(tmp_path), uses_pam=True).ok is None
 
 
 @pytest.mark.parametrize(
-    ("script", "ok"),
-    [('exec /bin/sh "$@"', None), ("echo This account is not available; exit 1", False),
-     ('echo welcome; exec /bin/sh "$@"', False), ("exit 1", False), ('/bin/sh "$@"; exit 3', False)],
+    ("script", "ok", "said"),
+    [('exec /bin/sh "$@"', None, "reads files"), ("echo This account is not available; exit 1", False, "not run"),
+     ('echo welcome; exec /bin/sh "$@"', False, "text of its own"), ("exit 1", False, "does not run"),
+     ('/bin/sh "$@"; exit 3', False, "does not run")],
 )  # fmt: skip
-def test_a_shell_that_talks_or_does_not_run_commands(script: str, ok: bool | None, tmp_path: Path) -> None:
+def test_a_shell_that_writes_text_or_runs_no_commands_fails(
+    script: str, ok: bool | None, said: str, tmp_path: Path
+) -> None:
     shell = tmp_path / "shell"
     shell.write_text(f"#!/bin/sh\n{script}\n")
     shell.chmod(0o755)
     found = check_shell(made_keys.account(tmp_path, shell=str(shell)))
     assert found.ok is ok
+    assert said in found.detail
     assert "chsh" in found.remedy
 
 
-def test_sh_is_as_it_should_be(tmp_path: Path) -> None:
+def test_sh_passes(tmp_path: Path) -> None:
     assert check_shell(made_keys.account(tmp_path)).ok
 
 
@@ -87,7 +91,7 @@ def test_sh_is_as_it_should_be(tmp_path: Path) -> None:
         ("nonsense\n[Login]\nKillUserProcesses=yes\n", "", True),
     ],
 )  # fmt: skip
-def test_logind_that_ends_what_a_user_leaves(
+def test_logind_that_kills_processes_at_logout_fails(
     main: str, drop_in: str, ok: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     (tmp_path / "d").mkdir()
@@ -98,13 +102,13 @@ def test_logind_that_ends_what_a_user_leaves(
     assert check_sessions(made_keys.account(tmp_path)).ok is ok
 
 
-def test_a_shell_that_is_not_there_hides_no_other_check(tmp_path: Path) -> None:
-    found = {c.name: c for c in module.look(made_keys.account(tmp_path, shell="/none/sh"), uses_pam=True)}
+def test_a_missing_shell_hides_no_other_check(tmp_path: Path) -> None:
+    found = {c.name: c for c in module.check(made_keys.account(tmp_path, shell="/none/sh"), uses_pam=True)}
     assert (found["shell"].ok, found["shell"].exit_code) == (False, 69)
     assert list(found) == ["user", "login", "shell", "sessions"]
 
 
-def test_all_of_it_is_looked_at(tmp_path: Path) -> None:
-    names = [check.name for check in module.look(made_keys.account(tmp_path), uses_pam=True)]
+def test_all_checks_of_the_account_run(tmp_path: Path) -> None:
+    names = [check.name for check in module.check(made_keys.account(tmp_path), uses_pam=True)]
     assert names == ["user", "login", "shell", "sessions"]
     assert os.geteuid() == made_keys.account(tmp_path).uid

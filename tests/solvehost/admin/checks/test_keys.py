@@ -1,4 +1,4 @@
-"""Files of keys and their lines: each way in which one is not confined is found."""
+"""Checks of authorized_keys files and lines find every way in which a key is not confined to the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from solvehost.admin import keylines
 from solvehost.admin.checks import keys
 from solvehost.admin.checks.keys import Service
 from solvehost.admin.keylines import KeyLine
-from solvehost.admin.records import Check
+from solvehost.admin.records import Finding
 
 COMMAND = f'command="{os.path.abspath(sys.executable)} -I -m solvehost --client nova1"'
 
@@ -25,39 +25,39 @@ def parse(options: str) -> KeyLine:
     return line
 
 
-def look(options: str, home: Path) -> list[Check]:
+def look(options: str, home: Path) -> list[Finding]:
     return list(keys.check_line(1, parse(options), made_keys.account(home, uid=54321)))
 
 
-def bad(found: list[Check]) -> str:
+def bad(found: list[Finding]) -> str:
     return "; ".join(check.detail for check in found if check.ok is False)
 
 
-def test_a_confined_key_is_told_with_its_client(tmp_path: Path) -> None:
+def test_a_confined_key_passes_with_its_client(tmp_path: Path) -> None:
     (found,) = look(f"restrict,{COMMAND}", tmp_path)
     assert found.ok
-    assert found.detail == "client nova1, somebody: runs solvehost and nothing else"
+    assert found.detail == "client nova1, observer: it can run solvehost, and nothing else"
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("", "whoever has the key has a shell"),
-        ("restrict", "whoever has the key has a shell"),
+        ("", "the key gives a shell"),
+        ("restrict", "the key gives a shell"),
         (COMMAND, "no `restrict`"),
-        (f"restrict,pty,{COMMAND}", "gives back what `restrict` takes: pty"),
+        (f"restrict,pty,{COMMAND}", "permits what `restrict` forbids: pty"),
         (f"restrict,{COMMAND},port-forwarding,X11-forwarding", "port-forwarding, x11-forwarding"),
         (f'restrict,{COMMAND},environment="A=b"', "environment"),
         (f"cert-authority,restrict,{COMMAND}", "authority"),
-        ('restrict,command="/bin/sh -c true"', "no solvehost"),
-        ("restrict,command=\"solvehost 'x\"", "cannot be read"),
-        ('restrict,command="solvehost --client a"', "no absolute path"),
+        ('restrict,command="/bin/sh -c true"', "does not start solvehost"),
+        ("restrict,command=\"solvehost 'x\"", "cannot be parsed"),
+        ('restrict,command="solvehost --client a"', "not an absolute path"),
         (f'restrict,command="{sys.executable} -m solvehost --client a"', "not isolated"),
-        (f'restrict,command="{sys.executable} -I -m solvehost --nonsense a"', "no option"),
-        (f'restrict,{COMMAND},expiry-time="soon"', "no date"),
+        (f'restrict,command="{sys.executable} -I -m solvehost --nonsense a"', "there is no option"),
+        (f'restrict,{COMMAND},expiry-time="soon"', "is not a date"),
     ],
 )  # fmt: skip
-def test_a_key_that_is_not_confined(options: str, said: str, tmp_path: Path) -> None:
+def test_a_key_that_is_not_confined_fails(options: str, said: str, tmp_path: Path) -> None:
     found = look(options, tmp_path)
     assert said in bad(found)
     assert all(check.remedy for check in found if check.ok is False)
@@ -65,19 +65,19 @@ def test_a_key_that_is_not_confined(options: str, said: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("days", "said"), [(-1, "has expired"), (5, "expires soon"), (300, None)])
-def test_how_long_a_key_holds(days: int, said: str | None, tmp_path: Path) -> None:
+def test_a_key_that_has_expired_or_expires_soon_is_a_warning(days: int, said: str | None, tmp_path: Path) -> None:
     when = f"{datetime.now() + timedelta(days=days):%Y%m%d}"
-    remarks = [c.detail for c in look(f'restrict,{COMMAND},expiry-time="{when}"', tmp_path) if c.ok is None]
-    assert [said in remark for remark in remarks if said] == ([True] if said else [])
+    errors = [c.detail for c in look(f'restrict,{COMMAND},expiry-time="{when}"', tmp_path) if c.ok is None]
+    assert [said in remark for remark in errors if said] == ([True] if said else [])
 
 
-def test_without_a_client_it_is_said_that_jobs_are_shared(tmp_path: Path) -> None:
+def test_a_command_without_a_client_is_a_warning(tmp_path: Path) -> None:
     found = look(f'restrict,command="{sys.executable} -I -m solvehost"', tmp_path)
     assert [check.ok for check in found] == [None, True]
     assert "shares the jobs" in found[0].detail
 
 
-def test_a_script_is_isolated_by_its_first_line(tmp_path: Path) -> None:
+def test_the_first_line_of_a_script_can_isolate_it(tmp_path: Path) -> None:
     script = tmp_path / "solvehost"
     for first, is_isolated in (("#!/usr/bin/python3 -I", True), ("#!/usr/bin/python3", False)):
         script.write_text(f"{first}\n")
@@ -85,13 +85,13 @@ def test_a_script_is_isolated_by_its_first_line(tmp_path: Path) -> None:
         assert ("not isolated" not in bad(found)) is is_isolated
 
 
-def test_a_program_that_the_user_may_change(tmp_path: Path) -> None:
+def test_a_program_that_the_user_can_change_fails(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give files to others")
     script = tmp_path / "solvehost.pyz"
     script.write_text("#!/usr/bin/python3 -I\n")
     os.chown(script, 54321, 0)
-    assert f"may change {script}" in bad(look(f'restrict,command="{script} --client a"', tmp_path))
+    assert f"can change {script}" in bad(look(f'restrict,command="{script} --client a"', tmp_path))
 
 
 # --- The file -----------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_a_program_that_the_user_may_change(tmp_path: Path) -> None:
 
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
-    """A file of keys in what stands for the user's home, above which sshd does not look."""
+    """An authorized_keys file below the user's home, above which sshd checks nothing."""
     folder = tmp_path / "keys"
     folder.mkdir(mode=0o755)
     path = folder / "solve"
@@ -108,7 +108,7 @@ def key_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_as_sshd_wants_it(key_file: Path, tmp_path: Path) -> None:
+def test_a_file_that_sshd_accepts_passes(key_file: Path, tmp_path: Path) -> None:
     uid = 54321 if os.geteuid() == 0 else os.geteuid()
     found = keys.check_file(key_file, made_keys.account(tmp_path, uid=uid))
     assert found.ok is (True if os.geteuid() == 0 else None)
@@ -116,14 +116,14 @@ def test_a_file_as_sshd_wants_it(key_file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["file", "directory"])
 @pytest.mark.parametrize("mode", [0o777, 0o770])
-def test_a_file_that_others_may_write_to(part: str, mode: int, key_file: Path, tmp_path: Path) -> None:
+def test_a_file_that_others_may_write_to_fails(part: str, mode: int, key_file: Path, tmp_path: Path) -> None:
     place = key_file if part == "file" else key_file.parent
     place.chmod(mode)
     found = keys.check_file(key_file, made_keys.account(tmp_path))
     assert (found.ok, found.exit_code, found.remedy) == (False, 77, f"chmod go-w {place}")
 
 
-def test_a_file_of_somebody_elses(key_file: Path, tmp_path: Path) -> None:
+def test_a_file_of_another_user_fails(key_file: Path, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give files to others")
     os.chown(key_file, 54321, 0)
@@ -131,13 +131,13 @@ def test_a_file_of_somebody_elses(key_file: Path, tmp_path: Path) -> None:
     assert keys.check_file(key_file, made_keys.account(tmp_path, uid=54321)).ok is None, "the user could change it"
 
 
-def test_a_file_that_sshd_cannot_read_as_the_user(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_user_cannot_read_fails(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(keys.check_readable(key_file)) == []
     (found,) = keys.check_readable(key_file.with_name("none"))
     assert (found.ok, found.exit_code) == (False, 77)
 
 
-def test_where_sshd_looks(tmp_path: Path) -> None:
+def test_patterns_of_authorizedkeysfile_are_expanded(tmp_path: Path) -> None:
     account = made_keys.account(tmp_path, name="solve", uid=999)
     assert keys.files_of(account, ["/k/%u/%U .ssh/a%%", "%h/b none"]) == [
         Path("/k/solve/999"), tmp_path / ".ssh" / "a%", tmp_path / "b",
@@ -145,19 +145,19 @@ def test_where_sshd_looks(tmp_path: Path) -> None:
     assert keys.files_of(account, []) == [Path("/etc/ssh/authorized_keys.d/solve")]
 
 
-def test_lines_are_read_with_their_numbers(key_file: Path) -> None:
+def test_lines_are_numbered_and_invalid_ones_are_findings(key_file: Path) -> None:
     key_file.write_bytes(b"# one\n\nrestrict " + made_keys.line().encode() + b"\r\nnons\xffense\n\n")
     found = list(keys.read_lines(key_file))
     assert [number for number, _ in found] == [3, 4]
     assert isinstance(found[0][1], KeyLine)
-    assert isinstance(found[1][1], Check)
+    assert isinstance(found[1][1], Finding)
     assert found[1][1].ok is None
 
 
 # --- The program --------------------------------------------------------------------------------------------------
 
 
-def test_the_program_is_run(tmp_path: Path) -> None:
+def test_the_program_must_be_solvehost(tmp_path: Path) -> None:
     account = made_keys.account(tmp_path)
     assert keys.check_program(Service((sys.executable, "-I", "-m", "solvehost"), (), {}), account).ok
     script = tmp_path / "solvehost"

@@ -1,4 +1,4 @@
-"""What solving takes, seen with the user's eyes."""
+"""Checks of what solving needs, with the user's permissions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 import standin
 
 from admin import made_keys, made_state
-from solvehost.admin.checks import guarded, serving
-from solvehost.admin.records import Check
+from solvehost.admin.checks import run_check, serving
+from solvehost.admin.records import Finding
 from solvehost.engine import sandbox
 from solvehost.errors import BusyError
 from solvehost.indexes.index_set import IndexSet
@@ -21,32 +21,32 @@ from solvehost.server import settings
 from solvehost.server.engine_setup import EngineSetup
 
 
-def only(checks: object) -> Check:
+def only(checks: object) -> Finding:
     (found,) = checks  # type: ignore[misc]
     return found
 
 
-def test_a_configuration_that_is_not_there_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_configuration_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "DEFAULT_FILE", tmp_path / "none.toml")
     found = only(serving.check_configuration({}, made_keys.account(tmp_path)))
     assert found.ok
-    assert "defaults hold" in found.detail
+    assert "defaults apply" in found.detail
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [("slots = 0", "slots"), ("nonsense", "correct the"), ("slot = 1", "unknown key"), ("\xff", "")],
 )
-def test_a_configuration_that_is_wrong_is_the_last_check(text: str, said: str, tmp_path: Path) -> None:
-    """Nothing can be said of what it would have named."""
+def test_an_invalid_configuration_ends_these_checks(text: str, said: str, tmp_path: Path) -> None:
+    """The engine and the directories that it would name are unknown."""
     path = tmp_path / "s.toml"
     path.write_bytes(text.encode("latin-1"))
-    found = only(serving.look({"config": str(path)}, made_keys.account(tmp_path)))
+    found = only(serving.check({"config": str(path)}, made_keys.account(tmp_path)))
     assert (found.name, found.ok, found.exit_code) == ("configuration", False, 78)
     assert said in found.detail
 
 
-def test_a_configuration_that_the_user_may_change(tmp_path: Path) -> None:
+def test_a_configuration_that_the_user_can_change_fails(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give files to others")
     path = tmp_path / "s.toml"
@@ -57,24 +57,24 @@ def test_a_configuration_that_the_user_may_change(tmp_path: Path) -> None:
     assert "chown root" in found.remedy
 
 
-def test_an_engine_that_is_not_there_is_69(tmp_path: Path) -> None:
+def test_a_missing_engine_fails_with_69(tmp_path: Path) -> None:
     host = EngineSetup(made_state.config(tmp_path, engine="/none/astrometry-engine"))
-    found = only(guarded("engine", lambda: [serving.check_engine(host, made_keys.account(tmp_path))]))
+    found = only(run_check("engine", lambda: [serving.check_engine(host, made_keys.account(tmp_path))]))
     assert (found.ok, found.exit_code) == (False, 69)
     assert "install it" in found.detail
 
 
-def test_an_engine_that_does_not_run(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_start_fails(tmp_path: Path) -> None:
     program = tmp_path / "engine"
     program.write_text("#!/bin/sh\nexit 3\n")
     program.chmod(0o755)
     host = EngineSetup(made_state.config(tmp_path, engine=str(program)))
     found = serving.check_engine(host, made_keys.account(tmp_path, uid=0))
     assert (found.ok, found.exit_code) == (False, 69)
-    assert "does not run" in found.detail
+    assert "does not start" in found.detail
 
 
-def test_index_files_that_do_not_load_are_named(tmp_path: Path) -> None:
+def test_index_files_that_cannot_be_loaded_are_named(tmp_path: Path) -> None:
     (tmp_path / "index-1.fits").write_bytes(b"nonsense")
     (tmp_path / "engine.cfg").write_text(f"add_path {tmp_path}\nautoindex\n")
     flags = {"engine": str(standin.install(tmp_path)), "engine_config": str(tmp_path / "engine.cfg")}
@@ -82,7 +82,7 @@ def test_index_files_that_do_not_load_are_named(tmp_path: Path) -> None:
     none, damaged = serving.check_indexes(host, made_keys.account(tmp_path))
     assert (none.ok, none.exit_code) == (False, 69)
     assert damaged.ok is None
-    assert "index-1.fits does not load" in damaged.detail
+    assert "index-1.fits cannot be loaded" in damaged.detail
     assert not (tmp_path / "state").exists(), "a check leaves nothing behind"
 
 
@@ -91,8 +91,8 @@ def test_one_damaged_index_file_among_good_ones(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(serving, "scan", lambda _: found)
     checks = list(serving.check_indexes(EngineSetup(made_state.config(tmp_path)), made_keys.account(tmp_path)))
     assert [check.ok for check in checks] == [None, True]
-    assert "index-2.fits does not load" in checks[0].detail
-    assert "1 load, quads of 60 to 85 arcminutes" in checks[1].detail
+    assert "index-2.fits cannot be loaded" in checks[0].detail
+    assert "1 index file, quads of 60 to 85 arcminutes" in checks[1].detail
 
 
 def test_an_index_file_that_the_user_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_an_index_file_that_the_user_may_change(tmp_path: Path, monkeypatch: pyt
     assert str(index.path) in found.detail
 
 
-def test_a_state_directory_as_it_should_be(tmp_path: Path) -> None:
+def test_a_correct_state_directory_passes(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
     found = list(serving.check_state(made_state.config(state), made_keys.account(tmp_path)))
@@ -120,7 +120,7 @@ def test_a_state_directory_as_it_should_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["missing", "mode", "file", "link", "network"])
-def test_a_state_directory_that_is_wrong(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_state_directory_fails(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tmp_path / "state"
     if wrong == "file":
         state.write_text("")
@@ -145,7 +145,7 @@ def test_a_state_directory_that_is_wrong(wrong: str, tmp_path: Path, monkeypatch
         (10**7, 3, False, 73),
     ],
 )
-def test_room(
+def test_too_little_room_fails_and_scarce_room_is_a_warning(
     blocks: int, inodes: int, ok: bool | None, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = SimpleNamespace(f_bavail=blocks, f_frsize=4096, f_files=10**7, f_favail=inodes)
@@ -156,7 +156,7 @@ def test_room(
     assert bool(check.remedy) is not bool(check.ok)
 
 
-def test_the_disk_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_system_of_a_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = tmp_path / "mounts"
     folder = tmp_path / "a b"
     folder.mkdir()
@@ -169,7 +169,7 @@ def test_the_disk_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert serving.disk_kind(folder) == ""
 
 
-def test_more_memory_than_there_is(tmp_path: Path) -> None:
+def test_too_little_memory_is_a_warning(tmp_path: Path) -> None:
     assert serving.check_memory(made_state.config(tmp_path, slots="1", max_memory_mb="64")).ok
     found = serving.check_memory(made_state.config(tmp_path, slots="1000", max_memory_mb="1000000"))
     assert found.ok is None
@@ -179,7 +179,7 @@ def test_more_memory_than_there_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("available", "required", "ok"), [(True, True, True), (False, False, None), (False, True, False)]
 )
-def test_a_kernel_that_cannot_confine(
+def test_a_kernel_without_landlock_fails_only_if_required(
     available: bool, required: bool, ok: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     monkeypatch.setattr(sandbox, "is_available", lambda: available)
@@ -188,33 +188,34 @@ def test_a_kernel_that_cannot_confine(
     assert (found.ok, found.exit_code) == (ok, 78)
 
 
-def test_low_limits_of_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_limits_of_a_session_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = made_state.config(tmp_path)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1, 1))
     found = only(serving.check_limits(config))
     assert found.ok is None
-    assert "nofile is 1 of 64" in found.detail
+    assert "nofile is 1, but engines need 64" in found.detail
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1, resource.RLIM_INFINITY))
     assert only(serving.check_limits(config)).ok
 
 
-def test_where_the_log_goes(tmp_path: Path) -> None:
-    assert serving.check_log(made_state.config(tmp_path, log="stderr")).ok
-    assert serving.check_log(made_state.config(tmp_path, log=str(tmp_path / "log"))).ok
-    found = serving.check_log(made_state.config(tmp_path, log=str(tmp_path / "none" / "log")))
+def test_a_log_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    account = made_keys.account(tmp_path)
+    assert serving.check_log(made_state.config(tmp_path, log="stderr"), account).ok
+    assert serving.check_log(made_state.config(tmp_path, log=str(tmp_path / "log")), account).ok
+    found = serving.check_log(made_state.config(tmp_path, log=str(tmp_path / "none" / "log")), account)
     assert found.ok is None
     assert found.remedy
 
 
-def test_a_check_that_breaks_off_does_not_end_the_others(tmp_path: Path) -> None:
-    def busy() -> list[Check]:
+def test_an_exception_in_a_check_becomes_a_finding(tmp_path: Path) -> None:
+    def busy() -> list[Finding]:
         raise BusyError("busy")
 
-    def denied() -> list[Check]:
-        return [Check("a", True, (tmp_path / "none").read_text())]
+    def denied() -> list[Finding]:
+        return [Finding("a", True, (tmp_path / "none").read_text())]
 
-    def wrong() -> list[Check]:
-        return [Check("a", True, str(1 / 0))]
+    def wrong() -> list[Finding]:
+        return [Finding("a", True, str(1 / 0))]
 
-    assert [only(guarded("x", look)).exit_code for look in (busy, denied, wrong)] == [75, 77, 70]
-    assert "none: No such file" in only(guarded("x", denied)).detail
+    assert [only(run_check("x", look)).exit_code for look in (busy, denied, wrong)] == [75, 77, 70]
+    assert "none: No such file" in only(run_check("x", denied)).detail

@@ -1,4 +1,4 @@
-"""sshd's settings for the user: what is in the way, and what is worth knowing."""
+"""Checks of sshd's settings for the server's user."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ GOOD = {
 
 def look(home: Path, **changes: str | list[str]) -> list[tuple[bool | None, str]]:
     values = GOOD | {name: value if isinstance(value, list) else [value] for name, value in changes.items()}
-    return [(check.ok, check.detail) for check in module.look(values, made_keys.account(home), 300.0)]
+    return [(check.ok, check.detail) for check in module.check(values, made_keys.account(home), 300.0)]
 
 
-def test_the_match_block_is_all_it_takes(tmp_path: Path) -> None:
+def test_the_settings_of_the_match_block_pass(tmp_path: Path) -> None:
     ((ok, detail),) = look(tmp_path)
     assert ok
     assert "forced commands" in detail
@@ -35,27 +35,27 @@ def test_the_match_block_is_all_it_takes(tmp_path: Path) -> None:
     ("name", "value", "ok", "said"),
     [
         ("forcecommand", "/bin/x", False, "--client is lost"),
-        ("pubkeyauthentication", "no", False, "no key is let in"),
-        ("permituserenvironment", "yes", False, "set variables"),
+        ("pubkeyauthentication", "no", False, "keys cannot be used"),
+        ("permituserenvironment", "yes", False, "set environment variables"),
         ("acceptenv", ["LANG", "LD_* FOO"], False, "LD_PRELOAD"),
         ("acceptenv", ["*"], False, "BASH_ENV"),
-        ("channeltimeout", "session:command=2m", False, "ends solves"),
-        ("channeltimeout", "*=300", False, "ends solves"),
-        ("allowusers", ["astro@10.*", "root"], False, "AllowUsers keeps me out"),
-        ("denyusers", ["m?"], False, "DenyUsers keeps me out"),
+        ("channeltimeout", "session:command=2m", False, "ends jobs"),
+        ("channeltimeout", "*=300", False, "ends jobs"),
+        ("allowusers", ["astro@10.*", "root"], False, "AllowUsers keeps user me out"),
+        ("denyusers", ["m?"], False, "DenyUsers keeps user me out"),
         ("allowgroups", ["nosuchgroup"], False, "AllowGroups"),
         ("strictmodes", "no", None, "StrictModes is no"),
-        ("trustedusercakeys", "/etc/ssh/ca", None, "that authority certifies"),
-        ("authorizedkeyscommand", "/bin/keys", None, "not looked at"),
+        ("trustedusercakeys", "/etc/ssh/ca", None, "that the authority signed"),
+        ("authorizedkeyscommand", "/bin/keys", None, "cannot see"),
         ("permittty", "yes", None, "PermitTTY is yes"),
         ("disableforwarding", "no", None, "forwarding"),
         ("authenticationmethods", "any", None, "other ways"),
-        ("unusedconnectiontimeout", "60", None, "connections that clients share"),
-        ("clientaliveinterval", "0", None, "noticed late"),
+        ("unusedconnectiontimeout", "60", None, "connections that clients keep open"),
+        ("clientaliveinterval", "0", None, "dead connection"),
         ("maxsessions", "10", None, "MaxSessions is 10"),
     ],
 )  # fmt: skip
-def test_what_is_otherwise_is_said(
+def test_other_settings_are_found(
     name: str, value: str | list[str], ok: bool | None, said: str, tmp_path: Path
 ) -> None:  # fmt: skip
     ((found, detail),) = look(tmp_path, **{name: value})
@@ -69,11 +69,11 @@ def test_what_is_otherwise_is_said(
      ("channeltimeout", "session=0"), ("allowusers", ["other m*@192.0.2.*"]), ("denyusers", ["other"]),
      ("unusedconnectiontimeout", "none")],
 )  # fmt: skip
-def test_what_does_no_harm_is_not_mentioned(name: str, value: str | list[str], tmp_path: Path) -> None:
+def test_harmless_settings_pass(name: str, value: str | list[str], tmp_path: Path) -> None:
     assert [ok for ok, _ in look(tmp_path, **{name: value})] == [True]
 
 
-def test_without_sshd_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_sshd_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "find", lambda _: None)
     with pytest.raises(UnavailableError, match="not installed"):
         module.effective(made_keys.account(tmp_path))
@@ -87,7 +87,7 @@ def config(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.sshd
-def test_a_real_sshd_is_asked(sshd: MadeSshd) -> None:
+def test_the_settings_of_a_real_sshd_are_read(sshd: MadeSshd) -> None:
     values = module.effective(accounts.find(sshd.user), sshd.folder / "sshd_config")
     assert values["authenticationmethods"] == ["publickey"]
     assert values["authorizedkeysfile"] == [f"{sshd.folder}/authorized_keys"]
