@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from novacli.extraction import sources
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
+from novacli.extraction.order import Ranking, StarOrder, rank_sources
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts
-from novacli.strategy.attempts import Member
+from novacli.strategy.portfolio import Member
 from solvehost.formats.axy import Attempt, Range
 
 Depths = tuple[tuple[int, int], ...]
@@ -41,7 +41,7 @@ SERVED_DEG = {
     "three": (1.5, 180.0),
     "all": (0.0, 180.0),
 }
-SHIPPED_ORDERS = {order.value for order in sources.Order}
+SHIPPED_ORDERS = {order.value for order in StarOrder}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Candidate:
         """Return it as the strategy has its members; of an order of our own the stars come from :meth:`attempt`."""
         return Member(
             label=self.name,
-            order=sources.Order(self.order) if self.order in SHIPPED_ORDERS else sources.Order.PEAK,
+            order=StarOrder(self.order) if self.order in SHIPPED_ORDERS else StarOrder.PEAK,
             window=WINDOWS[self.window],
             coarse_first=self.coarse_first,
             depths=self.depths,
@@ -84,20 +84,18 @@ class Candidate:
             threshold_sigma=self.threshold_sigma,
         )
 
-    def attempt(self, found: Sources) -> Attempt:
+    def attempt(self, extractor: StarExtractor) -> Attempt:
         """Return the attempt that it makes at a picture, as the strategy would, with its own order of the stars."""
         params = SolveParams(blind=True)
-        extraction = attempts.extraction_for(found, self.member, params)
-        bare = attempts.without_stars(found.field, params, self.member)
-        return replace(bare, stars=found.chosen(extraction, ORDERS[self.order]))
+        settings = attempts.detection_settings_for(extractor, self.member, params)
+        bare = attempts.attempt_without_stars(extractor.field, params, self.member)
+        return replace(bare, stars=extractor.stars_by(settings, ORDERS[self.order]))
 
 
 # --- Orders: (table, size in binned pixels) → row numbers, best star first ------------------------------------------
 
-Order = sources.Ranking
 
-
-def _over_grid(column: str, cells: int = 8) -> Order:
+def _over_grid(column: str, cells: int = 8) -> Ranking:
     """The best of each cell of a grid, then the second best of each, and so on; within a round the best first."""
 
     def order(table: Any, size: tuple[float, float]) -> Any:
@@ -113,11 +111,11 @@ def _over_grid(column: str, cells: int = 8) -> Order:
     return order
 
 
-def _without_brightest(column: str, count: int) -> Order:
+def _without_brightest(column: str, count: int) -> Ranking:
     return lambda table, _size: np.argsort(-table[column], kind="stable")[count:]
 
 
-def _roundish(column: str) -> Order:
+def _roundish(column: str) -> Ranking:
     """Stars alone: no trails or galaxies (elongated), no hot pixels (sharper than most by far)."""
 
     def order(table: Any, _size: tuple[float, float]) -> Any:
@@ -130,7 +128,7 @@ def _roundish(column: str) -> Order:
     return order
 
 
-def _central(column: str, share: float) -> Order:
+def _central(column: str, share: float) -> Ranking:
     """Stars of the middle alone: there, a very wide or distorted picture keeps the shapes of quads."""
 
     def order(table: Any, size: tuple[float, float]) -> Any:
@@ -141,11 +139,11 @@ def _central(column: str, share: float) -> Order:
     return order
 
 
-def _shipped(order: sources.Order) -> Order:
-    return lambda table, size: sources.ranked(table, order, size)
+def _shipped(order: StarOrder) -> Ranking:
+    return lambda table, size: rank_sources(table, order, size)
 
 
-ORDERS: dict[str, Order] = {order.value: _shipped(order) for order in sources.Order}
+ORDERS: dict[str, Ranking] = {order.value: _shipped(order) for order in StarOrder}
 ORDERS |= {
     "grid-peak": _over_grid("peak"),
     "grid-flux": _over_grid("flux"),

@@ -39,7 +39,7 @@ from novacli.backends.base import Solve
 from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.inputs import from_array
 from novacli.pipeline.context import Context
 from novacli.pipeline.prepare import gather_hints
@@ -189,11 +189,11 @@ class Cell:
 def tail_records(field: nosky.NoSky, bench: Bench) -> Iterator[dict[str, Any]]:
     """Try parts of the search of every member at a picture, blind and with a made-up hint."""
     chance = random.Random(f"{field.name} parts")
-    sources = Sources(from_array(field.pixels))
+    extractor = StarExtractor(from_array(field.pixels))
     for params in (SolveParams(blind=True), _made_up_hint(chance)):
-        hints = gather_hints(sources.field, params)
+        hints = gather_hints(extractor.field, params)
         try:
-            attempts = list(strategy.attempts(sources, params, hints, bench.indexes.files))
+            attempts = list(strategy.plan_attempts(extractor, params, hints, bench.indexes.files))
         except UnavailableError:
             continue
         for attempt in attempts:

@@ -21,7 +21,7 @@ from falsereport import ACCEPTS, SOLVE_CPU_S, THRESHOLDS, TUNES
 from falsetail import Heard
 
 from novacli.errors import UnavailableError
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.inputs import from_array
 from novacli.pipeline.prepare import gather_hints
 from novacli.records.params import SolveParams
@@ -60,9 +60,9 @@ class Machine(Protocol):
 
 def record(field: nosky.NoSky, bench: Machine) -> dict[str, Any]:
     """Return the trials at one picture: engine CPU, and of each match log-odds, stars, what clumps take, truth."""
-    sources, params = Sources(from_array(field.pixels)), SolveParams(blind=True)
+    extractor, params = StarExtractor(from_array(field.pixels)), SolveParams(blind=True)
     cpu_s, tries, matches = 0.0, 0, []
-    for attempt in _attempts(sources, params, bench.indexes.files):
+    for attempt in _attempts(extractor, params, bench.indexes.files):
         for file in selection.select(attempt, bench.indexes.files):
             used_s, match = _trial(field, attempt, file, bench)
             cpu_s, tries = cpu_s + used_s, tries + 1
@@ -71,9 +71,9 @@ def record(field: nosky.NoSky, bench: Machine) -> dict[str, Any]:
     return {"cpu_s": round(cpu_s, 2), "tries": tries, "matches": matches}
 
 
-def _attempts(sources: Sources, params: SolveParams, files: Sequence[IndexFile]) -> Iterator[axy.Attempt]:
+def _attempts(extractor: StarExtractor, params: SolveParams, files: Sequence[IndexFile]) -> Iterator[axy.Attempt]:
     try:
-        yield from attempts.attempts(sources, params, gather_hints(sources.field, params), files)
+        yield from attempts.plan_attempts(extractor, params, gather_hints(extractor.field, params), files)
     except UnavailableError:
         return
 

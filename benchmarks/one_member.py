@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from novacli.cli.main import main
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts
@@ -19,16 +19,16 @@ from solvehost.indexes.index_file import IndexFile
 
 
 def single_attempt(
-    sources: Sources, params: SolveParams, hints: Hints, files: Sequence[IndexFile]
+    extractor: StarExtractor, params: SolveParams, hints: Hints, files: Sequence[IndexFile]
 ) -> Iterator[Attempt]:
     """Yield the attempt of the member that the command line named."""
     del params, hints, files
     from candidates import candidate
 
-    yield candidate(_NAME).attempt(sources)
+    yield candidate(_NAME).attempt(extractor)
 
 
 if __name__ == "__main__":
     _NAME = sys.argv.pop(1)
-    attempts.attempts = single_attempt
+    attempts.plan_attempts = single_attempt
     main()

@@ -27,11 +27,11 @@ from cases import Case
 from programs import find_nova
 
 from novacli.errors import NovaError
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.inputs import FileInput, open_field
 from novacli.records.field import Image
-from novacli.strategy import attempts
-from novacli.strategy.attempts import LEAST_STARS, Member
+from novacli.strategy.attempts import LEAST_STARS
+from novacli.strategy.portfolio import BLIND, ImageSizes, Member
 from novacli.wcs.header import read_wcs
 from novacli.wcs.tansip import TanSip
 from solvehost.engine import program, race, records
@@ -76,7 +76,7 @@ class Bench:
         if not isinstance(field, Image):
             return
         width_deg = case.truth.place.pixscale_arcsec * case.truth.width_px / 3600
-        found = Sources(field)
+        found = StarExtractor(field)
         for member in members:
             low, high = SERVED_DEG[member.window]
             outcome, cpu_s = "unfit", 0.0
@@ -221,7 +221,7 @@ def shipped() -> list[races.Entry]:
     """Return the portfolio that nova ships, as far as its members are candidates here."""
     names = {_what_is_tried(c.member): c.name for c in CANDIDATES if c.order in SHIPPED_ORDERS}
     entries = []
-    for member in attempts.BLIND:
+    for member in BLIND:
         name = names.get(_what_is_tried(member))
         if name is None:
             print(f"no candidate is like the shipped member {member.label!r}", file=sys.stderr)
@@ -231,8 +231,8 @@ def shipped() -> list[races.Entry]:
 
 
 def _what_is_tried(member: Member) -> Member:
-    """Return a member without its name and its place in the schedule."""
-    return dataclasses.replace(member, label="", delay_s=0.0, slice_s=None)
+    """Return a member without its name, its place in the schedule and the sizes of its images."""
+    return dataclasses.replace(member, label="", image_sizes=ImageSizes.ANY, delay_s=0.0, slice_s=None)
 
 
 if __name__ == "__main__":

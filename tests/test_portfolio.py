@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from races import LOST_S, Alone, Entry
 
-from novacli.strategy import attempts
+from novacli.strategy.portfolio import BLIND
 
 A, B, C = "a", "b", "c"
 
@@ -115,7 +115,7 @@ def test_members_have_names_of_their_own() -> None:
     """A name tells a member; every member that ships is a candidate, so that a choice can be held against it."""
     assert len({c.name for c in CANDIDATES}) == len(CANDIDATES)
     assert [candidate(e.member).name for e in portfolio.shipped()] == [e.member for e in portfolio.shipped()]
-    assert len(portfolio.shipped()) == len(attempts.BLIND)
+    assert len(portfolio.shipped()) == len(BLIND)
 
 
 # --- Trials ----------------------------------------------------------------------------------------------------------

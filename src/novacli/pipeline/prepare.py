@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from novacli import hints
 from novacli.errors import OutputError, from_solvehost
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.jobs.request import JobRequest, source_of
@@ -44,8 +44,8 @@ def prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -
     for remark in misfits:  # now, since the search may take minutes
         context.progress.observe(remark)
     context.progress.observe("looking for stars")
-    sources = Sources(field, params.max_stars)
-    attempts = strategy.attempts(sources, params, given, files)
+    extractor = StarExtractor(field, params.max_stars)
+    attempts = strategy.plan_attempts(extractor, params, given, files)
     first = next(attempts, None)
     request = JobRequest(
         input=field.origin.name,
@@ -60,7 +60,7 @@ def prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -
     )
     if first is None:
         clock.lap("prepare_s")
-        return _too_few_stars(request, sources.most_found, clock)
+        return _too_few_stars(request, extractor.most_found, clock)
     run = _make_job(request, first, attempts, context, clock)
     clock.lap("prepare_s")
     return run

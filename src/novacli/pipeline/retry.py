@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from novacli.errors import DataError, NovaError
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.inputs import FileInput, open_field
 from novacli.jobs.request import JobRequest, read_request, sha256_of
@@ -53,8 +53,8 @@ def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, cont
         tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
         given = gather_hints(field, params)
         files = context.backend.index_files()
-        sources = Sources(field, params.max_stars)
-        attempts = strategy.attempts(sources, params, given, LIKELY_INDEXES if files is None else files)
+        extractor = StarExtractor(field, params.max_stars)
+        attempts = strategy.plan_attempts(extractor, params, given, LIKELY_INDEXES if files is None else files)
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
         yield from write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
     except (NovaError, SolvehostError):

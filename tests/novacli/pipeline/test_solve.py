@@ -200,9 +200,11 @@ def test_the_job_directory_holds_all_but_the_pixels(drawn: DrawnField, fits: Pat
 @pytest.mark.engine
 def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
     """FITS pixel coordinates in a text file, found by other software."""
-    from novacli.extraction.sources import Extraction, Order, Sources
+    from novacli.extraction.detect import DetectionSettings
+    from novacli.extraction.extractor import StarExtractor
+    from novacli.extraction.order import StarOrder
 
-    stars = Sources(from_array(drawn.pixels)).stars(Extraction(1), Order.FLUX)
+    stars = StarExtractor(from_array(drawn.pixels)).stars(DetectionSettings(1), StarOrder.FLUX)
     rows = "\n".join(f"{x:.3f},{y:.3f},{f:.1f}" for x, y, f in zip(stars.x, stars.y, stars.flux, strict=True))
     path = tmp_path / "stars.csv"
     path.write_text(f"x,y,flux\n{rows}\n")

@@ -1,4 +1,4 @@
-"""What is tried, in which order: hints first, a blind attempt behind them, stars only when they are asked for."""
+"""The attempts at a field and their order: hints first, blind attempts after them, stars only when needed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from made_sky import scattered, star_picture
 from numpy.typing import NDArray
 
 from novacli.errors import UnavailableError
-from novacli.extraction.sources import Extraction, Order, Sources, extract
+from novacli.extraction.detect import DetectionSettings, detect_sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
 from novacli.records.field import Image, Origin, StarList
 from novacli.records.params import Parity, Position, SolveParams
 from novacli.records.provenance import Provenance
 from novacli.strategy import attempts as strategy
-from novacli.strategy.attempts import BLIND, LEAST_STARS, POINTED, SCALED, constraints
+from novacli.strategy.attempts import LEAST_STARS, constraints
+from novacli.strategy.portfolio import BLIND, POINTED, SCALED
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.jobdir import MAX_ATTEMPTS
@@ -42,19 +44,19 @@ def make_index(name: str, low_arcmin: float, high_arcmin: float) -> IndexFile:
 TYCHO = tuple(make_index(f"index-{n:02d}.fits", 22 * 2 ** (n / 2), 30 * 2 ** (n / 2)) for n in range(13))
 
 
-def listed(
+def planned(
     hints: Hints | None = None,
     params: SolveParams | None = None,
     files: Sequence[IndexFile] = TYCHO,
     picture: NDArray[np.generic] = PICTURE,
 ) -> list[Attempt]:
     params = params or SolveParams()
-    sources = Sources(from_array(picture), params.max_stars)
-    return list(strategy.attempts(sources, params, hints or Hints(), files))
+    extractor = StarExtractor(from_array(picture), params.max_stars)
+    return list(strategy.plan_attempts(extractor, params, hints or Hints(), files))
 
 
-def in_turn(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Return attempts with ranks as if there were no others between them."""
+def renumbered(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Return attempts with the ranks 0, 1, 2…"""
     return [dataclasses.replace(a, schedule=dataclasses.replace(a.schedule, rank=n)) for n, a in enumerate(attempts)]
 
 
@@ -66,50 +68,50 @@ def is_blind(attempt: Attempt) -> bool:
 
 
 def test_blind_attempts_take_nothing_for_granted() -> None:
-    attempts = listed()
+    attempts = planned()
     assert attempts
     assert all(is_blind(a) and a.radius_deg is None for a in attempts)
     assert all(a.schedule.label.endswith("(blind)") for a in attempts)
 
 
-def test_a_match_from_all_over_the_sky_must_be_surer_than_one_from_where_it_was_expected() -> None:
-    hinted = listed(Hints(scales=(SCALE,), positions=(PLACE,)))
+def test_a_blind_search_needs_higher_odds_than_one_near_a_position() -> None:
+    hinted = planned(Hints(scales=(SCALE,), positions=(PLACE,)))
     odds = [(a.center_deg is None, a.odds_to_solve, a.odds_to_keep) for a in hinted]
     assert set(odds) == {(True, 1e13, 1e13), (False, None, None)}
     anywhere = PositionHint(Position(84.0, -3.0, 180.0), "--ra/--dec")
-    assert {a.odds_to_solve for a in listed(Hints(positions=(anywhere,)))} == {1e13}
+    assert {a.odds_to_solve for a in planned(Hints(positions=(anywhere,)))} == {1e13}
 
 
-def test_every_attempt_has_stars_and_the_field_s_size_and_can_be_written() -> None:
-    for attempt in listed(Hints(scales=(SCALE,), positions=(PLACE,))):
+def test_every_attempt_has_stars_and_the_size_of_the_field() -> None:
+    for attempt in planned(Hints(scales=(SCALE,), positions=(PLACE,))):
         assert len(attempt.stars) >= LEAST_STARS
         assert (attempt.width, attempt.height) == (400, 300)
         assert axy.parse(axy.to_bytes(attempt)).schedule == attempt.schedule
 
 
-def test_attempts_are_ranked_in_the_order_in_which_they_come() -> None:
-    ranks = [a.schedule.rank for a in listed(Hints(scales=(SCALE,)))]
+def test_ranks_number_the_attempts() -> None:
+    ranks = [a.schedule.rank for a in planned(Hints(scales=(SCALE,)))]
     assert ranks == list(range(len(ranks)))
 
 
-def test_the_first_blind_attempts_leave_no_index_file_out() -> None:
-    """Those that begin at once cover all scales."""
+def test_the_first_blind_attempts_use_every_index_file() -> None:
+    """The windows of those that begin at once cover all scales."""
     windows = sorted({m.window for m in BLIND if m.delay_s == 0 and m.window is not None})
     assert windows[0].low == 0
     assert all(b.low <= a.high for a, b in itertools.pairwise(windows))
     assert windows[-1].high >= 180 * 60
 
 
-def test_several_orders_of_the_star_list_race() -> None:
-    orders = {tuple(a.stars.x) for a in listed()}
+def test_attempts_differ_in_the_order_of_their_stars() -> None:
+    orders = {tuple(a.stars.x) for a in planned()}
     assert len(orders) > 1
 
 
-def test_what_cannot_differ_is_not_tried_twice() -> None:
-    """A list has one brightness, and one binning leaves only the searches to differ."""
+def test_no_search_is_repeated() -> None:
+    """A star list has one brightness and no binning, so that members which differ in these alone repeat each other."""
     column = np.linspace(10, 390, 30)
     field = StarList(column, column[::-1] * 0.7, None, 400, 300, {}, Origin("list.csv", None, "text"))
-    attempts = list(strategy.attempts(Sources(field), SolveParams(), Hints(), TYCHO))
+    attempts = list(strategy.plan_attempts(StarExtractor(field), SolveParams(), Hints(), TYCHO))
     bare = [dataclasses.replace(a.schedule, label="", delay_s=0, rank=0, slice_s=None) for a in attempts]
     searches = [dataclasses.replace(a, schedule=s) for a, s in zip(attempts, bare, strict=True)]
     assert not any(a in searches[:n] for n, a in enumerate(searches))
@@ -127,9 +129,9 @@ def test_what_cannot_differ_is_not_tried_twice() -> None:
 # --- Hints ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_hint_that_is_wrong_does_not_cost_the_image() -> None:
-    """Hinted attempts first, blind ones behind them."""
-    attempts = listed(Hints(scales=(SCALE,), positions=(PLACE,)))
+def test_blind_attempts_follow_the_hinted_ones() -> None:
+    """A wrong hint does not leave the image unsolved."""
+    attempts = planned(Hints(scales=(SCALE,), positions=(PLACE,)))
     assert attempts[0].scales_arcsec_per_pixel == (Range(55.0, 65.0),)
     assert attempts[0].center_deg == (84.0, -3.0)
     blind = [is_blind(a) for a in attempts]
@@ -137,8 +139,8 @@ def test_a_hint_that_is_wrong_does_not_cost_the_image() -> None:
     assert any(blind)
 
 
-def test_blind_attempts_do_not_wait_for_all_that_can_be_tried_with_a_position_alone() -> None:
-    attempts = listed(Hints(positions=(PLACE,)))
+def test_blind_attempts_do_not_wait_for_all_attempts_at_a_position() -> None:
+    attempts = planned(Hints(positions=(PLACE,)))
     delays = [a.schedule.delay_s for a in attempts]
     assert delays == sorted(delays)
     blind = [is_blind(a) for a in attempts]
@@ -146,72 +148,72 @@ def test_blind_attempts_do_not_wait_for_all_that_can_be_tried_with_a_position_al
     assert not any(blind[:3])
 
 
-def test_the_second_hint_does_not_wait_for_all_that_can_be_tried_with_the_first() -> None:
-    """The mount may have moved on: an attempt at the scale alone and one at the old place, then the others of each."""
+def test_the_second_hint_does_not_wait_for_all_attempts_at_the_first() -> None:
+    """The mount may have moved: one attempt at the scale alone, one at the earlier position, then the others."""
     elsewhere = dataclasses.replace(PLACE, provenance=Provenance.EARLIER)
     hints = Hints(scales=(SCALE,), positions=(elsewhere,))
-    first, second, *others = listed(hints)
+    first, second, *others = planned(hints)
     assert (first.center_deg, first.scales_arcsec_per_pixel) == (None, (Range(55.0, 65.0),))
     assert second.center_deg is not None
     tiles = [dataclasses.replace(file, healpix=n, nside=1) for file in TYCHO for n in range(12)]
-    assert [a.center_deg is None for a in listed(hints, files=tiles)[:2]] == [False, True]
+    assert [a.center_deg is None for a in planned(hints, files=tiles)[:2]] == [False, True]
     hinted = [a.schedule.delay_s for a in (first, second, *others) if not is_blind(a)]
     assert hinted == sorted(hinted)
 
 
 def test_blind_attempts_give_hints_a_head_start() -> None:
-    delays = [a.schedule.delay_s for a in listed(Hints(scales=(SCALE,))) if is_blind(a)]
+    delays = [a.schedule.delay_s for a in planned(Hints(scales=(SCALE,))) if is_blind(a)]
     assert min(delays) > 0
-    assert min(a.schedule.delay_s for a in listed()) == 0
+    assert min(a.schedule.delay_s for a in planned()) == 0
 
 
 def test_without_fallback_hints_are_trusted() -> None:
-    attempts = listed(Hints(positions=(PLACE,)), SolveParams(fallback=False))
+    attempts = planned(Hints(positions=(PLACE,)), SolveParams(fallback=False))
     assert attempts
     assert not any(map(is_blind, attempts))
 
 
-def test_without_fallback_and_without_hints_a_blind_attempt_is_all_there_is() -> None:
-    assert all(map(is_blind, listed(params=SolveParams(fallback=False))))
+def test_without_fallback_and_without_hints_all_attempts_are_blind() -> None:
+    assert all(map(is_blind, planned(params=SolveParams(fallback=False))))
 
 
-def test_scale_and_position_together_make_a_thorough_search() -> None:
-    """Few quads are left to compare, so it goes deep at once."""
-    attempts = listed(Hints(scales=(SCALE,), positions=(PLACE,)), SolveParams(fallback=False))
+def test_scale_and_position_together_are_searched_thoroughly() -> None:
+    """Few quads are left to compare, so that the first attempt uses 200 stars."""
+    attempts = planned(Hints(scales=(SCALE,), positions=(PLACE,)), SolveParams(fallback=False))
     assert len(attempts) == len(POINTED)
     assert all(a.depths[-1][1] == 200 for a in attempts)
 
 
 @pytest.mark.parametrize("parity", Parity)
-def test_parity_is_handed_on_as_the_sign_of_the_determinant(parity: Parity) -> None:
-    hinted = in_turn(a for a in listed(Hints(parity=parity)) if not is_blind(a))
+def test_parity_is_the_sign_of_the_determinant(parity: Parity) -> None:
+    hinted = renumbered(a for a in planned(Hints(parity=parity)) if not is_blind(a))
     assert hinted
     assert {a.parity for a in hinted} == {parity.value}
-    alone = in_turn(listed(Hints(parity=parity), SolveParams(fallback=False)))
+    alone = renumbered(planned(Hints(parity=parity), SolveParams(fallback=False)))
     assert alone[: len(hinted)] == hinted  # beside blind ones there is no room for the last of them
     assert len(hinted) > len(alone) / 2
 
 
-def test_a_scale_alone_chooses_the_index_files_and_needs_no_windows() -> None:
-    """One after the other, the last of them thorough."""
-    attempts = listed(Hints(scales=(SCALE,)), SolveParams(fallback=False))
+def test_with_a_scale_no_attempt_has_a_window_of_index_files() -> None:
+    """The scale selects the index files; the last attempt is thorough."""
+    attempts = planned(Hints(scales=(SCALE,)), SolveParams(fallback=False))
     assert len(attempts) == len(SCALED)
     assert all(a.schedule.quads_arcmin is None for a in attempts)
     assert attempts[-1].depths[-1][1] == 200
 
 
-def test_each_reading_of_a_header_is_tried_and_named() -> None:
+def test_each_scale_hint_is_tried_and_named() -> None:
     other = ScaleHint(110.0, 130.0, "FOCALLEN + XPIXSZ, times binning")
-    labels = [a.schedule.label for a in listed(Hints(scales=(SCALE, other)))]
+    labels = [a.schedule.label for a in planned(Hints(scales=(SCALE, other)))]
     assert any(other.source in label for label in labels)
     assert all(label.isascii() and len(label) <= 60 for label in labels)
 
 
 @pytest.mark.parametrize("is_tiled", [False, True])
-def test_with_the_position_of_an_earlier_frame_its_scale_is_tried_alone(is_tiled: bool) -> None:
-    """The telescope may have been turned since; a header's position is of the frame itself.
+def test_the_scale_of_an_earlier_frame_is_tried_without_its_position(is_tiled: bool) -> None:
+    """The telescope may have been turned since; the position in a header is that of the frame itself.
 
-    The scale goes first, unless a position picks the files.
+    The scale alone comes first, unless the position selects the index files.
     """
     earlier = dataclasses.replace(PLACE, provenance=Provenance.EARLIER)
     hints = Hints(scales=(SCALE,), positions=(earlier,), parity=Parity.POSITIVE)
@@ -225,41 +227,41 @@ def test_with_the_position_of_an_earlier_frame_its_scale_is_tried_alone(is_tiled
 
 @pytest.mark.parametrize("scales", range(5))
 @pytest.mark.parametrize("places", range(5))
-def test_however_many_hints_there_is_room_for_all_blind_attempts(scales: int, places: int) -> None:
-    """At most 16 attempts, no hint without one."""
+def test_any_number_of_hints_leaves_room_for_all_blind_attempts(scales: int, places: int) -> None:
+    """There are at most 16 attempts, and at least one for each hint."""
     hints = Hints(
         scales=tuple(ScaleHint(n * 20.0, n * 20.0 + 10, f"scale {n}") for n in range(1, scales + 1)),
         positions=tuple(PositionHint(Position(n * 10.0, 0.0, 5.0), f"place {n}") for n in range(1, places + 1)),
     )
-    attempts = listed(hints)
+    attempts = planned(hints)
     assert len(attempts) <= MAX_ATTEMPTS
-    assert [a.stars for a in attempts if is_blind(a)] == [a.stars for a in listed()]
+    assert [a.stars for a in attempts if is_blind(a)] == [a.stars for a in planned()]
     wanted = {c.label for c in constraints(hints, fallback=True)}
     assert {a.schedule.label.partition("(")[2].rstrip(")") for a in attempts} == wanted
 
 
-def test_the_search_radius_grows_by_half_a_diagonal() -> None:
-    """A quad's stars may lie that far from a centre which itself lies within the hint's radius."""
-    (first, *_) = listed(Hints(scales=(SCALE,), positions=(PLACE,)))
+def test_the_search_radius_includes_half_a_diagonal() -> None:
+    """The centre lies within the hint's radius, and a quad's stars within half a diagonal of the centre."""
+    (first, *_) = planned(Hints(scales=(SCALE,), positions=(PLACE,)))
     half_diagonal_deg = math.hypot(400, 300) / 2 * 65.0 / 3600
     assert first.radius_deg == pytest.approx(5.0 + half_diagonal_deg)
 
 
-def test_without_a_scale_the_radius_allows_for_the_widest_field_that_the_index_files_serve() -> None:
-    for attempt in listed(Hints(positions=(PLACE,)), SolveParams(fallback=False)):
+def test_without_a_scale_the_radius_is_for_the_widest_field_of_the_index_files() -> None:
+    for attempt in planned(Hints(positions=(PLACE,)), SolveParams(fallback=False)):
         window = attempt.schedule.quads_arcmin
         quad_deg = 90.0 if window is None else min(90.0, window.high / 60 * 4)
         assert attempt.radius_deg == pytest.approx(min(180.0, 5.0 + quad_deg))
 
 
-def test_no_radius_is_beyond_the_sphere() -> None:
+def test_no_radius_exceeds_180_degrees() -> None:
     everywhere = PositionHint(Position(0.0, 90.0, 180.0), "--ra/--dec")
-    assert {a.radius_deg for a in listed(Hints(positions=(everywhere,))) if not is_blind(a)} == {180.0}
+    assert {a.radius_deg for a in planned(Hints(positions=(everywhere,))) if not is_blind(a)} == {180.0}
 
 
-def test_a_scale_that_is_open_far_upwards_can_be_written() -> None:
-    """As of --scale-high 1e9: what an axy may not hold would be refused by the race, and cost the image."""
-    attempts = listed(Hints(scales=(ScaleHint(55.0, 4.5e9, "--scale-high"),)), SolveParams(fallback=False))
+def test_a_scale_range_is_cut_to_what_an_axy_may_hold() -> None:
+    """As of --scale-high 1e9: the race would refuse the axy, and the image would stay unsolved."""
+    attempts = planned(Hints(scales=(ScaleHint(55.0, 4.5e9, "--scale-high"),)), SolveParams(fallback=False))
     assert {axy.parse(axy.to_bytes(a)).scales_arcsec_per_pixel for a in attempts} == {(Range(55.0, 1e5),)}
 
 
@@ -268,32 +270,32 @@ def test_a_scale_that_is_open_far_upwards_can_be_written() -> None:
 
 def test_attempts_that_no_index_file_serves_are_left_out() -> None:
     fine = [f for f in TYCHO if f.middle_arcmin < 60]
-    assert {a.schedule.label for a in listed(files=fine)} < {a.schedule.label for a in listed()}
+    assert {a.schedule.label for a in planned(files=fine)} < {a.schedule.label for a in planned()}
 
 
 @pytest.mark.parametrize("files", [TYCHO, TYCHO[:1]])
-def test_where_none_fits_the_error_says_what_can_be_solved(files: Sequence[IndexFile]) -> None:
-    """And not that there are no stars."""
+def test_if_no_index_file_fits_the_error_names_the_fields_that_can_be_solved(files: Sequence[IndexFile]) -> None:
+    """It does not say that there are no stars."""
     narrow = Hints(scales=(ScaleHint(0.2, 0.4, "--scale-low/--scale-high"),))
     with pytest.raises(
         UnavailableError, match=r"^array: no installed index file fits a field 1\.3′ to 2\.7′ wide"
     ) as e:
-        listed(narrow, SolveParams(fallback=False), files)
+        planned(narrow, SolveParams(fallback=False), files)
     assert "those here solve fields 44′ to " in str(e.value)
     assert "data.astrometry.net" in str(e.value)
     assert e.value.exit_code == 69
 
 
-def test_a_gap_between_index_files_is_told() -> None:
+def test_a_gap_between_index_files_is_named_in_the_error() -> None:
     files = (make_index("a.fits", 2, 3), make_index("b.fits", 400, 600))
     narrow = Hints(scales=(ScaleHint(10.0, 11.0, "PIXSCALE"),))
     with pytest.raises(UnavailableError, match="those here solve fields 4′ to 30′ and 13° to 100° wide"):
-        listed(narrow, SolveParams(fallback=False), files)
+        planned(narrow, SolveParams(fallback=False), files)
 
 
-def test_with_fallback_the_blind_attempts_go_on_and_the_misfit_is_a_remark() -> None:
+def test_with_fallback_a_scale_that_no_index_file_fits_is_a_remark() -> None:
     narrow = Hints(scales=(ScaleHint(0.2, 0.4, "FOCALLEN + XPIXSZ"), SCALE))
-    assert any(map(is_blind, listed(narrow)))
+    assert any(map(is_blind, planned(narrow)))
     (remark,) = strategy.misfits(from_array(PICTURE), narrow, TYCHO)
     assert "(FOCALLEN + XPIXSZ)" in remark
 
@@ -302,64 +304,66 @@ def test_with_fallback_the_blind_attempts_go_on_and_the_misfit_is_a_remark() -> 
 
 
 @pytest.fixture
-def extractions(monkeypatch: pytest.MonkeyPatch) -> list[Extraction]:
-    """Every look at pixels, as it happens."""
-    seen: list[Extraction] = []
+def detections(monkeypatch: pytest.MonkeyPatch) -> list[DetectionSettings]:
+    """The settings of every detection, as it happens."""
+    seen: list[DetectionSettings] = []
 
-    def watched(image: Image, extraction: Extraction) -> NDArray[np.void]:
-        seen.append(extraction)
-        return extract(image, extraction)
+    def detect(image: Image, settings: DetectionSettings) -> NDArray[np.void]:
+        seen.append(settings)
+        return detect_sources(image, settings)
 
-    monkeypatch.setattr("novacli.extraction.sources.extract", watched)
+    monkeypatch.setattr("novacli.extraction.extractor.detect_sources", detect)
     return seen
 
 
-def test_pixels_are_looked_at_only_when_an_attempt_is_pulled(extractions: list[Extraction]) -> None:
-    attempts = strategy.attempts(Sources(from_array(PICTURE)), SolveParams(), Hints(), TYCHO)
-    assert extractions == []
+def test_sources_are_detected_only_when_an_attempt_is_taken(detections: list[DetectionSettings]) -> None:
+    attempts = strategy.plan_attempts(StarExtractor(from_array(PICTURE)), SolveParams(), Hints(), TYCHO)
+    assert detections == []
     next(attempts)
-    assert extractions == [Extraction(2)]
+    assert detections == [DetectionSettings(2)]
     list(attempts)
-    assert extractions == [Extraction(2), Extraction(1), Extraction(8)]
+    assert detections == [DetectionSettings(2), DetectionSettings(1), DetectionSettings(8)]
 
 
-def test_where_none_fits_no_pixel_is_looked_at(extractions: list[Extraction]) -> None:
+def test_if_no_index_file_fits_nothing_is_detected(detections: list[DetectionSettings]) -> None:
     with pytest.raises(UnavailableError, match="no installed index file fits"):
-        listed(files=(make_index("a.fits", 1e-4, 2e-4),))
-    assert extractions == []
+        planned(files=(make_index("a.fits", 1e-4, 2e-4),))
+    assert detections == []
 
 
 @pytest.mark.parametrize("count", range(LEAST_STARS + 2))
-def test_a_picture_of_few_stars_is_tried_from_four_on(count: int) -> None:
+def test_an_image_is_tried_if_it_has_four_stars(count: int) -> None:
     picture = star_picture(scattered(count, SHAPE), SHAPE, flux=9000)
-    assert bool(listed(picture=picture)) == (count >= LEAST_STARS)
+    assert bool(planned(picture=picture)) == (count >= LEAST_STARS)
 
 
-def test_few_stars_on_the_binned_image_are_looked_for_on_the_whole_one(extractions: list[Extraction]) -> None:
-    """Sharp faint stars drown in a binned image, large faint ones in a whole one: the longer list counts."""
+def test_the_unbinned_image_is_used_if_the_binned_one_shows_few_stars(detections: list[DetectionSettings]) -> None:
+    """Binning hides faint sharp stars and shows faint wide ones, so that the longer list is used."""
     sharp = star_picture(scattered(15, SHAPE), SHAPE, flux=700, fwhm=1.2, noise=8)
-    (first, *_) = listed(picture=sharp)
-    assert extractions[:2] == [Extraction(2), Extraction(1)]
+    (first, *_) = planned(picture=sharp)
+    assert detections[:2] == [DetectionSettings(2), DetectionSettings(1)]
     image = from_array(sharp)
-    assert len(first.stars) == max(len(extract(image, Extraction(1))), len(extract(image, Extraction(2))))
+    assert len(first.stars) == max(
+        len(detect_sources(image, DetectionSettings(1))), len(detect_sources(image, DetectionSettings(2)))
+    )
     blurred = star_picture(scattered(15, SHAPE), SHAPE, flux=1500, fwhm=8, noise=8)
-    (first, *_) = listed(picture=blurred)
+    (first, *_) = planned(picture=blurred)
     image = from_array(blurred)
-    assert len(extract(image, Extraction(2))) > len(extract(image, Extraction(1)))
-    assert len(first.stars) == len(extract(image, Extraction(2)))
+    assert len(detect_sources(image, DetectionSettings(2))) > len(detect_sources(image, DetectionSettings(1)))
+    assert len(first.stars) == len(detect_sources(image, DetectionSettings(2)))
 
 
-def test_a_large_image_is_tried_at_a_quarter_of_its_size(extractions: list[Extraction]) -> None:
+def test_a_large_image_is_tried_at_a_quarter_of_its_size(detections: list[DetectionSettings]) -> None:
     shape = (1800, 2000)
     picture = np.random.default_rng(1).normal(100, 3, shape).astype(np.float32)
     for x, y in scattered(60, shape, margin=20, apart=60):
         picture[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4] += 500
-    listed(picture=picture)
-    assert extractions == [Extraction(2), Extraction(4), Extraction(1), Extraction(8)]
+    planned(picture=picture)
+    assert detections == [DetectionSettings(2), DetectionSettings(4), DetectionSettings(1), DetectionSettings(8)]
 
 
-def test_few_stars_at_an_eighth_of_the_size_are_not_exchanged_for_the_pieces_that_they_fall_to() -> None:
-    """Rings as of a telescope far out of focus: at full size each is several sources, at an eighth it is one."""
+def test_few_defocused_stars_at_an_eighth_of_the_size_are_kept() -> None:
+    """Rings, as of a telescope far out of focus: each is several sources at full size, and one at an eighth."""
     shape = (800, 1000)
     y, x = np.mgrid[: shape[0], : shape[1]]
     picture = np.random.default_rng(1).normal(100, 4, shape).astype(np.float32)
@@ -367,36 +371,32 @@ def test_few_stars_at_an_eighth_of_the_size_are_not_exchanged_for_the_pieces_tha
     for star_x, star_y in places:
         far = np.hypot(x - star_x, y - star_y)
         picture[(far < 12) & (far > 8)] += 25
-    last = listed(picture=picture)[-1]
+    last = planned(picture=picture)[-1]
     assert last.schedule.label.startswith("other indexes, eighth size")
     assert len(last.stars) == len(places)
-    assert len(extract(from_array(picture), Extraction(1))) > 2 * len(places)
+    assert len(detect_sources(from_array(picture), DetectionSettings(1))) > 2 * len(places)
 
 
-def test_the_user_s_binning_is_the_only_one(extractions: list[Extraction]) -> None:
-    listed(params=SolveParams(downsample=3))
-    assert set(extractions) == {Extraction(3)}
+def test_the_user_s_binning_replaces_every_other(detections: list[DetectionSettings]) -> None:
+    planned(params=SolveParams(downsample=3))
+    assert set(detections) == {DetectionSettings(3)}
 
 
 @pytest.mark.parametrize(("asked", "used"), [(None, 2), (1, 2), (2, 2), (3, 4)])
 def test_a_bayer_mosaic_is_binned_by_an_even_factor(
-    asked: int | None, used: int, extractions: list[Extraction]
+    asked: int | None, used: int, detections: list[DetectionSettings]
 ) -> None:
-    """Else its colours would make a pattern of false stars."""
+    """At an odd factor its colours would look like a pattern of stars."""
     image = from_array(PICTURE, {"BAYERPAT": "RGGB"})
-    list(strategy.attempts(Sources(image), SolveParams(downsample=asked), Hints(), TYCHO))
-    assert {e.binning for e in extractions} == {used, 8} if asked is None else {used}
+    list(strategy.plan_attempts(StarExtractor(image), SolveParams(downsample=asked), Hints(), TYCHO))
+    assert {e.binning for e in detections} == {used, 8} if asked is None else {used}
 
 
-def test_a_cap_on_stars_holds_for_every_attempt() -> None:
-    assert {len(a.stars) for a in listed(params=SolveParams(max_stars=9))} == {9}
+def test_the_largest_number_of_stars_holds_for_every_attempt() -> None:
+    assert {len(a.stars) for a in planned(params=SolveParams(max_stars=9))} == {9}
 
 
 @pytest.mark.parametrize("changes", [{"tweak_order": 0}, {"tweak_order": 4}, {"crpix_center": True}])
-def test_what_the_fit_shall_be_reaches_every_attempt(changes: dict[str, Any]) -> None:
-    for attempt in listed(Hints(scales=(SCALE,)), SolveParams(**changes)):
+def test_parameters_of_the_fit_reach_every_attempt(changes: dict[str, Any]) -> None:
+    for attempt in planned(Hints(scales=(SCALE,)), SolveParams(**changes)):
         assert {name: getattr(attempt, name) for name in changes} == changes
-
-
-def test_orders_of_members_are_those_that_sources_know() -> None:
-    assert {m.order for m in (*BLIND, *SCALED, *POINTED)} == set(Order)

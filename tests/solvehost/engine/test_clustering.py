@@ -15,7 +15,7 @@ from astropy.io import fits
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
-from novacli.extraction.sources import Sources
+from novacli.extraction.extractor import StarExtractor
 from novacli.inputs import from_array
 from novacli.records.hints import Hints
 from novacli.records.params import SolveParams
@@ -176,8 +176,8 @@ def test_a_false_match_of_a_clouded_picture_is_rejected_in_a_race(
         clouds=1.0, seed=1771437883, date_obs="2026-03-03T21:58:00",
     )  # fmt: skip
     drawn = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
-    sources = Sources(from_array(drawn.pixels.astype("f4")))
-    attempts = strategy.attempts(sources, SolveParams(blind=True), Hints(), real_indexes.files)
+    extractor = StarExtractor(from_array(drawn.pixels.astype("f4")))
+    attempts = strategy.plan_attempts(extractor, SolveParams(blind=True), Hints(), real_indexes.files)
     attempt = next(a for a in attempts if a.schedule.label == "all indexes by flux (blind)")
     job = jobdir.create(tmp_path)
     axy.write(attempt if has_schedule else dataclasses.replace(attempt, schedule=axy.Schedule()), job.axy())

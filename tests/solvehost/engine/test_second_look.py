@@ -14,7 +14,9 @@ import standin
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
-from novacli.extraction.sources import Extraction, Order, Sources
+from novacli.extraction.detect import DetectionSettings
+from novacli.extraction.extractor import StarExtractor
+from novacli.extraction.order import StarOrder
 from novacli.inputs import from_array
 from novacli.wcs.header import read_wcs
 from solvehost.engine import race, records, second_look
@@ -36,7 +38,7 @@ def solve(real_engine: Path, real_indexes: IndexSet, tmp_path: Path):
 
     def run(scene: Scene, **changes: object) -> tuple[JobDir, records.RaceResult, object]:
         drawing = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
-        stars = Sources(from_array(drawing.pixels.astype("f4"))).stars(Extraction(2), Order.FLUX)
+        stars = StarExtractor(from_array(drawing.pixels.astype("f4"))).stars(DetectionSettings(2), StarOrder.FLUX)
         attempt = axy.Attempt(scene.width_px, scene.height_px, stars, center_deg=(scene.ra_deg, scene.dec_deg))
         attempt = replace(attempt, radius_deg=scene.width_deg, code_tolerance=0.005, **changes)  # type: ignore[arg-type]
         job = jobdir.create(tmp_path)
@@ -82,10 +84,10 @@ def test_a_solution_by_central_stars_is_verified_with_stars_of_the_whole_field(
     """They come from another attempt of the job; the matched stars then span the field."""
     scene = Scene(84.0, -3.0, width_deg=20, width_px=800, height_px=600)
     drawing = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
-    sources = Sources(from_array(drawing.pixels.astype("f4")))
+    extractor = StarExtractor(from_array(drawing.pixels.astype("f4")))
     job = jobdir.create(tmp_path)
-    for number, order in enumerate((Order.CENTRAL, Order.FLUX), 1):
-        stars = sources.stars(Extraction(2), order)
+    for number, order in enumerate((StarOrder.CENTRAL, StarOrder.FLUX), 1):
+        stars = extractor.stars(DetectionSettings(2), order)
         axy.write(axy.Attempt(800, 600, stars, code_tolerance=0.005), job.axy(number))
     terms = records.RaceTerms(real_engine, real_indexes, Tokens(tmp_path / "slots", 1), wall_s=60)
     record = race.run(job, iter([1]), terms)

@@ -16,7 +16,7 @@ from novacli.errors import NovaError
 from novacli.records.calibration import Calibration
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.records.result import SCHEMA as SCHEMA_VERSION
-from novacli.strategy.attempts import BLIND, POINTED
+from novacli.strategy.portfolio import BLIND, POINTED
 from solvehost.engine import records
 
 DOCS = Path(__file__).parents[4] / "docs" / "reference" / "json.md"

@@ -1,0 +1,180 @@
+"""Find sources in an image: binning, background, threshold.
+
+Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & Arnouts 1996, A&AS 117, 393).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from novacli.errors import DataError
+from novacli.records.field import Image
+
+if TYPE_CHECKING:
+    import sep
+    from numpy.typing import NDArray
+
+#: A cell of the background mesh is this fraction of the image's smaller side, within the limits.
+_MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
+_MAX_OBJECTS = 50_000
+#: How often the threshold is doubled if there are too many sources for sep's buffers or for ``_MAX_OBJECTS``.
+_MAX_THRESHOLDS = 8
+#: An image with fewer binned pixels than this on a side is too small to measure a background.
+_MIN_SIDE_PX = 8
+#: The noise of a perfectly flat sky is taken as this share of the highest peak.
+_FLAT_NOISE_SHARE = 1e-3
+#: A sky counts as flat if at most these shares of the pixels, and of the mesh's cells, exceed that noise.
+_MAX_BRIGHT_PIXELS, _MAX_NOISY_CELLS = 0.5, 0.1
+#: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
+#: and sep crashes.
+_ABSURD = 1e30
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """How sources are detected: binning factor, threshold in background sigma, least area in binned pixels."""
+
+    binning: int = 2
+    threshold_sigma: float = 4.0
+    min_area_px: int = 3
+
+
+def detect_sources(image: Image, settings: DetectionSettings) -> NDArray[np.void]:
+    """Return the sources above the background.
+
+    Parameters
+    ----------
+    image
+        The image; it is not changed.
+    settings
+        Binning, threshold and least area.
+
+    Returns
+    -------
+    ndarray
+        A structured array with the columns ``x``, ``y`` (centroid, 0-based), ``a``, ``b`` (semi-axes), ``flux`` and
+        ``peak``, all in binned pixels, and whatever else sep measures.
+
+    Raises
+    ------
+    DataError
+        Every pixel is masked.
+    """
+    image = _mask_absurd(image)
+    if image.mask is not None and image.mask.all():
+        raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
+    if min(image.pixels.shape) < _MIN_SIDE_PX * settings.binning:
+        return _no_sources()
+    data, mask = _bin_image(image, settings.binning)
+    if mask is not None and mask.all():
+        return _no_sources()
+    mesh_px = int(np.clip(min(data.shape) // _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX))
+    noise = _subtract_background(data, mask, mesh_px)
+    return _detect_above(settings, noise, data, mask) if noise > 0 else _no_sources()
+
+
+def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Return the sums over blocks of ``factor`` × ``factor`` pixels, as a new array.
+
+    Rows and columns beyond the last whole block are dropped.
+    """
+    height, width = (n - n % factor for n in pixels.shape)
+    whole = pixels[:height, :width]
+    if factor == 1:
+        return whole.copy()
+    total = whole[::factor, ::factor].copy()
+    for dy in range(factor):
+        for dx in range(factor):
+            if dy or dx:
+                total += whole[dy::factor, dx::factor]
+    return total
+
+
+def _bin_image(image: Image, factor: int) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the binned image and its mask.
+
+    A binned pixel is masked if half or more of its pixels are.  Any other is scaled up to the sum that it would have
+    if all its pixels were good; masked pixels of an image are 0.
+    """
+    data = bin_pixels(image.pixels, factor)
+    if image.mask is None or factor == 1:
+        return data, image.mask
+    bad = np.zeros(data.shape, dtype=np.uint16)
+    height, width = (n * factor for n in data.shape)
+    for dy in range(factor):
+        for dx in range(factor):
+            bad += image.mask[dy:height:factor, dx:width:factor]
+    mask = 2 * bad >= factor * factor
+    partly = (bad > 0) & ~mask
+    data[partly] *= factor * factor / (factor * factor - bad[partly].astype(np.float32))
+    data[mask] = 0
+    return data, mask
+
+
+def _mask_absurd(image: Image) -> Image:
+    """Return the image with pixels of absurd values masked."""
+    if max(-float(image.pixels.min()), float(image.pixels.max())) <= _ABSURD:
+        return image
+    absurd = np.abs(image.pixels) > _ABSURD
+    mask = absurd if image.mask is None else absurd | image.mask
+    return replace(image, pixels=np.where(absurd, np.float32(0), image.pixels), mask=mask)
+
+
+def _no_sources() -> NDArray[np.void]:
+    return np.zeros(0, dtype=[(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak")])
+
+
+def _subtract_background(data: NDArray[np.float32], mask: NDArray[np.bool_] | None, mesh_px: int) -> float:
+    """Subtract the background from ``data`` in place; return its noise, one sigma."""
+    import sep
+
+    background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
+    background.subfrom(data)
+    return _noise(background, mesh_px, data)
+
+
+def _noise(background: sep.Background, mesh_px: int, data: NDArray[np.float32]) -> float:
+    """Return the noise, one sigma, of an image whose background was subtracted.
+
+    sep takes the median over the cells of its mesh that have any noise, and 1 if no cell has.  If the sky is perfectly
+    flat (a planetarium's window, stars cut out by software), that value comes from a few cells full of drawing, or from
+    nothing; then a share of the highest peak is taken instead.
+    """
+    noise, flat_noise = float(background.globalrms), _FLAT_NOISE_SHARE * float(data.max())
+    if not 0 < flat_noise < noise or np.mean(np.abs(data[::4, ::4]) > flat_noise) > _MAX_BRIGHT_PIXELS:
+        return noise
+    # One pixel for each cell, its middle; an image smaller than a cell has a middle, too.
+    first_row, first_column = (min(mesh_px, side) // 2 for side in data.shape)
+    cells = background.rms()[first_row::mesh_px, first_column::mesh_px]
+    return flat_noise if np.mean(cells > flat_noise) < _MAX_NOISY_CELLS else noise
+
+
+def _detect_above(
+    settings: DetectionSettings, noise: float, data: NDArray[np.float32], mask: NDArray[np.bool_] | None
+) -> NDArray[np.void]:
+    """Return the sources above the threshold, which is doubled as long as there are too many of them."""
+    import sep
+
+    sigma = settings.threshold_sigma
+    sep.set_extract_pixstack(max(300_000, data.size // 20))
+    for _ in range(_MAX_THRESHOLDS):
+        try:
+            found: NDArray[np.void] = sep.extract(
+                data,
+                sigma * noise,
+                mask=mask,
+                minarea=settings.min_area_px,
+                filter_kernel=None,
+                deblend_cont=0.005,
+            )
+        except Exception as exc:  # sep raises bare Exception if its buffers overflow
+            if "overflow" not in str(exc) and "full" not in str(exc):
+                raise
+        else:
+            if len(found) <= _MAX_OBJECTS:
+                return found
+        sigma *= 2
+    return _no_sources()
