@@ -59,7 +59,10 @@ def write(drawing: Drawing, scene: Scene, target: Path, *, overwrite: bool = Fal
         image.write(fits_bytes(drawing.pixels, scene))
         # A full disk shows itself here, before the truth takes its name.
         image.flush()
-        os.fsync(image.fileno())
+        try:
+            os.fsync(image.fileno())
+        except OSError as exc:
+            raise as_output_error(target, exc) from exc
         with replacing(truth_path(target)) as stream:
             stream.write(truth.encode())
 

@@ -111,6 +111,10 @@ class _TargetStream(io.BufferedIOBase):
         """Return True."""
         return True
 
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._file.fileno()
+
     def write(self, data: Buffer) -> int:
         """Write all of ``data``."""
         with _errors_of(self._target):
