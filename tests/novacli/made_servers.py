@@ -1,6 +1,6 @@
-"""Solve servers behind a stand-in ``ssh``: what each verb of each destination answers is a shell script.
+"""Solve servers behind a stand-in ``ssh``: a shell script for each verb of each destination.
 
-The stand-in takes the command line apart as ssh would, notes the call, and runs ``PLACE/DESTINATION/VERB`` there.
+The stand-in parses the command line as ssh would, records the call, and runs ``PLACE/DESTINATION/VERB``.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Servers:
     program: Path
 
     def add(self, destination: str, **scripts: str) -> Path:
-        """Add a server, or change it; ``info`` is well unless a script is given."""
+        """Add a server, or set scripts of its verbs; without a script, ``info`` works."""
         folder = self.place / destination
         folder.mkdir(exist_ok=True)
         if not (folder / "info").exists():
@@ -67,22 +67,23 @@ class Servers:
         return folder
 
     def says(self, destination: str, info: Info) -> None:
-        """Set what a server says of itself."""
+        """Set the answer of a server to ``info``."""
         folder = self.place / destination
         folder.mkdir(exist_ok=True)
         (folder / "info.json").write_bytes(write_line(info))
         (folder / "info").write_text("cat info.json\n")
 
     def has(self, destination: str, *lines: JobLine) -> None:
-        """Set what jobs a server has."""
+        """Set the jobs that a server has."""
         folder = self.add(destination, jobs="cat jobs.json")
         (folder / "jobs.json").write_bytes(b"".join(map(write_line, lines)))
 
     def replies(self, destination: str, files: dict[str, bytes] | None = None, *, verb: str = "solve",
                 before: str = "", after: str = "", described: Any = None, **manifest: Any) -> None:  # fmt: skip
-        """Have a server answer with these result files, those of a solved job unless given, and a manifest of them.
+        """Have a server answer with result files and their manifest.
 
-        ``described`` is what the manifest says of the files in place of the truth.
+        ``files`` are those of a solved job by default; ``described`` replaces the list of files in the manifest;
+        ``before`` and ``after`` are run around the answer.
         """
         if described is not None:
             manifest["files"] = described
@@ -98,13 +99,13 @@ class Servers:
         self.add(destination, **{verb: f'{before}\n{peer} "$@" || exit\n{after}'})
 
     def sends(self, destination: str, data: bytes, *, verb: str = "solve", after: str = "") -> None:
-        """Have a server answer with these bytes, whatever it is sent."""
+        """Have a server answer with these bytes."""
         folder = self.add(destination)
         (folder / f"{verb}.bytes").write_bytes(data)
         self.add(destination, **{verb: f"cat > /dev/null\ncat {verb}.bytes\n{after}"})
 
     def calls(self, verb: str | None = None) -> list[str]:
-        """Return ``DESTINATION VERB …`` of each call so far, of one verb if given."""
+        """Return ``DESTINATION VERB …`` of each call so far, or of those with one verb."""
         try:
             lines = (self.place / "calls").read_text().splitlines()
         except FileNotFoundError:
@@ -124,12 +125,12 @@ def install(folder: Path) -> Servers:
 
 
 def solved_files(**changes: Any) -> dict[str, bytes]:
-    """Return what a solved job leaves; ``changes`` set cards of its WCS."""
+    """Return the result files of a solved job; ``changes`` set cards of its WCS."""
     return {"backend.log": b"the engine said so\n", "wcs.fits": wcs_fits(WIDTH, HEIGHT, **changes)}
 
 
 def write_star_list(path: Path) -> Path:
-    """Write a list of stars that a job is made of; nova takes it with ``--size 719x507``."""
+    """Write a star list; nova reads it with ``--size 719x507``."""
     rows = [f"{20 + 31 * n % 680:.1f},{15 + 47 * n % 480:.1f},{1000 - n}" for n in range(40)]
     path.write_text("\n".join(["x,y,flux", *rows]) + "\n")
     return path

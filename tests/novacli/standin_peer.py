@@ -1,7 +1,7 @@
-"""Run as a program: answer ``solve``, ``solve --detach`` or ``fetch ID`` as a server would, with files that lie here.
+"""A program that answers ``solve`` or ``fetch ID`` as a server would, with files from the current directory.
 
-``standin_peer.py SOURCE VERB …`` in the server's directory: the result files are in ``VERB.files``, and what the
-manifest is to say otherwise than the truth in ``VERB.manifest``.
+``standin_peer.py SOURCE VERB …``: the result files are in ``VERB.files``.  ``VERB.manifest`` replaces keys of the
+manifest.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def main(source: str, verb: str, words: list[str]) -> None:
 
 
 def _with_mode(archive: bytes, mode: bytes) -> bytes:
-    """Return an archive whose members all have another mode, seven octal digits."""
+    """Return the archive with another mode, seven octal digits, for all members."""
     blocks, at = bytearray(archive), 0
     while blocks[at]:
         blocks[at + 100 : at + 107] = mode

@@ -1,4 +1,4 @@
-"""Solving on this machine: which engine, which index files, and what is said where there are none."""
+"""Solving on this machine: the engine, the index files, and the messages if there are none."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def connected(**values: object) -> backends.Backend:
     return backends.connect("local", config.load().replaced("--flag", **values))
 
 
-def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_missing_engine_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UnavailableError, match=r"astrometry-engine was not found: install it .*apt install"):
         connected().index_files()
 
 
-def test_no_index_file_says_where_it_looked_and_what_to_install(
+def test_the_error_of_missing_index_files_tells_where_nova_looked_and_what_to_install(
     stand_in: Callable[[str], Path], tmp_path: Path
 ) -> None:
     stand_in("exit 0")
@@ -35,7 +35,7 @@ def test_no_index_file_says_where_it_looked_and_what_to_install(
         connected(index=(str(tmp_path),)).index_files()
 
 
-def test_where_all_are_damaged_each_is_named(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
+def test_if_all_index_files_are_damaged_each_is_named(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
     stand_in("exit 0")
     for name in ("index-1.fits", "index-2.fits"):
         (tmp_path / name).write_bytes(b"SIMPLE  = nonsense")
@@ -53,7 +53,7 @@ def test_a_damaged_index_file_is_left_out_and_noted(stand_in: Callable[[str], Pa
     assert note.startswith(f"index file {tmp_path}/more/index-4113.fits is left out: ")
 
 
-def test_an_engine_configuration_that_is_not_there_is_an_error_of_the_configuration(
+def test_a_missing_engine_configuration_is_a_configuration_error(
     stand_in: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in("exit 0")
@@ -63,15 +63,15 @@ def test_an_engine_configuration_that_is_not_there_is_an_error_of_the_configurat
 
 
 @pytest.mark.parametrize(("timeout_s", "cpu_s"), [(5, 120), (300, 120), (301, 120.4), (1000, 400)])
-def test_engines_of_a_race_have_cpu_time_by_its_time_limit(timeout_s: float, cpu_s: float) -> None:
-    """What does not solve soon is a cloud; who asks for more time than by default gets more."""
+def test_the_cpu_limit_of_a_race_follows_from_its_time_limit(timeout_s: float, cpu_s: float) -> None:
+    """Frames that do not solve soon are cloudy; a user who allows more time than the default gets more CPU time."""
     assert local.engine_cpu_s(timeout_s) == pytest.approx(cpu_s)
 
 
-def test_a_race_is_given_up_after_its_cpu_time(
+def test_the_limits_of_a_solve_reach_the_race(
     stand_in: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The backend hands the limit and the number of engines on."""
+    """The CPU limit, the number of engines and the time limit."""
     seen: list[records.RaceTerms] = []
 
     def run(_job: object, _numbers: object, terms: records.RaceTerms) -> None:

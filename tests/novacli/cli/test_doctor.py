@@ -10,8 +10,8 @@ from novacli.config import KEYS
 
 
 @pytest.fixture
-def well(home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An engine that starts and one index file: all that solving needs."""
+def working(home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with an engine that starts and one index file, which is all that solving needs."""
     engine = home / "engine"
     engine.write_text("#!/bin/sh\nexit 0\n")
     engine.chmod(0o755)
@@ -21,23 +21,23 @@ def well(home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def test_all_well_is_exit_code_0_with_ticks_and_settings(nova, well: Path) -> None:
+def test_if_all_checks_pass_the_exit_code_is_0(nova, working: Path) -> None:
     ran = nova("doctor")
     assert ran.code == 0
-    assert f"✓ engine          {well / 'engine'}, which starts\n" in ran.out
+    assert f"✓ engine          {working / 'engine'}, which starts\n" in ran.out
     assert "✗" not in ran.out
     assert "\x1b" not in ran.out
     assert ran.out.splitlines()[-1].startswith(KEYS[-1].name)
 
 
-def test_json_is_one_object_with_checks_and_settings(nova, well: Path) -> None:
+def test_json_output_has_checks_and_settings(nova, working: Path) -> None:
     shown = json.loads(nova("doctor", "--json").out)
     assert shown["ok"] is True
     assert set(shown["checks"][0]) == {"name", "ok", "detail", "remedy"}
     assert shown["settings"]["jobs_dir"]["source"] == "$NOVA_JOBS"
 
 
-def test_without_an_engine_it_says_what_to_install(nova, well: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_engine_doctor_tells_what_to_install(nova, working: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOVA_ENGINE", "/nonexistent/engine")
     ran = nova("doctor")
     assert ran.code == 69
@@ -45,15 +45,15 @@ def test_without_an_engine_it_says_what_to_install(nova, well: Path, monkeypatch
     assert "apt install astrometry.net" in ran.out
 
 
-def test_without_an_index_it_says_what_to_install(nova, well: Path) -> None:
-    (well / "index" / "index-4119.fits").unlink()
+def test_without_index_files_doctor_tells_what_to_install(nova, working: Path) -> None:
+    (working / "index" / "index-4119.fits").unlink()
     ran = nova("doctor")
     assert ran.code == 69
     assert "apt install astrometry-data-tycho2" in ran.out
 
 
-def test_a_wrong_configuration_is_a_failing_check_and_no_crash(nova, well: Path) -> None:
-    file = well / ".config" / "nova" / "config.toml"
+def test_a_wrong_configuration_fails_its_check(nova, working: Path) -> None:
+    file = working / ".config" / "nova" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text("keep_dais = 7\n")
     ran = nova("doctor")

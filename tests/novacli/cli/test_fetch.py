@@ -1,4 +1,4 @@
-"""Jobs that are left with a server: sent, fetched, lost, cancelled, removed; and what a crash in between leaves."""
+"""Jobs that are left with a server: sent, fetched, lost, cancelled, removed, and interrupted by a crash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stars(home: Path) -> str:
 
 @pytest.fixture
 def leave(nova: Any, stars: str, jobs: Path, servers: Servers) -> Callable[..., JobDir]:
-    """Leave a job with a server, which takes it."""
+    """Return a function that leaves a job with a server."""
 
     def leave(destination: str = "solve1") -> JobDir:
         servers.add(destination, solve=TAKES_IT)
@@ -60,10 +60,10 @@ def line_of(ran: Any) -> dict[str, Any]:
     return line
 
 
-# --- Leaving it there ----------------------------------------------------------------------------------------------
+# --- Leaving a job -------------------------------------------------------------------------------------------------
 
 
-def test_a_job_that_is_left_there_is_remote(leave, nova: Any, servers: Servers) -> None:
+def test_a_detached_job_is_remote(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     assert json.loads(nova("jobs", "--json", "--state", "remote").out)["job"] == job.job_id
     assert f"it is on solve1: nova fetch {job.job_id}" in nova("show", "last").out
@@ -79,7 +79,7 @@ def test_a_job_that_is_left_there_is_remote(leave, nova: Any, servers: Servers) 
     assert servers.calls("solve") == ["solve1 solve --detach"]
 
 
-def test_a_server_that_takes_no_job_fails_it(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
+def test_a_job_that_the_server_refuses_fails(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
     servers.add("solve1", solve="cat > /dev/null; echo 'solvehost: you have too many' >&2; exit 77")
     ran = nova("submit", stars, *SIZE, "--to", "solve1", "--detach", "--json")
     assert (ran.code, line_of(ran)["status"]) == (77, "failed")
@@ -87,7 +87,9 @@ def test_a_server_that_takes_no_job_fails_it(nova: Any, stars: str, jobs: Path, 
     assert not (job.path / "remote.json").exists()
 
 
-def test_it_is_left_with_the_next_where_one_fails(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
+def test_after_a_failure_a_job_is_left_with_the_next_server(
+    nova: Any, stars: str, jobs: Path, servers: Servers
+) -> None:
     servers.add("solve1", solve="cat > /dev/null; exit 73")
     servers.says("solve2", make_info(running=1))
     servers.add("solve2", solve=TAKES_IT)
@@ -96,8 +98,8 @@ def test_it_is_left_with_the_next_where_one_fails(nova: Any, stars: str, jobs: P
     assert line["notes"] == ["solve1: it said nothing; asked solve2 instead"]
 
 
-def test_however_often_it_is_sent_it_has_one_id(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
-    """A server that took the job though the line broke then answers with the job that it has."""
+def test_a_job_that_is_sent_twice_keeps_its_id(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
+    """A server that took the job before the connection broke answers with the job that it has."""
     note = "echo $id >> ids; [ -e been ] || { touch been; cat > /dev/null; exit 255; }; cat > request.tar"
     servers.add("solve1", solve=TAKES_IT.replace("cat > request.tar", note))
     assert nova("submit", stars, *SIZE, "--to", "solve1", "--detach").code == 0
@@ -106,7 +108,7 @@ def test_however_often_it_is_sent_it_has_one_id(nova: Any, stars: str, jobs: Pat
     assert first == second == wire_id(job)
 
 
-def test_a_server_of_the_original_script_takes_none(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
+def test_the_original_script_keeps_no_jobs(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
     servers.add("old", info="exit 1")
     ran = nova("submit", stars, *SIZE, "--to", "old", "--detach")
     assert ran.code == 2
@@ -114,9 +116,7 @@ def test_a_server_of_the_original_script_takes_none(nova: Any, stars: str, jobs:
     assert (servers.calls(), jobdir.list_jobs(jobs)) == (["old info"], [])
 
 
-def test_a_server_that_answers_for_another_job_is_not_believed(
-    nova: Any, stars: str, jobs: Path, servers: Servers
-) -> None:
+def test_an_answer_for_another_job_is_refused(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
     servers.add("solve1", solve=TAKES_IT.replace("$id", "another"))
     ran = nova("submit", stars, *SIZE, "--to", "solve1", "--detach")
     assert (ran.code, "solve1: it answered for another job" in ran.err) == (74, True)
@@ -125,10 +125,10 @@ def test_a_server_that_answers_for_another_job_is_not_believed(
 @pytest.mark.parametrize(
     "answer", ["echo 'solvehost: nobody reads the answer' >&2; exit 74", "exec sleep 1000", "echo nonsense"]
 )
-def test_where_it_is_not_known_whether_it_was_taken_the_record_stays(
+def test_if_it_is_unknown_whether_the_server_took_the_job_the_record_is_kept(
     nova: Any, stars: str, jobs: Path, servers: Servers, answer: str
 ) -> None:
-    """It may be solved there by now: to call it failed would have somebody solve it again."""
+    """The server may have solved it by now; if the job failed, the user would solve it again."""
     servers.add("solve1", solve=f"cat > /dev/null; {answer}")
     line = line_of(nova("submit", stars, *SIZE, "--to", "solve1", "--detach", "--json", "--timeout", "1"))
     assert (line["status"], line["server"]) == ("remote", "solve1")
@@ -139,7 +139,7 @@ def test_where_it_is_not_known_whether_it_was_taken_the_record_stays(
 
 
 @pytest.mark.parametrize(("code", "said"), [(75, "no free slot"), (255, "Connection refused"), (73, "disk is full")])
-def test_a_job_that_was_refused_is_with_nobody(
+def test_a_job_that_was_refused_has_no_record(
     nova: Any, stars: str, jobs: Path, servers: Servers, code: int, said: str
 ) -> None:
     servers.add("solve1", solve=f"cat > /dev/null; echo 'solvehost: {said}' >&2; exit {code}")
@@ -158,7 +158,7 @@ def finish(servers: Servers, job: JobDir, state: str = "solved", destination: st
     servers.add(destination, rm=f'cat jobs.json; echo "$2" > removed; echo {wire_id(job)} >> removed')
 
 
-def test_a_solved_job_is_brought_home(leave, nova: Any, servers: Servers) -> None:
+def test_a_solved_job_is_fetched(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     finish(servers, job)
     ran = nova("fetch", job.job_id, "--json")
@@ -174,10 +174,10 @@ def test_a_solved_job_is_brought_home(leave, nova: Any, servers: Servers) -> Non
 @pytest.mark.parametrize(
     "ends", ["exit 74", "exec >&-; exec sleep 1000"], ids=["the answer was not read", "ssh does not end"]
 )
-def test_a_line_that_ends_badly_leaves_the_job_where_it_is(
+def test_if_the_connection_ends_badly_the_job_stays_on_the_server(
     leave, nova: Any, servers: Servers, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
-    """A result that was on its way is not lost: the server keeps it until it is safe here."""
+    """A result that was being transferred is not lost: the server keeps it until it is safe here."""
     monkeypatch.setattr(stored_jobs, "FETCH_S", 1.0)
     job = leave()
     finish(servers, job)
@@ -197,13 +197,13 @@ def test_a_fetch_can_be_repeated(leave, nova: Any, servers: Servers) -> None:
     assert len(servers.calls("fetch")) == 1
 
 
-def test_an_unsolved_one_is_a_result_too(leave, nova: Any, servers: Servers) -> None:
+def test_an_unsolved_job_is_fetched_as_a_result(leave, nova: Any, servers: Servers) -> None:
     finish(servers, leave(), "unsolved")
     ran = nova("fetch", "--all", "--json")
     assert (ran.code, line_of(ran)["reason"]) == (1, "exhausted")
 
 
-def test_a_job_that_failed_there_fails_here(leave, nova: Any, servers: Servers) -> None:
+def test_a_job_that_failed_on_the_server_fails_here(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     finish(servers, job, "failed", exit_code=69, message="no index file fits")
     ran = nova("fetch", "last", "--json")
@@ -214,7 +214,7 @@ def test_a_job_that_failed_there_fails_here(leave, nova: Any, servers: Servers) 
 
 
 @pytest.mark.parametrize("state", ["waiting", "running"])
-def test_one_that_is_not_finished_is_left(leave, nova: Any, servers: Servers, state: str) -> None:
+def test_an_unfinished_job_is_not_fetched(leave, nova: Any, servers: Servers, state: str) -> None:
     job = leave()
     finish(servers, job, state)
     ran = nova("fetch", "last")
@@ -235,8 +235,8 @@ def test_each_server_is_asked_once(leave, nova: Any, servers: Servers) -> None:
 
 
 @pytest.mark.parametrize("state", ["interrupted", None])
-def test_one_that_was_lost_there_is_sent_again(leave, nova: Any, servers: Servers, state: str | None) -> None:
-    """Under the same id and with the same bytes, so that one which is there after all is not solved twice."""
+def test_a_job_that_the_server_lost_is_sent_again(leave, nova: Any, servers: Servers, state: str | None) -> None:
+    """It has the same id and the same bytes, so a server that still has it does not solve it twice."""
     job = leave()
     before = (servers.place / "solve1" / "request.tar").read_bytes()
     servers.has("solve1", *([JobLine(wire_id(job), state)] if state else []))
@@ -248,7 +248,7 @@ def test_one_that_was_lost_there_is_sent_again(leave, nova: Any, servers: Server
     assert line["notes"][-1] == f"solve1 had {state or 'lost'} the job; it was sent again"
 
 
-def test_one_that_is_lost_again_and_again_fails(leave, nova: Any, servers: Servers) -> None:
+def test_a_job_that_is_lost_three_times_fails(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     servers.has("solve1")
     codes = [nova("fetch", "--all").code for _ in range(4)]
@@ -257,7 +257,7 @@ def test_one_that_is_lost_again_and_again_fails(leave, nova: Any, servers: Serve
     assert job.state() == "failed"
 
 
-def test_a_server_out_of_reach_keeps_its_jobs_and_others_are_fetched(leave, nova: Any, servers: Servers) -> None:
+def test_a_server_out_of_reach_does_not_stop_the_others(leave, nova: Any, servers: Servers) -> None:
     away, home = leave("solve1"), leave("solve2")
     servers.add("solve1", jobs="echo 'Connection refused' >&2; exit 255")
     finish(servers, home, destination="solve2")
@@ -267,7 +267,7 @@ def test_a_server_out_of_reach_keeps_its_jobs_and_others_are_fetched(leave, nova
     assert (away.path / "remote.json").exists()
 
 
-def test_a_line_that_breaks_in_a_fetch_loses_nothing(leave, nova: Any, servers: Servers) -> None:
+def test_a_connection_that_breaks_during_a_fetch_loses_nothing(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     finish(servers, job)
     servers.add("solve1", fetch="head -c 700 /dev/zero; echo 'Connection reset' >&2; exit 255")
@@ -286,7 +286,9 @@ def test_a_reply_that_cannot_be_used_fails_the_job(leave, nova: Any, servers: Se
     assert {p.name for p in job.path.iterdir()} & {"wcs.fits", "manifest.json", "remote.json"} == set()
 
 
-def test_a_fetch_that_was_cut_short_after_the_result_was_safe_is_tidied_up(leave, nova: Any, servers: Servers) -> None:
+def test_a_fetch_that_was_interrupted_after_the_result_was_written_is_completed(
+    leave, nova: Any, servers: Servers
+) -> None:
     job = leave()
     finish(servers, job)
     remote = (job.path / "remote.json").read_bytes()
@@ -299,7 +301,7 @@ def test_a_fetch_that_was_cut_short_after_the_result_was_safe_is_tidied_up(leave
     assert not (job.path / "remote.json").exists()
 
 
-def test_a_job_that_somebody_works_on_is_left_alone(leave, nova: Any, servers: Servers) -> None:
+def test_a_locked_job_is_skipped(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     finish(servers, job)
     with job.locked():
@@ -307,7 +309,7 @@ def test_a_job_that_somebody_works_on_is_left_alone(leave, nova: Any, servers: S
     assert (job.path / "remote.json").exists()
 
 
-def test_a_damaged_record_is_said(leave, nova: Any, servers: Servers) -> None:
+def test_a_damaged_record_is_reported(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     (job.path / "remote.json").write_text('{"destination": "-oProxyCommand=x"}')
     ran = nova("fetch", "last")
@@ -316,23 +318,23 @@ def test_a_damaged_record_is_said(leave, nova: Any, servers: Servers) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("last", "--all")])
-def test_what_makes_no_sense_is_a_usage_error(nova: Any, jobs: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_arguments_are_usage_errors(nova: Any, jobs: Path, arguments: tuple[str, ...]) -> None:
     assert nova("fetch", *arguments).code == 2
 
 
-def test_a_job_that_no_server_has_is_refused(nova: Any, jobs: Path) -> None:
+def test_a_job_that_was_not_detached_is_refused(nova: Any, jobs: Path) -> None:
     make_job(jobs, "interrupted")
     ran = nova("fetch", "last")
     assert (ran.code, "is interrupted, and no server has it" in ran.err) == (2, True)
 
 
-# --- A crash in between --------------------------------------------------------------------------------------------
+# --- Crashes -------------------------------------------------------------------------------------------------------
 
 
-def test_killed_while_it_sends_a_job_is_neither_lost_nor_doubled(
+def test_a_job_whose_client_was_killed_while_sending_is_sent_once_more_under_its_id(
     nova: Any, stars: str, jobs: Path, servers: Servers, home: Path
 ) -> None:
-    """The record is there before the first byte goes; the same id goes again."""
+    """The record is written before the first byte is sent."""
     servers.add("solve1", solve="IFS= read -r id; echo $id >> ids; cat > /dev/null; kill -9 $(cat client); sleep 100")
     command = [sys.executable, "-m", "novacli", "submit", stars, *SIZE, "--to", "solve1", "--detach"]
     client = subprocess.Popen(command, cwd=home, stderr=subprocess.DEVNULL)
@@ -351,7 +353,7 @@ def test_killed_while_it_sends_a_job_is_neither_lost_nor_doubled(
 # --- Log, cancel, rm, jobs --on, retry ------------------------------------------------------------------------------
 
 
-def test_the_log_is_read_there_and_made_safe(leave, nova: Any, servers: Servers) -> None:
+def test_the_log_is_read_on_the_server_and_escaped(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     servers.add("solve1", log=r"printf 'one\033[31m\n'; echo $3")
     assert nova("log", "last").out == "one\\x1b[31m\n\n"
@@ -359,14 +361,14 @@ def test_the_log_is_read_there_and_made_safe(leave, nova: Any, servers: Servers)
     assert servers.calls("log")[0] == f"solve1 log {wire_id(job)}"
 
 
-def test_a_log_that_cannot_be_read_says_why(leave, nova: Any, servers: Servers) -> None:
+def test_a_log_that_cannot_be_read_is_an_error(leave, nova: Any, servers: Servers) -> None:
     leave()
     servers.add("solve1", log="echo 'solvehost: there is no such job' >&2; exit 66")
     ran = nova("log", "last")
     assert (ran.code, "solve1: there is no such job" in ran.err) == (66, True)
 
 
-def test_cancel(leave, nova: Any, servers: Servers) -> None:
+def test_cancel_ends_a_job_on_the_server(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     servers.has("solve1", JobLine(wire_id(job), "unsolved"))
     servers.add("solve1", cancel="cat jobs.json")
@@ -375,13 +377,13 @@ def test_cancel(leave, nova: Any, servers: Servers) -> None:
     assert servers.calls("cancel") == [f"solve1 cancel {wire_id(job)}"]
 
 
-def test_cancel_is_for_jobs_that_servers_have(nova: Any, jobs: Path, servers: Servers) -> None:
+def test_cancel_refuses_a_job_that_was_not_detached(nova: Any, jobs: Path, servers: Servers) -> None:
     make_job(jobs)
     ran = nova("cancel", "last")
     assert (ran.code, "is with no server" in ran.err, servers.calls()) == (2, True, [])
 
 
-def test_rm_removes_it_there_too(leave, nova: Any, servers: Servers, jobs: Path) -> None:
+def test_rm_removes_the_job_on_the_server_too(leave, nova: Any, servers: Servers, jobs: Path) -> None:
     job = leave()
     known = wire_id(job)
     servers.has("solve1", JobLine(known, "removed"))
@@ -391,7 +393,7 @@ def test_rm_removes_it_there_too(leave, nova: Any, servers: Servers, jobs: Path)
     assert jobdir.list_jobs(jobs) == []
 
 
-def test_rm_keeps_a_job_that_its_server_keeps_unless_told_to_forget(
+def test_rm_keeps_a_job_if_its_server_fails_unless_forget_is_given(
     leave, nova: Any, servers: Servers, jobs: Path
 ) -> None:
     job = leave()
@@ -403,14 +405,14 @@ def test_rm_keeps_a_job_that_its_server_keeps_unless_told_to_forget(
     assert jobdir.list_jobs(jobs) == []
 
 
-def test_rm_of_one_that_is_not_there_any_more(leave, nova: Any, servers: Servers, jobs: Path) -> None:
+def test_rm_removes_a_job_that_the_server_has_lost(leave, nova: Any, servers: Servers, jobs: Path) -> None:
     leave()
     servers.add("solve1", cancel="exit 66")
     assert nova("rm", "last").code == 0
     assert jobdir.list_jobs(jobs) == []
 
 
-def test_what_a_server_has_is_listed(nova: Any, servers: Servers) -> None:
+def test_the_jobs_on_a_server_are_listed(nova: Any, servers: Servers) -> None:
     servers.add("solve1")
     servers.has("solve1", JobLine("a-1", "solved", created="2026-01-01T00:00:00", size_bytes=2000))
     ran = nova("jobs", "--on", "solve1")
@@ -420,7 +422,7 @@ def test_what_a_server_has_is_listed(nova: Any, servers: Servers) -> None:
     assert nova("jobs", "--on", "solve1", "--text", "x").code == 2
 
 
-def test_a_job_that_a_server_has_is_retried_elsewhere_only_if_told(leave, nova: Any, servers: Servers) -> None:
+def test_a_detached_job_is_retried_elsewhere_only_with_to(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     ran = nova("retry", "last")
     assert (ran.code, "is with a server: nova fetch it" in ran.err) == (75, True)

@@ -1,4 +1,4 @@
-"""nova and the real solvehost, joined by a stand-in ssh that runs the forced command as sshd would."""
+"""nova and the real solvehost, connected by a stand-in ssh that runs the forced command as sshd would."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ exec {python} -m solvehost --state {states}/"$1" --client me $(cat {flags})
 
 @pytest.fixture
 def flags(home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Install the stand-in ssh, and return a function that sets the forced command's flags."""
+    """Install the stand-in ssh, and return a function that sets the options of the forced command."""
     (home / "states").mkdir()
     program = home / "ssh"
     words = {"python": sys.executable, "states": home / "states", "flags": home / "flags"}
@@ -48,7 +48,7 @@ def flags(home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
 
 @pytest.fixture
 def stand_in_engine(home: Path, flags: Callable[[str], None]) -> Callable[..., None]:
-    """Return a function that makes a shell script the engine of all servers, with an index file for every field."""
+    """Return a function that installs a shell script as the engine of all servers, with an index file for every field."""
 
     def install(script: str, more: str = "") -> None:
         engine = home / "bin" / "astrometry-engine"
@@ -82,7 +82,7 @@ def until(happened: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.engine
-def test_a_picture_is_solved(
+def test_an_image_is_solved(
     nova: Any, flags: Callable[[str], None], drawn: DrawnField, home: Path, real_indexes: Any
 ) -> None:
     ran = nova("submit", str(drawn.write_fits(home / "field.fits")), "--to", "solve1", "--json")
@@ -94,7 +94,7 @@ def test_a_picture_is_solved(
 
 
 @pytest.mark.engine
-def test_a_job_is_left_there_and_fetched(
+def test_a_job_is_detached_and_fetched(
     nova: Any, flags: Callable[[str], None], drawn: DrawnField, home: Path, real_indexes: Any
 ) -> None:
     left = line_of(nova("submit", str(drawn.write_fits(home / "f.fits")), "--to", "solve1", "--detach", "--json"))
@@ -103,13 +103,13 @@ def test_a_job_is_left_there_and_fetched(
     assert nova("jobs", "--on", "solve1").out == ""
 
 
-def test_an_unsolved_one_says_so(nova: Any, stand_in_engine, stars: str) -> None:
+def test_an_unsolved_job_has_exit_code_1(nova: Any, stand_in_engine, stars: str) -> None:
     stand_in_engine("exit 0")
     ran = nova("submit", stars, *SIZE, "--to", "solve1", "--json")
     assert (ran.code, line_of(ran)["reason"]) == (1, "exhausted")
 
 
-def test_an_engine_that_crashes_is_70_and_the_next_server_is_asked(nova: Any, stand_in_engine, stars: str) -> None:
+def test_after_a_crash_of_the_engine_the_next_server_is_tried(nova: Any, stand_in_engine, stars: str) -> None:
     stand_in_engine("kill -SEGV $$")
     ran = nova("submit", stars, *SIZE, "--to", "solve1,solve2", "--json")
     assert ran.code == 70
@@ -118,7 +118,7 @@ def test_an_engine_that_crashes_is_70_and_the_next_server_is_asked(nova: Any, st
     assert "solve2: " in message
 
 
-def test_no_engine_is_69(nova: Any, stand_in_engine, stars: str, home: Path) -> None:
+def test_a_missing_engine_has_exit_code_69(nova: Any, stand_in_engine, stars: str, home: Path) -> None:
     stand_in_engine("exit 0")
     (home / "bin" / "astrometry-engine").unlink()
     ran = nova("submit", stars, *SIZE, "--to", "solve1")
@@ -126,7 +126,9 @@ def test_no_engine_is_69(nova: Any, stand_in_engine, stars: str, home: Path) -> 
     assert "solve1: " in ran.err
 
 
-def test_a_running_job_is_watched_cancelled_and_fetched(nova: Any, stand_in_engine, stars: str, home: Path) -> None:
+def test_the_log_of_a_running_job_is_followed_and_the_job_is_cancelled_and_fetched(
+    nova: Any, stand_in_engine, stars: str, home: Path
+) -> None:
     stand_in_engine("echo here I am; exec sleep 1000")
     left = line_of(nova("submit", stars, *SIZE, "--to", "solve1", "--detach", "--json"))
     until(lambda: "here I am" in nova("log", left["job"]).out)
@@ -140,7 +142,7 @@ def test_a_running_job_is_watched_cancelled_and_fetched(nova: Any, stand_in_engi
     assert "here I am" in job.log.read_text()
 
 
-def test_rm_ends_a_running_job_there(nova: Any, stand_in_engine, stars: str) -> None:
+def test_rm_ends_a_running_job_on_the_server(nova: Any, stand_in_engine, stars: str) -> None:
     stand_in_engine("echo my number is $$; exec sleep 1000")
     nova("submit", stars, *SIZE, "--to", "solve1", "--detach")
     found = until(lambda: re.search(r"my number is (\d+)", nova("log", "last").out))
@@ -150,7 +152,7 @@ def test_rm_ends_a_running_job_there(nova: Any, stand_in_engine, stars: str) -> 
     until(lambda: not Path(f"/proc/{found[1]}").exists())
 
 
-def test_a_job_that_failed_there_fails_here(nova: Any, stand_in_engine, stars: str) -> None:
+def test_a_job_that_failed_on_the_server_fails_here(nova: Any, stand_in_engine, stars: str) -> None:
     stand_in_engine("kill -SEGV $$")
     left = line_of(nova("submit", stars, *SIZE, "--to", "solve1", "--detach", "--json"))
     ran = until(lambda: (found := nova("fetch", left["job"], "--json")).code != 75 and found)
@@ -158,10 +160,10 @@ def test_a_job_that_failed_there_fails_here(nova: Any, stand_in_engine, stars: s
     assert nova("jobs", "--on", "solve1").out == ""
 
 
-def test_the_surplus_of_many_at_once_is_asked_again(
+def test_a_client_that_finds_the_queue_full_tries_again(
     nova: Any, stand_in_engine, stars: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One slot, no queue: both come home, for 75 is asked again."""
+    """One slot, no queue: both clients succeed, because a client that gets 75 tries again."""
     stand_in_engine("sleep 0.5", "--slots 1 --queue-wait 0.05")
     command = [
         sys.executable,
@@ -185,17 +187,17 @@ def test_the_surplus_of_many_at_once_is_asked_again(
         assert (run.returncode, line["reason"]) == (1, "exhausted")
 
 
-def test_what_a_client_asks_is_not_what_a_server_does_otherwise(nova: Any, stand_in_engine, stars: str) -> None:
-    """No word of the command line reaches the server's shell or flags."""
+def test_a_client_cannot_change_the_options_of_a_server(nova: Any, stand_in_engine, stars: str) -> None:
+    """No word of the client reaches a shell or the options of the forced command."""
     stand_in_engine("exit 0")
     assert nova("submit", stars, *SIZE, "--to", "solve1;touch${IFS}x", "--json").code in (1, 65, 75)
     assert not Path("x").exists()
 
 
-def test_clients_that_are_killed_at_any_moment_lose_and_double_nothing(
+def test_clients_that_are_killed_at_any_moment_lose_no_job_and_repeat_none(
     nova: Any, stand_in_engine, stars: str, home: Path
 ) -> None:
-    """Ten of them, submitting and fetching: in the end each job is unsolved here, and none is left there."""
+    """Ten clients submit and fetch; in the end each job is unsolved here, and none is left on the server."""
     stand_in_engine("exit 0")
     chance = random.Random(1)
     for _ in range(10):

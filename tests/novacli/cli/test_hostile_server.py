@@ -1,4 +1,4 @@
-"""A hostile or broken server: that job fails with one clear line, and nothing of the reply is seen anywhere."""
+"""A hostile or broken server: the job fails with one clear line, and nothing of the reply is kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESULTS = {"backend.log", "corr.fits", "rdls.fits", "wcs.fits", "manifest.json"}
 
 @pytest.fixture
 def submit(nova: Any, home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Submit a star list to solve1, and hold what is left to what a failed job leaves."""
+    """Return a function that submits a star list to solve1."""
     path = write_star_list(home / "stars.csv")
     canaries = {home / "canary": b"untouched", path: path.read_bytes()}
     (home / "canary").write_bytes(b"untouched")
@@ -44,7 +44,7 @@ def submit(nova: Any, home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def assert_failed(ran: Any, jobs: Path, code: int = 74, says: str = "") -> None:
-    """Hold a call to one clear line, its exit code, and a job directory without a trace of the reply."""
+    """Check that a call printed one clear line, and that the job directory has no trace of the reply."""
     (line,) = read_lines(ran.out)
     assert (ran.code, line["status"], line["error"]["exit_code"]) == (code, "failed", code)
     (said,) = ran.err.splitlines()
@@ -145,8 +145,8 @@ BAD_RESULTS: dict[str, tuple[dict[str, bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_RESULTS)
-def test_a_result_that_cannot_be_fails_the_job(submit, servers: Servers, jobs: Path, name: str) -> None:
-    """Though the archive is well, and the manifest agrees with it."""
+def test_an_impossible_result_fails_the_job(submit, servers: Servers, jobs: Path, name: str) -> None:
+    """The archive is valid, and the manifest agrees with it."""
     files, says = BAD_RESULTS[name]
     servers.replies("solve1", {"backend.log": b"solved\n", **files})
     ran = submit()
@@ -168,12 +168,12 @@ BAD_MANIFESTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", BAD_MANIFESTS)
-def test_a_manifest_that_cannot_be_fails_the_job(submit, servers: Servers, jobs: Path, name: str) -> None:
+def test_an_impossible_manifest_fails_the_job(submit, servers: Servers, jobs: Path, name: str) -> None:
     servers.replies("solve1", **BAD_MANIFESTS[name])
     assert_failed(submit(), jobs)
 
 
-def test_nothing_of_a_manifest_is_shown_or_kept_as_it_stands(submit, servers: Servers, jobs: Path) -> None:
+def test_texts_of_a_manifest_are_escaped_before_they_are_shown_or_kept(submit, servers: Servers, jobs: Path) -> None:
     attempt = {"number": 77, "label": "\x1b[31m" * 100, "outcome": "pwned", "seconds": 1, "cpu_s": 1}
     servers.replies(
         "solve1",
@@ -192,12 +192,12 @@ def test_nothing_of_a_manifest_is_shown_or_kept_as_it_stands(submit, servers: Se
     assert len(text) < 50_000
 
 
-# --- Modes, links and what lies in the way ------------------------------------------------------------------------
+# --- Modes, links and unexpected files ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["0006777", "0000000"])
-def test_modes_and_owners_of_members_are_not_taken_over(submit, servers: Servers, jobs: Path, mode: str) -> None:
-    """A setuid member, or one that nobody may read, becomes a file like every other."""
+def test_modes_and_owners_of_members_are_ignored(submit, servers: Servers, jobs: Path, mode: str) -> None:
+    """A setuid member, or one without read permission, becomes an ordinary file."""
     servers.replies("solve1")
     (servers.place / "solve1" / "mode").write_text(mode)
     assert submit().code == 0
@@ -208,7 +208,7 @@ def test_modes_and_owners_of_members_are_not_taken_over(submit, servers: Servers
 
 
 @pytest.mark.parametrize("name", ["wcs.fits", "corr.fits", "backend.log", "manifest.json", "result.json", ".run-reply"])
-def test_links_that_lie_in_the_job_directory_are_not_followed(
+def test_symbolic_links_in_the_job_directory_are_not_followed(
     submit, nova: Any, servers: Servers, jobs: Path, home: Path, name: str
 ) -> None:
     servers.add("solve1", solve="cat > /dev/null; exit 78")
@@ -222,7 +222,7 @@ def test_links_that_lie_in_the_job_directory_are_not_followed(
     assert not (job.path / name).is_symlink()
 
 
-def test_a_member_that_nobody_asked_for_is_left_out(submit, servers: Servers, jobs: Path) -> None:
+def test_an_unexpected_member_is_left_out(submit, servers: Servers, jobs: Path) -> None:
     servers.replies("solve1", {**solved_files(), "job.axy": b"mine", "job.json": b"{}", "result.json": b"{}"})
     ran = submit()
     assert ran.code == 0
@@ -236,23 +236,23 @@ def test_a_member_that_nobody_asked_for_is_left_out(submit, servers: Servers, jo
 # --- Exit codes, silence and floods --------------------------------------------------------------------------------
 
 
-def test_a_whole_reply_with_an_exit_code_is_no_reply(submit, servers: Servers, jobs: Path) -> None:
+def test_a_whole_reply_with_an_exit_code_is_a_failure(submit, servers: Servers, jobs: Path) -> None:
     servers.replies("solve1", after="echo 'solvehost: the disk is full' >&2; exit 73")
     assert_failed(submit(), jobs, 73, "the disk is full")
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 70), ("exit 200", 70), ("kill -9 $$", 75)])
-def test_strange_ends_have_an_exit_code(submit, servers: Servers, jobs: Path, script: str, code: int) -> None:
+def test_unexpected_ends_have_an_exit_code(submit, servers: Servers, jobs: Path, script: str, code: int) -> None:
     servers.add("solve1", solve=f"cat > /dev/null; {script}")
     assert_failed(submit(), jobs, code)
 
 
-def test_a_server_that_reads_nothing_and_ends_keeps_its_exit_code(submit, servers: Servers, jobs: Path) -> None:
+def test_the_exit_code_of_a_server_that_reads_nothing_is_kept(submit, servers: Servers, jobs: Path) -> None:
     servers.add("solve1", solve="exec <&-; echo 'solvehost: not you' >&2; exit 77")
     assert_failed(submit(), jobs, 77, "solve1: not you")
 
 
-def test_silence_at_first_is_a_failure_that_a_retry_may_mend(
+def test_a_server_that_does_not_answer_info_is_a_temporary_failure(
     submit, servers: Servers, jobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from novacli.backends.ssh import retrying, server_pool
@@ -265,7 +265,7 @@ def test_silence_at_first_is_a_failure_that_a_retry_may_mend(
     assert jobdir.list_jobs(jobs) == []
 
 
-def test_silence_while_solving_is_ended_by_the_time_limit(submit, servers: Servers) -> None:
+def test_a_server_that_does_not_answer_a_solve_is_stopped_at_the_time_limit(submit, servers: Servers) -> None:
     servers.add("solve1", solve="cat > /dev/null; exec sleep 1000")
     ran = submit("--timeout", "1")
     assert (ran.code, read_lines(ran.out)[0]["reason"]) == (1, "time-limit")
@@ -273,14 +273,14 @@ def test_silence_while_solving_is_ended_by_the_time_limit(submit, servers: Serve
 
 @pytest.fixture
 def little_memory() -> Any:
-    """Bound the growth of this process to what a reply may be, a few times over."""
+    """Limit the growth of this process to a few times the size of a reply."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
 
 
 @pytest.mark.parametrize("start", [b"", MANIFEST, MANIFEST + END])
-def test_endless_stdout_is_not_read_to_its_end(
+def test_endless_stdout_is_not_read_to_the_end(
     submit, servers: Servers, jobs: Path, little_memory: None, start: bytes
 ) -> None:
     servers.sends("solve1", start, after="exec cat /dev/zero")
@@ -288,23 +288,23 @@ def test_endless_stdout_is_not_read_to_its_end(
     assert_failed(ran, jobs)
 
 
-def test_endless_stderr_is_not_read_to_its_end(submit, servers: Servers, jobs: Path, little_memory: None) -> None:
+def test_endless_stderr_is_not_read_to_the_end(submit, servers: Servers, jobs: Path, little_memory: None) -> None:
     servers.add("solve1", solve="cat > /dev/null; exec yes 'a line of log that does not end' >&2")
     assert_failed(submit("--timeout", "60"), jobs, says="its log does not end")
 
 
-def test_a_line_without_end_on_stderr_is_cut(submit, servers: Servers, jobs: Path, little_memory: None) -> None:
+def test_an_endless_line_on_stderr_is_cut(submit, servers: Servers, jobs: Path, little_memory: None) -> None:
     servers.add("solve1", solve="cat > /dev/null; head -c 3000000 /dev/zero >&2; exit 77")
     assert_failed(submit(), jobs, 77)
 
 
-def test_a_reply_and_a_flood_of_log_at_once_do_not_block_each_other(submit, servers: Servers) -> None:
+def test_a_reply_and_a_flood_on_stderr_do_not_block_each_other(submit, servers: Servers) -> None:
     servers.replies("solve1", before="(yes | head -c 3000000) >&2 &", after="wait")
     assert submit().code == 0
 
 
-def test_a_process_that_keeps_stderr_open_is_not_waited_for(submit, servers: Servers) -> None:
-    """As the background process of a shared connection may."""
+def test_the_end_of_stderr_is_not_waited_for(submit, servers: Servers) -> None:
+    """The background process of a shared connection may keep it open."""
     servers.replies("solve1", after="sleep 1000 > /dev/null < /dev/null &")
     assert submit().code == 0
 
@@ -323,7 +323,7 @@ BAD_INFOS = {
 
 
 @pytest.mark.parametrize("name", BAD_INFOS)
-def test_an_answer_that_is_no_info_is_refused(
+def test_a_wrong_answer_to_info_is_refused(
     submit, servers: Servers, jobs: Path, little_memory: None, name: str
 ) -> None:
     servers.add("solve1", info=BAD_INFOS[name])

@@ -1,4 +1,4 @@
-"""``nova hosts``: names of servers, and what a check says of them."""
+"""``nova hosts``: names of servers, and their checks."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def test_pools_are_listed_too(nova: Any, home: Path, monkeypatch: pytest.MonkeyP
     assert json.loads(nova("hosts", "list", "--json").out)["pools"] == {"dome": ["a", "b"]}
 
 
-def test_an_empty_list_is_nothing(nova: Any, home: Path) -> None:
+def test_an_empty_list_prints_nothing(nova: Any, home: Path) -> None:
     assert nova("hosts", "list").out == ""
 
 
 @pytest.mark.parametrize("arguments", [("add", "-x"), ("add", "a", "b c"), ("add", "local"), ("add",), ("rm",)])
-def test_what_makes_no_sense_is_a_usage_error(nova: Any, home: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_arguments_are_usage_errors(nova: Any, home: Path, arguments: tuple[str, ...]) -> None:
     assert nova("hosts", *arguments).code == 2
 
 
-def test_a_name_is_used_by_submit_and_shown(nova: Any, servers: Servers, home: Path, jobs: Path) -> None:
+def test_submit_takes_a_name_and_reports_it(nova: Any, servers: Servers, home: Path, jobs: Path) -> None:
     from made_servers import write_star_list
 
     nova("hosts", "add", "s1", "me@solve1")
@@ -55,19 +55,19 @@ def checks_of(ran: Any) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def no_local_index(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whether this machine has index files makes no difference to these tests."""
+    """These tests run as if this machine had no index files."""
     monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
 
 
-def well(servers: Servers) -> None:
+def set_up_working(servers: Servers) -> None:
     servers.replies("solve1", {"backend.log": b""})
     refused = "echo 'PTY allocation request failed on channel 0' >&2; exit 255\n"
     (servers.place / "solve1" / "probe-tt").write_text(refused)
     (servers.place / "solve1" / "probe-W").write_text("echo 'open failed: administratively prohibited' >&2; exit 255\n")
 
 
-def test_a_server_that_is_well(nova: Any, servers: Servers, home: Path) -> None:
-    well(servers)
+def test_a_working_server_passes_all_checks(nova: Any, servers: Servers, home: Path) -> None:
+    set_up_working(servers)
     ran = nova("hosts", "check", "solve1")
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
@@ -78,9 +78,9 @@ def test_a_server_that_is_well(nova: Any, servers: Servers, home: Path) -> None:
     assert "only the connection is tested" in ran.out
 
 
-def test_all_that_have_names_are_checked(nova: Any, servers: Servers, home: Path) -> None:
+def test_without_arguments_all_named_servers_are_checked(nova: Any, servers: Servers, home: Path) -> None:
     assert nova("hosts", "check").code == 66
-    well(servers)
+    set_up_working(servers)
     nova("hosts", "add", "s1", "solve1")
     nova("hosts", "add", "s2", "nowhere")
     ran = nova("hosts", "check", "--json")
@@ -96,7 +96,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_what_is_in_the_way_has_a_remedy(nova: Any, servers: Servers, home: Path, name: str) -> None:
+def test_each_problem_has_a_remedy(nova: Any, servers: Servers, home: Path, name: str) -> None:
     script, code, detail = TROUBLES[name]
     servers.add("solve1", info=script)
     ran = nova("hosts", "check", "solve1", "--json")
@@ -107,23 +107,23 @@ def test_what_is_in_the_way_has_a_remedy(nova: Any, servers: Servers, home: Path
     assert found[name]["remedy"] not in found[name]["detail"]
 
 
-def test_no_index_file_and_no_sandbox(nova: Any, servers: Servers, home: Path) -> None:
-    well(servers)
+def test_missing_index_files_and_a_missing_sandbox_are_reported(nova: Any, servers: Servers, home: Path) -> None:
+    set_up_working(servers)
     servers.says("solve1", make_info(indexes=(), sandbox=False))
     ran = nova("hosts", "check", "solve1", "--json")
     found = checks_of(ran)
     assert (ran.code, found["index files"]["ok"], found["sandbox"]["ok"]) == (69, False, None)
 
 
-def test_a_job_that_does_not_come_back(nova: Any, servers: Servers, home: Path) -> None:
-    well(servers)
+def test_a_job_that_does_not_come_back_fails_the_check(nova: Any, servers: Servers, home: Path) -> None:
+    set_up_working(servers)
     servers.add("solve1", solve="cat > /dev/null; echo 'solvehost: every attempt crashed' >&2; exit 70")
     ran = nova("hosts", "check", "solve1", "--json")
     assert (ran.code, checks_of(ran)["round trip"]["detail"]) == (70, "every attempt crashed")
 
 
-def test_privileges_that_no_client_needs_are_told(nova: Any, servers: Servers, home: Path) -> None:
-    well(servers)
+def test_privileges_that_no_client_needs_are_reported(nova: Any, servers: Servers, home: Path) -> None:
+    set_up_working(servers)
     for probe in ("probe-tt", "probe-W"):
         (servers.place / "solve1" / probe).write_text("exit 0\n")
     ran = nova("hosts", "check", "solve1", "--json")
@@ -132,8 +132,8 @@ def test_privileges_that_no_client_needs_are_told(nova: Any, servers: Servers, h
     assert "restrict" in found["terminal"]["remedy"]
 
 
-def test_a_server_of_the_original_script_is_told(nova: Any, servers: Servers, home: Path) -> None:
-    well(servers)
+def test_a_server_that_runs_the_original_script_is_reported(nova: Any, servers: Servers, home: Path) -> None:
+    set_up_working(servers)
     servers.add("solve1", info="exit 1")
     ran = nova("hosts", "check", "solve1", "--json")
     found = checks_of(ran)

@@ -11,7 +11,7 @@ def test_without_jobs_nothing_is_printed(nova, jobs: Path) -> None:
     assert (nova("jobs").code, nova("jobs").out) == (0, "")
 
 
-def test_the_piped_list_is_aligned_plain_text(nova, jobs: Path) -> None:
+def test_a_list_that_is_piped_is_aligned_plain_text(nova, jobs: Path) -> None:
     solved = make_job(jobs, age_s=60, input="/data/m31.fits")
     make_job(jobs, "failed")
     ran = nova("jobs")
@@ -23,12 +23,12 @@ def test_the_piped_list_is_aligned_plain_text(nova, jobs: Path) -> None:
     assert ran.err == ""
 
 
-def test_a_name_cannot_command_the_terminal(nova, jobs: Path) -> None:
+def test_control_characters_in_a_name_are_escaped(nova, jobs: Path) -> None:
     make_job(jobs, input="\x1b[2J\nevil\udcff.fits")
     assert nova("jobs").out.endswith("\\x1b[2J\\x0aevil\\xff.fits\n")
 
 
-def test_json_is_one_object_a_line(nova, jobs: Path) -> None:
+def test_json_output_has_one_object_a_line(nova, jobs: Path) -> None:
     job = make_job(jobs)
     make_job(jobs, "unsolved", age_s=60)
     first, second = map(json.loads, nova("jobs", "--json").out.splitlines())
@@ -37,7 +37,7 @@ def test_json_is_one_object_a_line(nova, jobs: Path) -> None:
     assert (second["state"], second["ra"], second["reason"]) == ("unsolved", None, "exhausted")
 
 
-def test_filters_narrow_the_list(nova, jobs: Path) -> None:
+def test_filters_select_jobs(nova, jobs: Path) -> None:
     for hours, state in enumerate(("solved", "unsolved", "failed", "interrupted")):
         make_job(jobs, state, age_s=hours * 3600 + 60, input=f"{state}.fits")
 
@@ -50,7 +50,7 @@ def test_filters_narrow_the_list(nova, jobs: Path) -> None:
     assert states("--text", "SOLVED.") == ["solved", "unsolved"]
 
 
-def test_a_limit_says_how_many_more_there_are(nova, jobs: Path) -> None:
+def test_a_limit_reports_how_many_jobs_are_left_out(nova, jobs: Path) -> None:
     for minutes in range(5):
         make_job(jobs, age_s=minutes * 60)
     ran = nova("jobs", "--limit", "2")
@@ -65,6 +65,6 @@ def test_wrong_options_are_usage_errors(nova, jobs: Path, options: tuple[str, ..
     assert "Traceback" not in ran.err
 
 
-def test_the_option_names_another_directory(nova, jobs: Path, tmp_path: Path) -> None:
+def test_an_option_names_another_jobs_directory(nova, jobs: Path, tmp_path: Path) -> None:
     job = make_job(tmp_path / "elsewhere")
     assert job.job_id in nova("jobs", "--jobs-dir", str(tmp_path / "elsewhere")).out

@@ -13,7 +13,7 @@ def test_the_log_of_a_finished_job_is_printed_and_the_command_ends(nova, jobs: P
     assert (ran.code, ran.out, ran.err) == (0, "Field 1: solved\\x07\n", "")
 
 
-def test_a_job_without_a_log_is_a_missing_input(nova, jobs: Path) -> None:
+def test_a_missing_log_is_a_missing_input(nova, jobs: Path) -> None:
     make_job(jobs)
     ran = nova("log", "last")
     assert ran.code == 66

@@ -40,7 +40,7 @@ def picture(drawn: DrawnField, home: Path) -> Path:
 
 @pytest.fixture
 def ssh(sshd: MadeSshd, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> MadeSshd:
-    """Have nova use the tests' sshd."""
+    """Configure nova to use the sshd of the tests."""
     monkeypatch.setenv("NOVA_SSH", str(sshd.program))
     return sshd
 
@@ -50,7 +50,7 @@ def line_of(ran: Any) -> dict[str, Any]:
     return line
 
 
-def test_a_picture_is_solved_there_and_the_second_needs_no_handshake(
+def test_an_image_is_solved_and_the_second_shares_the_connection(
     nova: Any, ssh: MadeSshd, picture: Path, drawn: DrawnField
 ) -> None:
     host = ssh.add_host()
@@ -63,7 +63,7 @@ def test_a_picture_is_solved_there_and_the_second_needs_no_handshake(
     assert ssh.log().count("Accepted publickey") - before == 1
 
 
-def test_a_host_that_is_well_has_ticks_alone(nova: Any, ssh: MadeSshd) -> None:
+def test_a_working_host_passes_all_checks(nova: Any, ssh: MadeSshd) -> None:
     host = ssh.add_host()
     ran = nova("hosts", "check", host.alias, "--json")
     checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
@@ -74,7 +74,7 @@ def test_a_host_that_is_well_has_ticks_alone(nova: Any, ssh: MadeSshd) -> None:
     assert checks["round trip"]["detail"].endswith(", solved")
 
 
-def test_a_job_is_left_there_and_fetched(nova: Any, ssh: MadeSshd, picture: Path, drawn: DrawnField) -> None:
+def test_a_job_is_detached_and_fetched(nova: Any, ssh: MadeSshd, picture: Path, drawn: DrawnField) -> None:
     host = ssh.add_host()
     left = line_of(nova("submit", "--detach", "--to", host.alias, str(picture), "--json"))
     assert (left["status"], left["server"]) == ("remote", host.alias)
@@ -88,8 +88,8 @@ def test_a_job_is_left_there_and_fetched(nova: Any, ssh: MadeSshd, picture: Path
     assert nova("jobs", "--on", host.alias).out == ""
 
 
-def test_a_client_that_is_killed_leaves_no_engine(nova: Any, ssh: MadeSshd, picture: Path, home: Path) -> None:
-    """Not even with kill -9: its ssh goes with it, and the server notices."""
+def test_no_engine_runs_on_after_the_client_is_killed(nova: Any, ssh: MadeSshd, picture: Path, home: Path) -> None:
+    """With kill -9: its ssh ends with it, and the server notices."""
     engine = ssh.place("astrometry-engine", "#!/bin/sh\nexec sleep 1000\n")
     host = ssh.add_host("--engine", str(engine))
     command = [sys.executable, "-m", "novacli", "submit", "--to", host.alias, str(picture)]
@@ -117,8 +117,8 @@ def _sleepers(ssh: MadeSshd) -> list[int]:
 
 
 @pytest.mark.slow
-def test_fifty_at_once_are_all_answered(ssh: MadeSshd, picture: Path, home: Path) -> None:
-    """With sshd's default limits, two slots and a short queue: the surplus gets 75, and is asked again."""
+def test_fifty_clients_at_once_are_all_answered(ssh: MadeSshd, picture: Path, home: Path) -> None:
+    """sshd has its default limits, the server two slots and a short queue: clients that get 75 try again."""
     host = ssh.add_host("--slots", "2", "--queue-wait", "0.5", "--max-waiting", "4")
     names = [f"field-{number}.fits" for number in range(50)]
     for name in names:

@@ -1,4 +1,4 @@
-"""The ssh backend itself: requests in turn, numbers mapped, time bounded; and servers of the original script."""
+"""The ssh backend: several requests for one job, numbers of attempts, time limits, and the original script."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from solvehost.formats.axy import Range, Schedule
 from solvehost.formats.jobdir import JobDir
 from solvehost.formats.star_table import Stars
 
-#: What upstream's script comes to: a directory an id, the engine on job.axy alone, all that lies there sent back.
+#: The original script in short: a directory for each id, the engine on job.axy only, all files sent back.
 ORIGINAL = """place={place}
 IFS= read -r id || exit 1
 mkdir -p "$place/$id"
@@ -44,7 +44,7 @@ exec tar cf - --ignore-failed-read -- *
 
 
 def run_original(servers: Servers, tmp_path: Path, engine: str, name: str = "old") -> Path:
-    """Have a server run the original script, whatever it is asked."""
+    """Have a server run the original script for every command."""
     place = tmp_path / f"{name}-jobs"
     script = ORIGINAL.format(place=shlex.quote(str(place)), engine=engine)
     servers.add(name, info=script, solve=script)
@@ -53,7 +53,7 @@ def run_original(servers: Servers, tmp_path: Path, engine: str, name: str = "old
 
 @pytest.fixture
 def job(tmp_path: Path) -> JobDir:
-    """A job with three attempts, the last of which differs from the first in its schedule alone."""
+    """A job with three attempts; the third differs from the first only in its schedule."""
     made = make_job(tmp_path / "jobs", "interrupted")
     first = axy.read(made.axy(1))
     first = replace(first, width=719, height=507, schedule=Schedule(label="one"))
@@ -69,12 +69,12 @@ def connected(servers: Servers) -> Callable[[str], Backend]:
 
 
 def in_pieces(numbers: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Return numbers of which each takes longer to prepare than is waited for."""
+    """Return numbers of attempts, each of which takes so long to prepare that it is sent alone."""
     monkeypatch.setattr(packing, "take_ready", lambda _job, rest, budget_s=0: [n for n in (next(rest, None),) if n])
     return iter(numbers)
 
 
-def test_what_is_ready_goes_at_once_and_the_rest_after_it(
+def test_attempts_that_are_ready_are_sent_first_and_the_others_later(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers.replies("solve1", {"backend.log": b"no\n"})
@@ -88,8 +88,10 @@ def test_what_is_ready_goes_at_once_and_the_rest_after_it(
     assert solve.race.seconds == pytest.approx(3 * 0.75)
 
 
-def test_a_winner_has_its_own_number(connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a second request the first attempt is the job's third."""
+def test_the_winner_has_the_number_that_the_job_gave_it(
+    connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt of the second request is the third attempt of the job."""
     servers.replies("solve1", {"backend.log": b"no\n"})
     backend = connected("solve1")
 
@@ -106,14 +108,16 @@ def test_a_winner_has_its_own_number(connected, servers: Servers, job: JobDir, m
     assert (manifest["winner"], [a["number"] for a in manifest["attempts"]]) == (3, [1, 2, 3])
 
 
-def test_a_solution_ends_it(connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_attempt_is_sent_after_a_solution(
+    connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     servers.replies("solve1")
     numbers = in_pieces([1, 2, 3], monkeypatch)
     assert connected("solve1").solve(job, numbers, Budget.of_seconds(60)).race.winner == 1
     assert next(numbers) == 2
 
 
-def test_no_index_file_for_the_rest_is_exhausted(
+def test_without_an_index_file_for_the_other_attempts_the_job_is_exhausted(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers.replies("solve1", {}, before="if [ -e been ]; then cat > /dev/null; exit 69; fi; touch been")
@@ -121,7 +125,7 @@ def test_no_index_file_for_the_rest_is_exhausted(
     assert (solve.race.reason, [a.number for a in solve.race.attempts]) == ("exhausted", [1])
 
 
-def test_a_cancelled_solve_says_so(connected, servers: Servers, job: JobDir) -> None:
+def test_a_cancelled_solve_has_the_reason_cancelled(connected, servers: Servers, job: JobDir) -> None:
     servers.add("solve1", solve="cat > /dev/null; exec sleep 1000")
     flag = threading.Event()
     threading.Timer(0.5, flag.set).start()
@@ -129,17 +133,17 @@ def test_a_cancelled_solve_says_so(connected, servers: Servers, job: JobDir) -> 
     assert (solve.race.status, solve.race.reason) == ("unsolved", "cancelled")
 
 
-def test_time_that_runs_out_while_all_are_busy_is_an_error(
+def test_if_all_servers_are_busy_until_the_time_is_up_the_solve_fails(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """75 is for a call that did not get its turn."""
+    """Exit code 75: the job was never tried."""
     monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
     servers.add("solve1", solve="cat > /dev/null; exit 75")
     with pytest.raises(RetryLaterError, match="solve1: it said nothing"):
         connected("solve1").solve(job, iter([1]), Budget.of_seconds(60))
 
 
-def test_a_full_disk_here_is_not_the_server_s_fault(
+def test_after_a_full_disk_on_this_machine_no_other_server_is_tried(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from novacli.backends.ssh import unpack
@@ -158,7 +162,7 @@ def test_a_full_disk_here_is_not_the_server_s_fault(
     assert not job.wcs.exists()
 
 
-def test_index_files_of_all_servers_count_once(connected, servers: Servers) -> None:
+def test_an_index_file_that_several_servers_have_is_listed_once(connected, servers: Servers) -> None:
     from made_servers import INDEX
 
     servers.says("a", make_info(indexes=(INDEX, INDEX._replace(name="index-1.fits", low_arcmin=1.0))))
@@ -171,7 +175,7 @@ def test_index_files_of_all_servers_count_once(connected, servers: Servers) -> N
 
 @pytest.fixture
 def fake_engine(tmp_path: Path) -> Callable[[str], str]:
-    """Return a function that makes a stand-in engine of a script, and says how it is called."""
+    """Return a function that installs a script as the engine and returns its command line."""
 
     def install(script: str) -> str:
         path = tmp_path / "engine.sh"
@@ -181,7 +185,7 @@ def fake_engine(tmp_path: Path) -> Callable[[str], str]:
     return install
 
 
-def test_attempts_go_one_by_one_under_fresh_ids(
+def test_attempts_are_sent_one_by_one_under_new_ids(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
 ) -> None:
     place = run_original(servers, tmp_path, fake_engine("exit 0"))
@@ -197,7 +201,7 @@ def test_attempts_go_one_by_one_under_fresh_ids(
     assert not job.log.exists(), "the log may be that of an earlier job"
 
 
-def test_what_it_finds_is_checked_and_kept(
+def test_the_result_of_the_original_script_is_kept(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
 ) -> None:
     (tmp_path / "found").write_bytes(wcs_fits(719, 507))
@@ -213,7 +217,7 @@ def test_what_it_finds_is_checked_and_kept(
 
 
 @pytest.mark.parametrize("found", [b"nonsense", solved_files(A_ORDER=999)["wcs.fits"], wcs_fits(10, 10)])
-def test_what_it_finds_is_not_believed_unread(
+def test_the_result_of_the_original_script_is_checked(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine, found: bytes
 ) -> None:
     (tmp_path / "found").write_bytes(found)
@@ -223,10 +227,10 @@ def test_what_it_finds_is_not_believed_unread(
     assert not job.wcs.exists()
 
 
-def test_a_match_that_rests_on_a_clump_is_not_believed_and_the_next_attempt_goes_on(
+def test_a_match_on_clustered_stars_is_rejected_and_the_next_attempt_follows(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
 ) -> None:
-    """The script asks nobody but the engine; as in a race here, such a match ends its own attempt alone."""
+    """The script does not test for clustering, so nova does; as in a race, only that attempt is rejected."""
     first = axy.read(job.axy(1))
     x, y = array("f", [100, 101, 102] * 3), array("f", [n // 3 + 200 for n in range(9)])
     clumped = Stars(x, y, array("f", range(9, 0, -1)))
@@ -244,7 +248,7 @@ def test_a_match_that_rests_on_a_clump_is_not_believed_and_the_next_attempt_goes
     assert not (job.path / "corr.fits").exists()
 
 
-def test_one_attempt_that_hangs_is_ended_with_the_time(
+def test_an_attempt_that_hangs_is_stopped_at_the_time_limit(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
 ) -> None:
     run_original(servers, tmp_path, fake_engine("exec sleep 1000"))
@@ -254,7 +258,9 @@ def test_one_attempt_that_hangs_is_ended_with_the_time(
     assert time.monotonic() - began < 30
 
 
-def test_a_script_that_fails_is_passed_over(connected, servers: Servers, job: JobDir, tmp_path: Path) -> None:
+def test_after_a_failure_of_the_original_script_the_next_server_is_tried(
+    connected, servers: Servers, job: JobDir, tmp_path: Path
+) -> None:
     servers.add("old", info="exit 1", solve="cat > /dev/null; exit 1")
     servers.says("new", make_info(running=4))
     servers.replies("new")
@@ -263,10 +269,10 @@ def test_a_script_that_fails_is_passed_over(connected, servers: Servers, job: Jo
     assert solve.notes == ("old: the server ended with exit code 1: it said nothing; asked new instead",)
 
 
-def test_a_server_that_became_an_original_one_is_noticed(
+def test_a_server_that_was_replaced_by_the_original_script_is_noticed(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine
 ) -> None:
-    """What was known of it is forgotten, so the next job finds it out."""
+    """What it told before is forgotten after the failure, so the next job asks again."""
     backend = connected("solve1")
     servers.says("solve1", make_info())
     backend.index_files()
@@ -276,10 +282,10 @@ def test_a_server_that_became_an_original_one_is_noticed(
     assert connected("solve1").solve(job, iter([1]), Budget.of_seconds(60)).race.reason == "exhausted"
 
 
-def test_without_an_engine_there_it_is_exhausted_not_stuck(
+def test_without_an_engine_on_the_server_the_job_is_exhausted(
     connected, servers: Servers, job: JobDir, tmp_path: Path
 ) -> None:
-    """The script ignores its engine's exit code, so this is all that can be known."""
+    """The script ignores the exit code of its engine, so the reason cannot be known."""
     run_original(servers, tmp_path, "/no/such/engine")
     assert connected("old").solve(job, iter([1]), Budget.of_seconds(60)).race.reason == "exhausted"
 
@@ -298,7 +304,7 @@ def test_a_picture_is_solved_by_the_original_script_and_the_real_engine(
     assert solved.result.files.keys() >= {"wcs", "corr", "rdls", "axy"}
 
 
-def test_a_missing_ssh_is_said_when_it_is_needed(connected, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ssh_is_reported_when_it_is_needed(connected, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = connected("solve1")
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UnavailableError, match="ssh was not found"):

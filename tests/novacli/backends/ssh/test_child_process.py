@@ -1,4 +1,4 @@
-"""The subprocess gate: streams that do not block each other, deadlines, and no process left."""
+"""Running a program: its three streams, its time limits, and its end."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
-def test_what_goes_in_and_what_comes_out() -> None:
+def test_stdin_is_sent_and_stdout_stderr_and_the_exit_code_are_returned() -> None:
     data = os.urandom(3_000_000)
     assert run("cat; echo done >&2; exit 7", data) == (data, 7, ("done",))
 
 
-def test_all_three_pipes_full_at_once() -> None:
+def test_three_full_pipes_do_not_block_each_other() -> None:
     out, code, _ = run(
         "(yes err | head -c 2000000) >&2; (yes out | head -c 2000000); cat > /dev/null", bytes(2_000_000)
     )
@@ -57,15 +57,15 @@ def test_a_program_that_reads_nothing_keeps_its_exit_code() -> None:
     assert run("exec <&-; exit 3", bytes(5_000_000))[1] == 3
 
 
-def test_stdin_ends() -> None:
+def test_the_end_of_stdin_reaches_the_program() -> None:
     assert run("cat; echo end")[0] == b"end\n"
 
 
-def test_death_by_signal_is_told() -> None:
+def test_death_by_a_signal_is_reported() -> None:
     assert run("kill -9 $$")[1] == -9
 
 
-def test_lines_of_stderr_are_escaped_cut_and_told_as_they_come() -> None:
+def test_lines_of_stderr_are_escaped_cut_and_observed() -> None:
     heard: list[str] = []
     script = r"printf 'one\033[2J\r\n\n' >&2; head -c 5000 /dev/zero >&2; printf '\nlast' >&2"
     _, _, said = run(script, watch=Watch.of_seconds(PATIENCE_S, heard.append))
@@ -75,20 +75,20 @@ def test_lines_of_stderr_are_escaped_cut_and_told_as_they_come() -> None:
     assert tuple(heard) == said
 
 
-def test_the_last_lines_are_kept() -> None:
+def test_the_last_lines_of_stderr_are_kept() -> None:
     _, _, said = run("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i >&2; done")
     assert said[-1] == "100"
     assert len(said) == 20
 
 
-def test_a_log_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_writes_too_much_to_stderr_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is lowered, as a busy machine may not reach the real one before the program counts as hanging."""
     monkeypatch.setattr(stderr_log, "MAX_BYTES", 100_000)
     with pytest.raises(TransferError, match="its log does not end"):
         run("exec yes >&2")
 
 
-def test_stderr_that_a_process_in_the_background_keeps_open_is_not_waited_for() -> None:
+def test_the_end_of_stderr_is_not_waited_for() -> None:
     out, code, _ = run("setsid sleep 3 > /dev/null < /dev/null & echo $!")
     assert code == 0
     assert out
@@ -106,14 +106,14 @@ def test_a_program_that_ignores_term_is_killed(tmp_path: Path) -> None:
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_program_that_closes_stdout_and_goes_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_hangs_after_it_has_closed_stdout_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     from novacli.backends.ssh import child_process
 
     monkeypatch.setattr(child_process, "_ENDING_S", 0.2)
     assert run("exec >&-; exec sleep 1000")[1] is None
 
 
-def test_cancelling_ends_it(tmp_path: Path) -> None:
+def test_cancelling_ends_the_program(tmp_path: Path) -> None:
     flag = threading.Event()
     threading.Timer(0.3, flag.set).start()
     with pytest.raises(CancelledError):
@@ -121,7 +121,7 @@ def test_cancelling_ends_it(tmp_path: Path) -> None:
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
-def test_leaving_before_the_end_of_stdout_ends_it() -> None:
+def test_a_program_whose_stdout_is_not_read_to_the_end_is_ended() -> None:
     with Call(["/bin/sh", "-c", "echo $$; exec sleep 1000"], b"", Watch.of_seconds(PATIENCE_S)) as call:
         pid = int(call.read(100))
         assert call.finish().code is None
@@ -129,7 +129,7 @@ def test_leaving_before_the_end_of_stdout_ends_it() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a parent-death signal")
-def test_a_program_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_a_program_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     program = (
         "from novacli.backends.ssh.child_process import Call, Watch\n"
         f"with Call(['/bin/sh', '-c', 'echo $$ > {tmp_path}/pid; echo; exec sleep 1000'], b'', Watch()) as call:\n"
@@ -143,7 +143,7 @@ def test_a_program_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_program_that_is_not_there_says_so() -> None:
+def test_a_missing_program_is_reported_on_stderr() -> None:
     with Call(["/no/such/program"], b"", Watch.of_seconds(PATIENCE_S)) as call:
         assert call.read(1) == b""
         ended = call.finish()
@@ -151,7 +151,7 @@ def test_a_program_that_is_not_there_says_so() -> None:
     assert ended.stderr_lines == ("/no/such/program: No such file or directory",)
 
 
-def test_no_descriptor_is_left() -> None:
+def test_all_descriptors_are_closed() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         run("echo x")

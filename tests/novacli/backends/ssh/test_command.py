@@ -1,4 +1,4 @@
-"""The ssh command line, and by the real ``ssh -G`` whose word holds."""
+"""The ssh command line, and which configuration the real ``ssh -G`` makes of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from novacli.errors import UnavailableError
 
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """An environment with a short directory for sockets."""
+    """An environment with a short path for sockets."""
     monkeypatch.setattr(sshcommand.tempfile, "gettempdir", lambda: "/nowhere")
     return {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_RUNTIME_DIR": str(tmp_path)}
 
@@ -26,7 +26,7 @@ def made(env: dict[str, str]) -> Ssh:
     return Ssh.of(config.load(env))
 
 
-def test_the_destination_stands_behind_all_options(env: dict[str, str]) -> None:
+def test_the_destination_follows_all_options(env: dict[str, str]) -> None:
     command = made(env).command("me@solve1", ("fetch", "a-1"))
     assert command[-4:] == ["--", "me@solve1", "fetch", "a-1"]
     assert os.path.isabs(command[0])
@@ -34,7 +34,7 @@ def test_the_destination_stands_behind_all_options(env: dict[str, str]) -> None:
     assert {"-oRemoteCommand=none", "-oPermitLocalCommand=no"} <= set(command)
 
 
-def test_another_program(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_settings_can_name_another_program(env: dict[str, str], tmp_path: Path) -> None:
     program = tmp_path / "my-ssh"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -44,11 +44,11 @@ def test_another_program(env: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_aliases_of_one_account_share_no_connection() -> None:
-    """They may have different keys, and then the server takes them for different clients."""
+    """They may have different keys, which the server takes for different clients."""
     assert config_text("one", Path("/run/x")) != config_text("two", Path("/run/x"))
 
 
-def test_the_directory_of_sockets_is_private(
+def test_the_folder_of_sockets_is_closed_to_other_users(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sshcommand, "_MAX_SOCKET_CHARACTERS", 1000)
@@ -57,7 +57,7 @@ def test_the_directory_of_sockets_is_private(
 
 
 @pytest.mark.parametrize("trouble", ["open", "a link", "a file", "a parent that others write to"])
-def test_sockets_are_kept_nowhere_else(
+def test_sockets_are_not_kept_in_an_unsafe_folder(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(sshcommand, "_MAX_SOCKET_CHARACTERS", 1000)
@@ -75,24 +75,26 @@ def test_sockets_are_kept_nowhere_else(
     assert "ControlPath" not in config_text("a", None)
 
 
-def test_too_long_a_path_is_no_failure(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_too_long_a_path_connections_are_not_shared(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sshcommand, "_MAX_SOCKET_CHARACTERS", 10)
     ssh = made(env)
     assert ssh.control_dir is None
     assert "-F" in ssh.command("solve1", ("info",))
 
 
-def test_without_a_cache_the_defaults_are_left_out(env: dict[str, str], tmp_path: Path) -> None:
+def test_if_the_cache_cannot_be_written_the_defaults_are_left_out(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
     assert "-F" not in made(env).command("solve1", ("info",))
 
 
-# --- What the real ssh makes of it ---------------------------------------------------------------------------------
+# --- The real ssh --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def effective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
-    """Return what ``ssh -G`` has for solve1 under a user's configuration."""
+    """Return a function that gives the options of ``ssh -G solve1`` under a user's configuration."""
     program = shutil.which("ssh")
     if program is None:
         pytest.skip("ssh is not installed")
@@ -111,7 +113,7 @@ def effective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     return ask
 
 
-def test_defaults_hold_where_the_user_says_nothing(effective) -> None:
+def test_defaults_apply_if_the_user_sets_nothing(effective) -> None:
     for text in (None, "", "Host other\n  ControlMaster no\n  ConnectTimeout 99\n"):
         found = effective(text)
         assert (found["connecttimeout"], found["serveraliveinterval"], found["serveralivecountmax"]) == (
@@ -125,7 +127,7 @@ def test_defaults_hold_where_the_user_says_nothing(effective) -> None:
 
 
 @pytest.mark.parametrize("block", ["", "Host solve1\n", "Host *\n", "Match host solve1\n"])
-def test_the_user_s_word_goes_before_the_defaults(effective, block: str) -> None:
+def test_the_user_s_configuration_overrides_the_defaults(effective, block: str) -> None:
     found = effective(
         f"{block}  ConnectTimeout 3\n  ServerAliveInterval 7\n  ControlMaster no\n  User me\n  HostName 10.0.0.9\n"
     )
@@ -135,7 +137,7 @@ def test_the_user_s_word_goes_before_the_defaults(effective, block: str) -> None
     assert effective(f"{block}  ControlPath /mine/%h\n")["controlpath"].startswith("/mine/")
 
 
-def test_what_must_hold_holds_against_the_user(effective) -> None:
+def test_required_options_override_the_user_s_configuration(effective) -> None:
     found = effective(
         "RequestTTY force\nForwardX11 yes\nForwardAgent yes\nBatchMode no\nRemoteCommand evil\nPermitLocalCommand yes\n"
         "LocalCommand evil\nLocalForward 1234 localhost:1\n"

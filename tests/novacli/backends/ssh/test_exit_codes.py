@@ -1,4 +1,4 @@
-"""What exit codes of ssh and of a server become."""
+"""The errors that exit codes of ssh and of servers become."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, Unreached
         (None, errors.TransferError, True, False),
     ],
 )
-def test_codes(code: int | None, kind: type[errors.NovaError], passed_on: bool, again: bool) -> None:
-    """The wire protocol's table of exit codes, and what ends without one."""
+def test_each_exit_code_becomes_an_error(
+    code: int | None, kind: type[errors.NovaError], passed_on: bool, again: bool
+) -> None:
+    """The exit codes of the wire protocol, and ends without an exit code."""
     error = error_of("solve1", "me@solve1", code, ("before", "solvehost: the reason"))
     assert type(error) is kind
     assert str(error).startswith("solve1: ")
     assert (isinstance(error, PASSED_ON), is_temporary(error)) == (passed_on, again)
 
 
-def test_the_server_s_last_words_are_told() -> None:
+def test_the_error_quotes_the_last_line_of_solvehost() -> None:
     assert str(error_of("s", "s", 75, ("a", "solvehost: no free slot"))) == "s: no free slot"
     assert str(error_of("s", "s", 75, ())) == "s: it said nothing"
     log = ("solvehost: no free slot", "engine noise", "solvehost: client=me verb=solve exit=75")
@@ -54,14 +56,14 @@ def test_the_server_s_last_words_are_told() -> None:
         ("/home/me/.ssh/config: terminating, 1 bad configuration options", r"correct ~/\.ssh/config"),
     ],
 )
-def test_what_ssh_says_gets_a_remedy_and_no_further_try(line: str, remedy: str) -> None:
+def test_a_permanent_failure_of_ssh_has_a_remedy_and_is_not_tried_again(line: str, remedy: str) -> None:
     error = error_of("s", "me@s", 255, (line, "lost connection"))
     assert f"{line.rstrip('.')}: " in str(error)
     assert remedy.replace("\\", "") in str(error)
     assert not is_temporary(error)
 
 
-def test_a_server_that_is_switched_off_gets_a_remedy_and_further_tries() -> None:
+def test_a_server_that_is_switched_off_has_a_remedy_and_is_tried_again() -> None:
     error = error_of("s", "s", 255, ("ssh: connect to host s port 22: Connection refused",))
     assert str(error).endswith("Connection refused: check that it is switched on and runs sshd")
     assert is_temporary(error)

@@ -1,4 +1,4 @@
-"""Which attempts travel together, under which id and numbers."""
+"""Attempts that are sent together, their id and their numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def job(tmp_path: Path) -> JobDir:
     return made
 
 
-def test_an_id_is_the_job_s_own_and_64_random_bits() -> None:
+def test_a_wire_id_is_the_job_id_and_64_random_bits() -> None:
     first, second = packing.new_wire_id("ab12"), packing.new_wire_id("ab12")
     assert first.startswith("ab12-")
     assert (len(first), first == second) == (21, False)
@@ -34,42 +34,42 @@ def test_an_id_is_the_job_s_own_and_64_random_bits() -> None:
     assert jobdir.is_id(packing.new_wire_id("x" * 64))
 
 
-def test_attempts_are_numbered_anew_on_the_wire(job: JobDir) -> None:
+def test_attempts_are_numbered_from_1_on_the_wire(job: JobDir) -> None:
     packet = packing.pack(job, [3, 5])
     request = wire.read_request(io.BytesIO(packet.request).read)
     assert (request.job_id, request.axys) == (packet.job_id, {1: b"3", 2: b"5"})
     assert [packet.own_number(n) for n in (0, 1, 2, 3, -1)] == [None, 3, 5, None, None]
 
 
-def test_the_same_attempts_under_the_same_id_are_the_same_bytes(job: JobDir) -> None:
+def test_packing_twice_gives_the_same_bytes(job: JobDir) -> None:
     assert packing.pack(job, [1, 2], "a-1") == packing.pack(job, [1, 2], "a-1")
 
 
-def test_a_list_that_is_not_there_is_named(job: JobDir) -> None:
+def test_a_missing_star_list_is_named(job: JobDir) -> None:
     with pytest.raises(InputMissingError, match=r"job-4\.axy: No such file"):
         packing.pack(job, [1, 4])
 
 
-def test_a_list_that_no_server_takes_is_refused(job: JobDir) -> None:
+def test_a_star_list_that_is_too_long_is_refused(job: JobDir) -> None:
     with job.axy(2).open("wb") as stream:
         stream.truncate(17 * 2**20)
     with pytest.raises(DataError, match="a star list is longer than"):
         packing.pack(job, [2])
 
 
-def test_all_are_taken_where_they_are_soon_there(job: JobDir) -> None:
+def test_all_attempts_that_are_ready_are_taken(job: JobDir) -> None:
     assert packing.take_ready(job, iter([1, 2, 3])) == [1, 2, 3]
     assert packing.take_ready(job, iter(())) == []
 
 
-def test_no_more_are_taken_than_a_request_holds(job: JobDir) -> None:
+def test_no_more_attempts_are_taken_than_fit_into_a_request(job: JobDir) -> None:
     assert len(packing.take_ready(job, itertools.count(1))) == jobdir.MAX_ATTEMPTS
     with job.axy(2).open("wb") as stream:
         stream.truncate(16 * 2**20)
     assert packing.take_ready(job, iter([1, 2, 3])) == [1, 2]
 
 
-def test_what_takes_long_to_prepare_is_not_waited_for(job: JobDir) -> None:
+def test_attempts_that_take_long_to_prepare_are_left_for_later(job: JobDir) -> None:
     def slowly() -> Iterator[int]:
         yield 1
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Asking again: how often, how long, and when not."""
+"""Repeating an exchange: how often, how long, and after which errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "_LONGEST_PAUSE_S", 0.001)
 
 
-def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_grow_and_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 0.5)
     monkeypatch.setattr(retrying, "_LONGEST_PAUSE_S", 10.0)
     pauses = list(retrying.pauses_s())
@@ -28,7 +28,7 @@ def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pauses != list(retrying.pauses_s())
 
 
-def test_it_is_tried_until_it_succeeds() -> None:
+def test_an_exchange_is_repeated_until_it_succeeds() -> None:
     count = itertools.count()
 
     def third() -> int:
@@ -42,7 +42,7 @@ def test_it_is_tried_until_it_succeeds() -> None:
 @pytest.mark.parametrize(
     ("error", "tries"), [(RetryLaterError("busy"), 24), (UnreachedError("no route"), 6), (DataError("no"), 1)]
 )
-def test_tries_are_bounded(error: Exception, tries: int) -> None:
+def test_the_number_of_tries_is_limited(error: Exception, tries: int) -> None:
     count = itertools.count()
 
     def fail() -> None:
@@ -54,8 +54,8 @@ def test_tries_are_bounded(error: Exception, tries: int) -> None:
     assert next(count) == tries
 
 
-def test_no_pause_is_begun_that_would_outlast_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the error is that of the server, not that time is up."""
+def test_there_is_no_pause_beyond_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the error is that of the server, instead of a time-out."""
     monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""The small job of a check: real stars where there are some, at a width that the server's index files serve."""
+"""The small job of a check: real stars if there are some, at a width that the index files of the server serve."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def serving(low_arcmin: float, high_arcmin: float) -> IndexFile:
 
 
 @pytest.mark.parametrize("quads", [(10, 2000), (10, 16), (30, 42), (480, 680)])
-def test_the_field_is_one_that_the_index_files_serve(
+def test_the_index_files_serve_the_width_of_the_field(
     quads: tuple[float, float], monkeypatch: Any, tmp_path: Any
 ) -> None:
     monkeypatch.setenv("NOVA_INDEX", str(tmp_path / "none"))
@@ -30,13 +30,13 @@ def test_the_field_is_one_that_the_index_files_serve(
 
 
 @pytest.mark.parametrize("files", [[], [serving(0.1, 0.2)]])
-def test_where_no_width_can_be_drawn_chance_stars_go(files: list[IndexFile]) -> None:
+def test_if_no_width_can_be_drawn_the_stars_are_random(files: list[IndexFile]) -> None:
     sample = make_sample(files, config.load())
     assert (sample.is_sky, sample.description) == (False, "a job of 20 random stars")
 
 
 @pytest.mark.engine
-def test_stars_of_an_installed_index_are_the_sky_s(real_indexes: index_set.IndexSet) -> None:
+def test_the_stars_of_an_installed_index_file_are_real(real_indexes: index_set.IndexSet) -> None:
     sample = make_sample(LIKELY_INDEXES, config.load())
     assert (sample.is_sky, sample.description) == (True, "a field of 100 stars")
     assert all(0.5 <= x <= 1000.5 for x in sample.attempt.stars.x)

@@ -1,4 +1,4 @@
-"""One server: the words of each verb, and what of its answers is taken."""
+"""One server: the command line of each verb, and how its answers are checked."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ VERBS: dict[str, Callable[[Server, Watch], object]] = {
 
 
 @pytest.mark.parametrize("words", VERBS)
-def test_each_verb_is_sent_word_for_word_and_answered_by_lines(
-    server: Server, servers: Servers, watch: Watch, words: str
-) -> None:
+def test_each_verb_is_sent_and_its_answer_is_parsed(server: Server, servers: Servers, watch: Watch, words: str) -> None:
     servers.has("me@solve1", LINE)
     servers.add("me@solve1", **{words.split(maxsplit=1)[0]: "cat > /dev/null; cat jobs.json"})
     assert VERBS[words](server, watch) in (LINE, [LINE])
@@ -49,7 +47,7 @@ def test_each_verb_is_sent_word_for_word_and_answered_by_lines(
 
 
 @pytest.mark.parametrize("words", [words for words in VERBS if words != "jobs"])
-def test_an_answer_about_several_jobs_is_none(server: Server, servers: Servers, watch: Watch, words: str) -> None:
+def test_an_answer_about_several_jobs_is_refused(server: Server, servers: Servers, watch: Watch, words: str) -> None:
     servers.has("me@solve1", LINE, LINE)
     servers.add("me@solve1", **{words.split(maxsplit=1)[0]: "cat > /dev/null; cat jobs.json"})
     with pytest.raises(TransferError, match=rf"s1: it answered {words} with 2 lines instead of 1"):
@@ -62,7 +60,9 @@ def test_info_is_parsed(server: Server, servers: Servers, watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 63])
-def test_silence_on_info_is_the_original_script(server: Server, servers: Servers, watch: Watch, code: int) -> None:
+def test_a_server_that_answers_nothing_to_info_runs_the_original_script(
+    server: Server, servers: Servers, watch: Watch, code: int
+) -> None:
     servers.add("me@solve1", info=f"echo 'usage: …' >&2; exit {code}")
     assert server.info(watch) is None
 
@@ -70,25 +70,29 @@ def test_silence_on_info_is_the_original_script(server: Server, servers: Servers
 @pytest.mark.parametrize(
     "said", ["python3: can't open file '/opt/solvehost.pyz': [Errno 2] No such file or directory", "Traceback (most"]
 )
-def test_a_broken_installation_is_not_taken_for_it(server: Server, servers: Servers, watch: Watch, said: str) -> None:
+def test_a_broken_installation_is_not_taken_for_the_original_script(
+    server: Server, servers: Servers, watch: Watch, said: str
+) -> None:
     servers.add("me@solve1", info=f'echo "{said}" >&2; exit 2')
     with pytest.raises(InternalError, match="s1: the server ended with exit code 2"):
         server.info(watch)
 
 
-def test_a_failing_solvehost_is_not_taken_for_it(server: Server, servers: Servers, watch: Watch) -> None:
+def test_a_failing_solvehost_is_not_taken_for_the_original_script(
+    server: Server, servers: Servers, watch: Watch
+) -> None:
     servers.add("me@solve1", info="exit 65")
     with pytest.raises(DataError, match="s1: it said nothing"):
         server.info(watch)
 
 
-def test_an_exit_code_says_more_than_what_is_missing(server: Server, servers: Servers, watch: Watch) -> None:
+def test_an_exit_code_goes_before_the_error_of_parsing(server: Server, servers: Servers, watch: Watch) -> None:
     servers.add("me@solve1", fetch="echo 'solvehost: every attempt crashed' >&2; exit 70")
     with pytest.raises(InternalError, match="s1: every attempt crashed"):
         server.fetch("a-1", watch)
 
 
-def test_a_log_comes_as_it_grows(server: Server, servers: Servers) -> None:
+def test_a_log_is_yielded_as_it_grows(server: Server, servers: Servers) -> None:
     servers.add("me@solve1", log=r"printf 'one\t\303\251\033\n'; exec sleep 1000")
     pieces = server.log("a-1", Watch.of_seconds(1), follow=True)
     assert next(pieces) == "one\té\\x1b\n"
@@ -96,14 +100,14 @@ def test_a_log_comes_as_it_grows(server: Server, servers: Servers) -> None:
         next(pieces)
 
 
-def test_a_log_that_is_left_early_ends_its_ssh(server: Server, servers: Servers, watch: Watch) -> None:
+def test_ssh_ends_if_a_log_is_not_read_to_the_end(server: Server, servers: Servers, watch: Watch) -> None:
     servers.add("me@solve1", log="echo one; exec sleep 1000")
     pieces = server.log("a-1", watch, follow=True)
     assert next(pieces) == "one\n"
     pieces.close()
 
 
-def test_a_log_without_end_is_left(
+def test_a_log_that_is_too_long_is_refused(
     server: Server, servers: Servers, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "_MAX_LOG_BYTES", 100_000)

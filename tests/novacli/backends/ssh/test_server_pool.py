@@ -1,4 +1,4 @@
-"""What servers say of themselves: kept, asked for at once, ordered."""
+"""Several servers: asked at the same time, ordered by load, their answers kept for a while."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def names(found: list[server_pool.KnownServer]) -> list[str]:
     return [peer.server.name for peer in found]
 
 
-def test_several_are_ordered_by_load(made, servers: Servers) -> None:
+def test_servers_are_ordered_by_load(made, servers: Servers) -> None:
     for name, slots, running in (("a", 1, 1), ("b", 8, 2), ("c", 2, 1)):
         servers.says(name, make_info(slots=slots, running=running))
     assert names(made("a", "b", "c").in_order()) == ["b", "c", "a"]
 
 
-def test_upstream_s_script_counts_as_busy_and_has_likely_index_files(made, servers: Servers) -> None:
+def test_the_original_script_counts_as_busy_and_tells_no_index_files(made, servers: Servers) -> None:
     servers.add("old", info="exit 1")
     servers.says("busy", make_info(running=2, waiting=9))
     servers.says("idle", make_info())
@@ -47,13 +47,13 @@ def test_upstream_s_script_counts_as_busy_and_has_likely_index_files(made, serve
     assert (found[1].is_legacy, found[1].index_files()) == (True, None)
 
 
-def test_index_files_are_as_they_were_told(made, servers: Servers) -> None:
+def test_index_files_are_those_that_the_server_told(made, servers: Servers) -> None:
     servers.says("a", make_info())
     (file,) = made("a").known()[0].index_files()
     assert (file.path, file.index_id, tuple(file.quads_arcmin)) == (Path(INDEX.name), 4110, (10.0, 2000.0))
 
 
-def test_a_slow_one_is_left_behind_and_named(made, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_server_is_left_out_and_named(made, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_pool, "_GRACE_S", 0.2)
     servers.says("quick", make_info())
     servers.add("slow", info="exec sleep 1000")
@@ -62,14 +62,14 @@ def test_a_slow_one_is_left_behind_and_named(made, servers: Servers, monkeypatch
     assert list(asked.errors) == ["slow"]
 
 
-def test_where_none_answers_all_are_told(made, servers: Servers) -> None:
+def test_if_no_server_answers_the_error_names_all(made, servers: Servers) -> None:
     servers.add("a", info="echo 'no route' >&2; exit 255")
     servers.add("b", info="exit 78")
     with pytest.raises(RetryLaterError, match="a: ssh failed: no route"):
         made("a", "b").in_order()
 
 
-def test_errors_are_joined_under_that_which_is_temporary() -> None:
+def test_temporary_errors_decide_the_class_of_joined_errors() -> None:
     busy, wrong = RetryLaterError("b: busy"), UnavailableError("a: none")
     hopeless = RetryLaterError("c: ssh failed: Permission denied")
     assert type(joined([wrong, busy])) is RetryLaterError
@@ -79,7 +79,7 @@ def test_errors_are_joined_under_that_which_is_temporary() -> None:
 
 
 @pytest.mark.parametrize("change", ["old", "from the future", "damaged", "nonsense"])
-def test_only_a_sound_and_fresh_copy_is_believed(made, servers: Servers, change: str) -> None:
+def test_a_damaged_or_old_answer_is_not_used(made, servers: Servers, change: str) -> None:
     servers.says("a", make_info())
     made("a").known()
     (kept,) = (Path(os.environ["XDG_CACHE_HOME"]) / "nova" / "servers").iterdir()
@@ -96,7 +96,7 @@ def test_only_a_sound_and_fresh_copy_is_believed(made, servers: Servers, change:
     assert len(servers.calls()) == 2
 
 
-def test_what_was_forgotten_is_asked_anew(made, servers: Servers) -> None:
+def test_a_forgotten_server_is_asked_again(made, servers: Servers) -> None:
     servers.says("a", make_info())
     asked = made("a")
     asked.forget(asked.known()[0].server)
@@ -104,7 +104,7 @@ def test_what_was_forgotten_is_asked_anew(made, servers: Servers) -> None:
     assert len(servers.calls()) == 2
 
 
-def test_a_failure_is_not_kept(made, servers: Servers) -> None:
+def test_an_error_is_not_kept(made, servers: Servers) -> None:
     servers.add("a", info="exit 78")
     for _ in range(2):
         with pytest.raises(NovaError):

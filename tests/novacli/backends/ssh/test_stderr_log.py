@@ -1,4 +1,4 @@
-"""What a program writes to stderr: the last lines, escaped, and never too much work."""
+"""What a program writes to stderr: the last lines, escaped, at a limited cost."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_of_a_flood_only_the_lines_that_can_be_kept_are_escaped(monkeypatch: pyt
     assert log.lines == ("y",) * 20
 
 
-def test_a_log_without_end_is_refused() -> None:
+def test_a_log_that_is_too_long_is_refused() -> None:
     log = StderrLog(lambda _line: None)
     with pytest.raises(TransferError, match="its log does not end"):
         for _ in range(17):

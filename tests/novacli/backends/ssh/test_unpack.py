@@ -1,4 +1,4 @@
-"""A reply put into a job directory: whole or not at all, whatever is in it."""
+"""Unpacking a reply into a job directory: all of it, or nothing if any part is wrong."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def job(tmp_path: Path) -> JobDir:
 
 
 def reply(files: dict[str, bytes], **changes: Any) -> Reply:
-    """Return the reply that a server would send, manifest and all."""
+    """Return a reply as a server would send it, with its manifest."""
     return Reply(manifest(files, **changes), files)
 
 
@@ -62,7 +62,7 @@ def results(job: JobDir) -> set[str]:
     return {p.name for p in job.path.iterdir()} & {*FILES, "manifest.json", ".run-reply"}
 
 
-def test_files_and_race_are_under_the_job_s_own_numbers_and_labels(job: JobDir) -> None:
+def test_attempts_have_the_job_s_own_numbers_and_labels(job: JobDir) -> None:
     race = unpack.unpack(job, PACKET, reply(FILES), "solve1")
     assert (race.winner, race.attempts[0].number, race.attempts[0].label) == (3, 3, "attempt 3")
     assert results(job) == {*FILES, "manifest.json"}
@@ -70,7 +70,7 @@ def test_files_and_race_are_under_the_job_s_own_numbers_and_labels(job: JobDir) 
         assert (job.path / name).read_bytes() == content
 
 
-def test_an_unsolved_reply_leaves_its_log(job: JobDir) -> None:
+def test_the_log_of_an_unsolved_reply_is_kept(job: JobDir) -> None:
     files = {"backend.log": b"no\n"}
     race = unpack.unpack(job, PACKET, reply(files, status="unsolved", reason="time-limit", winner=None), "solve1")
     assert (race.reason, results(job)) == ("time-limit", {"backend.log", "manifest.json"})
@@ -82,9 +82,7 @@ def test_logs_of_several_requests_are_joined(job: JobDir) -> None:
     assert job.log.read_bytes() == b"one\ntwo\n"
 
 
-def test_a_file_that_cannot_be_put_in_place_takes_the_others_with_it(
-    job: JobDir, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_if_one_file_cannot_be_written_none_is_kept(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.replace
 
     def fails(self: Path, target: Path) -> Path:
@@ -98,7 +96,7 @@ def test_a_file_that_cannot_be_put_in_place_takes_the_others_with_it(
     assert results(job) <= {"backend.log"}
 
 
-def test_what_a_dying_process_left_is_cleared(job: JobDir) -> None:
+def test_the_hidden_directory_of_a_killed_process_is_removed(job: JobDir) -> None:
     (job.path / ".run-reply").mkdir()
     (job.path / ".run-reply" / "wcs.fits").write_bytes(b"half")
     unpack.unpack(job, PACKET, reply({"backend.log": b""}, status="unsolved", reason="exhausted", winner=None), "s")
@@ -116,8 +114,8 @@ def test_a_winner_that_was_not_sent_is_refused(job: JobDir, winner: int) -> None
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_damaged_files_that_agree_with_their_manifest(job: JobDir, seed: int) -> None:
-    """Whatever is wrong in a file, it is a solution that can be read or a clear refusal, never anything else."""
+def test_a_damaged_file_that_agrees_with_the_manifest_is_refused_or_read(job: JobDir, seed: int) -> None:
+    """A damaged file gives a readable solution or an UnusableReplyError, and no other exception."""
     chance = random.Random(seed)
     name = chance.choice(["wcs.fits", "wcs.fits", "corr.fits", "rdls.fits"])
     files = {**FILES, name: damaged(FILES[name], chance)}
@@ -135,7 +133,7 @@ def test_damaged_files_that_agree_with_their_manifest(job: JobDir, seed: int) ->
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """Return data with a few bytes, digits or cards changed, moved or cut off."""
+    """Return data in which a few bytes, digits or cards are changed, moved or cut off."""
     raw = bytearray(data)
     for _ in range(chance.randint(1, 4)):
         at = chance.randrange(len(raw))
@@ -159,8 +157,8 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_damaged_archives(job: JobDir, seed: int) -> None:
-    """Bytes changed, cut out or put in anywhere in the stream."""
+def test_a_damaged_archive_is_refused_or_read(job: JobDir, seed: int) -> None:
+    """Bytes are changed, removed or inserted anywhere in the stream."""
     chance = random.Random(seed)
     raw = bytearray(b"".join(wire.write_reply(manifest(FILES), FILES)))
     for _ in range(chance.randint(1, 3)):
@@ -181,6 +179,6 @@ def test_damaged_archives(job: JobDir, seed: int) -> None:
     assert results(job) in (set(), {*FILES, "manifest.json"})
 
 
-def test_the_wcs_must_be_of_the_picture_that_was_sent(job: JobDir) -> None:
+def test_the_wcs_must_have_the_size_of_the_image(job: JobDir) -> None:
     with pytest.raises(TransferError, match="an image of another size"):
         unpack.unpack(job, PACKET, reply({"wcs.fits": wcs_fits(WIDTH + 1, HEIGHT)}), "solve1")
