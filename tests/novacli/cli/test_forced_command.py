@@ -48,7 +48,7 @@ def flags(home: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
 
 @pytest.fixture
 def stand_in_engine(home: Path, flags: Callable[[str], None]) -> Callable[..., None]:
-    """Return a function that installs a shell script as the engine of all servers, with an index file for every field."""
+    """Return a function that installs a script as the engine of all servers, with an index file for every field."""
 
     def install(script: str, more: str = "") -> None:
         engine = home / "bin" / "astrometry-engine"
