@@ -60,7 +60,7 @@ def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     matched = Matched(*tables.pairs(table))
     if len(matched) > _MAX_STARS:
         return None
-    own = refit.held_out(engines, matched)
+    own = refit.assess(engines, matched)
     found = None if keep else refit.refit(engines, matched, *_all_stars(job))
     if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
         atomic.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)

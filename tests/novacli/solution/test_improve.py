@@ -7,7 +7,7 @@ from pathlib import Path
 import made_results as made
 import numpy as np
 import pytest
-from wcs.test_refit import WIDTH, as_the_engine_has_it, lens, stars_of, worst_px
+from made_lens import WIDTH, engine_solution_of, lens, stars_of, worst_px
 
 from novacli.fits.tables import read_table
 from novacli.solution import engine_comments, improve
@@ -38,7 +38,7 @@ def job(tmp_path: Path) -> JobDir:
     """A job that was solved about a corner, without the distortion that is there; the outer stars were missed."""
     directory = tmp_path / "0123456789abcdef"
     directory.mkdir()
-    (directory / "wcs.fits").write_bytes(wcs_of(as_the_engine_has_it(TRUTH)))
+    (directory / "wcs.fits").write_bytes(wcs_of(engine_solution_of(TRUTH)))
     stars = stars_of(TRUTH, 120)
     places = list(zip(*(c.astype(np.float32).tolist() for c in (stars.x, stars.y)), stars.ra, stars.dec, strict=True))
     inner = [(n, p) for n, p in enumerate(places) if abs(p[0] - WIDTH / 2) < 400]
@@ -117,7 +117,7 @@ def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
     monkeypatch.setattr(improve.tables, "pairs", lambda _: [matched.x, matched.y, matched.ra, matched.dec])
     found = refit.Refit(TRUTH, "radial", matched.only(np.arange(20) < stars), heldout_rms_px)
     monkeypatch.setattr(refit, "refit", lambda *_: found)
-    monkeypatch.setattr(refit, "held_out", lambda *_: refit.Refit(None, "order 1", matched, 1.0))
+    monkeypatch.setattr(refit, "assess", lambda *_: refit.Refit(None, "order 1", matched, 1.0))
     judged = improve.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new is is_new

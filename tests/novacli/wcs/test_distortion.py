@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from novacli.wcs import distortion
+from novacli.wcs import distortion, lensmodels
 from novacli.wcs.distortion import Pairs
 
 PX = 800.0
@@ -21,16 +21,16 @@ def pairs_of(
     """Return stars all over an image of 4 : 3, their places bent by polynomials in pixels ("x", "y": by monomial)."""
     chance = np.random.default_rng(seed)
     u, v = chance.uniform(-0.8, 0.8, count), chance.uniform(-0.6, 0.6, count)
-    monomials = distortion.monomials(u, v)
+    monomials = lensmodels.monomials(u, v)
     target = np.stack([u, v]) + chance.normal(0, noise_px / PX, (2, count))
     for row, axis in enumerate("xy"):
         if bend is not None:
             target[row] += monomials @ bend[axis] / PX
-    return Pairs(monomials, target, PX, distortion.grid(1280, 960))
+    return Pairs(monomials, target, PX, lensmodels.grid_monomials(1280, 960))
 
 
 def bent(x: dict[tuple[int, int], float], y: dict[tuple[int, int], float]) -> dict[str, NDArray[np.float64]]:
-    return {a: np.array([d.get(p, 0.0) for p in distortion.POWERS]) for a, d in (("x", x), ("y", y))}
+    return {a: np.array([d.get(p, 0.0) for p in lensmodels.POWERS]) for a, d in (("x", x), ("y", y))}
 
 
 LENS = bent({(3, 0): 8, (1, 2): 8}, {(2, 1): 8, (0, 3): 8})
@@ -49,7 +49,7 @@ def test_the_distortion_that_is_there_is_found(
     bend: dict[str, NDArray[np.float64]] | None, order: int, at_most: int, seed: int
 ) -> None:
     pairs = pairs_of(90, seed, bend)
-    chosen = distortion.choose(distortion.fits(pairs, distortion.models()))
+    chosen = distortion.choose(distortion.fit_all(pairs, lensmodels.models()))
     assert chosen.terms is not None
     grid_u, grid_v = pairs.grid[:, 1], pairs.grid[:, 2]
     truth = np.stack([grid_u, grid_v])
@@ -66,60 +66,60 @@ def test_the_distortion_that_is_there_is_found(
 @pytest.mark.parametrize("count", [6, 9, 15])
 def test_few_stars_without_distortion_get_a_model_that_cannot_run_wild(count: int, seed: int) -> None:
     pairs = pairs_of(count, seed)
-    chosen = distortion.choose(distortion.fits(pairs, distortion.models()))
+    chosen = distortion.choose(distortion.fit_all(pairs, lensmodels.models()))
     assert chosen.terms is not None
     off_px = np.hypot(*(chosen.terms @ pairs.grid.T - pairs.grid[:, 1:3].T)) * PX
     assert np.sqrt(np.mean(off_px**2)) < 6 * NOISE_PX
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**31), st.integers(12, 40), st.sampled_from(distortion.models()))
-def test_leaving_a_star_out_is_what_it_says(seed: int, count: int, model: distortion.Model) -> None:
+@given(st.integers(0, 2**31), st.integers(12, 40), st.sampled_from(lensmodels.models()))
+def test_leaving_a_star_out_is_what_it_says(seed: int, count: int, model: lensmodels.Model) -> None:
     """The short way gives what fitting the others and predicting the star gives."""
     pairs = pairs_of(count, seed, LENS, noise_px=0.05)
     fitted = distortion.fit(model, pairs)
-    if fitted is None or fitted.terms is None or fitted.good.sum() * 2 <= model.parameters + 4:
+    if fitted is None or fitted.terms is None or fitted.inliers.sum() * 2 <= model.parameters + 4:
         return
-    star = int(np.flatnonzero(fitted.good)[0])
-    others = fitted.good.copy()
+    star = int(np.flatnonzero(fitted.inliers)[0])
+    others = fitted.inliers.copy()
     others[star] = False
-    rows = model.rows(pairs.monomials)
+    rows = model.design(pairs.monomials)
     design, wanted = rows[:, others].reshape(-1, model.parameters), pairs.target[:, others].ravel()
     coefficients, _, rank, _ = np.linalg.lstsq(design, wanted, rcond=1e-12)
     if rank < model.parameters:
         return
     predicted = rows[:, star] @ coefficients
     expected_px = float(np.hypot(*(predicted - pairs.target[:, star]))) * PX
-    assert fitted.heldout_px[star] == pytest.approx(expected_px, rel=1e-3, abs=1e-6)
+    assert fitted.loo_residuals_px[star] == pytest.approx(expected_px, rel=1e-3, abs=1e-6)
 
 
 def test_wrong_matches_are_left_out() -> None:
     pairs = pairs_of(60, 3, LENS)
     pairs.target[:, ::9] += np.random.default_rng(4).uniform(5, 25, (2, 7)) / PX
-    chosen = distortion.choose(distortion.fits(pairs, distortion.models()))
+    chosen = distortion.choose(distortion.fit_all(pairs, lensmodels.models()))
     assert chosen.model.name == "radial"
-    assert not chosen.good[::9].any()
-    assert chosen.good.sum() >= 50
+    assert not chosen.inliers[::9].any()
+    assert chosen.inliers.sum() >= 50
 
 
 def test_a_line_of_stars_determines_few_models() -> None:
     """They say nothing of what lies beside the line."""
     u = np.linspace(-0.8, 0.8, 30)
-    monomials = distortion.monomials(u, np.zeros_like(u))
-    pairs = Pairs(monomials, np.stack([u, 0 * u]), PX, distortion.grid(1280, 960))
-    names = [f.model.name for f in distortion.fits(pairs, distortion.models())]
+    monomials = lensmodels.monomials(u, np.zeros_like(u))
+    pairs = Pairs(monomials, np.stack([u, 0 * u]), PX, lensmodels.grid_monomials(1280, 960))
+    names = [f.model.name for f in distortion.fit_all(pairs, lensmodels.models())]
     assert "similarity" in names
     assert "affine" not in names
 
 
 def test_two_stars_determine_nothing() -> None:
-    assert distortion.fits(pairs_of(2, 1), distortion.models()) == []
+    assert distortion.fit_all(pairs_of(2, 1), lensmodels.models()) == []
 
 
 def test_the_engine_s_own_solution_stays_where_nothing_predicts_better() -> None:
     """Its residuals are a fifth of what any of the models leaves."""
     pairs = pairs_of(80, 5, bent({(5, 0): 40, (0, 4): 30}, {(4, 1): 40}), noise_px=1.0)
-    own = distortion.as_if_fitted(2, np.random.default_rng(1).normal(0, 0.2 / PX, (2, 80)), pairs)
+    own = distortion.evaluate_engine_solution(2, np.random.default_rng(1).normal(0, 0.2 / PX, (2, 80)), pairs)
     assert own is not None
-    chosen = distortion.choose([*distortion.fits(pairs, distortion.models()), own])
+    chosen = distortion.choose([*distortion.fit_all(pairs, lensmodels.models()), own])
     assert chosen.terms is None

@@ -9,52 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_lens import HEIGHT, WIDTH, engine_solution_of, lens, stars_of, worst_px
 from numpy.typing import NDArray
 
 from novacli.wcs import refit
 from novacli.wcs.header import cards
 from novacli.wcs.refit import Matched
 from novacli.wcs.tansip import TanSip
-
-WIDTH, HEIGHT = 1280, 960
-
-
-def lens(ra: float, dec: float, scale_deg: float, turn_deg: float, sign: float, percent: float) -> TanSip:
-    """Return a camera that moves stars in the corners by a percentage of their distance from the centre."""
-    c, s = math.cos(math.radians(turn_deg)) * scale_deg, math.sin(math.radians(turn_deg)) * scale_deg
-    k = -percent / 100 / (math.hypot(WIDTH, HEIGHT) / 2) ** 2
-    a, b = ((3, 0, k), (1, 2, k)), ((2, 1, k), (0, 3, k))
-    order = 3 if percent else 0
-    center = ((WIDTH + 1) / 2, (HEIGHT + 1) / 2)
-    cd = ((sign * c, s), (-sign * s, c))
-    return TanSip((ra, dec), center, cd, WIDTH, HEIGHT, order, *((a, b) if percent else ((), ())))
-
-
-def stars_of(truth: TanSip, count: int, noise_px: float = 0.0, seed: int = 1) -> Matched:
-    chance = np.random.default_rng(seed)
-    x, y = chance.uniform(1, WIDTH, count), chance.uniform(1, HEIGHT, count)
-    sky = np.array([truth.pixel_to_sky(*place) for place in zip(x.tolist(), y.tolist(), strict=True)]).reshape(-1, 2)
-    shift = chance.normal(0, noise_px, (2, count)) if noise_px else np.zeros((2, count))
-    return Matched(x + shift[0], y + shift[1], sky[:, 0], sky[:, 1])
-
-
-def worst_px(solution: TanSip, truth: TanSip) -> float:
-    """Return the largest error over a grid from edge to edge."""
-    off = []
-    for x in np.linspace(0.5, WIDTH + 0.5, 7).tolist():
-        for y in np.linspace(0.5, HEIGHT + 0.5, 7).tolist():
-            there = truth.sky_to_pixel(*solution.pixel_to_sky(x, y))
-            assert there is not None
-            off.append(math.hypot(there[0] - x, there[1] - y))
-    return max(off)
-
-
-def as_the_engine_has_it(truth: TanSip) -> TanSip:
-    """Return a solution about a corner, a little turned and stretched, without distortion."""
-    (a, b), (c, d) = truth.cd
-    corner = (200.0, 150.0)
-    cd = ((a * 1.002, b), (c, d * 0.999))
-    return TanSip(truth.pixel_to_sky(*corner), corner, cd, WIDTH, HEIGHT)
 
 
 @settings(deadline=None, max_examples=60)
@@ -67,7 +28,7 @@ def test_exact_stars_give_back_the_camera(
 ) -> None:
     """Anywhere on the sky, from half a degree to over forty wide, mirrored or not."""
     truth = lens(ra, dec, scale_deg, turn_deg, sign, percent)
-    found = refit.refit(as_the_engine_has_it(truth), stars_of(truth, 40))
+    found = refit.refit(engine_solution_of(truth), stars_of(truth, 40))
     assert found is not None
     assert found.tan_sip is not None
     assert worst_px(found.tan_sip, truth) < 0.02
@@ -79,7 +40,7 @@ def test_exact_stars_give_back_the_camera(
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_is_not_taken_for_distortion(seed: int) -> None:
     truth = lens(120, 40, 0.01, 30, -1, 0)
-    found = refit.refit(as_the_engine_has_it(truth), stars_of(truth, 20, noise_px=0.2, seed=seed))
+    found = refit.refit(engine_solution_of(truth), stars_of(truth, 20, noise_px=0.2, seed=seed))
     assert found is not None
     assert found.tan_sip is not None
     assert found.tan_sip.sip_order <= 3
@@ -104,7 +65,7 @@ def test_stars_that_the_first_solution_missed_are_matched() -> None:
 def test_a_mapping_that_folds_is_nobody_s_camera() -> None:
     """Two pixels would show the same place, however well the stars fit."""
     truth = lens(120, 40, 0.002, 30, 1, 45.0)
-    assert refit.refit(as_the_engine_has_it(truth), stars_of(truth, 60)) is None
+    assert refit.refit(engine_solution_of(truth), stars_of(truth, 60)) is None
 
 
 def test_of_two_reference_stars_at_one_star_the_nearer_is_matched() -> None:
@@ -118,7 +79,7 @@ def test_of_two_reference_stars_at_one_star_the_nearer_is_matched() -> None:
 def test_a_handful_of_stars_is_left_alone(count: int) -> None:
     truth = lens(10, 10, 0.01, 0, 1, 0)
     assert refit.refit(truth, stars_of(truth, count)) is None
-    assert refit.held_out(truth, stars_of(truth, count)) is None
+    assert refit.assess(truth, stars_of(truth, count)) is None
 
 
 def test_where_no_star_is_near_a_solution_predicts_nothing() -> None:
@@ -142,7 +103,7 @@ def test_held_out_stars_lie_further_off_than_fitted_ones() -> None:
     """A second-order fit to ten stars goes through their errors."""
     truth = lens(10, 10, 0.01, 0, 1, 0)
     matched = stars_of(truth, 10, noise_px=0.3)
-    judged = refit.held_out(replace(truth, sip_order=2), matched)
+    judged = refit.assess(replace(truth, sip_order=2), matched)
     assert judged is not None
     plain = [math.hypot(*(np.subtract(truth.sky_to_pixel(*s) or (0, 0), p))) for *p, s in _by_star(matched)]
     assert judged.heldout_rms_px > 1.3 * math.sqrt(math.fsum(d * d for d in plain) / len(plain))
@@ -156,7 +117,7 @@ def _by_star(matched: Matched) -> list[tuple[float, float, tuple[float, float]]]
 @pytest.fixture(scope="module")
 def distorted() -> TanSip:
     truth = lens(300, 60, 0.03, 200, -1, 4.0)
-    found = refit.refit(as_the_engine_has_it(truth), stars_of(truth, 80, noise_px=0.05))
+    found = refit.refit(engine_solution_of(truth), stars_of(truth, 80, noise_px=0.05))
     assert found is not None
     assert found.tan_sip is not None
     assert found.tan_sip.sip_order >= 3
