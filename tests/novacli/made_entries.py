@@ -18,7 +18,8 @@ CALIBRATION = {
     "width_arcsec": 122520.6, "height_arcsec": 86394.9, "up_deg_e_of_n": 238.48,
 }  # fmt: skip
 MATCH = {
-    "index": "index-4117.fits", "n": 49, "rms_arcsec": 85.2, "heldout_rms_arcsec": 92.25, "logodds": 248.5,
+    "index": "index-4117.fits", "n": 49, "rms_arcsec": 85.2, "heldout_rms_arcsec": 92.25,
+    "corner_error_arcsec": 120.5, "logodds": 248.5,
     "sip_order": 2, "attempt": "by flux",
 }  # fmt: skip
 

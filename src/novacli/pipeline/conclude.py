@@ -46,8 +46,10 @@ def _improved(job: JobDir, request: JobRequest, attempt: int) -> Solution:
     judgement = improve.improve(job, keep=request.params is not None and request.params.tweak_order is not None)
     state_frame(job)
     answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
-    held_out = None if judgement is None else judgement.heldout_rms_arcsec
-    return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out))
+    if judgement is None:
+        return answer
+    held_out, corner = judgement.heldout_rms_arcsec, judgement.corner_error_arcsec
+    return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out, corner_error_arcsec=corner))
 
 
 def files_of(job: JobDir, winner: int = 1) -> dict[str, str]:

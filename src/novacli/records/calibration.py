@@ -61,6 +61,9 @@ class Match:
     heldout_rms_arcsec
         As ``rms_arcsec``, but each star is compared with a fit to all other stars (leave-one-out); None if there are
         too few stars, or if the solution was read from files alone.
+    corner_error_arcsec
+        Estimated error of the solution at the worst corner of the image: with a probability of 90 percent it is smaller
+        (pixels times pixel scale); None if it cannot be estimated.  See :mod:`novacli.wcs.cornererror`.
     attempt
         Label of the attempt that solved the image; None if it is not known.
     """
@@ -72,4 +75,5 @@ class Match:
     logodds: float | None
     sip_order: int
     heldout_rms_arcsec: float | None = None
+    corner_error_arcsec: float | None = None
     attempt: str | None = None

@@ -252,6 +252,7 @@ def _match_to_json(match: Match) -> dict[str, Any]:
         "n": match.n,
         "rms_arcsec": match.rms_arcsec,
         "heldout_rms_arcsec": match.heldout_rms_arcsec,
+        "corner_error_arcsec": match.corner_error_arcsec,
         "logodds": match.logodds,
         "sip_order": match.sip_order,
         "attempt": match.attempt,
@@ -267,6 +268,7 @@ def _match_from_json(fields: JsonFields) -> Match:
         logodds=fields.optional(fields.number, "logodds"),
         sip_order=fields.whole("sip_order", 0, 9) if fields.has("sip_order") else 0,
         heldout_rms_arcsec=fields.optional(fields.number, "heldout_rms_arcsec"),
+        corner_error_arcsec=fields.optional(fields.number, "corner_error_arcsec"),
         attempt=fields.optional(fields.text, "attempt"),
     )
 

@@ -34,10 +34,27 @@ _HELD_OUT_FACTOR, _MATCHED_FACTOR = 1.25, 0.6
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How well stars are predicted that were held out of the fit, root mean square; and whether it is a new one."""
+    """How well a solution predicts stars that were left out of its fit, and the image's corners.
+
+    Attributes
+    ----------
+    heldout_rms_arcsec
+        Root mean square of the leave-one-out residuals.
+    corner_error_arcsec
+        Estimated error at the worst corner; None if it cannot be estimated.
+    is_new
+        Whether the solution replaced the engine's.
+    """
 
     heldout_rms_arcsec: float
+    corner_error_arcsec: float | None
     is_new: bool
+
+    @classmethod
+    def of(cls, found: Refit, solution: TanSip, *, is_new: bool) -> Judgement:
+        """Return the judgement of a fit, its pixels converted by the solution's pixel scale."""
+        scale, corner_px = solution.pixscale_arcsec, found.corner_error_px
+        return cls(found.heldout_rms_px * scale, None if corner_px is None else corner_px * scale, is_new)
 
 
 def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
@@ -63,10 +80,17 @@ def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     own = refit.assess(engines, matched)
     found = None if keep else refit.refit(engines, matched, *_all_stars(job))
     if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
+<<<<<<< HEAD
         atomic.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
         atomic.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
         return Judgement(found.heldout_rms_px * found.tan_sip.pixscale_arcsec, True)
     return None if own is None else Judgement(own.heldout_rms_px * engines.pixscale_arcsec, False)
+=======
+        jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
+        jobdir.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
+        return Judgement.of(found, found.tan_sip, is_new=True)
+    return None if own is None else Judgement.of(own, engines, is_new=False)
+>>>>>>> 632f8e4 (State the estimated error at the corners in the table, the JSON and the batch reports)
 
 
 def _is_worth_it(found: Refit, own: Refit | None, stars: int) -> bool:

@@ -67,14 +67,14 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
 
     def improve(_job: JobDir, *, keep: bool) -> refitfiles.Judgement:
         told.append(keep)
-        return refitfiles.Judgement(2.5, is_new=not keep)
+        return refitfiles.Judgement(2.5, 7.5, is_new=not keep)
 
     monkeypatch.setattr(refitfiles, "improve", improve)
     job.wcs.write_bytes(wcs_fits())
     result, answer = conclude(job, JobRequest(params=params), Solve(SOLVED))
     assert told == [keep]
     assert result.match is not None
-    assert result.match.heldout_rms_arcsec == 2.5
+    assert (result.match.heldout_rms_arcsec, result.match.corner_error_arcsec) == (2.5, 7.5)
     assert isinstance(answer, Solution)
     assert answer.match.heldout_rms_arcsec == 2.5
 

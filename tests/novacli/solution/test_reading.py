@@ -54,7 +54,16 @@ def test_json_has_the_documented_keys_alone(job: Path) -> None:
         "ra", "dec", "radius", "pixscale", "orientation", "parity", "width_arcsec", "height_arcsec",
         "up_deg_e_of_n",
     ]  # fmt: skip
-    assert list(value["match"]) == ["index", "n", "rms_arcsec", "heldout_rms_arcsec", "logodds", "sip_order", "attempt"]
+    assert list(value["match"]) == [
+        "index",
+        "n",
+        "rms_arcsec",
+        "heldout_rms_arcsec",
+        "corner_error_arcsec",
+        "logodds",
+        "sip_order",
+        "attempt",
+    ]
     assert value["match"]["sip_order"] == 2
     json.dumps(value, allow_nan=False)
 

@@ -86,6 +86,11 @@ def _size(frame: FrameValues) -> str:
     return "" if width is None or height is None else f"{width:.4g} × {height:.4g}"
 
 
+def _corner_px(frame: FrameValues) -> str:
+    corner, pixscale = frame["corner_error_arcsec"], frame["pixscale"]
+    return f"{corner / pixscale:.2g}" if isinstance(corner, float) and isinstance(pixscale, float) else ""
+
+
 def _finished(frame: FrameValues) -> str:
     return escape(str(frame["finished"] or "").replace("T", " ").removesuffix("Z"))
 
@@ -113,7 +118,7 @@ SOLVED_CELLS = (
     Cell("orient. °", "n", 8, _number("orientation", ".2f")),
     Cell("parity", "n", 6, _number("parity", "+d")),
     Cell("stars", "n", 6, _number("stars", "d")),
-    Cell("RMS ″", "n", 6, _number("rms_arcsec", ".3g")),
     Cell("RMS px", "n", 6, _number("rms_px", ".2f")),
+    Cell("corner px", "n", 7, _corner_px),
     *_LAST,
 )

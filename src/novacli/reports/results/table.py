@@ -58,6 +58,9 @@ def _solution_rows(c: Calibration, m: Match) -> Iterator[tuple[str, str]]:
     yield "Parity", "positive (det CD > 0)" if c.parity > 0 else "negative (det CD < 0)"
     yield "Index", m.index
     yield "Match", _match_text(c, m)
+    if m.corner_error_arcsec is not None:
+        pixels = m.corner_error_arcsec / c.pixscale
+        yield "Corners", f'accurate to {m.corner_error_arcsec:.2g}" ({pixels:.2g} pixel), 90 % sure'
     if m.sip_order:
         yield "Distortion", f"SIP of order {m.sip_order}"
 

@@ -34,7 +34,8 @@ def test_solved_frame() -> None:
     assert known(made.solved("/n/a.fits")) == {
         "path": "/n/a.fits", "fate": "solved", "present": "no", "ra": 187.1955123456789, "dec": -56.7023,
         "pixscale": 170.4, "width_deg": 122520.6 / 3600, "height_deg": 86394.9 / 3600, "orientation": -118.35,
-        "parity": -1, "stars": 49, "rms_arcsec": 85.2, "rms_px": 0.5, "heldout_rms_arcsec": 92.25, "logodds": 248.5,
+        "parity": -1, "stars": 49, "rms_arcsec": 85.2, "rms_px": 0.5, "heldout_rms_arcsec": 92.25,
+        "corner_error_arcsec": 120.5, "logodds": 248.5,
         "sip_order": 2, "attempt": "by flux", "time_s": 1.25, "engine_cpu_s": 0.75, "server": "north", "tries": 2,
         "finished": "2026-03-04T05:06:07Z", "job": "0123", "log": "/jobs/0123/log",
     }  # fmt: skip
@@ -100,7 +101,7 @@ def test_real_result_fills_the_columns(drawn: DrawnField, real_context: Context)
     line: dict[str, Any] = json.loads(json.dumps(solved.to_json()))
     found = cells(made.entry("/n/drawn.fits", SOLVED, line))
     empty = {name for name, value in found.items() if value is None}
-    assert empty <= {"server", "reason", "error", "heldout_rms_arcsec"}
+    assert empty <= {"server", "reason", "error", "heldout_rms_arcsec", "corner_error_arcsec"}
     calibration, match = line["calibration"], line["match"]
     assert {name: found[name] for name in ("ra", "dec", "pixscale", "orientation", "parity")} == {
         name: calibration[name] for name in ("ra", "dec", "pixscale", "orientation", "parity")

@@ -115,8 +115,8 @@ def test_unsolved_frames_come_first_and_failed_ones_before_them(tmp_path: Path) 
 def test_solved_frame_shows_its_calibration(tmp_path: Path) -> None:
     page = page_of([made.solved("/n/a.fits")], tmp_path)
     assert page.rows_headed("file", "RA °") == [
-        ["a.fits", "187.19551", "-56.70230", "34.03 × 24", "170.4", "-118.35", "-1", "49", "85.2", "0.50",
-         "1.25", "north", "2026-03-04 05:06:07", "0123"],
+        ["a.fits", "187.19551", "-56.70230", "34.03 × 24", "170.4", "-118.35", "-1", "49", "0.50",
+         "0.71", "1.25", "north", "2026-03-04 05:06:07", "0123"],
     ]  # fmt: skip
 
 

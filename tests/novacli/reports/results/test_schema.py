@@ -26,7 +26,8 @@ CALIBRATION = {
     "width_arcsec": 122017.8, "height_arcsec": 86040.3, "up_deg_e_of_n": 238.3,
 }  # fmt: skip
 MATCH = {
-    "index": "index-4117.fits", "n": 47, "rms_arcsec": 115.0, "heldout_rms_arcsec": 120.0, "logodds": 226.7,
+    "index": "index-4117.fits", "n": 47, "rms_arcsec": 115.0, "heldout_rms_arcsec": 120.0,
+    "corner_error_arcsec": 240.0, "logodds": 226.7,
     "sip_order": 0, "attempt": "by flux (blind)",
 }  # fmt: skip
 SOURCE = {"path": "/a.jpg", "format": "JPEG", "hdu": None, "kind": "image", "width": 719, "height": 507}
@@ -71,7 +72,7 @@ def test_a_solved_image_whose_output_failed_passes() -> None:
     assert problems(make(SOLVED, error=ERROR)) == []
 
 
-@pytest.mark.parametrize("key", ["rms_arcsec", "heldout_rms_arcsec", "logodds", "attempt"])
+@pytest.mark.parametrize("key", ["rms_arcsec", "heldout_rms_arcsec", "corner_error_arcsec", "logodds", "attempt"])
 def test_what_the_engine_did_not_say_may_be_null(key: str) -> None:
     assert problems(make(match={**MATCH, key: None})) == []
 
