@@ -80,17 +80,10 @@ def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     own = refit.assess(engines, matched)
     found = None if keep else refit.refit(engines, matched, *_all_stars(job))
     if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
-<<<<<<< HEAD
         atomic.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
         atomic.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
-        return Judgement(found.heldout_rms_px * found.tan_sip.pixscale_arcsec, True)
-    return None if own is None else Judgement(own.heldout_rms_px * engines.pixscale_arcsec, False)
-=======
-        jobdir.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
-        jobdir.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
         return Judgement.of(found, found.tan_sip, is_new=True)
     return None if own is None else Judgement.of(own, engines, is_new=False)
->>>>>>> 632f8e4 (State the estimated error at the corners in the table, the JSON and the batch reports)
 
 
 def _is_worth_it(found: Refit, own: Refit | None, stars: int) -> bool:
