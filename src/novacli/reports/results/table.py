@@ -59,8 +59,7 @@ def _solution_rows(c: Calibration, m: Match) -> Iterator[tuple[str, str]]:
     yield "Index", m.index
     yield "Match", _match_text(c, m)
     if m.corner_error_arcsec is not None:
-        pixels = m.corner_error_arcsec / c.pixscale
-        yield "Corners", f'accurate to {m.corner_error_arcsec:.2g}" ({pixels:.2g} pixel), 90 % sure'
+        yield "Corners", _corner_text(m.corner_error_arcsec, c.pixscale)
     if m.sip_order:
         yield "Distortion", f"SIP of order {m.sip_order}"
 
@@ -72,6 +71,10 @@ def _match_text(c: Calibration, m: Match) -> str:
     if m.logodds is not None:
         parts.append(f"log-odds {m.logodds:.0f}")
     return ", ".join(parts)
+
+
+def _corner_text(error_arcsec: float, pixscale: float) -> str:
+    return f"error below {_size_text(error_arcsec)} ({error_arcsec / pixscale:.3g} pixel) with 90 % probability"
 
 
 def _hint_text(hint: Hint) -> str:

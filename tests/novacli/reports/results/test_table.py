@@ -50,6 +50,7 @@ def test_piped_output_is_plain_lines() -> None:
         "  Parity        positive (det CD > 0)",
         "  Index         index-4117.fits",
         '  Match         47 stars, residual 115" RMS (0.68 pixel), log-odds 227',
+        "  Corners       error below 4′ (1.41 pixel) with 90 % probability",
         "  Hints         PIXSCALE; --ra/--dec; CRVAL; parity",
         "  Time          1.00 s (0.25 s reading, 0.25 s finding stars, 0.50 s solving)",
         "  Job           a1",
