@@ -261,9 +261,7 @@ class Solver:
         key = (params.indexes, params.engine_config)
         with self._lock:
             if key not in self._backends:
-                chosen = self.config.replaced("indexes", index=params.indexes or None)
-                path = None if params.engine_config is None else Path(params.engine_config)
-                self._backends[key] = backends.connect(self.to, chosen.replaced("engine_config", engine_config=path))
+                self._backends[key] = backends.connect(self.to, self.config.with_indexes_of(params))
             return self._backends[key]
 
 

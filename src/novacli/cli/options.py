@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -160,6 +161,9 @@ def build_params(raw: dict[str, Any], config: Config) -> SolveParams:
         max_stars=raw["objs"],
         timeout_s=config["timeout_s"],
         hdu=raw["ext"],
+        # Absolute, since nova retry may be called from another folder.
+        indexes=tuple(os.path.abspath(path) for path in raw["index"]),  # noqa: PTH100 - may hold any bytes
+        engine_config=None if raw["engine_config"] is None else os.path.abspath(raw["engine_config"]),  # noqa: PTH100
         size=_size(raw),
     )
 

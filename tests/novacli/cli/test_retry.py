@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import fitsio
 import pytest
 from made_jobs import make_job
+from made_sky import scattered, star_picture
 
 from novacli import backends
 from novacli.backends.base import Solve
+from novacli.config import Config
+from novacli.jobs.request import read_request
 from novacli.records.budget import Budget
+from novacli.records.params import SolveParams
 from novacli.records.progress import Progress
 from solvehost.engine.records import RaceResult
-from solvehost.formats.jobdir import REQUEST, JobDir
+from solvehost.formats.jobdir import REQUEST, JobDir, list_jobs
 from solvehost.indexes.index_file import IndexFile
 
 
@@ -85,6 +90,48 @@ def test_a_damaged_request_does_not_end_a_retry(nova, jobs: Path, backend: Exhau
     assert (ran.code, json.loads(ran.out)["status"]) == (1, "unsolved")
     assert job.state() == "unsolved"
     assert backend.wall_s == [pytest.approx(300, abs=5)]
+
+
+def test_the_index_files_of_the_job_are_used_again(
+    nova, jobs: Path, backend: Exhausted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry used the configured index files, whatever --index and --engine-config had named."""
+    used: list[tuple[str, object, object]] = []
+
+    def connect(place: str, config: Config) -> Exhausted:
+        used.append((place, config["index"], config["engine_config"]))
+        return backend
+
+    monkeypatch.setattr(backends, "connect", connect)
+    params = SolveParams(indexes=("/data/4110", "/data/4111"), engine_config="/data/engine.cfg").to_json()
+    for job in (make_job(jobs, "failed"), make_job(jobs, "failed")):
+        job.write_json(REQUEST, {**(job.read_json(REQUEST) or {}), "params": params})
+    plain = make_job(jobs, "failed")
+    nova("retry", "--state", "failed")
+    assert len(used) == 2
+    assert set(used) == {
+        ("local", (), None),
+        ("local", ("/data/4110", "/data/4111"), Path("/data/engine.cfg")),
+    }
+    used.clear()
+    nova("retry", plain.job_id, "--to", "solve1")
+    assert used == [("solve1", (), None)]
+
+
+def test_a_job_remembers_the_index_files_that_it_was_submitted_with(
+    nova, jobs: Path, stand_in: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As absolute paths, since a retry may be called from another folder."""
+    stand_in("exit 0")
+    picture = star_picture(scattered(40, (300, 400)), (300, 400), flux=9000)
+    fitsio.write(str(tmp_path / "a.fits"), picture)
+    monkeypatch.chdir(tmp_path)
+    assert nova("submit", "a.fits", "--index", "indexes").code == 1
+    (job,) = list_jobs(jobs)
+    request = read_request(job)
+    assert request is not None
+    assert request.params is not None
+    assert request.params.indexes == (str(tmp_path / "indexes"),)
 
 
 def test_a_running_job_is_refused(nova, jobs: Path, backend: Exhausted) -> None:

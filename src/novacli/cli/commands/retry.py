@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from novacli.reports.results import Report
     from solvehost.formats.jobdir import JobDir
 
+#: The place that is this machine.
+LOCAL = "local"
 _RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING, REMOTE))
 
 
@@ -47,43 +50,59 @@ def command(
     verbose: bool,
     jobs_dir: str | None,
 ) -> int:
-    """Try jobs again from the star lists they keep; the image is not needed.
+    """Try jobs again from the star lists that they keep; the image is not needed.
 
     JOB is an id from nova jobs, the beginning of one, or "last".  Exit codes are those of nova submit.
     """
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not 0 < timeout < math.inf:
         raise UsageError(f"time-out {timeout:g} is not above zero: give seconds")
     config = load_config(jobs_dir)
     errors = ErrorCollector()
     chosen = select_jobs(LocalStore(config["jobs_dir"]), jobs, build_filter(states), errors)
     report = open_report("json" if as_json else "table", sys.stdout)
-    from novacli import backends
-
-    connected = {} if place is None else {place: backends.connect(place, config)}
+    connections = _Connections(config)
     for job in chosen:
         try:
-            where = place or _place_of(job)
-            if where not in connected:
-                connected[where] = backends.connect(where, config)
-            errors.add(_retry(job, config, connected[where], report, timeout, verbose))
+            backend = connections.backend_for(job, place)
+            errors.add(_retry(job, config, backend, report, timeout, verbose))
         except NovaError as exc:
             errors.report(exc)
     return errors.exit_code
 
 
-def _place_of(job: JobDir) -> str:
-    """Return where a job was submitted to.
+class _Connections:
+    """The backends of the jobs of one call, each connected once."""
 
-    Raises
-    ------
-    RetryLaterError
-        Where a server has it.
-    """
-    if read_result(job).status == REMOTE:
-        raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
-    from novacli.jobs.request import JobRequest, read_request
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._backends: dict[object, Backend] = {}
 
-    return (read_request(job) or JobRequest()).place
+    def backend_for(self, job: JobDir, place: str | None) -> Backend:
+        """Return the backend of ``place``, by default the one that the job was submitted to.
+
+        On this machine it uses the index files and the engine configuration that the job was submitted with.
+
+        Raises
+        ------
+        RetryLaterError
+            If a server has the job, and no place is given.
+        NovaError
+            If the place cannot be connected to.
+        """
+        from novacli import backends
+        from novacli.jobs.request import JobRequest, read_request
+
+        if place is None and read_result(job).status == REMOTE:
+            raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
+        request = read_request(job) or JobRequest()
+        where = place or request.place
+        config, params = self._config, request.params
+        if where == LOCAL and params is not None:
+            config = config.with_indexes_of(params)
+        key = (where, config["index"], config["engine_config"])
+        if key not in self._backends:
+            self._backends[key] = backends.connect(where, config)
+        return self._backends[key]
 
 
 def _retry(
