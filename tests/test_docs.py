@@ -19,6 +19,7 @@ from novacli.cli.main import COMMANDS, cli
 from novacli.config import KEYS
 from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
+from novacli.exports.registry import all_exports
 from novacli.jobs.store import STATES, JobSummary
 from novacli.records.calibration import Calibration, Match
 from novacli.records.result import ErrorRecord, Result
@@ -164,6 +165,12 @@ def test_every_key_of_a_result_is_described() -> None:
     assert _table_keys(sections["match"]) == _fields(Match) - {"index_id"}
     assert {"label", "outcome", "seconds", "cpu_s"} == _fields(AttemptOutcome) - {"number"}
     assert all(f"`{name}`" in sections["timing"] for name in _fields(AttemptOutcome) - {"number"})
+
+
+def test_every_file_that_a_result_names_is_described() -> None:
+    """json.md lists the directory, the log and every export, and nothing else."""
+    names = {export.name for export in all_exports()}
+    assert _table_keys(_sections(_page("json.md"))["files"]) == {"directory", "log", *names}
 
 
 def test_every_key_of_a_job_list_is_described() -> None:
