@@ -1,8 +1,9 @@
 """What clumps leave of false matches: searches whose every match is taken, and weighed as a race weighs it.
 
 Each attempt is tried with each of its index files, one at a time, as shipped but for what is accepted: the engine takes
-the first match that comes out at :data:`TAKEN_FROM` or above.  What ``solvehost/clumps.py`` would take of its log-odds
-is kept beside them.  A lower threshold would show more matches and miss those that matter: a search ends at the first.
+the first match that comes out at :data:`TAKEN_FROM` or above.  What ``solvehost.engine.clustering`` would take of its
+log-odds is kept beside them.  A lower threshold would show more matches and miss those that matter: a search ends at
+the first.
 """
 
 from __future__ import annotations

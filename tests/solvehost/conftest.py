@@ -1,4 +1,4 @@
-"""Modules that the tests of solvehost share lie in this directory; a fixture for those that draw a field."""
+"""Fixtures for the tests of solvehost: a drawn field.  Modules that these tests share are in this directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytest.register_assert_rewrite("served")
 
 @pytest.fixture(scope="session")
 def drawn_attempt(real_indexes: IndexSet) -> Attempt:
-    """An attempt at a drawn field, which the real engine solves at once."""
+    """An attempt at a drawn field, which the real engine solves quickly."""
     for file in real_indexes.files:
         if 90 <= file.middle_arcmin <= 150 and file.healpix == -1:
             scales = (Range(drawnfield.ARCSEC_PER_PIXEL * 0.9, drawnfield.ARCSEC_PER_PIXEL * 1.1),)

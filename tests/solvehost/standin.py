@@ -1,4 +1,4 @@
-"""Races against the stand-in engine: its installation, attempts for it, and who is still alive afterwards."""
+"""Races with the stand-in engine: its installation, attempts for it, and which processes are still alive."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from solvehost.engine import race, records
-from solvehost.engine.records import RaceTerms
+from solvehost.engine import race
+from solvehost.engine.records import RaceResult, RaceTerms
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir
 from solvehost.formats.axy import Attempt, Range, Schedule
@@ -20,7 +20,7 @@ from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.index_set import IndexSet
 
-#: How long a test waits for what must happen, before it fails; no claim about speed.
+#: How long a test waits for an event before it fails; no statement about speed.
 PATIENCE_S = 20.0
 
 
@@ -44,12 +44,12 @@ def make_stars(count: int = 12) -> Stars:
 
 
 def make_attempt(behaviour: str = "exhaust", **schedule: object) -> Attempt:
-    """Return an attempt at which the stand-in engine behaves as told."""
+    """Return an attempt at which the stand-in engine shows a behaviour (see ``standin_engine.py``)."""
     return Attempt(1000, 800, make_stars(), schedule=Schedule(label=behaviour, **schedule))  # type: ignore[arg-type]
 
 
 def make_index(name: str, low: float = 60.0, high: float = 85.0) -> IndexFile:
-    """Return the record of an index file that is not there."""
+    """Return the record of an index file that does not exist."""
     return IndexFile(Path("/no/such/place") / name, 4110, -1, 0, Range(low, high), 1000, 1000, 10_000)
 
 
@@ -97,13 +97,13 @@ def make_terms(
     )
 
 
-def run_race(job: JobDir, terms: RaceTerms, numbers: Iterator[int] | None = None) -> records.RaceResult:
+def run_race(job: JobDir, terms: RaceTerms, numbers: Iterator[int] | None = None) -> RaceResult:
     """Race all attempts of a job."""
     return race.run(job, iter(job.attempts()) if numbers is None else numbers, terms)
 
 
 def pids(job: JobDir) -> list[int]:
-    """Return every process that the stand-in engine ever was, and what it forked."""
+    """Return the ids of all processes of the stand-in engine, and of those that it forked."""
     try:
         return [int(line) for line in (job.path / "pids").read_text().split()]
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def pids(job: JobDir) -> list[int]:
 
 
 def alive(numbers: list[int]) -> list[int]:
-    """Return which processes live; a zombie does not."""
+    """Return those of the processes that are alive; a zombie is not."""
     return [n for n in numbers if _state(n) not in ("Z", "X", "")]
 
 
@@ -123,8 +123,27 @@ def _state(pid: int) -> str:
 
 
 def wait_until(happened: Callable[[], object]) -> None:
-    """Return once ``happened()`` is true; fail where it never is."""
+    """Return once ``happened()`` is true; fail if that takes too long."""
     deadline = time.monotonic() + PATIENCE_S
     while not happened():
-        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        assert time.monotonic() < deadline, "the event that the test waits for did not happen"
         time.sleep(0.005)
+
+
+def outcomes(result: RaceResult) -> list[str]:
+    """Return how the attempts ended."""
+    return [a.outcome for a in result.attempts]
+
+
+def assert_clean(job: JobDir, terms: RaceTerms, *left: str) -> None:
+    """Check that no engine lives, no working directory is left, every token is free, and only ``left`` was added."""
+    wait_until(lambda: not alive(pids(job)))  # a process that was sent SIGKILL ends when it is scheduled
+    assert not job.run_dirs()
+    tokens = [terms.tokens.try_acquire() for _ in range(terms.tokens.count)]
+    assert None not in tokens
+    for token in tokens:
+        assert token is not None
+        token.release()
+    of_the_standin = {"pids", "record.json", "forked", "elsewhere.fits", "a", "b", "go"}
+    inputs = {p.name for p in job.path.glob("job*.axy")}
+    assert {p.name for p in job.path.iterdir()} - of_the_standin - inputs == set(left)

@@ -1,8 +1,8 @@
-"""A stand-in for astrometry-engine, run as a program: it does what the label of the attempt tells it to.
+"""A stand-in for astrometry-engine, run as a program: the label of the attempt selects its behaviour.
 
-It is called as the engine is (``-c engine.cfg ../job.axy``) and finds the label in the axy's NVLABEL card, so each
-attempt of a race can behave differently.  Its process ids go into the job directory's ``pids``, one a line, where it
-may write there (confined, it may not), and ``here`` into its working directory.
+It is called like the engine (``-c engine.cfg ../job.axy``) and reads the label from the axy's NVLABEL card, so each
+attempt of a race can behave differently.  It writes its process ids into the job directory's ``pids``, one on a line,
+unless it is confined, and an empty file ``here`` into its working directory.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ def wait_for(name):
 
 
 def solve_once(name, ra):
-    """Solve once there is a file beside this program, where a confined engine may look."""
+    """Solve once there is a file beside this program, where a confined engine can look."""
     while not Path(__file__).with_name(name).exists():
         time.sleep(0.005)
     solve(CRVAL1=ra)
@@ -75,7 +75,7 @@ def solve_when(name):
 
 
 def take_turns(mine, others):
-    """Say that this attempt had a turn, and solve once the other had one."""
+    """Note that this attempt had a turn, and solve once the other had one."""
     Path("..", mine).touch()
     solve_when(others)
 
@@ -113,13 +113,13 @@ def no_end():
 
 
 def linked():
-    """Leave a whole solution, but reached through a link."""
+    """Leave a complete solution behind a symbolic link."""
     Path("../elsewhere.fits").write_bytes(header(**CARDS))
     Path("wcs.fits").symlink_to("../elsewhere.fits")
 
 
 def litter():
-    """Solve, with a link, a directory and a pipe among what is left."""
+    """Solve, and leave a link, a directory and a pipe as well."""
     solve()
     Path("corr.fits").unlink()
     Path("corr.fits").symlink_to("/etc/passwd")
@@ -147,7 +147,7 @@ def too_large_a_file():
 
 
 def echo():
-    """Say every card of the star list that reached the engine."""
+    """Print every card of the star list that reached the engine."""
     block = Path(sys.argv[-1]).read_bytes()
     cards = [block[at : at + 80].decode("latin-1").rstrip() for at in range(0, len(block), 80)]
     print("\n".join(f"CARD {card}" for card in cards[: cards.index("END") + 1]))
@@ -156,7 +156,7 @@ def echo():
 
 
 def daemons(then="sleep"):
-    """Leave a process in a session of its own, whose parent is gone, and which is at work elsewhere."""
+    """Leave a process in a session of its own, without a parent and with another working directory."""
     ready, tell = os.pipe()
     if os.fork() == 0:
         os.setsid()
@@ -174,13 +174,13 @@ def daemons(then="sleep"):
 
 
 def flood():
-    """Write log until something stops it."""
+    """Write to the log until it is killed."""
     while True:
         os.write(1, b"x" * 2**16)
 
 
 def hog(megabytes):
-    """Take memory, and use it."""
+    """Allocate memory, and write to it."""
     taken = bytearray(int(megabytes) * 2**20)
     taken[:: resource.getpagesize()] = b"x" * len(taken[:: resource.getpagesize()])
     Path("taken").touch()
@@ -188,13 +188,13 @@ def hog(megabytes):
 
 
 def sparse_log():
-    """Have the log be as long as a file may be, with nothing that can be printed in it, at once."""
+    """Make the log as long as a file may be, without printable content, in one step."""
     os.truncate("log", 64 * 2**20)
     sleep_for_ever()
 
 
 def fill():
-    """Let files grow until something stops it, none beyond what one file may have."""
+    """Make many files, each within the limit for one file."""
     for number in range(20):
         with Path(f"big-{number}").open("wb") as big:
             big.truncate(60 * 2**20)
@@ -202,7 +202,7 @@ def fill():
 
 
 def fill_for_real():
-    """Fill the disk, then do as the engine does: whatever cannot be written is left half written."""
+    """Fill the disk, then write a solution, of which only a part fits, as the engine does."""
     Path("solved").write_bytes(b"\1")
     chunk = b"x" * 2**16
     with contextlib.suppress(OSError), Path("big").open("wb", buffering=0) as big:
@@ -225,7 +225,7 @@ def huge_solution():
 
 
 def half_matches():
-    """Solve, but leave half of what else there should be."""
+    """Solve, but leave the other files incomplete."""
     solve()
     Path("corr.fits").write_bytes(header(BITPIX=8, NAXIS=1, NAXIS1=2880 * 2) + bytes(2880))
     Path("rdls.fits").write_bytes(b"")
@@ -249,7 +249,7 @@ def leftovers():
 
 
 def meddle(path):
-    """Try what a confined engine must not be able to do; say what it could."""
+    """Try what is forbidden to a confined engine, and print what was possible."""
     tries = {
         "write": lambda: Path(path).write_text("x"),
         "truncate": lambda: os.truncate(path, 0),
@@ -325,5 +325,5 @@ if __name__ == "__main__":
         name, *arguments = label_of(sys.argv[-1])
         behaviour = BEHAVIOURS[name]
     except (ValueError, KeyError, OSError):
-        sys.exit("it was not told what to do")
+        sys.exit("the label names no behaviour")
     behaviour(*arguments)

@@ -13,7 +13,7 @@ from solvehost.engine.records import DOUBTFUL
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
-_DOUBTED = "a match was found that rests on a clump of sources, as clouds make them, and was not believed"
+_DOUBTED = "a match was found that rests on clustered sources, as clouds produce them, and was rejected"
 
 
 def conclude(job: JobDir, request: JobRequest, solve: Solve) -> tuple[Result, Solution | Unsolved]:

@@ -1,8 +1,9 @@
-"""Engine tokens: one flock token is one running engine, whoever runs it on this machine.
+"""Engine tokens: each locked file is one running engine, and all programs on a machine share the same files.
 
 A job is owed one token and waits for it in a queue, first come, first served.  Its race borrows further ones only
-while they are idle, and returns them when another job waits (:meth:`Tokens.others_wait`).  Locks die with their
-process: what a killed one leaves in the queue is told by its free lock, and removed by whoever comes upon it.
+while they are idle, and returns them when another job waits (:meth:`Tokens.others_wait`).  The kernel releases the
+locks of a process that ends.  A ticket that a killed process left in the queue is recognised by its free lock, and
+removed by the next process that reads the queue.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from pathlib import Path
 from solvehost.errors import BusyError, DiskError
 
 _WAITING, _QUEUE = "waiting", "queue"
-#: How often those look who are next, and all others.
+#: How often a waiting process looks for a token: one that is next in the queue, and all others.
 _POLL_NEXT_S, _POLL_S = 0.01, 0.05
-#: Who has not looked for so long (it was stopped, by Ctrl-Z) is passed over, and has its place again once it looks.
+#: A process that has not looked for this long (suspended by Ctrl-Z) is skipped, and has its place again when it looks.
 _ASLEEP_S = 2.0
+#: Pause between two looks at a lock that another process may hold only to look at it.
 _LOOK_S = 0.001
 
 
 def default_slots() -> int:
-    """Return how many engines may run at once where nobody said: the cores that this process may use."""
+    """Return the default number of engines that may run at once: the cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -35,7 +37,7 @@ def default_slots() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A held token; :meth:`release` gives it back."""
+    """A token that this process holds."""
 
     _fd: int
 
@@ -46,7 +48,7 @@ class Token:
 
 @contextlib.contextmanager
 def held(tokens: list[Token]) -> Iterator[list[Token]]:
-    """Give back, in the end, those of the tokens that are still in the list."""
+    """Give back the tokens that are still in the list when the block ends."""
     try:
         yield tokens
     finally:
@@ -56,7 +58,7 @@ def held(tokens: list[Token]) -> Iterator[list[Token]]:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one machine: ``count`` lock files in ``directory``; ``what`` they are, in messages."""
+    """The tokens of one machine: ``count`` lock files in ``directory``; messages call them ``what``."""
 
     directory: Path
     count: int = field(default_factory=default_slots)
@@ -69,7 +71,7 @@ class Tokens:
             raise DiskError(f"{self.directory}: {exc.strerror}: engine slots cannot be kept there") from exc
 
     def try_acquire(self) -> Token | None:
-        """Return an idle token, None where all are in use."""
+        """Return an idle token, None if all are in use."""
         for number in range(self.count):
             fd = self._open(f"slot-{number}")
             try:
@@ -84,12 +86,19 @@ class Tokens:
         return None
 
     def acquire(self, wait_s: float, cancelled: Callable[[], bool] = lambda: False) -> Token:
-        """Return a token, waiting up to ``wait_s`` seconds for one to come free.
+        """Return a token; wait for one to come free if necessary.
+
+        Parameters
+        ----------
+        wait_s
+            The longest wait, in seconds.
+        cancelled
+            Called often; the wait ends when it returns True.
 
         Raises
         ------
         BusyError
-            Where none did, or ``cancelled`` says to stop waiting.
+            If no token came free in time, or the wait was cancelled.
         """
         token = None if self._is_queued_for() else self.try_acquire()
         if token is not None:
@@ -111,10 +120,10 @@ class Tokens:
         raise BusyError(f"all {self.count} {self.what} were in use for {waited_s:.1f} s: try again later")
 
     def others_wait(self) -> bool:
-        """Say whether some job waits for its first token."""
+        """Return True if a job waits for its first token."""
         fd = self._open(_WAITING)
         try:
-            for pause_s in (_LOOK_S, 0.0):  # twice: the first may meet another race that only looks, as this one does
+            for pause_s in (_LOOK_S, 0.0):  # twice: another race may hold the lock only to look at it
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -129,11 +138,11 @@ class Tokens:
 
     @contextlib.contextmanager
     def _ticket(self) -> Iterator[tuple[str, int]]:
-        """Stand in the queue: a file whose name sorts by when it was made, locked for as long as we wait."""
+        """Join the queue: a file whose name sorts by its time, locked while this process waits."""
         name = f"{time.monotonic_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}"
         queue = self.directory / _QUEUE
         queue.mkdir(mode=0o700, exist_ok=True)
-        fd = self._open(f"{_QUEUE}/.{name}")  # not looked at by others before it is locked
+        fd = self._open(f"{_QUEUE}/.{name}")  # others ignore a hidden file, which is not locked yet
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             (queue / f".{name}").rename(queue / name)
@@ -143,14 +152,14 @@ class Tokens:
             os.close(fd)
 
     def _is_among_first(self, ticket: str) -> bool:
-        """Say whether fewer wait before the ticket's holder than there are tokens, so that it may look for one."""
-        return sum(1 for _ in zip(range(self.count), self._living(before=ticket), strict=False)) < self.count
+        """Return True if fewer processes wait before this ticket than there are tokens, so that it may look for one."""
+        return sum(1 for _ in zip(range(self.count), self._waiting_tickets(before=ticket), strict=False)) < self.count
 
     def _is_queued_for(self) -> bool:
-        return next(self._living(), None) is not None
+        return next(self._waiting_tickets(), None) is not None
 
-    def _living(self, before: str = "~") -> Iterator[str]:
-        """Yield the tickets of those who wait, oldest first."""
+    def _waiting_tickets(self, before: str = "~") -> Iterator[str]:
+        """Yield the tickets of waiting processes, oldest first, and remove those of killed ones."""
         try:
             names = sorted(os.listdir(self.directory / _QUEUE))  # noqa: PTH208
         except FileNotFoundError:
@@ -165,7 +174,7 @@ class Tokens:
                 yield name
 
     def _age_of_locked(self, name: str) -> float | None:
-        """Return the seconds since a file was touched, None where it is not locked or not there."""
+        """Return the seconds since a file was touched, None if it is missing or not locked."""
         try:
             fd = os.open(self.directory / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -179,7 +188,7 @@ class Tokens:
         return None
 
     def count_held(self) -> int:
-        """Return how many tokens are in use just now."""
+        """Return how many tokens are in use."""
         return sum(self._age_of_locked(f"slot-{number}") is not None for number in range(self.count))
 
     def _open(self, name: str) -> int:

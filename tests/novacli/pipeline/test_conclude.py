@@ -97,7 +97,7 @@ def test_only_files_that_are_there_are_named(job: JobDir) -> None:
 def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
     """Where nothing else solved the picture, whoever wonders why reads it."""
     doubted = replace(EXHAUSTED, attempts=(AttemptOutcome(1, "by flux", "doubtful", 0.5, 0.4),))
-    for race, notes in ((EXHAUSTED, []), (doubted, ["rests on a clump"])):
+    for race, notes in ((EXHAUSTED, []), (doubted, ["rests on clustered sources"])):
         result, _ = conclude(job, JobRequest(), Solve(race))
         assert len(result.notes) == len(notes)
         assert all(words in note for words, note in zip(notes, result.notes, strict=True))

@@ -1,4 +1,4 @@
-"""The manifest: what it says of a race and of each file."""
+"""The manifest: its record of the race, and of each file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from standin import make_attempt, make_job, make_terms, run_race
 from solvehost.engine.manifest import build_manifest
 
 
-def test_every_file_is_described_as_it_lies_there(tmp_path: Path) -> None:
+def test_every_file_has_its_size_and_checksum(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("exhaust"), make_attempt("solve"))
     result = run_race(job, make_terms(tmp_path, count=1))
     manifest = build_manifest(job, result, engine="/usr/bin/astrometry-engine", client="nova1")
@@ -21,7 +21,7 @@ def test_every_file_is_described_as_it_lies_there(tmp_path: Path) -> None:
         assert described == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def test_it_tells_how_the_race_went(tmp_path: Path) -> None:
+def test_the_manifest_records_the_race(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("exhaust"), make_attempt("solve"))
     result = run_race(job, make_terms(tmp_path, count=1))
     manifest = json.loads(json.dumps(build_manifest(job, result, engine="/e", client="nova1")))
@@ -37,7 +37,7 @@ def test_it_tells_how_the_race_went(tmp_path: Path) -> None:
     assert manifest["seconds"] == result.seconds
 
 
-def test_an_unsolved_job_has_its_log_alone(tmp_path: Path) -> None:
+def test_an_unsolved_job_has_only_its_log(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("exhaust"))
     result = run_race(job, make_terms(tmp_path))
     manifest = build_manifest(job, result, engine="/e")

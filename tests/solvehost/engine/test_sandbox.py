@@ -1,4 +1,4 @@
-"""Confined engines: what is asked of each kernel, and that the real one keeps to it."""
+"""Confined engines: the rules for each version of Landlock, and that this kernel enforces them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NO_LANDLOCK = "the kernel has no Landlock, or it is switched off"
         (99, 16, 3, 3),
     ],
 )
-def test_a_kernel_is_asked_for_no_more_than_it_knows(abi: int, files: int, ports: int, scopes: int) -> None:
-    """Bits beyond its ABI would make the kernel refuse the whole ruleset."""
+def test_a_kernel_is_asked_only_for_rights_that_it_knows(abi: int, files: int, ports: int, scopes: int) -> None:
+    """It refuses a ruleset with other bits."""
     assert exec_helper.ruleset(abi) == (2**files - 1, ports, scopes)
 
 
-def test_rules_name_where_links_lead(tmp_path: Path) -> None:
-    """The kernel looks at the file itself, not at the link through which it is opened."""
+def test_rules_name_the_targets_of_links(tmp_path: Path) -> None:
+    """The kernel checks the file itself, not the link through which it is opened."""
     real = tmp_path / "elsewhere" / "index-4119.fits"
     real.parent.mkdir()
     real.touch()
@@ -48,7 +48,7 @@ def test_rules_name_where_links_lead(tmp_path: Path) -> None:
 
 
 def run_shell(script: str, run: Path, rules: str) -> tuple[int | None, str]:
-    """Run a script as an engine would run, and return its exit status and what it said."""
+    """Run a script as an engine is run; return its exit status and its output."""
     run.mkdir()
     child = EngineProcess(["/bin/bash", "-c", script], run, run / "log", EngineLimits(), rules)
     wait_for_any([child], 20)
@@ -70,7 +70,7 @@ def confined(script: str, run: Path, *reads: Path) -> tuple[int | None, str]:
         "cat /etc/passwd", "truncate -s 0 {canary}", "mkfifo {folder}/fifo", "{canary}.sh",
     ],
 )  # fmt: skip
-def test_what_is_not_allowed_fails_and_leaves_no_trace(tmp_path: Path, script: str) -> None:
+def test_a_forbidden_access_fails_and_changes_no_file(tmp_path: Path, script: str) -> None:
     folder = tmp_path / "others"
     folder.mkdir()
     canary = folder / "canary"
@@ -78,9 +78,9 @@ def test_what_is_not_allowed_fails_and_leaves_no_trace(tmp_path: Path, script: s
     program = folder / "canary.sh"
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o755)
-    status, said = confined(f"echo >own; {script.format(canary=canary, folder=folder)}", tmp_path / "run")
+    status, output = confined(f"echo >own; {script.format(canary=canary, folder=folder)}", tmp_path / "run")
     assert status != 0
-    assert "denied" in said.lower() or "cross-device" in said.lower() or "not permitted" in said.lower(), said
+    assert "denied" in output.lower() or "cross-device" in output.lower() or "not permitted" in output.lower(), output
     assert canary.read_text() == "sings"
     assert sorted(p.name for p in folder.iterdir()) == ["canary", "canary.sh"]
 
@@ -93,18 +93,18 @@ def test_what_an_engine_needs_is_allowed(tmp_path: Path) -> None:
     assert confined(script, tmp_path / "run", index) == (0, "quadsy\n")
 
 
-@pytest.mark.skipif(exec_helper.landlock_abi() < 4, reason="the kernel's Landlock knows nothing of TCP")
-def test_no_connection_is_made(tmp_path: Path) -> None:
+@pytest.mark.skipif(exec_helper.landlock_abi() < 4, reason="the kernel's Landlock does not cover TCP")
+def test_connections_are_forbidden(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         script = f"(exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}) && echo connected"
         assert run_shell(script, tmp_path / "free", "") == (0, "connected\n")
-        status, said = confined(script, tmp_path / "run")
+        status, output = confined(script, tmp_path / "run")
     assert status != 0
-    assert "Permission denied" in said
+    assert "Permission denied" in output
 
 
-def test_without_landlock_an_engine_runs_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules are then passed over; whether that will do is the server's decision."""
+def test_without_landlock_an_engine_runs_unconfined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules are ignored then; the server decides whether it accepts that."""
     monkeypatch.setattr(exec_helper, "landlock_abi", lambda: 0)
     exec_helper._confine("rx /usr")
-    assert (tmp_path / "x").write_text("still free") > 0
+    assert (tmp_path / "x").write_text("allowed") > 0

@@ -1,4 +1,4 @@
-"""Engine tokens: never more than there are, none lost, and those who wait are seen."""
+"""Engine tokens: never more than ``count``, none lost, and waiting jobs are noticed and served in order."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def take_all(tokens: Tokens) -> list[Token]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_there_are_as_many_tokens_as_said(tmp_path: Path, count: int) -> None:
-    """However often they are asked for, and in whatever order they come back."""
+def test_there_are_count_tokens(tmp_path: Path, count: int) -> None:
+    """Also after some were released in another order."""
     tokens = Tokens(tmp_path / "deep" / "slots", count)
     for _ in range(2):
         taken = take_all(tokens)
@@ -46,13 +46,13 @@ def test_two_records_of_one_directory_share_its_tokens(tmp_path: Path) -> None:
     assert len(held) == 2
 
 
-def test_by_default_there_is_one_for_each_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_there_is_one_token_for_each_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Tokens(tmp_path).count == slots.default_slots() >= 1
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert slots.default_slots() == os.cpu_count()
 
 
-def test_waiting_ends_with_busy(tmp_path: Path) -> None:
+def test_a_wait_that_is_too_long_is_an_error(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (held,) = take_all(tokens)
     with pytest.raises(BusyError, match=r"all 1 engine slots were in use for 0\.\d s: try again later"):
@@ -62,7 +62,7 @@ def test_waiting_ends_with_busy(tmp_path: Path) -> None:
     tokens.acquire(0.0).release()
 
 
-def test_waiting_can_be_cancelled(tmp_path: Path) -> None:
+def test_a_wait_can_be_cancelled(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (held,) = take_all(tokens)
     with pytest.raises(BusyError, match="in use"):
@@ -70,7 +70,7 @@ def test_waiting_can_be_cancelled(tmp_path: Path) -> None:
     held.release()
 
 
-def test_a_waiter_is_seen_until_it_is_served(tmp_path: Path) -> None:
+def test_a_waiting_job_is_noticed_until_it_has_its_token(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (held,) = take_all(tokens)
     got: list[Token] = []
@@ -85,8 +85,8 @@ def test_a_waiter_is_seen_until_it_is_served(tmp_path: Path) -> None:
     assert tokens.try_acquire() is None
 
 
-def test_one_that_only_looks_is_not_taken_for_a_waiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two races look at the same moment: the second sees the first one's look, and looks again."""
+def test_a_race_that_only_looks_is_not_taken_for_a_waiting_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two races look at the same moment: the second finds the lock held, and looks again."""
     tokens = Tokens(tmp_path, 1)
     other = os.open(tmp_path / "waiting", os.O_RDWR | os.O_CREAT)
     fcntl.flock(other, fcntl.LOCK_EX)
@@ -107,8 +107,7 @@ tokens.acquire(600)
 """
 
 
-def test_tokens_and_waiting_die_with_their_process(tmp_path: Path) -> None:
-    """kill -9, nothing to clean up after."""
+def test_a_killed_process_holds_no_token_and_does_not_wait(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLD.format(path=sys.path, folder=str(tmp_path))])
     tokens = Tokens(tmp_path, 2)
     try:
@@ -122,7 +121,7 @@ def test_tokens_and_waiting_die_with_their_process(tmp_path: Path) -> None:
     assert len(take_all(tokens)) == 2
 
 
-def test_descriptors_are_given_back(tmp_path: Path) -> None:
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 2)
     taken = take_all(tokens)
     before = os.dup(0)
@@ -137,20 +136,20 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
     assert len(taken) == 2
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="file/slots: Not a directory: engine slots cannot be kept there"):
         Tokens(tmp_path / "file" / "slots", 1)
 
 
-def test_a_lock_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_lock_file_that_cannot_be_made(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (tmp_path / "slot-0").mkdir()
     with pytest.raises(DiskError, match="slot-0: Is a directory"):
         tokens.try_acquire()
 
 
-def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_fd: int, _how: int) -> None:
         raise OSError(37, "No locks available")
 
@@ -161,7 +160,7 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
 
 # --- The queue ----------------------------------------------------------------------------------------------------
 
-QUEUER = """
+WAITING_PROCESS = """
 import sys
 from pathlib import Path
 from solvehost.engine.slots import Tokens
@@ -173,14 +172,14 @@ token.release()
 
 
 def queue_up(tokens: Tokens, served: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start a process that waits for a token, and return once it stands in the queue."""
+    """Start a process that waits for a token, and return once it is in the queue."""
     before = len(list((tokens.directory / "queue").glob("[0-9]*")))
-    child = subprocess.Popen([sys.executable, "-c", QUEUER, str(tokens.directory), str(served), name])
+    child = subprocess.Popen([sys.executable, "-c", WAITING_PROCESS, str(tokens.directory), str(served), name])
     wait_until(lambda: len(list((tokens.directory / "queue").glob("[0-9]*"))) > before)
     return child
 
 
-def test_those_who_wait_are_served_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+def test_waiting_processes_are_served_in_the_order_of_their_arrival(tmp_path: Path) -> None:
     tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
     (held,) = take_all(tokens)
     children = [queue_up(tokens, served, name) for name in "abcd"]
@@ -190,8 +189,8 @@ def test_those_who_wait_are_served_in_the_order_in_which_they_came(tmp_path: Pat
     assert list((tokens.directory / "queue").iterdir()) == []
 
 
-def test_nobody_overtakes_those_who_wait(tmp_path: Path) -> None:
-    """Not even where a token is free at the very moment."""
+def test_a_new_process_does_not_overtake_the_queue(tmp_path: Path) -> None:
+    """Even if a token is free at that moment."""
     tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
     (held,) = take_all(tokens)
     child = queue_up(tokens, served, "first")
@@ -203,20 +202,20 @@ def test_nobody_overtakes_those_who_wait(tmp_path: Path) -> None:
     assert child.wait(PATIENCE_S) == 0
 
 
-def test_one_that_is_stopped_in_the_queue_holds_up_nobody_for_long(tmp_path: Path) -> None:
+def test_a_suspended_process_in_the_queue_is_skipped(tmp_path: Path) -> None:
     tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
     (held,) = take_all(tokens)
-    child = queue_up(tokens, served, "stopped")
+    child = queue_up(tokens, served, "suspended")
     os.kill(child.pid, signal.SIGSTOP)
     held.release()
     token = tokens.acquire(PATIENCE_S)
     token.release()
     os.kill(child.pid, signal.SIGCONT)
     assert child.wait(PATIENCE_S) == 0
-    assert served.read_text() == "stopped\n"
+    assert served.read_text() == "suspended\n"
 
 
-def test_what_a_killed_one_leaves_in_the_queue_is_removed(tmp_path: Path) -> None:
+def test_the_ticket_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path / "slots", 1)
     (held,) = take_all(tokens)
     child = queue_up(tokens, tmp_path / "served", "killed")

@@ -233,8 +233,8 @@ def test_a_match_on_clustered_stars_is_rejected_and_the_next_attempt_follows(
     """The script does not test for clustering, so nova does; as in a race, only that attempt is rejected."""
     first = axy.read(job.axy(1))
     x, y = array("f", [100, 101, 102] * 3), array("f", [n // 3 + 200 for n in range(9)])
-    clumped = Stars(x, y, array("f", range(9, 0, -1)))
-    axy.write(replace(first, stars=clumped, odds_to_solve=1e13), job.axy(1))
+    clustered = Stars(x, y, array("f", range(9, 0, -1)))
+    axy.write(replace(first, stars=clustered, odds_to_solve=1e13), job.axy(1))
     rows = [(x[n], y[n], 190.0, 55.0, n) for n in range(8)]
     found = {"wcs.fits": wcs_fits(comments=("log odds: 31.7",)), "corr.fits": table_fits(CORR_COLUMNS, rows)}
     for name, content in found.items():

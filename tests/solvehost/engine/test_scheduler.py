@@ -1,0 +1,159 @@
+"""The scheduler, in races with a stand-in engine: delays, turns, suspension and borrowed tokens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standin
+from standin import alive, assert_clean, make_attempt, make_job, make_terms, outcomes, pids, run_race, wait_until
+
+from solvehost.engine import process, scheduler
+from solvehost.engine.slots import Tokens
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+@pytest.mark.parametrize("limit", [{"count": 1}, {"count": 2, "engines": 1}], ids=["one token", "one engine"])
+def test_with_one_core_attempts_run_one_after_the_other(tmp_path: Path, limit: dict[str, Any]) -> None:
+    """Each starts after the one before has ended, and all are recorded; a limit of one engine has the same effect."""
+    job = make_job(tmp_path, *(make_attempt(b) for b in ("exhaust", "fail", "crash", "solve", "solve")))
+    alive_at_start: list[int] = []
+    terms = make_terms(tmp_path, **limit, observe=lambda _label: alive_at_start.append(len(alive(pids(job)))))
+    result = run_race(job, terms)
+    assert alive_at_start == [0, 0, 0, 0]
+    assert outcomes(result) == ["exhausted", "crashed", "crashed", "solved"]
+    log = job.log.read_text()
+    heads = [line.split(":")[0] for line in log.splitlines() if line.startswith("== ")]
+    assert heads == ["== exhaust", "== fail", "== crash", "== solve"]
+    assert "about to crash" in log
+
+
+def test_attempts_are_prepared_lazily(tmp_path: Path) -> None:
+    """With one token, the second attempt is not prepared if the first solves."""
+    job = make_job(tmp_path, make_attempt("solve"), make_attempt("solve"))
+    asked: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in (1, 2):
+            asked.append(number)
+            yield number
+
+    run_race(job, make_terms(tmp_path, count=1), numbers())
+    assert asked == [1]
+
+
+def test_an_attempt_starts_no_earlier_than_its_delay(tmp_path: Path) -> None:
+    """While another attempt runs, even if a core is free."""
+    job = make_job(tmp_path, make_attempt("take-turns a b"), make_attempt("turn-then-sleep b", delay_s=0.4))
+    started: dict[str, float] = {}
+    began = time.monotonic()
+    terms = make_terms(tmp_path, observe=lambda label: started.setdefault(label.split()[0], time.monotonic() - began))
+    assert run_race(job, terms).winner == 1
+    assert started["turn-then-sleep"] >= 0.4
+
+
+def test_a_delay_ends_when_no_other_attempt_runs(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_attempt("exhaust"), make_attempt("solve", delay_s=3600.0))
+    assert run_race(job, make_terms(tmp_path)).winner == 2
+
+
+def test_attempts_take_turns_on_one_core(tmp_path: Path) -> None:
+    """The first can only solve after the second ran, so it is suspended and resumed."""
+    job = make_job(
+        tmp_path,
+        make_attempt("take-turns a b", slice_s=0.2),
+        make_attempt("turn-then-sleep b", slice_s=0.2),
+    )
+    terms = make_terms(tmp_path, count=1)
+    result = run_race(job, terms)
+    assert (job.path / "a").exists()
+    assert result.winner == 1
+    assert outcomes(result) == ["solved", "stopped"]
+    assert_clean(job, terms, "wcs.fits", "corr.fits", "rdls.fits", "backend.log")
+
+
+def test_an_engine_that_has_not_begun_is_not_suspended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slice is over while it still starts; suspended then, it would outlive a race that is killed."""
+    monkeypatch.setattr(process.EngineProcess, "has_begun", False)
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.01), make_attempt("solve", slice_s=0.01))
+    terms = make_terms(tmp_path, count=1, wall_s=1.0)
+    assert outcomes(run_race(job, terms)) == ["stopped"]
+
+
+def test_an_engine_that_has_solved_is_not_suspended(tmp_path: Path) -> None:
+    """It solves while the next attempt is prepared, which would never give the core back."""
+    job = make_job(tmp_path, make_attempt("solve-when go", slice_s=0.01), make_attempt("sleep"))
+
+    def numbers() -> Iterator[int]:
+        yield 1
+        (job.path / "go").touch()
+        wait_until(lambda: pids(job) and not alive(pids(job)))
+        yield 2
+
+    terms = make_terms(tmp_path, count=1, wall_s=2.0)
+    result = run_race(job, terms, numbers())
+    assert (result.winner, result.reason) == (1, "none")
+    assert_clean(job, terms, "wcs.fits", "corr.fits", "rdls.fits", "backend.log")
+
+
+def test_an_engine_that_has_solved_is_not_suspended_for_another_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its solution would have to wait for its next turn."""
+    job = make_job(tmp_path, make_attempt("sleep"), make_attempt("solve", rank=1))
+
+    def others_wait(_tokens: Tokens) -> bool:
+        if len(started) < 2:
+            return False
+        wait_until(lambda: len(pids(job)) == 2 and len(alive(pids(job))) == 1)
+        return True
+
+    started: list[str] = []
+    monkeypatch.setattr(Tokens, "others_wait", others_wait)
+    terms = make_terms(tmp_path, wall_s=2.0, observe=started.append)
+    monkeypatch.setattr(scheduler, "wait_for_any", lambda _children, _s: None)  # so its end is not noticed before
+    assert run_race(job, terms).winner == 2
+
+
+def test_a_suspended_engine_is_killed_at_the_end(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.1), make_attempt("solve-when a", slice_s=0.1))
+    terms = make_terms(tmp_path, count=1)
+    assert run_race(job, terms).winner == 2
+    assert_clean(job, terms, "wcs.fits", "corr.fits", "rdls.fits", "backend.log")
+
+
+def test_a_borrowed_token_is_given_to_a_job_that_waits(tmp_path: Path) -> None:
+    """Two engines of one race hold two tokens; another job waits for one and gets it."""
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("turn-then-sleep b", rank=1))
+    done = threading.Event()
+    terms = make_terms(tmp_path, cancelled=done.is_set)
+    racer = threading.Thread(target=run_race, args=(job, terms))
+    racer.start()
+    try:
+        wait_until(lambda: (job.path / "a").exists() and (job.path / "b").exists())
+        terms.tokens.acquire(standin.PATIENCE_S).release()
+    finally:
+        done.set()
+        racer.join()
+    assert_clean(job, terms, "backend.log")
+
+
+def test_a_race_sleeps_while_it_waits_for_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second attempt is due, but another job holds the token for it."""
+    waits: list[float] = []
+    real_wait = scheduler.wait_for_any
+    monkeypatch.setattr(scheduler, "wait_for_any", lambda children, s: (waits.append(s), real_wait(children, s))[1])
+    job = make_job(tmp_path, make_attempt("solve-when go"), make_attempt("exhaust"))
+    terms = make_terms(tmp_path, cancelled=lambda: len(waits) > 5)
+    held = terms.tokens.try_acquire()
+    assert held is not None
+    try:
+        assert run_race(job, terms).reason == "cancelled"
+    finally:
+        held.release()
+    assert min(waits) > 0
