@@ -22,7 +22,7 @@ from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, SolveParams, in_unit
 from novacli.records.result import SOLVED, Result
-from novacli.rigs.store import Rigs
+from novacli.rigs.store import RigStore
 from novacli.solution.reading import Solution
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Solver:
         self.config = config.replaced("learn", learn=learn)
         self.to = to
         self._jobs_dir = None if jobs_dir is None else Path(jobs_dir)
-        self._rigs = Rigs(config.folders.rigs_file) if self.config["learn"] else None
+        self._rigs = RigStore(config.folders.rigs_file) if self.config["learn"] else None
         self._lock = threading.Lock()
         self._backends: dict[tuple[tuple[str, ...], str | None], Backend] = {}
         self._backend_for(SolveParams())

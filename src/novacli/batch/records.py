@@ -132,9 +132,9 @@ class RunSetup:
 class SequenceHint:
     """What a solved frame says of the next ones of its sequence.
 
-    ``rig`` is the camera's key (:func:`novacli.rigs.store.identify`) and ``target`` the header's OBJECT.  ``aimed_deg``
-    is the pointing in the header and ``centre_deg`` the solved centre; both are (right ascension, declination), or None
-    if unknown.  ``parity`` is the sign of det(CD).
+    ``rig`` is the camera's key (:func:`novacli.rigs.store.identify_rig`) and ``target`` the header's OBJECT.
+    ``aimed_deg`` is the pointing in the header and ``centre_deg`` the solved centre; both are (right ascension,
+    declination), or None if unknown.  ``parity`` is the sign of det(CD).
     """
 
     rig: str

@@ -18,7 +18,7 @@ from novacli.solution.reading import Solution, Unsolved
 
 
 class Memory(Protocol):
-    """Remembers what solved frames taught: :class:`novacli.rigs.store.Rigs`, or the memory of a sequence."""
+    """Remembers what solved frames taught: :class:`novacli.rigs.store.RigStore`, or the memory of a sequence."""
 
     def recall(self, field: Field, given: Hints) -> Hints:
         """Return hints with what is known of the field's camera added."""

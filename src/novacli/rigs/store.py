@@ -1,11 +1,11 @@
-"""What solved frames taught: the pixel scale, parity and last pointing of each rig (a camera behind its optics).
+"""The pixel scale, parity and last pointing of each rig (an optical setup), as hints for its next frame.
 
-The next frame of a rig has its scale within per cents and, for a while, its pointing within a few degrees.  The scale
-goes before what the header says, since it was measured; pointing and parity fill in what the header leaves open.  They
-are trusted no more than a header: a frame that turns out otherwise replaces what was known, so a changed telescope
-costs one frame's fallback.
+The next frame of a rig has the same scale within a few per cent and, for a while, the same pointing within a few
+degrees.  The scale comes before that of the header, since it was measured; pointing and parity are used if the header
+has none.  They are hints like any others: a frame that contradicts them replaces them, so that a changed telescope
+costs one frame the time until its blind attempts begin.
 
-All is in one small file, read and written whole under a lock; whatever is wrong with it, a solve goes on without.
+All rigs are in one small file, which is read and written whole under a lock.  No error of that file ends a solve.
 """
 
 from __future__ import annotations
@@ -31,30 +31,35 @@ from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
 
 FORMAT = 1
-#: What tells rigs apart, besides the frame's size and format: who made it, through what, how it was read out.
+#: Header keywords that tell rigs apart, beside the frame's size and format: camera, optics and read-out.
 _KEYWORDS = (
     "TELESCOP", "INSTRUME", "DETECTOR", "CAMERA", "CAMERAID", "FOCALLEN", "XPIXSZ", "XBINNING", "CCDSUM", "CCDXBIN",
     "EXIF Make", "EXIF Model", "EXIF LensModel", "EXIF FocalLength", "EXIF BodySerialNumber",
 )  # fmt: skip
 _NAMES = ("TELESCOP", "INSTRUME", "DETECTOR", "CAMERA", "EXIF Make", "EXIF Model", "EXIF LensModel")
-#: Focus, temperature and where in the field the fit was best move a scale by so much from frame to frame.
+#: By how much a scale varies from frame to frame, as a fraction: focus, temperature and the fit change it.
 _SCALE_TOLERANCE = 0.03
-#: A frame whose scale is within this of what is known confirms it; one beyond it replaces it.
+#: A frame whose scale differs from the known one by less than this fraction confirms it; any other replaces it.
 _SAME_SCALE = 0.10
-#: How long after a frame the next one is thought to look the same way, and how far off it may look: this many widths
-#: of the field, and some degrees.
+#: For how long a frame's pointing is a hint for the next frame, seconds.
 POINTING_S = 2 * 3600.0
+#: The radius of that hint: so many widths of the field plus so many degrees.
 _POINTING_WIDTHS, _POINTING_DEG = 1.0, 1.0
-#: The rigs that were used last are kept.
-_MOST_RIGS = 200
-#: No frame is of a later time, which calendars could not say: the year 5138.
-_LATEST_S = 1e11
+#: The file keeps this many rigs, those used last.
+_MAX_RIGS = 200
+#: Times later than this (the year 5138) are damaged entries, and calendars cannot show them.
+_MAX_TIME_S = 1e11
 SOURCE = "earlier frames of this camera"
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """What is known of one rig: ``frames`` solved with it, the last at ``solved_s`` (seconds since 1970)."""
+    """One optical setup.
+
+    ``key`` identifies it, ``name`` is for people.  ``width`` and ``height`` are those of its frames, pixels.  The scale
+    (arcsec/pixel) is a mean over recent frames; parity (the sign of det(CD)) and centre (ICRS degrees) are those of the
+    last one, which was solved at ``solved_s`` (seconds since 1970).  ``frames`` counts the frames that agreed.
+    """
 
     key: str
     name: str
@@ -72,25 +77,37 @@ class Rig:
         return dataclasses.asdict(self)
 
 
-def identify(field: Field) -> tuple[str, str] | None:
-    """Return (key, name) of the rig that made a field; None where nothing tells.
-
-    Pictures whose header names no camera are one rig by their folder: frames that lie side by side, of one size.
-    """
+def identify_rig(field: Field) -> tuple[str, str] | None:
+    """Return (key, name) of the rig that made a field; None if it cannot be told."""
     if not isinstance(field, Image):
         return None
-    return identify_header(field.header, field.width, field.height, field.origin.path, is_fits_like=field.is_fits_like)
+    path, is_fits_like = field.origin.path, field.is_fits_like
+    return identify_rig_of_header(field.header, field.width, field.height, path, is_fits_like=is_fits_like)
 
 
-def identify_header(
+def identify_rig_of_header(
     header: Mapping[str, HeaderValue], width: int, height: int, path: str | None, *, is_fits_like: bool
 ) -> tuple[str, str] | None:
-    """Return (key, name) of the rig by a header and the size of its image in pixels, with no image read."""
-    named = [(word, _text(header, word)) for word in _KEYWORDS]
-    marks = [f"{word}={value}" for word, value in named if value]
-    called = dict.fromkeys(value for word, value in named if value and word in _NAMES)
+    """Return (key, name) of the rig that made an image; None if it cannot be told.
+
+    Images whose header names no camera belong to one rig if they are in one folder and of one size.
+
+    Parameters
+    ----------
+    header
+        FITS keywords and ``EXIF …`` entries.
+    width, height
+        Size of the image, pixels.
+    path
+        The image's file; None if it was not read from a file.
+    is_fits_like
+        True if y points up when the image is displayed.
+    """
+    values = [(keyword, _text(header, keyword)) for keyword in _KEYWORDS]
+    marks = [f"{keyword}={value}" for keyword, value in values if value]
+    words = dict.fromkeys(value for keyword, value in values if value and keyword in _NAMES)
     # Cameras repeat their maker in the model: "Canon", "Canon EOS 70D".
-    name = " ".join(a for a in called if not any(b.startswith(f"{a} ") for b in called))
+    name = " ".join(word for word in words if not any(other.startswith(f"{word} ") for other in words))
     if not name:
         if path is None:
             return None
@@ -107,29 +124,39 @@ def _text(header: Mapping[str, HeaderValue], keyword: str) -> str:
     return "" if value is None or isinstance(value, bool) else str(value).strip()[:80]
 
 
-class Rigs:
-    """The file of rigs; nothing is read before it is needed, and no error of it ends a solve."""
+class RigStore:
+    """The file of rigs; it is read when first needed, and no error of it ends a solve."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def all(self) -> list[Rig]:
-        """Return the rigs, the one used last first."""
+        """Return the rigs, last used first."""
         return sorted(self._read().values(), key=lambda rig: rig.solved_s, reverse=True)
 
     def recall(self, field: Field, given: Hints, now_s: float | None = None) -> Hints:
-        """Return hints with what is known of the field's rig: its scale first, the rest where nothing is given.
+        """Return ``given`` with the hints of the field's rig added.
 
-        If ``given`` holds a scale of the user's, no scale is added.
+        The rig's scale is put first, unless the user gave a scale.  Its pointing and its parity are added if ``given``
+        has none.
+
+        Parameters
+        ----------
+        field
+            The field to solve; its header, size and folder identify the rig.
+        given
+            The hints of the user and of the header.
+        now_s
+            Seconds since 1970; None for now.
         """
-        found = identify(field)
-        rig = None if found is None else self._read().get(found[0])
+        identity = identify_rig(field)
+        rig = None if identity is None else self._read().get(identity[0])
         if rig is None:
             return given
         now_s = time.time() if now_s is None else now_s
         learned = _hints_of(rig, now_s)
         scales, positions = given.scales, given.positions
-        if not is_said(scales):
+        if not are_from_user(scales):
             scales = (*learned.scales, *scales)
         return dataclasses.replace(
             given,
@@ -139,18 +166,29 @@ class Rigs:
         )
 
     def learn(self, field: Field, calibration: Calibration, now_s: float | None = None) -> None:
-        """Remember what a solved frame taught."""
-        found = identify(field)
-        if found is None:
+        """Store the scale, parity and pointing of a solved frame.
+
+        Parameters
+        ----------
+        field
+            The field; without an identity, nothing is stored.
+        calibration
+            Its solution.
+        now_s
+            Seconds since 1970; None for now.
+        """
+        identity = identify_rig(field)
+        if identity is None:
             return
-        key, name = found
         with contextlib.suppress(OSError, OutputError), self._locked():
             rigs = self._read()
-            rigs[key] = _taught(rigs.get(key), key, name, field, calibration, time.time() if now_s is None else now_s)
+            known = rigs.get(identity[0])
+            solved_s = time.time() if now_s is None else now_s
+            rigs[identity[0]] = _updated_rig(known, identity, field, calibration, solved_s)
             self._write(rigs)
 
     def forget(self, keys: set[str] | None = None) -> int:
-        """Forget these rigs, all where None; return how many there were.
+        """Forget the rigs with these keys, or all if ``keys`` is None; return how many were forgotten.
 
         Raises
         ------
@@ -178,19 +216,19 @@ class Rigs:
             value = json.loads(self.path.read_bytes())
             if value["format"] != FORMAT:
                 return {}
-            rigs = [_rig(entry) for entry in value["rigs"]]
+            rigs = [_parse_rig(entry) for entry in value["rigs"]]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}
         return {rig.key: rig for rig in rigs if rig is not None}
 
     def _write(self, rigs: Mapping[str, Rig]) -> None:
-        kept = sorted(rigs.values(), key=lambda rig: rig.solved_s, reverse=True)[:_MOST_RIGS]
+        kept = sorted(rigs.values(), key=lambda rig: rig.solved_s, reverse=True)[:_MAX_RIGS]
         text = json.dumps({"format": FORMAT, "rigs": [rig.to_json() for rig in kept]}, indent=1)
         write_file(self.path, text.encode() + b"\n", durable=False)
 
 
-def _rig(entry: Any) -> Rig | None:
-    """Return the rig of an entry of the file, None where a value is none that can be."""
+def _parse_rig(entry: Any) -> Rig | None:
+    """Parse an entry of the file; return None if a value is missing or out of range."""
     try:
         rig = Rig(
             key=str(entry["key"]),
@@ -206,23 +244,33 @@ def _rig(entry: Any) -> Rig | None:
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    is_sane = 0 < rig.pixscale_arcsec < 1e5 and 0 <= rig.ra_deg <= 360 and -90 <= rig.dec_deg <= 90
-    return rig if is_sane and 0 <= rig.solved_s < _LATEST_S else None
+    is_in_range = 0 < rig.pixscale_arcsec < 1e5 and 0 <= rig.ra_deg <= 360 and -90 <= rig.dec_deg <= 90
+    return rig if is_in_range and 0 <= rig.solved_s < _MAX_TIME_S else None
 
 
-def is_said(hints: Sequence[ScaleHint | PositionHint]) -> bool:
-    """Say whether hints are the user's own."""
+def are_from_user(hints: Sequence[ScaleHint | PositionHint]) -> bool:
+    """Return True if the user gave any of the hints."""
     return any(hint.provenance is Provenance.USER for hint in hints)
 
 
-def scale_around(pixscale_arcsec: float, source: str) -> ScaleHint:
-    """Return what a frame's scale says of the next one of its rig."""
+def earlier_scale_hint(pixscale_arcsec: float, source: str) -> ScaleHint:
+    """Return the scale hint for the next frame of a rig, from the scale of an earlier one."""
     low, high = (pixscale_arcsec * (1 + sign * _SCALE_TOLERANCE) for sign in (-1, 1))
     return ScaleHint(low, high, source, Provenance.EARLIER)
 
 
-def position_near(ra_deg: float, dec_deg: float, width_deg: float, source: str) -> PositionHint:
-    """Return where the frame after one with this centre, so wide, is thought to look."""
+def earlier_position_hint(ra_deg: float, dec_deg: float, width_deg: float, source: str) -> PositionHint:
+    """Return the position hint for the next frame of a rig, from an earlier one.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        Centre of the earlier frame, ICRS degrees.
+    width_deg
+        Its width, degrees.
+    source
+        What people are told of the hint's origin.
+    """
     radius_deg = _POINTING_WIDTHS * width_deg + _POINTING_DEG
     return PositionHint(Position(ra_deg, dec_deg, min(radius_deg, 90.0)), source, Provenance.EARLIER)
 
@@ -231,14 +279,18 @@ def _hints_of(rig: Rig, now_s: float) -> Hints:
     positions: tuple[PositionHint, ...] = ()
     if 0 <= now_s - rig.solved_s < POINTING_S:
         width_deg = rig.width * rig.pixscale_arcsec / 3600
-        positions = (position_near(rig.ra_deg, rig.dec_deg, width_deg, SOURCE),)
-    return Hints((scale_around(rig.pixscale_arcsec, SOURCE),), positions, parity=Parity(rig.parity))
+        positions = (earlier_position_hint(rig.ra_deg, rig.dec_deg, width_deg, SOURCE),)
+    return Hints((earlier_scale_hint(rig.pixscale_arcsec, SOURCE),), positions, parity=Parity(rig.parity))
 
 
-def _taught(known: Rig | None, key: str, name: str, field: Field, calibration: Calibration, now_s: float) -> Rig:
+def _updated_rig(
+    known: Rig | None, identity: tuple[str, str], field: Field, calibration: Calibration, solved_s: float
+) -> Rig:
+    """Return the rig after one more frame; a frame that contradicts ``known`` begins anew."""
     scale, parity, frames = calibration.pixscale, int(calibration.parity), 1
     if known is not None and abs(scale / known.pixscale_arcsec - 1) < _SAME_SCALE and parity == known.parity:
         frames = known.frames + 1
-        # The mean of the last few frames: steadier than one, and it follows a slow drift.
+        # A running mean of about five frames: more precise than one frame, and it follows a slow drift.
         scale = known.pixscale_arcsec + (scale - known.pixscale_arcsec) / min(frames, 5)
-    return Rig(key, name, field.width, field.height, scale, parity, frames, calibration.ra, calibration.dec, now_s)
+    size, centre = (field.width, field.height), (calibration.ra, calibration.dec)
+    return Rig(*identity, *size, scale, parity, frames, *centre, solved_s)

@@ -1,4 +1,4 @@
-"""Frames that teach: from one ``nova submit`` to the next, shown, forgotten, switched off."""
+"""``nova rigs``, and what one ``nova submit`` learns for the next."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def learned(result: dict[str, Any]) -> list[str]:
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("real_indexes")
-def test_the_second_frame_is_solved_by_what_the_first_one_taught(
+def test_the_second_frame_is_solved_by_hints_from_the_first(
     submit: Callable[..., dict[str, Any]], nova: Callable[..., Any], drawn: DrawnField, home: Path
 ) -> None:
     first, second = (str(drawn.write_fits(home / name, **CAMERA)) for name in ("a.fits", "b.fits"))
@@ -56,10 +56,10 @@ def test_the_second_frame_is_solved_by_what_the_first_one_taught(
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("real_indexes")
-def test_a_changed_telescope_costs_a_fallback_and_not_the_image(
+def test_a_frame_of_a_changed_telescope_is_solved_blindly(
     submit: Callable[..., dict[str, Any]], drawn: DrawnField, home: Path, rigs_file: Path
 ) -> None:
-    """What was learned is wrong in every respect; the frame is solved all the same, and what is known is put right."""
+    """Every value of the rig is wrong; the frame is solved all the same and replaces them."""
     path = str(drawn.write_fits(home / "a.fits", **CAMERA))
     submit(path)
     value = json.loads(rigs_file.read_text())
@@ -76,10 +76,10 @@ def test_a_changed_telescope_costs_a_fallback_and_not_the_image(
 @pytest.mark.engine
 @pytest.mark.usefixtures("real_indexes")
 @pytest.mark.parametrize("options", [["--blind"], ["--no-learn"]])
-def test_learning_can_be_left_out(
+def test_learning_can_be_switched_off(
     options: list[str], submit: Callable[..., dict[str, Any]], drawn: DrawnField, home: Path, rigs_file: Path
 ) -> None:
-    """A blind solve teaches, but is told nothing; --no-learn does neither."""
+    """A blind solve uses no hints of the rig, but updates it; with --no-learn it does neither."""
     path = str(drawn.write_fits(home / "a.fits", **CAMERA))
     submit(path)
     before = json.loads(rigs_file.read_text())["rigs"][0]["frames"]
@@ -87,39 +87,39 @@ def test_learning_can_be_left_out(
     assert json.loads(rigs_file.read_text())["rigs"][0]["frames"] - before == (options == ["--blind"])
 
 
-def known(rigs_file: Path, *keys: str) -> None:
+def write_rigs(rigs_file: Path, *keys: str) -> None:
     rig = {"name": "Lens \x1b[2J", "width": 10, "height": 10, "pixscale_arcsec": 2.0, "parity": 1, "frames": 3,
            "ra_deg": 1.0, "dec_deg": 2.0, "solved_s": 1.8e9}  # fmt: skip
     rigs_file.parent.mkdir(parents=True)
     rigs_file.write_text(json.dumps({"format": 1, "rigs": [{**rig, "key": key} for key in keys]}))
 
 
-def test_one_is_forgotten_by_the_beginning_of_its_id(nova: Callable[..., Any], rigs_file: Path) -> None:
-    known(rigs_file, "aa11", "ab22")
+def test_a_rig_is_forgotten_by_the_beginning_of_its_id(nova: Callable[..., Any], rigs_file: Path) -> None:
+    write_rigs(rigs_file, "aa11", "ab22")
     assert nova("rigs", "forget", "aa").out == "forgot 1 rig\n"
     assert [json.loads(line)["key"] for line in nova("rigs", "list", "--json").out.splitlines()] == ["ab22"]
     assert nova("rigs", "forget", "--all").out == "forgot 1 rig\n"
     assert nova("rigs", "list").out == ""
 
 
-def test_names_from_headers_do_not_reach_the_terminal_as_they_are(nova: Callable[..., Any], rigs_file: Path) -> None:
-    known(rigs_file, "aa11")
+def test_escape_sequences_of_headers_do_not_reach_the_terminal(nova: Callable[..., Any], rigs_file: Path) -> None:
+    write_rigs(rigs_file, "aa11")
     assert "\x1b" not in nova("rigs", "list").out
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "name a rig, or say --all"),
-        (["aa", "--all"], 2, "name a rig, or say --all"),
-        (["a"], 2, "rig 'a' could be aa11, ab22: give more of its id"),
+        ([], 2, "name a rig, or give --all"),
+        (["aa", "--all"], 2, "name a rig, or give --all"),
+        (["a"], 2, "rig 'a' could be aa11, ab22: give more characters of its id"),
         (["zz"], 66, "there is no rig 'zz': see nova rigs list"),
     ],
 )
-def test_what_cannot_be_forgotten_says_why(
+def test_a_rig_that_cannot_be_told_is_an_error(
     arguments: list[str], code: int, message: str, nova: Callable[..., Any], rigs_file: Path
 ) -> None:
-    known(rigs_file, "aa11", "ab22")
+    write_rigs(rigs_file, "aa11", "ab22")
     ran = nova("rigs", "forget", *arguments)
     assert (ran.code, ran.out) == (code, "")
     assert message in ran.err

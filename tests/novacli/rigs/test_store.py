@@ -1,4 +1,4 @@
-"""What solved frames teach: which frames are of one rig, what the next one is told, and that nothing is lost to it."""
+"""Rigs: how frames are told apart, the hints for the next frame, and errors of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from novacli.records.calibration import Calibration
 from novacli.records.field import Field, Image, Origin, StarList
 from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
-from novacli.rigs.store import SOURCE, Rigs, identify
+from novacli.rigs.store import SOURCE, RigStore, identify_rig
 
 CAMERA = {"TELESCOP": "Refractor 80/500", "INSTRUME": "ASI 533", "XBINNING": 1}
 NOW_S = 1_800_000_000.0
@@ -31,15 +31,15 @@ def make_calibration(pixscale: float = 2.0, parity: float = -1.0, ra: float = 84
 
 
 @pytest.fixture
-def rigs(tmp_path: Path) -> Rigs:
-    return Rigs(tmp_path / "state" / "rigs.json")
+def rigs(tmp_path: Path) -> RigStore:
+    return RigStore(tmp_path / "state" / "rigs.json")
 
 
-# --- Which frames are of one rig ----------------------------------------------------------------------------------
+# --- Frames of one rig --------------------------------------------------------------------------------------------
 
 
 def key_of(field: Field) -> str:
-    found = identify(field)
+    found = identify_rig(field)
     assert found is not None
     return found[0]
 
@@ -54,37 +54,38 @@ def key_of(field: Field) -> str:
     ],
     ids=["telescope", "binning", "size", "rows from the top"],
 )
-def test_another_rig_is_another(other: Image) -> None:
+def test_a_different_camera_size_or_format_is_another_rig(other: Image) -> None:
     assert key_of(other) != key_of(make_image(**CAMERA))
 
 
-def test_one_rig_is_one_wherever_its_frames_lie_and_whatever_they_show() -> None:
+def test_a_rig_depends_neither_on_the_folder_nor_on_the_target() -> None:
     other = make_image("/other/b.fits", **CAMERA, OBJECT="M 31", EXPTIME=30.0, FILTER="R")
     assert key_of(other) == key_of(make_image(**CAMERA))
 
 
-def test_frames_of_a_nameless_camera_are_one_rig_by_folder_and_size() -> None:
+def test_frames_without_a_camera_name_are_one_rig_by_folder_and_size() -> None:
     a, b, c = make_image("/night/a.fits"), make_image("/night/b.fits"), make_image("/day/a.fits")
     assert key_of(a) == key_of(b) != key_of(c)
 
 
-def test_a_maker_that_the_model_repeats_is_named_once() -> None:
-    found = identify(make_image(**{"EXIF Make": "Canon", "EXIF Model": "Canon EOS 70D", "EXIF LensModel": "EF 50mm"}))
+def test_a_maker_that_is_part_of_the_model_is_named_once() -> None:
+    found = identify_rig(
+        make_image(**{"EXIF Make": "Canon", "EXIF Model": "Canon EOS 70D", "EXIF LensModel": "EF 50mm"})
+    )
     assert found is not None
     assert found[1] == "Canon EOS 70D EF 50mm"
 
 
-def test_what_comes_from_nowhere_is_no_rig() -> None:
-    """An array without a header, a list of stars."""
+def test_an_array_and_a_star_list_have_no_rig() -> None:
     column = np.zeros(3)
-    assert identify(make_image(None)) is None
-    assert identify(StarList(column, column, column, 10, 10, CAMERA, Origin("x", "/x", "CSV"))) is None
+    assert identify_rig(make_image(None)) is None
+    assert identify_rig(StarList(column, column, column, 10, 10, CAMERA, Origin("x", "/x", "CSV"))) is None
 
 
-# --- What the next frame is told ----------------------------------------------------------------------------------
+# --- Hints for the next frame -------------------------------------------------------------------------------------
 
 
-def test_a_solved_frame_is_the_hint_for_the_next(rigs: Rigs) -> None:
+def test_a_solved_frame_gives_hints_for_the_next(rigs: RigStore) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
     hints = rigs.recall(make_image("/night/b.fits", **CAMERA), Hints(), NOW_S + HOUR_S)
     (scale,) = hints.scales
@@ -96,15 +97,15 @@ def test_a_solved_frame_is_the_hint_for_the_next(rigs: Rigs) -> None:
     assert scale.source == position.source == SOURCE
 
 
-def test_where_it_looked_is_soon_forgotten_and_its_scale_is_not(rigs: Rigs) -> None:
+def test_a_pointing_expires_and_a_scale_does_not(rigs: RigStore) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
-    for later_s in (24 * HOUR_S, -HOUR_S):  # a day later; and a clock that was set back
+    for later_s in (24 * HOUR_S, -HOUR_S):  # a day later, and a clock that was set back
         hints = rigs.recall(make_image(**CAMERA), Hints(), NOW_S + later_s)
         assert hints.positions == ()
         assert len(hints.scales) == 1
 
 
-def test_what_was_measured_goes_before_the_header_and_its_pointing_after_it(rigs: Rigs) -> None:
+def test_the_measured_scale_comes_before_that_of_the_header_and_the_pointing_is_the_header_s(rigs: RigStore) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
     header = Hints((ScaleHint(1, 3, "FOCALLEN"),), (PositionHint(Position(10.0, 10.0, 5.0), "RA/DEC"),))
     hints = rigs.recall(make_image(**CAMERA), header, NOW_S)
@@ -112,22 +113,22 @@ def test_what_was_measured_goes_before_the_header_and_its_pointing_after_it(rigs
     assert [hint.source for hint in hints.positions] == ["RA/DEC"]
 
 
-def test_the_user_s_word_is_not_added_to(rigs: Rigs) -> None:
+def test_nothing_is_added_to_the_hints_of_the_user(rigs: RigStore) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
-    said = Hints((ScaleHint(1, 3, "--scale-low/--scale-high", Provenance.USER),), parity=Parity.POSITIVE)
-    hints = rigs.recall(make_image(**CAMERA), said, NOW_S + 24 * HOUR_S)
-    assert hints == said
+    user = Hints((ScaleHint(1, 3, "--scale-low/--scale-high", Provenance.USER),), parity=Parity.POSITIVE)
+    hints = rigs.recall(make_image(**CAMERA), user, NOW_S + 24 * HOUR_S)
+    assert hints == user
 
 
-def test_another_rig_is_told_nothing(rigs: Rigs) -> None:
+def test_another_rig_gets_no_hints(rigs: RigStore) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
     assert rigs.recall(make_image(width=30, **CAMERA), Hints(), NOW_S) == Hints()
 
 
-# --- What is learned ----------------------------------------------------------------------------------------------
+# --- What is stored ----------------------------------------------------------------------------------------------
 
 
-def test_frames_that_agree_make_it_steadier(rigs: Rigs) -> None:
+def test_the_scale_is_a_mean_of_frames_that_agree(rigs: RigStore) -> None:
     for scale in (2.0, 2.02, 1.99):
         rigs.learn(make_image(**CAMERA), make_calibration(scale), NOW_S)
     (rig,) = rigs.all()
@@ -136,15 +137,15 @@ def test_frames_that_agree_make_it_steadier(rigs: Rigs) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"pixscale": 4.0}, {"parity": 1.0}])
-def test_a_frame_that_turns_out_otherwise_replaces_what_was_known(rigs: Rigs, changed: dict[str, float]) -> None:
-    """A reducer was put in, a mirror taken out."""
+def test_a_frame_that_contradicts_replaces_the_rig(rigs: RigStore, changed: dict[str, float]) -> None:
+    """As after a focal reducer was put in, or a mirror taken out."""
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
     rigs.learn(make_image(**CAMERA), make_calibration(**changed), NOW_S)
     (rig,) = rigs.all()
     assert (rig.frames, rig.pixscale_arcsec, rig.parity) == (1, changed.get("pixscale", 2.0), changed.get("parity", -1))
 
 
-def test_rigs_can_be_forgotten(rigs: Rigs) -> None:
+def test_rigs_can_be_forgotten(rigs: RigStore) -> None:
     for name in "abc":
         rigs.learn(make_image(TELESCOP=name), make_calibration(), NOW_S)
     one = rigs.all()[0].key
@@ -154,7 +155,7 @@ def test_rigs_can_be_forgotten(rigs: Rigs) -> None:
     assert rigs.all() == []
 
 
-def test_the_file_does_not_grow_for_ever(rigs: Rigs) -> None:
+def test_the_file_keeps_the_last_200_rigs(rigs: RigStore) -> None:
     for number in range(205):
         rigs.learn(make_image(TELESCOP=f"t{number}"), make_calibration(), NOW_S + number)
     kept = rigs.all()
@@ -162,14 +163,14 @@ def test_the_file_does_not_grow_for_ever(rigs: Rigs) -> None:
     assert kept[0].name == "t204"
 
 
-# --- Nothing is lost to it ----------------------------------------------------------------------------------------
+# --- Errors of the file -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "3", '{"format": 9, "rigs": []}', '{"format": 1, "rigs": [3, {}, {"key": "x"}]}', "[" * 100_000],
 )
-def test_a_damaged_file_is_no_error_and_is_made_anew(rigs: Rigs, text: str) -> None:
+def test_a_damaged_file_is_replaced_without_an_error(rigs: RigStore, text: str) -> None:
     rigs.path.parent.mkdir()
     rigs.path.write_text(text)
     assert rigs.recall(make_image(**CAMERA), Hints(), NOW_S) == Hints()
@@ -188,7 +189,7 @@ def test_a_damaged_file_is_no_error_and_is_made_anew(rigs: Rigs, text: str) -> N
         {"solved_s": "NaN"},
     ],
 )
-def test_nonsense_in_it_is_no_hint(rigs: Rigs, change: dict[str, object]) -> None:
+def test_values_out_of_range_give_no_hint(rigs: RigStore, change: dict[str, object]) -> None:
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
     value = json.loads(rigs.path.read_text())
     value["rigs"][0] |= change
@@ -196,14 +197,14 @@ def test_nonsense_in_it_is_no_hint(rigs: Rigs, change: dict[str, object]) -> Non
     assert rigs.recall(make_image(**CAMERA), Hints(), NOW_S) == Hints()
 
 
-def test_a_place_that_cannot_be_written_ends_no_solve(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_raises_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    rigs = Rigs(tmp_path / "file" / "rigs.json")
+    rigs = RigStore(tmp_path / "file" / "rigs.json")
     rigs.learn(make_image(**CAMERA), make_calibration(), NOW_S)
     assert rigs.recall(make_image(**CAMERA), Hints(), NOW_S) == Hints()
 
 
-def test_the_file_is_closed_to_others(rigs: Rigs) -> None:
-    """It tells where somebody's pictures lie."""
+def test_others_cannot_read_the_file(rigs: RigStore) -> None:
+    """It holds the paths of folders with images."""
     rigs.learn(make_image(), make_calibration(), NOW_S)
     assert rigs.path.parent.stat().st_mode & 0o077 == 0

@@ -24,7 +24,7 @@ from novacli.batch.records import FrameFile
 from novacli.errors import UnavailableError
 from novacli.files.compression import unpacked_name
 from novacli.records.field import HeaderValue
-from novacli.rigs.store import identify_header
+from novacli.rigs.store import identify_rig_of_header
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 
@@ -78,7 +78,7 @@ def glance(frame: FrameFile) -> Exposure:
     if header is None:
         return _from_outside(frame)
     width, height = (_side(header, axis) for axis in (1, 2))
-    found = identify_header(header, width, height, frame.path, is_fits_like=True)
+    found = identify_rig_of_header(header, width, height, frame.path, is_fits_like=True)
     taken_s = _taken_s(header)
     outside = _from_outside(frame)
     return Exposure(outside.group if found is None else found[0], outside.taken_s if taken_s is None else taken_s)

@@ -1,6 +1,6 @@
 """What a worker makes of what earlier frames of a sequence taught, and what its own frame teaches.
 
-It takes the place that :class:`novacli.rigs.store.Rigs` has for a single frame, and asks it if the sequence knows
+It takes the place that :class:`novacli.rigs.store.RigStore` has for a single frame, and asks it if the sequence knows
 nothing of the camera. The header of the frame decides: hints of another camera are not used, nor the position of
 another target.
 """
@@ -16,7 +16,7 @@ from novacli.records.calibration import Calibration
 from novacli.records.field import Field
 from novacli.records.hints import Hints, PositionHint
 from novacli.records.params import Parity
-from novacli.rigs.store import identify, is_said, position_near, scale_around
+from novacli.rigs.store import are_from_user, earlier_position_hint, earlier_scale_hint, identify_rig
 from novacli.text.angles import separation_deg
 
 SOURCE = "earlier frame of the sequence"
@@ -38,17 +38,17 @@ class SequenceMemory:
         Where it knows nothing of the camera, what was learned before the run is asked for.
         """
         self._aimed_deg = _first(given.positions)
-        found = identify(field)
+        found = identify_rig(field)
         own = [] if found is None else [known for known in self._earlier if known.rig == found[0]]
         if not own:
             return given if self._rigs is None else self._rigs.recall(field, given)
         scales = given.scales
-        if not is_said(scales):
+        if not are_from_user(scales):
             measured = own[0].pixscale_arcsec
             others = (s for s in scales if not s.low_arcsec_per_pixel <= measured <= s.high_arcsec_per_pixel)
-            scales = (scale_around(measured, SOURCE), *others)
+            scales = (earlier_scale_hint(measured, SOURCE), *others)
         positions = given.positions
-        if not is_said(positions):
+        if not are_from_user(positions):
             positions = self._positions(field, own) or positions
         parity = Parity(own[0].parity) if given.parity is None else given.parity
         return dataclasses.replace(given, scales=scales, positions=positions, parity=parity)
@@ -58,7 +58,7 @@ class SequenceMemory:
         for known in own:
             width_deg = field.width * known.pixscale_arcsec / 3600
             if known.centre_deg is not None and known.target == target and self._is_aimed_alike(known, width_deg):
-                return (position_near(*known.centre_deg, width_deg, SOURCE),)
+                return (earlier_position_hint(*known.centre_deg, width_deg, SOURCE),)
         return ()
 
     def _is_aimed_alike(self, known: SequenceHint, width_deg: float) -> bool:
@@ -70,7 +70,7 @@ class SequenceMemory:
         """Note what the frame taught, for its sequence and for runs to come."""
         if self._rigs is not None:
             self._rigs.learn(field, calibration)
-        found = identify(field)
+        found = identify_rig(field)
         if found is not None:
             centre_deg = (calibration.ra, calibration.dec)
             self.taught = SequenceHint(
@@ -79,7 +79,7 @@ class SequenceMemory:
 
 
 def _first(positions: Sequence[PositionHint]) -> tuple[float, float] | None:
-    if not positions or is_said(positions):
+    if not positions or are_from_user(positions):
         return None
     return positions[0].position.ra_deg, positions[0].position.dec_deg
 

@@ -100,11 +100,11 @@ def _context(setup: RunSetup) -> Context:
     if setup.key not in _contexts:
         from novacli import backends
         from novacli.pipeline.context import Context
-        from novacli.rigs.store import Rigs
+        from novacli.rigs.store import RigStore
 
         while len(_contexts) >= _MOST_CONTEXTS:
             del _contexts[next(iter(_contexts))]
-        rigs = Rigs(setup.config.folders.rigs_file) if setup.config["learn"] else None
+        rigs = RigStore(setup.config.folders.rigs_file) if setup.config["learn"] else None
         backend = backends.connect(setup.place, setup.config)
         _contexts[setup.key] = Context(Path(setup.work_dir), backend, rigs=rigs)
     return _contexts[setup.key]

@@ -1,4 +1,4 @@
-"""``nova rigs``: what solved frames taught about each camera, shown and forgotten."""
+"""``nova rigs``: show or forget the scale, parity and pointing learned from solved frames, for each rig."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 
 if TYPE_CHECKING:
-    from novacli.rigs.store import Rig, Rigs
+    from novacli.rigs.store import Rig, RigStore
 
 _HEADINGS = ("RIG", "SIZE", "SCALE", "PARITY", "FRAMES", "LAST", "CAMERA")
 _KEY_SHOWN = 8
@@ -25,16 +25,17 @@ _KEY_SHOWN = 8
 
 @click.group("rigs")
 def command() -> None:
-    """Show or forget what solved frames taught: the scale, parity and last pointing of each camera.
+    """Show or forget rigs: what solved frames taught about each optical setup.
 
-    They are the first hints for its next frame.  The setting learn, or nova submit --no-learn, switches this off.
+    A rig is a camera behind its telescope or lens.  Its scale, parity and last pointing are the first hints for its
+    next frame.  The setting learn, or nova submit --no-learn, switches this off.
     """
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each camera.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each rig.")
 def list_(as_json: bool) -> int:
-    """List the cameras that are known, the one used last first."""
+    """List the known rigs, last used first."""
     known = _rigs().all()
     if as_json:
         for rig in known:
@@ -42,31 +43,31 @@ def list_(as_json: bool) -> int:
     elif known:
         write_aligned([_HEADINGS, *map(_cells, known)], sys.stdout)
     elif sys.stdout.isatty():
-        click.echo("nova: no camera is known yet", err=True)
+        click.echo("nova: no rig is known yet: rigs are learned from solved images", err=True)
     return 0
 
 
 @command.command("forget")
 @click.argument("rigs", metavar="[RIG]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Forget all.")
+@click.option("--all", "everything", is_flag=True, help="Forget all rigs.")
 def forget(rigs: tuple[str, ...], everything: bool) -> int:
-    """Forget cameras: RIG is the beginning of an id from nova rigs list."""
+    """Forget rigs; RIG is the beginning of an id in nova rigs list."""
     if everything == bool(rigs):
-        raise UsageError("name a rig, or say --all: see nova rigs list")
+        raise UsageError("name a rig, or give --all: see nova rigs list")
     store = _rigs()
     keys = None if everything else {_key_of(name, store.all()) for name in rigs}
     try:
         count = store.forget(keys)
     except OSError as exc:
-        raise OutputError(f"{store.path}: {exc.strerror}: it cannot be changed") from exc
+        raise OutputError(f"{store.path}: {exc.strerror}: it cannot be changed; check its permissions") from exc
     click.echo(f"forgot {count_text(count, 'rig')}")
     return 0
 
 
-def _rigs() -> Rigs:
-    from novacli.rigs.store import Rigs
+def _rigs() -> RigStore:
+    from novacli.rigs.store import RigStore
 
-    return Rigs(configuration.UserFolders.from_environment(os.environ).rigs_file)
+    return RigStore(configuration.UserFolders.from_environment(os.environ).rigs_file)
 
 
 def _key_of(name: str, known: list[Rig]) -> str:
@@ -74,7 +75,7 @@ def _key_of(name: str, known: list[Rig]) -> str:
     if not matches:
         raise InputMissingError(f"there is no rig {name[:32]!r}: see nova rigs list")
     if len(matches) > 1:
-        raise UsageError(f"rig {name!r} could be {', '.join(matches)}: give more of its id")
+        raise UsageError(f"rig {name!r} could be {', '.join(matches)}: give more characters of its id")
     return matches[0]
 
 

@@ -81,11 +81,11 @@ def command(
     _prepare_outputs(given, requests, as_path(raw["out_dir"]))
     from novacli import backends
     from novacli.pipeline.context import Context
-    from novacli.rigs.store import Rigs
+    from novacli.rigs.store import RigStore
 
     backend = backends.connect(place, config)
     solve = _solver(backend, detach)
-    rigs = Rigs(config.folders.rigs_file) if config["learn"] else None
+    rigs = RigStore(config.folders.rigs_file) if config["learn"] else None
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
     for one, outputs in zip(given, requests, strict=True):

@@ -19,7 +19,7 @@ from novacli.batch.frames import header_reader as module
 from novacli.batch.frames.header_reader import Exposure, ExposureReader, glance
 from novacli.batch.frames.listing import frame_at
 from novacli.inputs import FileInput, open_field
-from novacli.rigs.store import identify
+from novacli.rigs.store import identify_rig
 
 CAMERA = {"INSTRUME": "ASI 533", "TELESCOP": "Newton"}
 DATE = "2026-03-01T20:00:00.5"
@@ -37,7 +37,7 @@ def look(path: Path) -> Exposure:
 
 def test_the_camera_is_the_one_that_the_solved_frame_will_have(tmp_path: Path) -> None:
     path = write(tmp_path / "a.fits")
-    found = identify(open_field(FileInput(str(path))))
+    found = identify_rig(open_field(FileInput(str(path))))
     assert found is not None
     assert look(path) == Exposure(found[0], DATE_S)
 

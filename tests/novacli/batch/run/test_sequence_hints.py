@@ -15,7 +15,7 @@ from novacli.records.calibration import Calibration
 from novacli.records.field import HeaderValue, Image, Origin, StarList
 from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
-from novacli.rigs.store import Rigs, identify
+from novacli.rigs.store import RigStore, identify_rig
 
 CAMERA: dict[str, HeaderValue] = {"INSTRUME": "ASI 533"}
 NOTHING = Hints()
@@ -103,10 +103,10 @@ def test_a_centre_that_is_too_old_is_not_handed_on() -> None:
 
 class TestLearning:
     @pytest.fixture
-    def rigs(self, tmp_path: Path) -> Rigs:
-        return Rigs(tmp_path / "rigs.json")
+    def rigs(self, tmp_path: Path) -> RigStore:
+        return RigStore(tmp_path / "rigs.json")
 
-    def test_without_learning_no_file_is_read_or_written(self, rigs: Rigs) -> None:
+    def test_without_learning_no_file_is_read_or_written(self, rigs: RigStore) -> None:
         rigs.learn(image(), calibration())
         before = rigs.path.read_bytes()
         handing = SequenceMemory((), None)
@@ -115,22 +115,22 @@ class TestLearning:
         assert handing.taught is not None
         assert rigs.path.read_bytes() == before
 
-    def test_the_first_of_a_sequence_has_what_was_learned_before(self, rigs: Rigs) -> None:
+    def test_the_first_of_a_sequence_has_what_was_learned_before(self, rigs: RigStore) -> None:
         rigs.learn(image(), calibration())
         assert SequenceMemory((), rigs).recall(image(), Hints()) == rigs.recall(image(), Hints()) != Hints()
 
-    def test_of_a_new_target_the_sequence_knows_better_than_what_was_learned(self, rigs: Rigs) -> None:
+    def test_of_a_new_target_the_sequence_knows_better_than_what_was_learned(self, rigs: RigStore) -> None:
         rigs.learn(image(OBJECT="M 31"), calibration())
         got = SequenceMemory([taught(image(OBJECT="M 31"))], rigs).recall(image(OBJECT="M 33"), Hints())
         assert (len(got.scales), got.positions) == (1, ())
 
-    def test_each_frame_teaches_runs_to_come(self, rigs: Rigs) -> None:
+    def test_each_frame_teaches_runs_to_come(self, rigs: RigStore) -> None:
         SequenceMemory([taught(image())], rigs).learn(image(), calibration())
         assert [rig.frames for rig in rigs.all()] == [1]
 
 
 def test_a_star_list_has_no_camera() -> None:
-    found = identify(image())
+    found = identify_rig(image())
     assert found is not None
     stars = StarList(np.zeros(1), np.zeros(1), None, 10, 10, dict(CAMERA), Origin("a", None, "text"))
     handing = SequenceMemory([taught(image())], None)
