@@ -4,6 +4,7 @@ backend         the backend: solving, and jobs left with a server
 destinations    the hosts that ``--to`` denotes
 command         the ssh command line and its generated configuration
 child_process   runs ssh: feeds it, reads from it, limits its time and ends it
+limits          raises if a call has run out of time or is cancelled
 stderr_log      collects what ssh and the server write to stderr
 server          one server, with a method for each verb of the wire protocol
 exit_codes      what the exit codes of ssh and of a server mean

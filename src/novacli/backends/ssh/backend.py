@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from novacli.backends.base import Detached, RemoteState, Solve
 from novacli.backends.ssh import stored_jobs
-from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
 from novacli.backends.ssh.detaching import detach, keeps_no_jobs
+from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.backends.ssh.retrying import patiently
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.server_pool import KnownServer, ServerPool
@@ -71,8 +71,8 @@ class SshBackend:
         if self._last_error is not None and time.monotonic() < self._retry_after:
             raise type(self._last_error)(str(self._last_error))
         try:
-            watch = Watch.of_seconds(min(_ASK_S, self._config["timeout_s"]))
-            self._known = patiently(self._pool.known, watch)
+            budget = Budget.of_seconds(min(_ASK_S, self._config["timeout_s"]))
+            self._known = patiently(self._pool.known, budget)
         except NovaError as exc:
             self._last_error, self._retry_after = exc, time.monotonic() + _ASK_S
             raise
@@ -104,7 +104,7 @@ class SshBackend:
 
     def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
         """Solve on one server, on the next if that fails, and again after a pause if all are busy."""
-        return ServerSolve(job, numbers, _watch(budget, progress), self._pool).run()
+        return ServerSolve(job, numbers, budget, progress, self._pool).run()
 
     # --- JobKeeper -------------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class SshBackend:
     def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
         """Leave a job with the least busy server that keeps jobs."""
         try:
-            return detach(job, numbers, _watch(budget, progress), self._pool)
+            return detach(job, numbers, budget, progress, self._pool)
         except TimeUpError as exc:
             raise TransferError(f"{self.name}: it did not take the job in time: try again later") from exc
         except CancelledError as exc:
@@ -124,15 +124,15 @@ class SshBackend:
 
     def detach_again(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:
         """Send a job again that its server has lost."""
-        return stored_jobs.detach_again(self._server_of(remote), remote, _watch(budget, progress))
+        return stored_jobs.detach_again(self._server_of(remote), remote, budget, progress)
 
     def states(self, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress = SILENT) -> list[RemoteState]:
         """Return the state of each job of one server."""
-        return stored_jobs.states(self._server_of(remotes[0]), remotes, _watch(budget, progress)) if remotes else []
+        return stored_jobs.states(self._server_of(remotes[0]), remotes, budget, progress) if remotes else []
 
     def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
         """Put the result of a job into its job directory."""
-        return stored_jobs.fetch(self._server_of(remote), remote, _watch(budget, progress))
+        return stored_jobs.fetch(self._server_of(remote), remote, budget, progress)
 
     def log(self, remote: RemoteJob, *, follow: bool) -> Iterator[str]:
         """Yield the log of a job."""
@@ -157,7 +157,3 @@ class SshBackend:
 
     def _server_of(self, remote: RemoteJob) -> Server:
         return Server(stored_jobs.reference_of(remote).host, Ssh.of(self._config))
-
-
-def _watch(budget: Budget, progress: Progress) -> Watch:
-    return Watch(budget.deadline_s, progress.observe, progress.cancelled)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 
 from novacli.backends.ssh import packing
-from novacli.backends.ssh.child_process import Call, TimeUpError, Watch
+from novacli.backends.ssh.child_process import Call
 from novacli.backends.ssh.exit_codes import remedy_of
+from novacli.backends.ssh.limits import TimeUpError
 from novacli.backends.ssh.sample_field import make_sample
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.server_pool import ASK_ONE_S, KnownServer, ask_one
@@ -22,6 +23,7 @@ from novacli.errors import (
 )
 from novacli.indexes.coverage import partial_skies
 from novacli.indexes.series import LIKELY_INDEXES
+from novacli.records.budget import Budget
 from novacli.records.check import Check
 from novacli.text.quantities import bytes_text, count_text
 from solvehost import wire
@@ -41,7 +43,7 @@ def check_server(server: Server, config: Config) -> Iterator[Check]:
     """Yield all checks of a server; only the first if the server cannot be reached."""
     began = time.monotonic()
     try:
-        known = ask_one(server, Watch.of_seconds(ASK_ONE_S))
+        known = ask_one(server, Budget.of_seconds(ASK_ONE_S))
     except NovaError as exc:
         yield _connection_failure(server, exc)
         return
@@ -104,7 +106,7 @@ def _check_round_trip(server: Server, known: KnownServer, config: Config) -> Che
     request = b"".join(wire.write_request(job_id, {1: axy.to_bytes(sample.attempt)}))
     began = time.monotonic()
     try:
-        reply = server.solve(job_id, request, Watch.of_seconds(_ROUND_TRIP_S))
+        reply = server.solve(job_id, request, Budget.of_seconds(_ROUND_TRIP_S))
     except (NovaError, TimeUpError) as exc:
         message = str(exc).removeprefix(f"{server.name}: ") or f"no answer within {_ROUND_TRIP_S:g} s"
         return Check("round trip", False, message, "see solvehost check there", InternalError.exit_code)
@@ -138,7 +140,7 @@ def _ssh_output(server: Server, options: tuple[str, ...], words: tuple[str, ...]
     options = ("-oLogLevel=INFO", *options)
     command = server.ssh.command(server.host.destination, words, options)
     try:
-        with Call(command, b"", Watch.of_seconds(ASK_ONE_S)) as call:
+        with Call(command, b"", Budget.of_seconds(ASK_ONE_S)) as call:
             left = _MAX_OUTPUT_BYTES
             while left > 0 and (data := call.read(left)):
                 left -= len(data)

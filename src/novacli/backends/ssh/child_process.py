@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import os
 import selectors
 import signal
@@ -21,8 +20,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO
 
+from novacli.backends.ssh.limits import CancelledError, check_limits
 from novacli.backends.ssh.stderr_log import StderrLog
 from novacli.errors import UnavailableError
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from solvehost.engine import exec_helper
 
 _Stream = IO[bytes]
@@ -33,35 +35,6 @@ _TICK_S = 0.1
 _ENDING_S = 10.0
 #: When ssh is asked to end, it removes its control socket.  After this time it is killed.
 _TERM_S = 0.5
-
-
-class TimeUpError(Exception):
-    """The deadline passed before the program was done."""
-
-
-class CancelledError(Exception):
-    """The caller has cancelled the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """How long a call may take (``deadline``, by the monotonic clock), and who hears of it and may end it."""
-
-    deadline: float = math.inf
-    observe: Callable[[str], None] = lambda _line: None
-    cancelled: Callable[[], bool] = lambda: False
-
-    @classmethod
-    def of_seconds(cls, seconds: float, observe: Callable[[str], None] = lambda _line: None) -> Watch:
-        """Return one that ends after this many seconds."""
-        return cls(time.monotonic() + seconds, observe)
-
-    def check(self) -> None:
-        """Raise if the call has to end."""
-        if self.cancelled():
-            raise CancelledError
-        if time.monotonic() >= self.deadline:
-            raise TimeUpError
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +64,10 @@ class Call:
         If no process can be started.
     """
 
-    def __init__(self, command: Sequence[str], stdin: bytes, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, command: Sequence[str], stdin: bytes, budget: Budget, progress: Progress = SILENT) -> None:
+        self._budget, self._progress = budget, progress
         self._to_send = memoryview(stdin)
-        self._log = StderrLog(watch.observe)
+        self._log = StderrLog(progress.observe)
         self._received = b""
         self._read_size = _CHUNK
         self._stdout_ended = False
@@ -120,14 +93,14 @@ class Call:
         Raises
         ------
         TimeUpError, CancelledError
-            If the watch ends the call.
+            If the deadline has passed, or the caller has cancelled.
         TransferError
             If the program writes too much to stderr.
         """
         self._read_size = min(size, _CHUNK)
         while not self._received and not self._stdout_ended:
-            self._watch.check()
-            self._serve_streams(max(0.0, min(_TICK_S, self._watch.deadline - time.monotonic())))
+            check_limits(self._budget, self._progress)
+            self._serve_streams(max(0.0, min(_TICK_S, self._budget.left_s)))
         received, self._received = self._received, b""
         return received
 
@@ -144,7 +117,7 @@ class Call:
         if self._stdout_ended:
             self._stop_serving(self._program.stdin)
             self._program.stdin.close()
-            self._wait_for_end(min(self._watch.deadline, time.monotonic() + _ENDING_S))
+            self._wait_for_end(min(self._budget.deadline_s, time.monotonic() + _ENDING_S))
         if not self._program.has_ended():
             self._end()
             return Ended(None, self._log.lines)
@@ -157,13 +130,13 @@ class Call:
             if fd is not None:
                 self._selector.register(fd, selectors.EVENT_READ, lambda: None)
             while not self._program.has_ended() and time.monotonic() < deadline:
-                if self._watch.cancelled():
+                if self._progress.cancelled():
                     raise CancelledError
                 self._serve_streams(_TICK_S if fd is not None else 0.005)
             if fd is not None:
                 self._selector.unregister(fd)
         if not self._program.has_ended():
-            self._watch.check()
+            check_limits(self._budget, self._progress)
 
     def _serve(self, stream: _Stream, event: int, callback: Callable[[], None]) -> None:
         self._selector.register(stream, event, callback)

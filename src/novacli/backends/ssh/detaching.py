@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from novacli.backends.base import Detached
 from novacli.backends.ssh import packing
-from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.failover import Failover
+from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.backends.ssh.packing import Packet
 from novacli.backends.ssh.server_pool import KnownServer, ServerPool
 from novacli.backends.ssh.stored_jobs import Reference
 from novacli.errors import NovaError, TransferError, UnavailableError
 from novacli.jobs.remote import new_remote, read_remote
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from solvehost.formats.jobdir import JobDir
 
 
@@ -22,7 +24,7 @@ def keeps_no_jobs(name: str) -> str:
     return f"{name}: it runs the original script, which keeps no jobs: submit without --detach, and wait for the result"
 
 
-def detach(job: JobDir, numbers: Iterator[int], watch: Watch, pool: ServerPool) -> Detached:
+def detach(job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress, pool: ServerPool) -> Detached:
     """Send all attempts of a job to one server; ``remote.json`` is written first.
 
     Parameters
@@ -31,8 +33,10 @@ def detach(job: JobDir, numbers: Iterator[int], watch: Watch, pool: ServerPool) 
         The job directory.
     numbers
         The numbers of its attempts; all are prepared before they are sent.
-    watch
+    budget
         Limits the time of the transfer.
+    progress
+        What hears of each step and may cancel.
     pool
         The servers to try.
 
@@ -44,9 +48,9 @@ def detach(job: JobDir, numbers: Iterator[int], watch: Watch, pool: ServerPool) 
     prepared = packing.take_ready(job, numbers, budget_s=math.inf)
     # The id stays the same however often the job is sent.  A server that took it before the line broke has it once.
     packet = packing.pack(job, prepared)
-    failover = Failover(pool, watch)
+    failover = Failover(pool, budget, progress)
     try:
-        _, server = failover.run(lambda known: _detach_to(known, job, packet, watch))
+        _, server = failover.run(lambda known: _detach_to(known, job, packet, budget, progress))
     except (NovaError, TimeUpError, CancelledError) as exc:
         remote = read_remote(job)
         if remote is None:
@@ -58,15 +62,15 @@ def detach(job: JobDir, numbers: Iterator[int], watch: Watch, pool: ServerPool) 
     return Detached(server.name, failover.notes(server))
 
 
-def _detach_to(known: KnownServer, job: JobDir, packet: Packet, watch: Watch) -> None:
+def _detach_to(known: KnownServer, job: JobDir, packet: Packet, budget: Budget, progress: Progress = SILENT) -> None:
     server = known.server
     if known.is_legacy:
         raise UnavailableError(keeps_no_jobs(server.name))
-    watch.observe(f"sending to {server.name}")
+    progress.observe(f"sending to {server.name}")
     remote = new_remote(job, "ssh", server.name, Reference(server.host, packet.job_id, packet.numbers).to_json())
     remote.write()
     try:
-        line = server.detach(packet.request, watch)
+        line = server.detach(packet.request, budget, progress)
     except NovaError as exc:
         # A server that refuses a job does not have it.  A TransferError means that its answer may have been lost.
         if not isinstance(exc, TransferError):

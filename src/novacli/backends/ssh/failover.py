@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from novacli.backends.ssh.child_process import Watch
 from novacli.backends.ssh.exit_codes import PASSED_ON, is_temporary
+from novacli.backends.ssh.limits import check_limits
 from novacli.backends.ssh.retrying import patiently
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.server_pool import KnownServer, ServerPool, joined
 from novacli.errors import NovaError
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 
 T = TypeVar("T")
 
@@ -22,9 +24,9 @@ class Failover:
     other way is not tried again for this job.
     """
 
-    def __init__(self, pool: ServerPool, watch: Watch) -> None:
+    def __init__(self, pool: ServerPool, budget: Budget, progress: Progress = SILENT) -> None:
         self._pool = pool
-        self._watch = watch
+        self._budget, self._progress = budget, progress
         self._errors: dict[Server, NovaError] = {}
         self._given_up: set[Server] = set()
 
@@ -37,7 +39,7 @@ class Failover:
             If it failed on all servers; the message names the error of each.
         """
         try:
-            return patiently(lambda: self._try_all(action), self._watch)
+            return patiently(lambda: self._try_all(action), self._budget, self._progress)
         except PASSED_ON as exc:
             message = str(exc)
             others = [str(error) for error in (*self._errors.values(), *self._pool.errors.values())]
@@ -49,7 +51,7 @@ class Failover:
         for known in self._pool.in_order():
             if known.server in self._given_up:
                 continue
-            self._watch.check()
+            check_limits(self._budget, self._progress)
             try:
                 return action(known), known.server
             except PASSED_ON as exc:
@@ -62,7 +64,7 @@ class Failover:
         if not is_temporary(error):
             self._pool.forget(server)
             self._given_up.add(server)
-        self._watch.observe(str(error))
+        self._progress.observe(str(error))
 
     def _unreached(self, errors: dict[Server, NovaError]) -> list[NovaError]:
         asked = {server.name for server in errors}

@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from novacli.backends.ssh.child_process import TimeUpError, Watch
+from novacli.backends.ssh.limits import TimeUpError
 from novacli.backends.ssh.packing import new_wire_id
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import put_in_place
 from novacli.errors import from_solvehost
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from solvehost import wire
 from solvehost.engine import clustering, records
 from solvehost.engine.logs import label_of
@@ -46,7 +48,9 @@ class TriedAttempts:
     outcomes: list[AttemptOutcome] = field(default_factory=list)
 
 
-def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, tried: TriedAttempts) -> RaceResult:
+def solve(
+    job: JobDir, numbers: Iterator[int], server: Server, budget: Budget, progress: Progress, tried: TriedAttempts
+) -> RaceResult:
     """Try attempts one after the other until one solves; leave results and manifest in the job directory.
 
     Parameters
@@ -57,8 +61,10 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, tri
         The numbers of the attempts, best first.
     server
         The server.
-    watch
+    budget
         The limits of the solve.
+    progress
+        What hears of each step and may cancel.
     tried
         The attempts that such servers have tried; they are skipped, and new ones are added.
 
@@ -74,10 +80,10 @@ def solve(job: JobDir, numbers: Iterator[int], server: Server, watch: Watch, tri
         if _as_engine_sees(attempt) in tried.attempts:
             continue
         label = label_of(job, number)
-        watch.observe(f"{label} on {server.name}")
+        progress.observe(f"{label} on {server.name}")
         start = time.monotonic()
         try:
-            outcome = _try(job, number, attempt, server, watch)
+            outcome = _try(job, number, attempt, server, budget, progress)
         except TimeUpError:
             outcome, reason = records.STOPPED, "time-limit"
         tried.attempts.append(_as_engine_sees(attempt))
@@ -108,12 +114,14 @@ def _as_engine_sees(attempt: Attempt) -> Attempt:
     return replace(attempt, schedule=Schedule())
 
 
-def _try(job: JobDir, number: int, attempt: Attempt, server: Server, watch: Watch) -> str:
-    left_s = watch.deadline - time.monotonic()
+def _try(
+    job: JobDir, number: int, attempt: Attempt, server: Server, budget: Budget, progress: Progress = SILENT
+) -> str:
+    left_s = budget.left_s
     limit_s = max(_MIN_CPU_S, left_s / _SHARES) if math.isfinite(left_s) else None
     job_id = new_wire_id(job.job_id)
     sent = axy.to_bytes(replace(attempt, cpu_limit_s=limit_s))
-    reply = server.solve(job_id, b"".join(wire.write_request(job_id, {1: sent})), watch)
+    reply = server.solve(job_id, b"".join(wire.write_request(job_id, {1: sent})), budget, progress)
     if WCS not in reply.files:
         return records.EXHAUSTED
     # The script does not test matches for clustering as a race does, so it is done here.

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from novacli.backends.ssh.child_process import Watch
 from novacli.backends.ssh.exit_codes import UnreachedError, is_temporary
+from novacli.backends.ssh.limits import check_limits
 from novacli.errors import NovaError
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 
 T = TypeVar("T")
 
@@ -30,15 +32,19 @@ def pauses_s() -> Iterator[float]:
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-def patiently(action: Callable[[], T], watch: Watch, *, sleep: Callable[[float], None] = time.sleep) -> T:
+def patiently(
+    action: Callable[[], T], budget: Budget, progress: Progress = SILENT, *, sleep: Callable[[float], None] = time.sleep
+) -> T:
     """Call ``action`` until it succeeds, and return its result.
 
     Parameters
     ----------
     action
         The exchange.
-    watch
+    budget
         The limits of the whole.
+    progress
+        What hears of each step and may cancel.
     sleep
         Called with the seconds to wait, for tests.
 
@@ -55,16 +61,16 @@ def patiently(action: Callable[[], T], watch: Watch, *, sleep: Callable[[float],
             return action()
         except NovaError as exc:
             failed_connections += isinstance(exc, UnreachedError)
-            is_over = failed_connections >= MAX_CONNECTIONS or time.monotonic() + pause_s >= watch.deadline
+            is_over = failed_connections >= MAX_CONNECTIONS or time.monotonic() + pause_s >= budget.deadline_s
             if is_over or not is_temporary(exc):
                 raise
-            watch.observe(f"{exc}; asking again in {pause_s:.1f} s")
-        _pause(pause_s, watch, sleep)
+            progress.observe(f"{exc}; asking again in {pause_s:.1f} s")
+        _pause(pause_s, budget, progress, sleep)
     return action()
 
 
-def _pause(pause_s: float, watch: Watch, sleep: Callable[[float], None]) -> None:
+def _pause(pause_s: float, budget: Budget, progress: Progress, sleep: Callable[[float], None]) -> None:
     end = time.monotonic() + pause_s
     while (left_s := end - time.monotonic()) > 0:
-        watch.check()
+        check_limits(budget, progress)
         sleep(min(_TICK_S, left_s))

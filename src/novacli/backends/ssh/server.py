@@ -2,7 +2,7 @@
 
 ``solvehost.wire`` checks everything that comes back.  Each method raises the error that
 :mod:`novacli.backends.ssh.exit_codes` makes of an exit code, ``TransferError`` if an answer cannot be used, and
-``TimeUpError`` or ``CancelledError`` if its watch ends the call.
+``TimeUpError`` or ``CancelledError`` if its budget or the caller ends the call.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import TypeVar
 
 from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh import exit_codes
-from novacli.backends.ssh.child_process import Call, Ended, Watch
+from novacli.backends.ssh.child_process import Call, Ended
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
 from novacli.errors import TransferError, UnavailableError
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from novacli.text.printable import printable_text
 from solvehost import wire
 from solvehost.errors import SolvehostError
@@ -51,43 +53,43 @@ class Server:
         """The name by which the user knows it."""
         return self.host.name
 
-    def info(self, watch: Watch) -> Info | None:
+    def info(self, budget: Budget, progress: Progress = SILENT) -> Info | None:
         """Ask the server about itself; return None if it runs the original script, which knows no verbs."""
-        text, problem, ended = self._exchange(("info",), b"", watch, _read_all)
+        text, problem, ended = self._exchange(("info",), b"", budget, progress, _read_all)
         is_legacy = not text and ended.code is not None and 0 <= ended.code < exit_codes.FIRST_OF_PROTOCOL
         if is_legacy and not any(map(_BROKEN.search, ended.stderr_lines)):
             return None
         return _parsed(self, wire.read_info, self._checked(text, problem, ended))
 
-    def solve(self, job_id: str, request: bytes, watch: Watch) -> Reply:
+    def solve(self, job_id: str, request: bytes, budget: Budget, progress: Progress = SILENT) -> Reply:
         """Solve a request and return the reply."""
-        return self._ask((SOLVE,), request, watch, lambda read: wire.read_reply(read, job_id))
+        return self._ask((SOLVE,), request, budget, progress, lambda read: wire.read_reply(read, job_id))
 
-    def detach(self, request: bytes, watch: Watch) -> JobLine:
+    def detach(self, request: bytes, budget: Budget, progress: Progress = SILENT) -> JobLine:
         """Leave a request with the server, and return the stored job."""
-        return self._job_line((SOLVE, DETACH), request, watch)
+        return self._job_line((SOLVE, DETACH), request, budget, progress)
 
-    def jobs(self, watch: Watch) -> list[JobLine]:
+    def jobs(self, budget: Budget, progress: Progress = SILENT) -> list[JobLine]:
         """Return the stored jobs."""
-        return _parsed(self, wire.read_jobs, self._ask(("jobs",), b"", watch, _read_all))
+        return _parsed(self, wire.read_jobs, self._ask(("jobs",), b"", budget, progress, _read_all))
 
-    def fetch(self, job_id: str, watch: Watch) -> Reply:
+    def fetch(self, job_id: str, budget: Budget, progress: Progress = SILENT) -> Reply:
         """Return the result of a stored job."""
-        return self._ask(("fetch", job_id), b"", watch, lambda read: wire.read_reply(read, job_id))
+        return self._ask(("fetch", job_id), b"", budget, progress, lambda read: wire.read_reply(read, job_id))
 
-    def cancel(self, job_id: str, watch: Watch) -> JobLine:
+    def cancel(self, job_id: str, budget: Budget, progress: Progress = SILENT) -> JobLine:
         """End a stored job."""
-        return self._job_line(("cancel", job_id), b"", watch)
+        return self._job_line(("cancel", job_id), b"", budget, progress)
 
-    def rm(self, job_id: str, watch: Watch) -> JobLine:
+    def rm(self, job_id: str, budget: Budget, progress: Progress = SILENT) -> JobLine:
         """Remove a stored job."""
-        return self._job_line(("rm", job_id), b"", watch)
+        return self._job_line(("rm", job_id), b"", budget, progress)
 
-    def log(self, job_id: str, watch: Watch, *, follow: bool) -> Iterator[str]:
+    def log(self, job_id: str, budget: Budget, progress: Progress = SILENT, *, follow: bool) -> Iterator[str]:
         """Yield the log of a stored job, safe to print; with ``follow``, until the job is finished."""
         words = ("log", job_id, FOLLOW) if follow else ("log", job_id)
         decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
-        with self._call(words, b"", watch) as call:
+        with self._call(words, b"", budget, progress) as call:
             count = 0
             while chunk := call.read(_CHUNK):
                 count += len(chunk)
@@ -99,27 +101,29 @@ class Server:
             raise exit_codes.error_of(self.name, self.host.destination, ended.code, ended.stderr_lines)
 
     @contextlib.contextmanager
-    def _call(self, words: Sequence[str], stdin: bytes, watch: Watch) -> Iterator[Call]:
+    def _call(self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress = SILENT) -> Iterator[Call]:
         try:
-            with Call(self.ssh.command(self.host.destination, words), stdin, watch) as call:
+            with Call(self.ssh.command(self.host.destination, words), stdin, budget, progress) as call:
                 yield call
         except (TransferError, UnavailableError) as exc:  # its message does not name the server
             raise type(exc)(f"{self.name}: {exc}") from exc
 
-    def _job_line(self, words: Sequence[str], stdin: bytes, watch: Watch) -> JobLine:
-        lines = _parsed(self, wire.read_jobs, self._ask(words, stdin, watch, _read_all))
+    def _job_line(self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress = SILENT) -> JobLine:
+        lines = _parsed(self, wire.read_jobs, self._ask(words, stdin, budget, progress, _read_all))
         if len(lines) != 1:
             raise TransferError(f"{self.name}: it answered {' '.join(words)} with {len(lines):,} lines instead of 1")
         return lines[0]
 
-    def _ask(self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]) -> T:
-        return self._checked(*self._exchange(words, stdin, watch, parse))
+    def _ask(
+        self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress, parse: Callable[[wire.Read], T]
+    ) -> T:
+        return self._checked(*self._exchange(words, stdin, budget, progress, parse))
 
     def _exchange(
-        self, words: Sequence[str], stdin: bytes, watch: Watch, parse: Callable[[wire.Read], T]
+        self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress, parse: Callable[[wire.Read], T]
     ) -> tuple[T | None, SolvehostError | None, Ended]:
         """Return the parsed answer or the error of parsing it, and how ssh ended."""
-        with self._call(words, stdin, watch) as call:
+        with self._call(words, stdin, budget, progress) as call:
             try:
                 value, problem = parse(call.read), None
             except SolvehostError as exc:

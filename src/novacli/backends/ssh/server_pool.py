@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.exit_codes import UnreachedError, is_temporary, no_answer
+from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.backends.ssh.server import Server
 from novacli.errors import NovaError, OutputError, RetryLaterError, UnavailableError
 from novacli.files.atomic import write_file
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from solvehost import wire
 from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Range
@@ -144,7 +146,7 @@ def joined(errors: Sequence[NovaError]) -> NovaError:
     return kind(message)
 
 
-def ask_one(server: Server, watch: Watch) -> KnownServer:
+def ask_one(server: Server, budget: Budget, progress: Progress = SILENT) -> KnownServer:
     """Ask a server about itself.
 
     Raises
@@ -153,7 +155,7 @@ def ask_one(server: Server, watch: Watch) -> KnownServer:
         If it does not answer, or speaks only versions of the protocol that are unknown here.
     """
     try:
-        info = server.info(watch)
+        info = server.info(budget, progress)
     except TimeUpError as exc:
         raise no_answer(server.name) from exc
     if info is not None and wire.PROTOCOL not in info.protocols:
@@ -167,13 +169,13 @@ def _ask_all(servers: Sequence[Server], errors: dict[str, NovaError]) -> list[Kn
     if not servers:
         return []
     if len(servers) == 1:
-        return _collect([(servers[0], lambda: ask_one(servers[0], Watch.of_seconds(ASK_ONE_S)))], errors)
+        return _collect([(servers[0], lambda: ask_one(servers[0], Budget.of_seconds(ASK_ONE_S)))], errors)
     from concurrent.futures import ThreadPoolExecutor
 
     is_over = threading.Event()
-    watch = Watch(time.monotonic() + ASK_ONE_S, cancelled=is_over.is_set)
+    budget, progress = Budget.of_seconds(ASK_ONE_S), Progress(cancelled=is_over.is_set)
     with ThreadPoolExecutor(min(len(servers), _MAX_THREADS)) as executor:
-        futures = {server: executor.submit(ask_one, server, watch) for server in servers}
+        futures = {server: executor.submit(ask_one, server, budget, progress) for server in servers}
         try:
             _wait_for_most(list(futures.values()))
         finally:

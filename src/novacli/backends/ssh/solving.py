@@ -9,13 +9,15 @@ from dataclasses import replace
 
 from novacli.backends.base import Solve
 from novacli.backends.ssh import legacy, packing
-from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.exit_codes import NoProgramError
 from novacli.backends.ssh.failover import Failover
+from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.server_pool import KnownServer, ServerPool
 from novacli.backends.ssh.unpack import unpack
 from novacli.errors import UnavailableError
+from novacli.records.budget import Budget
+from novacli.records.progress import Progress
 from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import STOPPED, AttemptOutcome, RaceResult
@@ -59,11 +61,13 @@ class _AttemptQueue:
 class ServerSolve:
     """The solve of one job on the servers of a pool."""
 
-    def __init__(self, job: JobDir, numbers: Iterator[int], watch: Watch, pool: ServerPool) -> None:
+    def __init__(
+        self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress, pool: ServerPool
+    ) -> None:
         self._job = job
-        self._watch = watch
+        self._budget, self._progress = budget, progress
         self._queue = _AttemptQueue(job, numbers)
-        self._failover = Failover(pool, watch)
+        self._failover = Failover(pool, budget, progress)
         self._began = time.monotonic()
         self._tried_by_script = legacy.TriedAttempts()
         #: The race of the requests before the current one; all their attempts failed.
@@ -104,12 +108,14 @@ class ServerSolve:
 
     def _solve_on(self, known: KnownServer) -> RaceResult:
         server = known.server
-        self._watch.observe(f"sending to {server.name}")
+        self._progress.observe(f"sending to {server.name}")
         if known.is_legacy:
-            return legacy.solve(self._job, self._queue.prepare_each(), server, self._watch, self._tried_by_script)
+            return legacy.solve(
+                self._job, self._queue.prepare_each(), server, self._budget, self._progress, self._tried_by_script
+            )
         packet = packing.pack(self._job, self._queue.pending)
         self._under_way, self._server = packet.numbers, server
-        reply = server.solve(packet.job_id, packet.request, self._watch)
+        reply = server.solve(packet.job_id, packet.request, self._budget, self._progress)
         return unpack(self._job, packet, reply, server.name, self._earlier)
 
     def _stopped(self, reason: str) -> RaceResult:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from novacli import errors
 from novacli.backends.base import LOST, RemoteState, Solve
 from novacli.backends.ssh import packing
-from novacli.backends.ssh.child_process import CancelledError, TimeUpError, Watch
 from novacli.backends.ssh.destinations import SshHost, check_destination
 from novacli.backends.ssh.exit_codes import no_answer
+from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.backends.ssh.packing import Packet
 from novacli.backends.ssh.retrying import patiently
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import unpack
 from novacli.errors import InputMissingError, InternalError, UsageError
 from novacli.jobs.remote import RemoteJob, damaged_remote
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 from solvehost.formats.jobdir import MAX_ATTEMPTS, is_id
 from solvehost.wire import JobLine
 from solvehost.wire.json_lines import FAILED
@@ -70,10 +72,13 @@ def reference_of(remote: RemoteJob) -> Reference:
     return Reference(host, value["id"], numbers)
 
 
-def states(server: Server, remotes: Sequence[RemoteJob], watch: Watch) -> list[RemoteState]:
+def states(
+    server: Server, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress = SILENT
+) -> list[RemoteState]:
     """Return the state of each job, from one list of all jobs on the server."""
     with _answering(server):
-        lines = {line.id: line for line in patiently(lambda: server.jobs(_limited(watch)), watch)}
+        jobs = patiently(lambda: server.jobs(budget.at_most(FETCH_S), progress), budget, progress)
+    lines = {line.id: line for line in jobs}
     return [_state_of(lines.get(reference_of(remote).wire_id), server) for remote in remotes]
 
 
@@ -86,7 +91,7 @@ def _state_of(line: JobLine | None, server: Server) -> RemoteState:
     return RemoteState(line.state, kind(f"{server.name}: {line.message or 'the job failed there'}"))
 
 
-def fetch(server: Server, remote: RemoteJob, watch: Watch) -> Solve:
+def fetch(server: Server, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
     """Put the result of a job into its job directory.
 
     Raises
@@ -98,42 +103,42 @@ def fetch(server: Server, remote: RemoteJob, watch: Watch) -> Solve:
     """
     reference = reference_of(remote)
     with _answering(server):
-        reply = server.fetch(reference.wire_id, _limited(watch))
+        reply = server.fetch(reference.wire_id, budget.at_most(FETCH_S), progress)
     race = unpack(remote.job, Packet(reference.wire_id, reference.numbers, b""), reply, server.name)
     return Solve(race, server.name)
 
 
-def detach_again(server: Server, remote: RemoteJob, watch: Watch) -> str:
+def detach_again(server: Server, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:
     """Send a job again under its id, so that a server that still has it does not solve it twice."""
     reference = reference_of(remote)
     packet = packing.pack(remote.job, reference.numbers, reference.wire_id)
     with _answering(server):
-        return server.detach(packet.request, _limited(watch)).state
+        return server.detach(packet.request, budget.at_most(FETCH_S), progress).state
 
 
 def log(server: Server, remote: RemoteJob, *, follow: bool) -> Iterator[str]:
     """Yield the log of a job, safe to print."""
-    watch = Watch() if follow else Watch.of_seconds(_ANSWER_S)
+    budget = Budget() if follow else Budget.of_seconds(_ANSWER_S)
     with _answering(server):
-        yield from server.log(reference_of(remote).wire_id, watch, follow=follow)
+        yield from server.log(reference_of(remote).wire_id, budget, follow=follow)
 
 
 def cancel(server: Server, remote: RemoteJob) -> str:
     """End a job and return its state."""
     with _answering(server):
-        return server.cancel(reference_of(remote).wire_id, Watch.of_seconds(_ANSWER_S)).state
+        return server.cancel(reference_of(remote).wire_id, Budget.of_seconds(_ANSWER_S)).state
 
 
 def remove(server: Server, remote: RemoteJob) -> None:
     """Remove a finished job; do nothing if the server does not have it."""
     with _answering(server), contextlib.suppress(InputMissingError):
-        server.rm(reference_of(remote).wire_id, Watch.of_seconds(_ANSWER_S))
+        server.rm(reference_of(remote).wire_id, Budget.of_seconds(_ANSWER_S))
 
 
 def stored_jobs(server: Server) -> list[JobLine]:
     """Return the user's jobs on a server."""
     with _answering(server):
-        return server.jobs(Watch.of_seconds(_ANSWER_S))
+        return server.jobs(Budget.of_seconds(_ANSWER_S))
 
 
 @contextlib.contextmanager
@@ -143,8 +148,3 @@ def _answering(server: Server) -> Iterator[None]:
         yield
     except (TimeUpError, CancelledError) as exc:
         raise no_answer(server.name) from exc
-
-
-def _limited(watch: Watch) -> Watch:
-    """Return the watch with the time limit of one answer."""
-    return replace(watch, deadline=min(watch.deadline, Watch.of_seconds(FETCH_S).deadline))

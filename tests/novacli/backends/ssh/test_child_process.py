@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from novacli.backends.ssh import stderr_log
-from novacli.backends.ssh.child_process import Call, CancelledError, TimeUpError, Watch
+from novacli.backends.ssh.child_process import Call
+from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.errors import TransferError
+from novacli.records.budget import Budget
+from novacli.records.progress import SILENT, Progress
 
 PATIENCE_S = 20.0
 
 
-def run(script: str, stdin: bytes = b"", watch: Watch | None = None) -> tuple[bytes, int | None, tuple[str, ...]]:
-    with Call(["/bin/sh", "-c", script], stdin, watch or Watch.of_seconds(PATIENCE_S)) as call:
+def run(
+    script: str, stdin: bytes = b"", *, timeout_s: float = PATIENCE_S, progress: Progress = SILENT
+) -> tuple[bytes, int | None, tuple[str, ...]]:
+    with Call(["/bin/sh", "-c", script], stdin, Budget.of_seconds(timeout_s), progress) as call:
         out = b""
         while chunk := call.read(65536):
             out += chunk
@@ -68,7 +73,7 @@ def test_death_by_a_signal_is_reported() -> None:
 def test_lines_of_stderr_are_escaped_cut_and_observed() -> None:
     heard: list[str] = []
     script = r"printf 'one\033[2J\r\n\n' >&2; head -c 5000 /dev/zero >&2; printf '\nlast' >&2"
-    _, _, said = run(script, watch=Watch.of_seconds(PATIENCE_S, heard.append))
+    _, _, said = run(script, progress=Progress(heard.append))
     assert said[0] == r"one\x1b[2J"
     assert len(said[1]) < 500
     assert said[-1] == "last"
@@ -96,13 +101,13 @@ def test_the_end_of_stderr_is_not_waited_for() -> None:
 
 def test_the_deadline_ends_program_and_descendants(tmp_path: Path) -> None:
     with pytest.raises(TimeUpError):
-        run(f"sleep 1000 & echo $! > {tmp_path}/pid; wait", watch=Watch.of_seconds(0.5))
+        run(f"sleep 1000 & echo $! > {tmp_path}/pid; wait", timeout_s=0.5)
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_program_that_ignores_term_is_killed(tmp_path: Path) -> None:
     with pytest.raises(TimeUpError):
-        run(f"trap '' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done", watch=Watch.of_seconds(0.5))
+        run(f"trap '' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done", timeout_s=0.5)
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
@@ -117,12 +122,12 @@ def test_cancelling_ends_the_program(tmp_path: Path) -> None:
     flag = threading.Event()
     threading.Timer(0.3, flag.set).start()
     with pytest.raises(CancelledError):
-        run(f"echo $$ > {tmp_path}/pid; exec sleep 1000", watch=Watch(cancelled=flag.is_set))
+        run(f"echo $$ > {tmp_path}/pid; exec sleep 1000", progress=Progress(cancelled=flag.is_set))
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_program_whose_stdout_is_not_read_to_the_end_is_ended() -> None:
-    with Call(["/bin/sh", "-c", "echo $$; exec sleep 1000"], b"", Watch.of_seconds(PATIENCE_S)) as call:
+    with Call(["/bin/sh", "-c", "echo $$; exec sleep 1000"], b"", Budget.of_seconds(PATIENCE_S)) as call:
         pid = int(call.read(100))
         assert call.finish().code is None
     assert not is_alive(pid)
@@ -131,8 +136,9 @@ def test_a_program_whose_stdout_is_not_read_to_the_end_is_ended() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a parent-death signal")
 def test_a_program_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "from novacli.backends.ssh.child_process import Call, Watch\n"
-        f"with Call(['/bin/sh', '-c', 'echo $$ > {tmp_path}/pid; echo; exec sleep 1000'], b'', Watch()) as call:\n"
+        "from novacli.backends.ssh.child_process import Call\n"
+        "from novacli.records.budget import Budget\n"
+        f"with Call(['/bin/sh', '-c', 'echo $$ > {tmp_path}/pid; echo; exec sleep 1000'], b'', Budget()) as call:\n"
         "    call.read(1); print(flush=True); call.read(1)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
@@ -144,7 +150,7 @@ def test_a_program_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_missing_program_is_reported_on_stderr() -> None:
-    with Call(["/no/such/program"], b"", Watch.of_seconds(PATIENCE_S)) as call:
+    with Call(["/no/such/program"], b"", Budget.of_seconds(PATIENCE_S)) as call:
         assert call.read(1) == b""
         ended = call.finish()
     assert ended.code == 126

@@ -7,9 +7,11 @@ import itertools
 import pytest
 
 from novacli.backends.ssh import retrying
-from novacli.backends.ssh.child_process import CancelledError, Watch
 from novacli.backends.ssh.exit_codes import UnreachedError
+from novacli.backends.ssh.limits import CancelledError
 from novacli.errors import DataError, RetryLaterError
+from novacli.records.budget import Budget
+from novacli.records.progress import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,7 @@ def test_an_exchange_is_repeated_until_it_succeeds() -> None:
             raise RetryLaterError("busy")
         return n
 
-    assert retrying.patiently(third, Watch()) == 2
+    assert retrying.patiently(third, Budget()) == 2
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_the_number_of_tries_is_limited(error: Exception, tries: int) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        retrying.patiently(fail, Watch())
+        retrying.patiently(fail, Budget())
     assert next(count) == tries
 
 
@@ -62,7 +64,7 @@ def test_there_is_no_pause_beyond_the_time_limit(monkeypatch: pytest.MonkeyPatch
         raise RetryLaterError("busy")
 
     with pytest.raises(RetryLaterError, match="busy"):
-        retrying.patiently(fail, Watch.of_seconds(10))
+        retrying.patiently(fail, Budget.of_seconds(10))
 
 
 def test_cancelling_ends_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +74,4 @@ def test_cancelling_ends_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RetryLaterError("busy")
 
     with pytest.raises(CancelledError):
-        retrying.patiently(fail, Watch(cancelled=lambda: True))
+        retrying.patiently(fail, Budget(), Progress(cancelled=lambda: True))
