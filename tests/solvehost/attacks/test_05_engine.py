@@ -33,7 +33,7 @@ def test_one_that_ignores_term_is_ended_by_the_clock(any_server: Server) -> None
 @pytest.mark.parametrize(("then", "code"), [("sleep", 0), ("solve", 0), ("exhaust", 0), ("crash", 70)])
 def test_what_it_puts_into_sessions_of_its_own_goes_with_it(server: Server, then: str, code: int) -> None:
     """As root, whom the kernel lets fork."""
-    done = server.run(told(f"daemons {then}"), "--max-wall", "1")
+    done = server.run(told(f"daemons {then}"), *(("--max-wall", "1") if then == "sleep" else ()))
     assert done.code == code, done
     server.assert_clean()
 
@@ -75,21 +75,34 @@ def test_a_log_that_is_long_at_once_holds_up_nothing(server: Server) -> None:
     assert len(files["backend.log"]) < 2 * 2**20
 
 
-def test_suspended_ones_have_no_memory_beyond_that_of_one(server: Server) -> None:
-    """Each of sixteen takes nearly what an engine may, and is suspended at once for the next."""
-    process = server.start("--slots", "1", "--max-memory-mb", "100", "--max-wall", "4")
+def test_suspended_engines_together_stay_below_the_memory_limit(server: Server) -> None:
+    """Each of 15 engines takes more than half of the limit, and is suspended for the next one; some are then killed.
+
+    The last attempt solves the field once an engine was killed, however long that takes on a busy machine.
+    """
+    hogs = ["hog 60"] * 15
+    process = server.start("--slots", "1", "--max-memory-mb", "100", "--max-wall", "100")
     done: list[Done] = []
-    feeder = threading.Thread(target=lambda: done.append(finish(process, told(*["hog 60"] * 16, slice_s=0.2))))
+    stream = told(*hogs, "solve-once go 55", slice_s=0.2)
+    feeder = threading.Thread(target=lambda: done.append(finish(process, stream)))
     feeder.start()
-    largest = 0
+    largest_mb = 0.0
+    seen: set[int] = set()
+    go = Path(server.flags[1]).parents[1] / "lib" / "go"
     while process.poll() is None:
-        largest = max(largest, sum(map(_own_memory_mb, engines_of(server))))
+        engines = engines_of(server)
+        if seen - set(engines):
+            go.touch()
+        seen.update(engines)
+        largest_mb = max(largest_mb, sum(map(_own_memory_mb, engines)))
         time.sleep(0.02)
     feeder.join()
+    go.unlink()
+    server.seen = server.look_outside()
     manifest, _ = server.assert_served(done[0])
-    assert manifest["reason"] == "time-limit"
+    assert manifest["status"] == "solved"
     assert "crashed" in {a["outcome"] for a in manifest["attempts"]}
-    assert 60 < largest < 250, "of 960"
+    assert 60 < largest_mb < 250, "of 900"
 
 
 def _own_memory_mb(pid: int) -> float:
