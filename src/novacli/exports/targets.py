@@ -108,7 +108,7 @@ def check_targets(targets: Sequence[Target], inputs: dict[FileIdentity, str], *,
 def check_existing(target: Target, *, overwrite: bool) -> None:
     """Raise if a target that exists may not be replaced; parameters and errors are those of :func:`check_targets`."""
     shown = shown_name(str(target.path))
-    if not target.is_image_copy and _holds_image(target.path):
+    if not target.is_image_copy and holds_image(target.path):
         raise UsageError(
             f"{target.option} {shown}: this is an image, and {target.option} would replace it by another kind of file: "
             f"name the file to write after {target.option}, then the images"
@@ -133,7 +133,7 @@ def _stdin_identity() -> FileIdentity | None:
     return status.st_dev, status.st_ino
 
 
-def _holds_image(path: Path) -> bool:
+def holds_image(path: Path) -> bool:
     """Return True if a file is an image that nova can read, by its content."""
     try:
         with open_input(FileInput(str(path)), DEFAULT_LIMITS) as source:

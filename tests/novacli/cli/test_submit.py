@@ -201,12 +201,12 @@ def test_a_mixed_call_ends_with_the_hardest(
 ) -> None:
     from novacli.inputs import Input
     from novacli.pipeline.context import Solved
-    from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+    from novacli.records.result import FAILED, SOLVED, UNSOLVED, ErrorRecord, Result
 
     def made(given: Input, *_rest: object) -> Solved:
         name = given.name
         code = int(name)
-        error = {"message": f"{name}: no", "exit_code": code, "retry_is_safe": False} if code > 1 else None
+        error = ErrorRecord(f"{name}: no", code, retry_is_safe=False) if code > 1 else None
         status = {0: SOLVED, 1: UNSOLVED}.get(code, FAILED)
         return Solved(Result(name, status, error=error))
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from novacli.batch.frames import output_paths
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.frames.own_outputs import is_written_by_nova
+from novacli.batch.frames.own_outputs import check_outputs, is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, FrameFile, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import NovaError, OutputError
+from novacli.exports.request import OutputRequest
 from novacli.files.atomic import NotWritableError, as_output_error
 from novacli.jobs.request import read_request, sha256_of
 from novacli.records.budget import Budget
@@ -50,6 +51,10 @@ def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> Task
     if denied is not None:  # before engines run for nothing
         failed = Result(task.frame.path, FAILED, error=error_of(_with_remedy(denied, task)))
         return TaskOutcome(before, result=failed)
+    try:
+        check_outputs(task.frame.path, _request_of(task))
+    except NovaError as exc:
+        return TaskOutcome(before, result=Result(task.frame.path, FAILED, error=error_of(exc)))
     try:
         share = _TAUGHT_CPU_SHARE if task.taught else 1.0
         budget = Budget(engines=task.engines, cpu_share=share)
@@ -121,12 +126,11 @@ def _sha256_of_job(result: Result) -> str | None:
 def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Result:
     """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
     from novacli.exports.registry import SolvedField
-    from novacli.exports.request import OutputRequest, write_outputs
+    from novacli.exports.request import write_outputs
     from novacli.solution.reading import Solution
 
     result, answer = solved.result, solved.answer
-    files = {kind: Path(path) for kind, path in task.files}
-    request = OutputRequest(files, update=task.setup.outputs.update, overwrite=True)
+    request = _request_of(task)
     if not isinstance(answer, Solution) or solved.origin is None or request.is_empty:
         return result
     field = SolvedField(solved.origin, JobDir(Path(result.files["directory"])), solved.winner, answer)
@@ -142,6 +146,11 @@ def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Resul
     except NovaError as exc:
         return replace(result, error=error_of(exc))
     return replace(result, files={**result.files, **written}, notes=(*result.notes, *notes))
+
+
+def _request_of(task: FrameTask) -> OutputRequest:
+    files = {kind: Path(path) for kind, path in task.files}
+    return OutputRequest(files, update=task.setup.outputs.update, overwrite=True)
 
 
 def _with_remedy(exc: NotWritableError, task: FrameTask) -> NotWritableError:

@@ -216,6 +216,35 @@ def test_a_file_that_is_gone_is_told_as_that_though_it_could_not_be_written_eith
     assert result.exit_code == 66
 
 
+@pytest.mark.parametrize("name", ["new_fits", "wcs"])
+def test_an_image_of_the_user_s_is_never_replaced(stand_in: Install, picture: Path, tmp_path: Path, name: str) -> None:
+    """Where a batch would write its copy, another frame may lie; no engine runs for nothing."""
+    marker = tmp_path / "ran"
+    stand_in(f"touch '{marker}'")
+    other = tmp_path / "a.new.fits"
+    other.write_bytes(picture.read_bytes())
+    result = worker.work(task_of(picture, tmp_path, files=((name, str(other)),))).result
+    assert result is not None
+    assert result.error is not None
+    assert "would replace" in result.error.message
+    assert "an image that nova did not write: move it" in result.error.message
+    assert other.read_bytes() == picture.read_bytes()
+    assert not marker.exists()
+
+
+def test_update_of_a_frame_that_is_not_fits_is_refused_before_it_is_solved(stand_in: Install, tmp_path: Path) -> None:
+    from PIL import Image
+
+    marker = tmp_path / "ran"
+    stand_in(f"touch '{marker}'")
+    Image.new("L", (30, 20)).save(tmp_path / "photo.jpg")
+    result = worker.work(task_of(tmp_path / "photo.jpg", tmp_path, update=True)).result
+    assert result is not None
+    assert result.error is not None
+    assert "photo.jpg is a JPEG file, which --update cannot write into" in result.error.message
+    assert not marker.exists()
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("keep", [KEEP_FAILURES, KEEP_ALL])
 def test_a_solved_frame_has_its_outputs_and_the_digest_of_what_it_is_now(
