@@ -1,59 +1,88 @@
-"""What a race came to → the result of a job, wherever it was run.  Light: no image is needed."""
+"""The outcome of a race → the result of the job, wherever it ran; the image is not needed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from novacli.backends.base import Solve
 from novacli.jobs.request import JobRequest
-from novacli.pipeline.hint_check import refuted
+from novacli.pipeline.hint_check import wrong_hints
 from novacli.records.result import SOLVED, UNSOLVED, Result
 from novacli.solution.reading import Solution, Unsolved, read_solution
 from solvehost.engine.records import DOUBTFUL
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
-_DOUBTED = "a match was found that rests on clustered sources, as clouds produce them, and was rejected"
+if TYPE_CHECKING:
+    from novacli.solution.improve import Judgement
+
+_DOUBTFUL_NOTE = "a match was found that rests on clustered sources, as clouds produce them, and was rejected"
 
 
 def conclude(job: JobDir, request: JobRequest, solve: Solve) -> tuple[Result, Solution | Unsolved]:
-    """Return the result of a job whose files are in place, its timing aside, and the answer behind it.
+    """Return the result of a job whose race is over, and the object behind it; the timing is left to the caller.
+
+    Parameters
+    ----------
+    job
+        The job directory, with the files that the race left.
+    request
+        Its ``job.json``.
+    solve
+        The outcome of the race.
 
     Raises
     ------
     DataError
-        Where the solution cannot be read.
+        If the solution cannot be read.
     """
     race, draft = solve.race, request.draft(job)
-    is_doubted = race.status != SOLVED and any(attempt.outcome == DOUBTFUL for attempt in race.attempts)
-    notes = tuple(dict.fromkeys([*draft.notes, *solve.notes, *([_DOUBTED] if is_doubted else [])]))
-    result = replace(draft, notes=notes, server=solve.server, files=files_of(job, race.winner or 1))
+    notes = [*draft.notes, *solve.notes]
+    result = replace(draft, server=solve.server, files=files_of(job, race.winner or 1))
     if race.status != SOLVED:
-        unsolved = Unsolved(race.reason, len(race.attempts), race.seconds)
-        return replace(result, status=UNSOLVED, reason=race.reason), unsolved
-    answer = _improved(job, request, race.winner or 1)
+        if any(attempt.outcome == DOUBTFUL for attempt in race.attempts):
+            notes.append(_DOUBTFUL_NOTE)
+        result = replace(result, status=UNSOLVED, reason=race.reason, notes=_once_each(notes))
+        return result, Unsolved(race.reason, len(race.attempts), race.seconds)
+    judgement = _fit_again(job, request, notes)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
-    answer = replace(answer, match=replace(answer.match, attempt=label))
-    result = replace(result, notes=(*notes, *refuted(draft.hints, answer.calibration)))
-    return replace(result, status=SOLVED, calibration=answer.calibration, match=answer.match), answer
+    answer = _read(job, request, race.winner or 1, judgement, label)
+    notes += wrong_hints(draft.hints, answer.calibration, request)
+    result = replace(result, status=SOLVED, calibration=answer.calibration, match=answer.match, notes=_once_each(notes))
+    return result, answer
 
 
-def _improved(job: JobDir, request: JobRequest, attempt: int) -> Solution:
-    """Return the solution, fitted again unless the user said which order of distortion it shall have."""
+def _fit_again(job: JobDir, request: JobRequest, notes: list[str]) -> Judgement | None:
+    """Improve the solution, unless the user chose the order of its distortion; append a note if the fit fails."""
     from novacli.solution import improve
+
+    keep = request.params is not None and request.params.tweak_order is not None
+    try:
+        return improve.improve(job, keep=keep)
+    except improve.FitError as exc:
+        notes.append(str(exc))
+        return None
+
+
+def _read(job: JobDir, request: JobRequest, attempt: int, judgement: Judgement | None, label: str | None) -> Solution:
     from novacli.solution.frame import state_frame
 
-    judgement = improve.improve(job, keep=request.params is not None and request.params.tweak_order is not None)
     state_frame(job)
     answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
-    if judgement is None:
-        return answer
-    held_out, corner = judgement.heldout_rms_arcsec, judgement.corner_error_arcsec
-    return replace(answer, match=replace(answer.match, heldout_rms_arcsec=held_out, corner_error_arcsec=corner))
+    match = replace(answer.match, attempt=label)
+    if judgement is not None:
+        held_out, corner = judgement.heldout_rms_arcsec, judgement.corner_error_arcsec
+        match = replace(match, heldout_rms_arcsec=held_out, corner_error_arcsec=corner)
+    return replace(answer, match=match)
+
+
+def _once_each(notes: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(notes))
 
 
 def files_of(job: JobDir, winner: int = 1) -> dict[str, str]:
-    """Return the paths of what is in a job directory, by the names that results have for them."""
+    """Return the paths of the files in a job directory, by the names that results have for them."""
     axy_name = jobdir.axy_name(winner)
     names = {"wcs": jobdir.WCS, "corr": jobdir.CORR, "rdls": jobdir.RDLS, "axy": axy_name, "log": jobdir.LOG}
     there = {key: str(job.path / name) for key, name in names.items() if (job.path / name).exists()}

@@ -58,6 +58,27 @@ class ScaleUnit(enum.Enum):
     ARCSEC_PER_PIXEL = "arcsecperpix"
     FOCAL_MM = "focalmm"
 
+    def to_arcsec_per_pixel(self, value: float, width: int) -> float:
+        """Return the scale in arcsec/pixel of an image ``width`` pixels wide, from its value in this unit."""
+        if self is ScaleUnit.ARCSEC_PER_PIXEL:
+            return value
+        if self is ScaleUnit.FOCAL_MM:
+            return math.degrees(math.atan(FILM_WIDTH_MM / (2 * value))) * 2 * 3600 / width
+        return value * self._arcsec / width
+
+    def from_arcsec_per_pixel(self, arcsec_per_pixel: float, width: int) -> float:
+        """Return the scale in this unit of an image ``width`` pixels wide, from its value in arcsec/pixel."""
+        if self is ScaleUnit.ARCSEC_PER_PIXEL:
+            return arcsec_per_pixel
+        if self is ScaleUnit.FOCAL_MM:
+            half_width_deg = min(arcsec_per_pixel * width / 3600 / 2, 89.0)
+            return FILM_WIDTH_MM / (2 * math.tan(math.radians(half_width_deg)))
+        return arcsec_per_pixel * width / self._arcsec
+
+    @property
+    def _arcsec(self) -> int:
+        return 3600 if self is ScaleUnit.DEG_WIDTH else 60
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -124,7 +145,7 @@ class Scale:
 
         Source: solve-field's own conversions; a focal length and a scale run in opposite directions.
         """
-        ends = tuple(None if v is None else _arcsec_per_pixel(v, self.unit, width) for v in (self.low, self.high))
+        ends = tuple(None if v is None else self.unit.to_arcsec_per_pixel(v, width) for v in (self.low, self.high))
         low, high = ends
         return (high, low) if self.unit is ScaleUnit.FOCAL_MM else (low, high)
 
@@ -135,14 +156,6 @@ _UNITS = {
     "deg": ScaleUnit.DEG_WIDTH,
     "mm": ScaleUnit.FOCAL_MM,
 }
-
-
-def _arcsec_per_pixel(value: float, unit: ScaleUnit, width: int) -> float:
-    if unit is ScaleUnit.ARCSEC_PER_PIXEL:
-        return value
-    if unit is ScaleUnit.FOCAL_MM:
-        return math.degrees(math.atan(FILM_WIDTH_MM / (2 * value))) * 2 * 3600 / width
-    return value * (3600 if unit is ScaleUnit.DEG_WIDTH else 60) / width
 
 
 @dataclass(frozen=True, slots=True)

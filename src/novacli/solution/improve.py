@@ -1,18 +1,19 @@
-"""The files of a solved job, replaced by those of a solution that is fitted again where that is truer.
+"""Fit the solution of a job again, and replace its files if the new solution is better.
 
-What the engine says of its match in COMMENT cards stays; the description of the sky in ``wcs.fits`` is replaced, and
-``corr.fits`` gets the stars that are matched now, with positions by the new solution.
+In ``wcs.fits`` the description of the sky is replaced; the COMMENT cards, in which the engine describes its match,
+stay.  ``corr.fits`` gets the stars that the new solution matches, with their positions by the new solution.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli.errors import NovaError
+from novacli.errors import NovaError, fault_text
 from novacli.fits import cards as fitscards
 from novacli.fits import celestial
 from novacli.fits.tables import read_table
@@ -26,9 +27,10 @@ from solvehost.formats import atomic, fitsfile, jobdir
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: What is larger than this was not written by the engine, and is left as it is.
+#: Files and tables larger than this were not written by the engine, and are left as they are.
 _MAX_BYTES, _MAX_STARS, _MAX_COMPARED = 16 * 2**20, 5000, 2_000_000
-#: A new solution may predict this much worse than the engine's, which has more parameters, and match so many fewer.
+#: A new solution is taken if its leave-one-out RMS is at most this factor above that of the engine's solution, which
+#: has more parameters, and if it matches at least this share of the stars.
 _HELD_OUT_FACTOR, _MATCHED_FACTOR = 1.25, 0.6
 
 
@@ -57,33 +59,77 @@ class Judgement:
         return cls(found.heldout_rms_px * scale, None if corner_px is None else corner_px * scale, is_new)
 
 
-def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
-    """Replace the solution in a job directory by a truer one, if there is one and ``keep`` is not said.
+class FitError(Exception):
+    """The solution could not be fitted again, so the engine's stands; the message is a note for the user."""
 
-    None where there are too few stars to judge, or files that cannot be read: then what is there stands, and whoever
-    reads it says what is wrong with it.
+
+@dataclass(frozen=True, slots=True)
+class _EngineFiles:
+    """What the engine left: its solution, the bytes and the table of ``corr.fits``, the matched stars."""
+
+    solution: TanSip
+    corr: bytes
+    table: NDArray[np.void]
+    matched: Matched
+
+
+def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
+    """Fit the solution of a job again, and replace its files if the new solution is better.
+
+    Parameters
+    ----------
+    job
+        A job directory with the files of a solved attempt.
+    keep
+        Only judge the engine's solution.
+
+    Returns
+    -------
+    Judgement or None
+        None if there are too few stars to judge, or if the files cannot be read; the reader of the solution then
+        reports what is wrong with them.
+
+    Raises
+    ------
+    FitError
+        If the fit fails, or the new files cannot be written.
     """
+    engines = _read_engine_files(job)
+    if engines is None:
+        return None
     try:
         with np.errstate(all="ignore"):
-            return _improve(job, keep=keep)
-    except (NovaError, SolvehostError, OSError, ArithmeticError, LookupError, ValueError, np.linalg.LinAlgError):
-        return None
+            return _fit_again(job, engines, keep=keep)
+    except (OSError, SolvehostError) as exc:
+        raise FitError(f"a better solution could not be written ({exc}): this is the engine's") from exc
+    except (ArithmeticError, np.linalg.LinAlgError) as exc:
+        raise FitError(f"the solution could not be fitted again ({exc}): it is the engine's") from exc
+    except Exception as exc:
+        if os.environ.get("NOVA_DEBUG"):
+            raise
+        # A fault of ours must not cost the user the engine's solution, and must not go unnoticed.
+        raise FitError(f"the solution is the engine's, since it could not be fitted again: {fault_text(exc)}") from exc
 
 
-def _improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
-    engines = header.read_wcs(job.wcs)
-    corr = _bytes(job.path / jobdir.CORR)
-    table = read_table(corr)
-    matched = Matched(*tables.pairs(table))
-    if len(matched) > _MAX_STARS:
+def _read_engine_files(job: jobdir.JobDir) -> _EngineFiles | None:
+    try:
+        corr = _bytes(job.path / jobdir.CORR)
+        table = read_table(corr)
+        files = _EngineFiles(header.read_wcs(job.wcs), corr, table, Matched(*tables.pairs(table)))
+    except (NovaError, SolvehostError, OSError, ValueError):
         return None
-    own = refit.assess(engines, matched)
-    found = None if keep else refit.refit(engines, matched, *_all_stars(job))
-    if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(matched)):
-        atomic.write_atomic(job.path / jobdir.CORR, new_corr(corr, table, found, found.tan_sip), durable=False)
+    return files if len(files.matched) <= _MAX_STARS else None
+
+
+def _fit_again(job: jobdir.JobDir, engines: _EngineFiles, *, keep: bool) -> Judgement | None:
+    own = refit.assess(engines.solution, engines.matched)
+    found = None if keep else refit.refit(engines.solution, engines.matched, *_all_stars(job))
+    if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(engines.matched)):
+        corr = new_corr(engines.corr, engines.table, found, found.tan_sip)
+        atomic.write_atomic(job.path / jobdir.CORR, corr, durable=False)
         atomic.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
         return Judgement.of(found, found.tan_sip, is_new=True)
-    return None if own is None else Judgement.of(own, engines, is_new=False)
+    return None if own is None else Judgement.of(own, engines.solution, is_new=False)
 
 
 def _is_worth_it(found: Refit, own: Refit | None, stars: int) -> bool:
@@ -101,9 +147,9 @@ def _bytes(path: Path) -> bytes:
 
 
 def _all_stars(job: jobdir.JobDir) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """Return (x, y) of the image's stars and (ra, dec) of the reference stars; None for both where one is missing.
+    """Return (x, y) of the image's stars and (ra, dec) of the reference stars; None for both if one is missing.
 
-    The stars are those of all attempts, since one may look at a part of the image alone.
+    The stars of all attempts count, since a single attempt may use only a part of the image.
     """
     lists = [_columns(job.axy(n), ("X", "Y")) for n in job.attempts()]
     here, there = [stars for stars in lists if stars is not None], _columns(job.path / jobdir.RDLS, ("RA", "DEC"))
@@ -114,7 +160,7 @@ def _all_stars(job: jobdir.JobDir) -> tuple[NDArray[np.float64] | None, NDArray[
 
 
 def _columns(path: Path, names: tuple[str, str]) -> NDArray[np.float64] | None:
-    """Return two columns of a table, shape (2, n); None where it cannot be read or has no rows."""
+    """Return two columns of a table, shape (2, n); None if it cannot be read or has no rows."""
     try:
         table = read_table(_bytes(path))
         both = np.stack([table[name].astype(np.float64) for name in names])

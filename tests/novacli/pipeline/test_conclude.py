@@ -79,6 +79,19 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
     assert answer.match.heldout_rms_arcsec == 2.5
 
 
+def test_a_fit_that_fails_is_noted_and_the_engine_s_solution_is_the_result(
+    job: JobDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_job: JobDir, *, keep: bool) -> None:
+        raise refitfiles.FitError(f"it failed, keep={keep}")
+
+    monkeypatch.setattr(refitfiles, "improve", fail)
+    job.wcs.write_bytes(wcs_fits())
+    result, answer = conclude(job, JobRequest(notes=("n",)), Solve(SOLVED))
+    assert (result.status, result.notes) == ("solved", ("n", "it failed, keep=False"))
+    assert isinstance(answer, Solution)
+
+
 def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
     result, answer = conclude(job, JobRequest(), Solve(EXHAUSTED))
     assert answer == Unsolved("exhausted", 0, 0.5)

@@ -165,14 +165,48 @@ def test_tables_without_end_are_not_compared(job: JobDir, monkeypatch: pytest.Mo
     assert contents(job) == before
 
 
-def test_a_full_disk_leaves_the_engine_s_solution(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_engine_s_solution_and_is_noted(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_args: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("solvehost.formats.atomic.write_atomic", full)
     before = contents(job)
-    assert improve.improve(job, keep=False) is None
+    with pytest.raises(improve.FitError, match=r"a better solution could not be written .*No space left on device"):
+        improve.improve(job, keep=False)
     assert contents(job) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (np.linalg.LinAlgError("Singular"), r"could not be fitted again \(Singular\): it is the engine's"),
+        (KeyError("order"), r"could not be fitted again: KeyError: 'order': a fault in nova itself"),
+        (ValueError("shape"), r"could not be fitted again: ValueError: shape: a fault in nova itself"),
+    ],
+)
+def test_a_fit_that_fails_leaves_the_engine_s_solution_and_is_noted(
+    job: JobDir, error: Exception, note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a fault went unnoticed: the engine's plain fit was handed out for ever."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(refit, "refit", fail)
+    before = contents(job)
+    with pytest.raises(improve.FitError, match=note):
+        improve.improve(job, keep=False)
+    assert contents(job) == before
+
+
+def test_nova_debug_shows_where_a_fit_fails(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("order")
+
+    monkeypatch.setattr(refit, "refit", fail)
+    monkeypatch.setenv("NOVA_DEBUG", "1")
+    with pytest.raises(KeyError):
+        improve.improve(job, keep=False)
 
 
 def test_stars_that_the_winner_did_not_look_at_are_matched_too(job: JobDir) -> None:
