@@ -1,9 +1,9 @@
-"""Draw real sky fields, with the truth about them, for people without an image, for tests and for benchmarks.
+"""Drawn images of real sky fields with the truth about them: for users without an image, for tests and benchmarks.
 
 ::
 
-    index file ─ catalogue.py ─→ stars around a place
-    Scene      ─ population.py ─→ the stars that this picture shows (some dropped, fainter ones added)
+    index file ─ catalogue.py ─→ stars around a position
+    Scene      ─ population.py ─→ the stars that this image shows (some dropped, fainter ones added)
                ─ projection.py ─→ their pixels
                ─ psf.py, exposure.py ─→ counts
                ─ drawing.py ─→ Drawing(pixels, truth)

@@ -1,10 +1,10 @@
-"""Real stars, out of the index files that the engine itself uses: their directions and magnitudes.
+"""Directions and magnitudes of real stars, read from the engine's index files.
 
-An index file holds its stars in a kd-tree whose leaves lie side by side, so that all positions are one table.  It
-is mapped and searched whole, which takes some hundredths of a second and needs no program beside this one.
+An index file holds its stars in a kd-tree whose leaves are contiguous, so all positions form one table.  The table is
+memory-mapped and searched linearly, which takes some hundredths of a second and needs no other program.
 
-Source: the layout as the headers of the files state it (KDT_NDAT, KDT_DATA, ENDIAN; tables ``kdtree_data_stars`` and
-``kdtree_range_stars``), checked against ``query-starkd`` of Astrometry.net 0.93.
+Source: the layout as the files' headers state it (KDT_NDAT, KDT_DATA, ENDIAN; tables ``kdtree_data_stars`` and
+``kdtree_range_stars``), verified against ``query-starkd`` of Astrometry.net 0.93.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INSTALL = "install one (Debian, Ubuntu: apt install astrometry-data-tycho2; others: data.astrometry.net, series 4100)"
-#: How positions are stored, by KDT_DATA: whole numbers count steps from the lower corner of the table's range.
+#: Types of stored positions by KDT_DATA; integers count steps from the lower corner of the table's range.
 _STORED = {"u16": "u2", "u32": "u4", "float": "f4", "double": "f8"}
 _COLUMN_TYPES = {"1E": ">f4", "E": ">f4", "1D": ">f8", "D": ">f8"}
 _LITTLE_ENDIAN = "04:03:02:01"
@@ -47,7 +47,7 @@ class Stars:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The stars of one index file, mapped, not read.
+    """The memory-mapped stars of one index file.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Catalogue:
     points, magnitudes
         The stored positions, shape (n, 3), and magnitudes, shape (n,).
     low, step
-        Turn a stored position into a unit vector: ``low + step * point``.
+        A stored position is the unit vector ``low + step * point``.
     """
 
     path: Path
@@ -73,23 +73,23 @@ class Catalogue:
         Raises
         ------
         UnavailableError
-            Where it cannot be read, is damaged, or holds no magnitudes.
+            If it cannot be read, is damaged, or has no magnitudes.
         """
         try:
             hdus = _hdus(path)
             name = magnitude_column(hdus)
             if name is None:
-                raise UnavailableError(f"{path}: this index file holds no magnitudes to draw with: {INSTALL}")
+                raise UnavailableError(f"{path}: this index file has no magnitudes to draw with: {INSTALL}")
             return cls(path, name, *_map(path, hdus, name))
         except SolvehostError as exc:
             raise UnavailableError(f"{path}: this index file cannot be used: {exc}; {INSTALL}") from exc
         except OSError as exc:
             raise UnavailableError(f"{path}: {exc.strerror}: this index file cannot be read; {INSTALL}") from exc
         except (KeyError, ValueError) as exc:
-            raise UnavailableError(f"{path}: this is no index file that stars can be read from: {INSTALL}") from exc
+            raise UnavailableError(f"{path}: no stars can be read from this index file: {INSTALL}") from exc
 
     def around(self, direction: NDArray[np.float64], radius_rad: float) -> Stars:
-        """Return the stars within ``radius_rad`` of a unit vector, in the order of the file."""
+        """Return the stars within ``radius_rad`` (radians) of a unit vector, in the order of the file."""
         least = np.cos(radius_rad)
         found = [
             start + np.flatnonzero(self._directions(slice(start, start + _ROWS_AT_ONCE)) @ direction >= least)
@@ -110,12 +110,12 @@ def find_index(places: Iterable[Path]) -> Path:
     Parameters
     ----------
     places
-        Directories that are searched, and index files.
+        Directories to search, and index files.
 
     Raises
     ------
     UnavailableError
-        Where there is none.
+        If there is no such file.
     """
     found = index_set.scan(places)
     whole_sky = [f for f in found.files if f.healpix == -1]
@@ -128,7 +128,7 @@ def find_index(places: Iterable[Path]) -> Path:
 
 
 def magnitude_column(hdus: Hdus) -> str | None:
-    """Return the first column that holds magnitudes by its name (MAG_VT, j_mag, …), None where there is none."""
+    """Return the first column whose name says that it holds magnitudes (MAG_VT, j_mag, …); None if there is none."""
     return next((n for n, (header, _) in hdus.items() if "MAG" in n.upper() and _type(header) is not None), None)
 
 
@@ -137,7 +137,7 @@ def _type(header: fitsfile.Header) -> str | None:
 
 
 def _hdus(path: Path) -> dict[str, tuple[fitsfile.Header, int]]:
-    """Return header and offset of the data of each one-column table, by the column's name."""
+    """Return the header and the offset of the data of each one-column table, by the column's name."""
     with path.open("rb") as stream:
         return {str(h.get("TTYPE1", "")): (h, at) for h, at in fitsfile.iter_hdus(stream) if h.get("TFIELDS") == 1}
 
@@ -158,9 +158,9 @@ def _map(path: Path, hdus: Hdus, band: str) -> tuple[NDArray[Any], NDArray[Any],
 
 
 def _column(path: Path, hdus: Hdus, name: str, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-    """Map ``count`` numbers of a table's only column; ValueError where the table holds another number of them."""
+    """Map the only column of a table; raise ValueError if it does not hold ``count`` numbers."""
     header, offset = hdus[name]
     if header.number("NAXIS1") * header.number("NAXIS2") != dtype.itemsize * count:
-        raise ValueError(f"its table {name} has another length than its tree")
-    # A plain array over the mapping: a memmap's own slicing would cost more than the search.
+        raise ValueError(f"its table {name} and its tree differ in length")
+    # A plain array over the mapping, because slicing a memmap would take longer than the search.
     return np.asarray(np.memmap(path, dtype, "r", offset, (count,)))

@@ -1,4 +1,4 @@
-"""One scene in, one picture and the truth about it out; deterministic by the scene's seed."""
+"""A scene drawn as an image, with the truth about it; the scene's seed determines every random number."""
 
 from __future__ import annotations
 
@@ -19,22 +19,36 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-#: Changes whenever the same scene gives another picture than before.
+#: Increases whenever the same scene gives a different image than before.
 DRAWING_VERSION = 1
-#: A star at the limiting magnitude stands this many sigma above the noise.
+#: Signal-to-noise ratio of a star at the limiting magnitude.
 LIMIT_SIGMA = 5.0
-#: Each part of a picture has its own stream of chance, so that a trail more leaves the stars where they are.
+#: Seeds of the random streams: one for each part of an image, so that adding a trail does not move the stars.
 _STREAMS = {"stars": 1, "conditions": 2, "clouds": 3, "trail": 4, "sensor": 5}
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a picture really shows.
+    """The true parameters of an image.
 
-    ``ra`` and ``dec`` of the centre in degrees (ICRS), ``width_deg`` and ``height_deg`` angles on the sky through
-    the centre without distortion, ``pixscale_arcsec`` at the centre, ``rotation_deg`` the position angle of +y,
-    degrees east of north, ``parity`` the sign of det(CD) (-1: unmirrored FITS), ``wcs`` the whole solution as FITS
-    cards.  Star counts are of those inside the picture down to the limiting magnitude.
+    Attributes
+    ----------
+    ra, dec
+        Centre, degrees, ICRS.
+    width_deg, height_deg
+        Angles on the sky between opposite edges, through the centre, without distortion.
+    pixscale_arcsec
+        Pixel scale at the centre, arcsec per pixel.
+    rotation_deg
+        Position angle of +y, degrees east of north.
+    parity
+        Sign of det(CD); -1 for an unmirrored FITS image.
+    wcs
+        The whole solution, distortion included, as FITS cards.
+    size
+        Width and height, pixels.
+    stars_catalogue, stars_uncatalogued
+        Number of stars inside the image down to the limiting magnitude.
     """
 
     ra: float
@@ -59,12 +73,12 @@ class Truth:
     drawing_version: int = DRAWING_VERSION
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values, ``size`` as [width, height]."""
+        """Return a JSON object; ``size`` is [width, height]."""
         return dataclasses.asdict(self) | {"size": list(self.size)}
 
 
 class Drawing(NamedTuple):
-    """A picture, uint16, shape (height, width), row 0 is y = 1; and the truth about it."""
+    """An image, uint16, shape (height, width), row 0 is y = 1; and the truth about it."""
 
     pixels: NDArray[np.uint16]
     truth: Truth
@@ -73,13 +87,13 @@ class Drawing(NamedTuple):
 def draw(scene: Scene, catalogue: Catalogue) -> Drawing:
     """Draw a scene with the stars of a catalogue.
 
-    The same scene, catalogue and drawing version give the same picture everywhere (numpy's PCG64); another
-    processor's rounding may differ by one count in a pixel.
+    The same scene, catalogue and drawing version give the same image on every machine (numpy's PCG64), except that
+    another processor's rounding may change a pixel by one count.
 
     Raises
     ------
     UsageError
-        Where the scene asks for more stars than a picture can show.
+        If the scene asks for more stars than an image can show.
     """
     projection = Projection.of(scene)
     conditions = exposure.Conditions.draw(_stream(scene, "conditions"))
@@ -98,7 +112,7 @@ def _stream(scene: Scene, part: str) -> Generator:
 def _light(
     scene: Scene, stars: DrawnStars, conditions: exposure.Conditions, trail_chance: Generator | None
 ) -> NDArray[np.float32]:
-    """Return what falls on the sensor, in electrons."""
+    """Return the light on the sensor, electrons, shape (height, width)."""
     sky_noise = float(np.hypot(np.sqrt(scene.camera.sky_e), scene.camera.read_noise_e))
     center = ((scene.width_px + 1) / 2, (scene.height_px + 1) / 2)
     psf = Psf(conditions.fwhm_px, center, scene.half_diagonal_px)

@@ -1,4 +1,4 @@
-"""From light to counts: lens, sky, clouds, satellites, and what a sensor makes of them."""
+"""From light to counts: vignetting, sky, clouds, satellite trails, and the sensor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-#: Share of pictures that a satellite crosses, where nobody says.
+#: Fraction of images that a satellite crosses if the scene does not specify it.
 TRAIL_SHARE = 1 / 3
 _ADC_MAX = 65_535
 #: Extinction of the thinnest and the thickest part of a full cloud cover, magnitudes.
@@ -24,7 +24,7 @@ _CLOUD_OCTAVES = ((4, 1.0), (8, 0.5), (16, 0.3), (32, 0.15))
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What differs from night to night: focus, the sky's gradient (share of its level, direction), vignetting."""
+    """Observing conditions: focus, the sky's gradient (fraction of its level; direction), vignetting."""
 
     fwhm_px: float
     gradient: float
@@ -33,7 +33,7 @@ class Conditions:
 
     @classmethod
     def draw(cls, rng: Generator) -> Conditions:
-        """Return conditions by chance."""
+        """Return random conditions."""
         return cls(
             fwhm_px=float(rng.uniform(2.1, 2.9)),
             gradient=float(rng.uniform(0.05, 0.25)),
@@ -44,9 +44,16 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """What lies between stars and sensor, each float32 of shape (height, width) or broadcasting to it.
+    """Everything between stars and sensor, as float32 arrays that broadcast to (height, width).
 
-    ``transmission`` of the lens (1 at the centre), of the ``clouds``, and the ``glow`` of the sky in electrons.
+    Attributes
+    ----------
+    transmission
+        Transmission of the lens, 1 at the centre.
+    clouds
+        Transmission of the clouds.
+    glow
+        Sky background, electrons.
     """
 
     transmission: NDArray[np.float32]
@@ -55,7 +62,7 @@ class Sky:
 
 
 def draw_sky(scene: Scene, conditions: Conditions, rng: Generator) -> Sky:
-    """Return the sky of a scene; clouds dim the stars and scatter light of their own into the picture."""
+    """Return the sky of a scene; clouds dim the stars and scatter light into the image."""
     x, y = _axes(scene)
     along = x * np.float32(math.cos(conditions.gradient_angle_rad)) + y * np.float32(
         math.sin(conditions.gradient_angle_rad)
@@ -82,7 +89,7 @@ def _axes(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _cloud_texture(width_px: int, height_px: int, rng: Generator) -> NDArray[np.float32]:
-    """Return smooth noise between 0 and 1: random grids of several finenesses, interpolated and added."""
+    """Return smooth noise between 0 and 1: the sum of interpolated random grids of several resolutions."""
     total = np.zeros((height_px, width_px), np.float32)
     for cells, weight in _CLOUD_OCTAVES:
         grid = rng.random((cells + 1, cells + 1), dtype=np.float32)
@@ -92,7 +99,7 @@ def _cloud_texture(width_px: int, height_px: int, rng: Generator) -> NDArray[np.
 
 
 def _spline(pixels: int, cells: int) -> NDArray[np.float32]:
-    """Return the weights, shape (pixels, cells + 1), with which grid values are eased into each other."""
+    """Return the weights, shape (pixels, cells + 1), that interpolate grid values smoothly."""
     position = np.linspace(0, cells, pixels)
     left = np.minimum(position.astype(np.intp), cells - 1)
     part = position - left
@@ -104,7 +111,7 @@ def _spline(pixels: int, cells: int) -> NDArray[np.float32]:
 
 
 def add_trail(light: NDArray[np.float32], sky_noise: float, rng: Generator) -> None:
-    """Add the trail of a satellite that crosses the whole picture, in place."""
+    """Add the trail of a satellite across the whole image, in place."""
     height, width = light.shape
     x0, y0 = rng.uniform(0.2, 0.8) * width, rng.uniform(0.2, 0.8) * height
     angle, sigma_px = rng.uniform(0, math.pi), rng.uniform(0.9, 1.5)
@@ -115,15 +122,19 @@ def add_trail(light: NDArray[np.float32], sky_noise: float, rng: Generator) -> N
 
 
 def has_trail(scene: Scene, rng: Generator) -> bool:
-    """Say whether a satellite crosses the scene; chance is asked in any case, so that all else stays the same."""
+    """Return True if a satellite crosses the scene.
+
+    A random number is always drawn, so that the trail itself does not depend on how the question was decided.
+    """
     crosses = bool(rng.random() < TRAIL_SHARE)
     return crosses if scene.trail is None else scene.trail
 
 
 def expose(light: NDArray[np.float32], camera: Camera, rng: Generator) -> NDArray[np.uint16]:
-    """Return the counts of a sensor: shot and read noise, hot pixels, full well, gain, bias; ``light`` is used up.
+    """Return the counts of a sensor: shot and read noise, hot pixels, full well, gain, bias.
 
-    Shot noise is drawn from the normal distribution that Poisson's is near at these levels.
+    ``light``, in electrons, is overwritten.  Shot noise follows a normal distribution, which is close to Poisson's at
+    these levels.
     """
     noise = rng.standard_normal(light.shape, dtype=np.float32)
     noise *= np.sqrt(light + np.float32(camera.read_noise_e**2))

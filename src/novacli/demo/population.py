@@ -1,9 +1,9 @@
-"""Which stars a picture shows: most of the catalogue's, and those that no catalogue of ours has.
+"""The stars that an image shows: most of the catalogue's stars, and stars that the catalogue does not have.
 
-A field of catalogue stars alone, each at its catalogued brightness, would be unrealistically easy to solve.  So some
-are dropped, magnitudes are scattered (another bandpass, variables), positions a little (proper motion since the
-catalogue's epoch), and stars are added: fainter ones, along the sky's own number counts from where the catalogue
-thins out, and a few of any brightness (planets, variables, gaps of the catalogue).
+A field of catalogue stars alone, with their catalogue magnitudes, would be unrealistically easy to solve.  So some
+stars are dropped, magnitudes are scattered (another bandpass, variables), positions are scattered a little (proper
+motion since the catalogue's epoch), and stars are added: faint ones, which follow the sky's number counts beyond the
+catalogue's completeness limit, and a few of any magnitude (planets, variables, gaps in the catalogue).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ MAGNITUDE_SCATTER = 0.25
 POSITION_SCATTER_ARCSEC = 0.3
 #: Added stars reach this far below the limiting magnitude, into the noise.
 _BELOW_LIMIT_MAG = 1.0
-#: The sky's density is judged within at least this radius, so that small fields have enough stars to judge by.
+#: The density of stars is measured within at least this radius, so that small fields have enough stars.
 _LEAST_RADIUS_RAD = float(np.radians(2.0))
 _BIN_MAG = 0.25
-#: More added stars than this are more than a picture can show.
+#: Largest number of added stars.
 _MAX_ADDED = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnStars:
-    """Stars on a picture: FITS pixels ``x`` and ``y``, ``magnitudes``; the first ``catalogued`` are catalogue stars."""
+    """Stars on an image: FITS pixels ``x``, ``y``, and ``magnitudes``; the first ``catalogued`` are catalogue stars."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -46,12 +46,12 @@ class DrawnStars:
 
 
 def populate(scene: Scene, projection: Projection, catalogue: Catalogue, rng: Generator) -> DrawnStars:
-    """Return the stars of a scene, those just outside of the picture included, for they shine in.
+    """Return the stars of a scene, including those just outside of the image, whose light reaches into it.
 
     Raises
     ------
     UsageError
-        Where the limiting magnitude asks for more stars than a picture can show.
+        If the limiting magnitude asks for more stars than an image can show.
     """
     radius_rad = max(projection.reach_rad, _LEAST_RADIUS_RAD)
     known = catalogue.around(direction(scene.ra_deg, scene.dec_deg), radius_rad)
@@ -69,41 +69,41 @@ def populate(scene: Scene, projection: Projection, catalogue: Catalogue, rng: Ge
 
 
 def _place(projection: Projection, stars: Stars) -> tuple[NDArray[np.float64], ...]:
-    """Return x, y and magnitude of those stars that have a place on or near the picture."""
+    """Return x, y and magnitude of the stars on or near the image."""
     x, y = projection.sky_to_pixel(stars.directions)
     near = np.isfinite(x)
     return x[near], y[near], stars.magnitudes[near]
 
 
 def completeness_mag(magnitudes: NDArray[np.float64]) -> float:
-    """Return the magnitude to which a catalogue (of one star or more) is complete here: where its counts are highest.
+    """Return the magnitude to which a catalogue of one star or more is complete: the one with the highest count.
 
-    Deep index files hold the brightest stars of each small cell, so this is brighter in crowded fields.
+    Deep index files hold the brightest stars of each small cell, so the limit is brighter in crowded fields.
     """
     bins = np.floor(magnitudes / _BIN_MAG).astype(np.intp)
     return float((bins.min() + np.argmax(np.bincount(bins - bins.min()))) * _BIN_MAG)
 
 
 def star_count(magnitude: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Return the stars brighter than a magnitude in a square degree of the mean sky."""
+    """Return the number of stars brighter than a magnitude in a square degree of the mean sky."""
     magnitudes, log_counts = np.array(STAR_COUNTS).T
     return np.asarray(10 ** np.interp(magnitude, magnitudes, log_counts))
 
 
 def _uncatalogued(known: Stars, radius_rad: float, faintest: float, rng: Generator) -> Stars:
-    """Return stars that no catalogue has, over the same circle of the sky."""
+    """Return stars that the catalogue does not have, over the same circle of the sky."""
     if len(known) == 0:
         return known
     complete = completeness_mag(known.magnitudes)
     bright = int(np.count_nonzero(known.magnitudes < complete))
     area_deg2 = float(np.degrees(np.degrees(2 * np.pi * (1 - np.cos(radius_rad)))))
-    # How many times as dense as the mean sky it is here, by the stars that are surely all known.
+    # The density relative to the mean sky, from the stars brighter than the completeness limit.
     crowding = max(bright, 1) / (area_deg2 * float(star_count(complete)))
     expected = crowding * area_deg2 * float(star_count(faintest) - star_count(complete))
     missing = expected - np.count_nonzero((known.magnitudes >= complete) & (known.magnitudes < faintest))
     if missing > _MAX_ADDED:
         raise UsageError(
-            f"so faint a limit means some {missing:.0e} stars here: use a brighter --limit or smaller --width"
+            f"this limit means about {missing:.0e} stars in the field: use a brighter --limit or a smaller --width"
         )
     faint = _magnitudes_between(complete, faintest, rng.poisson(max(missing, 0)), rng)
     strangers = known.magnitudes[rng.random(len(known)) < STRANGER_FRACTION]
@@ -112,14 +112,14 @@ def _uncatalogued(known: Stars, radius_rad: float, faintest: float, rng: Generat
 
 
 def _magnitudes_between(bright: float, faint: float, count: int, rng: Generator) -> NDArray[np.float64]:
-    """Draw magnitudes along the sky's number counts."""
+    """Return random magnitudes that follow the sky's number counts."""
     grid = np.linspace(bright, max(faint, bright), 200)
     share = star_count(grid)
     return np.interp(rng.uniform(share[0], share[-1], count), share, grid)
 
 
 def _near(directions: NDArray[np.float64], area_deg2: float, count: int, rng: Generator) -> NDArray[np.float64]:
-    """Return places that are crowded where the catalogue is: each near one of its stars, by some star distances."""
+    """Return directions as crowded as the catalogue: each within some star distances of a random catalogue star."""
     spread_rad = 2 * np.radians(np.sqrt(area_deg2 / len(directions)))
     places = directions[rng.integers(0, len(directions), count)] + rng.normal(0, spread_rad, (count, 3))
     places /= np.linalg.norm(places, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""Sky to pixels and the WCS cards that say the same: gnomonic (TAN) projection and a radial cubic distortion.
+"""From the sky to a scene's pixels, by the gnomonic (TAN) projection and a radial cubic distortion; and its WCS cards.
 
-The distortion is defined from pixels to the sky, as SIP is, so that the cards are exact and not a fit: a pixel at
-``r`` from the centre shows what an undistorted lens shows at ``r (1 - k (r / corner)^2)``.
+The distortion is defined from pixels to the sky, like SIP, so that the cards are exact: a pixel at a distance ``r``
+from the centre shows what an undistorted lens shows at ``r (1 - k (r / corner)^2)``.
 
 Source: Calabretta & Greisen 2002, A&A 395, 1077 (TAN); Shupe et al. 2005, ASP Conf. Ser. 347, 491 (SIP).
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 CardValue = str | int | float
 _NEWTON_STEPS = 12
-#: Stars are placed this far beyond the corners, as a factor; those outside still shine in.
+#: Stars are placed up to this many times the corners' distance; light of those outside reaches into the image.
 _MARGIN = 1.1
 
 
 def direction(ra_deg: float, dec_deg: float) -> NDArray[np.float64]:
-    """Return the unit vector (shape (3,)) of a place on the sky."""
+    """Return the unit vector, shape (3,), of a position on the sky."""
     ra, dec = math.radians(ra_deg), math.radians(dec_deg)
     return np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
 
@@ -36,8 +36,16 @@ def direction(ra_deg: float, dec_deg: float) -> NDArray[np.float64]:
 class Projection:
     """A scene's world coordinates.
 
-    ``crpix`` is the FITS pixel of the centre, ``cd`` in degrees per pixel row by row, ``cubic`` the distortion k
-    over the square of the corner's distance, per square pixel.
+    Attributes
+    ----------
+    crval, crpix
+        The image's centre: ICRS position in degrees, and FITS pixel.
+    cd
+        CD matrix, degrees per pixel, row by row.
+    cubic
+        The distortion k divided by the square of the corners' distance, per square pixel.
+    reach_px
+        Distance from the centre up to which stars are placed.
     """
 
     crval: tuple[float, float]
@@ -48,7 +56,7 @@ class Projection:
 
     @classmethod
     def of(cls, scene: Scene) -> Projection:
-        """Return the projection of a scene, its reference pixel in the middle of the picture."""
+        """Return the projection of a scene; its reference pixel is the image's centre."""
         turn, scale = math.radians(scene.rotation_deg), math.degrees(scene.scale_rad_per_px)
         x_sign = 1.0 if scene.mirrored else -1.0
         cd = (
@@ -71,15 +79,15 @@ class Projection:
 
     @property
     def reach_rad(self) -> float:
-        """Angle on the sky from the centre within which stars can fall on the picture."""
+        """Largest angle on the sky between the centre and a star that is placed."""
         scale = math.hypot(self.cd[0][1], self.cd[1][1])
         return math.atan(math.radians(scale) * self._undistorted(self.reach_px)) + 1e-6
 
     def sky_to_pixel(self, directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return FITS pixels (x, y) of unit vectors, shape (n, 3); NaN for those beyond the margin of the picture."""
+        """Return FITS pixels (x, y) of unit vectors, shape (n, 3); NaN beyond the margin around the image."""
         u, v = self._undistorted_plane(directions)
         rho = np.hypot(u, v)
-        # Written so that a NaN, from behind the camera, is beyond it too.
+        # The negation makes NaN, from directions that cannot be projected, count as beyond.
         beyond = ~(rho <= self._undistorted(self.reach_px))
         rho[beyond] = 0.0
         stretch = np.where(beyond, np.nan, _stretch(rho, self.cubic))
@@ -96,14 +104,14 @@ class Projection:
         return r_px * (1 - self.cubic * r_px**2)
 
     def cards(self) -> dict[str, CardValue]:
-        """Return the WCS as FITS cards (TAN, or TAN-SIP where there is distortion)."""
+        """Return the WCS as FITS cards: TAN, or TAN-SIP if there is distortion."""
         suffix = "-SIP" if self.cubic else ""
         cards: dict[str, CardValue] = {
             "CTYPE1": f"RA---TAN{suffix}", "CTYPE2": f"DEC--TAN{suffix}", "CUNIT1": "deg", "CUNIT2": "deg",
             "CRVAL1": self.crval[0], "CRVAL2": self.crval[1], "CRPIX1": self.crpix[0], "CRPIX2": self.crpix[1],
             "CD1_1": self.cd[0][0], "CD1_2": self.cd[0][1], "CD2_1": self.cd[1][0], "CD2_2": self.cd[1][1],
             "RADESYS": "ICRS",
-            # The standard's default would turn a field that is centred on the very pole.
+            # The standard's default would rotate a field that is centred exactly on a pole.
             "LONPOLE": 180.0,
         }  # fmt: skip
         if self.cubic:
@@ -113,7 +121,7 @@ class Projection:
 
 
 def _stretch(rho: NDArray[np.float64], cubic: float) -> NDArray[np.float64]:
-    """Return r / rho where r (1 - cubic r^2) = rho, by Newton's method, which closes in from one side only."""
+    """Return r / rho with r (1 - cubic r^2) = rho, by Newton's method, which converges monotonically here."""
     if not cubic:
         return np.ones_like(rho)
     r = rho.copy()

@@ -1,6 +1,6 @@
-"""Stars as light on pixels: a Moffat profile that grows and stretches a little towards the corners.
+"""The light of stars on pixels: a Moffat profile that becomes larger and elongated towards the corners.
 
-Source: Moffat 1969, A&A 3, 455; its wings fall with a power law, as those of real stars do.
+Source: Moffat 1969, A&A 3, 455; the wings of the profile follow a power law, like those of real stars.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BETA = 2.8
-#: Growth of the profile's radius in the corners, along the line to the centre and across it.
+#: Relative growth of the profile's radius in the corners: along the line to the centre, and perpendicular to it.
 _RADIAL_GROWTH, _TANGENTIAL_GROWTH = 0.30, 0.12
 _HALF_SIDES_PX = (5, 10, 20, 40, 80)
 _PIXELS_AT_ONCE = 1 << 21
@@ -23,7 +23,7 @@ _PIXELS_AT_ONCE = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Psf:
-    """A point-spread function: full width at half maximum at the centre, and where the centre and corners are."""
+    """A point-spread function: full width at half maximum at the centre, the centre, and the corners' distance."""
 
     fwhm_px: float
     center_px: tuple[float, float]
@@ -36,15 +36,12 @@ class Psf:
 
     @property
     def peak(self) -> float:
-        """Share of a star's light in the pixel that it is centred on, at the picture's centre."""
+        """Fraction of a star's light in the pixel that it is centred on, at the image's centre."""
         return (BETA - 1) / (math.pi * self.alpha_px**2)
 
     @property
     def noise_pixels(self) -> float:
-        """Number of pixels whose background noise a star is measured against, by the best-fitting profile.
-
-        It is the inverse of the integral of the squared profile.
-        """
+        """Equivalent number of noise pixels of an optimal measurement: one over the integral of the squared profile."""
         return math.pi * self.alpha_px**2 * (2 * BETA - 1) / (BETA - 1) ** 2
 
 
@@ -56,10 +53,21 @@ def add_stars(
     psf: Psf,
     sky_noise: float,
 ) -> None:
-    """Add stars at FITS pixels (x, y) to ``light``, shape (height, width), in place.
+    """Add stars to an image, in place.
 
-    Stars that vanish in the noise are spread over few pixels; the brighter ones get stamps that reach to where
-    their wings are a tenth of ``sky_noise``.
+    Parameters
+    ----------
+    light
+        The image, electrons, shape (height, width).
+    x, y
+        FITS pixels, shape (n,).
+    flux
+        Electrons, shape (n,).
+    psf
+        The point-spread function.
+    sky_noise
+        Background noise of a pixel, electrons.  Stars far below it are spread over a few pixels; the stamps of brighter
+        stars extend to where their wings are a tenth of it.
     """
     reach = psf.alpha_px * (np.maximum(flux, 0) * psf.peak / (0.1 * sky_noise)) ** (1 / (2 * BETA))
     dim = flux * psf.peak < 0.5 * sky_noise
@@ -83,7 +91,7 @@ def _add_stamps(
     psf: Psf,
     half: int,
 ) -> None:
-    """Add square stamps of 2 ``half`` + 1 pixels a side around 0-based positions."""
+    """Add square stamps with sides of 2 ``half`` + 1 pixels around 0-based positions."""
     offsets = np.arange(-half, half + 1)
     columns = np.rint(x).astype(np.intp)[:, None] + offsets
     rows = np.rint(y).astype(np.intp)[:, None] + offsets
@@ -98,7 +106,7 @@ def _add_stamps(
 
 
 def _shape(x: NDArray[np.float64], y: NDArray[np.float64], psf: Psf) -> tuple[NDArray[np.float64], ...]:
-    """Return the direction from the centre (cos, sin) and the profile's radii along it and across it."""
+    """Return the direction from the centre (cos, sin) and the profile's radii along and across that direction."""
     u, v = x + 1 - psf.center_px[0], y + 1 - psf.center_px[1]
     r = np.hypot(u, v)
     cos, sin = (np.divide(c, r, out=np.full_like(r, np.sqrt(0.5)), where=r > 0) for c in (u, v))
@@ -109,7 +117,7 @@ def _shape(x: NDArray[np.float64], y: NDArray[np.float64], psf: Psf) -> tuple[ND
 def _add_dim(
     light: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64], flux: NDArray[np.float64]
 ) -> None:
-    """Add the glow of stars too dim to see: each in its nearest pixel, then spread over its neighbours."""
+    """Add the light of stars too faint to see: each to its nearest pixel, then smoothed over its neighbours."""
     height, width = light.shape
     columns, rows = np.rint(x).astype(np.intp), np.rint(y).astype(np.intp)
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
@@ -123,7 +131,7 @@ def _add_dim(
 
 
 def _smoothed(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a picture smoothed along its rows with the weights 1/4, 1/2, 1/4; light at the edges leaves."""
+    """Return an image smoothed along its rows with the weights 1/4, 1/2, 1/4; light is lost at the edges."""
     out = picture * np.float32(0.5)
     out[:, 1:] += picture[:, :-1] * np.float32(0.25)
     out[:, :-1] += picture[:, 1:] * np.float32(0.25)

@@ -1,4 +1,4 @@
-"""What a drawn picture shall show: the frozen records that say it, checked once.  Light: no numpy."""
+"""The parameters of an image to draw, as frozen records that are checked when made; this module needs no numpy."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 from novacli.errors import UsageError
 
-#: Mean of the whole sky: (V magnitude, log10 of the stars brighter than it in a square degree).  Source: to 11 mag
-#: counted in Tycho-2 (Høg et al. 2000, A&A 355, L27); beyond, its slope goes on falling from 0.40 to 0.30 a magnitude,
-#: as in the model of Bahcall & Soneira 1980, ApJS 44, 73.
+#: Mean of the whole sky: (V magnitude, log10 of the number of brighter stars in a square degree).  Source: up to 11
+#: mag, counts in Tycho-2 (Høg et al. 2000, A&A 355, L27); beyond, the slope continues to fall from 0.40 to 0.30 per
+#: magnitude, as in the model of Bahcall & Soneira 1980, ApJS 44, 73.
 STAR_COUNTS = (
     (-2.0, -5.5), (0.0, -3.8), (2.0, -2.76), (4.0, -1.85), (5.0, -1.52), (6.0, -0.98), (7.0, -0.48), (8.0, 0.0),
     (9.0, 0.46), (10.0, 0.90), (11.0, 1.31), (12.0, 1.71), (13.0, 2.09), (14.0, 2.45), (15.0, 2.80), (16.0, 3.13),
     (18.0, 3.74), (20.0, 4.30), (22.0, 4.80),
 )  # fmt: skip
-#: A picture is exposed so that about this many stars are found in a mean field, whatever its width.
+#: The default exposure shows about this many stars in a mean field of any width.
 TYPICAL_STARS = 600
 WIDTH_LIMITS_DEG = (0.2, 120.0)
 SIZE_LIMITS_PX = (32, 20_000)
@@ -27,9 +27,9 @@ MAGNITUDE_LIMITS = (0.0, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera, as far as a picture shows it; electrons are ``e``, counts of the converter ``adu``.
+    """A camera; units in names: ``e`` for electrons, ``adu`` for counts.
 
-    ``hot_pixel_e`` is the mean of what hot pixels collect in an exposure; their numbers fall exponentially.
+    ``hot_pixel_e`` is the mean charge of hot pixels, which follows an exponential distribution.
     """
 
     name: str = "nova demo (drawn)"
@@ -46,34 +46,34 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A field and how it is photographed; equal scenes give equal pictures.
+    """A field and how it is photographed; equal scenes give equal images.
 
     Attributes
     ----------
     ra_deg, dec_deg
-        The picture's centre, ICRS.
+        The image's centre, ICRS.
     width_deg
-        Angle on the sky between the middles of the left and the right edge (without distortion).  In wide fields
-        it is less than width_px times the pixel scale at the centre: 90 degrees stand for 115.
+        Angle on the sky between the midpoints of the left and the right edge, without distortion.  In wide fields it is
+        smaller than ``width_px`` times the pixel scale at the centre: for 90 degrees, that product is 115 degrees.
     width_px, height_px
-        Size of the picture.
+        Size of the image.
     rotation_deg
         Position angle of +y (up, as FITS is displayed) at the centre: degrees from north through east.
     mirrored
-        Unmirrored, with north up east is left and det(CD) < 0; mirrored, east is right and det(CD) > 0.
+        If False, east is left of north and det(CD) < 0; if True, east is right of north and det(CD) > 0.
     distortion_percent
-        How far stars in the corners are moved outwards (pincushion; negative: inwards, barrel), in percent of
-        their distance from the centre; it grows with the cube of that distance.
+        How far stars in the corners are moved outwards (pincushion; negative: inwards, barrel), in percent of their
+        distance from the centre; the shift grows with the cube of that distance.
     limit_mag
-        Magnitude of stars that are just found (5 sigma, without clouds); None: by the field's size.
+        Magnitude of stars with a signal-to-noise ratio of 5 without clouds; None for a value by the field's size.
     trail
-        Whether a satellite crosses; None: in about one picture out of three, by the seed.
+        Whether a satellite crosses; None for a random choice, yes in one image of three.
     clouds
-        0 is a clear sky; 0.5 thick clouds with stars between; 1 hides nearly every star.
+        0 is a clear sky, 0.5 thick clouds with stars between them; 1 hides nearly every star.
     states_pointing
-        Whether the header says where the telescope points (OBJCTRA, OBJCTDEC).
+        Whether the header states where the telescope points (OBJCTRA, OBJCTDEC).
     date_obs
-        DATE-OBS, as the header states it.
+        DATE-OBS in the header.
     """
 
     ra_deg: float
@@ -142,7 +142,7 @@ class Scene:
 
     @property
     def depth_mag(self) -> float:
-        """The limiting magnitude: as given, or such that a mean field of this size shows ``TYPICAL_STARS``."""
+        """The limiting magnitude: the given one, or that at which a mean field of this size has ``TYPICAL_STARS``."""
         if self.limit_mag is not None:
             return self.limit_mag
         wanted = math.log10(TYPICAL_STARS / (self.width_deg * self.height_deg))
@@ -150,7 +150,7 @@ class Scene:
 
 
 def random_place(seed: int) -> tuple[float, float]:
-    """Return (ra, dec) in degrees of a place that is anywhere on the sphere with equal chance; equal by the seed."""
+    """Return a position (ra, dec) in degrees, uniformly distributed over the sphere; the seed determines it."""
     chance = random.Random(f"nova demo {seed}")  # noqa: S311 - no secret
     return 360 * chance.random(), math.degrees(math.asin(2 * chance.random() - 1))
 
@@ -161,7 +161,7 @@ def _check(what: str, value: float, low: float, high: float, option: str) -> Non
 
 
 def _interpolate(x: float, table: list[tuple[float, float]]) -> float:
-    """Return y at ``x`` of a table (x, y) of rising x, linearly, its ends held."""
+    """Interpolate linearly in a table of (x, y) with increasing x; beyond the ends, return the end's y."""
     if x <= table[0][0]:
         return table[0][1]
     for (x0, y0), (x1, y1) in itertools.pairwise(table):

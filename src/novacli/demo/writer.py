@@ -1,4 +1,4 @@
-"""A drawing on disk: ``OUT.fits`` as a camera would write it, and the truth in ``OUT.fits.truth.json`` beside it."""
+"""Writes a drawing: ``OUT.fits`` as a camera would write it, and the truth beside it in ``OUT.fits.truth.json``."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _BZERO = 32_768
 
 
 def truth_path(target: Path) -> Path:
-    """Return where the truth about a drawing is kept."""
+    """Return the path of the file with the truth about a drawing."""
     return target.with_name(target.name + ".truth.json")
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that cannot be written, before any work is done for it.
+    """Check that a target can be written, before any work is done for it.
 
     Raises
     ------
     OutputError
-        Where the directory is missing, or a file is there and must not be replaced.
+        If its directory is missing, or a file exists and must not be replaced.
     """
     try:
         target.parent.stat()
@@ -42,22 +42,22 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     except OSError as exc:
         raise as_output_error(target, exc) from exc
     if taken and not overwrite:
-        raise OutputError(f"{taken[0]}: it is there already: give another name, or --overwrite")
+        raise OutputError(f"{taken[0]} exists already: give another name, or use --overwrite")
 
 
 def write(drawing: Drawing, scene: Scene, target: Path, *, overwrite: bool = False) -> None:
-    """Write a drawing and its truth, both whole or not at all.
+    """Write a drawing and its truth, both or neither.
 
     Raises
     ------
     OutputError
-        Where a file cannot be written, or is there and must not be replaced.
+        If a file cannot be written, or exists and must not be replaced.
     """
     check_target(target, overwrite=overwrite)
     truth = json.dumps(drawing.truth.as_json(), indent=2) + "\n"
     with replacing(target) as image:
         image.write(fits_bytes(drawing.pixels, scene))
-        # A full disk shows itself here, before the truth takes its name.
+        # A full disk is noticed here, before the file with the truth gets its name.
         image.flush()
         try:
             os.fsync(image.fileno())
@@ -68,7 +68,7 @@ def write(drawing: Drawing, scene: Scene, target: Path, *, overwrite: bool = Fal
 
 
 def fits_bytes(pixels: NDArray[np.uint16], scene: Scene) -> bytes:
-    """Return a FITS file with the camera's keywords, and without a world coordinate system."""
+    """Return a FITS file with a camera's keywords and without world coordinates; pixels have shape (height, width)."""
     height, width = pixels.shape
     structure = [
         _card("SIMPLE", True), _card("BITPIX", 16), _card("NAXIS", 2), _card("NAXIS1", width), _card("NAXIS2", height),

@@ -59,7 +59,7 @@ def test_random_goes_by_the_seed(nova_demo) -> None:
         (["field.jpg"], UsageError, r"field\.jpg.*ends in \.fits"),
         (["a.fits", "--ra", "10"], UsageError, "--ra and --dec go together"),
         (["a.fits", "--ra", "10", "--dec", "95"], UsageError, "declination '95' is outside"),
-        (["a.fits", "--ra", "10", "--dec", "5", "--random"], UsageError, "--random cannot go with"),
+        (["a.fits", "--ra", "10", "--dec", "5", "--random"], UsageError, "--random cannot be combined with"),
         (["a.fits", "--size", "big"], UsageError, "size 'big' is not understood"),
         (["a.fits", "--width", "500"], UsageError, "--width"),
         (["none/a.fits"], OutputError, "none/a.fits.*make its directory first"),

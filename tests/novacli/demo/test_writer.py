@@ -59,7 +59,7 @@ def test_the_truth_lies_beside_the_picture(drawing: Drawing, tmp_path: Path) -> 
 @pytest.mark.parametrize("existing", ["a.fits", "a.fits.truth.json"])
 def test_what_is_there_is_kept_unless_told_otherwise(drawing: Drawing, tmp_path: Path, existing: str) -> None:
     (tmp_path / existing).write_text("precious")
-    with pytest.raises(OutputError, match=rf"{existing}: it is there already.*--overwrite"):
+    with pytest.raises(OutputError, match=rf"{existing} exists already: .*--overwrite"):
         write(drawing, SCENE, tmp_path / "a.fits")
     assert (tmp_path / existing).read_text() == "precious"
     write(drawing, SCENE, tmp_path / "a.fits", overwrite=True)

@@ -1,8 +1,10 @@
-"""The report over all frames of a batch, in the format that its name says; see docs/reference/batch-report.md.
+"""Reports over all frames of a batch; the file name's suffix selects the format (docs/reference/batch-report.md).
 
-A new format is a module here and a line in ``MODULES``.  Each has ``write(entries, summary, stream, scratch)``: it
-writes bytes to ``stream`` as the entries come, and may keep what it cannot write yet in files in ``scratch``, a
-directory on the same disk, so that twenty thousand frames never lie in memory.
+``columns`` defines the values of a frame; ``csvtable``, ``ecsv`` and ``jsonlines`` write tables; ``page`` writes HTML
+with ``pagecells`` (its columns), ``pagestyle`` (style sheet, script), ``pagepaths``, ``folders`` and ``sky`` (the map).
+A new format is one module and one line in ``MODULES``.  Its function ``write(entries, summary, stream, scratch)``
+writes bytes to ``stream`` entry by entry, and may keep temporary files in the folder ``scratch``, so that 20,000 frames
+are never all in memory.
 """
 
 from __future__ import annotations
@@ -26,16 +28,16 @@ MODULES = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a report says of the batch as a whole; how many frames met which fate is counted as they come.
+    """Facts about the batch as a whole; the reports count the fates themselves.
 
     Attributes
     ----------
     title
-        What the batch is of, as the person would call it: the folder, or the ledger.
+        The paths that the user gave, or the path of the ledger.
     elapsed_s
-        Wall-clock seconds of the run; None where the report is of a ledger and not of a run.
+        Wall-clock seconds of the run; None if the report was made from a ledger.
     made_s
-        When the report was made, in seconds since 1970.
+        Time when the report was made, seconds since 1970.
     """
 
     title: str
@@ -44,40 +46,43 @@ class Summary:
 
 
 def check_path(path: Path) -> None:
-    """Say at once, before frames are solved for hours, that a report's name is of no known format.
+    """Check the suffix of a report's file name, before any frame is solved.
 
     Raises
     ------
     UsageError
-        Where it is; the message names those there are.
+        If no format has this suffix; the message lists the formats.
     """
     if path.suffix.lower() not in MODULES:
-        raise UsageError(f"{path}: a report's name says its format: end it in {', '.join(MODULES)}")
+        raise UsageError(f"{path}: the report's format is unknown: give a name that ends in {', '.join(MODULES)}")
 
 
 def write_report(entries: Iterable[LedgerEntry], summary: Summary, path: Path) -> None:
-    """Write the report of a batch; ``path`` holds the whole of it, or what it held before.
+    """Write the report of a batch; if that fails, ``path`` keeps its previous content.
 
     Parameters
     ----------
     entries
-        In the order that the report shall have; read once, and never all held.  Files that nova wrote are left out.
+        The frames in the order of the report; read once, one at a time.  Files that nova wrote are left out.
     summary
-        What is said of the batch as a whole.
+        Facts about the batch as a whole.
     path
-        Ends in one of ``MODULES``; upper and lower case are the same.
+        Its suffix is one of ``MODULES``, in upper or lower case.
 
     Raises
     ------
     UsageError
-        Where it ends in nothing that is known.
+        If no format has this suffix.
     OutputError
-        Where it cannot be written, or the disk is full.
+        If the report cannot be written, or the disk is full.
     """
-    from novacli.files.atomic import replacing
+    from novacli.files.atomic import as_output_error, replacing
 
     check_path(path)
     module = import_module(MODULES[path.suffix.lower()])
     with replacing(path) as stream:
         frames = (entry for entry in entries if entry.known.fate != OURS)
-        module.write(frames, summary, stream, path.resolve().parent)
+        try:
+            module.write(frames, summary, stream, path.resolve().parent)
+        except OSError as exc:  # of a temporary file beside the report
+            raise as_output_error(path, exc) from exc

@@ -1,6 +1,6 @@
-"""ECSV: CSV whose header has units, types and descriptions, as ``astropy.table.Table.read`` reads it.
+"""ECSV: CSV with units, types and descriptions in its header, for ``astropy.table.Table.read``.
 
-Written by hand: to import astropy's tables takes half a second, and they would hold all frames in memory.
+It is not written by astropy, because importing its tables takes half a second and they hold all frames in memory.
 
 Source: Taylor et al., "Astropy Proposal for Enhancement 6: Enhanced Character Separated Values table format" (2020).
 """
@@ -19,7 +19,7 @@ from novacli.text.printable import printable_line
 
 
 def write(entries: Iterable[LedgerEntry], summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
-    """Write the header, then a row a frame."""
+    """Write the header, then one row per frame."""
     for line in _header(summary):
         stream.write(f"# {line}\n".encode())
     stream.write((",".join(NAMES) + "\n").encode())
@@ -28,7 +28,7 @@ def write(entries: Iterable[LedgerEntry], summary: Summary, stream: BinaryIO, _s
 
 
 def _header(summary: Summary) -> Iterator[str]:
-    """Yield the lines of the YAML header; JSON's strings are YAML's."""
+    """Yield the lines of the YAML header; every JSON string is a YAML string too."""
     yield "%ECSV 1.0"
     yield "---"
     yield "delimiter: ','"
@@ -47,7 +47,7 @@ def _column_line(column: Column) -> str:
 
 
 def _cell(value: Value) -> str:
-    """Return a cell; text is quoted always, or a row that begins with # would be a comment."""
+    """Return a cell; text is always quoted, because a row that begins with # would be a comment."""
     if value is None:
         return ""
     return '"' + value.replace('"', '""') + '"' if isinstance(value, str) else repr(value)

@@ -1,4 +1,4 @@
-"""JSON lines: what ``nova batch --json`` printed for each frame, as it was."""
+"""JSON lines: the line that ``nova batch --json`` printed for each frame, unchanged."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from novacli.batch.reports import Summary
 
 
 def write(entries: Iterable[LedgerEntry], _summary: Summary, stream: BinaryIO, _scratch: Path) -> None:
-    """Write a line a frame that has one: that of a frame whose turn has not come is still to be made."""
+    """Write the line of each frame; frames that are still waiting have none."""
     for entry in entries:
         if entry.line is None:
             continue
-        # A byte of a file name that is no UTF-8 becomes JSON's own escape of the same character.
+        # A byte of a file name that is not UTF-8 is a lone surrogate here; it becomes JSON's escape of that character.
         stream.write(entry.line.strip().encode("utf-8", "backslashreplace") + b"\n")

@@ -1,4 +1,4 @@
-"""Where on the sky the frames are, as a picture: SVG, in Aitoff's projection, right ascension growing to the left."""
+"""The map of the frames on the sky: SVG, Aitoff projection, right ascension increasing to the left."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-#: Half the picture's width, in its own units; the height is half the width.
+#: Half the width of the map in its own units; the height is half the width.
 _HALF_WIDTH = 360.0
 _MARGIN = 4.0
-#: Frames nearer to each other than this share a dot, so that any number of them makes a picture of bounded size.
+#: Frames closer together than this share a dot, so that the map's size stays bounded for any number of frames.
 _DOT_UNITS = 2
-#: Dots of at least so many frames, and how wide they are drawn.
+#: Diameters of dots: (smallest number of frames, diameter).
 SIZES = ((1, 4.0), (10, 6.0), (100, 9.0))
 _STEP_DEG = 3
 
 
 def aitoff(ra_deg: float, dec_deg: float) -> tuple[float, float]:
-    """Return where a place is drawn: x to the right from -1 to 1, y up from -0.5 to 0.5, with 0h in the middle.
+    """Project a position onto the map, with right ascension 0h at the centre.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        The position, degrees.
+
+    Returns
+    -------
+    tuple
+        x to the right from -1 to 1, y up from -0.5 to 0.5.
 
     Source: Snyder (1987), Map Projections: A Working Manual, and Calabretta & Greisen (2002), section 5.
     """
@@ -29,23 +39,23 @@ def aitoff(ra_deg: float, dec_deg: float) -> tuple[float, float]:
 
 
 class Sky:
-    """Collects the centres of frames, and draws them."""
+    """Collects the centres of frames and draws the map."""
 
     def __init__(self) -> None:
         self._dots: Counter[tuple[int, int]] = Counter()
 
     def add(self, ra_deg: float, dec_deg: float) -> None:
-        """Note the centre of a frame."""
+        """Add the centre of a frame, degrees."""
         x, y = _place(ra_deg, dec_deg)
         self._dots[round(x / _DOT_UNITS), round(y / _DOT_UNITS)] += 1
 
     @property
     def count(self) -> int:
-        """How many were noted."""
+        """Number of frames on the map."""
         return self._dots.total()
 
     def svg(self) -> Iterator[str]:
-        """Yield the lines of the picture; its colours are left to the page: classes ``grid``, ``dots``, ``label``."""
+        """Yield the lines of the SVG image; the page's style sheet colours the classes grid, dots and label."""
         wide, high = _HALF_WIDTH + _MARGIN, _HALF_WIDTH / 2 + _MARGIN
         yield (
             f'<svg class="sky" viewBox="{-wide:g} {-high:g} {2 * wide:g} {2 * high:g}" role="img" '
@@ -68,13 +78,13 @@ class Sky:
 
 
 def _place(ra_deg: float, dec_deg: float) -> tuple[float, float]:
-    """Return where a place is in the picture's units, y down."""
+    """Return a position's place on the map in its own units, y down."""
     x, y = aitoff(ra_deg, dec_deg)
     return x * _HALF_WIDTH, -y * _HALF_WIDTH
 
 
 def _grid() -> Iterator[str]:
-    """Yield the lines of equal right ascension, every 2 hours, the two edges among them, and of equal declination."""
+    """Yield lines of equal right ascension every 2 hours, including both edges, and of equal declination every 30°."""
     edge = 180 - 1e-9
     decs = range(-90, 91, _STEP_DEG)
     for lon in (-edge, *range(-150, 180, 30), edge):

@@ -1,4 +1,4 @@
-"""``nova demo``: draw a real sky field, so that anyone can try the tool with no image of their own."""
+"""``nova demo``: draw a real sky field, to try nova without an image of one's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from novacli.demo.catalogue import Catalogue
     from novacli.demo.drawing import Truth
 
-#: Orion's belt, with the sword under it.
+#: Orion's belt and sword.
 _BELT_RA_DEG, _BELT_DEC_DEG = 84.0, -3.0
 _SUFFIXES = (".fits", ".fit", ".fts")
 
@@ -28,25 +28,42 @@ _SUFFIXES = (".fits", ".fit", ".fts")
 @click.command("demo", context_settings={"max_content_width": 100})
 @click.argument("output", metavar="OUT.fits")
 @click.option("--ra", metavar="RA", help="Centre: degrees, or hours as 05:36:00.  [default: Orion's belt]")
-@click.option("--dec", metavar="DEC", help="Centre: degrees, or degrees as -03:00:00.")
-@click.option("--random", "is_random", is_flag=True, help="A random place on the sky, by the seed.")
+@click.option("--dec", metavar="DEC", help="Centre: degrees, or sexagesimal degrees as -03:00:00.")
+@click.option(
+    "--random", "is_random", is_flag=True, help="Choose a random position on the sky; the seed determines it."
+)
 @click.option("--width", type=float, default=10.0, show_default=True, metavar="DEG", help="Width of the field.")
 @click.option("--rotate", type=float, default=0.0, metavar="DEG", help="Position angle of up, from north through east.")
-@click.option("--mirror", is_flag=True, help="East is right where north is up.")
+@click.option("--mirror", is_flag=True, help="Mirror the image: east is to the right if north is up.")
 @click.option("--size", default="1024x768", show_default=True, metavar="WxH", help="Width and height in pixels.")
-@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Equal seeds give equal pictures.")
-@click.option("--distortion", type=float, default=0.0, metavar="PERCENT", help="Move the corners' stars outwards.")
-@click.option("--limit", type=float, metavar="MAG", help="Faintest stars to be found.  [default: by the width]")
-@click.option("--clouds", type=float, default=0.0, metavar="0..1", help="Clouds; 1 hides nearly every star.")
-@click.option("--trail/--no-trail", default=None, help="A satellite crosses.  [default: in one of three]")
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Seed of all random numbers; equal seeds give equal images.",
+)
+@click.option(
+    "--distortion",
+    type=float,
+    default=0.0,
+    metavar="PERCENT",
+    help="Move stars in the corners outwards; negative: inwards.",
+)
+@click.option(
+    "--limit", type=float, metavar="MAG", help="Magnitude of the faintest visible stars.  [default: by the width]"
+)
+@click.option("--clouds", type=float, default=0.0, metavar="0..1", help="Cloud cover; 1 hides nearly every star.")
+@click.option("--trail/--no-trail", default=None, help="Draw a satellite trail.  [default: in one image of three]")
 @click.option("--pointing", is_flag=True, help="State the centre in the header (OBJCTRA, OBJCTDEC).")
 @click.option("--index", multiple=True, metavar="DIR|FILE", help="Index files to take stars from; repeatable.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT.fits if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT.fits if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the truth as one JSON object.")
 def command(output: str, index: tuple[str, ...], overwrite: bool, as_json: bool, **raw: Any) -> None:
     """Draw a real sky field with stars, noise and flaws, as a camera would see it.
 
-    OUT.fits becomes a 16-bit FITS image without world coordinates; OUT.fits.truth.json tells what it shows.
+    Writes a 16-bit FITS image without world coordinates, and the true solution to OUT.fits.truth.json.
     """
     target, scene = _target(output), _scene(raw)
     from novacli.demo import writer
@@ -60,7 +77,7 @@ def command(output: str, index: tuple[str, ...], overwrite: bool, as_json: bool,
 
 def _target(output: str) -> Path:
     if not output.lower().endswith(_SUFFIXES):
-        raise UsageError(f"{output}: the picture is a FITS file: give a name that ends in .fits")
+        raise UsageError(f"{output}: the drawn image is a FITS file: give a name that ends in .fits")
     return Path(output)
 
 
@@ -90,7 +107,7 @@ def _center(raw: dict[str, Any]) -> tuple[float, float]:
         raise UsageError("--ra and --dec go together: give both")
     if is_random:
         if ra is not None:
-            raise UsageError("--random cannot go with --ra and --dec: give one or the other")
+            raise UsageError("--random cannot be combined with --ra and --dec: give one or the other")
         return random_place(raw["seed"])
     return (_BELT_RA_DEG, _BELT_DEC_DEG) if ra is None else (parse_ra(ra), parse_dec(dec))
 

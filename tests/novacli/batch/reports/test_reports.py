@@ -26,7 +26,7 @@ def test_unknown_format_is_refused_before_a_frame_is_read(name: str, tmp_path: P
         raise AssertionError("an entry was read")
         yield
 
-    with pytest.raises(UsageError, match=r"end it in \.csv, \.ecsv, \.jsonl, \.html"):
+    with pytest.raises(UsageError, match=r"ends in \.csv, \.ecsv, \.jsonl, \.html"):
         write_report(entries(), SUMMARY, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError):
