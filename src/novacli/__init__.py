@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from novacli.records.params import Scale as Scale
     from novacli.records.params import ScaleUnit as ScaleUnit
     from novacli.records.params import SolveParams as SolveParams
+    from novacli.records.progress import Progress as Progress
     from novacli.solution.reading import Solution as Solution
 
 #: Module → the public names that it defines.
@@ -54,6 +55,7 @@ _NAMES = {
     "novacli.inputs.kinds": ("FileInput", "StreamInput", "UrlInput"),
     "novacli.records.calibration": ("Calibration", "Match"),
     "novacli.records.params": ("Parity", "Position", "Scale", "ScaleUnit", "SolveParams"),
+    "novacli.records.progress": ("Progress",),
     "novacli.solution.reading": ("Solution",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

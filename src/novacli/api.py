@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -21,6 +21,7 @@ from novacli.inputs import FileInput, StreamInput, UrlInput, from_array, open_fi
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, SolveParams, in_unit
+from novacli.records.progress import SILENT, Progress
 from novacli.records.result import SOLVED, Result
 from novacli.rigs.store import RigStore
 from novacli.solution.reading import Solution
@@ -205,6 +206,7 @@ class Solver:
         *,
         header: HeaderLike | None = None,
         mask: Any = None,
+        progress: Progress = SILENT,
         **options: Unpack[SolveOptions],
     ) -> SolveResult:
         """Find where on the sky an image is.
@@ -221,6 +223,9 @@ class Solver:
             FITS keywords of an array, which may hold hints.
         mask
             Array of bool, True at the pixels of an array that must not be used.
+        progress
+            Its ``observe`` is called with a few words at each step; its ``cancelled`` is asked often, and True ends the
+            solve, whose reason is ``cancelled``.
         **options
             The fields of ``params`` as keyword arguments, which replace those of ``params``.  ``position`` may be a
             ``SkyCoord``, with ``radius`` beside it; ``scale`` a ``Quantity`` of two elements, the ends of a range of
@@ -243,11 +248,8 @@ class Solver:
             params = replace(params, timeout_s=self.config["timeout_s"])
         backend = self._backend_for(params)
         field = _field(image, params, header, mask)
-        with ExitStack() as stack:
-            folder = self._jobs_dir
-            if folder is None:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nova-")))
-            done = solve_field(field, params, Context(folder, backend, rigs=self._rigs))
+        with self._jobs_folder() as folder:
+            done = solve_field(field, params, Context(folder, backend, progress, self._rigs))
         if done.error is not None:
             raise done.error
         solution = done.answer if isinstance(done.answer, Solution) else None
@@ -255,6 +257,15 @@ class Solver:
             raise InternalError(f"{field.origin.name}: the solve left no answer")
         is_kept = self._jobs_dir is not None and done.result.job is not None
         return SolveResult(done.result, solution, Path(done.result.files["directory"]) if is_kept else None)
+
+    @contextmanager
+    def _jobs_folder(self) -> Iterator[Path]:
+        """Yield the folder of the job directory: the user's, or a temporary one."""
+        if self._jobs_dir is not None:
+            yield self._jobs_dir
+            return
+        with tempfile.TemporaryDirectory(prefix="nova-") as folder:
+            yield Path(folder)
 
     def _backend_for(self, params: SolveParams) -> Backend:
         """Return the backend that uses the index files of ``params``, connected when they are first asked for."""
@@ -274,13 +285,14 @@ def solve(
     learn: bool | None = None,
     header: HeaderLike | None = None,
     mask: Any = None,
+    progress: Progress = SILENT,
     **options: Unpack[SolveOptions],
 ) -> SolveResult:
     """Find where on the sky one image is; for several images, make one :class:`Solver`.
 
     Parameters
     ----------
-    image, params, header, mask, **options
+    image, params, header, mask, progress, **options
         As :meth:`Solver.solve` takes them.
     to, jobs_dir, learn
         As :class:`Solver` takes them.
@@ -305,7 +317,7 @@ def solve(
     83.82
     """
     solver = Solver(to=to, jobs_dir=jobs_dir, learn=learn)
-    return solver.solve(image, params, header=header, mask=mask, **options)
+    return solver.solve(image, params, header=header, mask=mask, progress=progress, **options)
 
 
 def _with_options(params: SolveParams, options: SolveOptions) -> SolveParams:

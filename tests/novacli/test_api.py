@@ -302,6 +302,15 @@ def test_learning_is_an_option(drawn: DrawnField, tmp_path: Path, clean_environm
         assert [p.name for p in clean_environment.rglob("rigs.json")] == expected
 
 
+def test_progress_tells_the_steps_and_cancels(stand_in: Callable[[str], object], tmp_path: Path) -> None:
+    stand_in("sleep 60")
+    steps: list[str] = []
+    progress = novacli.Progress(steps.append, lambda: bool(steps) and "by " in steps[-1])
+    found = solve(star_picture(scattered(40, (300, 400)), (300, 400), flux=9000), progress=progress)
+    assert (found.solved, found.reason) == (False, "cancelled")
+    assert steps[0] == "looking for stars"
+
+
 @pytest.mark.engine
 def test_threads_share_a_solver(drawn: DrawnField, temporary: Path) -> None:
     solver = Solver()
