@@ -1,23 +1,23 @@
-"""A real sshd on 127.0.0.1, started by the tests and gone with them, with ``solvehost`` as its forced command.
+"""A real sshd on 127.0.0.1 for the tests, with ``solvehost`` as its forced command.
 
-Use it through the session's fixture ``sshd``, in tests marked ``sshd``::
+Tests marked ``sshd`` use it through the session's fixture ``sshd``::
 
     @pytest.mark.sshd
     def test_something(sshd: MadeSshd) -> None:
-        host = sshd.add_host("--slots", "2", client="nova1")       # a key of its own, with its own state directory
+        host = sshd.add_host("--slots", "2", client="nova1")       # its own key and state directory
         subprocess.run([*sshd.ssh, "-T", host.alias, "info"])      # a raw pipeline
         monkeypatch.setenv("NOVA_SSH", str(sshd.program))          # `nova submit --to host.alias`
         sshd.add_host(command="/bin/sh some/script")               # any other forced command
 
-``sshd.ssh`` is an argument list with ``-F FILE``; connections are not shared unless asked for (``-o ControlMaster``).
-``sshd.program`` is a script that stands for ``ssh``, also found first on PATH with ``sshd.path``: it reads the aliases
-before whatever ``-F`` names, so nova's own defaults, sharing among them, are in force.  (HOME would not do: ssh
-asks the password file.)
+``sshd.ssh`` is an argument list with ``-F FILE``; connections are shared only with ``-o ControlMaster``.
+``sshd.program`` is a script in place of ``ssh``, which ``sshd.path`` puts first on PATH.  It reads the aliases
+before the file that ``-F`` names, so nova's own defaults apply, such as sharing.  (Setting HOME has no effect: ssh
+reads the password file.)
 
-Where the test has root, jobs are run by a throw-away user (``sshd.user``), who can read a copy of the package
-(``sshd.app``) and has an interpreter (``sshd.python``), but nothing of this checkout: an engine of the tests goes
-into ``sshd.place(...)``, and what is to be read or written into ``sshd.make_dir()``, which belongs to that user.
-Elsewhere the current user does both.  A host's engines and configuration are flags, as of ``solvehost``.
+If the tests run as root, a temporary user (``sshd.user``) runs the jobs.  It can read a copy of the package
+(``sshd.app``) and has an interpreter (``sshd.python``), but cannot read this checkout: put a stand-in engine
+into ``sshd.place(...)``, and files to read or write into ``sshd.make_dir()``, which belongs to that user.
+Otherwise the current user does both.  Engines and configuration of a host are flags of ``solvehost``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ import pytest
 
 PROGRAM = Path("/usr/sbin/sshd")
 PATIENCE_S = 20.0
-#: Names of users: this, the process, and which of its servers.
+#: Names of temporary users consist of this prefix, the pid of the tests, and the number of the server.
 _PREFIX = "novatest"
 _servers = itertools.count()
 
@@ -85,7 +85,7 @@ _NOT_SHARED = """\
 """
 _WRAPPER = """\
 #!/bin/sh
-# ssh, but the aliases of the tests are read before the configuration that is asked for.
+# Runs ssh, which reads the aliases of the tests before the given configuration.
 left=$#
 config={aliases}
 while [ "$left" -gt 0 ]; do
@@ -104,7 +104,7 @@ exec {ssh} -F "$config" "$@"
 
 @dataclass(frozen=True)
 class Host:
-    """A key to the sshd: its alias, and the state directory of its ``solvehost``."""
+    """A key for the sshd: its alias, and the state directory and client of its ``solvehost``."""
 
     alias: str
     state: Path
@@ -113,7 +113,7 @@ class Host:
 
 @dataclass
 class MadeSshd:
-    """A running sshd; see the module."""
+    """A running sshd; see the docstring of the module."""
 
     folder: Path
     port: int
@@ -129,33 +129,33 @@ class MadeSshd:
 
     @property
     def program(self) -> Path:
-        """The script that stands for ssh."""
+        """The script in place of ssh."""
         return self.folder / "bin" / "ssh"
 
     @property
     def path(self) -> str:
-        """PATH with it in front."""
+        """PATH with the script's directory in front."""
         return f"{self.program.parent}:{os.environ['PATH']}"
 
     @property
     def app(self) -> Path:
-        """The package, as Python runs it."""
+        """The copy of the package, a directory that Python can run."""
         return self.folder / "app"
 
     @property
     def is_other_user(self) -> bool:
-        """Whether jobs are run by a user of their own."""
+        """Whether another user than that of the tests runs the jobs."""
         return self.user != pwd.getpwuid(os.geteuid()).pw_name
 
     def make_dir(self) -> Path:
-        """Return a fresh directory that belongs to who runs the jobs, closed to others."""
+        """Return a new directory that belongs to the user who runs the jobs, with mode 0700."""
         path = self.folder / f"own-{next(self._numbers)}"
         path.mkdir(mode=0o700)
         self.give(path)
         return path
 
     def place(self, name: str, content: str | bytes, mode: int = 0o755) -> Path:
-        """Write a file that who runs the jobs can read (and execute), but not change; in a directory of its own."""
+        """Write a file, in its own directory, that the user who runs the jobs can read and execute, but not change."""
         path = self.folder / f"placed-{next(self._numbers)}" / name
         path.parent.mkdir(mode=0o755)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -163,19 +163,19 @@ class MadeSshd:
         return path
 
     def give(self, path: Path) -> None:
-        """Have a file belong to who runs the jobs."""
+        """Make the user who runs the jobs the owner of a file."""
         if self.is_other_user:
             shutil.chown(path, self.user, pwd.getpwnam(self.user).pw_gid)
 
     def as_user(self) -> dict[str, object]:
-        """Return what has ``subprocess`` run something as who runs the jobs."""
+        """Return arguments for ``subprocess`` that run a program as the user who runs the jobs."""
         if not self.is_other_user:
             return {}
         found = pwd.getpwnam(self.user)
         return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
 
     def forced_command(self, *flags: str, state: Path, client: str, wrapper: Path | None = None) -> str:
-        """Return the command of a key that serves jobs; ``wrapper`` is a script to run in place of the package."""
+        """Return a forced command that serves jobs; ``wrapper`` is a script to run in place of the package."""
         words = [self.python, "-I", str(wrapper or self.app), "--state", str(state), "--client", client]
         return " ".join([*words, *flags])
 
@@ -183,7 +183,7 @@ class MadeSshd:
         self, *flags: str, client: str = "nova1", state: Path | None = None, command: str | None = None,
         wrapper: Path | None = None, shared: bool = True,
     ) -> Host:  # fmt: skip
-        """Make a key whose forced command is ``solvehost`` with these flags (or ``command``); return its host.
+        """Add a key whose forced command is ``solvehost`` with these flags (or ``command``); return its host.
 
         Unless ``shared``, the alias forbids connection sharing, as a user's configuration may.
         """
@@ -201,11 +201,11 @@ class MadeSshd:
         return host
 
     def connections(self) -> list[int]:
-        """Return the processes of sshd that serve connections, those of the user's own sessions included."""
+        """Return the pids of sshd that serve connections, including those of sessions."""
         return [pid for pid in descendants(self.pid) if _command_line(pid).startswith(b"sshd:")]
 
     def log(self) -> str:
-        """Return what sshd said."""
+        """Return the log of sshd."""
         return (self.folder / "sshd.log").read_text()
 
 
@@ -214,7 +214,7 @@ def _run(*command: str) -> None:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the processes below one."""
+    """Return the pids of all descendants of a process."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -237,10 +237,10 @@ def _command_line(pid: int) -> bytes:
 
 @contextlib.contextmanager
 def start() -> Iterator[MadeSshd]:
-    """Start an sshd and end it, with all that it started, its files and its user."""
+    """Start an sshd; at the end, kill it and all its processes, and remove its files and its user."""
     if not PROGRAM.exists() or shutil.which("ssh") is None:
         pytest.skip("sshd is not installed (Debian: apt install openssh-server)")
-    # Not below pytest's own directory, which is closed to other users; short, for the sake of control sockets.
+    # Not below pytest's directory, which other users cannot enter; and short, for the paths of control sockets.
     folder = Path(tempfile.mkdtemp(prefix="nova-sshd-"))
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
@@ -254,13 +254,13 @@ def start() -> Iterator[MadeSshd]:
 
 
 def _make_user(folder: Path, stack: contextlib.ExitStack) -> tuple[str, str]:
-    """Return the name of who runs jobs, and the interpreter for it."""
+    """Return the user who runs the jobs, and an interpreter that this user can execute."""
     current = pwd.getpwuid(os.geteuid()).pw_name
     if os.geteuid() != 0 or shutil.which("useradd") is None:
         return current, sys.executable
     _remove_left_over_users()
     user = f"{_PREFIX}{os.getpid()}-{next(_servers)}"
-    _run_with_patience("useradd", "-M", "-d", str(folder), "-s", "/bin/sh", "-p", "*", user)
+    _run_until_success("useradd", "-M", "-d", str(folder), "-s", "/bin/sh", "-p", "*", user)
     found = pwd.getpwnam(user)
     for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3"):
         command = [python, "-I", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
@@ -269,14 +269,14 @@ def _make_user(folder: Path, stack: contextlib.ExitStack) -> tuple[str, str]:
                 command, user=found.pw_uid, group=found.pw_gid, extra_groups=[], cwd="/", check=False,
                 stderr=subprocess.DEVNULL,
             ).returncode:  # fmt: skip
-                stack.callback(_run_with_patience, "userdel", user)
+                stack.callback(_run_until_success, "userdel", user)
                 return user, python
-    _run_with_patience("userdel", user)
+    _run_until_success("userdel", user)
     return current, sys.executable
 
 
-def _run_with_patience(*command: str) -> None:
-    """Run what another process of the tests may hold the lock of, at this moment."""
+def _run_until_success(*command: str) -> None:
+    """Run a command until it succeeds, since other test processes may hold the lock of the password file."""
     deadline = time.monotonic() + PATIENCE_S
     while subprocess.run(command, capture_output=True, check=False).returncode:
         assert time.monotonic() < deadline, f"{command} fails"
@@ -284,7 +284,7 @@ def _run_with_patience(*command: str) -> None:
 
 
 def _remove_left_over_users() -> None:
-    """Remove the users of tests that were killed."""
+    """Remove temporary users of tests that were killed."""
     for found in pwd.getpwall():
         number = found.pw_name.removeprefix(_PREFIX).partition("-")[0]
         if number != found.pw_name and number.isdigit() and not Path("/proc", number).exists():
@@ -292,7 +292,7 @@ def _remove_left_over_users() -> None:
 
 
 def _fill(server: MadeSshd) -> None:
-    """Put keys, the package and the wrapper into place."""
+    """Create the keys, the copy of the package, and the script in place of ssh."""
     import solvehost
 
     folder = server.folder
@@ -313,8 +313,10 @@ def _fill(server: MadeSshd) -> None:
 def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
     folder = server.folder
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's sshd does not start without
-    strict = "yes" if server.is_other_user else "no"  # /tmp is writable by others; a home directory ends that look
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's sshd does not start without it
+    strict = (
+        "yes" if server.is_other_user else "no"
+    )  # StrictModes checks directories up to the home directory, and /tmp is writable
     for _ in range(5):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -337,7 +339,7 @@ def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
 
 
 def _dies_with_us() -> list[str]:
-    """Return what has a program be killed where the tests are, and can clean up nothing."""
+    """Return a command prefix with which a program is killed if the tests are killed."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "KILL"] if program else []
 
@@ -353,7 +355,7 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def _end_all(server: MadeSshd) -> None:
-    """End what belongs to the throw-away user, and what has our directory in its command line."""
+    """Kill the processes of the temporary user, and those with our directory in their command line."""
     deadline = time.monotonic() + PATIENCE_S
     while left := _left_over(server):
         for pid in left:

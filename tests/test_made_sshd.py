@@ -1,4 +1,4 @@
-"""The sshd of the tests: it serves, as another user where it can, and its stand-in for ssh takes nova's options."""
+"""The sshd of the tests runs jobs, as another user if possible, and its script for ssh accepts nova's options."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_a_host_answers_through_both_programs(sshd: MadeSshd, tmp_path: Path) ->
     assert [p.name for p in (host.state / "clients").iterdir()] == ["nova7"]
 
 
-def test_jobs_are_run_by_another_user_where_there_is_root(sshd: MadeSshd) -> None:
+def test_root_runs_jobs_as_another_user(sshd: MadeSshd) -> None:
     host = sshd.add_host(command="id -un; echo $SSH_ORIGINAL_COMMAND")
     done = subprocess.run([*sshd.ssh, host.alias, "some words"], capture_output=True, text=True, check=True)
     assert done.stdout == f"{sshd.user}\nsome words\n"
     assert sshd.is_other_user == (os.geteuid() == 0)
 
 
-def test_the_port_is_no_other_hosts(sshd: MadeSshd) -> None:
+def test_each_host_has_its_own_key(sshd: MadeSshd) -> None:
     """Each key has its own command, client and state."""
     hosts = [sshd.add_host("--slots", n, client=f"nova{n}") for n in ("1", "2")]
     for number, host in enumerate(hosts, 1):

@@ -9,7 +9,7 @@ from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
 from solvehost.indexes.index_set import IndexSet
 
-pytest.register_assert_rewrite("served")
+pytest.register_assert_rewrite("attack_server")
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import SYSTEM_PYTHON, Server
+from attack_server import SYSTEM_PYTHON, Server
 
 from made_sshd import MadeSshd
 
 
 def _end(server: Server) -> None:
-    """End what a test that failed has left running."""
+    """Kill processes that a failed test left running."""
     for pid in server.processes():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -33,7 +33,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def user_server(sshd: MadeSshd) -> Iterator[Server]:
-    """The same, run by the throw-away user of the sshd where there is root (whom the kernel excuses from limits)."""
+    """A server that a temporary user runs, if the tests run as root, to which some limits do not apply."""
     _need_the_standin()
     folder = sshd.place("anchor", "").parent
     server = Server.make(folder)

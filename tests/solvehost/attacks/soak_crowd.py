@@ -1,7 +1,7 @@
 """Many submissions by ``nova`` at once, over a real sshd with its default MaxStartups and MaxSessions.
 
-All are answered, each with its own result: every job is a piece of the drawn field that lies elsewhere in its frame,
-so that its solution's centre is its own.  ``scripts/soak crowd`` runs many, the suite some.
+All get an answer, each its own: the stars of each job are shifted by another number of pixels, so each solution has
+another centre.  ``scripts/soak crowd`` runs many jobs, the test suite a few.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import drawnfield
-from served import SYSTEM_PYTHON, held_locks, install_engine, processes_of, read_reply, told
+from attack_server import SYSTEM_PYTHON, held_locks, install_engine, processes_of, read_reply, told
 from standin import wait_until
 
 from made_sshd import Host, MadeSshd
@@ -31,8 +31,8 @@ from solvehost.indexes import engine_config, index_set
 HASTY = ("--slots", "2", "--queue-wait", "1", "--max-waiting", "8")
 
 
-class Setting(NamedTuple):
-    """What a crowd meets: a server's flags, whether connections may be shared, and how long each solve is held up."""
+class CrowdSetting(NamedTuple):
+    """Circumstances of a crowd: the server's flags, whether connections are shared, and the delay of each solve."""
 
     name: str
     flags: tuple[str, ...] = ("--slots", "2")
@@ -40,19 +40,20 @@ class Setting(NamedTuple):
     held_up_s: float = 0.0
 
 
-#: A server that lets everybody wait; one that soon sends the surplus away; the same, with a connection for each.
+#: A server that lets all jobs wait; one that soon refuses the surplus; the same with a connection for each job.
 SETTINGS = (
-    Setting("patient"), Setting("hasty", HASTY, held_up_s=0.4), Setting("hasty, no sharing", HASTY, False, 0.4),
+    CrowdSetting("patient"), CrowdSetting("hasty", HASTY, held_up_s=0.4),
+    CrowdSetting("hasty, no sharing", HASTY, False, 0.4),
 )  # fmt: skip
 _SHIFT_PX = 8
 _TRIES = 12
-#: How long all of it may take, in seconds; no claim about speed.
+#: Time limit of the whole run, in seconds; it says nothing about speed.
 _ALL_S = 1200.0
 
 
 @dataclass
 class Crowd:
-    """What was found."""
+    """The findings of a run."""
 
     jobs: int
     name: str
@@ -66,7 +67,7 @@ class Crowd:
     violations: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
-        """Return it in a line."""
+        """Return the findings as one line."""
         rounds = ", ".join(f"{count} in {n}" for n, count in sorted(self.rounds.items()))
         first = ", ".join(f"{count} x exit {code}" for code, count in sorted(self.first.items()))
         return (
@@ -84,8 +85,8 @@ os.execv("{engine}", ["{engine}", *sys.argv[1:]])
 """
 
 
-def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: Setting) -> Crowd:
-    """Have ``jobs`` star lists solved at once by ``nova``, and say what became of them."""
+def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: CrowdSetting) -> Crowd:
+    """Solve ``jobs`` star lists at once with ``nova``; return the findings."""
     name = setting.name
     found = Crowd(jobs, name)
     log = sshd.make_dir() / "solvehost.log"
@@ -118,13 +119,13 @@ def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: Setting) -> Crowd:
 
 
 def _index() -> Path:
-    """Return an index file that the drawn field is made of."""
+    """Return an index file from which the synthetic field is made."""
     files = index_set.scan(engine_config.configured_places(None, program.find_engine())).files
     return next(f.path for f in files if 90 <= f.middle_arcmin <= 150 and f.healpix == -1)
 
 
 def _write(path: Path, stars: Stars, number: int) -> Path:
-    """Write the star list of a job: all stars are shifted by so many pixels."""
+    """Write the star list of a job, with all stars shifted by ``number`` pixels."""
     rows = zip(stars.x, stars.y, stars.flux, strict=True)
     path.write_text("x,y,flux\n" + "".join(f"{x + _SHIFT_PX * number},{y},{flux}\n" for x, y, flux in rows))
     return path
@@ -154,7 +155,7 @@ def _start(sshd: MadeSshd, host: Host, folder: Path, path: Path, width: int) -> 
 
 
 def _note(found: Crowd, round_: int, number: int, code: int, out: str, err: str, left: dict[int, Path]) -> None:
-    """Take over how a command ended."""
+    """Record how a command ended."""
     if round_ == 1:
         found.first[code] += 1
     if code == 75:
@@ -174,8 +175,8 @@ def _note(found: Crowd, round_: int, number: int, code: int, out: str, err: str,
 
 
 def _connections(sshd: MadeSshd) -> tuple[int, int]:
-    """Return how many connections sshd took, and dropped for MaxStartups."""
-    log = sshd.log()  # which tells of the first that it drops, and of the number once it is over
+    """Return how many connections sshd accepted, and how many it dropped because of MaxStartups."""
+    log = sshd.log()  # it has the first dropped connection, and later their number
     return log.count("Accepted publickey"), sum(map(int, re.findall(r"([0-9]+) connections dropped", log)))
 
 
@@ -188,7 +189,7 @@ def _look_around(found: Crowd, host: Host) -> None:
 
 
 def soak_raw(sshd: MadeSshd, jobs: int, flags: tuple[str, ...] = HASTY) -> Crowd:
-    """The same by plain ssh, a connection each, all begun in the same moment; 75 and 255 are tried again."""
+    """The same with plain ssh, one connection for each job, all started at once; 75 and 255 are sent again."""
     found = Crowd(jobs, "plain ssh")
     log = sshd.make_dir() / "solvehost.log"
     program = install_engine(sshd.place("anchor", "").parent / "engine")

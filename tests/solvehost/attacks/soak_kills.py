@@ -1,7 +1,7 @@
 """kill -9 of client, server, connection and engine at random moments, over a real sshd.
 
-No engine is left behind, no result is half visible, and every job is solved in the end, though it may have to be
-sent again.  ``scripts/soak kills`` runs many, the suite some.
+No engine is left behind, no incomplete result is visible, and every job is solved in the end, though it may have to be
+sent again.  ``scripts/soak kills`` runs many jobs, the test suite a few.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attack_server import held_locks, install_engine, processes_of, read_reply, told
 from rawwire import in_pieces
-from served import held_locks, install_engine, processes_of, read_reply, told
 from standin import PATIENCE_S, alive
 
 from made_sshd import Host, MadeSshd
 from solvehost import wire
 from solvehost.errors import SolvehostError
 
-#: What a client may see after a kill: it sends the job again then.
+#: Exit codes that a client may see after a kill; it then sends the job again.
 RETRIABLE = frozenset({69, 70, 74, 75, 129, 137, 143, 255, -9})
 _TRIES = 20
 
 
 @dataclass
 class Kills:
-    """What was found: who was killed, how the first try ended, how long engines lived on, and what should not be."""
+    """The findings: what was killed, how the first try ended, how long engines survived, and violations."""
 
     killed: Counter[str] = field(default_factory=Counter)
     first: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Kills:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def summary(self) -> str:
-        """Return it in a line."""
+        """Return the findings as one line."""
         killed = ", ".join(f"{name} {count}" for name, count in self.killed.items())
         first = ", ".join(f"{name} {count}" for name, count in sorted(self.first.items()))
         tries = ", ".join(f"{count} after {n}" for n, count in sorted(self.tries.items()))
@@ -57,7 +57,7 @@ class Kills:
 
 @dataclass
 class _Lane:
-    """One host, whose jobs come one after the other."""
+    """One host, to which jobs are sent one after the other."""
 
     sshd: MadeSshd
     host: Host
@@ -81,7 +81,7 @@ class _Lane:
     # -- one job --------------------------------------------------------------------------------------------------
 
     def job(self, number: int) -> None:
-        """Send a job, kill somebody, look around, and bring the job home."""
+        """Send a job, kill a process, check what is left, and get the job solved."""
         rng = random.Random(number)
         job_id, detached = f"job-{number}", rng.random() < 0.4
         flag = self.flags / f"go-{number}"
@@ -94,7 +94,7 @@ class _Lane:
         reader.start()
         self._await_moment(rng, client)
         victim = self._kill(rng, client)
-        if victim in ("shell", "connection") and rng.random() < 0.5:  # the line itself lives on; now it does not
+        if victim in ("shell", "connection") and rng.random() < 0.5:  # which the connection survives
             client.kill()
             victim = f"{victim}, then client"
         killed_s = time.monotonic()
@@ -112,14 +112,14 @@ class _Lane:
         flag.unlink()
 
     def _await_moment(self, rng: random.Random, client: subprocess.Popen[bytes]) -> None:
-        """Wait for a random moment: some while the line is made, most once there is somebody on the other side."""
+        """Wait for a random moment: sometimes while the connection is made, mostly after the server has started."""
         if rng.random() < 0.85:
             while client.poll() is None and "first supervisor" not in self._find(client):
                 time.sleep(0.002)
         time.sleep(rng.random() * rng.choice((0.02, 0.1, 0.4)))
 
     def _kill(self, rng: random.Random, client: subprocess.Popen[bytes]) -> str:
-        """Kill one of those that are there; say whom."""
+        """Kill one of the processes; return its name."""
         there = self._find(client)
         if not there:
             return "nobody"
@@ -148,7 +148,7 @@ class _Lane:
         return there
 
     def _await_silence(self, number: int, victim: str, killed_s: float) -> None:
-        """A plain job whose engine would go on for ever ends with whoever was killed."""
+        """Check that a plain job with an endless engine ends after the kill."""
         while alive(processes_of(self.host.state)):
             if time.monotonic() - killed_s > self.within_s:
                 left = [_look_at(p)[0].replace(b"\0", b" ")[-80:] for p in alive(processes_of(self.host.state))]
@@ -159,7 +159,7 @@ class _Lane:
             self.found.longest_s = max(self.found.longest_s, time.monotonic() - killed_s)
 
     def _judge(self, number: int, code: int, stdout: bytes, detached: bool) -> None:
-        """Whatever came is a whole reply, or one that no reader takes for one."""
+        """Check that the output is a complete reply, or is refused by the reader."""
         if code not in RETRIABLE | {0}:
             self.blame(number, f"exit {code} after the kill")
         if detached:
@@ -171,7 +171,7 @@ class _Lane:
                 self.blame(number, "exit 0, but no whole reply")
 
     def _bring_home(self, number: int, job_id: str, stream: bytes, detached: bool) -> None:
-        """Send it again until it is solved, by its own engine's own answer."""
+        """Send the job again until it is solved; check that the solution is its own."""
         code, out = 75, b""
         for attempt in range(1, _TRIES + 1):
             if detached:
@@ -182,7 +182,7 @@ class _Lane:
                     code, out, err = self.ask("jobs")
                 if code == 0:
                     code, out, err = self.ask("fetch", job_id)
-                if code == 70:  # its engine was killed: it failed, and is kept as that
+                if code == 70:  # its engine was killed, so it is stored as failed
                     self.ask("rm", job_id)
             else:
                 code, out, err = self.ask("solve", stream=stream)
@@ -205,11 +205,11 @@ class _Lane:
             self.found.solved += 1
 
     def _state(self, lines: bytes) -> str:
-        """Return the state of the one job that is kept."""
+        """Return the state of the only stored job."""
         return str(json.loads(lines.splitlines()[0])["state"]) if lines else "gone"
 
     def _look_around(self, number: int) -> None:
-        """Nobody is left, nothing is held; what a kill left in the work directory goes with a later start."""
+        """Check that no process and no lock is left; later requests remove what is left in the work directory."""
         deadline = time.monotonic() + PATIENCE_S
         while alive(processes_of(self.host.state)) and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -225,7 +225,7 @@ def _talk(client: subprocess.Popen[bytes], stream: bytes, out: list[bytes]) -> N
 
 
 def _above(pid: int) -> dict[str, int]:
-    """Return what stands between sshd and the first supervisor: a shell, perhaps; the session; the connection."""
+    """Return the pids between sshd and the first supervisor by name: shell (if any), session, connection."""
     there = {}
     words, parent = _look_at(pid)
     if not words.startswith(b"sshd:"):
@@ -239,7 +239,7 @@ def _above(pid: int) -> dict[str, int]:
 
 
 def _look_at(pid: int) -> tuple[bytes, int]:
-    """Return a process's command line, and its parent."""
+    """Return the command line of a process, and its parent's pid."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
         return words, int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
@@ -248,7 +248,7 @@ def _look_at(pid: int) -> tuple[bytes, int]:
 
 
 def soak(sshd: MadeSshd, count: int, seed: int = 0, lanes: int = 2, within_s: float = PATIENCE_S) -> Kills:
-    """Run ``count`` jobs; no process of a plain one may live ``within_s`` seconds after the kill."""
+    """Run ``count`` jobs; no process of a plain job may survive a kill by more than ``within_s`` seconds."""
     found = Kills()
     engine = install_engine(sshd.place("anchor", "").parent / "engine")
     flags = ["--engine", str(engine), "--engine-config", str(engine.parents[1] / "engine.cfg"), "--log", "stderr"]
@@ -276,12 +276,12 @@ def _run(lane: _Lane, numbers: Iterator[int]) -> None:
             return
         try:
             lane.job(number)
-        except Exception as exc:  # whatever went wrong is what was looked for
+        except Exception as exc:  # any exception is a finding
             lane.blame(number, f"{type(exc).__name__}: {exc}")
 
 
 def _sweep(lane: _Lane) -> None:
-    """An hour later, what kills left is gone after a few starts, and nothing is kept."""
+    """Check that some requests an hour later remove everything that kills left."""
     work = lane.host.state / "work"
     for path in work.iterdir() if work.exists() else ():
         os.utime(path, (time.time() - 3600,) * 2)

@@ -1,6 +1,6 @@
 """Mutated request streams against the real program: no traceback, no hang, no write outside, a known exit code.
 
-``scripts/soak streams`` runs many, the suite some.
+``scripts/soak streams`` runs many, the test suite a few.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attack_server import RunResult, Server, held_locks, read_reply, told
 from rawwire import END, member, pax, with_checksum
-from served import Done, Server, held_locks, read_reply, told
 from standin import make_attempt, wait_until
 
 from solvehost.formats import axy
 
-#: What a client's bytes alone can bring about on a server that is well.
+#: Exit codes that a client's bytes can cause on a working server.
 CODES = frozenset({0, 64, 65, 66, 70})
 COMMANDS = (*(None,) * 6, "solve", "solve --detach", "jobs", "fetch job-1")
 _LOOK_EVERY = 100
 
 
 def valid_streams() -> list[bytes]:
-    """Return requests that are right, of all kinds."""
+    """Return valid requests of all kinds."""
     solve, exhaust = (axy.to_bytes(make_attempt(b)) for b in ("solve", "exhaust"))
     return [
         told("solve"),
@@ -37,11 +37,11 @@ def valid_streams() -> list[bytes]:
 
 
 def mutate(rng: random.Random, stream: bytes) -> bytes:
-    """Return a stream with some changes, of bytes, cards and blocks; often with checksums made right again."""
+    """Return a stream with random changes of bytes, cards and blocks, often with corrected checksums."""
     data = bytearray(stream)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         _change(rng, data)
-    mended = _mend(bytes(data)) if rng.random() < 0.8 else bytes(data)
+    mended = _correct_checksums(bytes(data)) if rng.random() < 0.8 else bytes(data)
     return mended[: rng.randrange(len(mended) + 1)] if rng.random() < 0.1 else mended
 
 
@@ -54,17 +54,17 @@ def _change(rng: random.Random, data: bytearray) -> None:
         data[at:at] = rng.randbytes(rng.choice((1, 80, 512, 2880)))
     elif kind == 2:
         del data[at : at + rng.choice((1, 80, 512, 2880))]
-    elif kind == 3:  # another value in some card
+    elif kind == 3:  # change the value of a card
         starts = [n for n in range(6 + 512, len(data) - 80, 80) if data[n + 8 : n + 10] == b"= "]
         if starts:
             start = rng.choice(starts)
             data[start + 10 : start + 80] = rng.choice(_VALUES).ljust(70)[:70]
-    elif kind == 4:  # another field in some header
+    elif kind == 4:  # change a field of a header
         headers = [n for n in range(6, len(data) - 511, 512) if data[n + 257 : n + 262] == b"ustar"]
         if headers:
             start = rng.choice(headers) + rng.choice((0, 100, 108, 116, 124, 136, 148, 156, 157, 257, 345))
             data[start : start + 12] = rng.choice(_FIELDS)
-    elif kind == 5:  # a block twice, or in another place
+    elif kind == 5:  # duplicate or move a block
         start = 6 + 512 * rng.randrange(max(1, len(data) // 512))
         data[at:at] = data[start : start + 512]
     elif kind == 6:
@@ -81,8 +81,8 @@ _FIELDS = (b"7777777777\0\0", b"\x80" + b"\xff" * 11, b"-1\0\0\0\0\0\0\0\0\0\0",
            b"17777777777\0")  # fmt: skip
 
 
-def _mend(data: bytes) -> bytes:
-    """Make the checksum of every block right that looks like a header."""
+def _correct_checksums(data: bytes) -> bytes:
+    """Correct the checksum of every block that looks like a header."""
     head, body = data[:6], data[6:]
     blocks = [body[at : at + 512] for at in range(0, len(body), 512)]
     return head + b"".join(with_checksum(b) if len(b) == 512 and b[257:262] == b"ustar" else b for b in blocks)
@@ -90,13 +90,13 @@ def _mend(data: bytes) -> bytes:
 
 @dataclass
 class Streams:
-    """What was found: how often each exit code came, and what should not be."""
+    """The findings: how often each exit code occurred, and violations."""
 
     codes: Counter[int] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, seed: int, done: Done, why: str) -> None:
+    def note(self, seed: int, done: RunResult, why: str) -> None:
         with self.lock:
             self.codes[done.code] += 1
             if why:
@@ -104,7 +104,7 @@ class Streams:
 
 
 def soak(folder: Path, count: int, seed: int = 0, lanes: int = 2) -> Streams:
-    """Send ``count`` mutated streams, of the seeds from ``seed`` on, to as many servers side by side as ``lanes``."""
+    """Send ``count`` mutated streams with seeds from ``seed`` on, to ``lanes`` servers in parallel."""
     found = Streams()
     numbers = iter(range(seed, seed + count))
     threads = [threading.Thread(target=_lane, args=(folder / f"lane-{n}", numbers, found)) for n in range(lanes)]
@@ -130,7 +130,7 @@ def _lane(folder: Path, numbers: Iterator[int], found: Streams) -> None:
             sent += 1
             if sent % _LOOK_EVERY == 0:
                 _look(server, number, found)
-        except Exception as exc:  # whatever went wrong is what was looked for
+        except Exception as exc:  # any exception is a finding
             with found.lock:
                 found.violations.append(f"stream {number}: {type(exc).__name__}: {exc}")
     _look(server, number or 0, found)
@@ -143,8 +143,8 @@ def _send(server: Server, number: int, bases: list[bytes], found: Streams) -> No
     found.note(number, done, _wrong(done, stream, command))
 
 
-def _wrong(done: Done, stream: bytes, command: str | None) -> str:
-    """Say what is wrong with an answer; nothing where nothing is."""
+def _wrong(done: RunResult, stream: bytes, command: str | None) -> str:
+    """Return what is wrong with an answer, or an empty string."""
     known = CODES if command in (None, "solve") else CODES | {75}
     if done.code not in known:
         return "an unknown exit code"
@@ -163,7 +163,7 @@ def _wrong(done: Done, stream: bytes, command: str | None) -> str:
 
 
 def _look(server: Server, number: int, found: Streams) -> None:
-    """Look around: canaries, processes, directories, tokens, the log."""
+    """Check canary files, processes, directories, tokens and the log."""
     wait_until(lambda: not server.processes())
     wrong = []
     if server.look_outside() != server.seen:

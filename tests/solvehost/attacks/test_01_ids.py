@@ -1,12 +1,12 @@
-"""Attack 1: the id line."""
+"""Attack 1: malformed id lines."""
 
 from __future__ import annotations
 
 import itertools
 
 import pytest
+from attack_server import Server, each, told
 from rawwire import AXY, END, JOB
-from served import Server, each, told
 
 BAD = [
     ("parents", b"../../x"), ("absolute", b"/etc/passwd"), ("dot", b"."), ("dots", b".."), ("empty", b""),
@@ -18,7 +18,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("job_id", **each(BAD))
-def test_what_is_no_id_is_refused(server: Server, job_id: bytes) -> None:
+def test_a_malformed_id_is_refused(server: Server, job_id: bytes) -> None:
     server.assert_refused(server.run(job_id + b"\n" + JOB + END), 65, "is not a job id")
 
 
@@ -26,8 +26,8 @@ def test_a_second_line_feed_is_part_of_the_archive(server: Server) -> None:
     server.assert_refused(server.run(b"job-1\n\n" + JOB + END), 65, "this is not a tar archive")
 
 
-def test_ten_megabytes_without_a_line_feed_are_not_waited_for(server: Server) -> None:
-    """Refused within 256 bytes, though what the pipe takes is more."""
+def test_ten_megabytes_without_a_line_feed_are_refused_early(server: Server) -> None:
+    """The server refuses after 256 bytes, though the pipe accepts more."""
     done = server.run(itertools.repeat(b"a" * 4096, 2560))
     server.assert_refused(done, 65, "is not a job id")
     assert done.taken < 2**18
@@ -43,25 +43,25 @@ def test_an_id_without_a_line_feed_is_bad_data(server: Server) -> None:
     server.assert_refused(server.run(b"job-1"), 65, "ends without a line feed")
 
 
-def test_no_bytes_at_all_are_no_input(server: Server) -> None:
+def test_an_empty_stream_is_no_input(server: Server) -> None:
     server.assert_refused(server.run(b""), 66, "nothing was sent")
 
 
-def test_an_id_and_nothing_else_is_no_input(server: Server) -> None:
+def test_an_id_without_an_archive_is_no_input(server: Server) -> None:
     server.assert_refused(server.run(b"job-1\n"), 66, "nothing was sent")
 
 
 @pytest.mark.parametrize("job_id", [b"a", b"A.b-c_9", b"0" * 64])
-def test_ids_that_are_allowed_are_labels_alone(server: Server, job_id: bytes) -> None:
-    """They come back in the manifest, and name no file on the server."""
+def test_ids_are_labels_only(server: Server, job_id: bytes) -> None:
+    """They are in the manifest, and in no path on the server."""
     manifest, _files = server.assert_served(server.run(told("solve", job_id=job_id)), job_id.decode())
     assert manifest["id"] == job_id.decode()
     assert manifest["client"] == "me"
     assert job_id.decode() not in {path.name for path in server.state.rglob("*")}
 
 
-def test_an_axy_that_is_none_is_refused_after_its_id(server: Server) -> None:
-    """The line of the log names the job, and the reason."""
+def test_an_invalid_axy_is_refused_after_its_id(server: Server) -> None:
+    """The log line has the id and the reason."""
     assert len(AXY) == 2880
     server.assert_refused(server.run(b"job-1\n" + JOB + END), 65, "job.axy: ")
     assert " id=job-1 " in server.log.read_text()

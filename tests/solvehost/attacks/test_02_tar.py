@@ -1,4 +1,4 @@
-"""Attack 2: the archive."""
+"""Attack 2: malformed archives."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import lzma
 from collections.abc import Iterator
 
 import pytest
+from attack_server import Server, each, told
 from rawwire import END, header, member, pax
-from served import Server, each, told
 from standin import make_attempt
 
 from solvehost.formats import axy
@@ -99,15 +99,15 @@ def endless(kind: str) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("kind", "why"), [("members", "more than 128"), ("content", "wrong"), ("zeros", "zeros"), ("noise", "not a tar")]
 )
-def test_endless_streams_are_left_early(server: Server, kind: str, why: str) -> None:
-    """No more is taken than the caps allow, pipes included, and memory stays flat."""
+def test_endless_streams_are_refused_early(server: Server, kind: str, why: str) -> None:
+    """The server reads no more than the limits allow, and its memory stays small."""
     done = server.run(endless(kind))
     server.assert_refused(done, 65, why)
     assert done.taken < 2**24 + 2**21
 
 
 def test_a_link_is_refused_before_the_stream_ends(server: Server) -> None:
-    """While the pipe is still open: nobody waits for what a FIFO would give."""
+    """The pipe is still open then."""
     for kind in (b"1", b"2", b"6"):
         process = server.start()
         assert process.stdin is not None
@@ -131,13 +131,13 @@ GOOD = [
 
 
 @pytest.mark.parametrize("archive", **each(GOOD))
-def test_harmless_oddities_are_served(server: Server, archive: bytes) -> None:
+def test_unusual_but_harmless_archives_are_served(server: Server, archive: bytes) -> None:
     manifest, files = server.assert_served(server.run(ID + archive))
     assert manifest["status"] == "solved"
     assert set(files) == {"backend.log", "corr.fits", "rdls.fits", "wcs.fits"}
 
 
-def test_a_refusal_has_its_exit_code_though_nobody_reads_stderr(server: Server) -> None:
+def test_a_refusal_has_its_exit_code_even_if_stderr_is_not_read(server: Server) -> None:
     process = server.start(stderr=None, stdout=None)
     process.communicate(ID + END)
     assert process.returncode == 66

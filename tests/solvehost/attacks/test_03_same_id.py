@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from served import Server, await_engine, finish, told
+from attack_server import Server, await_engine, finish, told
 
 
 def test_one_after_the_other(server: Server) -> None:
@@ -17,7 +17,7 @@ def test_one_after_the_other(server: Server) -> None:
 
 
 def test_at_once(server: Server) -> None:
-    """Both are at work at the same time, and each gets its own answer."""
+    """Both jobs run at the same time, and each gets its own answer."""
     first = server.start("--slots", "2", "--max-wall", "1")
     assert first.stdin is not None
     first.stdin.write(told("sleep"))
@@ -30,7 +30,7 @@ def test_at_once(server: Server) -> None:
 
 
 def test_many_at_once(server: Server) -> None:
-    """Eight of one id on two slots, each with a solution of its own."""
+    """Eight jobs with one id on two slots: each gets its own solution."""
     runs = [server.start("--slots", "2") for _ in range(8)]
     for number, process in enumerate(runs):
         assert process.stdin is not None

@@ -1,4 +1,4 @@
-"""Attack 4: the star list.  What reaches the engine is rebuilt: known cards alone, and output names of ours."""
+"""Attack 4: star lists.  The engine gets a rewritten one, with known cards only, and with the server's output names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import Server, each, request
+from attack_server import Server, each, request
 from standin import make_attempt, make_stars
 
 from solvehost.formats import axy, fitsfile
@@ -31,7 +31,7 @@ def card(keyword: str, value: str) -> bytes:
 
 
 def hostile(*cards: bytes, base: bytes | None = None, label: str = "echo") -> bytes:
-    """Return an axy with these cards first, without its own of the same keywords or of outputs."""
+    """Return an axy that begins with these cards, without its own cards of the same keywords or of outputs."""
     data = base if base is not None else axy.to_bytes(make_attempt(label))
     old = [data[at : at + 80] for at in range(0, len(data), 80)]
     end = next(n for n, c in enumerate(old) if c.startswith(b"END "))
@@ -43,7 +43,7 @@ def hostile(*cards: bytes, base: bytes | None = None, label: str = "echo") -> by
 
 @pytest.fixture
 def places() -> Iterator[dict[str, str]]:
-    """Every way to name a file that is none of the client's, short enough for a card; intact afterwards."""
+    """Paths of a canary file in every form that fits into a card; the file is unchanged afterwards."""
     with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as name:
         folder = Path(name)
         (folder / "canary").write_text("precious\n")
@@ -64,7 +64,7 @@ def look(folder: Path) -> list[tuple[object, ...]]:
 
 
 def assert_echoed_is_ours(log: bytes) -> list[str]:
-    """The cards that reached the engine, of all attempts: known ones, paths of ours."""
+    """Return the cards that the engine got; check that they are known ones, with paths of the server's."""
     cards = [line.removeprefix("CARD ") for line in log.decode().splitlines() if line.startswith("CARD ")]
     assert cards
     for text in cards:
@@ -78,8 +78,8 @@ def assert_echoed_is_ours(log: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("keyword", [*OUTPUTS, *INPUTS, *PATHS])
-def test_no_path_of_a_clients_reaches_the_engine(server: Server, places: dict[str, str], keyword: str) -> None:
-    """One attempt for each form of path."""
+def test_paths_of_a_client_do_not_reach_the_engine(server: Server, places: dict[str, str], keyword: str) -> None:
+    """There is one attempt for each form of path."""
     attempts = [hostile(card(keyword, f"'{place}'")) for place in places.values()]
     _, files = server.assert_served(server.run(request(*attempts)))
     assert_echoed_is_ours(files["backend.log"])
@@ -123,7 +123,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("cards", **each(ODD))
-def test_odd_cards_do_not_reach_the_engine(server: Server, cards: bytes) -> None:
+def test_unknown_and_malformed_cards_do_not_reach_the_engine(server: Server, cards: bytes) -> None:
     done = server.run(request(hostile(*(cards[at : at + 80] for at in range(0, len(cards), 80)))))
     _, files = server.assert_served(done)
     assert len(done.stderr) < 50_000
@@ -136,7 +136,7 @@ def test_odd_cards_do_not_reach_the_engine(server: Server, cards: bytes) -> None
 @pytest.mark.parametrize(
     "cards", **each([case for case in ODD if case[0].startswith(("NUL", "=", "CONT", "ANF", "AND"))])
 )
-def test_the_real_engine_solves_in_spite_of_odd_cards(real_server: Server, drawn_axy: bytes, cards: bytes) -> None:
+def test_the_real_engine_solves_despite_malformed_cards(real_server: Server, drawn_axy: bytes, cards: bytes) -> None:
     poisoned = hostile(*(cards[at : at + 80] for at in range(0, len(cards), 80)), base=drawn_axy)
     manifest, _ = real_server.assert_served(real_server.run(request(poisoned)))
     assert manifest["status"] == "solved"
@@ -158,14 +158,14 @@ OUT_OF_RANGE = [
 
 
 @pytest.mark.parametrize(("bad", "keyword"), **each(OUT_OF_RANGE))
-def test_listed_cards_out_of_range_are_refused_by_name(server: Server, bad: bytes, keyword: str) -> None:
+def test_known_cards_out_of_range_are_refused_by_name(server: Server, bad: bytes, keyword: str) -> None:
     pair = {"ANERA": ("ANEDEC", "ANERAD"), "ANEDEC": ("ANERA", "ANERAD"), "ANAPPL1": ("ANAPPU1",)}.get(keyword, ())
     axy_bytes = hostile(bad, *(card(k, "10.") for k in pair))
     server.assert_refused(server.run(request(axy_bytes)), 65, keyword)
 
 
 def table(rows: int | str, form: str = "E", data: bytes | None = None, width: int = 12) -> bytes:
-    """Return an axy whose table says what it likes."""
+    """Return an axy with any number of rows and any format in the header of its table."""
     primary = hostile()
     end = primary.index(b"XTENSION")
     cards = [card("XTENSION", "'BINTABLE'"), card("BITPIX", "8"), card("NAXIS", "2"), card("NAXIS1", str(width)),
@@ -204,12 +204,12 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("axy_bytes", "why"), **each(TABLES))
-def test_tables_that_lie_are_refused(server: Server, axy_bytes: bytes, why: str) -> None:
+def test_tables_with_wrong_headers_are_refused(server: Server, axy_bytes: bytes, why: str) -> None:
     server.assert_refused(server.run(request(axy_bytes)), 65, why)
 
 
-def test_stars_that_are_nowhere_are_left_out(server: Server) -> None:
-    """NaN and infinite coordinates; the others are kept."""
+def test_stars_with_invalid_coordinates_are_left_out(server: Server) -> None:
+    """Those with NaN or infinite coordinates; the others are kept."""
     x = array("f", [float("nan"), 5.0, float("inf"), 7.0, 8.0])
     stars = axy.Stars(x, array("f", [1.0, float("-inf"), 3.0, 4.0, 5.0]), array("f", [1.0] * 5))
     attempt = make_attempt("echo")

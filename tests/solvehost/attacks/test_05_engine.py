@@ -1,4 +1,4 @@
-"""Attack 5: an engine that misbehaves, as root and as a user whom the kernel does not excuse from limits."""
+"""Attack 5: engines that misbehave, as root and as another user, since some limits do not apply to root."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from served import Done, Server, await_engine, engines_of, finish, told
+from attack_server import RunResult, Server, await_engine, engines_of, finish, told
 from standin import alive, wait_until
 
 from solvehost.engine import exec_helper
@@ -19,11 +19,11 @@ confined = pytest.mark.skipif(not exec_helper.landlock_abi(), reason="this kerne
 
 @pytest.fixture(params=["mine", pytest.param("users", marks=pytest.mark.sshd)])
 def any_server(request: pytest.FixtureRequest) -> Server:
-    """The server run by whoever runs the tests, and by another user."""
+    """The server, run by the user of the tests, and by another user."""
     return request.getfixturevalue("server" if request.param == "mine" else "user_server")
 
 
-def test_one_that_ignores_term_is_ended_by_the_clock(any_server: Server) -> None:
+def test_an_engine_that_ignores_sigterm_ends_at_the_time_limit(any_server: Server) -> None:
     manifest, files = any_server.assert_served(any_server.run(told("sleep", "sleep"), "--max-wall", "0.5"))
     assert (manifest["status"], manifest["reason"]) == ("unsolved", "time-limit")
     assert {a["outcome"] for a in manifest["attempts"]} == {"stopped"}
@@ -31,8 +31,8 @@ def test_one_that_ignores_term_is_ended_by_the_clock(any_server: Server) -> None
 
 
 @pytest.mark.parametrize(("then", "code"), [("sleep", 0), ("solve", 0), ("exhaust", 0), ("crash", 70)])
-def test_what_it_puts_into_sessions_of_its_own_goes_with_it(server: Server, then: str, code: int) -> None:
-    """As root, whom the kernel lets fork."""
+def test_processes_in_other_sessions_end_with_the_engine(server: Server, then: str, code: int) -> None:
+    """Only as root can the engine fork."""
     done = server.run(told(f"daemons {then}"), *(("--max-wall", "1") if then == "sleep" else ()))
     assert done.code == code, done
     server.assert_clean()
@@ -40,23 +40,23 @@ def test_what_it_puts_into_sessions_of_its_own_goes_with_it(server: Server, then
 
 @pytest.mark.sshd
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user, whom the kernel does not let fork")
-def test_it_cannot_fork(user_server: Server) -> None:
+def test_an_engine_cannot_fork(user_server: Server) -> None:
     done = user_server.run(told("daemons sleep"))
     assert (done.code, done.stdout) == (70, b"")
     assert "Resource temporarily unavailable" in done.stderr
     user_server.assert_clean()
 
 
-def test_a_log_without_end_is_cut(any_server: Server) -> None:
-    """It dies of its limit; what it said is passed on cut short, and never more than its file may have."""
+def test_an_endless_log_is_cut(any_server: Server) -> None:
+    """The limit of file size kills the engine, and its log is cut to that size."""
     done = any_server.run(told("flood"))
     assert (done.code, done.stdout) == (70, b"")
     assert len(done.stderr) < 70 * 2**20
     any_server.assert_clean()
 
 
-def test_a_log_that_nobody_reads_holds_up_nothing(server: Server) -> None:
-    """Standard error is a pipe that is full; 3 MB of log meet it."""
+def test_a_log_that_is_not_read_delays_nothing(server: Server) -> None:
+    """Standard error is a full pipe, and the log has 3 MB."""
     unread, stderr = os.pipe()
     try:
         manifest, files = server.assert_served(server.run(told("huge-log"), stderr=stderr))
@@ -67,8 +67,8 @@ def test_a_log_that_nobody_reads_holds_up_nothing(server: Server) -> None:
     assert b"last words" in files["backend.log"]
 
 
-def test_a_log_that_is_long_at_once_holds_up_nothing(server: Server) -> None:
-    """64 MiB of zeros, four times as long when they are escaped: in little memory, and the clock goes on meanwhile."""
+def test_a_log_that_grows_at_once_delays_nothing(server: Server) -> None:
+    """64 MiB of zeros are four times as long when escaped; memory stays small, and the time limit still applies."""
     manifest, files = server.assert_served(server.run(told("sparse-log"), "--max-wall", "1"))
     assert manifest["reason"] == "time-limit"
     assert manifest["seconds"] < 10
@@ -82,7 +82,7 @@ def test_suspended_engines_together_stay_below_the_memory_limit(server: Server) 
     """
     hogs = ["hog 60"] * 15
     process = server.start("--slots", "1", "--max-memory-mb", "100", "--max-wall", "100")
-    done: list[Done] = []
+    done: list[RunResult] = []
     stream = told(*hogs, "solve-once go 55", slice_s=0.2)
     feeder = threading.Thread(target=lambda: done.append(finish(process, stream)))
     feeder.start()
@@ -113,7 +113,7 @@ def _own_memory_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:")) / 1024
 
 
-def test_a_file_without_end_ends_it(any_server: Server) -> None:
+def test_an_endless_file_is_a_crash(any_server: Server) -> None:
     done = any_server.run(told("too-large-a-file"))
     assert (done.code, done.stdout) == (70, b"")
     any_server.assert_clean()
@@ -126,20 +126,20 @@ def test_many_large_files_end_the_job(any_server: Server) -> None:
     any_server.assert_clean()
 
 
-def test_a_result_that_no_client_would_take_is_not_sent(server: Server) -> None:
+def test_a_result_that_clients_would_refuse_is_not_sent(server: Server) -> None:
     done = server.run(told("huge-solution"))
     assert (done.code, done.stdout) == (70, b"")
     server.assert_clean()
 
 
-def test_half_files_beside_a_whole_solution_are_not_sent(server: Server) -> None:
+def test_incomplete_files_beside_a_complete_solution_are_not_sent(server: Server) -> None:
     manifest, files = server.assert_served(server.run(told("half-matches")))
     assert manifest["status"] == "solved"
     assert set(files) == {"backend.log", "wcs.fits"}
 
 
-def test_what_else_it_leaves_stays_here_and_goes(any_server: Server) -> None:
-    """Core, links, pipes, setuid programs, closed directories: only plain files of the reply's names come back."""
+def test_other_files_of_an_engine_are_removed_and_not_sent(any_server: Server) -> None:
+    """Core files, links, FIFOs, setuid programs, closed directories: the reply has known regular files only."""
     manifest, files = any_server.assert_served(any_server.run(told("leftovers")))
     assert manifest["status"] == "solved"
     assert set(files) == {"backend.log", "wcs.fits"}  # corr.fits is a pipe, rdls.fits has two names
@@ -148,7 +148,7 @@ def test_what_else_it_leaves_stays_here_and_goes(any_server: Server) -> None:
 
 @pytest.mark.parametrize("behaviour", ["crash", "fail", "half", "no-end", "empty", "nan", "infinite", "linked",
                                        "dangling", "pipe"])  # fmt: skip
-def test_crashes_and_broken_solutions_are_70(server: Server, behaviour: str) -> None:
+def test_crashes_and_invalid_solutions_give_70(server: Server, behaviour: str) -> None:
     done = server.run(told(behaviour, behaviour))
     assert (done.code, done.stdout) == (70, b"")
     assert done.stderr.endswith("solvehost: the engine failed on every attempt: see the job's log\n")
@@ -156,19 +156,19 @@ def test_crashes_and_broken_solutions_are_70(server: Server, behaviour: str) -> 
     server.assert_clean()
 
 
-def test_one_crash_beside_an_honest_answer_is_an_answer(server: Server) -> None:
+def test_one_crash_beside_an_exhausted_attempt_is_unsolved(server: Server) -> None:
     manifest, _ = server.assert_served(server.run(told("crash", "solve")))
     assert (manifest["status"], manifest["winner"]) == ("solved", 2)
 
 
-def test_pipes_in_place_of_its_log_are_not_opened(server: Server) -> None:
+def test_a_fifo_in_place_of_the_log_is_not_opened(server: Server) -> None:
     manifest, _ = server.assert_served(server.run(told("pipe-as-log")))
     assert manifest["status"] == "unsolved"
 
 
 @confined
-def test_it_can_do_nothing_outside(any_server: Server) -> None:
-    """Asked to do all that an intruder would, it is denied all."""
+def test_a_confined_engine_can_do_nothing_outside_its_directory(any_server: Server) -> None:
+    """The stand-in tries what an intruder would try, and every attempt is denied."""
     any_server.canary.chmod(0o666)
     any_server.seen = any_server.look_outside()
     _, files = any_server.assert_served(any_server.run(told("meddle ../../../../outside/canary")))
@@ -178,8 +178,8 @@ def test_it_can_do_nothing_outside(any_server: Server) -> None:
     assert stat.S_IMODE(any_server.canary.stat().st_mode) == 0o666
 
 
-def test_the_engine_gets_nothing_of_the_servers(server: Server) -> None:
-    """No descriptor but its own three, an environment of three names, no standard input, its own session."""
+def test_the_engine_inherits_nothing_from_the_server(server: Server) -> None:
+    """It has three descriptors, three environment variables, no standard input, and its own session."""
     process = server.start(env={"LD_LIBRARY_PATH": "/nowhere", "SECRET": "1", "LC_ALL": "$(id)", "PATH": "/x"})
     assert process.stdin is not None
     process.stdin.write(told("sleep"))

@@ -1,4 +1,4 @@
-"""Attack 6: the disk is full, before, while a job is read, and while the engine writes; in a mount namespace."""
+"""Attack 6: full disks, before the job, while it is read, and while the engine writes; in a mount namespace."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import subprocess
 import sys
 
 import pytest
+from attack_server import Server, assert_one_line, read_reply, request, told
 from rawwire import member
-from served import Server, assert_one_line, read_reply, request, told
 from standin import make_attempt, make_stars
 
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.axy import Attempt
 
-#: Mount a small disk on the state directory, run the program, and list what it left there.
+#: Mount a small disk on the state directory, run the program, and list the files that remain there.
 _SMALL_DISK = """
 mount -t tmpfs -o mode=700,"$1" none "$2" || exit 99
 state=$2; left=$3; shift 3
@@ -23,7 +23,7 @@ code=$?
 find "$state" -mindepth 1 >"$left"
 exit "$code"
 """
-#: The program, but content with any disk.
+#: The program, without its check of free space.
 _CONTENT = [
     "-c",
     "import solvehost.server.state_dir as s; s.MIN_FREE_BYTES = 0; from solvehost.__main__ import main; main()",
@@ -32,7 +32,7 @@ _CONTENT = [
 
 @pytest.fixture
 def small_disks() -> None:
-    """Skip where none can be mounted."""
+    """Skip the test if no file system can be mounted."""
     probe = ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]
     try:
         done = subprocess.run(probe, capture_output=True, text=True, check=False)
@@ -68,21 +68,21 @@ def assert_nothing_is_left(server: Server) -> None:
 
 
 @pytest.mark.parametrize("ssh_command", ["solve", "solve --detach"])
-def test_a_full_disk_is_said_before_the_work(full: Server, ssh_command: str) -> None:
+def test_a_full_disk_is_reported_before_the_job_begins(full: Server, ssh_command: str) -> None:
     done = on(full, "size=64k").run(told("solve"), ssh_command=ssh_command)
     assert (done.code, done.stdout) == (73, b"")
     assert_one_line(done.stderr, "only 0 MiB are free")
     assert_nothing_is_left(full)
 
 
-def test_no_more_files_can_be_made(full: Server) -> None:
+def test_a_disk_without_inodes_is_reported(full: Server) -> None:
     done = on(full, "size=100m,nr_inodes=20").run(told("solve"))
     assert (done.code, done.stdout) == (73, b"")
     assert_one_line(done.stderr, "more files can be created")
     assert_nothing_is_left(full)
 
 
-def test_not_even_a_lock_can_be_made(full: Server) -> None:
+def test_a_disk_without_room_for_a_lock_is_reported(full: Server) -> None:
     done = on(full, "size=64k,nr_inodes=3").run(told("solve"))
     assert (done.code, done.stdout) == (73, b"")
     assert_one_line(done.stderr, "No space left")
@@ -90,7 +90,7 @@ def test_not_even_a_lock_can_be_made(full: Server) -> None:
 
 
 @pytest.mark.parametrize("ssh_command", ["solve", "solve --detach"])
-def test_the_star_list_does_not_fit(full: Server, ssh_command: str) -> None:
+def test_a_star_list_that_does_not_fit_is_reported(full: Server, ssh_command: str) -> None:
     full.command = [sys.executable, "-I", *_CONTENT]
     attempt = Attempt(1000, 800, make_stars(9000), schedule=make_attempt("solve").schedule)
     done = on(full, "size=64k").run(request(axy.to_bytes(attempt)), ssh_command=ssh_command)
@@ -99,8 +99,8 @@ def test_the_star_list_does_not_fit(full: Server, ssh_command: str) -> None:
     assert_nothing_is_left(full)
 
 
-def test_the_disk_fills_while_the_engine_writes(full: Server) -> None:
-    """It leaves ``solved`` and half a wcs.fits, and says 0; no byte of it is sent."""
+def test_a_disk_that_fills_while_the_engine_writes_is_reported(full: Server) -> None:
+    """The engine leaves ``solved`` and an incomplete wcs.fits, and exits with 0; nothing is sent."""
     done = on(full, "size=40m").run(told("fill-for-real"))
     assert (done.code, done.stdout) == (73, b"")
     assert "the disk is full" in done.stderr
@@ -108,18 +108,16 @@ def test_the_disk_fills_while_the_engine_writes(full: Server) -> None:
     assert_nothing_is_left(full)
 
 
-def test_the_disk_fills_and_the_solution_is_whole(full: Server) -> None:
-    """What was written whole before is a solution all the same, if it can be put in place."""
+def test_a_complete_solution_on_a_full_disk_is_sent(full: Server) -> None:
+    """A solution that was written completely before is sent, if it can be renamed."""
     done = on(full, "size=40m").run(told("solve", "fill-for-real"), "--slots", "1")
     assert done.code == 0
     assert_nothing_is_left(full)
 
 
 @pytest.mark.engine
-def test_the_real_engine_on_disks_too_small_for_its_solution(
-    small_disks: None, real_server: Server, drawn_axy: bytes
-) -> None:
-    """Room for the star list, then for more and more of what the engine writes: all of it comes back, or nothing."""
+def test_the_real_engine_on_small_disks(small_disks: None, real_server: Server, drawn_axy: bytes) -> None:
+    """With room for the star list and for ever more of the engine's files, the reply is complete, or there is none."""
     real_server.command = [sys.executable, "-I", *_CONTENT]
     codes = []
     for size_kb in (20, 32, 40, 44, 48, 52, 56, 60, 72, 100):
@@ -138,8 +136,8 @@ def test_the_real_engine_on_disks_too_small_for_its_solution(
     assert codes[-1] == 0
 
 
-def test_a_log_that_cannot_be_written_costs_no_job(full: Server) -> None:
-    """The line goes to standard error then."""
+def test_a_log_that_cannot_be_written_does_not_fail_the_job(full: Server) -> None:
+    """The log line goes to standard error then."""
     full.flags = [f"{full.state}/x.log" if word == str(full.log) else word for word in full.flags]
     full.command = [sys.executable, "-I", *_CONTENT]
     done = on(full, "size=64k").run(b"job-1\n" + member(b"x") + bytes(1024))

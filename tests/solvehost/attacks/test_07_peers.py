@@ -1,4 +1,4 @@
-"""Attack 7: clients that are slow, stop reading, or are gone."""
+"""Attack 7: clients that are slow, stop reading, or disconnect."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attack_server import RunResult, Server, assert_one_line, await_engine, finish, request, told
 from rawwire import header
-from served import Done, Server, assert_one_line, await_engine, finish, request, told
 from standin import make_stars, wait_until
 
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt
 from solvehost.server import stdio
 
-_HASTY = "import solvehost.server.stdio as s; {}; from solvehost.__main__ import main; main()"
+_WITH_LIMITS = "import solvehost.server.stdio as s; {}; from solvehost.__main__ import main; main()"
 
 
-def hasty(server: Server, **seconds: float) -> Server:
-    """Have the program's patience be short."""
+def with_limits(server: Server, **seconds: float) -> Server:
+    """Change time limits of ``solvehost.server.stdio`` in the program."""
     settings = "; ".join(f"s.{name} = {value}" for name, value in seconds.items())
-    server.command = [sys.executable, "-I", "-c", _HASTY.format(settings)]
+    server.command = [sys.executable, "-I", "-c", _WITH_LIMITS.format(settings)]
     return server
 
 
@@ -36,13 +36,13 @@ def slowly(pieces: Iterator[bytes], pause_s: float = 0.05) -> Iterator[bytes]:
         time.sleep(pause_s)
 
 
-def test_the_patience_is_as_said() -> None:
+def test_the_time_limits_are_as_documented() -> None:
     assert (stdio.LINE_S, stdio.UPLOAD_S, stdio.STALL_S) == (10, 60, 60)
     assert stdio.MIN_UPLOAD_RATE >= 512
 
 
-def test_silence_ends_when_the_line_is_due(server: Server) -> None:
-    process = hasty(server, LINE_S=0.3).start()
+def test_a_silent_client_is_refused_at_the_first_deadline(server: Server) -> None:
+    process = with_limits(server, LINE_S=0.3).start()
     assert process.wait(20) == 75
     stdout, stderr = process.communicate()
     assert stdout == b""
@@ -50,38 +50,38 @@ def test_silence_ends_when_the_line_is_due(server: Server) -> None:
     server.assert_clean()
 
 
-def test_a_line_that_trickles_is_not_waited_for(server: Server) -> None:
-    done = hasty(server, LINE_S=0.5).run(slowly(itertools.repeat(b"a", 60), 0.2))
+def test_a_slow_id_line_is_refused(server: Server) -> None:
+    done = with_limits(server, LINE_S=0.5).run(slowly(itertools.repeat(b"a", 60), 0.2))
     server.assert_refused(done, 75, "bytes arrived in")
     assert done.taken < 60
 
 
-def test_an_upload_that_trickles_is_not_waited_for(server: Server) -> None:
-    """A least rate: told long before the whole time is up."""
+def test_a_slow_upload_is_refused(server: Server) -> None:
+    """Because of the minimum rate, long before the deadline of the upload."""
     trickle = itertools.chain([b"job-1\n" + header(b"job.axy", 2**20)], itertools.repeat(b"a", 200))
-    done = hasty(server, LINE_S=0.3).run(slowly(trickle))
+    done = with_limits(server, LINE_S=0.3).run(slowly(trickle))
     server.assert_refused(done, 75, "bytes arrived in")
     assert done.taken < 700
 
 
-def test_an_upload_that_takes_too_long_ends(server: Server) -> None:
-    """However steady."""
+def test_a_long_upload_is_refused_at_its_deadline(server: Server) -> None:
+    """Even if its rate is high enough."""
     steady = itertools.chain([b"job-1\n" + header(b"job.axy", 2**24)], itertools.repeat(b"a" * 5000, 200))
-    done = hasty(server, LINE_S=0.3, UPLOAD_S=0.8).run(slowly(steady, 0.02))
+    done = with_limits(server, LINE_S=0.3, UPLOAD_S=0.8).run(slowly(steady, 0.02))
     server.assert_refused(done, 75, "bytes arrived in")
     assert done.taken > 5512
 
 
-def test_an_upload_faster_than_the_least_rate_is_taken(server: Server) -> None:
+def test_an_upload_above_the_minimum_rate_is_accepted(server: Server) -> None:
     stream = told("solve")
     pieces = (stream[at : at + 1024] for at in range(0, len(stream), 1024))
-    done = hasty(server, LINE_S=1.5, MIN_UPLOAD_RATE=1000).run(slowly(pieces, 0.25))
+    done = with_limits(server, LINE_S=1.5, MIN_UPLOAD_RATE=1000).run(slowly(pieces, 0.25))
     server.assert_served(done)
 
 
 def test_a_peer_that_stops_reading_is_given_up(server: Server) -> None:
     """The reply is larger than a pipe."""
-    process = hasty(server, STALL_S=0.3).start()
+    process = with_limits(server, STALL_S=0.3).start()
     assert process.stdin is not None
     process.stdin.write(told("huge-log"))
     process.stdin.close()
@@ -95,8 +95,8 @@ def test_a_peer_that_stops_reading_is_given_up(server: Server) -> None:
     server.assert_clean()
 
 
-def test_a_client_has_no_more_connections_than_it_may(server: Server) -> None:
-    """Each is a process, though it only follows the log of a job that waits; others' are not in its way."""
+def test_the_number_of_connections_of_a_client_is_limited(server: Server) -> None:
+    """Each connection is a process, even if it only follows a log; other clients are not affected."""
     server.flags += ["--slots", "1", "--max-waiting", "2"]
     for job_id, behaviour in ((b"job-1", "sleep"), (b"job-2", "solve")):
         assert server.run(told(behaviour, job_id=job_id), ssh_command="solve --detach").code == 0
@@ -133,7 +133,7 @@ def test_head_of_one_byte_gives_no_traceback(server: Server) -> None:
 
 
 @pytest.mark.parametrize("behaviour", ["sleep", "daemons"])
-def test_a_client_that_goes_away_takes_its_engine_along(server: Server, behaviour: str) -> None:
+def test_the_engine_of_a_client_that_disconnects_ends(server: Server, behaviour: str) -> None:
     process = server.start()
     assert process.stdin is not None
     assert process.stdout is not None
@@ -146,7 +146,7 @@ def test_a_client_that_goes_away_takes_its_engine_along(server: Server, behaviou
     server.assert_clean()
 
 
-def test_a_client_that_goes_away_in_the_queue_leaves_it(server: Server) -> None:
+def test_a_client_that_disconnects_while_waiting_leaves_the_queue(server: Server) -> None:
     first = server.start("--slots", "1")
     assert first.stdin is not None
     first.stdin.write(told("sleep"))
@@ -166,8 +166,8 @@ def test_a_client_that_goes_away_in_the_queue_leaves_it(server: Server) -> None:
     server.assert_clean()
 
 
-def leave(process: subprocess.Popen[bytes]) -> Done:
-    """Close the program's standard output, as a lost line does, and wait for its end."""
+def leave(process: subprocess.Popen[bytes]) -> RunResult:
+    """Close the program's standard output, as sshd does after a lost connection, and wait for its end."""
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
@@ -175,8 +175,8 @@ def leave(process: subprocess.Popen[bytes]) -> Done:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_descriptors_that_are_closed_harm_nothing(server: Server, closed: str) -> None:
-    """No reply goes into a file that took a closed descriptor's number."""
+def test_closed_descriptors_cause_no_damage(server: Server, closed: str) -> None:
+    """No reply is written to a file that got the number of a closed descriptor."""
     words = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *server.words()]
     done = subprocess.run(words, input=told("solve"), capture_output=True, cwd=server.outside, check=False)
     assert done.returncode in ((0,) if closed == "2>&-" else (66, 74))
@@ -186,7 +186,7 @@ def test_descriptors_that_are_closed_harm_nothing(server: Server, closed: str) -
     server.assert_clean()
 
 
-def test_a_stream_that_is_a_terminal_is_told_what_is_wanted(server: Server) -> None:
+def test_a_terminal_as_standard_input_is_refused(server: Server) -> None:
     leader, follower = os.openpty()
     try:
         process = server.start(stdin=follower)
@@ -201,8 +201,8 @@ def test_a_stream_that_is_a_terminal_is_told_what_is_wanted(server: Server) -> N
 
 
 @pytest.mark.parametrize("ssh_command", [None, "solve --detach"])
-def test_jobs_that_wait_hold_no_memory(server: Server, ssh_command: str | None) -> None:
-    """A client may have a hundred wait, of 32 MiB each."""
+def test_waiting_jobs_use_little_memory(server: Server, ssh_command: str | None) -> None:
+    """A client may have a hundred waiting jobs of 32 MiB each."""
     first = server.start("--slots", "1")
     assert first.stdin is not None
     first.stdin.write(told("sleep"))

@@ -1,4 +1,4 @@
-"""Attack 8: signals to each process of the chain, and to the engine; nothing survives, whoever is killed."""
+"""Attack 8: signals to each process of the chain, and to the engine; no process survives."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from attack_server import Server, await_engine, each, finish, held_locks, told
 from rawwire import header
-from served import Server, await_engine, each, finish, held_locks, told
 from standin import alive, wait_until
 
 from solvehost.server import supervisor
@@ -20,7 +20,7 @@ STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def chain_of(process: subprocess.Popen[bytes]) -> dict[str, int]:
-    """Return the processes of a running job by their names."""
+    """Return the pids of a running job's processes by name."""
     pids = [process.pid]
     while len(pids) < len(CHAIN):
         # What an engine left behind is a child of a supervisor as well, but in its own session.
@@ -44,7 +44,7 @@ def begin(server: Server, behaviour: str) -> subprocess.Popen[bytes]:
 
 
 def assert_all_end(server: Server, before: list[int]) -> None:
-    """Nobody lives, and no lock is held; a directory that a kill left is swept by a later start."""
+    """Check that no process and no lock remains, and that a later request removes leftover directories."""
     wait_until(lambda: not alive(before) and not server.processes())
     assert held_locks(server.state) == []
     for left in server.work.iterdir() if server.work.exists() else ():
@@ -87,7 +87,7 @@ def test_a_signal_to_the_engine_is_a_crash(server: Server, behaviour: str, numbe
 
 @pytest.mark.parametrize("number", [*STOPS, signal.SIGKILL], ids=lambda n: n.name)
 def test_a_signal_to_the_whole_group_ends_all(server: Server, number: signal.Signals) -> None:
-    """As a terminal sends it, or a shell's kill; killed all at once, nobody is left to look for daemons."""
+    """As a terminal or ``kill`` in a shell sends it.  If all are killed at once, none is left to find daemons."""
     process = server.start(start_new_session=True)
     assert process.stdin is not None
     process.stdin.write(told("sleep" if number == signal.SIGKILL else "daemons sleep"))
@@ -135,7 +135,7 @@ def test_a_signal_in_the_queue(server: Server) -> None:
 
 
 def test_stale_directories_are_swept_and_live_ones_are_not(server: Server) -> None:
-    """Old, but locked: somebody is at work on a long job."""
+    """The directory of a long job is old, but locked."""
     first = begin(server, "sleep")
     (living,) = server.work.iterdir()
     stale = [server.work / f".new-{n:016x}" for n in range(3)]

@@ -1,4 +1,4 @@
-"""Attack 9: no engine, no index files, or some that do not load; no sandbox where one is required."""
+"""Attack 9: a missing engine, missing or damaged index files, and a kernel without the sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import standin
-from served import Server, each, request, told
+from attack_server import Server, each, request, told
 
 from solvehost.engine import exec_helper
 from solvehost.indexes.index_set import IndexSet
@@ -20,12 +20,12 @@ def change(server: Server, flag: str, value: object) -> Server:
 
 
 @pytest.mark.parametrize("name", ["/nowhere/astrometry-engine", "no-such-engine"])
-def test_no_engine(server: Server, name: str) -> None:
+def test_a_missing_engine_is_reported(server: Server, name: str) -> None:
     change(server, "--engine", name)
     server.assert_refused(server.run(told("solve")), 69, f"{name} was not found: install it")
 
 
-def test_an_engine_that_cannot_be_run(server: Server) -> None:
+def test_an_engine_that_cannot_start_is_reported(server: Server) -> None:
     program = Path(server.flags[1])
     program.write_text("#!/no/such/shell\n")
     server.seen = server.look_outside()
@@ -48,7 +48,7 @@ CONFIGURATIONS = [
 
 
 @pytest.mark.parametrize(("text", "code", "why"), **each(CONFIGURATIONS))
-def test_no_index_that_loads(server: Server, text: str | None, code: int, why: str) -> None:
+def test_missing_index_files_are_reported(server: Server, text: str | None, code: int, why: str) -> None:
     config = Path(server.flags[3])
     (config.parent / "cut.fits").write_bytes((config.parent / "index-one.fits").read_bytes()[:1000])
     subprocess.run(["mkfifo", config.parent / "pipe"], check=True)
@@ -59,7 +59,7 @@ def test_no_index_that_loads(server: Server, text: str | None, code: int, why: s
     server.assert_refused(server.run(told("solve")), code, why)
 
 
-def test_an_index_that_does_not_load_is_named_beside_those_that_do(server: Server) -> None:
+def test_a_damaged_index_file_is_named_beside_good_ones(server: Server) -> None:
     config = Path(server.flags[3])
     config.write_text(f"{config.read_text()}index {config.parent}/gone.fits\n")
     server.seen = server.look_outside()
@@ -71,7 +71,7 @@ def test_an_index_that_does_not_load_is_named_beside_those_that_do(server: Serve
 def test_index_files_that_the_real_engine_cannot_load(
     real_server: Server, real_engine: Path, real_indexes: IndexSet, drawn_axy: bytes
 ) -> None:
-    """Their headers are right, so that only the engine finds out; one good one is enough."""
+    """Their headers are right, so only the engine notices; one good index file is enough."""
     folder = real_server.folder / "bad"
     folder.mkdir()
     standin.write_index(folder / "index-bad.fits", 100.0, 140.0)
@@ -96,7 +96,7 @@ def test_index_files_that_the_real_engine_cannot_load(
 def test_index_files_behind_links_load_in_the_sandbox(
     real_server: Server, real_indexes: IndexSet, drawn_axy: bytes
 ) -> None:
-    """Links that leave the directory that the configuration names, over another link."""
+    """The links lead out of the directory in the configuration, over another link."""
     good = next(f.path for f in real_indexes.files if 90 <= f.middle_arcmin <= 150)
     folder = real_server.folder / "links"
     folder.mkdir()
@@ -111,14 +111,14 @@ def test_index_files_behind_links_load_in_the_sandbox(
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
-def test_a_state_that_others_may_write_is_not_used(server: Server, mode: int) -> None:
+def test_a_state_directory_that_others_may_write_to_is_refused(server: Server, mode: int) -> None:
     server.state.mkdir()
     server.state.chmod(mode)
     server.assert_refused(server.run(told("solve")), 78, "no other user may write to it")
     assert list(server.state.iterdir()) == []
 
 
-def test_a_state_behind_a_link_is_not_used(server: Server) -> None:
+def test_a_link_as_state_directory_is_refused(server: Server) -> None:
     server.state.symlink_to(server.outside)
     server.seen = server.look_outside()
     done = server.run(told("solve"))
@@ -129,14 +129,14 @@ def test_a_state_behind_a_link_is_not_used(server: Server) -> None:
 @pytest.mark.parametrize(
     ("text", "why"), [("slots = 0", "slots"), ("slot = 2", "unknown key"), ("slots", "correct the file")]
 )
-def test_a_configuration_that_is_wrong_is_named(server: Server, text: str, why: str) -> None:
+def test_an_invalid_configuration_is_reported(server: Server, text: str, why: str) -> None:
     config = server.folder / "solvehost.toml"
     config.write_text(text)
     server.seen = server.look_outside()
     server.assert_refused(server.run(told("solve"), "--config", str(config)), 78, why)
 
 
-# --- The sandbox, with a faked answer of the kernel's -------------------------------------------------------------
+# --- The sandbox, with a simulated answer of the kernel -------------------------------------------------------------
 
 _FAKE = """
 from solvehost.engine import exec_helper, sandbox
@@ -146,26 +146,26 @@ main()
 """
 
 
-def test_without_a_sandbox_one_that_is_required_is_missed(server: Server) -> None:
+def test_a_required_sandbox_that_is_missing_is_an_error(server: Server) -> None:
     server.command = [sys.executable, "-I", "-c", _FAKE]
     done = server.run(told("solve"), "--require-sandbox")
     server.assert_refused(done, 78, "this kernel cannot confine engines (it has no Landlock)")
 
 
-def test_without_a_sandbox_that_is_not_required_there_is_a_warning(server: Server) -> None:
+def test_a_missing_sandbox_gives_a_warning(server: Server) -> None:
     server.command = [sys.executable, "-I", "-c", _FAKE]
     done = server.run(told("solve"))
     server.assert_served(done)
     assert "this kernel cannot confine engines (no Landlock)" in done.stderr
 
 
-#: The first so many rights over files of each version, from linux/landlock.h; then TCP, and scopes.
+#: Rights over files in each version of Landlock, from linux/landlock.h; then over TCP, and scopes.
 RULESETS = {1: (2**13 - 1, 0, 0), 2: (2**14 - 1, 0, 0), 3: (2**15 - 1, 0, 0), 4: (2**15 - 1, 3, 0),
             5: (2**16 - 1, 3, 0), 6: (2**16 - 1, 3, 3), 7: (2**16 - 1, 3, 3), 99: (2**16 - 1, 3, 3)}  # fmt: skip
 
 
 @pytest.mark.parametrize(("abi", "expected"), RULESETS.items())
-def test_no_kernel_is_asked_for_what_it_does_not_know(abi: int, expected: tuple[int, int, int]) -> None:
+def test_a_ruleset_has_only_rights_that_the_kernel_knows(abi: int, expected: tuple[int, int, int]) -> None:
     assert exec_helper.ruleset(abi) == expected
 
 
@@ -200,8 +200,8 @@ print(",".join(could))
 
 
 @pytest.mark.parametrize("abi", range(1, 8))
-def test_an_older_kernels_rules_confine_all_the_same(tmp_path: Path, abi: int) -> None:
-    """What a kernel of that version can forbid is forbidden; to cut a file short, and only that, with the third."""
+def test_the_rules_for_older_kernels_confine_as_well(tmp_path: Path, abi: int) -> None:
+    """Everything that this version can forbid is forbidden; truncating a file from version 3 on."""
     if exec_helper.landlock_abi() < abi:
         pytest.skip(f"this kernel's Landlock is of version {exec_helper.landlock_abi()}")
     (tmp_path / "mine").mkdir()

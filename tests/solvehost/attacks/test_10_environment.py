@@ -1,4 +1,4 @@
-"""Attack 10: what a client may set by ssh's SetEnv, where an sshd accepts all of it."""
+"""Attack 10: environment variables that a client sets with SetEnv, with an sshd that accepts all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from served import install_engine, read_reply, told
+from attack_server import install_engine, read_reply, told
 from standin import make_attempt
 
 from made_sshd import MadeSshd
@@ -19,7 +19,7 @@ _EVIL = "import os; open(os.path.join(os.path.dirname(__file__), 'was-here'), 'w
 
 @pytest.fixture
 def hostile(sshd: MadeSshd) -> dict[str, str]:
-    """A hostile environment; its directory is writable for whoever runs the jobs, and stays as it is."""
+    """A hostile environment; the server's user can write to its directory, which must not change."""
     folder = sshd.make_dir()
     folder.chmod(0o755)
     for name in ("sitecustomize.py", "usercustomize.py", "solvehost.py", "startup.py", "os.py"):
@@ -45,7 +45,7 @@ def run(sshd: MadeSshd, alias: str, environment: dict[str, str], stream: bytes) 
     return subprocess.run(command, input=stream, capture_output=True, check=False)
 
 
-def test_none_of_it_reaches_the_engine(sshd: MadeSshd, hostile: dict[str, str]) -> None:
+def test_the_environment_of_a_client_does_not_reach_the_engine(sshd: MadeSshd, hostile: dict[str, str]) -> None:
     engine = install_engine(sshd.place("x", "").parent / "engine")
     host = sshd.add_host("--engine", str(engine), "--engine-config", str(engine.parents[1] / "engine.cfg"))
     done = run(sshd, host.alias, hostile, told("environ"))
@@ -57,10 +57,10 @@ def test_none_of_it_reaches_the_engine(sshd: MadeSshd, hostile: dict[str, str]) 
 
 
 @pytest.mark.engine
-def test_the_engine_is_looked_up_in_no_path_of_the_clients(
+def test_the_engine_is_not_searched_in_the_clients_path(
     sshd: MadeSshd, hostile: dict[str, str], real_engine: Path, drawn_axy: bytes
 ) -> None:
-    """By its name alone, as in the default settings."""
+    """The settings give the name of the engine only, as by default."""
     from served import request
 
     host = sshd.add_host()
@@ -72,8 +72,8 @@ def test_the_engine_is_looked_up_in_no_path_of_the_clients(
 
 
 @pytest.mark.parametrize("command", ["internal-sftp", "solve --state /"])
-def test_a_command_in_the_environment_is_only_a_command(sshd: MadeSshd, command: str) -> None:
-    """SSH_ORIGINAL_COMMAND can be said in two ways, and has one grammar."""
+def test_a_command_in_the_environment_is_parsed_as_a_command(sshd: MadeSshd, command: str) -> None:
+    """A client can set SSH_ORIGINAL_COMMAND in two ways; the same grammar applies."""
     host = sshd.add_host()
     done = run(sshd, host.alias, {"SSH_ORIGINAL_COMMAND": command.replace(" ", "\t")}, axy.to_bytes(make_attempt()))
     assert (done.returncode, done.stdout) == (64, b"")

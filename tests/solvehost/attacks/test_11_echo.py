@@ -1,10 +1,10 @@
-"""Attack 11: control characters in whatever is said again: on standard error, in the log, to those who follow it."""
+"""Attack 11: control characters in text that the server repeats: on standard error, in the log, in ``log --follow``."""
 
 from __future__ import annotations
 
 import pytest
+from attack_server import Server, each, request, told
 from rawwire import END, header, member, pax
-from served import Server, each, request, told
 from test_04_axy import card, hostile
 
 NASTY = b"\x1b[2J\x1b]0;owned\x07\r\x9b31m\xe2\x80\xae\\"
@@ -34,7 +34,7 @@ def test_commands_are_escaped_and_cut(server: Server) -> None:
     server.assert_refused(done, 64, "x1b[2J")
 
 
-def test_cards_that_are_left_out_are_escaped_and_few(server: Server) -> None:
+def test_unknown_cards_are_escaped_and_their_number_is_limited(server: Server) -> None:
     cards = [b"\x1b[2J\x07\r  = 1".ljust(80), *(card(f"\x1b[{n}", "1") for n in range(500))]
     done = server.run(request(hostile(*cards)))
     server.assert_served(done)
@@ -44,15 +44,15 @@ def test_cards_that_are_left_out_are_escaped_and_few(server: Server) -> None:
     assert len(said[0]) < 300
 
 
-def test_what_an_engine_says_is_escaped(server: Server) -> None:
-    """In the log that is shown; backend.log in the reply is what the engine wrote."""
+def test_the_output_of_an_engine_is_escaped(server: Server) -> None:
+    """On standard error; backend.log in the reply has the engine's own bytes."""
     done = server.run(told("escapes"))
     _, files = server.assert_served(done)
     assert "\\x1b[2J\\x1b]0;title\\x07" in done.stderr
     assert bytes(range(256)) in files["backend.log"]
 
 
-def test_what_an_engine_says_is_escaped_for_those_who_follow(server: Server) -> None:
+def test_the_output_of_an_engine_is_escaped_for_followers(server: Server) -> None:
     from test_detached import wait_for_state
 
     assert server.run(told("escapes"), ssh_command="solve --detach").code == 0

@@ -1,11 +1,11 @@
-"""Attack 12: remote command lines that are none, and jobs of others."""
+"""Attack 12: invalid remote command lines, and jobs of other clients."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from served import Server, told
+from attack_server import Server, told
 from test_detached import wait_for_state
 
 BAD = [
@@ -22,8 +22,8 @@ BAD = [
 
 
 @pytest.mark.parametrize("command", BAD, ids=[repr(b[:30]) for b in BAD])
-def test_what_is_no_command_is_refused(server: Server, command: str) -> None:
-    """Before a byte is read: standard input stays open."""
+def test_an_invalid_command_is_refused(server: Server, command: str) -> None:
+    """Before a byte is read: standard input is still open."""
     process = server.start(ssh_command=command)
     assert process.wait(30) == 64
     stdout, stderr = process.communicate()
@@ -50,7 +50,7 @@ def test_flags_of_the_forced_command_are_checked(server: Server, words: list[str
     server.assert_refused(server.run(told("solve"), *words), 64, "")
 
 
-def test_jobs_of_another_client_are_as_if_they_were_not(server: Server) -> None:
+def test_jobs_of_another_client_do_not_exist(server: Server) -> None:
     done = server.run(told("solve"), ssh_command="solve --detach")
     assert done.code == 0
     wait_for_state(server, "job-1", "solved")
@@ -66,7 +66,7 @@ def test_jobs_of_another_client_are_as_if_they_were_not(server: Server) -> None:
             answers[job_id, verb] = done.stderr.replace(job_id, "ID")
     assert {answers["job-1", verb] for _, verb in answers} == {answers["job-7", verb] for _, verb in answers}
     assert server.run(ssh_command="jobs").stdout == b""
-    # The same id is free for the other client, whose job is another.
+    # The other client can use the same id for its own job.
     line = json.loads(server.run(told("exhaust"), ssh_command="solve --detach").stdout)
     assert line["id"] == "job-1"
     wait_for_state(server, "job-1", "unsolved")

@@ -1,4 +1,4 @@
-"""Detached jobs: kept, the same however often they are sent, lost by nothing, and only their own client's."""
+"""Detached jobs are stored once, survive kills, and are visible to their own client only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attack_server import Server, await_engine, finish, read_reply, told
 from rawwire import END, member
-from served import Server, await_engine, finish, read_reply, told
 from standin import alive, wait_until
 
 DETACH = "solve --detach"
@@ -42,7 +42,7 @@ def wait_for_state(server: Server, job_id: str, state: str) -> dict[str, Any]:
 
 
 def chain(server: Server) -> list[int]:
-    """Return the processes of solvehost itself: first supervisor, second supervisor, worker."""
+    """Return the pids of solvehost's processes: first supervisor, second supervisor, worker."""
     pids = [p for p in server.processes() if b"standin_engine" not in Path(f"/proc/{p}/cmdline").read_bytes()]
     parents = {p: int(Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split()[1]) for p in pids}
     first = next(p for p in pids if parents[p] not in pids)
@@ -50,13 +50,13 @@ def chain(server: Server) -> list[int]:
     return [first, second, next(p for p in pids if parents[p] == second)]
 
 
-def test_it_is_kept_solved_fetched_and_removed(server: Server) -> None:
+def test_a_detached_job_is_stored_solved_fetched_and_removed(server: Server) -> None:
     line = send(server, told("solve-at 77"))
     assert line["id"] == "job-1"
     assert line["state"] in ("waiting", "running", "solved")
     finished = wait_for_state(server, "job-1", "solved")
     assert finished["created"] <= finished["finished"]
-    for _ in range(2):  # to fetch removes nothing
+    for _ in range(2):  # fetching removes nothing
         done = server.run(ssh_command="fetch job-1")
         manifest, files = server.assert_served(done)
         assert (manifest["id"], manifest["client"], manifest["status"]) == ("job-1", "me", "solved")
@@ -67,7 +67,7 @@ def test_it_is_kept_solved_fetched_and_removed(server: Server) -> None:
     assert not [p for p in server.state.rglob("*") if p.is_dir() and p.parent.name == "jobs"]
 
 
-def test_the_same_job_again_is_the_job_that_there_is(server: Server) -> None:
+def test_the_same_job_sent_again_is_the_stored_job(server: Server) -> None:
     first = send(server, told("solve"))
     wait_for_state(server, "job-1", "solved")
     again = send(server, told("solve"))
@@ -77,7 +77,7 @@ def test_the_same_job_again_is_the_job_that_there_is(server: Server) -> None:
     server.assert_refused(done, 65, "another job is stored under the id job-1")
 
 
-def test_the_same_job_many_times_at_once_is_one(server: Server) -> None:
+def test_the_same_job_sent_many_times_at_once_is_one_job(server: Server) -> None:
     runs = [server.start("--slots", "1", ssh_command=DETACH) for _ in range(8)]
     for process in runs:
         assert process.stdin is not None
@@ -91,14 +91,14 @@ def test_the_same_job_many_times_at_once_is_one(server: Server) -> None:
 
 
 @pytest.mark.parametrize("stream", [b"", b"job-1\n", b"job-1\n" + END, b"job-1\n" + member(b"job.axy", b"x") + END])
-def test_a_refused_one_is_not_kept(server: Server, stream: bytes) -> None:
+def test_a_refused_job_is_not_stored(server: Server, stream: bytes) -> None:
     done = server.run(stream, ssh_command=DETACH)
     server.assert_refused(done, 65 if len(stream) > 1100 else 66, "")
     assert jobs(server) == {}
     assert not list(server.state.glob("clients/*/jobs/[0-9a-f]*"))
 
 
-def test_one_is_cancelled_while_it_runs(server: Server) -> None:
+def test_a_running_job_is_cancelled(server: Server) -> None:
     send(server, told("daemons sleep"))
     await_engine(server, "daemons")
     line = json.loads(server.run(ssh_command="cancel job-1").stdout)
@@ -108,7 +108,7 @@ def test_one_is_cancelled_while_it_runs(server: Server) -> None:
     assert manifest["reason"] == "cancelled"
 
 
-def test_one_is_cancelled_while_it_waits(server: Server) -> None:
+def test_a_waiting_job_is_cancelled(server: Server) -> None:
     server.flags += ["--slots", "1"]
     send(server, told("sleep"))
     await_engine(server)
@@ -124,7 +124,7 @@ def test_one_is_cancelled_while_it_waits(server: Server) -> None:
     server.assert_clean()
 
 
-def test_unfinished_ones_are_not_fetched(server: Server) -> None:
+def test_an_unfinished_job_is_not_fetched(server: Server) -> None:
     send(server, told("sleep"))
     await_engine(server)
     done = server.run(ssh_command="fetch job-1")
@@ -135,7 +135,7 @@ def test_unfinished_ones_are_not_fetched(server: Server) -> None:
 
 
 @pytest.mark.parametrize("behaviour", ["crash", "half"])
-def test_a_failed_one_tells_so_as_a_plain_one_would(server: Server, behaviour: str) -> None:
+def test_a_failed_job_is_fetched_with_its_exit_code(server: Server, behaviour: str) -> None:
     send(server, told(behaviour))
     line = wait_for_state(server, "job-1", "failed")
     assert (line["exit_code"], "the engine failed" in line["message"]) == (70, True)
@@ -143,8 +143,8 @@ def test_a_failed_one_tells_so_as_a_plain_one_would(server: Server, behaviour: s
 
 
 @pytest.mark.parametrize("whom", [0, 1, 2], ids=["first supervisor", "second supervisor", "worker"])
-def test_a_killed_one_is_interrupted_and_can_be_sent_again(server: Server, whom: int) -> None:
-    """Whichever process of its chain is killed."""
+def test_a_killed_job_is_interrupted_and_can_be_sent_again(server: Server, whom: int) -> None:
+    """For each process of its chain."""
     send(server, told("solve-once go 55"))
     await_engine(server)
     before = server.processes()
@@ -154,7 +154,7 @@ def test_a_killed_one_is_interrupted_and_can_be_sent_again(server: Server, whom:
     assert (line["state"], line["finished"]) == ("interrupted", None)
     done = server.run(ssh_command="fetch job-1")
     server.assert_refused(done, 75, "job job-1 is interrupted: send it again")
-    # The same bytes take it up again; this time it may end.
+    # The same bytes start it again; this time it can finish.
     (Path(server.flags[1]).parents[1] / "lib" / "go").touch()
     server.seen = server.look_outside()
     assert send(server, told("solve-once go 55"))["state"] in ("waiting", "running", "solved")
@@ -162,7 +162,7 @@ def test_a_killed_one_is_interrupted_and_can_be_sent_again(server: Server, whom:
     server.assert_served(server.run(ssh_command="fetch job-1"))
 
 
-def test_finished_ones_go_after_their_days(server: Server) -> None:
+def test_expired_jobs_are_removed(server: Server) -> None:
     send(server, told("solve"))
     send(server, told("exhaust", job_id=b"job-2"))
     for job_id, state in (("job-1", "solved"), ("job-2", "unsolved")):
@@ -176,7 +176,7 @@ def test_finished_ones_go_after_their_days(server: Server) -> None:
     assert not old.exists()
 
 
-def test_a_client_keeps_no_more_than_its_quota(server: Server) -> None:
+def test_a_client_above_its_quota_is_refused(server: Server) -> None:
     server.flags += ["--max-stored-mb", "1"]
     send(server, told("huge-log"))
     wait_for_state(server, "job-1", "unsolved")
@@ -187,8 +187,8 @@ def test_a_client_keeps_no_more_than_its_quota(server: Server) -> None:
     wait_for_state(server, "job-2", "solved")
 
 
-def test_a_client_has_no_more_waiting_than_it_may(server: Server) -> None:
-    """Others' jobs are not in its way, nor it in theirs."""
+def test_the_number_of_waiting_jobs_is_limited(server: Server) -> None:
+    """Jobs of other clients do not count."""
     server.flags += ["--slots", "1", "--max-waiting", "2"]
     send(server, told("sleep"))
     await_engine(server)
@@ -208,7 +208,7 @@ def test_a_client_has_no_more_waiting_than_it_may(server: Server) -> None:
     server.assert_clean()
 
 
-def test_a_client_runs_no_more_than_it_may(server: Server) -> None:
+def test_the_number_of_running_jobs_is_limited(server: Server) -> None:
     server.flags += ["--slots", "4", "--max-running", "1"]
     send(server, told("sleep"))
     await_engine(server)
@@ -219,7 +219,7 @@ def test_a_client_runs_no_more_than_it_may(server: Server) -> None:
     wait_for_state(server, "job-2", "solved")
 
 
-def test_its_log_is_followed_to_its_end(server: Server) -> None:
+def test_a_log_is_followed_to_its_end(server: Server) -> None:
     send(server, told("huge-log"))
     done = server.run(ssh_command="log job-1 --follow")
     assert done.code == 0
@@ -228,8 +228,8 @@ def test_its_log_is_followed_to_its_end(server: Server) -> None:
     assert jobs(server)["job-1"]["state"] == "unsolved"
 
 
-def test_who_follows_can_go_away(server: Server) -> None:
-    """The job goes on."""
+def test_a_follower_can_disconnect(server: Server) -> None:
+    """The job continues."""
     send(server, told("sleep"))
     await_engine(server)
     follower = server.start(ssh_command="log job-1 --follow")

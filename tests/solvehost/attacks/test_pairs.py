@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from served import Server
+from attack_server import Server
 
 from made_sshd import MadeSshd
 from solvehost.engine import result_files
@@ -19,7 +19,7 @@ from solvehost.formats import fitsfile
 
 pytestmark = pytest.mark.engine
 
-#: As the original web front-end runs it, but for the program that stands for ``ssh -x -T HOST`` ("$@").
+#: The pipeline of the original web front-end; "$@" stands for ``ssh -x -T HOST``.
 PIPELINE = """
 (echo $JOBID; tar cf - --ignore-failed-read -C $JOBDIR job.axy) | "$@" 2>>$LOG | \
     tar xf - --atime-preserve -m --exclude=job.axy -C $JOBDIR
@@ -41,7 +41,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, drawn_axy: bytes) -> Path:
 
 
 def assert_solved(job: Path, drawn_axy: bytes, done: subprocess.CompletedProcess[str]) -> None:
-    """All files are there, whole, and tar was content; the star list is as it was."""
+    """Check that all files are complete, tar reported no error, and the star list is unchanged."""
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), (job / "log").read_text()
     result_files.check_wcs(job / "wcs.fits")
     for name in ("corr.fits", "rdls.fits"):
@@ -58,7 +58,7 @@ def assert_solved(job: Path, drawn_axy: bytes, done: subprocess.CompletedProcess
 @pytest.mark.sshd
 @pytest.mark.parametrize("command", [(), ("testscript-astro",)])
 def test_the_original_pipeline_over_ssh(sshd: MadeSshd, job: Path, drawn_axy: bytes, command: tuple[str, ...]) -> None:
-    """With no command, as it is configured; one that is given is none of ours."""
+    """Without a command, as it is configured; with a command, it is refused."""
     host = sshd.add_host("--log", "stderr")
     done = run(job, *sshd.ssh, "-x", "-T", host.alias, *command)
     if command:
@@ -69,7 +69,7 @@ def test_the_original_pipeline_over_ssh(sshd: MadeSshd, job: Path, drawn_axy: by
 
 
 @pytest.mark.sshd
-def test_the_original_pipeline_twice_under_one_id(sshd: MadeSshd, job: Path, drawn_axy: bytes) -> None:
+def test_the_original_pipeline_twice_with_the_same_id(sshd: MadeSshd, job: Path, drawn_axy: bytes) -> None:
     host = sshd.add_host("--log", "stderr")
     for _ in range(2):
         assert_solved(job, drawn_axy, run(job, *sshd.ssh, "-x", "-T", host.alias))
@@ -78,7 +78,7 @@ def test_the_original_pipeline_twice_under_one_id(sshd: MadeSshd, job: Path, dra
 
 @pytest.mark.sshd
 def test_the_original_pipeline_without_its_file(sshd: MadeSshd, job: Path) -> None:
-    """Nothing comes back, and the log says why."""
+    """Nothing is returned, and the log has the reason."""
     host = sshd.add_host()
     (job / "job.axy").unlink()
     run(job, *sshd.ssh, "-x", "-T", host.alias)
@@ -87,7 +87,7 @@ def test_the_original_pipeline_without_its_file(sshd: MadeSshd, job: Path) -> No
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
-def test_the_original_pipeline_and_the_program_alone(
+def test_the_original_pipeline_with_the_program_instead_of_ssh(
     real_server: Server, job: Path, drawn_axy: bytes, shell: str
 ) -> None:
     done = run(job, *real_server.command, *real_server.flags, shell=shell)
@@ -96,8 +96,8 @@ def test_the_original_pipeline_and_the_program_alone(
 
 
 @pytest.mark.sshd
-def test_a_line_that_is_cut_loses_no_detached_job(sshd: MadeSshd, drawn_axy: bytes) -> None:
-    """The connection's own process is killed while it is followed; the job is solved, and fetched over another."""
+def test_a_lost_connection_does_not_lose_a_detached_job(sshd: MadeSshd, drawn_axy: bytes) -> None:
+    """The process of the connection is killed during ``log --follow``; the job is solved and fetched over another."""
     from served import read_reply, request
     from standin import wait_until
 

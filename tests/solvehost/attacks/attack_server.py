@@ -1,12 +1,12 @@
-"""A server under attack: the real program on real pipes, canaries around it, and a look at what is left afterwards.
+"""A server to attack: the real program on real pipes, canary files around it, and checks of what it leaves behind.
 
 ::
 
     done = server.run(b"job-1\n" + JOB + END)
     server.assert_refused(done, 65, "a word of the reason")     # or: manifest, files = server.assert_served(done)
 
-After each run the canaries are as they were, no process of the server's lives, its work directory is empty, and nobody
-holds a slot or waits for one.
+After each run, the canary files are unchanged, no process of the server is alive, its work directory is empty, and no
+process holds a slot or waits for one.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from standin import PATIENCE_S, wait_until
 from solvehost import wire
 from solvehost.formats import axy
 
-#: Memory that the program may have of its own: enough for the largest request, and no more.
+#: Limit of the program's private memory: enough for the largest request.
 _DATA_KB = 100_000
 _IN_LITTLE_MEMORY = ["/bin/sh", "-c", f'ulimit -d {_DATA_KB}; exec "$@"', "sh"]
 MEMBERS = ("manifest.json", "backend.log", "corr.fits", "rdls.fits", "wcs.fits")
-#: An engine is confined, so the interpreter of the stand-in must be one of the system's.
+#: A confined engine can read the system's interpreter only, so the stand-in engine uses that.
 SYSTEM_PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin")
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a run ended; ``taken`` is how many bytes of its standard input were taken, by pipes too."""
+class RunResult:
+    """How a run ended; ``taken`` counts the bytes of standard input that the pipe accepted."""
 
     code: int
     stdout: bytes
@@ -53,19 +53,19 @@ class Done:
 
 
 def request(*axys: bytes, job_id: bytes = b"job-1") -> bytes:
-    """Return a request for attempts with these axy files."""
+    """Return a request with these axy files, one for each attempt."""
     names = [b"job.axy", *(b"job-%d.axy" % n for n in range(2, 17))]
     return job_id + b"\n" + b"".join(map(member, names, axys)) + END
 
 
 def told(*behaviours: str, job_id: bytes = b"job-1", **schedule: Any) -> bytes:
-    """Return a request for attempts at which the stand-in engine behaves as told."""
+    """Return a request whose attempts tell the stand-in engine how to behave."""
     return request(*(axy.to_bytes(standin.make_attempt(b, **schedule)) for b in behaviours), job_id=job_id)
 
 
 @dataclass
 class Server:
-    """An installation to attack, all of it below ``folder``; ``prefix`` runs it as somebody else, or elsewhere."""
+    """An installation to attack, all of it below ``folder``; ``prefix`` runs it as another user, or in a namespace."""
 
     folder: Path
     flags: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Server:
 
     @classmethod
     def make(cls, folder: Path, *flags: str) -> Server:
-        """Install the stand-in engine and an index, and put canaries around the state directory."""
+        """Install the stand-in engine and an index file, and put canary files around the state directory."""
         engine = install_engine(folder / "engine")
         server = cls(folder, ["--engine", str(engine), "--engine-config", str(engine.parents[1] / "engine.cfg")])
         server.flags += ["--state", str(server.state), "--client", "me", "--log", str(server.log), *flags]
@@ -98,7 +98,7 @@ class Server:
         return [*self.prefix, *_IN_LITTLE_MEMORY, *self.command, *self.flags, *flags]
 
     def start(self, *flags: str, ssh_command: str | None = None, **more: Any) -> subprocess.Popen[bytes]:
-        """Start the program with pipes; the caller ends it."""
+        """Start the program with pipes; the caller must end it."""
         env = {k: v for k, v in os.environ.items() if k != "SSH_ORIGINAL_COMMAND"}
         if ssh_command is not None:
             env["SSH_ORIGINAL_COMMAND"] = ssh_command
@@ -108,14 +108,14 @@ class Server:
 
     def run(
         self, stream: bytes | Iterable[bytes] = b"", *flags: str, ssh_command: str | None = None, **more: Any
-    ) -> Done:
-        """Feed it a stream, and wait for its end."""
+    ) -> RunResult:
+        """Run the program with a stream as its standard input, and wait for its end."""
         return finish(self.start(*flags, ssh_command=ssh_command, **more), stream)
 
-    # -- what must hold afterwards --------------------------------------------------------------------------------
+    # -- checks afterwards --------------------------------------------------------------------------------
 
     def look_outside(self) -> dict[str, Any]:
-        """Return all that lies around the state directory: kind, mode, time of change, content."""
+        """Return mode, time of change and content of all files around the state directory."""
         found = {}
         for path in sorted(self.folder.rglob("*")):
             if self.state in (path, *path.parents) or path == self.log:
@@ -126,18 +126,18 @@ class Server:
         return found
 
     def processes(self) -> list[int]:
-        """Return the living processes that have this folder in their command line or are at work below it."""
+        """Return the living processes with this folder in their command line, or a working directory below it."""
         return [p for p in processes_of(self.folder) if standin.alive([p])]
 
     def assert_clean(self) -> None:
-        """Canaries intact, no process, no work directory, no token held."""
+        """Check that the canary files are unchanged, and no process, work directory or locked token is left."""
         wait_until(lambda: not self.processes())
         assert self.look_outside() == self.seen
         assert not self.work.exists() or list(self.work.iterdir()) == []
         assert held_locks(self.state) == []
 
-    def assert_refused(self, done: Done, code: int, why: str) -> None:
-        """Nothing on stdout, one clean line on stderr that says why, the exit code, and nothing left."""
+    def assert_refused(self, done: RunResult, code: int, why: str) -> None:
+        """Check that stdout is empty, stderr has one line with the reason, the code is right, and nothing is left."""
         assert (done.code, done.stdout) == (code, b""), done
         assert_one_line(done.stderr, why)
         if self.log.exists():
@@ -147,14 +147,14 @@ class Server:
             assert last.isprintable()
         self.assert_clean()
 
-    def assert_served(self, done: Done, job_id: str = "job-1") -> tuple[dict[str, Any], dict[str, bytes]]:
-        """A reply that this project's and Python's readers take, and nothing left; return manifest and files."""
+    def assert_served(self, done: RunResult, job_id: str = "job-1") -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Check that this project and tarfile can read the reply, and nothing is left; return manifest and files."""
         found = self.assert_served_alone(done, job_id)
         self.assert_clean()
         return found
 
-    def assert_served_alone(self, done: Done, job_id: str = "job-1") -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The same where others are still at work."""
+    def assert_served_alone(self, done: RunResult, job_id: str = "job-1") -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Check the reply while other jobs still run; return manifest and files."""
         assert done.code == 0, done
         assert "Traceback" not in done.stderr
         assert done.stderr.replace("\n", "").replace("\t", "").isprintable()
@@ -162,7 +162,7 @@ class Server:
 
 
 def read_reply(data: bytes, job_id: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return manifest and files of a reply that holds nothing but the reply's names, as plain files of nobody."""
+    """Return manifest and files of a reply; check that its members are regular files with right names and owners."""
     reply = wire.read_reply(in_pieces(data), job_id)
     assert reply.manifest is not None
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
@@ -173,7 +173,7 @@ def read_reply(data: bytes, job_id: str) -> tuple[dict[str, Any], dict[str, byte
 
 
 def assert_one_line(stderr: str, why: str) -> None:
-    """One line of printable ASCII, not too long, that says why."""
+    """Check that stderr is one short line of printable ASCII with the reason."""
     assert stderr.startswith("solvehost: "), stderr
     assert stderr.endswith("\n")
     assert stderr.count("\n") == 1, stderr
@@ -183,8 +183,8 @@ def assert_one_line(stderr: str, why: str) -> None:
     assert why in stderr
 
 
-def finish(process: subprocess.Popen[bytes], stream: bytes | Iterable[bytes] = b"") -> Done:
-    """Feed a program, read all that it says, and wait for its end."""
+def finish(process: subprocess.Popen[bytes], stream: bytes | Iterable[bytes] = b"") -> RunResult:
+    """Write a stream to a program, read all its output, and wait for its end."""
     taken = [0]
     pieces: Iterable[bytes] = [stream] if isinstance(stream, bytes) else stream
     out: dict[str, bytes] = {}
@@ -198,12 +198,12 @@ def finish(process: subprocess.Popen[bytes], stream: bytes | Iterable[bytes] = b
     code = _wait(process)
     for thread in threads:
         thread.join(PATIENCE_S)
-        assert not thread.is_alive(), "somebody still holds a pipe"
+        assert not thread.is_alive(), "a process still holds a pipe open"
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
     stderr = out.get("stderr", b"").decode("latin-1")
-    return Done(code, out.get("stdout", b""), stderr, taken[0])
+    return RunResult(code, out.get("stdout", b""), stderr, taken[0])
 
 
 def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes], taken: list[int]) -> None:
@@ -228,13 +228,13 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise AssertionError("it hangs") from None
+        raise AssertionError("the program does not end") from None
 
 
 def install_engine(folder: Path) -> Path:
-    """Put the stand-in engine, an index file and a configuration into ``folder``; return the engine's path.
+    """Install the stand-in engine, an index file and a configuration in ``folder``; return the engine's path.
 
-    A confined engine may read its own program and what lies in the ``lib`` beside its ``bin``.
+    A confined engine may read its own program, and the directory ``lib`` beside its ``bin``.
     """
     program = folder / "bin" / "astrometry-engine"
     script = folder / "lib" / "standin_engine.py"
@@ -249,7 +249,7 @@ def install_engine(folder: Path) -> Path:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Return the processes that have ``folder`` in their command line or are at work below it."""
+    """Return the processes with ``folder`` in their command line, or a working directory below it."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -263,7 +263,7 @@ def processes_of(folder: Path) -> list[int]:
 
 
 def held_locks(state: Path) -> list[str]:
-    """Return the tokens and locks below a state directory that somebody holds."""
+    """Return the tokens below a state directory that are locked."""
     held = []
     for path in state.rglob("*") if state.exists() else ():
         if path.parent.name in ("slots", "waiting", "running", "connections") and stat.S_ISREG(path.lstat().st_mode):
@@ -276,12 +276,12 @@ def held_locks(state: Path) -> list[str]:
 
 
 def run_dirs(server: Server) -> list[Path]:
-    """Return the engines' working directories that are there now."""
+    """Return the working directories of engines."""
     return sorted(server.state.glob("**/.run-*"))
 
 
 def await_engine(server: Server, mark: str = "here") -> Path:
-    """Wait until an engine has left a mark in its working directory; return that directory."""
+    """Wait until an engine has created a file in its working directory; return that directory."""
     found: list[Path] = []
 
     def look() -> bool:
@@ -303,5 +303,5 @@ def engines_of(server: Server) -> list[int]:
 
 
 def each(cases: Sequence[Any]) -> dict[str, Any]:
-    """Return what ``pytest.mark.parametrize`` takes for a table of (name, …) rows."""
+    """Return arguments of ``pytest.mark.parametrize`` for a table whose rows begin with a name."""
     return {"argvalues": [case[1:] if len(case) > 2 else case[1] for case in cases], "ids": [case[0] for case in cases]}
