@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 def _own_options(parser: argparse.ArgumentParser) -> set[str]:
-    """Return the options that a command has beside the server's settings and --help."""
+    """Return the options of a command, without those of the server's settings and --help."""
     flags = {"--config", "-h", "--help", *(key.flag for key in settings.KEYS)}
     return {option for action in parser._actions for option in action.option_strings} - flags
 
@@ -38,7 +38,7 @@ def _rows(section: str) -> list[list[str]]:
 
 
 def test_every_setting_has_its_row() -> None:
-    """With the flag as it is, and the default that holds."""
+    """Each row has the flag, its unit and the default."""
     rows = {row[0].strip("`"): row for row in _rows(SECTIONS["Settings"])}
     assert list(rows) == [key.name for key in settings.KEYS]
     for key in settings.KEYS:
@@ -50,7 +50,7 @@ def test_every_setting_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_described_under_its_command_and_no_other(name: str) -> None:
+def test_exactly_the_options_of_a_command_are_described(name: str) -> None:
     described = {opt for key in _table_keys(SECTIONS[f"solvehost {name}"]) for opt in _OPTION.findall(key)}
     assert described == _own_options(COMMANDS[name])
 
@@ -113,12 +113,12 @@ def test_every_file_of_the_state_directory_is_described() -> None:
 
 
 def test_the_match_block_is_the_same_everywhere() -> None:
-    """In the how-to, and in the file that is installed."""
+    """The how-to shows the block of the file that is installed."""
     block = config.print_file("sshd.conf").text.partition("Match ")[2]
     assert f"```\nMatch {block}```" in HOWTO.read_text(encoding="utf-8")
 
 
-def test_the_verbs_are_counted_right() -> None:
+def test_the_number_of_verbs_is_right() -> None:
     assert len(VERBS) == 7
     page = (ROOT / "docs" / "explanation" / "solve-server-security.md").read_text(encoding="utf-8")
     assert "seven verbs" in page
@@ -130,8 +130,8 @@ def _command_lines() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "line"), _command_lines())
-def test_commands_shown_are_understood(page: str, line: str) -> None:
-    """A command line in a fenced block names a command, options and files that there are."""
+def test_command_lines_in_examples_are_valid(page: str, line: str) -> None:
+    """Command lines in fenced blocks name existing commands, options and files."""
     words = shlex.split(line, comments=True)[1:]
     words = words[: next((i for i, word in enumerate(words) if word.startswith((">", "|"))), None)]
     found = cli.make_parser().parse_args(words)
@@ -139,8 +139,8 @@ def test_commands_shown_are_understood(page: str, line: str) -> None:
         config.print_file(found.file)
 
 
-def test_options_named_in_text_are_there() -> None:
-    """The pages for the sysadmin name no option that neither solvehost nor another program has."""
+def test_options_in_text_exist() -> None:
+    """The pages for the sysadmin name only options of solvehost or of another known program."""
     known = {option for parser in COMMANDS.values() for action in parser._actions for option in action.option_strings}
     others = {"--to", "--no-deps", "--detach", "--follow", "--just-augment", "--axy", "--exclude", "--now", "--system",
               "--create-home", "--shell", "--no-install-recommends", "--version", "--atime-preserve",
