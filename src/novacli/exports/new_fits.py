@@ -20,8 +20,8 @@ from novacli.fits import celestial
 from novacli.inputs import FileInput
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
 from novacli.inputs.opening import open_input
-from novacli.inputs.source import shown_name
 from novacli.records.field import Origin
+from novacli.text.printable import shown_name
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from novacli.inputs.kinds import FileInput, Input
 from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 
 
 @dataclass(frozen=True, slots=True)

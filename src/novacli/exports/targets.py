@@ -17,7 +17,7 @@ from novacli.inputs.kinds import STANDARD_INPUT, FileInput, Input
 from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 

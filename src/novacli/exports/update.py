@@ -11,9 +11,10 @@ from novacli.exports import insert
 from novacli.files.atomic import NotWritableError, as_output_error, replacing
 from novacli.files.compression import kind_by_content, packing
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
-from novacli.inputs.source import open_path, shown_name
+from novacli.inputs.source import open_path
 from novacli.inputs.unpack import unpacked
 from novacli.records.field import Origin
+from novacli.text.printable import shown_name
 
 
 @dataclass(frozen=True, slots=True)

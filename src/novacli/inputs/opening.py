@@ -12,8 +12,9 @@ from typing import BinaryIO
 from novacli.errors import TransferError
 from novacli.inputs.kinds import FileInput, Input, StreamInput, UrlInput
 from novacli.inputs.limits import Limits
-from novacli.inputs.source import CHUNK_BYTES, Source, describe_file, full_disk, open_path, shown_name, temporary_file
+from novacli.inputs.source import CHUNK_BYTES, Source, describe_file, full_disk, open_path, temporary_file
 from novacli.inputs.unpack import unpacked
+from novacli.text.printable import shown_name
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from novacli.errors import DataError, DeniedError, InputMissingError, NovaError,
 from novacli.files.compression import unpacked_name
 from novacli.inputs.limits import Limits
 from novacli.records.field import Origin
+from novacli.text.printable import shown_name
 
 #: Bytes from the start of a file by which its format is recognised.
 HEAD_BYTES = 64 * 1024
@@ -62,12 +63,6 @@ class ReadOptions:
     hdu: int | None
     size: tuple[int, int] | None
     limits: Limits
-
-
-def shown_name(name: str) -> str:
-    r"""Return ``name`` without line feeds, escape sequences and undecodable bytes, which become ``\n``, ``\udcff``…"""
-    plain = name or "''"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
 
 
 def open_path(name: str, limits: Limits) -> Source:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from novacli.text.printable import printable_line
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile, match_comments
 
@@ -49,9 +50,8 @@ def read(comments: Iterable[str]) -> QuadMatch:
 
 
 def _clean(text: str) -> str:
-    """Return a card's text as UTF-8, without characters that would steer a terminal."""
-    text = text.encode("latin-1", "replace").decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "?" for c in text)
+    """Return a card's text as UTF-8, safe to print."""
+    return printable_line(text.encode("latin-1", "replace").decode("utf-8", "replace"))
 
 
 def _listed(texts: list[str]) -> Iterator[Path]:

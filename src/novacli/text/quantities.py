@@ -1,4 +1,4 @@
-"""Counts, sizes and sky angles as people read them."""
+"""Write counts, sizes of files and angles on the sky for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def count_text(count: int, noun: str) -> str:
 
 
 def bytes_text(count: int) -> str:
-    """Return a number of bytes in the decimal units that disks are sold in: ``13.4 MB``."""
+    """Return a number of bytes in decimal units, which disks are sold in: ``13.4 MB``."""
     if count < 1000:
         return count_text(count, "byte")
     size = float(count)
@@ -20,12 +20,22 @@ def bytes_text(count: int) -> str:
     return f"{size / 1000:.4g} TB"
 
 
-def angle_text(arcmin: float, degrees_from_arcmin: float = 60) -> str:
-    """Return an angle to two digits in degrees, minutes or seconds of arc: ``33°``, ``22′``, ``40″``."""
+def angle_text(arcmin: float, *, digits: int = 2, degrees_from_arcmin: float = 60) -> str:
+    """Return an angle in degrees, minutes or seconds of arc: ``33°``, ``22′``, ``40″``.
+
+    Parameters
+    ----------
+    arcmin
+        The angle, arcminutes.
+    digits
+        Number of significant digits; whole numbers may have more.
+    degrees_from_arcmin
+        Smallest angle that is given in degrees, arcminutes.
+    """
     if arcmin >= degrees_from_arcmin:
-        return _two_digits(arcmin / 60) + "°"
-    return _two_digits(arcmin) + "′" if arcmin >= 1 else _two_digits(arcmin * 60) + "″"
+        return _rounded(arcmin / 60, digits) + "°"
+    return _rounded(arcmin, digits) + "′" if arcmin >= 1 else _rounded(arcmin * 60, digits) + "″"
 
 
-def _two_digits(value: float) -> str:
-    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
+def _rounded(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}" if value < 10**digits - 0.5 else f"{value:.0f}"

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from novacli.errors import DataError, DeniedError, InputMissingError, OutputError, TransferError
 from novacli.inputs import FileInput, Limits, open_field, source, unpack
-from novacli.inputs.source import shown_name
 from novacli.records.field import Image
+from novacli.text.printable import shown_name
 
 Writer = Callable[..., Path]
 
@@ -48,7 +48,7 @@ def test_a_name_that_is_no_utf8_is_read_and_shown_escaped(write_fits: Writer, ra
     os.rename(write_fits(ramp), path)
     assert open_field(FileInput(path)).origin.name == path
     Path(path).write_bytes(b"SIMPLE")
-    with pytest.raises(DataError, match=r"/\\udcff\\n\.fits is truncated"):
+    with pytest.raises(DataError, match=r"/\\xff\\x0a\.fits is truncated"):
         open_field(FileInput(path))
 
 
@@ -200,7 +200,7 @@ def test_a_full_disk_names_tmpdir(
 
 def test_names_in_messages_stay_on_one_line_and_move_no_cursor() -> None:
     """A file name may hold escape sequences; a terminal must not obey them."""
-    assert shown_name("a\nb\x1b[2Jc\udcff.fits") == r"a\nb\x1b[2Jc\udcff.fits"
+    assert shown_name("a\nb\x1b[2Jc\udcff.fits") == r"a\x0ab\x1b[2Jc\xff.fits"
     assert shown_name("") == "''"
     assert shown_name("été 1.fits") == "été 1.fits"
 

@@ -62,7 +62,7 @@ def test_a_long_path_stands_on_several_lines() -> None:
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
     """A hostile name is shown with question marks for what is not printable."""
-    assert engine_comments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == "?[2Jevil?.fits"
+    assert engine_comments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == r"\x1b[2Jevil\x07.fits"
 
 
 def test_a_number_without_end_in_a_name_is_no_error() -> None:

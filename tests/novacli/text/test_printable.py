@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novacli.text.printable import printable_line, printable_text
+from novacli.text.printable import printable_line, printable_text, shown_name
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,10 @@ from novacli.text.printable import printable_line, printable_text
 )
 def test_a_line_shows_what_a_terminal_would_obey(raw: str, shown: str) -> None:
     assert printable_line(raw) == shown
+
+
+def test_an_empty_name_is_shown_as_quotes() -> None:
+    assert [shown_name(name) for name in ("", "a\nb\x1b[2Jc\udcff.fits")] == ["''", r"a\x0ab\x1b[2Jc\xff.fits"]
 
 
 def test_a_text_keeps_its_lines_and_tabs() -> None:

@@ -25,5 +25,9 @@ def test_a_width_of_some_tenths_of_a_degree_stays_in_degrees() -> None:
     assert angle_text(44, degrees_from_arcmin=6) == "0.73°"
 
 
+def test_angles_have_as_many_digits_as_are_asked_for() -> None:
+    assert [angle_text(value, digits=3) for value in (0.6789, 12.345, 85, 7200)] == ["40.7″", "12.3′", "1.42°", "120°"]
+
+
 def test_one_thing_has_no_plural() -> None:
     assert [count_text(n, "job") for n in (0, 1, 20_000)] == ["0 jobs", "1 job", "20,000 jobs"]

@@ -26,7 +26,7 @@ from novacli.batch.executors import GRACE_S, ExecutorGoneError, TaskHungError, W
 from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.batch.run import worker
 from novacli.errors import NovaError, RetryLaterError, UnavailableError, UsageError
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 
 if TYPE_CHECKING:
     from distributed import Client

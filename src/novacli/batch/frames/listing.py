@@ -22,7 +22,7 @@ from novacli.batch.records import FrameFile
 from novacli.errors import DeniedError, InputMissingError, UsageError
 from novacli.files.compression import unpacked_name
 from novacli.inputs.registry import FORMATS
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats import jobdir
 

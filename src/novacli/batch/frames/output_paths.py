@@ -18,7 +18,7 @@ from novacli.exports.naming import frame_file, stem
 from novacli.exports.registry import export_named
 from novacli.files.atomic import NotWritableError, denial
 from novacli.files.compression import unpacked_name
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 
 #: Below the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"

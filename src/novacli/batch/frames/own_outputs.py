@@ -11,7 +11,7 @@ from novacli.exports.request import OutputRequest, check_input
 from novacli.exports.targets import holds_image
 from novacli.files import compression
 from novacli.inputs.kinds import FileInput
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 from solvehost.formats import fitsfile
 
 #: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.

@@ -17,7 +17,7 @@ from novacli.batch.frames.listing import FoundFrames, find_frames, frame_at, ide
 from novacli.batch.ledger.plan import PlannedFrame, is_denied
 from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord, TaskOutcome
 from novacli.errors import NovaError
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile

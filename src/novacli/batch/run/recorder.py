@@ -28,9 +28,9 @@ from novacli.batch.records import (
     fate_of,
 )
 from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
-from novacli.inputs.source import shown_name
 from novacli.jobs.local_store import LocalStore
 from novacli.records.result import FAILED, Result, error_of
+from novacli.text.printable import shown_name
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir

@@ -30,8 +30,8 @@ from novacli.batch.run.sequences import SequenceQueue
 from novacli.batch.run.summary import BatchOutcome
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError, RetryLaterError
-from novacli.inputs.source import shown_name
 from novacli.records.params import SolveParams
+from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import remove_tree
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from novacli.batch.records import GONE, RETRIABLE, WAITING, LedgerEntry
 from novacli.batch.run.recorder import RunCounts
-from novacli.inputs.source import shown_name
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 
 #: So many frames are named of each kind.

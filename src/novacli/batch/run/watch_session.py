@@ -20,7 +20,7 @@ from novacli.batch.run.recorder import Recorder
 from novacli.batch.run.session import BatchRequest, BatchSession, opened, wanted_of
 from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import UsageError
-from novacli.inputs.source import shown_name
+from novacli.text.printable import shown_name
 
 _Files = dict[str, tuple[tuple[str, str], ...]]
 

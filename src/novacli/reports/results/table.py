@@ -10,6 +10,7 @@ from novacli.records.hints import Hint, ParityHint
 from novacli.records.result import FAILED, REMOTE, SOLVED, Result
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from novacli.text.printable import printable_line
+from novacli.text.quantities import angle_text
 from novacli.wcs.constellation import constellation_at
 
 _NO_HINTS = "say what is known of it, such as its width (-L, -H) or its place (--ra, --dec)"
@@ -53,7 +54,7 @@ def _solution_rows(c: Calibration, m: Match) -> Iterator[tuple[str, str]]:
     if found is not None:
         yield "Constellation", found[1]
     yield "Pixel scale", f'{c.pixscale:.5g}"/pixel'
-    yield "Field", f"{_size_text(c.width_arcsec)} × {_size_text(c.height_arcsec)}"
+    yield "Field", f"{angle_text(c.width_arcsec / 60, digits=3)} × {angle_text(c.height_arcsec / 60, digits=3)}"
     yield "Orientation", f"up is {round(c.up_deg_e_of_n, 2) % 360:.2f}° east of north"
     yield "Parity", "positive (det CD > 0)" if c.parity > 0 else "negative (det CD < 0)"
     yield "Index", m.index
@@ -74,17 +75,12 @@ def _match_text(c: Calibration, m: Match) -> str:
 
 
 def _corner_text(error_arcsec: float, pixscale: float) -> str:
-    return f"error below {_size_text(error_arcsec)} ({error_arcsec / pixscale:.3g} pixel) with 90 % probability"
+    error = angle_text(error_arcsec / 60, digits=3)
+    return f"error below {error} ({error_arcsec / pixscale:.3g} pixel) with 90 % probability"
 
 
 def _hint_text(hint: Hint) -> str:
     return "parity" if isinstance(hint, ParityHint) else hint.source
-
-
-def _size_text(arcsec: float) -> str:
-    if arcsec >= 3600:
-        return f"{arcsec / 3600:.3g}°"
-    return f"{arcsec / 60:.3g}′" if arcsec >= 60 else f"{arcsec:.3g}″"
 
 
 def _time_text(result: Result) -> str:
