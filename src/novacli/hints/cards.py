@@ -1,4 +1,4 @@
-"""A header read with remarks: what is there but of no use ends up in ``notes`` rather than in an exception."""
+"""Read values of a header; a value that cannot be used becomes a note instead of an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?)
 
 
 class Cards:
-    """The keywords of one header, and the remarks that reading them gave rise to."""
+    """The keywords of one header, and notes on values that were ignored."""
 
     def __init__(self, header: Mapping[str, HeaderValue]) -> None:
         self._header = header
@@ -20,32 +20,32 @@ class Cards:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The remarks so far, each once."""
+        """The notes so far, each once."""
         return tuple(self._notes)
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self._header
 
     def ignore(self, what: str, reason: str) -> None:
-        """Note that ``what`` was left aside, and why."""
+        """Note that ``what`` was ignored because it ``reason``, such as "is not in degrees"."""
         self._notes[f"{what} in the header {reason}: ignored"] = None
 
     def value(self, keyword: str) -> HeaderValue | None:
-        """Return a value as it stands; None where there is none."""
+        """Return a value as it stands; None if the keyword is absent."""
         return self._header.get(keyword)
 
     def is_empty(self, keyword: str) -> bool:
-        """Tell whether a keyword is absent, without a value, or blank."""
+        """Return True if a keyword is absent, has no value, or is blank."""
         value = self._header.get(keyword)
         return value is None or isinstance(value, bool) or (isinstance(value, str) and not value.strip())
 
     def text(self, keyword: str) -> str:
-        """Return a string, stripped; empty where the keyword is absent or its value is no string."""
+        """Return a stripped string; an empty one if the keyword is absent or its value is not a string."""
         value = self._header.get(keyword)
         return value.strip() if isinstance(value, str) else ""
 
     def number(self, keyword: str, units: Collection[str] = ()) -> float | None:
-        """Return a finite number, None where there is none; a string may hold one, followed by one of ``units``."""
+        """Return a finite number, also from a string such as ``"0.53 arcsec"`` with one of ``units``; else None."""
         value = self._header.get(keyword)
         if isinstance(value, str):
             match = _NUMBER_AND_UNIT.fullmatch(value)
@@ -62,7 +62,7 @@ class Cards:
         return number
 
     def positive(self, keyword: str, units: Collection[str] = ()) -> float | None:
-        """Return a number above zero, None where there is none; a number that is not is noted."""
+        """Return a number above zero, else None; a number that is not above zero is noted."""
         number = self.number(keyword, units)
         if number is not None and number <= 0:
             self.ignore(f"{keyword} = {number:g}", "is not above zero")

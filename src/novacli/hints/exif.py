@@ -1,7 +1,7 @@
-"""What a camera's EXIF data say of the pixel scale: focal length, and the size of the sensor or of its pixels.
+"""Pixel scales from EXIF data: focal length, and the size of the sensor or of its pixels.
 
-Source: Exif 2.32 (CIPA DC-008) for the tags.  Cameras obey it loosely: a JPEG saved at half size often keeps the pixel
-density of the full frame, so that the scale comes out at half the true one.
+Source: Exif 2.32 (CIPA DC-008) for the tags.  Not all cameras follow it: a JPEG saved at half size often keeps the
+pixel density of the full frame, so that the scale comes out at half the true one.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from novacli.records.params import FILM_WIDTH_MM
 
 #: Millimetres in a FocalPlaneResolutionUnit; 1 ("none") and absent mean the default, inches.
 _UNIT_MM = {1: 25.4, 2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-#: Widths of the sensors that are made, in mm: 645, 44x33, 35 mm, APS-H, APS-C, Four Thirds, 1", 2/3", 1/1.7", 1/2.3".
+#: Widths of common sensors, in mm: 645, 44x33, 35 mm, APS-H, APS-C, Four Thirds, 1", 2/3", 1/1.7", 1/2.3".
 _SENSOR_WIDTHS_MM = (
     (53.0, 54.0), (43.5, 44.2), (35.5, 36.2), (27.7, 28.9), (22.0, 24.0), (17.0, 18.0), (13.0, 13.4), (8.6, 9.0),
     (7.3, 7.7), (6.1, 6.3),
 )  # fmt: skip
-#: A FocalPlaneXResolution that means a sensor outside these widths is a writer's mistake, often of the unit.
+#: A FocalPlaneXResolution that implies a sensor outside these widths is an error, often of the unit.
 _MIN_SENSOR_MM, _MAX_SENSOR_MM = 1.0, 100.0
-#: Reduced sizes that cameras offer and that leave the full frame's pixel density in EXIF.
+#: Factors of reduced sizes that cameras offer; EXIF then keeps the pixel density of the full frame.
 _USUAL_REDUCTIONS = (2.0, 4.0)
-#: From this focal length up a lens belongs to a camera with a sensor of 1" or more; below, to a telephone or compact.
+#: A lens of at least this focal length belongs to a camera with a sensor of 1" or more, any other to a telephone or a
+#: compact camera.
 _LARGE_CAMERA_MM = 10.0
 
-# Zooms report whole millimetres, lenses are off by some per cent from what is engraved and breathe when focused.
+# Zoom lenses report whole millimetres; the true focal length differs by a few per cent, and changes with the focus.
 _FOCAL_TOLERANCE = 0.15
-# "35 mm equivalent" is rounded to whole millimetres and compares widths or diagonals, at the maker's choice.
+# The 35-mm equivalent is rounded to whole millimetres; some makers compare widths, others diagonals.
 _EQUIVALENT_TOLERANCE = 0.20
 
 
 def exif_readings(cards: Cards, width: int, height: int) -> Iterator[Reading]:
-    """Yield what the focal length means with the pixels' size, as 35-mm equivalent, or with any usual sensor."""
-    # Sensors are stated by their long side, and EXIF's own width may be the short one in a portrait.
+    """Yield the scales by focal length and pixel density, by the 35-mm equivalent, or by common sensors."""
+    # Sensors are named by their long side, and EXIF's width may be the short side of a portrait.
     side_px = max(width, height)
     recorded_px = _recorded_side(cards) or side_px
     focal_mm = cards.positive("EXIF FocalLength", ("mm",))
@@ -49,7 +50,7 @@ def exif_readings(cards: Cards, width: int, height: int) -> Iterator[Reading]:
 
 
 def _from_pixel_density(focal_mm: float, sensor_mm: float, side_px: int, reduction: float) -> Iterator[Reading]:
-    """The density as written, and as it would be if it belonged to the full frame of a reduced picture."""
+    """Yield the scale for the density as written, and as that of the full frame of a reduced image."""
     source = "EXIF FocalLength + FocalPlaneXResolution"
     scale = ARCSEC_PER_RADIAN * sensor_mm / side_px / focal_mm
     as_written_is_usual = _is_usual(sensor_mm)
@@ -67,7 +68,7 @@ def _from_pixel_density(focal_mm: float, sensor_mm: float, side_px: int, reducti
 
 
 def _from_equivalent(equivalent_mm: float, side_px: int, recorded_px: int) -> Iterator[Reading]:
-    """The equivalent belongs to the picture as it was taken: whole if the picture was reduced, more if it was cut."""
+    """Yield the scale if the image is the whole frame, reduced or not, and the scale if it was cropped."""
     source = "EXIF FocalLengthIn35mmFilm"
     film_arcsec = ARCSEC_PER_RADIAN * FILM_WIDTH_MM / equivalent_mm
     yield Reading.around(film_arcsec / side_px, _EQUIVALENT_TOLERANCE, source)
@@ -83,7 +84,7 @@ def _from_focal_length_alone(focal_mm: float, side_px: int) -> Reading:
 
 
 def _recorded_side(cards: Cards) -> int | None:
-    """The longer side of the picture by EXIF, pixels; PixelXDimension is also known as ExifImageWidth."""
+    """Return the longer side of the image by EXIF, pixels; PixelXDimension is also called ExifImageWidth."""
     names = ("PixelXDimension", "PixelYDimension", "ExifImageWidth", "ExifImageHeight")
     sides = [cards.number(f"EXIF {name}") or 0 for name in names]
     longest = max(sides)
@@ -91,7 +92,7 @@ def _recorded_side(cards: Cards) -> int | None:
 
 
 def _sensor_width(cards: Cards, side_px: int) -> float | None:
-    """The sensor's long side that FocalPlaneXResolution implies if the picture is the whole frame, mm."""
+    """Return the long side of the sensor, mm, that FocalPlaneXResolution implies for a whole frame."""
     density = cards.positive("EXIF FocalPlaneXResolution")
     if density is None:
         return None
@@ -100,7 +101,7 @@ def _sensor_width(cards: Cards, side_px: int) -> float | None:
         return None
     sensor_mm = side_px * unit_mm / density
     if not _MIN_SENSOR_MM <= sensor_mm <= _MAX_SENSOR_MM:
-        cards.ignore(f"EXIF FocalPlaneXResolution = {density:g}", f"means a sensor {sensor_mm:.3g} mm wide")
+        cards.ignore(f"EXIF FocalPlaneXResolution = {density:g}", f"implies a sensor {sensor_mm:.3g} mm wide")
         return None
     return sensor_mm
 

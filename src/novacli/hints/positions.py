@@ -1,4 +1,4 @@
-"""Where on the sky the header says that the telescope looked."""
+"""Positions on the sky from header keywords."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from novacli.records.hints import PositionHint
 from novacli.records.params import Position
 from novacli.text.angles import parse_dec, parse_ra, separation_deg
 
-# How far off a telescope may look from where it thinks: amateur mounts that were not synchronised miss by degrees (one
-# of PANOPTES's frames by 1.9), and 5 degrees are still only 1/500 of the sky.  So the equinox does not matter either:
-# coordinates of date differ from J2000 by a third of a degree.
+#: Radius of a position hint.  Amateur mounts that were not synchronised are off by degrees (a frame of PANOPTES by
+#: 1.9), and a radius of 5 degrees is still only 1/500 of the sky.  So the equinox does not matter either: coordinates
+#: of date differ from J2000 by a third of a degree.
 POINTING_ERROR_DEG = 5.0
-#: Positions closer than this are one position to the engine.
+#: Positions closer than this, in degrees, are tried as one.
 _SAME_DEG = 1.0
 
-#: Keywords in pairs, the image's centre first, then what was aimed at, then what the mount believed: RA_CENT
+#: Pairs of keywords: the centre of the image first, then the target, then the position of the mount: RA_CENT
 #: (Liverpool Telescope), OBJCTRA (MaxIm DL and most since), RA (INDI, ESO and many), TELRA (NOAO), CAT-RA (LCO), RA_OBJ
 #: and RA_PNT (HEASARC), RA_TARG (HST), RA-MNT (PANOPTES).
 _PAIRS = (
@@ -41,7 +41,7 @@ _DEC = _Axis("declination", parse_dec, -90, 90)
 
 
 def header_positions(cards: Cards) -> Iterator[PositionHint]:
-    """Yield what the pairs of keywords say; numbers are degrees, sexagesimal right ascensions hours."""
+    """Yield the positions of all pairs of keywords; numbers are degrees, sexagesimal right ascensions hours."""
     for ra_keyword, dec_keyword in _PAIRS:
         if ra_keyword in cards and dec_keyword in cards:
             hint = read_pair(cards, ra_keyword, dec_keyword)
@@ -52,7 +52,17 @@ def header_positions(cards: Cards) -> Iterator[PositionHint]:
 def read_pair(
     cards: Cards, ra_keyword: str, dec_keyword: str, radius_deg: float = POINTING_ERROR_DEG
 ) -> PositionHint | None:
-    """Return the position that two keywords hold; None, with a note, where they hold none."""
+    """Return the position that two keywords hold; None, with a note, if they hold none.
+
+    Parameters
+    ----------
+    cards
+        The header.
+    ra_keyword, dec_keyword
+        The keywords.
+    radius_deg
+        Radius of the hint, degrees.
+    """
     source = f"{ra_keyword}/{dec_keyword}"
     if cards.is_empty(ra_keyword) or cards.is_empty(dec_keyword):
         cards.ignore(source, "is empty")
@@ -61,9 +71,9 @@ def read_pair(
     dec_deg = _angle(cards, dec_keyword, _DEC)
     if ra_deg is None or dec_deg is None:
         return None
-    # Nobody's field is centred there to the last digit; programs that know no position write it.
+    # Programs that do not know the position write zeros.
     if ra_deg == 0 and dec_deg == 0:
-        cards.ignore(f"{source} = 0, 0", "looks like a value never set")
+        cards.ignore(f"{source} = 0, 0", "looks like a value that was never set")
         return None
     return PositionHint(Position(ra_deg, dec_deg, radius_deg), source)
 
@@ -74,7 +84,7 @@ def _angle(cards: Cards, keyword: str, axis: _Axis) -> float | None:
         try:
             return axis.parse(value)
         except UsageError:
-            cards.ignore(f"{keyword} = {value[:40]!r}", f"is no {axis.name}")
+            cards.ignore(f"{keyword} = {value[:40]!r}", f"is not a {axis.name}")
             return None
     angle_deg = cards.number(keyword)
     if angle_deg is not None and not axis.low_deg <= angle_deg <= axis.high_deg:
@@ -84,10 +94,10 @@ def _angle(cards: Cards, keyword: str, axis: _Axis) -> float | None:
 
 
 def distinct(positions: Iterable[PositionHint]) -> tuple[PositionHint, ...]:
-    """Return the positions without those that repeat a better one."""
+    """Return the positions without those that repeat an earlier one."""
     kept: list[PositionHint] = []
     for hint in positions:
-        if not any(_are_same(hint.position, better.position) for better in kept):
+        if not any(_are_same(hint.position, earlier.position) for earlier in kept):
             kept.append(hint)
     return tuple(kept)
 

@@ -1,4 +1,7 @@
-"""Pixel scales: what a reading is, which readings are believable, and what FITS keywords say of optics and scale."""
+"""Pixel scales from FITS keywords, and the check of scales from any source.
+
+A header can often be read in several ways; each is a ``Reading``, and all that are possible become hints.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,32 @@ from novacli.hints.cards import Cards
 from novacli.records.hints import ScaleHint
 
 ARCSEC_PER_RADIAN = math.degrees(3600)
-#: Pixel scales outside these limits, or fields wider than half the sky, are a header's mistakes.
+#: Pixel scales outside these limits, and fields wider than this, are errors of the header.
 MIN_ARCSEC_PER_PIXEL, MAX_ARCSEC_PER_PIXEL = 1e-3, 3600.0
 MAX_FIELD_DEG = 180.0
 
-#: Keywords that give arcsec/pixel, the unmistakable ones first: PIXSCALE (Liverpool Telescope, LCO), SECPIX (WCSTools),
+#: Keywords that give arcsec/pixel, the unambiguous ones first: PIXSCALE (Liverpool Telescope, LCO), SECPIX (WCSTools),
 #: SECPIX1 (KStars), PIXSCAL1 (NOAO Mosaic, CFHT), PIXSCALX, CCDSCALE, SCALE (INDI).
 _ARCSEC_PER_PIXEL = ("PIXSCALE", "SECPIX", "SECPIX1", "PIXSCAL1", "PIXSCALX", "CCDSCALE", "SCALE")
 _SCALE_UNITS = ("arcsec", "arcsec/pix", "arcsec/pixel", "arcsec/px", '"/px', '"/pixel')
 #: Focal length in mm: FOCALLEN (SBFITSEXT and nearly all since), FOCAL.
 _FOCAL_LENGTH_MM = ("FOCALLEN", "FOCAL")
-#: Pixel size in µm, and whether the keyword's writers count binned pixels: XPIXSZ "includes binning" (MaxIm DL, INDI,
+#: Pixel size in µm, and True if the keyword is the size of binned pixels: XPIXSZ "includes binning" (MaxIm DL, INDI,
 #: N.I.N.A.), INDI's PIXSIZE1 is the camera's own pixel; XPIXELSZ belongs to digitised plates (DSS).
 _PIXEL_SIZE_UM = (("XPIXSZ", True), ("PIXSIZE1", False), ("PIXSIZE", False), ("XPIXELSZ", True))
 _PIXEL_UNITS = ("um", "µm", "micron", "microns")
 _BINNING = ("XBINNING", "CCDXBIN", "CCDBIN1", "BINX", "CCDSUM")
 
-# Scales in headers are what the software was told of the optics, not what was measured: a focal length engraved on the
-# tube, changed by a few per cent by a flattener's distance and by focus.
+# Scales in headers follow from nominal optics, not from a measurement: the true focal length differs by a few per cent
+# with the distance of a field flattener and with the focus.
 _OPTICS_TOLERANCE = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a header as a scale, before it is judged.
+    """A scale by one interpretation of the header, before it is checked.
 
-    ``doubt`` ranks readings: 0 as the keyword is meant, 1 as some writers misuse it, 2 a wide guess.
+    ``doubt`` ranks interpretations: 0 as the keyword is defined, 1 as some programs misuse it, 2 a wide guess.
     """
 
     low_arcsec_per_pixel: float
@@ -54,26 +57,36 @@ class Reading:
         return (self.low_arcsec_per_pixel + self.high_arcsec_per_pixel) / 2
 
 
-def judge(readings: Iterable[Reading], cards: Cards, width: int, height: int) -> tuple[ScaleHint, ...]:
-    """Return the believable readings as hints, best first, without those that repeat a better one."""
+def scale_hints(readings: Iterable[Reading], cards: Cards, width: int, height: int) -> tuple[ScaleHint, ...]:
+    """Return the possible readings as hints, best first, without those that repeat a better one.
+
+    Parameters
+    ----------
+    readings
+        Scales from all sources.
+    cards
+        Takes a note for each reading that is not possible.
+    width, height
+        Size of the image, pixels.
+    """
     hints: list[ScaleHint] = []
     for reading in sorted(readings, key=lambda r: r.doubt):
-        believable = is_believable(reading.middle, reading.source, cards, width, height)
-        if believable and not any(h.low_arcsec_per_pixel <= reading.middle <= h.high_arcsec_per_pixel for h in hints):
+        is_possible = is_possible_scale(reading.middle, reading.source, cards, width, height)
+        if is_possible and not any(h.low_arcsec_per_pixel <= reading.middle <= h.high_arcsec_per_pixel for h in hints):
             low = max(reading.low_arcsec_per_pixel, MIN_ARCSEC_PER_PIXEL)
             high = min(reading.high_arcsec_per_pixel, _widest_arcsec_per_pixel(width, height))
             hints.append(ScaleHint(low, high, reading.source))
     return tuple(hints)
 
 
-def is_believable(arcsec_per_pixel: float, source: str, cards: Cards, width: int, height: int) -> bool:
-    """Tell whether a picture of this size can have this scale; note it where it cannot."""
+def is_possible_scale(arcsec_per_pixel: float, source: str, cards: Cards, width: int, height: int) -> bool:
+    """Return True if an image of this size can have this scale; otherwise add a note to ``cards``."""
     what = f"{source} ({arcsec_per_pixel:.4g} arcsec/pixel)"
     if not MIN_ARCSEC_PER_PIXEL <= arcsec_per_pixel <= MAX_ARCSEC_PER_PIXEL:
         cards.ignore(what, f"is outside {MIN_ARCSEC_PER_PIXEL:g} to {MAX_ARCSEC_PER_PIXEL:g} arcsec/pixel")
         return False
     if arcsec_per_pixel > _widest_arcsec_per_pixel(width, height):
-        cards.ignore(what, f"means a field wider than {MAX_FIELD_DEG:g} degrees")
+        cards.ignore(what, f"implies a field wider than {MAX_FIELD_DEG:g} degrees")
         return False
     return True
 
@@ -83,7 +96,7 @@ def _widest_arcsec_per_pixel(width: int, height: int) -> float:
 
 
 def fits_readings(cards: Cards) -> Iterator[Reading]:
-    """Yield what the keywords on scale and optics say; contradictions are left for the solver to try."""
+    """Yield the scales of all keywords on scale and optics; contradictory ones are tried one after the other."""
     binning = _binning(cards)
     yield from _explicit(cards, binning)
     yield from _plate_scale(cards)
@@ -103,7 +116,7 @@ def _explicit(cards: Cards, binning: int) -> Iterator[Reading]:
 
 
 def _plate_scale(cards: Cards) -> Iterator[Reading]:
-    """PLTSCALE is arcsec/mm on the plate (DSS), so it takes a pixel size to tell the scale of the image."""
+    """Yield the scale from PLTSCALE, arcsec/mm on the plate (DSS), and the pixel size."""
     plate_scale = cards.positive("PLTSCALE")
     if plate_scale is None:
         return
@@ -115,7 +128,7 @@ def _plate_scale(cards: Cards) -> Iterator[Reading]:
 
 
 def _focal_length(cards: Cards, binning: int) -> Iterator[Reading]:
-    """Focal length and pixel size; with binning both meanings of the pixel size, since writers differ."""
+    """Yield scales from focal length and pixel size; with binning, for both meanings of the pixel size."""
     for focal_keyword in _FOCAL_LENGTH_MM:
         focal_mm = cards.positive(focal_keyword, ("mm",))
         if focal_mm is None:

@@ -1,7 +1,7 @@
-"""Which fields a set of index files can solve: how wide, and where on the sky.
+"""Which fields a set of index files can solve: their widths, and the parts of the sky.
 
-The engine tries quads (groups of stars) whose diameter lies between 10 % of an image's smaller side and its diagonal;
-a field can be solved where some index file holds quads of such a size.
+The engine tries quads (groups of stars) whose diameter lies between 10 % of an image's smaller side and its diagonal.
+A field can be solved if an index file holds quads of such a size.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from solvehost.indexes.selection import FIELD_WIDTH_DEG, QUAD_FRACTION
 def width_ranges_deg(files: Sequence[IndexFile]) -> list[Range]:
     """Return the widths of fields that ``files`` serve well, in degrees: ranges that do not touch, smallest first.
 
-    A field is well served where quads fit into half its width, and some reach 10 % of it.  Sizes of square fields;
-    others differ little.
+    A field is served well if an index file's smallest quads fit into half its width and the largest reach 10 % of it.
+    The widths hold for square fields; others differ little.
     """
     merged: list[Range] = []
     for low, high in sorted(_widths_deg(file) for file in files):
@@ -37,7 +37,7 @@ def _widths_deg(file: IndexFile) -> tuple[float, float]:
 
 
 def partial_skies(files: Sequence[IndexFile]) -> Iterator[str]:
-    """Yield a line for each range of quads whose index files leave out part of the sky."""
+    """Yield a line for each range of quad diameters whose index files do not cover the whole sky."""
     series: defaultdict[tuple[float, float], dict[int, set[tuple[int, int]]]] = defaultdict(lambda: defaultdict(set))
     for file in files:
         quads = (round(file.quads_arcmin.low, 2), round(file.quads_arcmin.high, 2))
@@ -49,7 +49,7 @@ def partial_skies(files: Sequence[IndexFile]) -> Iterator[str]:
 
 
 def _sky_share(tiles: set[tuple[int, int]]) -> float:
-    """Return the share of the sky that the tiles of one series cover; healpix -1 is all of it."""
+    """Return the share of the sky, 0 to 1, that tiles (nside, healpix) cover; healpix -1 is the whole sky."""
     if any(healpix < 0 for _, healpix in tiles):
         return 1.0
     return min(1.0, sum(1 / (12 * nside**2) for nside, _ in tiles if nside > 0))

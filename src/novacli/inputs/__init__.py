@@ -1,7 +1,8 @@
-"""Any input → ``Field``: a picture's pixels or a list of stars, with their header.
+"""Inputs of any format → ``Field``: the pixels of an image or a list of stars, with their header.
 
-The first step of the flow.  ``open_field`` takes what the user typed, ``from_array`` what a program holds;
-``registry`` knows the formats, one module here reads each, and none is imported before a file asks for it.
+The first step of the flow.  ``kinds`` defines a file, a URL and a stream, ``opening`` opens them, ``registry``
+recognises the format, and one module for each format reads it, imported when needed.  ``arrays`` takes an array
+instead; ``limits`` bounds sizes.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ def open_field(
     given
         A file, a URL or a stream; ``parse_input`` makes one from what a user typed.
     hdu
-        0-based FITS HDU; None for the first that holds an image.  Other formats have none and ignore it.
+        0-based FITS HDU; None for the first that holds an image.  Other formats ignore it.
     size
-        (width, height) in pixels of the image that a source list was made from; goes before what the list says.
+        (width, height) in pixels of the image that a source list was made from; replaces the size in the list.
     limits
         Bounds on sizes and download times.
 
@@ -60,15 +61,15 @@ def open_field(
     Raises
     ------
     DataError
-        No image and no source list, damaged, or above a limit.
+        It is neither an image nor a source list, is damaged, or exceeds a limit.
     InputMissingError, DeniedError
-        Not there, a directory, or not to be read.
+        It does not exist, is a folder, or may not be read.
     TransferError, RetryLaterError
         A download broke off, or the server is busy.
     UnavailableError
-        The format needs an optional extra that is not installed.
+        Its format needs an optional package that is not installed.
     OutputError
-        No space for a temporary copy.
+        There is no space for a temporary copy.
     """
     with open_input(given, limits) as source:
         chosen = registry.choose(source)

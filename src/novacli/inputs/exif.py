@@ -28,14 +28,14 @@ _NAMES: dict[int, str] = {
 
 
 def header_from_tags(tags: Mapping[int, Any]) -> dict[str, HeaderValue]:
-    """Return the entries that help to solve, from tag numbers and values as Pillow gives them."""
+    """Return the entries that give hints, from tag numbers and values as Pillow returns them."""
     return header_from_names({name: tags[tag] for tag, name in _NAMES.items() if tag in tags})
 
 
 def header_from_names(tags: Mapping[str, Any]) -> dict[str, HeaderValue]:
-    """Return the entries that help to solve, from tag names and values as tifffile gives them.
+    """Return the entries that give hints, from tag names and values as tifffile returns them.
 
-    Rationals come as numbers or as pairs; 0/0 and other values that are no number are left out.
+    Rationals are numbers or pairs; 0/0 and other values that are not numbers are left out.
     """
     values = {name: _plain(tags.get(name)) for name in _NAMES.values()}
     return {f"EXIF {name}": value for name, value in values.items() if value is not None}
@@ -49,7 +49,7 @@ def _plain(value: Any) -> HeaderValue | None:
     if isinstance(value, tuple | list):
         return _rational(*value) if len(value) == 2 else (_plain(value[0]) if len(value) == 1 else None)
     if isinstance(value, int):
-        # Enumerations of tifffile are integers of a class of their own.
+        # Enumerations of tifffile are subclasses of int.
         return int(value)
     try:
         number = float(value)

@@ -1,6 +1,6 @@
 """FITS → ``Image`` or ``StarList``, by fitsio, a block of rows at a time.
 
-CFITSIO gets ``/dev/fd/N``, never the user's file name, whose brackets and exclamation marks it would obey.
+CFITSIO gets ``/dev/fd/N`` instead of the user's file name, since it would interpret brackets and exclamation marks.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _COLOUR_PLANES = (3, 4)
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How an HDU's array, shape ``dims`` with the fastest axis last, becomes rows of pixels.
+    """How to read an HDU's array, shape ``dims`` with the fastest axis last, as rows of pixels.
 
-    ``colour_axis`` is 0 for planes, 2 for interleaved pixels, None for mono, counted after the first ``leading`` axes,
-    of which only element 0 is read.
+    Of the first ``leading`` axes only element 0 is read.  Among the others, ``colour_axis`` is 0 for colour planes, 2
+    for interleaved colours, and None for a monochrome image.
     """
 
     dims: tuple[int, ...]
@@ -84,7 +84,7 @@ def read(source: Source, options: ReadOptions) -> Field:
     Raises
     ------
     DataError
-        The file is truncated or damaged, holds neither, or the HDU that was asked for does not.
+        The file is truncated or damaged, or it (or the HDU of ``options``) holds neither an image nor stars.
     """
     with _padded(source) as whole, library_path(whole) as path, _opened(path, source) as hdus:
         hdu = _chosen(hdus, source, options)
@@ -99,7 +99,7 @@ def read(source: Source, options: ReadOptions) -> Field:
 
 @contextlib.contextmanager
 def _padded(source: Source) -> Iterator[Source]:
-    """Yield ``source``, or a copy filled up to a whole block, without which CFITSIO does not read the last pixels."""
+    """Yield ``source``, or a copy padded to a whole block, since CFITSIO does not read pixels of an incomplete one."""
     missing = -source.size_bytes % FITS_BLOCK_BYTES
     if not missing:
         yield source
@@ -112,7 +112,7 @@ def _padded(source: Source) -> Iterator[Source]:
             copy.flush()
         except OSError as exc:
             raise full_disk(source.shown, exc) from exc
-        # size_bytes stays that of the real file: whether pixels are missing is judged by it.
+        # size_bytes stays that of the real file, by which missing pixels are detected.
         yield replace(source, file=copy)
 
 
@@ -146,7 +146,9 @@ def _chosen(hdus: Any, source: Source, options: ReadOptions) -> Any:
         for hdu in hdus:
             if has_it(hdu):
                 return hdu
-    raise DataError(f"{source.shown} is a FITS file without an image and without a table of stars (X, Y): check it")
+    raise DataError(
+        f"{source.shown} is a FITS file without an image and without a table of stars (columns X, Y): check it"
+    )
 
 
 def _where_images_are(hdus: Any) -> str:
@@ -157,15 +159,17 @@ def _where_images_are(hdus: Any) -> str:
 
 
 def _others(hdus: Any, read: Any) -> tuple[str, ...]:
-    """Return a note where other HDUs hold images too: of a mosaic's chips, or of a picture behind its thumbnail."""
+    """Return a note if other HDUs hold images too, such as the other chips of a camera, or the image of a thumbnail."""
     count = sum(_layout(hdu) is not None for hdu in hdus)
     return (
-        (f"read HDU {_number(read)}, the first of {count} with an image: --ext N reads another",) if count > 1 else ()
+        (f"read HDU {_number(read)}, the first of {count} with an image: --ext N (hdu=N in Python) reads another",)
+        if count > 1
+        else ()
     )
 
 
 def _layout(hdu: Any) -> _Layout | None:
-    """Return how to read the image of an HDU, or None where it holds none."""
+    """Return how to read the image of an HDU; None if it holds none."""
     info = hdu.get_info()
     if "ndims" not in info:
         return None
@@ -183,7 +187,7 @@ def _layout(hdu: Any) -> _Layout | None:
 
 def _image(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> Image:
     layout = _layout(hdu)
-    assert layout is not None  # noqa: S101 - _chosen saw to it
+    assert layout is not None  # noqa: S101 - _chosen checked it
     options.limits.check_pixels(source.shown, layout.width, layout.height)
     _check_whole(hdu, source)
     own, damaged = _cards(hdu)
@@ -205,14 +209,14 @@ def _number(hdu: Any) -> int:
 
 
 def _check_whole(hdu: Any, source: Source) -> None:
-    """Raise ``DataError`` where the file ends before the HDU's data do; reading on would fail, or worse."""
+    """Raise ``DataError`` if the file ends before the HDU's data do; CFITSIO could crash on it."""
     info = hdu.get_info()
     end = int(info["data_end"])
     if "ndims" in info and not info["is_compressed_image"]:
         bits = abs(int(info["img_type"]))
         end = int(info["data_start"]) + bits // 8 * int(np.prod(info["dims"], dtype=np.int64))
     else:
-        # The table's exact end is not known here; it lies in the last block.
+        # The exact end of a table is not known here; it lies in the last block.
         end -= FITS_BLOCK_BYTES - 1
     missing = end - source.size_bytes
     if missing > 0:
@@ -234,7 +238,7 @@ def _blocks(hdu: Any, layout: _Layout, cards: dict[str, HeaderValue]) -> Iterato
 
 def _rows(hdu: Any, layout: _Layout, first: int, end: int) -> NDArray[np.generic]:
     """Return rows [first, end), shape (rows, width) or (rows, width, channels)."""
-    # All indices are slices: fitsio takes nothing else.
+    # All indices are slices, since fitsio accepts nothing else.
     axes = [slice(0, n) for n in layout.core]
     axes[1 if layout.colour_axis == 0 else 0] = slice(first, end)
     index = (slice(0, 1),) * layout.leading + tuple(axes)
@@ -243,7 +247,7 @@ def _rows(hdu: Any, layout: _Layout, first: int, end: int) -> NDArray[np.generic
 
 
 def _scaled(stored: NDArray[Any], blank: int, cards: dict[str, HeaderValue]) -> NDArray[np.generic]:
-    """Return stored integers as physical values, BLANK ones masked (BLANK counts before scaling)."""
+    """Return stored integers as physical values; stored values equal to BLANK are masked."""
     scale, zero = (_number_or(cards.get("BSCALE"), 1.0), _number_or(cards.get("BZERO"), 0.0))
     return np.ma.masked_array(stored * scale + zero, mask=stored == blank)
 
@@ -253,15 +257,15 @@ def _number_or(value: HeaderValue | None, default: float) -> float:
 
 
 def _cards(hdu: Any) -> tuple[dict[str, HeaderValue], tuple[str, ...]]:
-    """Return an HDU's cards, and a note where they cannot be read."""
+    """Return an HDU's cards, and a note if they cannot be read."""
     try:
         return headers.plain((card["name"], card["value"]) for card in hdu.read_header_list()), ()
-    except Exception:  # Cards that CFITSIO cannot parse cost their hints, never the pixels.
-        return {}, ("the FITS header is damaged; its hints were left out",)
+    except Exception:  # Without its cards an image has no hints, but can still be solved.
+        return {}, ("the FITS header is damaged: no hints were read from it",)
 
 
 def _header(hdu: Any, own: dict[str, HeaderValue], primary: Any) -> dict[str, HeaderValue]:
-    """Return an HDU's header; an extension inherits what the primary header says of the exposure."""
+    """Return an HDU's header; an extension inherits the primary header's cards about the exposure."""
     info = hdu.get_info()
     if info.get("is_compressed_image"):
         own = {key: value for key, value in own.items() if not _TILE_TABLE.fullmatch(key)}
@@ -280,7 +284,7 @@ def _star_columns(hdu: Any) -> starlist.StarColumns | None:
 
 def _star_list(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> StarList:
     columns = _star_columns(hdu)
-    assert columns is not None  # noqa: S101 - _chosen saw to it
+    assert columns is not None  # noqa: S101 - _chosen checked it
     options.limits.check_stars(source.shown, int(hdu.get_info()["nrows"]))
     _check_whole(hdu, source)
     own, damaged = _cards(hdu)
@@ -293,5 +297,5 @@ def _star_list(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> 
 def _column(hdu: Any, name: str, source: Source) -> NDArray[np.float64]:
     values = np.asarray(hdu.read_column(name))
     if values.ndim != 1 or values.dtype.kind not in "buif":
-        raise DataError(f"{source.shown}: column {name} of its table is no plain number: rename or convert it")
+        raise DataError(f"{source.shown}: column {name} of its table does not hold plain numbers: rename or convert it")
     return values.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Header values as plain Python, and what a header says of a camera's colour mosaic."""
+"""Header values as plain Python, and recognition of a camera's colour mosaic."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from novacli.records.field import HeaderValue
 
-#: Keywords of free text, which give no hint and may stand many times.
+#: Keywords of free text, which give no hints and may be repeated.
 _FREE_TEXT = frozenset({"", "COMMENT", "HISTORY", "CONTINUE"})
-#: Where cameras write their mosaic's pattern: BAYERPAT and COLORTYP (SBFITSEXT, INDI, N.I.N.A., MaxIm DL), CFATYPE;
+#: Keywords for the pattern of a mosaic: BAYERPAT and COLORTYP (SBFITSEXT, INDI, N.I.N.A., MaxIm DL), CFATYPE;
 #: POCS names the pattern in FILTER.
 _PATTERN_KEYS = ("BAYERPAT", "COLORTYP", "CFATYPE", "CFA_PAT", "FILTER")
 _PATTERN_LETTERS = frozenset("RGBCMYW")
 
 
 def plain(pairs: Iterable[tuple[Any, Any]]) -> dict[str, HeaderValue]:
-    """Return the pairs whose value is a string, a number or a truth value; the first one where a key repeats."""
+    """Return the pairs whose value is a string, a number or a truth value; the first of each key."""
     header: dict[str, HeaderValue] = {}
     for key, value in pairs:
         name = str(key).strip()
@@ -27,7 +27,7 @@ def plain(pairs: Iterable[tuple[Any, Any]]) -> dict[str, HeaderValue]:
 
 
 def is_mosaic(header: Mapping[str, HeaderValue]) -> bool:
-    """Tell whether a header names a 2×2 colour pattern, such as ``RGGB``."""
+    """Return True if a header names a 2×2 colour pattern, such as ``RGGB``."""
     return any(_is_pattern(header.get(key)) for key in _PATTERN_KEYS)
 
 

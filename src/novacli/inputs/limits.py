@@ -1,4 +1,4 @@
-"""How large an input may be, and how long a download may take: one frozen record, checked before memory is spent."""
+"""Limits on the size of an input and on the time of a download, checked before memory is used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what is read.
+    """Bounds on an input.
 
-    ``max_bytes`` holds for the file and for what it unpacks to, ``max_pixels`` for width × height, ``max_stars`` for
-    the rows of a source list.  ``fetch_connect_s`` bounds the wait for a server, and for its next bytes;
-    ``fetch_total_s`` the whole download, name lookup and redirects included.
+    ``max_bytes`` holds for the file and for its unpacked content, ``max_pixels`` for width × height, ``max_stars`` for
+    the rows of a source list.  ``fetch_connect_s`` bounds the wait for a connection and for the next bytes,
+    ``fetch_total_s`` the whole download with name lookups and redirects, both in seconds.
     """
 
     max_bytes: int = 4 * _GIB
@@ -27,13 +27,13 @@ class Limits:
     fetch_redirects: int = 5
 
     def check_bytes(self, shown: str, size_bytes: int) -> None:
-        """Raise ``DataError`` where ``size_bytes`` is above ``max_bytes``."""
+        """Raise ``DataError`` if ``size_bytes`` is above ``max_bytes``."""
         if size_bytes > self.max_bytes:
             limit = bytes_text(self.max_bytes)
             raise DataError(f"{shown} is larger than the limit of {limit} for a file (max_bytes): cut it down")
 
     def check_pixels(self, shown: str, width: int, height: int) -> None:
-        """Raise ``DataError`` where an image of ``width`` × ``height`` pixels is above ``max_pixels``, or is empty."""
+        """Raise ``DataError`` if an image of ``width`` × ``height`` pixels is above ``max_pixels``, or is empty."""
         if width < 1 or height < 1:
             raise DataError(f"{shown} holds an image of {width} x {height} pixels: there is nothing to solve")
         if width * height > self.max_pixels:
@@ -43,7 +43,7 @@ class Limits:
             )
 
     def check_stars(self, shown: str, stars: int) -> None:
-        """Raise ``DataError`` where a list of ``stars`` rows is above ``max_stars``."""
+        """Raise ``DataError`` if a list of ``stars`` rows is above ``max_stars``."""
         if stars > self.max_stars:
             raise DataError(
                 f"{shown} lists more than {self.max_stars} stars, the limit (max_stars): keep the brightest"

@@ -1,6 +1,6 @@
-"""Blocks of any type → float32 pixels and a mask: the one place where colour becomes mono, and NaN masked.
+"""Blocks of any type → float32 pixels and a mask; colours are averaged, and NaN is masked.
 
-Readers hand over blocks of rows (or tiles), so no second copy of the image exists in any other type.
+Readers pass blocks of rows (or tiles), so that no second copy of the image is held in another type.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[
     height, width
         Size of the image, in pixels.
     blocks
-        (row, column, values): where the block's first pixel lands, 0-based, and its values, shape (rows, columns) or
-        (rows, columns, channels), of any real type, possibly a masked array.  Channels are averaged.
+        (row, column, values): the 0-based position of the block's first pixel in the image, and its values, shape
+        (rows, columns) or (rows, columns, channels), of any real type, possibly a masked array.  Channels are averaged.
 
     Returns
     -------
     pixels
-        float32, shape (height, width); 0 where masked, so that no later arithmetic meets a NaN.
+        float32, shape (height, width); masked pixels are 0, so that no later arithmetic meets a NaN.
     mask
-        bool, same shape, True where a value is masked, NaN, infinite or beyond float32; None where nothing is.
+        bool, same shape, True for a value that is masked, NaN, infinite or beyond float32; None if there is none.
     """
     pixels = np.zeros((height, width), dtype=np.float32)
     mask: NDArray[np.bool_] | None = None
@@ -57,14 +57,14 @@ def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[
 
 
 def _convert(values: NDArray[np.generic], target: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Write ``values`` to ``target``; return where they are bad, or None."""
+    """Write ``values`` to ``target``; return a mask of bad values, or None if there are none."""
     data = np.asarray(values)
     with np.errstate(over="ignore", invalid="ignore"):
         if data.ndim == 2:
             np.copyto(target, data, casting="unsafe")
         else:
             _average(data, target)
-    # To ask numpy.ma whether this is a masked array would import it, 12 ms, for the one image in a thousand that is.
+    # numpy.ma is not asked if this is a masked array: importing it takes 12 ms, and few arrays are masked.
     masked: Any = getattr(values, "mask", False)
     bad: NDArray[np.bool_] | None = np.asarray(masked) if np.ndim(masked) else None
     if bad is not None and bad.ndim == 3:

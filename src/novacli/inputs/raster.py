@@ -1,6 +1,6 @@
 """JPEG, PNG, GIF, WebP and BMP → ``Image``, by Pillow (16-bit colour PNG by imagecodecs, since Pillow cuts it to 8).
 
-Pixels stay as they are stored: EXIF's orientation turns nothing.  Alpha is ignored.
+Rows stay in the order in which they are stored; EXIF's orientation and alpha are ignored.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from novacli.inputs.source import ReadOptions, Source
 
-#: Pillow's reader of each format.  Made directly, not through ``PIL.Image.open``: that would apply Pillow's own,
-#: process-wide limit of pixels instead of ours.
+#: Pillow's reader of each format.  ``PIL.Image.open`` is not used, since it would apply Pillow's own, process-wide
+#: limit of pixels instead of ours.
 _PLUGINS: dict[str, tuple[str, str]] = {
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -33,17 +33,17 @@ _PLUGINS: dict[str, tuple[str, str]] = {
     "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
-#: Modes that numpy takes as they are; all others are converted to the mode given, or to RGB.
+#: Modes that numpy can read; all others are converted to the mode in ``_CONVERT_TO``, or to RGB.
 _DIRECT_MODES = frozenset({"L", "RGB", "I", "F", "I;16", "I;16B", "I;16L"})
 _CONVERT_TO = {"1": "L", "LA": "L", "La": "L"}
 _PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
-#: Colour types of a PNG that Pillow cuts to 8 bits where they have 16: RGB, grey with alpha, RGBA.
+#: Colour types of 16-bit PNGs that Pillow cuts to 8 bits (RGB, grey with alpha, RGBA) → their colour channels.
 _PNG_CUT_BY_PILLOW = {2: 3, 4: 1, 6: 3}
 _WARNING_FILTERS = threading.Lock()
 
 
 def read(source: Source, options: ReadOptions) -> Image:
-    """Return the picture; the first frame of several.
+    """Return the image; the first frame if there are several.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def read(source: Source, options: ReadOptions) -> Image:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep Pillow from warning about damaged EXIF: under ``-W error`` it would cost the picture.
+    """Suppress Pillow's warnings about damaged EXIF data, which ``-W error`` would turn into errors.
 
-    The filters belong to the process, so one thread at a time changes them and puts them back.
+    The filters belong to the process, so that one thread at a time changes and restores them.
     """
     with _WARNING_FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -110,8 +110,8 @@ def _exif(picture: ImageFile) -> tuple[dict[str, HeaderValue], tuple[str, ...]]:
     try:
         block = picture.getexif()
         return exif.header_from_tags({**block, **block.get_ifd(exif.EXIF_POINTER)}), ()
-    except Exception:  # A damaged EXIF block costs its hints, never the picture.
-        return {}, ("the EXIF data are damaged and were left out",)
+    except Exception:  # Without EXIF data an image has no hints, but can still be solved.
+        return {}, ("the EXIF data are damaged: no hints were read from them",)
 
 
 def _blocks(picture: ImageFile) -> Iterator[Block]:

@@ -18,16 +18,16 @@ _BAYER_SHAPE = (2, 2)
 
 
 def read(source: Source, options: ReadOptions) -> Image:
-    """Return the sensor's own values: a mosaic, or the mean of the colours where the pattern is not 2×2.
+    """Return the values of the sensor: a mosaic, or the mean of the colours if its pattern is not 2×2.
 
-    Rows stay as the sensor has them; the camera's orientation turns nothing.
+    Rows stay in the order of the sensor, whatever the camera's orientation.
 
     Raises
     ------
     UnavailableError
         The package ``rawpy`` is not installed.
     DataError
-        The file is truncated, damaged, of a camera that LibRaw does not know, or above ``limits.max_pixels``.
+        The file is truncated, damaged, above ``limits.max_pixels``, or of a camera that LibRaw does not know.
     """
     try:
         import rawpy
@@ -58,11 +58,11 @@ def read(source: Source, options: ReadOptions) -> Image:
 
 
 def _values(camera: Any) -> tuple[Any, bool]:
-    """Return the values, shape (height, width) or (height, width, 3), and whether they are a 2×2 mosaic."""
+    """Return the values, shape (height, width) or (height, width, 3), and True if they are a 2×2 mosaic."""
     pattern = camera.raw_pattern
     if pattern is not None and pattern.shape == _BAYER_SHAPE:
         return camera.raw_image_visible, True
-    # Linear, so that a star's flux stays a flux; unturned, as the rows are stored.
+    # Linear, to keep fluxes; not rotated, to keep the order of the rows.
     linear = {"gamma": (1, 1), "no_auto_bright": True, "output_bps": 16, "user_flip": 0}
     return camera.postprocess(**linear), False
 

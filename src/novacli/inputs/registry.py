@@ -1,7 +1,7 @@
-"""The formats: how each is recognised by its first bytes, and the module that reads it.
+"""The formats: the test of a file's first bytes, and the module that reads it.
 
-A new format is one module with ``read(source, options) -> Field`` and one line in ``FORMATS``.  The first that
-matches wins, so those that look like others stand before them (camera raw before TIFF) and text stands last.
+A new format is one module with ``read(source, options) -> Field`` and one line in ``FORMATS``.  The first match wins,
+so that a format which looks like another comes before it (camera raw before TIFF), and text comes last.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Sniff = Callable[[bytes, str], bool]
 
 
 class Reader(Protocol):
-    """What a reader module offers."""
+    """What a reader module provides."""
 
     def read(self, source: Source, options: ReadOptions) -> Field:
         """Return the field in ``source``."""
@@ -39,10 +39,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InputFormat:
-    """A format's word, its test on (first bytes, suffix), and its module in this package, imported when needed.
+    """A format: its name in results, its test of (first bytes, suffix), and its module in this package.
 
-    ``suffixes`` are those by which pictures of this format are looked for in folders, in lower case; a star list is
-    never looked for, since most ``.txt`` and ``.json`` files are something else.
+    Images in folders are found by ``suffixes``, in lower case.  Star lists have none, since most ``.txt`` and ``.json``
+    files are something else.
     """
 
     word: str
@@ -72,12 +72,12 @@ def _is_camera_raw(head: bytes, suffix: str) -> bool:
         return True
     if not head.startswith(_TIFF_MAGICS):
         return False
-    # Most camera raws are TIFFs inside; their maker's suffix decides, a plain TIFF's .tif does not.
+    # Most camera raw files are TIFFs inside and have a suffix of their maker.
     return suffix in _RAW_SUFFIXES or head[8:10] == b"CR" or _has_tag(head, _TAG_DNG_VERSION)
 
 
 def _has_tag(head: bytes, wanted: int) -> bool:
-    """Tell whether a classic TIFF's first directory, where it lies within ``head``, has the tag ``wanted``."""
+    """Return True if the first directory of a classic TIFF lies within ``head`` and has the tag ``wanted``."""
     order = "<" if head.startswith(b"II") else ">"
     try:
         (offset,) = struct.unpack_from(order + "I", head, 4)
@@ -114,7 +114,7 @@ FORMATS: tuple[InputFormat, ...] = (
     InputFormat("text", _is_text, "tables"),
 )
 
-#: Files that users do hand over, and what to do with them instead: (offset, magic, what it is and the remedy).
+#: Files of other kinds that users give: (offset, magic, description and remedy).
 _REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "is a ZIP archive: unpack it first"),
     (257, b"ustar", "is a tar archive: unpack it first"),
@@ -130,20 +130,20 @@ _REFUSED: tuple[tuple[int, bytes, str], ...] = (
 
 
 def choose(source: Source) -> InputFormat:
-    """Return the format of ``source``, by content; the suffix only breaks ties.
+    """Return the format of ``source`` by its content; the suffix only decides between formats that look alike.
 
     Raises
     ------
     DataError
-        It is none of ``FORMATS``; the message says what it is, where that can be told.
+        It is none of ``FORMATS``; the message says what it is, if that is recognised.
     """
     for candidate in FORMATS:
         if candidate.matches(source.head, source.suffix):
             return candidate
-    raise DataError(f"{source.shown} {_what_it_is(source)}")
+    raise DataError(f"{source.shown} {_description(source)}")
 
 
-def _what_it_is(source: Source) -> str:
+def _description(source: Source) -> str:
     for offset, magic, words in _REFUSED:
         if source.head[offset:].startswith(magic):
             return words
@@ -153,4 +153,4 @@ def _what_it_is(source: Source) -> str:
     if source.suffix in (".fits", ".fit", ".fts", ".fz"):
         return "is named like a FITS file but does not begin like one (SIMPLE): copy or export it again"
     known = ", ".join(known.word for known in FORMATS)
-    return f"is no image and no source list that nova can read: it reads {known}"
+    return f"is neither an image nor a source list that nova can read: it reads {known}"

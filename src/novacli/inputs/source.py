@@ -1,7 +1,7 @@
-"""An input as opened bytes: what every reader gets, whether the user typed a path, ``-`` or a URL.
+"""An input as an open file, which every reader gets, whether it came from a file, a URL or a stream.
 
-A file is opened once and then known by its descriptor alone, so that no library ever sees the name that the user
-typed (CFITSIO would obey ``a[1].fits`` and ``!x.fits``), and nothing can be swapped between two looks at it.
+A file is opened once and then used by its descriptor alone.  So no library sees its name (CFITSIO would interpret
+``a[1].fits`` and ``!x.fits``), and the file cannot be exchanged between two reads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DESCRIPTORS = Path("/dev/fd")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Opened bytes: ``name`` is for the ``Origin``, ``shown`` for messages, ``head`` for recognising the format."""
+    """An open input: ``name`` is for the ``Origin``, ``shown`` for messages, ``head`` for recognising the format."""
 
     name: str
     path: str | None
@@ -41,12 +41,12 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """The name as it may stand in a one-line message."""
+        """The name, safe to print in a one-line message."""
         return shown_name(self.name)
 
     @property
     def suffix(self) -> str:
-        """The suffix of the name, in lower case, such as ``.fits``; that of the packed file for ``.fits.gz``."""
+        """The suffix of the name in lower case, such as ``.fits``, also for ``.fits.gz``."""
         bare = self.name.partition("?")[0] if "://" in self.name else self.name
         return Path(unpacked_name(bare)).suffix
 
@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What is asked of a reader: the format's word, and the user's wishes as ``open_field`` takes them."""
+    """How to read a source: the format's name, and the parameters of ``open_field``."""
 
     word: str
     hdu: int | None
@@ -71,14 +71,14 @@ def open_path(name: str, limits: Limits) -> Source:
     Raises
     ------
     InputMissingError
-        There is no such file, or it is a directory.
+        There is no such file, or it is a folder.
     DeniedError
         It may not be read.
     DataError
-        It is empty, too large, or a pipe or a device, which could hang the program.
+        It is empty, too large, or a pipe or a device, which could block for ever.
     """
     try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        # O_NONBLOCK: opening a FIFO would wait for a writer.
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as exc:
         raise _open_error(name, exc) from exc
@@ -96,7 +96,7 @@ def open_path(name: str, limits: Limits) -> Source:
 
 
 def describe_file(file: BinaryIO, name: str, *, path: str | None, limits: Limits) -> Source:
-    """Return the ``Source`` of an open, seekable file, after a look at its size and its first bytes."""
+    """Return the ``Source`` of an open, seekable file; check its size and read its first bytes."""
     shown = shown_name(name)
     size_bytes = file.seek(0, os.SEEK_END)
     if size_bytes == 0:
@@ -118,34 +118,34 @@ def _open_error(name: str, exc: OSError | ValueError) -> NovaError:
     if isinstance(exc, OSError) and exc.errno in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE):
         return TransferError(f"{shown} cannot be opened: {exc.strerror}; try again")
     if "://" in name:
-        return InputMissingError(f"{shown} is no file, and of URLs only http and https are fetched")
+        return InputMissingError(f"{shown} is not a file, and only http and https URLs are downloaded")
     return InputMissingError(f"{shown} is not there: check the path")
 
 
 def _check_regular(name: str, mode: int) -> None:
     shown = shown_name(name)
     if stat.S_ISDIR(mode):
-        raise InputMissingError(f"{shown} is a directory: name the images in it")
+        raise InputMissingError(f"{shown} is a folder: name the images in it")
     if not stat.S_ISREG(mode):
         raise DataError(f"{shown} is a pipe or a device, not a file: give - and pipe the image into standard input")
 
 
 def temporary_file() -> BinaryIO:
-    """Open a temporary file without a name, which can never stay behind."""
+    """Open a temporary file without a name, which disappears when it is closed."""
     return cast("BinaryIO", tempfile.TemporaryFile(prefix="nova-"))
 
 
 def full_disk(shown: str, exc: OSError) -> OutputError:
-    """Return the error for a temporary copy of an input that could not be written."""
+    """Return the error for a temporary copy that could not be written."""
     folder = shown_name(tempfile.gettempdir())
     return OutputError(f"{shown} needs temporary space in {folder}: {exc.strerror}; set TMPDIR to a larger disk")
 
 
 @contextlib.contextmanager
 def library_path(source: Source) -> Iterator[str]:
-    """Yield a harmless path to the bytes of ``source``, for a library that takes only paths.
+    """Yield a path to ``source`` without special characters, for a library that accepts only paths.
 
-    ``/dev/fd/N`` where the system has it, else a temporary copy.
+    It is ``/dev/fd/N``, or a temporary copy if the system has no such path.
     """
     entry = _DESCRIPTORS / str(source.file.fileno())
     if entry.exists():

@@ -30,16 +30,16 @@ def read(source: Source, options: ReadOptions) -> StarList:
     Raises
     ------
     DataError
-        The file is no valid JSON, or has another shape.
+        The file is not valid JSON, or has another shape.
     """
     try:
         document = json.loads(read_text(source, options))
     except (ValueError, RecursionError) as exc:
-        raise DataError(f"{source.shown} is no valid JSON: export it again") from exc
+        raise DataError(f"{source.shown} is not valid JSON: export it again") from exc
     lists, header = _as_lists(document)
     columns = starlist.pick_columns(list(lists))
     if columns is None:
-        raise DataError(f"{source.shown} is JSON, but no list of stars: give x and y as lists, or a list of [x, y]")
+        raise DataError(f"{source.shown} is JSON, but not a list of stars: give x and y as lists, or a list of [x, y]")
     if len({len(lists[name]) for name in columns.names}) != 1:
         raise DataError(f"{source.shown}: its lists {', '.join(columns.names)} differ in length: export it again")
     options.limits.check_stars(source.shown, len(lists[columns.x]))
@@ -49,14 +49,14 @@ def read(source: Source, options: ReadOptions) -> StarList:
 
 
 def _as_lists(document: Any) -> tuple[dict[str, list[Any]], dict[str, HeaderValue]]:
-    """Return columns by name and what else the document says; no columns where it has another shape."""
+    """Return columns by name and the other entries; no columns if the document has another shape."""
     if isinstance(document, dict):
         lists = {key: value for key, value in document.items() if isinstance(value, list)}
         return lists, headers.plain(document.items())
     if not isinstance(document, list) or not document:
         return {}, {}
     if all(isinstance(row, dict) for row in document):
-        # A key that the first star lacks is no column.
+        # The keys of the first star are the columns.
         return {key: [row.get(key) for row in document] for key in document[0]}, {}
     if all(isinstance(row, list) and len(row) >= 2 for row in document):
         width = min(len(_BY_POSITION), *map(len, document))
@@ -69,7 +69,7 @@ def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
 
 
 def _number(value: Any) -> float:
-    """Return a JSON value as a number, NaN for what is none."""
+    """Return a JSON value as a number; NaN if it is not one."""
     if not isinstance(value, int | float | str) or isinstance(value, bool):
         return float("nan")
     try:

@@ -1,4 +1,4 @@
-"""Columns of numbers → ``StarList``: which columns are positions and brightness, and how large the image was.
+"""Columns of numbers → ``StarList``: finds the columns of position and brightness, and the size of the image.
 
 Shared by the readers of FITS tables, text and JSON.
 """
@@ -19,7 +19,7 @@ from novacli.records.field import HeaderValue, StarList
 if TYPE_CHECKING:
     from novacli.inputs.source import ReadOptions, Source
 
-#: A solution needs a quad.
+#: A solution needs a quad: four stars.
 MIN_STARS = 4
 #: Names of the columns, best first, in lower case without underscores.  Sources: upstream's xylists (X, Y, XIMAGE),
 #: SExtractor (X_IMAGE, XWIN_IMAGE, FLUX_AUTO, MAG_AUTO), photutils (xcentroid, x_centroid, segment_flux), DAOPHOT.
@@ -34,7 +34,7 @@ _TABLE_AXES = "XTENSION"
 
 @dataclass(frozen=True, slots=True)
 class StarColumns:
-    """Names of the columns, as the file spells them; of flux and magnitude at most one."""
+    """Names of the columns, as the file spells them; at most one of flux and magnitude."""
 
     x: str
     y: str
@@ -43,12 +43,12 @@ class StarColumns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that are to be read."""
+        """The columns to read."""
         return tuple(name for name in (self.x, self.y, self.flux, self.mag) if name is not None)
 
     @property
     def note(self) -> tuple[str, ...]:
-        """A warning where such columns usually count pixels from 0."""
+        """A warning if such columns usually count pixels from 0."""
         if _bare(self.x) not in _FROM_ZERO:
             return ()
         return (f"took {self.x}, {self.y} as FITS pixel coordinates (photutils counts from 0, FITS from 1)",)
@@ -56,7 +56,7 @@ class StarColumns:
 
 @dataclass(frozen=True, slots=True)
 class FoundStars:
-    """What a file says: ``values`` by column name (float64, all of one length), and the size where it gives one."""
+    """The content of a file: ``values`` by column name (float64, all of one length), header, and size if it has one."""
 
     columns: StarColumns
     values: Mapping[str, NDArray[np.float64]]
@@ -82,7 +82,7 @@ def pick_columns(names: Sequence[str]) -> StarColumns | None:
 
 
 def declared_size(header: Mapping[str, HeaderValue]) -> tuple[int, int] | None:
-    """Return (width, height) in pixels where a header gives the size of the image that the stars are from."""
+    """Return (width, height) in pixels of the image that the stars are from; None if the header lacks it."""
     by_name = {key.lower(): value for key, value in header.items()}
     for width_key, height_key in _SIZE_NAMES:
         if width_key == "naxis1" and _TABLE_AXES in header:
@@ -101,7 +101,7 @@ def _pixels(value: HeaderValue | None) -> int | None:
 
 
 def build(found: FoundStars, source: Source, options: ReadOptions, hdu: int | None = None) -> StarList:
-    """Return the ``StarList``; rows with a value that is no number are dropped, magnitudes put in order.
+    """Return the ``StarList``, without rows that lack a finite number; magnitudes become fluxes, best first.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def build(found: FoundStars, source: Source, options: ReadOptions, hdu: int | No
     order, flux = _brightness(kept, columns)
     x, y = kept[columns.x][order], kept[columns.y][order]
     width, height, guessed, size_notes = _size(x, y, found.declared_size, options.size, source)
-    drop_note = (f"dropped {dropped} of {count} rows that hold no finite number",) if dropped else ()
+    drop_note = (f"dropped {dropped} of {count} rows without finite numbers",) if dropped else ()
     return StarList(
         x=x,
         y=y,
@@ -155,28 +155,29 @@ def _size(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     declared: tuple[int, int] | None,
-    wished: tuple[int, int] | None,
+    given: tuple[int, int] | None,
     source: Source,
 ) -> tuple[int, int, bool, tuple[str, ...]]:
-    """Return width, height, whether they are guessed, and notes: the user's word first, then the file's."""
-    if wished is not None:
-        if min(wished) < 1:
-            raise UsageError(f"{source.shown}: a size of {wished[0]} x {wished[1]} pixels is not above zero")
-        notes = _outside(x, y, wished)
-        if declared is not None and declared != wished:
+    """Return width, height, True if they are guessed, and notes; the user's size replaces that of the file."""
+    if given is not None:
+        if min(given) < 1:
+            raise UsageError(f"{source.shown}: a size of {given[0]} x {given[1]} pixels is not above zero")
+        notes = _outside(x, y, given)
+        if declared is not None and declared != given:
             notes = (f"took the size given, not the {declared[0]} x {declared[1]} pixels in the file", *notes)
-        return *wished, False, notes
+        return *given, False, notes
     if declared is not None:
         return *declared, False, _outside(x, y, declared)
     width, height = (max(1, math.ceil(float(axis.max()))) for axis in (x, y))
     if max(width, height) > 1e7:
         raise DataError(f"{source.shown} has stars at x, y up to {max(width, height):.3g} pixels: check its columns")
-    note = f"guessed the image size {width} x {height} from the stars: give it by --size WxH if you know them"
+    remedy = "give --size WxH (size=(W, H) in Python) if you know it"
+    note = f"guessed the image size {width} x {height} from the stars: {remedy}"
     return width, height, True, (note, *_outside(x, y, (width, height)))
 
 
 def _outside(x: NDArray[np.float64], y: NDArray[np.float64], size: tuple[int, int]) -> tuple[str, ...]:
-    """Return a note where stars lie outside the image; its edge is half a pixel beyond the outermost centres."""
+    """Return a note if stars lie outside the image, whose edge is half a pixel beyond the outermost pixel centres."""
     inside = (x >= 0.5) & (x <= size[0] + 0.5) & (y >= 0.5) & (y <= size[1] + 0.5)
     outside = len(x) - int(inside.sum())
     return (f"{outside} stars lie outside {size[0]} x {size[1]} pixels",) if outside else ()

@@ -1,7 +1,7 @@
 """CSV, ECSV and whitespace-separated text → ``StarList``.
 
-One parser for all: ``#`` starts a comment, a first line of words names the columns (or a comment does, as numpy and
-SExtractor write them), ``key: number`` in a comment is a header entry.
+One parser for all: ``#`` starts a comment, a first line of words or a comment (as of numpy and SExtractor) names the
+columns, and ``key: number`` in a comment is a header entry.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import StarList
 
-#: Longer lines than this on average make no list of stars; it keeps a huge text from being read whole.
+#: A text with longer lines than this on average is not a list of stars, and is not read whole.
 MAX_BYTES_PER_STAR = 512
 _DELIMITERS = (",", ";", "\t", "|")
 _MISSING = frozenset({"", "nan", "null", "none", "--", "-", "n/a", "na", "masked", "indef"})
@@ -30,8 +30,8 @@ _ENTRY = re.compile(r"([A-Za-z][\w-]*)[\"']?\s*[:=]\s*([-+]?\d+(?:\.\d*)?(?:[eE]
 #: ``#   2 X_IMAGE   Object position along x   [pixel]``
 _SEXTRACTOR = re.compile(r"#\s*(\d+)\s+([A-Za-z]\w*)\b")
 _BY_POSITION = ("x", "y", "flux")
-#: Of a table that is none of stars so many names are told, and of each so much.
-_FEW_NAMES, _LONGEST_NAME = 8, 20
+#: Number of column names, and characters of each, in the error about a table without stars.
+_MAX_NAMES, _MAX_NAME_LENGTH = 8, 20
 
 
 def read(source: Source, options: ReadOptions) -> StarList:
@@ -48,20 +48,20 @@ def read(source: Source, options: ReadOptions) -> StarList:
     delimiter = _delimiter(lines[0])
     columns, names, first = _columns(comments, lines, delimiter)
     if columns is None:
-        raise DataError(f"{source.shown} is {_what_it_is(names, lines[1:2], delimiter)}")
+        raise DataError(f"{source.shown} is {_description(names, lines[1:2], delimiter)}")
     options.limits.check_stars(source.shown, len(lines) - first)
     header = _entries(comments)
     try:
         values = _values(lines[first:], delimiter, columns, names)
     except csv.Error as exc:
-        raise DataError(f"{source.shown} is damaged: its text is no table ({exc}); export it again") from exc
+        raise DataError(f"{source.shown} is damaged: its text is not a table ({exc}); export it again") from exc
     notes = _unnamed(names) if first == 0 else ()
     found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=notes)
     return starlist.build(found, source, options)
 
 
 def read_text(source: Source, options: ReadOptions) -> str:
-    """Return the text of ``source`` (UTF-8, else Latin-1), bounded by the limit of stars."""
+    """Return the text of ``source``, UTF-8 or else Latin-1; raise ``DataError`` if it is too large for a star list."""
     if source.size_bytes > options.limits.max_stars * MAX_BYTES_PER_STAR:
         options.limits.check_stars(source.shown, options.limits.max_stars + 1)
     source.file.seek(0)
@@ -73,7 +73,7 @@ def read_text(source: Source, options: ReadOptions) -> str:
 
 
 def _split(text: str) -> tuple[list[str], list[str]]:
-    """Return comments and lines of data, both without blank ones."""
+    """Return the comments and the lines of data, without blank lines."""
     lines = [line for line in text.splitlines() if line.strip()]
     comments = [line for line in lines if line.lstrip().startswith("#")]
     return comments, [line for line in lines if not line.lstrip().startswith("#")]
@@ -87,7 +87,7 @@ def _delimiter(line: str) -> str | None:
 def _columns(
     comments: Sequence[str], lines: Sequence[str], delimiter: str | None
 ) -> tuple[starlist.StarColumns | None, list[str], int]:
-    """Return the columns to read, the names of all, and the number of the first line of numbers."""
+    """Return the columns to read, the names of all columns, and the 0-based number of the first line of numbers."""
     cells = next(_cells(lines[:1], delimiter))
     if not all(_is_number(cell) for cell in cells):
         return starlist.pick_columns(cells), cells, 1
@@ -98,25 +98,25 @@ def _columns(
     return starlist.pick_columns(names), names, 0
 
 
-def _what_it_is(names: Sequence[str], data: Sequence[str], delimiter: str | None) -> str:
-    """Return what a text without columns x and y is: a table of other columns, where numbers follow its first line."""
+def _description(names: Sequence[str], data: Sequence[str], delimiter: str | None) -> str:
+    """Return what a text without columns x and y is: a table of other columns if numbers follow its first line."""
     numbers = next(_cells(data, delimiter), [])
     if len(numbers) == len(names) > 1 and sum(map(_is_number, numbers)) > 1:
-        shown = ", ".join(name[:_LONGEST_NAME] for name in names[:_FEW_NAMES])
-        more = ", ..." if len(names) > _FEW_NAMES else ""
+        shown = ", ".join(name[:_MAX_NAME_LENGTH] for name in names[:_MAX_NAMES])
+        more = ", ..." if len(names) > _MAX_NAMES else ""
         return f"a table without columns x and y: it has {shown}{more}; rename the two that hold pixels"
-    return "a text file, not an image, and no list of stars: it has no columns x and y (check it)"
+    return "a text file, neither an image nor a list of stars: it has no columns x and y (check it)"
 
 
 def _unnamed(names: Sequence[str]) -> tuple[str, ...]:
-    """Return a note where more columns than x, y and flux have no name: the first may well be a running number."""
+    """Return a note if more columns than x, y and flux have no name: the first could be a running number."""
     if len(names) <= len(_BY_POSITION) or any(names[len(_BY_POSITION) :]):
         return ()
     return (f"took the first 3 of {len(names)} columns without names as x, y and flux: name them in a first line",)
 
 
 def _commented_names(comments: Sequence[str], count: int) -> Iterator[list[str]]:
-    """Yield the names of ``count`` columns, as comments may give them."""
+    """Yield names of ``count`` columns that comments give."""
     numbered = [match.groups() for line in comments if (match := _SEXTRACTOR.match(line.lstrip()))]
     if numbered:
         by_number = {int(number): name for number, name in numbered}
@@ -134,7 +134,7 @@ def _cells(lines: Sequence[str], delimiter: str | None) -> Iterator[list[str]]:
             yield [cell.strip() for cell in row]
         return
     for line in lines:
-        # csv alone knows quotes, split() alone runs of tabs and spaces.
+        # csv handles quotes, split() handles runs of tabs and spaces.
         yield next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True)) if '"' in line else line.split()
 
 
@@ -150,14 +150,14 @@ def _number(cell: str) -> float:
 
 
 def _point(cell: str, delimiter: str | None) -> str:
-    """Return a number with a point where it has a decimal comma; where commas part the cells, it may part thousands."""
+    """Return a number with a decimal point for its comma, unless commas separate cells: they may separate thousands."""
     return cell if delimiter == "," or "." in cell or cell.count(",") != 1 else cell.replace(",", ".")
 
 
 def _values(
     lines: Sequence[str], delimiter: str | None, columns: starlist.StarColumns, names: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the wanted columns; NaN where a cell is missing or no number."""
+    """Return the columns by name; NaN for a cell that is missing or not a number."""
     wanted = [names.index(name) for name in columns.names]
     rows = [
         [_number(_point(cells[i], delimiter)) if i < len(cells) else float("nan") for i in wanted]

@@ -27,12 +27,12 @@ _BATCH_BYTES = 16 * 1024 * 1024
 
 
 def read(source: Source, options: ReadOptions) -> Field:
-    """Return the first page.
+    """Return the first page as an image; a camera raw file is read by ``raw``.
 
     Raises
     ------
     DataError
-        The file is truncated, damaged, above ``limits.max_pixels``, or of a kind that tifffile cannot decode.
+        The file is truncated, damaged, above ``limits.max_pixels``, or not decodable by tifffile.
     """
     source.file.seek(0)
     try:
@@ -50,7 +50,7 @@ def read(source: Source, options: ReadOptions) -> Field:
 
 
 def _is_camera_raw(page: Any) -> bool:
-    """Tell whether this is a camera's raw file: a DNG, or a thumbnail whose picture lies in a sub-directory."""
+    """Return True for a camera raw file: a DNG, or a thumbnail whose image is in a sub-directory."""
     return _TAG_DNG_VERSION in page.tags or (bool(page.is_reduced) and _TAG_SUB_DIRECTORIES in page.tags)
 
 
@@ -66,9 +66,9 @@ def _image(page: Any, source: Source, options: ReadOptions, *, several: bool) ->
     width, height = int(page.imagewidth), int(page.imagelength)
     options.limits.check_pixels(source.shown, width, height)
     _check_whole(page, source)
-    # A numpy dtype, or None for numbers of a size that tifffile does not know.
+    # dtype is None for numbers of a size that tifffile does not know.
     if page.dtype is None or page.dtype.kind not in "buif":
-        raise DataError(f"{source.shown} holds no real numbers as pixels: export it as 16-bit or float TIFF")
+        raise DataError(f"{source.shown} does not hold real numbers as pixels: export it as 16-bit or float TIFF")
     pixels, mask = assemble(height, width, _blocks(page, source))
     return Image(
         pixels=pixels,
@@ -100,7 +100,7 @@ def _blocks(page: Any, source: Source) -> Iterator[Block]:
 
 
 def _stored_rows(page: Any, source: Source) -> Iterator[Block]:
-    """Yield uncompressed rows, without a copy of the whole image in its own type."""
+    """Yield uncompressed rows, without a copy of the whole image."""
     dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
     row_values = page.imagewidth * page.samplesperpixel
     for first, end in row_blocks(page.imagelength, page.imagewidth):
@@ -119,7 +119,7 @@ def _decoded_segments(page: Any) -> Iterator[Block]:
 
 
 def _light(samples: NDArray[Any], page: Any) -> NDArray[Any]:
-    """Return samples, shape (rows, columns, samples), as brightness: mono or RGB; alpha and what follows is dropped."""
+    """Return samples, shape (rows, columns, samples), as brightness, mono or RGB, without alpha and further samples."""
     kind = page.photometric
     if kind == _PHOTOMETRIC.PALETTE and page.colormap is not None:
         return np.moveaxis(page.colormap[:, samples[:, :, 0]], 0, 2)

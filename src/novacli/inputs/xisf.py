@@ -38,7 +38,7 @@ def read(source: Source, options: ReadOptions) -> Image:
             return _image(xisf.XISF(path), source, options)
         except NovaError:
             raise
-        except Exception as exc:  # xisf lets its codecs' and parser's errors through.
+        except Exception as exc:  # xisf raises any error of its codecs and its parser.
             raise DataError(f"{source.shown} is a damaged or unusual XISF file: export it as FITS") from exc
 
 
@@ -82,7 +82,7 @@ def _blocks(values: Any) -> Iterator[Block]:
 
 
 def _header(keywords: Mapping[str, list[dict[str, str]]]) -> dict[str, HeaderValue]:
-    """Return FITS keywords, which XISF keeps as text, with their types."""
+    """Return FITS keywords, which XISF stores as text, with their types."""
     return headers.plain((key, _typed(cards[0]["value"])) for key, cards in keywords.items() if cards)
 
 

@@ -99,7 +99,7 @@ def _too_large(path: Path) -> None:
 REFUSED = {
     "missing.fits": (_missing, 66, "is not there: check the path"),
     "empty.fits": (_empty, 65, "is empty: make or download the file again"),
-    "directory.fits": (_directory, 66, "is a directory: name the images in it"),
+    "directory.fits": (_directory, 66, "is a folder: name the images in it"),
     "pipe.fits": (_fifo, 65, "is a pipe or a device.*give - and pipe"),
     "text.fits": (_text, 65, "is a text file, not an image"),
     "junk.dat": (_junk, 65, "is no image and no source list"),

@@ -1,4 +1,4 @@
-"""A WCS that is already in the header, in the forms that FITS allows, against astropy."""
+"""A WCS in the header, in all forms that FITS allows, compared with astropy."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_centre_scale_and_parity_are_those_of_astropy(header):
     assert hints.parity is Parity(int(np.sign(det)))
 
 
-def test_every_form_names_its_keywords():
+def test_every_form_of_wcs_is_named():
     sources = {name: from_header(header, 1000, 800).wcs.source for name, header in FORMS.items()}
     assert sources["CD"] == "WCS (CD matrix)"
     assert sources["PC + CDELT"] == "WCS (PC matrix + CDELT)"
@@ -53,7 +53,7 @@ def test_every_form_names_its_keywords():
 
 
 @pytest.mark.parametrize("projection", ["TAN", "TAN-SIP", "TPV", "ZPN", "SIN", "STG"])
-def test_the_linear_part_of_tan_like_projections_counts(projection):
+def test_the_linear_part_of_projections_like_tan_is_used(projection):
     header = BASE | CDELT | {"CTYPE1": f"RA---{projection}", "CTYPE2": f"DEC--{projection}"}
     hints = from_header(header, 1000, 800)
     tan = TanSip((150.0, 40.0), (700.0, 100.0), ((-STEP, 0.0), (0.0, STEP)), 1000, 800)
@@ -70,14 +70,14 @@ def test_the_linear_part_of_tan_like_projections_counts(projection):
         (BASE | CDELT | {"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"}, "is not in right ascension and declination"),
         (TAN | {"CD1_1": 0.0, "CD2_2": 0.0}, "is outside 0.001 to 3600 arcsec/pixel"),
         (TAN | {"CD1_1": STEP, "CD2_2": 5 * STEP}, "has pixels that are not square"),
-        (TAN | {"CD1_1": 1.0, "CD2_2": 1.0}, "means a field wider than 180 degrees"),
+        (TAN | {"CD1_1": 1.0, "CD2_2": 1.0}, "implies a field wider than 180 degrees"),
         (TAN | CDELT | {"CUNIT1": "arcsec"}, "is not in degrees"),
-        (TAN | CDELT | {"CRVAL1": 0.0, "CRVAL2": 0.0}, "looks like a value never set"),
+        (TAN | CDELT | {"CRVAL1": 0.0, "CRVAL2": 0.0}, "looks like a value that was never set"),
         (TAN | CDELT | {"CRVAL2": 95.0}, "is outside -90 to 90 degrees"),
         (TAN | CDELT | {"CRVAL1": float("nan")}, "is not a finite number"),
     ],
 )
-def test_a_wcs_that_is_garbage_is_dropped_with_a_note(header, note):
+def test_a_wcs_that_cannot_be_used_is_noted(header, note):
     hints = from_header(header, 1000, 800)
     assert hints.wcs is None
     assert hints.scales == ()
@@ -88,7 +88,7 @@ def test_a_wcs_that_is_garbage_is_dropped_with_a_note(header, note):
 @pytest.mark.parametrize(
     "header", [BASE | CDELT, {"CTYPE1": "LINEAR", "CTYPE2": "LINEAR"} | BASE, {"CTYPE1": "RA---TAN"}]
 )
-def test_where_no_celestial_wcs_is_meant_nothing_is_said(header):
+def test_a_header_without_a_celestial_wcs_gives_no_note(header):
     hints = from_header(header, 1000, 800)
     assert hints.wcs is None
     assert hints.notes == ()
@@ -107,7 +107,7 @@ def test_a_matrix_without_a_reference_pixel_is_a_scale():
     assert hints.positions[0].source == "CRVAL1/CRVAL2"
 
 
-def test_a_picture_resized_since_it_was_solved_gets_the_scale_of_both():
+def test_an_image_resized_since_it_was_solved_gets_both_scales():
     hints = from_header(TAN | CDELT | {"IMAGEW": 4000, "IMAGEH": 3200}, 1000, 800)
     assert [s.source for s in hints.scales] == ["WCS (CDELT)", "WCS (CDELT), picture resized"]
     assert hints.scales[1].low_arcsec_per_pixel == pytest.approx(0.9 * 3.6 * 4)

@@ -1,4 +1,4 @@
-"""Scale keywords of FITS headers and what they mean."""
+"""Scales from keywords of FITS headers."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def middles(header, width=1000, height=800):
 
 @pytest.mark.parametrize("keyword", ["PIXSCALE", "SECPIX", "SECPIX1", "PIXSCAL1", "PIXSCALX", "CCDSCALE", "SCALE"])
 @pytest.mark.parametrize("value", [2.5, "2.5", " 2.5 arcsec/pixel", "2.5D0"])
-def test_every_scale_keyword_gives_ten_per_cent_around_its_value(keyword, value):
+def test_every_scale_keyword_gives_a_range_of_ten_per_cent_around_its_value(keyword, value):
     (hint,) = from_header({keyword: value}, 1000, 800).scales
     assert (hint.low_arcsec_per_pixel, hint.high_arcsec_per_pixel) == pytest.approx((2.25, 2.75))
     assert hint.source == keyword
@@ -29,14 +29,14 @@ def test_focal_length_and_pixel_size_give_206265_um_per_mm():
     assert middles({"FOCALLEN": 1000, "XPIXSZ": 5.0}) == [(1.0313, "FOCALLEN + XPIXSZ")]
 
 
-def test_with_binning_the_pixel_size_is_read_as_binned_first_and_as_the_cameras_second():
+def test_with_binning_the_pixel_size_is_that_of_binned_pixels_first():
     assert middles({"FOCALLEN": 1000, "XPIXSZ": 5.0, "XBINNING": 2}) == [
         (1.0313, "FOCALLEN + XPIXSZ"),
         (2.0626, "FOCALLEN + XPIXSZ, times binning"),
     ]
 
 
-def test_pixsize1_is_the_cameras_own_pixel():
+def test_pixsize1_is_the_size_of_unbinned_pixels():
     assert middles({"FOCALLEN": 1000, "PIXSIZE1": 5.0, "CCDSUM": "2 2"}) == [
         (2.0626, "FOCALLEN + PIXSIZE1, times binning"),
         (1.0313, "FOCALLEN + PIXSIZE1"),
@@ -48,7 +48,7 @@ def test_a_scale_keyword_with_binning_is_read_both_ways():
 
 
 def test_pltscale_is_arcsec_per_mm_of_the_plate():
-    """The Digitized Sky Survey: 67.2 arcsec/mm, scanned at 25.28 um."""
+    """As in the Digitized Sky Survey: 67.2 arcsec/mm, scanned at 25.28 um."""
     assert middles({"PLTSCALE": "67.20", "XPIXELSZ": 25.28445}) == [(1.6991, "PLTSCALE + XPIXELSZ")]
 
 
@@ -60,7 +60,7 @@ def test_pltscale_without_a_pixel_size_is_noted():
     )
 
 
-def test_sources_that_contradict_give_a_hint_each():
+def test_contradictory_sources_give_a_hint_each():
     assert middles({"PIXSCALE": 1.0, "FOCALLEN": 1000, "XPIXSZ": 9.0}) == [
         (1.0, "PIXSCALE"),
         (1.8564, "FOCALLEN + XPIXSZ"),
@@ -80,21 +80,21 @@ def test_sources_that_contradict_give_a_hint_each():
         ),
         (
             {"PIXSCALE": 1000},
-            "PIXSCALE (1000 arcsec/pixel) in the header means a field wider than 180 degrees: ignored",
+            "PIXSCALE (1000 arcsec/pixel) in the header implies a field wider than 180 degrees: ignored",
         ),
     ],
 )
-def test_an_absurd_scale_is_dropped_with_a_note(header, note):
+def test_an_impossible_scale_is_noted(header, note):
     hints = from_header(header, 1000, 800)
     assert hints.scales == ()
     assert hints.notes == (note,)
 
 
 @pytest.mark.parametrize("value", [True, "", "unknown", "3.5 mm", "1.2.3"])
-def test_what_is_no_number_is_no_scale(value):
+def test_a_value_that_is_not_a_number_gives_no_scale(value):
     assert from_header({"PIXSCALE": value}, 1000, 800).scales == ()
 
 
-def test_the_field_stays_within_180_degrees_at_the_upper_end_too():
+def test_the_upper_end_of_a_scale_gives_a_field_of_at_most_180_degrees():
     (hint,) = from_header({"PIXSCALE": 640}, 1000, 800).scales
     assert hint.high_arcsec_per_pixel == pytest.approx(648)

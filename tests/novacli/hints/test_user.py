@@ -1,4 +1,4 @@
-"""What the user asks for, as hints, and before the header's."""
+"""The user's parameters as hints, and their precedence over those of the header."""
 
 import pytest
 
@@ -15,7 +15,7 @@ HEADER = Hints(
 )
 
 
-def test_the_user_is_taken_at_his_word():
+def test_parameters_become_hints_unchanged():
     params = SolveParams(
         scale=Scale(1.0, 2.0, ScaleUnit.ARCSEC_PER_PIXEL), position=Position(10, 20, 3), parity=Parity.POSITIVE
     )
@@ -26,7 +26,7 @@ def test_the_user_is_taken_at_his_word():
     )
 
 
-def test_who_asks_for_nothing_gives_no_hints():
+def test_default_parameters_give_no_hints():
     assert user_hints(SolveParams(), 1000, 800) == Hints()
 
 
@@ -39,23 +39,23 @@ def test_who_asks_for_nothing_gives_no_hints():
         (Scale(300.0, None), 1080.0, 10800.0, "--scale-low"),
     ],
 )
-def test_an_open_end_is_a_field_of_a_twentieth_of_a_degree_or_half_the_sky(scale, low, high, source):
+def test_an_open_end_gets_the_scale_of_the_narrowest_or_the_widest_field(scale, low, high, source):
     (hint,) = user_hints(SolveParams(scale=scale), 1000, 800).scales
     assert (hint.low_arcsec_per_pixel, hint.high_arcsec_per_pixel) == pytest.approx((low, high))
     assert hint.source == source
 
 
-def test_an_open_focal_length_is_open_at_the_other_end_of_the_scale():
+def test_an_open_end_of_the_focal_length_is_the_other_end_of_the_scale():
     (hint,) = user_hints(SolveParams(scale=Scale(50.0, None, ScaleUnit.FOCAL_MM)), 1000, 800).scales
     assert hint.low_arcsec_per_pixel == pytest.approx(0.18)
     assert hint.high_arcsec_per_pixel == pytest.approx(39.6 * 3.6, rel=1e-3)
 
 
-def test_the_header_speaks_where_the_user_does_not():
+def test_hints_of_the_header_are_used_if_the_user_gives_none():
     assert combine(Hints(), HEADER) == HEADER
 
 
-def test_the_users_word_replaces_the_headers_kind_by_kind():
+def test_each_kind_of_hint_of_the_user_replaces_that_of_the_header():
     mine = ScaleHint(5, 6, "--scale-low/--scale-high", Provenance.USER)
     combined = combine(Hints(scales=(mine,)), HEADER)
     assert combined.scales == (mine,)
@@ -67,7 +67,7 @@ def test_the_users_word_replaces_the_headers_kind_by_kind():
     assert combined.parity is Parity.POSITIVE
 
 
-def test_a_wcs_and_the_notes_of_the_header_are_kept_in_any_case():
+def test_the_wcs_and_the_notes_of_the_header_are_always_kept():
     mine = Hints(scales=(ScaleHint(5, 6, "--scale-low/--scale-high", Provenance.USER),), notes=("mine",))
     combined = combine(mine, HEADER)
     assert combined.wcs == HEADER.wcs

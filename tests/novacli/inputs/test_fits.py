@@ -178,7 +178,9 @@ def test_other_hdus_with_images_are_told_unless_one_was_asked_for(tmp_path: Path
     """The first one may be a thumbnail, a mask or one chip of many."""
     hdus = (astropy_fits.PrimaryHDU(), astropy_fits.ImageHDU(ramp), astropy_fits.ImageHDU(ramp))
     path = write_hdus(tmp_path / "mosaic.fits", *hdus)
-    assert read_image(path).notes == ("read HDU 1, the first of 2 with an image: --ext N reads another",)
+    assert read_image(path).notes == (
+        "read HDU 1, the first of 2 with an image: --ext N (hdu=N in Python) reads another",
+    )
     assert read_image(path, hdu=1).notes == ()
 
 
@@ -317,7 +319,7 @@ def test_simple_f_is_read(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"This is not a FITS file.\n", "is a text file, not an image, and no list of stars"),
+        (b"This is not a FITS file.\n", "is a text file, neither an image nor a list of stars"),
         (b"SIMPLF  =                    T" + b"\0" * 5000, "named like a FITS file but does not begin like one"),
         (b"SIMPLE  =                    T" + b" " * 8000, "is a damaged FITS file"),
         (b"XTENSION= 'IMAGE   '" + b" " * 8000, "is a damaged FITS file"),
@@ -407,7 +409,7 @@ class TestTables:
         x, y = np.append(self.X, [np.nan, 5]), np.append(self.Y, [5, np.inf])
         stars = self.read(tmp_path, star_table(X=x, Y=y), size=(400, 300))
         assert len(stars.x) == 4
-        assert stars.notes == ("dropped 2 of 6 rows that hold no finite number",)
+        assert stars.notes == ("dropped 2 of 6 rows without finite numbers",)
 
     def test_three_stars_are_too_few(self, tmp_path: Path) -> None:
         """A quad has four."""
@@ -421,13 +423,13 @@ class TestTables:
 
     def test_a_table_without_positions_is_no_star_list(self, tmp_path: Path) -> None:
         """Nor is it an image."""
-        with pytest.raises(DataError, match=r"without an image and without a table of stars \(X, Y\)"):
+        with pytest.raises(DataError, match=r"without an image and without a table of stars \(columns X, Y\)"):
             self.read(tmp_path, star_table(A=self.X, B=self.Y))
 
     def test_positions_that_are_text_are_refused(self, tmp_path: Path) -> None:
         """By the column's name."""
         columns = [astropy_fits.Column(name, "5A", array=["a"] * 4) for name in ("X", "Y")]
-        with pytest.raises(DataError, match="column X of its table is no plain number"):
+        with pytest.raises(DataError, match="column X of its table does not hold plain numbers"):
             self.read(tmp_path, astropy_fits.BinTableHDU.from_columns(columns))
 
     def test_an_xylist_of_fitsio_is_read(self, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_url_input_cannot_be_made_to_read_a_file(write_fits: Writer, ramp: NDA
 def test_a_file_input_cannot_be_made_to_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file may be called like a URL; nothing is asked of a network."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputMissingError, match="is no file"):
+    with pytest.raises(InputMissingError, match="is not a file"):
         open_field(FileInput("http://127.0.0.1:9/x.fits"))
     Path("http:/127.0.0.1:9").mkdir(parents=True)
     Path("http:/127.0.0.1:9/x.csv").write_text("x,y,flux\n1,2,3\n2,3,2\n3,4,1\n4,5,1\n")

@@ -72,7 +72,7 @@ def test_the_origin_says_what_was_typed(write_fits: Writer, ramp: NDArray[np.uin
 def test_what_is_not_there_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Every way of not being there has the same class."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputMissingError, match=r"is not there|is no file"):
+    with pytest.raises(InputMissingError, match=r"is not there|is not a file"):
         open_field(FileInput(name))
 
 
@@ -84,7 +84,7 @@ def test_a_file_as_a_folder_is_missing(write_fits: Writer, ramp: NDArray[np.uint
 
 def test_a_directory_is_no_input(tmp_path: Path) -> None:
     """It says what to do."""
-    with pytest.raises(InputMissingError, match="is a directory: name the images"):
+    with pytest.raises(InputMissingError, match="is a folder: name the images"):
         open_field(FileInput(str(tmp_path)))
 
 

@@ -51,7 +51,7 @@ def test_content_decides_and_the_suffix_breaks_ties(head: bytes, suffix: str, wo
         (b"%PDF-1.7\0", "is a PDF document"),
         (b"\n <!doctype HTML><html>", r"is a web page \(HTML\)"),
         (b"<?xml version='1.0'?><VOTABLE/>", "is an XML document"),
-        (b"\0\1\2\3", "is no image and no source list that nova can read: it reads FITS, JPEG"),
+        (b"\0\1\2\3", "is neither an image nor a source list that nova can read: it reads FITS, JPEG"),
     ],
 )
 def test_other_files_are_named_with_a_remedy(tmp_path: Path, content: bytes, message: str) -> None:

@@ -54,7 +54,7 @@ def test_decimal_commas(tmp_path: Path, separator: str) -> None:
 def test_commas_that_part_thousands_are_no_decimal_ones(tmp_path: Path) -> None:
     """Dropped and counted: 1,234 is not 1.234."""
     stars = read_stars(tmp_path, 'x,y,flux\n"1,234",5,6\n' + lines(","), size=(500, 500))
-    assert (stars.x.tolist(), stars.notes) == (X, ("dropped 1 of 5 rows that hold no finite number",))
+    assert (stars.x.tolist(), stars.notes) == (X, ("dropped 1 of 5 rows without finite numbers",))
 
 
 def test_more_columns_without_names_are_told(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_bad_rows_are_dropped_and_counted(tmp_path: Path) -> None:
     """Short ones, words, missing values and infinities."""
     stars = read_stars(tmp_path, lines(",") + "5\nfive,5,5\nnan,5,5\n5,inf,5\n--,5,5\n", size=(50, 500))
     assert stars.x.tolist() == X
-    assert stars.notes == ("dropped 5 of 9 rows that hold no finite number",)
+    assert stars.notes == ("dropped 5 of 9 rows without finite numbers",)
 
 
 def test_stars_outside_the_image_are_said(tmp_path: Path) -> None:
@@ -135,11 +135,11 @@ def test_stars_outside_the_image_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Dear astronomer,\nthis is a letter.\n", "is a text file, not an image, and no list of stars"),
+        ("Dear astronomer,\nthis is a letter.\n", "is a text file, neither an image nor a list of stars"),
         ("1\n2\n3\n4\n5\n", "no columns x and y"),
         ("ra,dec\n1,2\n3,4\n5,6\n7,8\n", "a table without columns x and y: it has ra, dec; rename the two"),
         (f"{','.join(f'col{n}' for n in range(9))}\n{'1,' * 8}1\n", "it has col0, .*, col7, ...; rename"),
-        ("dear reader\nyours truly\n", "no list of stars: it has no columns x and y"),
+        ("dear reader\nyours truly\n", "a list of stars: it has no columns x and y"),
         ("# only\n# comments\n", "without a line of data"),
         ("x,y\n1,2\n3,4\n", "lists 2 stars with finite x and y"),
         ("x,y\n" + "1,1e30\n" * 5, r"stars at x, y up to 1e\+30 pixels"),
@@ -202,12 +202,12 @@ def test_json_values_that_are_no_numbers_are_dropped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no valid JSON"),
-        ("[" * 100_000, "is no valid JSON"),
-        ("{}", "is JSON, but no list of stars"),
-        ("[]", "is JSON, but no list of stars"),
-        ('[1, [2, 3], {"x": 4}]', "is JSON, but no list of stars"),
-        ('{"x": 1, "y": 2}', "is JSON, but no list of stars"),
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
+        ("{}", "is JSON, but not a list of stars"),
+        ("[]", "is JSON, but not a list of stars"),
+        ('[1, [2, 3], {"x": 4}]', "is JSON, but not a list of stars"),
+        ('{"x": 1, "y": 2}', "is JSON, but not a list of stars"),
         ('{"x": [1, 2, 3, 4, 5], "y": [1, 2]}', "its lists x, y differ in length"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is asked of a match from all over the sky: no more than true ones of the widest fields have at first."""
+"""The minimum odds of a blind search: true first matches of the widest fields must reach them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RA_DEG, DEC_DEG = 214.776287, 22.559665
 
 
 @pytest.mark.engine
-def test_a_wide_sparse_field_is_believed_before_its_second_look(real_context: Context, real_indexes: IndexSet) -> None:
+def test_a_wide_sparse_field_is_accepted_before_its_second_look(real_context: Context, real_indexes: IndexSet) -> None:
     scene = Scene(
         RA_DEG, DEC_DEG, width_deg=83.157406, rotation_deg=186.316803, distortion_percent=-4.120621,
         limit_mag=4.637209, trail=False, seed=1150125895,
