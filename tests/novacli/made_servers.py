@@ -43,7 +43,7 @@ INDEX = IndexLine("index-4110.fits", 4110, -1, 1, 10.0, 2000.0, 1000, 1000, 10_0
 
 
 def make_info(**changes: Any) -> Info:
-    """Return what a server says that is idle and serves every field."""
+    """Return the answer to ``info`` of a server that is idle and serves every field."""
     limits: dict[str, float | None] = {"wall_s": 300.0, "running": None}
     base = {"protocols": (1,), "version": "1.2.3", "client": "me", "slots": 2, "running": 0, "waiting": 0}
     return Info(**{**base, "sandbox": True, "limits": limits, "indexes": (INDEX,), **changes})

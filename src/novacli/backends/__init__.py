@@ -1,4 +1,4 @@
-"""Where jobs are solved: on this machine, on servers reached by ssh.
+"""Backends: the places where jobs are solved, this machine and servers.
 
 base    the protocols of a backend
 kinds   the registry of the implementations

@@ -18,10 +18,14 @@ class ErrorCollector:
 
     def __init__(self) -> None:
         self._exit_codes: list[int] = []
+        self._printed: set[str] = set()
 
     def report(self, error: NovaError) -> None:
-        """Print an error on stderr and remember its exit code."""
-        click.echo(f"nova: {printable_line(str(error))}", err=True)
+        """Print an error on stderr, unless the same one was printed before, and remember its exit code."""
+        message = printable_line(str(error))
+        if message not in self._printed:
+            click.echo(f"nova: {message}", err=True)
+            self._printed.add(message)
         self.add(error.exit_code)
 
     def add(self, exit_code: int) -> None:

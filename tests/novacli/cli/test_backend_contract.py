@@ -24,7 +24,7 @@ from novacli.errors import DataError, UsageError
 from novacli.inputs import FileInput
 from novacli.jobs.remote import new_remote, read_remote
 from novacli.pipeline.solve import Context, solve_input
-from novacli.records.params import SolveParams
+from novacli.records.params import Scale, ScaleUnit, SolveParams
 from solvehost.formats.jobdir import JobDir
 from solvehost.wire import JobLine
 
@@ -217,6 +217,19 @@ def test_hosts_check_reports_each_machine(place: Place, nova: Any) -> None:
     (line,) = map(json.loads, ran.out.splitlines())
     assert line["server"] == place.name
     assert all(set(check) == {"name", "ok", "detail", "remedy"} for check in line["checks"])
+
+
+@every_place
+def test_a_place_without_known_index_files_gives_no_remark_about_them(place: Place, tmp_path: Path) -> None:
+    """The index files of a test's engine and server serve no field of 2 arcsec; the stand-in does not tell its own."""
+    place.solve_none()
+    backend = backends.connect(place.name, config.load())
+    scale = Scale(0.001, 0.002, ScaleUnit.ARCSEC_PER_PIXEL)
+    context = Context(tmp_path / "jobs", backend)
+    stars = write_star_list(tmp_path / "stars.csv")
+    result = solve_input(FileInput(str(stars)), SolveParams(size=(WIDTH, HEIGHT), scale=scale), context).result
+    remarks = [note for note in result.notes if "no installed index file fits" in note]
+    assert bool(remarks) == (backend.index_files() is not None)
 
 
 # --- Places where jobs can be left ----------------------------------------------------------------------------------

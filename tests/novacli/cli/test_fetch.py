@@ -95,7 +95,7 @@ def test_after_a_failure_a_job_is_left_with_the_next_server(
     servers.add("solve2", solve=TAKES_IT)
     line = line_of(nova("submit", stars, *SIZE, "--to", "solve1,solve2", "--detach", "--json"))
     assert (line["status"], line["server"]) == ("remote", "solve2")
-    assert line["notes"] == ["solve1: it said nothing; asked solve2 instead"]
+    assert line["notes"] == ["solve1: it gave no reason; asked solve2 instead"]
 
 
 def test_a_job_that_is_sent_twice_keeps_its_id(nova: Any, stars: str, jobs: Path, servers: Servers) -> None:
@@ -123,7 +123,7 @@ def test_an_answer_for_another_job_is_refused(nova: Any, stars: str, jobs: Path,
 
 
 @pytest.mark.parametrize(
-    "answer", ["echo 'solvehost: nobody reads the answer' >&2; exit 74", "exec sleep 1000", "echo nonsense"]
+    "answer", ["echo 'solvehost: the answer was not read' >&2; exit 74", "exec sleep 1000", "echo nonsense"]
 )
 def test_if_it_is_unknown_whether_the_server_took_the_job_the_record_is_kept(
     nova: Any, stars: str, jobs: Path, servers: Servers, answer: str
@@ -326,6 +326,23 @@ def test_a_job_that_was_not_detached_is_refused(nova: Any, jobs: Path) -> None:
     make_job(jobs, "interrupted")
     ran = nova("fetch", "last")
     assert (ran.code, "is interrupted, and no server has it" in ran.err) == (2, True)
+
+
+def test_without_ssh_several_jobs_give_one_error(
+    leave, nova: Any, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(), leave()
+    monkeypatch.setenv("PATH", "/nowhere")
+    ran = nova("fetch", "--all")
+    assert (ran.code, ran.err.count("ssh was not found")) == (69, 1)
+
+
+@pytest.mark.parametrize(("option", "calls"), [("--newer", 1), ("--older-than", 0)])
+def test_jobs_can_be_selected_by_age(leave, nova: Any, servers: Servers, option: str, calls: int) -> None:
+    leave()
+    servers.has("solve1")
+    assert nova("fetch", option, "1h").code == 0
+    assert len(servers.calls("jobs")) == calls
 
 
 # --- Crashes -------------------------------------------------------------------------------------------------------

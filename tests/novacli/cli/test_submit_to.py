@@ -136,7 +136,7 @@ def test_a_server_that_is_no_longer_busy_solves(submit, servers: Servers) -> Non
     servers.replies("solve1", before="if [ ! -e been ]; then cat > /dev/null; touch been; exit 75; fi")
     line = line_of(submit("solve1", "--json"))
     assert line["status"] == "solved"
-    assert line["notes"] == ["solve1: it said nothing; asked it again"]
+    assert line["notes"] == ["solve1: it gave no reason; asked it again"]
 
 
 def test_a_dropped_connection_is_tried_again(submit, servers: Servers) -> None:

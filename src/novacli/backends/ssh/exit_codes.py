@@ -100,7 +100,7 @@ def _reason(stderr_lines: Sequence[str]) -> str:
     """
     lines = [line for line in stderr_lines if not line.startswith(_ACCOUNT)]
     own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
-    return (own or lines or ["it said nothing"])[-1]
+    return (own or lines or ["it gave no reason"])[-1]
 
 
 def remedy_of(message: str, destination: str) -> str:

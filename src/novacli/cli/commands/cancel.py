@@ -19,7 +19,7 @@ from solvehost.formats.jobdir import JobDir
 @JOBS
 @JOBS_DIR
 def command(jobs: tuple[str, ...], jobs_dir: str | None) -> int:
-    """End jobs that were left with a server; nova fetch then brings the result as far as there is one.
+    """End jobs that were left with a server; nova fetch then fetches them as unsolved.
 
     JOB is an id from nova jobs, the beginning of one, or "last".
     """

@@ -139,7 +139,7 @@ def test_if_all_servers_are_busy_until_the_time_is_up_the_solve_fails(
     """Exit code 75: the job was never tried."""
     monkeypatch.setattr(retrying, "_FIRST_PAUSE_S", 1000.0)
     servers.add("solve1", solve="cat > /dev/null; exit 75")
-    with pytest.raises(RetryLaterError, match="solve1: it said nothing"):
+    with pytest.raises(RetryLaterError, match="solve1: it gave no reason"):
         connected("solve1").solve(job, iter([1]), Budget.of_seconds(60))
 
 
@@ -266,7 +266,7 @@ def test_after_a_failure_of_the_original_script_the_next_server_is_tried(
     servers.replies("new")
     solve = connected("old,new").solve(job, iter([1, 2]), Budget.of_seconds(60))
     assert solve.server == "new"
-    assert solve.notes == ("old: the server ended with exit code 1: it said nothing; asked new instead",)
+    assert solve.notes == ("old: the server ended with exit code 1: it gave no reason; asked new instead",)
 
 
 def test_a_server_that_was_replaced_by_the_original_script_is_noticed(

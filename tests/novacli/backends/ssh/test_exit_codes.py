@@ -41,10 +41,10 @@ def test_each_exit_code_becomes_an_error(
 
 def test_the_error_quotes_the_last_line_of_solvehost() -> None:
     assert str(error_of("s", "s", 75, ("a", "solvehost: no free slot"))) == "s: no free slot"
-    assert str(error_of("s", "s", 75, ())) == "s: it said nothing"
+    assert str(error_of("s", "s", 75, ())) == "s: it gave no reason"
     log = ("solvehost: no free slot", "engine noise", "solvehost: client=me verb=solve exit=75")
     assert str(error_of("s", "s", 75, log)) == "s: no free slot"
-    assert str(error_of("s", "s", 75, ("solvehost: client=me",))) == "s: it said nothing"
+    assert str(error_of("s", "s", 75, ("solvehost: client=me",))) == "s: it gave no reason"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_failing_solvehost_is_not_taken_for_the_original_script(
     server: Server, servers: Servers, budget: Budget
 ) -> None:
     servers.add("me@solve1", info="exit 65")
-    with pytest.raises(DataError, match="s1: it said nothing"):
+    with pytest.raises(DataError, match="s1: it gave no reason"):
         server.info(budget)
 
 
