@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write a FITS picture as an 8-bit JPEG: ``as_jpeg.py IN.fits OUT.jpg``.
+"""Convert a FITS image to an 8-bit JPEG: ``as_jpeg.py IN.fits OUT.jpg``.
 
-A program of its own, so that those that measure memory stay small (see measure.py).
+This is a separate program, so that programs that measure memory stay small (see measure.py).
 """
 
 from __future__ import annotations

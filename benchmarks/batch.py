@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measure how many frames a second ``nova batch`` solves: on one core and on two, by itself and on a Dask cluster.
+"""Measure the frames per second of ``nova batch``: on one core and on two, alone and on a Dask cluster.
 
-``--against-solve-field`` has ``solve-field`` in ``xargs -P2`` do the same drawn nights.  See README.md beside this
-file.
+``--against-solve-field`` also runs ``solve-field`` in ``xargs -P2`` on the same drawn nights.  See README.md beside
+this file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SOLVE_FIELD = 'solve-field --no-plots --overwrite --cpulimit "$1" -D "$2" "$3" 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One way through some frames: seconds, and what became of each, by its path; None is not solved."""
+    """One run over some frames: seconds, and the outcome of each by its path; None if it is not solved."""
 
     wall_s: float
     answers: Mapping[str, Place | None]
@@ -46,13 +46,13 @@ class Pass:
 
     @property
     def solved(self) -> frozenset[str]:
-        """The paths of those that were solved."""
+        """The paths of the solved frames."""
         return frozenset(path for path, place in self.answers.items() if place is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two ways through the same frames, in pairs; ``ratio`` is how many times as fast the second one is."""
+    """Two programs on the same frames, in pairs; ``ratio`` is the speed of the second relative to the first."""
 
     name: str
     frames: int
@@ -65,7 +65,7 @@ class Compared:
         return geometric_mean(a / b for a, b in zip(self.firsts_s, self.seconds_s, strict=True))
 
     def row(self) -> list[str]:
-        """Return it for a table, in frames a second."""
+        """Return a row of a table, in frames per second."""
         rates = [reporting.number(self.frames / median(times)) for times in (self.firsts_s, self.seconds_s)]
         return [self.name, str(self.frames), *rates, f"{self.ratio:.2f}×"]
 
@@ -75,14 +75,14 @@ HEADER = ("what", "frames", "first, frames/s", "second, frames/s", "second again
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured, and what is to be said of the frames."""
+    """The measurements, and remarks on the frames."""
 
     compared: Sequence[Compared]
     sentences: Sequence[str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print what came of it; SystemExit where frames got lost."""
+    """Measure and print the results; raise SystemExit if frames are missing."""
     options = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="benchmark-nights-") as name:
         folder = Path(name)
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _nova(paths: Sequence[str], options: Sequence[str], env: Mapping[str, str], cores: str = "0,1") -> Pass:
-    """Have ``nova batch`` do some frames, in the state that ``env`` names."""
+    """Run ``nova batch`` on some frames, in the state that ``env`` names."""
     command = ["taskset", "-c", cores, programs.find_nova(), "batch", "--json", "--settle=0", "--from=-", *options]
     ran = measure.run(command, _TIMEOUT_S, env, text_in="".join(f"{path}\0" for path in paths))
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
@@ -144,7 +144,7 @@ def _fresh_nova(paths: Sequence[str], options: Sequence[str], cores: str = "0,1"
 
 
 def _fresh_dask(paths: Sequence[str], options: Sequence[str]) -> Pass:
-    """Do some frames on a new cluster of two workers, which is there before the clock starts."""
+    """Run ``nova batch`` on a new cluster of two workers that is ready before the clock starts."""
     with measure.fresh_state() as (folder, env), _cluster().start(folder, env) as cluster:
         return _nova(paths, ["--dask", cluster.address, *options], env)
 
@@ -158,7 +158,7 @@ def _cluster() -> ModuleType:
 
 
 def _solve_field(paths: Sequence[str]) -> Pass:
-    """Have ``solve-field`` do some frames, two at a time."""
+    """Run ``solve-field`` on some frames, two at a time."""
     with measure.fresh_state() as (folder, env):
         out = folder / "out"
         out.mkdir()
@@ -211,7 +211,7 @@ def _by_itself(options: argparse.Namespace, rows: Mapping[str, Any], _folder: Pa
 
 
 def _against_solve_field(options: argparse.Namespace, rows: Mapping[str, Any], folder: Path) -> Report:
-    """Let both do all frames once; then, by width, those that both solve, in pairs; clouded ones apart."""
+    """Run both on all frames once; then, by width, in pairs on those that both solve; cloudy frames separately."""
     with _killing(folder) as hook, measure.fresh_state() as (_, env):
         ours = _nova(list(rows), options.nova_options, {**env, "PYTHONPATH": str(hook)})
     pictures = [path for path, row in rows.items() if row["kind"] in (nights.CLEAR, nights.CLOUDED)]
@@ -226,7 +226,7 @@ def _against_solve_field(options: argparse.Namespace, rows: Mapping[str, Any], f
 
 @contextlib.contextmanager
 def _killing(folder: Path) -> Iterator[Path]:
-    """Have the file that is called so bring down whoever opens it."""
+    """Make a file that crashes every worker that opens it."""
     home = folder / "home"
     home.mkdir()
     _cluster().environment(home)

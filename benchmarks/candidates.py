@@ -1,6 +1,6 @@
-"""The members that a portfolio could have: which stars in which order, which index files, how the engine searches.
+"""Candidate members of the portfolio: selection and order of stars, index files, settings of the search.
 
-Each is one line below.  ``portfolio.py`` tries every one, alone, on every field.
+Each candidate is one line below.  ``portfolio.py`` tries each of them, alone, on every field.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WINDOWS = {
     "three": Range(80, 1e5),
     "all": None,
 }
-#: No field of this width, in degrees, is tried with the window's files: they hold no quads that fit it.
+#: Fields of at least this width, degrees, are not tried with the window's files, which have no quads that fit.
 SERVED_DEG = {
     "fine": (0.0, 10.0),
     "middle": (2.0, 60.0),
@@ -46,7 +46,7 @@ SHIPPED_ORDERS = {order.value for order in StarOrder}
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A member; ``order`` is a name in ``ORDERS``, ``window`` one in ``WINDOWS``."""
+    """A candidate; ``order`` is a name in ``ORDERS``, ``window`` one in ``WINDOWS``."""
 
     window: str
     order: str = "peak"
@@ -60,7 +60,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Return what reports call it; different members have different names."""
+        """Return the name in reports; different members have different names."""
         depth = {TO_50: "50", TO_100: "100", TO_200: "200"}.get(self.depths, str(self.depths))
         words = [self.window, self.order, f"bin{self.binning}", f"over{self.threshold_sigma:g}", f"to{depth}"]
         words += [f"tol{self.code_tolerance or 0.01:g}", "coarse" if self.coarse_first else "fine"]
@@ -70,7 +70,7 @@ class Candidate:
 
     @property
     def member(self) -> Member:
-        """Return it as the strategy has its members; of an order of our own the stars come from :meth:`attempt`."""
+        """Return the strategy's record of it; for an order of this module, :meth:`attempt` selects the stars."""
         return Member(
             label=self.name,
             order=StarOrder(self.order) if self.order in SHIPPED_ORDERS else StarOrder.PEAK,
@@ -85,7 +85,7 @@ class Candidate:
         )
 
     def attempt(self, extractor: StarExtractor) -> Attempt:
-        """Return the attempt that it makes at a picture, as the strategy would, with its own order of the stars."""
+        """Return its attempt at an image, as the strategy would make it, with its own order of stars."""
         params = SolveParams(blind=True)
         settings = attempts.detection_settings_for(extractor, self.member, params)
         bare = attempts.attempt_without_stars(extractor.field, params, self.member)
@@ -96,7 +96,7 @@ class Candidate:
 
 
 def _over_grid(column: str, cells: int = 8) -> Ranking:
-    """The best of each cell of a grid, then the second best of each, and so on; within a round the best first."""
+    """Return the best star of each cell of a grid, then the second best of each, and so on; in a round, best first."""
 
     def order(table: Any, size: tuple[float, float]) -> Any:
         value = table[column]
@@ -116,7 +116,7 @@ def _without_brightest(column: str, count: int) -> Ranking:
 
 
 def _roundish(column: str) -> Ranking:
-    """Stars alone: no trails or galaxies (elongated), no hot pixels (sharper than most by far)."""
+    """Return only stars: no trails or galaxies (elongated), no hot pixels (much sharper than most)."""
 
     def order(table: Any, _size: tuple[float, float]) -> Any:
         rows = np.argsort(-table[column], kind="stable")
@@ -129,7 +129,7 @@ def _roundish(column: str) -> Ranking:
 
 
 def _central(column: str, share: float) -> Ranking:
-    """Stars of the middle alone: there, a very wide or distorted picture keeps the shapes of quads."""
+    """Return only stars near the centre, where a very wide or distorted image preserves the shapes of quads."""
 
     def order(table: Any, size: tuple[float, float]) -> Any:
         rows = np.argsort(-table[column], kind="stable")
@@ -238,11 +238,11 @@ CANDIDATES: tuple[Candidate, ...] = (
 
 
 def candidate(name: str) -> Candidate:
-    """Return the member of that name.
+    """Return the candidate with a name.
 
     Raises
     ------
     KeyError
-        Where there is none.
+        If there is none.
     """
     return {c.name: c for c in CANDIDATES}[name]

@@ -1,4 +1,4 @@
-"""The pictures that are compared: named files, a corpus with a manifest, or fields drawn for the purpose."""
+"""The images to compare programs on: named files, a corpus with a manifest, or drawn fields."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 import measure
 from truths import Truth
 
-#: Widths of drawn fields, in degrees; evenly spread in their logarithm.
+#: Widths of drawn fields, degrees; their logarithm is uniformly distributed.
 DRAWN_WIDTHS_DEG = (1.0, 90.0)
 _SIZES = ("800x600", "1024x768", "1280x960", "1600x1200")
-#: How much deeper or shallower than usual a drawn field is, in magnitudes: sparse and crowded ones.
+#: Range of the difference from the usual limiting magnitude, so that there are sparse and crowded fields.
 _DEPTH_OFFSETS_MAG = (-1.5, 1.2)
-#: Wide lenses distort more: largest distortion in percent, for each 10 degrees of width.
+#: Largest distortion in percent for each 10 degrees of width, since wide lenses distort more.
 _DISTORTION_PERCENT_PER_10_DEG = 0.7
 _DRAWING_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A picture, and the truth about it where it is known; ``about`` says what is special, for reports."""
+    """An image, the truth about it if it is known, and a description for reports (``about``)."""
 
     name: str
     path: Path
@@ -33,7 +33,7 @@ class Case:
 
 
 def from_paths(paths: Sequence[Path]) -> list[Case]:
-    """Return the pictures named, with the truth that ``nova demo`` left beside those that it drew."""
+    """Return named images, with the truth files that ``nova demo`` wrote beside its own."""
     return [Case(path.name, path.absolute(), _truth_beside(path)) for path in paths]
 
 
@@ -45,7 +45,7 @@ def _truth_beside(path: Path) -> Truth | None:
 
 
 def from_corpus(folder: Path, only: str = "") -> list[Case]:
-    """Return the pictures of ``folder/manifest.json`` that are expected to solve, or may; names hold ``only``.
+    """Return the images of ``folder/manifest.json`` that should or may solve and whose names contain ``only``.
 
     The manifest is a list of objects with ``name`` and ``expect`` (solved, any, fail), and ``width``, ``ra``, ``dec``,
     ``pixscale_arcsec`` and ``parity`` where they are known.
@@ -56,7 +56,7 @@ def from_corpus(folder: Path, only: str = "") -> list[Case]:
 
 
 def drawn(nova: Sequence[str], folder: Path, count: int, seed: int, *, states_pointing: bool = False) -> Iterator[Case]:
-    """Draw fields all over the sky into ``folder``, one when it is asked for; equal seeds give equal fields.
+    """Draw fields all over the sky into ``folder``, each when it is needed; equal seeds give equal fields.
 
     Their headers state focal length and pixel size; the pointing, too, where ``states_pointing``.
 

@@ -1,4 +1,4 @@
-"""Trials of two programs on many pictures, and what they amount to."""
+"""Trials of two programs on many images, and their summary."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Any
 from measure import geometric_mean, median
 from programs import FAILED, WRONG, Trial
 
-#: Pictures that take solve-field longer than this are counted apart as well.
+#: Images that take solve-field longer than this are also counted separately.
 SLOW_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The trials of one program on one picture."""
+    """The trials of one program on one image."""
 
     trials: tuple[Trial, ...]
 
     @property
     def solved(self) -> bool:
-        """Whether every trial ended with an answer that is not known to be wrong."""
+        """True if every trial ended with an answer that is not known to be wrong."""
         return all(t.solved for t in self.trials)
 
     @property
     def was_wrong(self) -> bool:
-        """Whether any trial ended with a wrong answer."""
+        """True if any trial ended with a wrong answer."""
         return any(t.outcome == WRONG for t in self.trials)
 
     @property
     def failed(self) -> bool:
-        """Whether the program could not even try."""
+        """True if the program failed before it tried to solve."""
         return any(t.outcome == FAILED for t in self.trials)
 
     @property
     def is_unsteady(self) -> bool:
-        """Whether some trials solved and others did not."""
+        """True if some trials solved the image and others did not."""
         return not self.solved and any(t.solved for t in self.trials)
 
     @property
@@ -47,7 +47,7 @@ class Side:
 
     @property
     def cpu_s(self) -> float:
-        """The median of CPU seconds, not a number where one was killed: what its children used is not known then."""
+        """The median of CPU seconds; NaN if a trial was killed, since the CPU time of its children is unknown."""
         return math.nan if any(t.run.timed_out for t in self.trials) else median(t.run.cpu_s for t in self.trials)
 
     @property
@@ -57,11 +57,11 @@ class Side:
 
     @property
     def scale_error(self) -> float:
-        """The median error of the scale, as a fraction, without its sign."""
+        """The median absolute error of the scale, as a fraction."""
         return median(abs(t.error.scale) for t in self.trials if t.error is not None)
 
     def plain(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return a JSON object."""
         return {
             "outcomes": [t.outcome for t in self.trials],
             "wall_s": [t.run.wall_s for t in self.trials],
@@ -74,7 +74,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One picture, tried by both."""
+    """One image, tried by both programs."""
 
     name: str
     ours: Side
@@ -83,21 +83,21 @@ class Comparison:
 
     @property
     def both_solved(self) -> bool:
-        """Whether the picture counts in ratios."""
+        """True if the image counts in ratios."""
         return self.ours.solved and self.theirs.solved
 
     @property
     def wall_ratio(self) -> float:
-        """How many times faster ours is, by wall clock: the ratio of the medians."""
+        """Ratio of solve-field's median wall-clock time to nova's."""
         return self.theirs.wall_s / self.ours.wall_s
 
     @property
     def cpu_ratio(self) -> float:
-        """How many times less CPU ours takes."""
+        """Ratio of solve-field's median CPU time to nova's."""
         return self.theirs.cpu_s / self.ours.cpu_s
 
     def verdict(self) -> str:
-        """Return one or two words for tables: who solved it, or who was wrong."""
+        """Return one or two words for tables: which program solved the image, or was wrong."""
         wrong = [who for who, side in (("nova", self.ours), ("solve-field", self.theirs)) if side.was_wrong]
         if wrong:
             return " and ".join(wrong) + " wrong"
@@ -107,7 +107,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the comparisons amount to; ratios above 1 say that ours is faster, over pictures that both solve."""
+    """Summary of all comparisons; ratios are over images that both solve, and above 1 if nova is faster."""
 
     pictures: int
     both: int
@@ -131,7 +131,7 @@ class Summary:
 
 
 def summarise(results: Sequence[Comparison]) -> Summary:
-    """Return what the comparisons amount to."""
+    """Return the summary of comparisons."""
     both = [c for c in results if c.both_solved]
     slow = [c for c in both if c.theirs.wall_s > SLOW_S]
     worst = min(both, key=lambda c: c.wall_ratio, default=None)

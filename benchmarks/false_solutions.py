@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""How often pictures that show no sky are solved: whole solves, and the tail of the engine's false matches.
+"""Measure how often images without a real sky are solved: whole solves, and the tail of false matches.
 
-``full`` solves pictures of ``nosky.py`` as ``nova submit`` does, until nothing is left to try or the engines have used
-the CPU time that a solve gets.  ``tail`` listens to parts of the search: with the engine's
-threshold for naming a match lowered, or its threshold for accepting one.  ``clumps`` takes every match and weighs it as
-a race does (``falseclumps.py``).  All go on where they were left;
-``--summary`` says what came of it.  See README.md beside this file.
+``full`` solves images of ``nosky.py`` as ``nova submit`` does, until all attempts are made or the engines have used the
+CPU time of a solve.  ``tail`` runs parts of the search with a lowered threshold for logging a match, or for accepting
+one.  ``clumps`` accepts every match and weighs it as a race does (``falseclumps.py``).  All modes continue from their
+state file; ``--summary`` prints the results.  See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -58,24 +57,24 @@ from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.index_set import IndexSet
 
-#: Engine CPU that a whole solve gets, whatever the number of cores.
+#: CPU seconds of engines in a whole solve, for any number of cores.
 FULL_CPU_S = engine_cpu_s(SolveParams().limit_s)
-#: From this log-odds matches are named where the engine's own threshold for that (13.8) is lowered.
+#: Log-odds from which the engine logs matches if its own threshold for that (13.8) is lowered.
 NAMED_FROM = 8.0
 #: From these they are tuned up where that threshold is lowered: two, to see whether what it adds is the same.
 TUNED_FROM = (8.0, 10.0)
 #: Log-odds from which matches are accepted where that threshold (20.7) is lowered; trials take turns.
 ACCEPTED_FROM = (3.0, 5.0, 8.0)
 _HEARD_CPU_S, _ACCEPTED_CPU_S = 2.5, 1.0
-#: A trial that other work keeps from its CPU time ends after so many times that.
+#: A trial ends after this many times its CPU time, if other work slows it down.
 _PATIENCE = 20.0
 _NEVER_S = 1e6
 
 
 class Bench:
-    """Where pictures are tried: engine, index files, catalogue, engine tokens of our own, a folder for the jobs.
+    """The resources of trials: engine, index files, catalogue, engine tokens, a folder for jobs.
 
-    It is a backend as well: this machine, with a limit on CPU time and none on the clock.
+    It is also a backend: this machine, with a limit on CPU time and none on wall-clock time.
     """
 
     name = "local"
@@ -94,11 +93,11 @@ class Bench:
         return self.indexes.files
 
     def notes(self) -> Sequence[str]:
-        """Return no remarks."""
+        """Return no notes."""
         return ()
 
     def solve(self, job: jobdir.JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
-        """Race the attempts until one solves or the CPU time is used."""
+        """Race the attempts until one solves or the CPU time is used up."""
         del progress
         terms = records.RaceTerms(
             self.engine, self.indexes, self.tokens, wall_s=budget.left_s, queue_wait_s=_NEVER_S, cpu_s=self.cpu_s
@@ -110,7 +109,7 @@ class Bench:
     def alone(
         self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float
     ) -> Iterator[tuple[RaceResult, jobdir.JobDir]]:
-        """Run one attempt with some index files; give how it ended and its job, as long as the context lasts."""
+        """Run one attempt with some index files; yield its outcome and its job, which exists within the context."""
         staged = jobdir.create(self.folder)
         staged.axy(1).write_bytes(data)
         job = jobdir.publish(staged)
@@ -127,7 +126,7 @@ class Bench:
 
 
 def full_record(field: nosky.NoSky, bench: Bench, keep: Path | None = None) -> dict[str, Any]:
-    """Solve a picture as ``nova submit`` does and return what came of it."""
+    """Solve an image as ``nova submit`` does and return the outcome."""
     bench.last = None
     with tempfile.TemporaryDirectory(dir=bench.folder) as jobs:
         params = SolveParams(timeout_s=_NEVER_S)
@@ -176,8 +175,8 @@ def _about(field: nosky.NoSky) -> dict[str, Any]:
 class Cell:
     """A part of the search: one attempt at one range of depths with some index files.
 
-    ``accept_from`` is a lowered threshold of acceptance; None listens, and then ``tuned_from`` may be a lowered
-    threshold of the tune-up.
+    ``accept_from`` is a lowered acceptance threshold; if it is None, matches are only logged, and ``tuned_from`` may be
+    a lowered threshold of the tune-up.
     """
 
     attempt: axy.Attempt
@@ -187,7 +186,7 @@ class Cell:
 
 
 def tail_records(field: nosky.NoSky, bench: Bench) -> Iterator[dict[str, Any]]:
-    """Try parts of the search of every member at a picture, blind and with a made-up hint."""
+    """Try parts of every member's search on an image, blind and with an invented hint."""
     chance = random.Random(f"{field.name} parts")
     extractor = StarExtractor(from_array(field.pixels))
     for params in (SolveParams(blind=True), _made_up_hint(chance)):
@@ -202,7 +201,7 @@ def tail_records(field: nosky.NoSky, bench: Bench) -> Iterator[dict[str, Any]]:
 
 
 def _made_up_hint(chance: random.Random) -> SolveParams:
-    """Return a scale (within 20 %) and a position (within 15 degrees), as a header might state them, by chance."""
+    """Return a random scale (within 20 %) and position (within 15 degrees), as a header might state them."""
     width_deg = 1.5 * 40 ** chance.random()
     scale = Scale(0.8 * width_deg, 1.2 * width_deg, ScaleUnit.DEG_WIDTH)
     dec_deg = math.degrees(math.asin(2 * chance.random() - 1))
@@ -210,12 +209,12 @@ def _made_up_hint(chance: random.Random) -> SolveParams:
 
 
 def _cells(attempt: axy.Attempt, files: Sequence[IndexFile], chance: random.Random) -> Iterator[Cell]:
-    """Yield parts by chance: two that are listened to, one of them tuned up, and two with acceptance lowered."""
+    """Yield random parts: two whose matches are logged, one of them tuned up, and two with lowered acceptance."""
     served = selection.select(attempt, files)
     lowered = [(chance.choice(ACCEPTED_FROM), None) for _ in range(2)]
     for accept_from, tuned_from in ((None, None), (None, chance.choice(TUNED_FROM)), *lowered):
         chosen = served if attempt.schedule.parallel else (chance.choice(served),)
-        # Evenly in the logarithm: a whole solve spends more of its time at the first stars than at the last.
+        # Uniform in the logarithm, because a whole solve spends more of its time on the first stars than on the last.
         star = LEAST_STARS * (len(attempt.stars) / LEAST_STARS) ** chance.random()
         depth = next((d for d in attempt.depths if d[1] >= star), attempt.depths[-1])
         # How the distortion is fitted comes after acceptance; without it no second look follows either.
@@ -254,7 +253,7 @@ def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]
 
 
 def settings_text(attempt: axy.Attempt) -> str:
-    """Return in words how an attempt searches, whatever the picture: what its settings' number is made of."""
+    """Return a description of an attempt's search settings, independent of the image."""
     schedule = attempt.schedule
     return (
         f"window {schedule.quads_arcmin} coarse {schedule.coarse_first} parallel {schedule.parallel} "
@@ -264,10 +263,10 @@ def settings_text(attempt: axy.Attempt) -> str:
 
 
 def naming_from(data: bytes, named_from: float, tuned_from: float | None = None) -> bytes:
-    """Return an axy whose engine names every match from a log-odds on, and accepts what it always does.
+    """Return an axy whose engine logs every match above a log-odds, and accepts matches as usual.
 
-    With ``tuned_from`` it also fits each such match anew (tune-up), as it does from 13.8 on, and names what came of it.
-    The cards take the places of two that the engine ignores.
+    With ``tuned_from`` the engine also fits each such match again (tune-up), as it usually does from 13.8 on, and logs
+    the result.  The cards replace two that the engine ignores.
     """
     wanted = {b"NVDELAY ": ("ANODDSPR", named_from)}
     if tuned_from is not None:
@@ -329,7 +328,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
-    """Try pictures until time or count is up."""
+    """Try images until the time or the count is reached."""
     began = time.monotonic()
     given.state.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="false-") as folder:

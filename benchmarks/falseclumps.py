@@ -1,9 +1,9 @@
-"""What clumps leave of false matches: searches whose every match is taken, and weighed as a race weighs it.
+"""The effect of the clustering test on false matches: searches that accept every match and weigh it as a race does.
 
-Each attempt is tried with each of its index files, one at a time, as shipped but for what is accepted: the engine takes
-the first match that comes out at :data:`TAKEN_FROM` or above.  What ``solvehost.engine.clustering`` would take of its
-log-odds is kept beside them.  A lower threshold would show more matches and miss those that matter: a search ends at
-the first.
+Each attempt is tried with each of its index files, one at a time, with the usual settings except for acceptance: the
+engine accepts the first match of at least :data:`TAKEN_FROM`.  The penalty of ``solvehost.engine.clustering`` is
+recorded beside its log-odds.  A lower threshold would find more matches but miss the important ones, since a search
+ends at the first match.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from solvehost.indexes.index_file import IndexFile
 
 Record = Mapping[str, Any]
 
-#: Matches are taken from this log-odds on: the lowest at which the engine fits them anew.
+#: Log-odds from which matches are accepted: the lowest at which the engine fits them again.
 TAKEN_FROM = TUNES
-#: What a blind attempt asks of a match, and what must be left of that once clumps are allowed for.
+#: Log-odds that a blind attempt requires of a match, before and after the clustering test.
 ASKED = THRESHOLDS[-1]
 LEAST_LEFT = ASKED - clustering.TOLERATED_LOSS
 _CPU_S = 1.0
-#: The tail of what is left is taken above these.
+#: Cuts above which the tail after the test is measured.
 _CUTS = (-10.0, 0.0, 5.0)
 _LEVELS = (0.0, 5.0, 10.0, TUNES, ACCEPTS, ASKED)
 _LOGODDS, _COST, _IS_TRUE = 0, 2, 3
 
 
 class Machine(Protocol):
-    """Where trials run."""
+    """The resources of trials."""
 
     indexes: index_set.IndexSet
 
     def alone(
         self, data: bytes, files: tuple[IndexFile, ...], cpu_s: float
     ) -> AbstractContextManager[tuple[RaceResult, jobdir.JobDir]]:
-        """Run one attempt with some index files; give how it ended and its job, as long as the context lasts."""
+        """Run one attempt with some index files; yield its outcome and its job, which exists within the context."""
         ...
 
 
 def record(field: nosky.NoSky, bench: Machine) -> dict[str, Any]:
-    """Return the trials at one picture: engine CPU, and of each match log-odds, stars, what clumps take, truth."""
+    """Return the trials at one image: engine CPU, and for each match its log-odds, stars, clustering penalty, truth."""
     extractor, params = StarExtractor(from_array(field.pixels)), SolveParams(blind=True)
     cpu_s, tries, matches = 0.0, 0, []
     for attempt in _attempts(extractor, params, bench.indexes.files):
@@ -82,7 +82,7 @@ def _attempts(extractor: StarExtractor, params: SolveParams, files: Sequence[Ind
 def _trial(
     field: nosky.NoSky, attempt: axy.Attempt, file: IndexFile, bench: Machine
 ) -> tuple[float, list[float] | None]:
-    """Return the CPU seconds of one trial, and of its match log-odds, stars, cost by clumps, whether it is true."""
+    """Return the CPU seconds of one trial, and the log-odds, stars, clustering penalty and truth of its match."""
     # As somebody else's attempt: one of nova's the race would judge.
     odds = math.exp(TAKEN_FROM)
     plain = replace(attempt, schedule=axy.Schedule(), odds_to_solve=odds, odds_to_keep=odds, tweak_order=0)
@@ -100,7 +100,7 @@ def _trial(
 
 
 def summary(records: Sequence[Record]) -> dict[str, Any]:
-    """Return the figures of the trials, as plain values; matches at a picture's true place are counted apart."""
+    """Return the figures of the trials as a JSON object; matches at an image's true position are counted separately."""
     records = [r for r in records if r["mode"] == "clumps"]
     matches = [match for r in records for match in r["matches"]]
     false = [match for match in matches if not match[_IS_TRUE]]

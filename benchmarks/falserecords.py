@@ -1,7 +1,7 @@
-"""The state file of ``false_solutions.py``: a JSON line for each picture, so that a later run goes on from there.
+"""The state file of ``false_solutions.py``: one JSON line per image, so that a later run continues from there.
 
-A whole solve is a line as it is.  The trials at one picture share a line: what they have in common stands once, and of
-each trial only the values, in the order of ``_COLUMNS``; :func:`read` gives them back as records of their own.
+A whole solve is one line.  The trials of one image share a line, which has their common values once and the values of
+each trial in the order of ``_COLUMNS``; :func:`read` returns them as separate records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COLUMNS = (*_WORDS, "depth", "stars", "named_from", "tuned_from", "accept_from"
 
 
 def read(path: Path) -> list[Record]:
-    """Return the records of a state file; a last line that was cut short is passed over."""
+    """Return the records of a state file; a truncated last line is skipped."""
     if not path.exists():
         return []
     records: list[Record] = []
@@ -38,13 +38,13 @@ def read(path: Path) -> list[Record]:
 
 
 def append(path: Path, records: Sequence[Record]) -> None:
-    """Append what came of one picture, in one go: others may write to the same file."""
+    """Append the record of one image in a single write, since other processes may write to the same file."""
     line = _packed(records) if "member" in records[0] else records[0]
     text = json.dumps(reporting.as_plain(line), separators=(",", ":"), ensure_ascii=False) + "\n"
     with path.open("ab") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         if stream.tell() and not _ends_in_newline(path):
-            stream.write(b"\n")  # what was cut short stays a line of its own
+            stream.write(b"\n")  # a truncated line stays a line of its own
         stream.write(text.encode())
 
 
@@ -70,7 +70,7 @@ def _unpacked(line: Record) -> list[Record]:
 
 
 def to_do(mode: str, kinds: Sequence[str], share: tuple[int, int], state: Path) -> Iterator[tuple[str, int]]:
-    """Yield (kind, number) without end, all kinds in turn, but those that ``state`` holds and others' shares."""
+    """Yield (kind, number) endlessly, kinds in turn, except those in ``state`` and those of other processes' shares."""
     part, parts = share
     done = {(r["kind"], r["number"]) for r in read(state) if r["mode"] == mode}
     pictures = ((kind, number) for number in itertools.count(1) for kind in kinds)

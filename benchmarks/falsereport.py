@@ -1,4 +1,4 @@
-"""What the records of ``false_solutions.py`` come to: counts, tails of log-odds, the rate beyond the threshold."""
+"""Statistics of the records of ``false_solutions.py``: counts, tails of log-odds, the rate beyond the threshold."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Record = Mapping[str, Any]
 
 #: The engine's own thresholds: odds of 10⁹ to accept a match, of 10⁶ to tune one up and, as shipped, to name it.
 ACCEPTS, TUNES = math.log(1e9), math.log(1e6)
-#: Cuts at which the slope is looked at, to see whether it stays the same.
+#: Cuts at which the slope is measured, to check that it is constant.
 CUTS = (8.0, 9.0, 10.0, 11.0, 12.0)
-#: Slopes are taken above these: of matches as they are found, and of those that were tuned up.
+#: Cuts above which slopes are measured: for matches as found, and for those that were tuned up.
 RAW_CUT, TUNED_CUT = 10.0, 12.0
-#: Thresholds of acceptance for which the rate is told: the engine's own first.
+#: Acceptance thresholds for which the rate is reported, the engine's own first.
 THRESHOLDS = (ACCEPTS, 25.0, 30.0)
-#: Engine CPU of a solve that finds nothing and uses all that it gets.
+#: CPU seconds of engines in a solve that finds nothing and uses its whole budget.
 SOLVE_CPU_S = engine_cpu_s(SolveParams().limit_s)
 _LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)
-#: Levels at which what whole solves came upon is held against what the trials foretell.
+#: Levels at which whole solves are compared with the prediction from trials.
 _FORETOLD = (18.0, ACCEPTS, 25.0)
 _DEPTHS = ((1, 20), (21, 50), (51, 200))
 LOGODDS, _MATCHED, _CONFLICTS, _PIXSCALE, _IS_TRUE = 0, 1, 2, 5, 6
 
 
 def summary(records: Sequence[Record]) -> dict[str, Any]:
-    """Return the figures of all records, whole solves and parts of the search, as plain values."""
+    """Return the figures of all records, whole solves and parts of the search, as a JSON object."""
     full = [r for r in records if r["mode"] == "full"]
     tail = [r for r in records if r["mode"] == "tail" and "member" in r]
     return {"full": _full(full), "tail": _tail(tail, full)}
@@ -124,7 +124,7 @@ def _named(levels: Iterable[float]) -> list[str]:
 
 
 def _heard(records: Iterable[Record]) -> list[tuple[str, Heard]]:
-    """Return what was heard at each picture, with its kind; matches at a picture's true place are left out."""
+    """Return the logged matches of each image with its kind; matches at an image's true position are left out."""
     pictures = _grouped(records, lambda r: (r["kind"], r["number"]))
     return [(kind, _heard_at(some)) for (kind, _), some in pictures.items()]
 
@@ -135,7 +135,7 @@ def _heard_at(records: Sequence[Record]) -> Heard:
 
 
 def _paired(listened: Sequence[Record], tuned: Sequence[Record]) -> list[tuple[Heard, Heard]]:
-    """Return what was heard without and with a tune-up of every match, at the pictures that have both."""
+    """Return the logged matches without and with a tune-up of every match, for images that have both."""
     groups = [_grouped(records, lambda r: (r["kind"], r["number"])) for records in (listened, tuned)]
     return [
         (_heard_at(some), _heard_at(groups[1][picture])) for picture, some in groups[0].items() if picture in groups[1]
@@ -147,7 +147,7 @@ def _fitted(heard: Sequence[Heard], cut: float, threshold: float = TUNES) -> dic
 
 
 def _kind_row(heard: Sequence[Heard], survives: float) -> dict[str, Any]:
-    """Return a kind's tail up to where the engine tunes up, and what a whole solve would meet above its threshold.
+    """Return a kind's tail below the tune-up threshold, and the matches that a whole solve would find above it.
 
     ``survives`` is the share of tuned matches that come above it, of all kinds together.
     """
@@ -178,7 +178,7 @@ def _tuned(listened: Sequence[Heard], full: Sequence[Record]) -> dict[str, Any]:
 
 
 def _foretold(lift: falsetail.Lift, listened: Sequence[Record], full: Sequence[Record]) -> dict[str, Any]:
-    """Return how many matches whole solves came upon above some levels, and how many the trials make it.
+    """Return the number of matches of whole solves above some levels, and the number that trials predict.
 
     Both are of the kinds that were listened to.
     """
@@ -192,7 +192,7 @@ def _foretold(lift: falsetail.Lift, listened: Sequence[Record], full: Sequence[R
 
 
 def _straight(listened: Sequence[Record], full: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return the tail of the matches that whole solves tuned up, of the kinds that were listened to: no assumptions."""
+    """Return the tail of the matches that whole solves tuned up, for the kinds with trials; it needs no assumptions."""
     return [_fitted(_of_kinds(listened, full), TUNES, threshold) for threshold in THRESHOLDS]
 
 
@@ -202,7 +202,7 @@ def _of_kinds(listened: Sequence[Record], full: Sequence[Record]) -> list[Heard]
 
 
 def _tuned_later(later: Sequence[Record], raw: Sequence[Heard], tuned: Sequence[Heard]) -> dict[str, Any]:
-    """Return how many matches a tune-up from a higher log-odds on brings above some levels, and how many it should.
+    """Return how many matches a tune-up from a higher log-odds raises above some levels, and the expected number.
 
     It should bring those that a tune-up from the lowest cut on brings above a level that much lower, less what there
     are fewer of to begin with.
@@ -222,7 +222,7 @@ def _tuned_later(later: Sequence[Record], raw: Sequence[Heard], tuned: Sequence[
 
 
 def _lowered_row(records: Sequence[Record], listened: Sequence[Heard]) -> dict[str, Any]:
-    """Return how often a match was accepted above a lowered threshold, and how often one was named above it."""
+    """Return how often a match was accepted above a lowered threshold, and how often one was logged above it."""
     found = [
         r["matches"][0] for r in records if r["end"] == "solved" and r["matches"] and not r["matches"][0][_IS_TRUE]
     ]

@@ -1,7 +1,7 @@
-"""How often a false match would reach a threshold: a tail of log-odds that was seen, its slope, and what lies beyond.
+"""Extrapolation of the tail of false matches' log-odds: the observed tail, its slope, the rate beyond a threshold.
 
-False matches above a cut are taken to come at a steady rate in the engine's CPU time, their log-odds to fall
-exponentially beyond it.  Pictures are what chance is asked for anew (bootstrap): trials at one are not independent.
+The model: false matches above a cut occur at a constant rate in the engine's CPU time, and their log-odds fall
+exponentially beyond it.  The bootstrap resamples images, because trials of one image are not independent.
 
 Sources: exponential excesses are the generalised Pareto distribution (Pickands 1975, Ann. Stat. 3, 119) of shape 0;
 limits of a count are Garwood's (1936, Biometrika 28, 437).
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 #: One-sided confidence of every bound.
 CONFIDENCE = 0.95
 _RESAMPLED = 2000
-#: A shape is told from as many matches.
+#: Fewest matches from which the shape of a tail is estimated.
 _ENOUGH = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard at one picture: the engine's CPU seconds, and the log-odds of the false matches it named."""
+    """The log of one image: the engine's CPU seconds, and the log-odds of the false matches that it logged."""
 
     cpu_s: float
     logodds: tuple[float, ...]
@@ -38,9 +38,10 @@ class Heard:
 class Tail:
     """The tail above ``cut``.
 
-    ``count`` matches in ``cpu_s`` seconds; ``slope`` is the mean excess, in e-folds; ``shape`` that of the generalised
-    Pareto distribution by the excesses' moments (0: exponential; above: fatter), with the limits in which 95 % of the
-    bootstrap lie; ``beyond`` expected matches a CPU second above ``threshold``, ``bound`` its upper 95 % bound.
+    ``count`` matches in ``cpu_s`` seconds; ``slope`` is the mean excess in e-folds; ``shape`` is that of the
+    generalised Pareto distribution from the excesses' moments (0: exponential; larger: fatter), with the limits of 95 %
+    of the bootstrap; ``beyond`` is the expected number of matches per CPU second above ``threshold``, ``bound`` its
+    upper 95 % bound.
     """
 
     cut: float
@@ -55,7 +56,7 @@ class Tail:
 
 
 def fit(heard: Sequence[Heard], cut: float, threshold: float, seed: int = 1) -> Tail:
-    """Return the tail of what was heard at some pictures; not-a-number where fewer than two matches were."""
+    """Return the tail of some images' logs; NaN if they have fewer than two matches."""
     sums = np.array([_sums(h, cut) for h in heard]).reshape(-1, 4)
     total = sums.sum(axis=0)
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -78,7 +79,7 @@ def fit(heard: Sequence[Heard], cut: float, threshold: float, seed: int = 1) -> 
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Expected matches a CPU second that a tune-up brings above ``threshold``, and the upper 95 % bound."""
+    """Expected matches per CPU second that a tune-up raises above ``threshold``, and the upper 95 % bound."""
 
     threshold: float
     a_cpu_s: float
@@ -87,11 +88,11 @@ class Beyond:
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """What a tune-up makes of false matches: each picture heard without one, and with every match tuned up.
+    """The effect of the tune-up on false matches: each image's log without it, and with every match tuned up.
 
-    Matches are named from ``named_from`` on; as shipped, those from ``tunes_from`` on are tuned up.  What a tune-up
-    adds is taken not to depend on where it begins: the tuned tail of the matches from ``tunes_from`` on is then the one
-    of those from ``named_from`` on, moved up; there are fewer of them by how the log-odds fall in between.
+    Matches are logged from ``named_from``; with the usual settings, those from ``tunes_from`` are tuned up.  The gain
+    of a tune-up is assumed not to depend on where it begins: the tuned tail of matches from ``tunes_from`` is then that
+    of matches from ``named_from``, shifted up and reduced by the fall of the log-odds in between.
     """
 
     pictures: Sequence[tuple[Heard, Heard]]
@@ -101,7 +102,7 @@ class Lift:
     tuned_cut: float
 
     def beyond(self, thresholds: Sequence[float], seed: int = 2) -> list[Beyond]:
-        """Return how often tuned matches come above each threshold."""
+        """Return the rate of tuned matches above each threshold."""
         if not self.pictures:
             return [Beyond(threshold, math.nan, math.nan) for threshold in thresholds]
         columns = [
@@ -134,7 +135,7 @@ def _sums(heard: Heard, cut: float) -> tuple[float, float, float, float]:
 
 
 def _estimates(sums: NDArray[np.float64], distance: float) -> tuple[NDArray[np.float64], ...]:
-    """Return slope, shape and matches a CPU second ``distance`` above the cut, for rows of sums."""
+    """Return slope, shape and matches per CPU second ``distance`` above the cut, for rows of sums."""
     count, first, second, cpu_s = sums.T
     slope = first / count
     shape = np.where(count >= _ENOUGH, (1 - slope**2 / (second / count - slope**2)) / 2, np.nan)
@@ -147,7 +148,7 @@ def _quantile(values: NDArray[np.float64], share: float) -> float:
 
 
 def count_bound(count: int, confidence: float = CONFIDENCE) -> float:
-    """Return the upper bound of the mean of a Poisson count of which ``count`` was seen (3.00 for none)."""
+    """Return the upper bound of a Poisson mean if ``count`` was observed (3.00 for 0)."""
     low, high = float(count), count + 10 * math.sqrt(count + 1) + 10
     for _ in range(200):
         middle = (low + high) / 2
@@ -165,7 +166,7 @@ def _poisson_at_most(count: int, mean: float) -> float:
 
 
 def share_bound(count: int, trials: int, confidence: float = CONFIDENCE) -> float:
-    """Return the upper Clopper-Pearson bound of a share of which ``count`` in ``trials`` were seen."""
+    """Return the upper Clopper-Pearson bound of a proportion if ``count`` of ``trials`` were observed."""
     if count >= trials:
         return 1.0
     low, high = 0.0, 1.0
@@ -186,7 +187,7 @@ def share_bound(count: int, trials: int, confidence: float = CONFIDENCE) -> floa
 
 
 def by_kind(rows: Iterable[tuple[str, Heard]]) -> Mapping[str, list[Heard]]:
-    """Return what was heard at the pictures of each kind."""
+    """Return the logs of the images of each kind."""
     kinds: dict[str, list[Heard]] = {}
     for kind, heard in rows:
         kinds.setdefault(kind, []).append(heard)
@@ -194,6 +195,6 @@ def by_kind(rows: Iterable[tuple[str, Heard]]) -> Mapping[str, list[Heard]]:
 
 
 def survival(heard: Iterable[Heard], levels: Sequence[float]) -> list[int]:
-    """Return how many matches were heard at or above each level."""
+    """Return the number of logged matches at or above each level."""
     values = [value for h in heard for value in h.logodds]
     return [sum(value >= level for value in values) for level in levels]

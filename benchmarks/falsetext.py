@@ -1,4 +1,4 @@
-"""What ``falsereport.py`` came to, in words and tables: plain text and Markdown."""
+"""The statistics of ``falsereport.py`` in words and tables: plain text and Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falsereport import LOGODDS, SOLVE_CPU_S, Record
 
 
 def one_line(records: Sequence[Record]) -> str:
-    """Return what came of one picture, for progress."""
+    """Return the outcome of one image, for progress messages."""
     cpu_s = math.fsum(r.get("cpu_s", 0.0) for r in records)
     named = [m for r in records for m in r.get("matches", ())]
     highest = reporting.number(max((m[LOGODDS] for m in named), default=math.nan), 1)
@@ -132,7 +132,7 @@ def _parts(figures: Mapping[str, Any]) -> list[tuple[str, tuple[list[str], list[
 
 
 def sentences(figures: Mapping[str, Any]) -> list[str]:
-    """Return the figures that matter most."""
+    """Return the most important figures."""
     full, tail = figures["full"]["all"], figures["tail"]
     seen, tuned = (
         ", ".join(f"{count} from {level}" for level, count in part["survival"].items())

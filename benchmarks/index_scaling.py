@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a search costs by the index files that it goes through, measured file by file, and by others that are not here.
+"""The cost of a search by index files: measured file by file, and predicted for files that are not installed.
 
-A field of random stars is looked up in each installed file alone, to its end.  The engine then says how many groups of
-stars it tried and how many entries of the file they matched; with its CPU time that gives seconds a file, a group and a
-match, by least squares.  Matches grow with the number of entries: that is carried over to sets that are not here.
+A field of random stars is searched in each installed file alone, completely.  The engine then reports how many groups
+of stars it tried and how many entries of the file they matched; with its CPU time, least squares give the seconds per
+file, group and match.  Matches grow with the number of entries, which predicts the cost of sets that are not installed.
 See README.md beside this file.
 """
 
@@ -37,7 +37,7 @@ SERIES = (("4100 (Tycho-2, 7 to 19)", 22.0, 13, 1), ("5200 (Gaia, 0 to 6)", 2.0,
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One field looked up in one file: groups of stars tried, entries matched, CPU seconds."""
+    """One field searched in one file: groups of stars tried, entries matched, CPU seconds."""
 
     name: str
     group_stars: int
@@ -50,7 +50,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU seconds: of a start, a file, a group of stars in a file, a match; and matches a group and entry (quads)."""
+    """CPU seconds of a start, a file, a group of stars in a file, a match; and matches per group and entry (quad)."""
 
     start_s: float
     file_s: float
@@ -60,7 +60,7 @@ class Costs:
 
 
 def look_up(files: Sequence[index_file.IndexFile], depth: int, seed: int = 1) -> list[Lookup]:
-    """Return what each file costs a field of random stars, groups of whose first ``depth`` are tried."""
+    """Return the cost of each file for a field of random stars; groups of the first ``depth`` stars are tried."""
     chance = np.random.default_rng(seed)
     x, y = (chance.uniform(1, _SIDE_PX, _STARS).astype(np.float32).tobytes() for _ in "xy")
     stars = Stars.from_bytes(x, y, np.arange(_STARS, 0, -1, dtype=np.float32).tobytes())
@@ -87,7 +87,7 @@ def _group_stars(path: Path) -> int:
 
 
 def file_cost_s(files: Sequence[index_file.IndexFile], copies: int = 100) -> float:
-    """Return CPU seconds that an engine spends on a file which it opens and does not search: many links to one."""
+    """Return the CPU seconds of an engine for a file that it opens but does not search, from many links to one."""
     stars = Stars.from_bytes(*(np.arange(1, 9, dtype=np.float32).tobytes() for _ in range(3)))
     nothing_fits = (axy.Range(1e-5, 2e-5),)
     attempt = Attempt(_SIDE_PX, _SIDE_PX, stars, scales_arcsec_per_pixel=nothing_fits)
@@ -106,7 +106,7 @@ def file_cost_s(files: Sequence[index_file.IndexFile], copies: int = 100) -> flo
 
 
 def fit(lookups: Sequence[Lookup], file_s: float) -> Costs:
-    """Return the costs that explain the CPU times best, by least squares."""
+    """Return the costs that fit the CPU times best, by least squares."""
     sizes = np.array([[1, each.tried, each.matched] for each in lookups], dtype=float)
     seconds = np.array([each.cpu_s for each in lookups])
     start_s, group_s, match_s = np.linalg.lstsq(sizes, seconds, rcond=None)[0]
@@ -116,7 +116,7 @@ def fit(lookups: Sequence[Lookup], file_s: float) -> Costs:
 
 
 def expected_s(costs: Costs, entries: float, files: int, groups: int) -> float:
-    """Return CPU seconds of a search through ``files`` files of ``entries`` quads each, for so many groups of stars."""
+    """Return the CPU seconds of a search through ``files`` files of ``entries`` quads each, for a number of groups."""
     return costs.start_s + files * (
         costs.file_s + groups * (costs.group_s + entries * costs.matches_per_entry * costs.match_s)
     )

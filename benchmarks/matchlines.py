@@ -1,6 +1,6 @@
-"""What ``astrometry-engine`` says in its log of the matches that it looks at, accepted or not.
+"""Parses the lines of ``astrometry-engine``'s log about the matches that it examines, accepted or not.
 
-For measurements alone: what is a solution is never told by log text.
+For measurements only: nova itself never decides by log text what is a solution.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _MATCH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class NamedMatch:
-    """A match as the engine names it.
+    """A match as the engine's log describes it.
 
-    ``matched``, ``conflicts`` and ``distractors`` are counted up to the best log-odds, stars of the quad left out; all
-    are 0 where the log-odds are below what the engine would tune up (13.8) or accept.  ``index_stars`` is the number of
-    index stars in the field.
+    ``matched``, ``conflicts`` and ``distractors`` are counted up to the best log-odds, without the quad's stars; all
+    are 0 if the log-odds are below the threshold to tune up (13.8) or to accept a match.  ``index_stars`` is the number
+    of index stars in the field.
     """
 
     logodds: float
@@ -38,14 +38,14 @@ class NamedMatch:
     pixscale_arcsec: float
 
     def as_list(self, truth: TrueSky | None) -> list[Any]:
-        """Return it for a record: log-odds, counts, pixel scale, whether it is where the picture really is."""
+        """Return a list for a record: log-odds, counts, pixel scale, and whether it is at the image's true position."""
         is_true = truth is not None and truth.is_at(self.ra_deg, self.dec_deg, self.pixscale_arcsec)
         counts = [self.matched, self.conflicts, self.distractors, self.index_stars]
         return [round(self.logodds, 2), *counts, float(f"{self.pixscale_arcsec:.3g}"), int(is_true)]
 
 
 def read(log: bytes) -> Iterator[NamedMatch]:
-    """Yield the matches that a log names."""
+    """Yield the matches in a log."""
     for found in _MATCH.finditer(log):
         text = {name: value.decode() for name, value in found.groupdict().items()}
         yield NamedMatch(

@@ -1,8 +1,8 @@
-"""What every benchmark stands on: a command with what it used, interleaved pairs, and the means of their figures.
+"""What all benchmarks need: running a command and measuring its resources, interleaved pairs, and means.
 
-The program that measures must stay small: Linux counts into a child's peak memory what its parent used when the child
-was started.  So nothing large is imported here, pictures are drawn by child processes, and :func:`memory_floor_bytes`
-says what remains.
+The measuring program must stay small, because Linux includes the memory of the parent at the start of a child in the
+child's peak memory.  So nothing large is imported here, images are drawn by child processes, and
+:func:`memory_floor_bytes` returns the remaining offset.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Run:
     exit_status
         Its exit code, negative for a signal.
     wall_s
-        From just before it was started until it ended.
+        Seconds from just before its start to its end.
     cpu_s
-        User and system time of it and of all descendants that it waited for.
+        User and system time of the process and of all descendants that it waited for.
     peak_bytes
-        Largest resident set of it or of any one of those descendants.
+        Largest resident set of the process or of one of those descendants.
     stdout, stderr
-        What it wrote, undecodable bytes replaced.
+        Its output; undecodable bytes are replaced.
     timed_out
-        Whether it was ended for taking too long.
+        Whether it was killed because it took too long.
     """
 
     exit_status: int
@@ -65,14 +65,14 @@ def run(
     cwd: Path | None = None,
     text_in: str = "",
 ) -> Run:
-    """Run a command to its end, or kill it with all its descendants after ``timeout_s``.
+    """Run a command; after ``timeout_s`` seconds, kill it with all its descendants.
 
-    ``text_in`` is its standard input, which ends after it; ``env`` replaces the environment.
+    ``text_in`` is its whole standard input; ``env`` replaces the environment.
 
     Raises
     ------
     OSError
-        Where it cannot be started.
+        If it cannot be started.
     """
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
@@ -103,9 +103,9 @@ def run(
 
 
 def _await_end(pid: int, timeout_s: float, began: float) -> tuple[float, bool]:
-    """Return (seconds since ``began``, whether time was up) once a process ended; its group is gone, it is unreaped.
+    """Wait for a process to end; return (seconds since ``began``, whether it timed out).
 
-    It is reaped by the caller, so that its number cannot be another's while it may still be killed.
+    Its process group is killed, but the caller reaps it, so that its id cannot be reused while it may still be killed.
     """
     time_is_up = threading.Event()
 
@@ -135,7 +135,7 @@ def _read_back(stream: IO[bytes]) -> str:
 
 
 def memory_floor_bytes() -> int:
-    """Return the peak memory that even a program that does nothing shows when it is started from here."""
+    """Return the peak memory of a program that does nothing, started from this process."""
     return run(["true"], 10).peak_bytes
 
 
@@ -144,11 +144,11 @@ def memory_floor_bytes() -> int:
 
 @contextlib.contextmanager
 def fresh_state() -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield an empty folder and an environment in which nothing is remembered from earlier runs.
+    """Yield an empty folder, and an environment without any state of earlier runs.
 
-    State, cache, settings, job directories, engine tokens and temporary files all go into the folder, which is removed
-    at the end; the caller's own NOVA_* settings are left out, and so is what keeps Python from storing the bytecode
-    of the modules that it compiles, as installed ones are stored.
+    State, cache, settings, job directories, engine tokens and temporary files go into the folder, which is removed at
+    the end.  The caller's NOVA_* variables are left out, and so is PYTHONDONTWRITEBYTECODE, since installed modules
+    have stored bytecode.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -162,7 +162,7 @@ def fresh_state() -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def warm(paths: Iterable[Path]) -> int:
-    """Read files once, so that the page cache holds them; return how many bytes they have."""
+    """Read files once, so that they are in the page cache; return their total size in bytes."""
     total = 0
     for path in paths:
         with path.open("rb", buffering=0) as stream:
@@ -179,9 +179,9 @@ def interleave(
     second_begins: bool = False,
     goes_on: Callable[[T, T], bool] = lambda _a, _b: True,
 ) -> tuple[list[T], list[T]]:
-    """Call two things in pairs, each pair in the other order than the one before; return the results of each.
+    """Call two functions in pairs, each pair in the opposite order of the previous one; return the results of each.
 
-    No more pairs follow once ``goes_on`` says no to the results of one.
+    Stop after a pair if ``goes_on`` returns False for its results.
     """
     firsts: list[T] = []
     seconds: list[T] = []
@@ -200,12 +200,12 @@ def interleave(
 
 
 def median(values: Iterable[float]) -> float:
-    """Return the median, not a number where there is no value."""
+    """Return the median; NaN if there are no values."""
     known = list(values)
     return statistics.median(known) if known else math.nan
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """Return the geometric mean of numbers above zero, not a number where there is no value."""
+    """Return the geometric mean of positive numbers; NaN if there are none."""
     known = list(values)
     return statistics.geometric_mean(known) if known else math.nan

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Draw nights of a made-up observatory: two cameras, 4 to 20 degrees wide, with all that goes wrong in a night.
+"""Draw nights of an invented observatory: two cameras, 4 to 20 degrees wide, and everything that goes wrong.
 
-Half way through a night the mount flips: from then on pictures are upside down.  In one night clouds come up; here and
-there lies a file that is no image; and one brings down whoever opens it (``tests/made_cluster.py`` tells how).  Equal
-seeds give equal nights.  ``nights.json`` beside the folders says of each file what it is, and where it looks.
+Halfway through a night the mount flips, so later images are rotated by 180 degrees.  One night becomes cloudy; some
+files are not images; and one crashes every worker that opens it (see ``tests/made_cluster.py``).  Equal seeds give
+equal nights.  ``nights.json`` beside the folders states the kind of each file and its true position.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 CLEAR, CLOUDED, NO_IMAGE, KILLER = "clear", "clouded", "no image", "killer"
-#: What the cameras of each night see, in degrees.
+#: Widths of the cameras' fields in each night, degrees.
 WIDTHS_DEG = ((4.0, 12.0), (6.0, 16.0), (8.0, 20.0))
 _CAMERAS = (("north camera", (1024, 768)), ("south camera", (1280, 960)))
 _EVENING = datetime(2026, 3, 1, 20, tzinfo=UTC)
 _APART = timedelta(minutes=2)
-#: How many frames follow each other at one target, and how far the mount strays between two, in widths.
+#: Number of frames in a row at one target, and the mount's drift between two of them, in field widths.
 _AT_A_TARGET, _DITHER = 8, 0.02
-#: One file among so many is no image; the middle fifth of the last night is clouded.
+#: One file in this many is not an image; the middle fifth of the last night is cloudy.
 _NO_IMAGE_EVERY, _CLOUDED_NIGHT, _CLOUDED = 40, 2, (0.4, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One file of a night: what it is, and the picture, angles in degrees; ``name`` is below the nights' folder."""
+    """One file of a night: its kind and the image's parameters, angles in degrees; ``name`` is a relative path."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ class Planned:
 
 
 def plan(count: int, seed: int) -> list[Planned]:
-    """Return what is in ``count`` files of as many nights as there are widths."""
+    """Return the contents of ``count`` files, distributed over one night per width."""
     nights = len(WIDTHS_DEG)
     found: list[Planned] = []
     for night in range(nights):
@@ -94,12 +94,12 @@ def _as(planned: Planned, kind: str) -> Planned:
 
 
 def draw(planned: Sequence[Planned], folder: Path) -> None:
-    """Draw files below a folder, and write ``nights.json`` there, whose pixel scales are those at the centres.
+    """Draw files below a folder, and write ``nights.json`` with the truth; its pixel scales are those at the centres.
 
     Raises
     ------
     NovaError
-        Where no index file is installed, or a file cannot be written.
+        If no index file is installed, or a file cannot be written.
     """
     import reporting
 

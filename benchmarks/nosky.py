@@ -1,9 +1,8 @@
-"""Pictures that no place on the sky looks like, drawn by kind and number: whatever solves one of them is wrong.
+"""Images that match no place on the sky, drawn by kind and number: every solution of one of them is wrong.
 
-A mirrored sky would be solved, and rightly; so real stars are sheared or stretched (no similarity brings them back),
-moved about, or given the height of another star.  Where the sky is sheared, a narrow part of it can still be known
-again, and so it can through clouds: :class:`TrueSky` says where each picture really is, so that such a solution is told
-from a false one.
+A mirrored sky would be solved correctly; so real stars are sheared or stretched (which no similarity undoes), moved, or
+given the y coordinate of another star.  A narrow part of a sheared sky can still be recognised, and so can a sky behind
+clouds: :class:`TrueSky` holds the true position of each image, which distinguishes such a solution from a false one.
 """
 
 from __future__ import annotations
@@ -19,27 +18,28 @@ import numpy as np
 from novacli.demo import exposure
 from novacli.demo.catalogue import Catalogue
 from novacli.demo.population import populate
-from novacli.demo.projection import Projection, direction
+from novacli.demo.projection import Projection
 from novacli.demo.psf import Psf, add_stars
 from novacli.demo.scene import Camera, Scene
+from solvehost.indexes.sphere import separation_deg
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-#: Changes whenever the same kind and number give another picture than before.
+#: Increases whenever the same kind and number give a different image than before.
 DRAWING_VERSION = 1
 SIZES_PX = ((640, 480), (800, 600), (1024, 768), (1280, 960), (1000, 1000), (1600, 1200), (2208, 1472))
-#: A star at the limit stands so many electrons above the sky, all its light together.
+#: Total light of a star at the limiting magnitude, electrons.
 _LIMIT_E = 550.0
-#: Stars a magnitude fainter are more numerous by this power of ten.
+#: Slope of the number counts: log10 of the ratio of counts one magnitude apart.
 _SLOPE = 0.35
 _SKY_WIDTHS_DEG = (1.0, 40.0)
 
 
 @dataclass(frozen=True, slots=True)
 class TrueSky:
-    """Where a distorted picture of the sky really is: centre and width in degrees, arcsec per pixel before."""
+    """The true position of a distorted image of the sky: centre and width in degrees, undistorted arcsec per pixel."""
 
     ra_deg: float
     dec_deg: float
@@ -47,13 +47,12 @@ class TrueSky:
     pixscale_arcsec: float
 
     def is_at(self, ra_deg: float, dec_deg: float, pixscale_arcsec: float) -> bool:
-        """Say whether a match is of the very sky that the picture was made from, so not false.
+        """Return True if a match is at the position that the image was made from, and therefore not false.
 
-        It is where its centre lies within half a width of the true one, and its scale within a factor of two.  By
-        chance a match does so once in a thousand times at a field 10 degrees wide, and once in 70 at one of 40.
+        The centres must be within half a width and the scales within a factor of two.  By chance that happens to one
+        match in a thousand for a field 10 degrees wide, and to one in 70 for one of 40 degrees.
         """
-        cosine = float(direction(self.ra_deg, self.dec_deg) @ direction(ra_deg, dec_deg))
-        apart_deg = math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
+        apart_deg = separation_deg((self.ra_deg, self.dec_deg), (ra_deg, dec_deg))
         return apart_deg < self.width_deg / 2 and 0.5 < pixscale_arcsec / self.pixscale_arcsec < 2
 
 
@@ -69,7 +68,7 @@ class NoSky:
 
     @property
     def name(self) -> str:
-        """Return what reports call it."""
+        """Return the name in reports."""
         return f"{self.kind}-{self.number:04d}"
 
 
@@ -112,7 +111,7 @@ def draw(kind: str, number: int, catalogue: Catalogue) -> NoSky:
 
 
 def _fluxes(rng: Generator, count: int) -> NDArray[np.float64]:
-    """Draw brightnesses as the sky has them, down to a little below the limit."""
+    """Return random brightnesses that follow the sky's number counts, to slightly below the limit."""
     return np.asarray(0.6 * _LIMIT_E * rng.uniform(1e-6, 1, count) ** (-0.4 / _SLOPE))
 
 
@@ -139,7 +138,7 @@ def _clustered(rng: Generator, width: int, height: int, _catalogue: Catalogue) -
 
 @dataclass(frozen=True, slots=True)
 class _Sky:
-    """Real stars around the middle of a picture, far beyond its edges; ``truth`` of the undistorted picture."""
+    """Return real stars around the centre of an image and far beyond its edges; ``truth`` is that before distortion."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -163,7 +162,7 @@ def _real(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _Sky
 
 
 def _moved(sky: _Sky, matrix: NDArray[np.float64], width: int, height: int) -> _Spots:
-    """Return the sky with a matrix applied about the middle of the picture, cut to a little more than the picture."""
+    """Return the sky with a matrix applied about the image's centre, cropped to slightly more than the image."""
     center = np.array([(width + 1) / 2, (height + 1) / 2])
     x, y = matrix @ (np.stack([sky.x, sky.y]) - center[:, None]) + center[:, None]
     return _inside(x, y, sky, width, height)
@@ -191,13 +190,13 @@ def _stretched(rng: Generator, width: int, height: int, catalogue: Catalogue) ->
 
 
 def _swapped(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _Spots:
-    """Give each star the height of another: rows and columns stay as crowded as they are."""
+    """Exchange the y coordinates of stars, which keeps the crowding of rows and columns."""
     spots = _moved(_real(rng, width, height, catalogue), np.eye(2), width, height)
     return _Spots(spots.x, rng.permutation(spots.y), spots.flux_e)
 
 
 def _scattered(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _Spots:
-    """Move each star a little, far more than any lens does: clusters and voids stay where they are."""
+    """Move each star slightly, but far more than any lens does; clusters and voids stay in place."""
     sky = _real(rng, width, height, catalogue)
     spread = width * rng.uniform(0.02, 0.08)
     x, y = (axis + rng.normal(0, spread, len(axis)) for axis in (sky.x, sky.y))
@@ -205,7 +204,7 @@ def _scattered(rng: Generator, width: int, height: int, catalogue: Catalogue) ->
 
 
 def _clouded(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _Spots:
-    """Real sky behind clouds: a few stars show where they are thin, and rags of them are taken for stars."""
+    """Draw real sky behind clouds: a few stars are visible, and wisps of cloud are detected as stars."""
     spots = _moved(_real(rng, width, height, catalogue), np.eye(2), width, height)
     return replace(spots, clouds=float(rng.uniform(0.8, 1.0)))
 
@@ -214,7 +213,7 @@ def _clouded(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _
 
 
 def _noise(rng: Generator, width: int, height: int, _catalogue: Catalogue) -> _Spots:
-    """No light but the sky's: warm clusters of pixels, hit pixels, bad columns."""
+    """Draw sky background alone, with warm clusters of pixels, cosmic-ray hits and bad columns."""
     light = np.zeros((height, width), np.float32)
     for _ in range(round(_log_uniform(rng, 5, 1500))):
         tall, wide = rng.integers(1, 5, 2)
@@ -229,7 +228,7 @@ def _noise(rng: Generator, width: int, height: int, _catalogue: Catalogue) -> _S
 def _pattern(
     rng: Generator, width: int, height: int, x: NDArray[np.float64], y: NDArray[np.float64], *, turned: bool = True
 ) -> _Spots:
-    """Return spots of a pattern about (0, 0): turned, moved, jittered, some missing, with brightnesses of one sort."""
+    """Return the spots of a pattern about (0, 0): rotated, shifted, jittered, incomplete, of similar brightness."""
     turn = _turn(rng.uniform(0, math.pi) if turned else 0.0)
     x, y = turn @ np.stack([x, y]) + np.array([[rng.uniform(0.3, 0.7) * width], [rng.uniform(0.3, 0.7) * height]])
     jitter = rng.choice([0.0, 0.3, 1.0, 3.0])
@@ -260,7 +259,7 @@ def _rows(rng: Generator, width: int, height: int, _catalogue: Catalogue) -> _Sp
 
 
 def _rings(rng: Generator, width: int, height: int, _catalogue: Catalogue) -> _Spots:
-    """Rings about one centre, or a spiral; the spots of a ring are evenly apart."""
+    """Rings about one centre, or a spiral; the spots of a ring are evenly spaced."""
     rings = round(_log_uniform(rng, 1, 16))
     each = round(_log_uniform(rng, 6, 90))
     angle = np.tile(np.arange(each) * 2 * math.pi / each, rings)
@@ -270,7 +269,7 @@ def _rings(rng: Generator, width: int, height: int, _catalogue: Catalogue) -> _S
 
 
 def _text(rng: Generator, width: int, height: int, _catalogue: Catalogue) -> _Spots:
-    """Lines of letters of a made-up alphabet, five dots wide and seven high."""
+    """Lines of letters of an invented alphabet, five dots wide and seven high."""
     alphabet, share = rng.random((14, 7, 5)) < 0.4, rng.uniform(0.2, 0.8)
     dot = max(2, round(width / _log_uniform(rng, 120, 600)))
     columns, lines = width // (6 * dot), height // (10 * dot)
@@ -330,7 +329,7 @@ def _blurred(light: NDArray[np.float32], times: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(light)
 
 
-#: The kinds, in an order that never changes: a picture's chance is drawn by its place here.
+#: The kinds; the order must never change, because a kind's index seeds its random numbers.
 KINDS: dict[str, _Draw] = {
     "random": _random,
     "clustered": _clustered,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """``nova`` with a portfolio of one candidate: ``one_member.py MEMBER submit …``; MEMBER is a name in candidates.py.
 
-Only the choice of attempts is replaced; the command is otherwise the one that users run.
+Only the choice of attempts is replaced; everything else is the command that users run.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Behaves as the original web service's solve script does: a job id, a tar of job.axy in; all that is there, out.
+# Does what the solve script of the original web service does: reads a job id and a tar of job.axy, writes a tar of the job.
 # original_server.sh JOBS ENGINE
 jobs=$1 engine=$2
 read -r id || exit 1

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measure what ``nova`` costs beside the engine: CPU, wall clock and memory of ``nova submit``, and start-up.
 
-Engine CPU is what the results state (``timing.engine_cpu_s``); each engine begins as a child of ``nova`` that sets
-limits and then becomes it, which is counted there, so it is measured by itself and given back to ``nova``.
-See README.md beside this file.
+Engine CPU is the ``timing.engine_cpu_s`` of the results.  Each engine starts as a child of ``nova`` that sets limits
+and then becomes the engine; the CPU time of that start is measured separately and counted as nova's. See README.md
+beside this file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
 _TIMEOUT_S = 300.0
 _BYTES_PER_PIXEL = 4  # float32
 _SLOWEST_IMPORTS = 15
-#: Names of pictures → (options of nova demo, runs are divided by this).
+#: By the name of an image: (options of nova demo, divisor of the number of runs).
 DRAWN = {
     "800 × 600 FITS": (("--size=800x600", "--width=12"), 1),
     "24 megapixels FITS": (("--size=6000x4000", "--width=12"), 2),
@@ -43,7 +43,7 @@ _HINTS_OF_JPEG = ("--scale-est=12", "--scale-err=10", "--ra=84", "--dec=-3", "--
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture to solve, with the options that hint at where it is."""
+    """An image to solve, with options that hint at its position."""
 
     name: str
     path: Path
@@ -53,10 +53,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Medians over the runs of ``nova submit`` on one picture.
+    """Medians over the runs of ``nova submit`` on one image.
 
-    ``outside_cpu_s`` is all CPU but the engine's own, ``outside_wall_s`` the time until the end but what the winning
-    engine took; ``peak_bytes`` is of the largest process.
+    ``outside_cpu_s`` is all CPU time except the engines', ``outside_wall_s`` the wall-clock time except the winning
+    engine's; ``peak_bytes`` is the peak memory of the largest process.
     """
 
     picture: str
@@ -74,7 +74,7 @@ class Cost:
 
     @property
     def peak_per_image(self) -> float:
-        """Peak memory as a multiple of the picture as float32."""
+        """Peak memory as a multiple of the image's size as float32."""
         return self.peak_bytes / (self.pixels * _BYTES_PER_PIXEL)
 
 
@@ -143,7 +143,7 @@ def _must(run: Run) -> None:
 
 
 def cost(nova: Nova, picture: Picture, helper_cpu_s: float) -> Cost:
-    """Return what ``nova submit`` takes on a picture, the first run not counted."""
+    """Return the cost of ``nova submit`` on an image; the first run is not counted."""
     runs = [_submit(nova, picture) for _ in range(picture.runs + 1)][1:]
     results = [last_json(run.stdout) for run in runs]
     return cost_of(picture.name, runs, results, helper_cpu_s)
@@ -155,7 +155,7 @@ def _submit(nova: Nova, picture: Picture) -> Run:
 
 
 def cost_of(name: str, runs: Sequence[Run], results: Sequence[dict[str, Any]], helper_cpu_s: float) -> Cost:
-    """Return the medians of runs and of what their results state."""
+    """Return the medians of runs and of the figures in their results."""
     timings = [result.get("timing", {}) for result in results]
     engines = [_started(timing) for timing in timings]
     engine_cpu = [t.get("engine_cpu_s", 0.0) - n * helper_cpu_s for t, n in zip(timings, engines, strict=True)]
@@ -187,7 +187,7 @@ def _winner_s(timing: dict[str, Any]) -> float:
 
 
 def becoming_cpu_s() -> float:
-    """Return the CPU seconds of a child from its start until it becomes the engine, here a program of no weight."""
+    """Return the CPU seconds of a child until it becomes the engine; a trivial program stands in for the engine."""
     program = shutil.which("true") or "/bin/true"
     with tempfile.TemporaryDirectory() as folder:
         child = EngineProcess([program], Path(folder), Path(folder, "log"), EngineLimits())
@@ -203,7 +203,7 @@ STARTS = (("--version",), ("--help",), ("submit", "--help"), ("jobs",))
 
 
 def start_up(nova: Sequence[str], words: Sequence[str], runs: int) -> tuple[float, float]:
-    """Return medians of (wall, CPU) seconds of a command that solves nothing, the first run not counted."""
+    """Return medians of (wall, CPU) seconds of a command that solves nothing; the first run is not counted."""
     done = []
     for _ in range(runs + 1):
         with measure.fresh_state() as (_, env):
@@ -222,7 +222,7 @@ _IMPORT_LINE = re.compile(r"^import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)$", re
 
 @dataclass(frozen=True, slots=True)
 class ImportTime:
-    """What importing a module took: by itself, and with all that it imports first, in milliseconds."""
+    """Milliseconds to import a module: by itself, and with everything that it imports first."""
 
     module: str
     own_ms: float
@@ -230,14 +230,14 @@ class ImportTime:
 
 
 def import_times(nova: Nova, picture: Picture) -> list[ImportTime]:
-    """Return the imports of ``nova submit`` on a picture, the slowest first, as Python itself times them."""
+    """Return the imports of ``nova submit`` on an image as Python times them, slowest first."""
     command = [sys.executable, "-X", "importtime", "-m", "novacli", *nova.argv(picture.path)[len(nova.command) :]]
     with measure.fresh_state() as (_, env):
         return parse_import_times(measure.run([*command, *picture.options], _TIMEOUT_S, env).stderr)
 
 
 def parse_import_times(text: str) -> list[ImportTime]:
-    """Return what ``python -X importtime`` printed, the slowest import first; other lines are passed over."""
+    """Parse the output of ``python -X importtime``, slowest import first; other lines are skipped."""
     found = [ImportTime(m[4], int(m[1]) / 1000, int(m[2]) / 1000) for m in _IMPORT_LINE.finditer(text)]
     return sorted(found, key=lambda i: -i.cumulative_ms)
 
@@ -279,12 +279,12 @@ class _Report:
         )
 
     def text(self) -> str:
-        """Return it for a terminal."""
+        """Return the report for a terminal."""
         tables = [f"{title}\n{reporting.text_table(header, rows)}" for title, header, rows in self._tables()]
         return "\n\n".join([self._intro(), *tables])
 
     def markdown(self) -> str:
-        """Return it for a document."""
+        """Return the report for a document."""
         tables = [f"### {title}\n\n{reporting.markdown_table(head, rows)}" for title, head, rows in self._tables()]
         return "\n\n".join([self._intro(), *tables]) + "\n"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Try every candidate member of the portfolio alone on every field, then choose those that race best together.
 
-``measure`` appends one JSON line for each (field, member) to a file, and passes over those that it holds already;
-``choose`` simulates races over what was measured.  See README.md beside this file.
+``measure`` appends one JSON line for each (field, member) to a file and skips those that the file already has;
+``choose`` simulates races from these measurements.  See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from solvehost.indexes.index_set import IndexSet
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One member alone on one field, 0 to ``cpu_s`` seconds of CPU: solved, wrong, exhausted, limited or unfit.
+    """One member alone on one field, 0 to ``cpu_s`` CPU seconds: solved, wrong, exhausted, limited or unfit.
 
-    Unfit are members that have too few stars, or whose index files hold no quads of the field's size.
+    A member is unfit if it has too few stars, or if its index files have no quads of the field's size.
     """
 
     field: str
@@ -56,7 +56,7 @@ class Trial:
 
 
 class Bench:
-    """Where the members are tried: the engine, its index files, one token of our own, a folder for the jobs."""
+    """The resources of trials: the engine, its index files, one engine token, a folder for jobs."""
 
     def __init__(self, folder: Path, limit_s: float) -> None:
         self.folder, self.limit_s = folder, limit_s
@@ -65,7 +65,7 @@ class Bench:
         self.tokens = Tokens(folder / "slots", 1)
 
     def trials(self, case: Case, members: Sequence[Candidate]) -> Iterator[Trial]:
-        """Yield what each member does with a picture whose place is known."""
+        """Yield the outcome of each member on an image whose position is known."""
         if case.truth is None:
             return
         try:
@@ -161,12 +161,12 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def read_trials(files: Sequence[Path]) -> list[Trial]:
-    """Return what ``measure`` wrote."""
+    """Return the records that ``measure`` wrote."""
     return [Trial(**json.loads(line)) for file in files for line in file.read_text().splitlines()]
 
 
 def as_fields(trials: Sequence[Trial]) -> dict[str, dict[str, races.Alone]]:
-    """Return what each member did on each field, as races take it."""
+    """Return the outcome of each member on each field, as simulated races need it."""
     fields: dict[str, dict[str, races.Alone]] = {}
     for t in trials:
         solved_s = t.cpu_s if t.outcome == "solved" else None
@@ -218,7 +218,7 @@ def _words(s: races.Score) -> str:
 
 
 def shipped() -> list[races.Entry]:
-    """Return the portfolio that nova ships, as far as its members are candidates here."""
+    """Return those members of nova's portfolio that are candidates here."""
     names = {_what_is_tried(c.member): c.name for c in CANDIDATES if c.order in SHIPPED_ORDERS}
     entries = []
     for member in BLIND:
@@ -231,7 +231,7 @@ def shipped() -> list[races.Entry]:
 
 
 def _what_is_tried(member: Member) -> Member:
-    """Return a member without its name, its place in the schedule and the sizes of its images."""
+    """Return a member without its name, its start in the schedule and its image sizes."""
     return dataclasses.replace(member, label="", image_sizes=ImageSizes.ANY, delay_s=0.0, slice_s=None)
 
 

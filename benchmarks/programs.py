@@ -1,4 +1,4 @@
-"""The two programs that are compared, each as its users start it, and what came of a run."""
+"""The two programs that are compared, started as their users start them, and the outcome of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cases import Case
 from measure import Run
 from truths import Error, Place, error
 
-#: What may pass after a program's own time limit before it is killed.
+#: Seconds after a program's own time limit before it is killed.
 _GRACE_S = 15.0
 
 RIGHT, UNCHECKED, WRONG, UNSOLVED, FAILED = "right", "unchecked", "wrong", "unsolved", "failed"
@@ -24,11 +24,11 @@ RIGHT, UNCHECKED, WRONG, UNSOLVED, FAILED = "right", "unchecked", "wrong", "unso
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of one program on one picture: what it used, and what came of it.
+    """One run of one program on one image: its resources and its outcome.
 
-    ``outcome`` is right, wrong, unchecked (solved, but no truth is known), unsolved, or failed (the program could not
-    try).  ``answer`` is the place that the program states; ``error`` says how far the solution in its file, with its
-    distortion, is from the truth, where that is known.
+    ``outcome`` is right, wrong, unchecked (solved, but the truth is unknown), unsolved, or failed (the program could
+    not try).  ``answer`` is the place that the program states; ``error`` holds the errors of the solution in its file,
+    with the distortion, if the truth is known.
     """
 
     run: Run
@@ -38,21 +38,21 @@ class Trial:
 
     @property
     def solved(self) -> bool:
-        """Whether there is an answer that is not known to be wrong."""
+        """True if there is an answer and it is not known to be wrong."""
         return self.outcome in (RIGHT, UNCHECKED)
 
 
 def find_nova() -> str:
-    """Return the ``nova`` that is installed beside this Python, else the first on PATH."""
+    """Return the ``nova`` that is installed beside this Python, or else the first on PATH."""
     beside = Path(sys.executable).with_name("nova")
     return str(beside) if beside.exists() else shutil.which("nova") or "nova"
 
 
 def judged(run: Run, answer: Place | None, case: Case, honest: Sequence[int], solution: Place | None = None) -> Trial:
-    """Return what came of a run, its answer held against the truth.
+    """Return the outcome of a run, its answer compared with the truth.
 
-    ``honest`` are the exit codes of a program that tried; ``solution`` is what its file holds, where that may differ
-    from the answer.
+    ``honest`` are the exit codes of a program that tried; ``solution`` is the place in its file if that may differ from
+    the answer.
     """
     if answer is None:
         return Trial(run, UNSOLVED if run.timed_out or run.exit_status in honest else FAILED)
@@ -63,7 +63,7 @@ def judged(run: Run, answer: Place | None, case: Case, honest: Sequence[int], so
 
 
 def last_json(text: str) -> dict[str, Any]:
-    """Return the last line of ``nova submit --json``, an empty object where there is none."""
+    """Return the last line of ``nova submit --json``; an empty object if there is none."""
     try:
         value = json.loads(text.strip().splitlines()[-1])
     except (IndexError, ValueError):
@@ -80,11 +80,11 @@ class Nova:
     options: Sequence[str] = ("--blind",)
 
     def argv(self, path: Path) -> list[str]:
-        """Return the command for a picture."""
+        """Return the command for an image."""
         return [*self.command, "submit", "--json", "--timeout", f"{self.timeout_s:g}", *self.options, str(path)]
 
     def try_on(self, case: Case) -> Trial:
-        """Run on one picture, in a fresh state."""
+        """Run on one image, without any earlier state."""
         with measure.fresh_state() as (_, env):
             run = measure.run(self.argv(case.path), self.timeout_s + _GRACE_S, env)
             result = last_json(run.stdout)
@@ -109,12 +109,12 @@ class SolveField:
     command: Sequence[str] = ("solve-field",)
 
     def argv(self, path: Path, folder: Path) -> list[str]:
-        """Return the command for a picture; all its files go into ``folder``."""
+        """Return the command for an image; it writes all its files to ``folder``."""
         fixed = ["--no-plots", "--overwrite", "--cpulimit", f"{self.timeout_s:g}", "-D", str(folder)]
         return [*self.command, *fixed, *self.options, str(path)]
 
     def try_on(self, case: Case) -> Trial:
-        """Run on one picture, in a fresh state."""
+        """Run on one image, without any earlier state."""
         with measure.fresh_state() as (folder, env):
             out = folder / "out"
             out.mkdir()
@@ -125,12 +125,12 @@ class SolveField:
 
 
 def read_wcs(path: Path) -> Place | None:
-    """Return the place that a solution's file holds, as ``wcsinfo`` reads it, distortion and all."""
+    """Return the place in a solution's file as ``wcsinfo`` reads it, with the distortion."""
     return parse_wcsinfo(measure.run(["wcsinfo", path], 30).stdout)
 
 
 def parse_wcsinfo(text: str) -> Place | None:
-    """Return the place that ``wcsinfo`` printed, None where it read no solution."""
+    """Return the place that ``wcsinfo`` printed; None if it read no solution."""
     printed = dict(line.split(None, 1) for line in text.splitlines() if " " in line)
     try:
         ra, dec, scale, det = (float(printed[key]) for key in ("ra_center", "dec_center", "pixscale", "det"))
@@ -140,7 +140,7 @@ def parse_wcsinfo(text: str) -> Place | None:
 
 
 def hints_by_hand(result: Mapping[str, Any]) -> list[str]:
-    """Return the options that give ``solve-field`` the hints that ``nova`` found in a header, the best of each kind."""
+    """Return the options of ``solve-field`` for the hints that ``nova`` found in a header, the best of each kind."""
     hints = result.get("hints") or []
     scale = next((h for h in hints if h["kind"] == "scale"), None)
     position = next((h for h in hints if h["kind"] == "position"), None)

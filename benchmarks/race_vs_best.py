@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""How near the race comes to the best member of the portfolio, each run alone: whole commands, in turns.
+"""Compare the race with the best member of the portfolio run alone: whole commands, in turns.
 
-The members that were fastest in ``portfolio.py measure`` are run alone again as whole commands, and the race between
-them; the best of a picture is the member with the least median.  See README.md beside this file.
+The fastest members of ``portfolio.py measure`` are run again alone as whole commands, and so is the race; the best
+member of an image is the one with the lowest median.  See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WIDTHS = (34, 8, 14, 7, 60)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The race on one picture beside its best member: medians of wall-clock seconds (nan: not solved every time)."""
+    """The race and the best member on one image: medians of wall-clock seconds; NaN if not solved every time."""
 
     name: str
     race_s: float
@@ -39,18 +39,18 @@ class Outcome:
 
     @property
     def ratio(self) -> float:
-        """How many times as long the race takes."""
+        """Ratio of the race's time to that of the best member."""
         return self.race_s / self.best_s
 
 
 def fastest(trials: Sequence[portfolio.Trial], field: str, count: int) -> list[str]:
-    """Return the names of the members that solved a field with the least CPU, the best first."""
+    """Return the names of the members that solved a field with the least CPU time, best first."""
     solved = [t for t in trials if t.field == field and t.outcome == "solved"]
     return [t.member for t in sorted(solved, key=lambda t: t.cpu_s)[:count]]
 
 
 def compare(case: Case, members: Sequence[str], nova: Nova, turns: int) -> Outcome:
-    """Run the race and each member on a picture, in turns whose order alternates."""
+    """Run the race and each member on an image, in turns with alternating order."""
     script = Path(__file__).with_name("one_member.py")
     programs = {"": nova}
     programs |= {m: Nova([sys.executable, str(script), m], nova.timeout_s, nova.options) for m in members}

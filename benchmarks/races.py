@@ -1,7 +1,7 @@
-"""Races simulated over what each member takes alone: how long a schedule of members needs, and which ones to choose.
+"""Simulated races of portfolio members whose times alone are known: duration of a schedule, and choice of members.
 
-The rules are those of ``solvehost.engine.race``: as many members run as there are cores; each begins once its delay is
-over, in order; one that has used its slice makes room for others and goes on later, with a slice twice as long.
+The rules are those of ``solvehost.engine.race``: as many members run as there are cores; each starts in order after its
+delay; a member that has used its slice is paused for others and continues later, with a slice twice as long.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-#: What a whole command takes beside the race, in seconds; without it tiny differences would count as large ones.
+#: Seconds of a whole command outside the race; without them, tiny differences would count as large ones.
 OVERHEAD_S = 0.2
-#: What an unsolved field counts as: to lose one is worse than any time.
+#: Seconds that an unsolved field counts as; losing a field is worse than any time.
 LOST_S = 300.0
 DELAYS_S = (0.0, 0.15, 0.3, 0.6, 1.2, 2.5)
-#: What it takes to look for stars in two megapixels, in seconds.
+#: Seconds to find the stars in two megapixels.
 EXTRACTION_S = {"bin1": 0.065, "bin2": 0.02, "bin4": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What a member did alone: CPU seconds until it solved (None: it did not), and until it gave up (inf: never).
+    """Times of a member alone: CPU seconds until it solved (None if it did not), and until it gave up (inf if never).
 
-    ``extraction`` names the look for stars that it needs; the first member that needs one waits for it.
+    ``extraction`` is the name of the star extraction that it needs; the first member that needs it waits for it.
     """
 
     solved_s: float | None
@@ -32,7 +32,7 @@ class Alone:
 
     @property
     def ended_s(self) -> float:
-        """When its engine ends."""
+        """CPU seconds until its engine ends."""
         return self.gave_up_s if self.solved_s is None else self.solved_s
 
 
@@ -57,7 +57,7 @@ class _Runner:
 
 
 def race_s(schedule: Sequence[Entry], field: Field, cores: int = 2, limit_s: float = LOST_S) -> float:
-    """Return seconds until the first of a schedule's members solves a field, infinity where none does in time."""
+    """Return seconds until the first member of a schedule solves a field; infinity if none does in time."""
     waiting = sorted((e for e in schedule if e.member in field), key=lambda e: e.delay_s)
     running: list[_Runner] = []
     suspended: list[_Runner] = []
@@ -99,9 +99,9 @@ def race_s(schedule: Sequence[Entry], field: Field, cores: int = 2, limit_s: flo
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a schedule does over many fields: geometric mean and worst of its whole commands, and the fields it loses.
+    """Score of a schedule: geometric mean and maximum of its whole commands' times, and the fields that it loses.
 
-    ``over_best`` is the geometric mean of its time over that of the best of all members, whole commands.
+    ``over_best`` is the geometric mean of the ratio of its time to that of the best member, whole commands.
     """
 
     mean_s: float
@@ -111,7 +111,7 @@ class Score:
 
 
 def score(schedule: Sequence[Entry], fields: Mapping[str, Field], cores: int = 2) -> Score:
-    """Return how a schedule does over the fields that any member solves."""
+    """Return the score of a schedule over the fields that at least one member solves."""
     logs, ratios, lost, worst = [], [], [], 0.0
     for name, field in fields.items():
         solved = [a.solved_s + EXTRACTION_S.get(a.extraction, 0.0) for a in field.values() if a.solved_s is not None]
@@ -130,7 +130,7 @@ def score(schedule: Sequence[Entry], fields: Mapping[str, Field], cores: int = 2
 
 
 def choose(fields: Mapping[str, Field], members: Iterable[str], most: int = 8, cores: int = 2) -> list[Entry]:
-    """Return a schedule: members added one by one, then exchanged, as long as the geometric mean falls by 0.5 %."""
+    """Return a schedule: members are added one by one, then exchanged, while the geometric mean falls by 0.5 %."""
     members = list(members)
     chosen: list[Entry] = []
     best = math.inf

@@ -1,4 +1,4 @@
-"""What every report begins with, and its tables: the machine, the programs' versions, Markdown and plain text."""
+"""The beginning of every report (machine, versions of programs) and its tables, in Markdown and plain text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import programs
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where and with what figures were measured; ``load`` is the mean number of busy processes of the last minute."""
+    """The machine and the versions of a measurement; ``load`` is the mean number of busy processes in a minute."""
 
     date: str
     processor: str
@@ -30,7 +30,7 @@ class Setting:
     load: float
 
     def sentence(self) -> str:
-        """Return it in words."""
+        """Return a description in words."""
         return (
             f"{self.date}, {self.processor}, {self.cores} cores, {self.system}, Python {self.python}, "
             f"nova {self.nova}, astrometry-engine {self.engine}, {self.index_files} index files of "
@@ -39,7 +39,7 @@ class Setting:
 
 
 def setting(index_files: Sequence[Path]) -> Setting:
-    """Return where and with what this process measures."""
+    """Return the setting of this process."""
     from novacli import __version__
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -67,7 +67,7 @@ def _processor() -> str:
 
 
 def installed_indexes() -> list[Path]:
-    """Return the index files that both programs use where nobody says otherwise."""
+    """Return the index files that both programs use by default."""
     from novacli.config import load
     from novacli.indexes.places import index_places
     from solvehost.engine import program
@@ -78,7 +78,7 @@ def installed_indexes() -> list[Path]:
 
 
 def as_plain(value: Any) -> Any:
-    """Return a record as what JSON can hold: numbers that are none become null."""
+    """Return a record as a JSON value; NaN and infinity become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -110,5 +110,5 @@ def text_row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def number(value: float, digits: int = 2, unit: str = "") -> str:
-    """Return a figure for a table, a dash where there is none."""
+    """Return a figure for a table; a dash for NaN and infinity."""
     return f"{value:.{digits}f}{unit}" if math.isfinite(value) else "–"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measure what a solve server costs beside the engine: start-up, a whole run, and the way there over ssh and back.
 
-The original web front-end's own pipeline sends star lists as solve-field makes them, over a shared connection to an
-sshd on this machine, to ``solvehost`` and to a script that does what the original one does; the engine itself runs on
-the same files.  All three take turns.  See README.md beside this file.
+The pipeline of the original web front-end sends star lists, made by solve-field, over a shared connection to an sshd on
+this machine: to ``solvehost``, and to a script that does the same as the original one.  The engine itself runs on the
+same files.  All three take turns.  See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import measure
 from measure import geometric_mean, median
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Names of drawn fields → what nova demo is asked for.
+#: By the name of a drawn field: options of nova demo.
 FIELDS = {
     "1.5 degrees": ("--size=1200x900", "--width=1.5"),
     "6 degrees": ("--size=1200x900", "--width=6"),
@@ -55,7 +55,7 @@ class Trip:
 class Cost:
     """CPU seconds of one way to start the server.
 
-    ``start_s`` is until it reads, over the interpreter's own; ``whole_run_s`` is of a whole run, outside the engine.
+    ``start_s`` is from the start until it reads, minus the interpreter's own; ``whole_run_s`` excludes the engine.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Cost:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print what came of it; SystemExit where a run did not solve."""
+    """Measure and print the results; raise SystemExit if a run did not solve its field."""
     options = _parser().parse_args(arguments)
     made_sshd = _made_sshd()
     with contextlib.ExitStack() as stack:
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _star_lists(folder: Path, given: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield names and job directories, each with a job.axy as solve-field makes it."""
+    """Yield names and job directories, each with a job.axy as solve-field writes it."""
     for path in given:
         where = _job_dir(folder, path.stem)
         (where / "job.axy").write_bytes(path.read_bytes())
@@ -164,7 +164,7 @@ def _cpu_until_it_reads(command: list[str], sshd: Any) -> float:
 
 
 def _cpu_of(command: list[str], request: bytes, sshd: Any) -> float:
-    """Return user and system seconds of a whole run, engines and all."""
+    """Return user and system seconds of a whole run, engines included."""
     with tempfile.TemporaryFile() as stdin:
         stdin.write(request)
         stdin.seek(0)
@@ -196,7 +196,7 @@ def _pipeline(where: Path, ssh: str, out: Path, job_id: str) -> str:
 
 
 def _trip(name: str, where: Path, sshd: Any, folder: Path, pairs: int) -> Trip:
-    """Let the engine, the original script and the server take turns at one star list."""
+    """Run the engine, the original script and the server in turns on one star list."""
     script = sshd.place("original_server.sh", (ROOT / "benchmarks" / "original_server.sh").read_text())
     engine = subprocess.run(["which", "astrometry-engine"], check=True, capture_output=True, text=True).stdout.strip()
     jobs = sshd.make_dir()

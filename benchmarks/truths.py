@@ -1,4 +1,4 @@
-"""Where a picture really is on the sky, and whether an answer says so."""
+"""The true position of an image on the sky, and the error of an answer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: An answer is right within these: centre as a fraction of the field's width, and scale as a fraction of the scale.
+from solvehost.indexes import sphere
+
+#: Tolerances of a right answer: centre as a fraction of the field's width, scale as a fraction of the scale.
 CENTER_TOLERANCE, SCALE_TOLERANCE = 0.01, 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A centre (degrees, ICRS), a pixel scale, and the sign of det(CD); a truth, or a program's answer."""
+    """A centre (degrees, ICRS), a pixel scale and the sign of det(CD): the truth, or the answer of a program."""
 
     ra_deg: float
     dec_deg: float
@@ -23,14 +25,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The true place of a picture ``width_px`` wide; a parity of 0 is not known."""
+    """The true place of an image ``width_px`` wide; a parity of 0 is unknown."""
 
     place: Place
     width_px: int
 
     @classmethod
     def of_manifest(cls, row: Mapping[str, Any]) -> Truth | None:
-        """Return the truth in a row of a corpus's manifest, None where it knows none."""
+        """Return the truth in a row of a corpus's manifest; None if the row has none."""
         if row.get("ra") is None or not row.get("width"):
             return None
         place = Place(row["ra"], row["dec"], row["pixscale_arcsec"], row.get("parity") or 0.0)
@@ -45,7 +47,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """How far an answer is from the truth: its centre in pixels and in field widths, its scale as a fraction."""
+    """The errors of an answer: centre in pixels and in field widths, scale as a fraction."""
 
     center_px: float
     center_widths: float
@@ -54,12 +56,12 @@ class Error:
 
     @property
     def is_small(self) -> bool:
-        """Whether the answer is right."""
+        """True if the answer is right."""
         return self.parity_is_right and self.center_widths < CENTER_TOLERANCE and abs(self.scale) < SCALE_TOLERANCE
 
 
 def error(answer: Place, truth: Truth) -> Error:
-    """Return how far an answer is from the truth."""
+    """Return the errors of an answer."""
     true = truth.place
     center_px = separation_deg(answer, true) * 3600 / true.pixscale_arcsec
     return Error(
@@ -72,6 +74,4 @@ def error(answer: Place, truth: Truth) -> Error:
 
 def separation_deg(a: Place, b: Place) -> float:
     """Return the angle between two centres."""
-    ra_a, dec_a, ra_b, dec_b = map(math.radians, (a.ra_deg, a.dec_deg, b.ra_deg, b.dec_deg))
-    sines = math.sin((dec_b - dec_a) / 2) ** 2 + math.cos(dec_a) * math.cos(dec_b) * math.sin((ra_b - ra_a) / 2) ** 2
-    return math.degrees(2 * math.asin(min(1.0, math.sqrt(sines))))
+    return sphere.separation_deg((a.ra_deg, a.dec_deg), (b.ra_deg, b.dec_deg))

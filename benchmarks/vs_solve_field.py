@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Compare ``nova submit`` with ``solve-field --no-plots``: whole command against whole command, in interleaved pairs.
 
-Pairs alternate their order, index files are read once before, and every run has a fresh state.  Ratios are of medians,
-over pictures that both solve in every run; those that one alone solves, and wrong answers, are listed apart.
+Pairs alternate their order, index files are read once beforehand, and every run starts without earlier state.  Ratios
+are of medians, over images that both solve in every run; images that only one solves, and wrong answers, are listed
+separately.
 See README.md beside this file.
 """
 
@@ -26,7 +27,7 @@ from comparison import SLOW_S, Comparison, Side, Summary, summarise
 from programs import Nova, SolveField, find_nova, hints_by_hand, last_json
 from reporting import number
 
-#: How ``--hints`` starts each program: (options of nova, options of solve-field).
+#: By the value of ``--hints``: (options of nova, options of solve-field).
 HINTS = {"none": (("--blind",), ("--no-verify",)), "header": ((), ()), "by-hand": ((), ())}
 _COLUMNS = ("picture", "nova s", "CPU s", "solve-field s", "CPU s", "ratio", "solved by")
 _WIDTHS = (34, 7, 6, 13, 6, 7, 18)
@@ -34,7 +35,7 @@ _WIDTHS = (34, 7, 6, 13, 6, 7, 18)
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Two programs and how often they are tried."""
+    """Two programs and the number of trials."""
 
     nova: Nova
     solve_field: SolveField
@@ -42,7 +43,7 @@ class Contest:
     hints: str = "none"
 
     def compare(self, case: Case, *, solve_field_begins: bool) -> Comparison:
-        """Try both on a picture; no more pairs follow once one that is slow to give up has failed."""
+        """Try both programs on an image; stop early if one that is slow to give up has failed."""
         measure.warm([case.path])
         rival = self.solve_field
         if self.hints == "by-hand":
