@@ -1,4 +1,4 @@
-"""The options that say how to solve, shared by every command that solves, and how they become ``SolveParams``."""
+"""Options that several commands share: how to solve and what to write, and the records that they become."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
         "--parity", type=click.Choice(["pos", "neg", "both"]), default="both", show_default=True,
         help="As in solve-field: neg finds unmirrored JPEGs, pos unmirrored FITS images.",
     ),
-    click.option("--blind", is_flag=True, help="Ignore what the header says."),
-    click.option("--no-learn", is_flag=True, help="Neither use nor remember what frames of this camera taught."),
-    click.option("--no-fallback", is_flag=True, help="Trust the hints: no blind attempt after them."),
+    click.option("--blind", is_flag=True, help="Ignore the header."),
+    click.option("--no-learn", is_flag=True, help="Neither use nor keep what earlier frames of a camera show."),
+    click.option("--no-fallback", is_flag=True, help="Make no blind attempt after the hints have failed."),
     click.option("-z", "--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
     click.option("-t", "--tweak-order", type=int, metavar="N", help="Order of the SIP distortion, 0 for none."),
     click.option("--crpix-center", is_flag=True, help="Put the WCS reference point at the image centre."),
@@ -77,15 +77,15 @@ def _export_option(export: Export) -> Decorator:
 OUTPUT_OPTIONS: tuple[Decorator, ...] = (
     *map(_export_option, all_exports()),
     click.option("--update", is_flag=True, help="Put the solution into the FITS image's own header."),
-    click.option("-D", "--dir", "out_dir", metavar="DIR", help="Write all of these to DIR, named after the image."),
-    click.option("-o", "--out", "out_base", metavar="NAME", help="Write all of these, named NAME.wcs and so on."),
+    click.option("-D", "--dir", "out_dir", metavar="DIR", help="Write all files above to DIR, named after the image."),
+    click.option("-o", "--out", "out_base", metavar="NAME", help="Write all files above, named NAME.wcs and so on."),
     click.option("-O", "--overwrite", is_flag=True, help="Replace output files that exist; never an image to solve."),
     click.option("-p", "--no-plots", is_flag=True, help="Accepted for solve-field's sake; nova draws no plots."),
 )
 
 
 def build_outputs(raw: dict[str, Any], inputs: Sequence[str]) -> list[OutputRequest]:
-    """Return which outputs the options ask for, one request for each input.
+    """Return the outputs that the options ask for, one request for each input.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def build_outputs(raw: dict[str, Any], inputs: Sequence[str]) -> list[OutputRequ
 
 
 def with_options(options: Sequence[Decorator]) -> Decorator:
-    """Return a decorator that adds ``options`` to a command, in that order."""
+    """Return a decorator that adds ``options`` to a command, in this order."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -126,7 +126,7 @@ def with_options(options: Sequence[Decorator]) -> Decorator:
 
 
 def build_config(config: Config, raw: dict[str, Any]) -> Config:
-    """Return the settings with those that the options replace."""
+    """Return the settings, with those replaced that the options give."""
     return (
         config.replaced("--index", index=tuple(raw["index"]) or None)
         .replaced("--engine-config", engine_config=as_path(raw["engine_config"]))
@@ -136,7 +136,7 @@ def build_config(config: Config, raw: dict[str, Any]) -> Config:
 
 
 def as_path(text: str | None) -> Path | None:
-    """Return an option's text as a path."""
+    """Return an option's text as a path; None for an option that was not given."""
     return None if text is None else Path(text)
 
 
@@ -146,7 +146,7 @@ def build_params(raw: dict[str, Any], config: Config) -> SolveParams:
     Raises
     ------
     UsageError
-        Where options contradict each other, or a value is out of range.
+        If options contradict each other, or a value is out of range.
     """
     defaults = SolveParams()
     return SolveParams(
@@ -203,12 +203,12 @@ def _size(raw: dict[str, Any]) -> tuple[int, int] | None:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Return (width, height) in pixels of a text such as ``1024x768``.
+    """Return width and height in pixels from a text such as ``1024x768``.
 
     Raises
     ------
     UsageError
-        Where it is not of that form, or a side is zero.
+        If the text has another form, or a side is zero.
     """
     match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip().lower(), re.ASCII)
     if match is None or not int(match[1]) or not int(match[2]):

@@ -1,7 +1,7 @@
 """``--new-fits``: the image as a new FITS file with the solution in its header.
 
-A FITS image is copied byte for byte but for that one header; any other picture's pixels are written anew, in the
-depth that they have, first stored row first, so that the solution fits them.
+A FITS image is copied byte for byte except for one header.  Of any other picture, the pixels are written in the depth
+in which they are stored, first stored row first, so that the solution fits them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: numpy type → BITPIX, and the BZERO by which FITS tells unsigned integers from signed ones and the reverse.
+#: BITPIX and BZERO by numpy type.  With BZERO, FITS stores unsigned integers as signed ones, and signed bytes as
+#: unsigned ones.
 #: Source: FITS Standard 4.0, table 11.
 _BITPIX: dict[str, tuple[int, int]] = {
     "u1": (8, 0), "i1": (8, -(2**7)), "i2": (16, 0), "u2": (16, 2**15),
@@ -40,7 +41,7 @@ _ROWS_AT_ONCE = 256
 def new_fits(
     origin: Origin, wcs_fits: bytes, out: Path, *, local: str | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> None:
-    """Write the image that ``origin`` names as a new FITS file with the solution in its header.
+    """Write a solved image as a new FITS file with the solution in its header.
 
     Parameters
     ----------
@@ -49,25 +50,25 @@ def new_fits(
     wcs_fits
         Content of the solution's ``wcs.fits``.
     out
-        The file to write; packed where its name ends in ``.gz`` or ``.bz2``.
+        The file to write; it is packed if its name ends in ``.gz`` or ``.bz2``.
     local
-        A file with the same bytes, for an image that came from standard input or a URL.
+        A file with the same bytes, if the image came from standard input or a URL.
     limits
-        Bounds on what is read again.
+        Bounds on the image, which is read again.
 
     Raises
     ------
     UsageError
-        Where there is no picture to write, or ``out`` is the image itself.
-    DataError, InputMissingError, DeniedError
-        Where the image cannot be read again, or is another one by now.
+        If there is no picture to write, or if ``out`` is the image itself.
+    DataError, InputMissingError, DeniedError, TransferError
+        If the image cannot be read again, or has changed.
     OutputError
-        Where ``out`` cannot be written.
+        If ``out`` cannot be written.
     """
     path = local or origin.path
     if path is None:
         raise UsageError(
-            f"{shown_name(origin.name)} was not read from a file: save it first for --new-fits, or use --wcs"
+            f"{shown_name(origin.name)} was not read from a file, which --new-fits needs: save it first, or use --wcs"
         )
     with contextlib.suppress(OSError):
         if out.samefile(path):
@@ -88,6 +89,7 @@ def new_fits(
 
 
 def _check_size(pixels: NDArray[Any], wcs_fits: bytes, path: str) -> None:
+    """Raise if the pixels are not those that were solved."""
     solution = read_solution(wcs_fits)
     if pixels.shape[:2] != (solution.height, solution.width):
         size, wanted = f"{pixels.shape[1]} x {pixels.shape[0]}", f"{solution.width} x {solution.height}"
@@ -100,19 +102,21 @@ def write_pixels(pixels: NDArray[Any], wcs_fits: bytes, out: Path) -> None:
     Parameters
     ----------
     pixels
-        Shape (height, width) or (height, width, channels), row 0 being y = 1; integers or floats, kept as they are.
-        Channels become planes (NAXIS3).
+        Integers or floats, shape (height, width) or (height, width, channels); row 0 is y = 1.  They keep their values
+        and, if FITS has it, their type.  Channels become planes (NAXIS3).
     wcs_fits
         Content of the solution's ``wcs.fits``.
     out
-        The file to write; packed where its name ends in ``.gz`` or ``.bz2``.
+        The file to write; it is packed if its name ends in ``.gz`` or ``.bz2``.
 
     Raises
     ------
     OutputError
-        Where it cannot be written.
+        If the file cannot be written.
     DataError
-        Where ``wcs_fits`` holds no solution.
+        If ``wcs_fits`` holds no solution.
+    UsageError
+        If the image has channels and its distortion has no form beside them.
     """
     pixels = _storable(pixels)
     header = _header(pixels, wcs_fits)
@@ -122,11 +126,11 @@ def write_pixels(pixels: NDArray[Any], wcs_fits: bytes, out: Path) -> None:
 
 
 def _storable(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the pixels in a type that FITS has, nothing lost."""
+    """Return the pixels in a type that FITS has, without loss."""
     import numpy as np
 
     if pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
-        raise InternalError(f"an array of shape {pixels.shape} and type {pixels.dtype} is no picture")
+        raise InternalError(f"an array of shape {pixels.shape} and type {pixels.dtype} is not a picture")
     if pixels.dtype.kind == "b":
         return pixels.astype(np.uint8)
     if pixels.dtype.str[1:] in _BITPIX:
@@ -156,12 +160,12 @@ def _write_planes(pixels: NDArray[Any], stream: BinaryIO) -> None:
 
 
 def _big_endian(rows: NDArray[np.generic]) -> bytes:
-    """Return rows as FITS stores them."""
+    """Return rows of pixels as FITS stores them."""
     import numpy as np
 
     kind, size = rows.dtype.kind, rows.dtype.itemsize
     if _BITPIX[f"{kind}{size}"][1]:
-        # Adding BZERO to a two's complement number turns over its highest bit.
+        # Adding BZERO to a two's complement number inverts its highest bit.
         native = rows.astype(rows.dtype.newbyteorder("="))
         rows = native.view(f"u{size}") ^ np.array(1 << (8 * size - 1), f"u{size}")
     return rows.astype(rows.dtype.newbyteorder(">")).tobytes()

@@ -1,4 +1,7 @@
-"""A picture's pixels in the depth in which they are stored; the solver's own image is float32 and grey."""
+"""Read a picture's pixels in the depth and colours in which they are stored.
+
+The image that is solved is float32 and grey; a new FITS file should not lose what the picture has.
+"""
 
 from __future__ import annotations
 
@@ -25,27 +28,27 @@ _PNG_DEPTH_AT = 24
 
 
 def stored_pixels(path: str, limits: Limits) -> NDArray[Any]:
-    """Return a picture's pixels, alpha left out, first stored row first, whatever EXIF says.
+    """Return a picture's pixels without alpha, first stored row first, whatever EXIF says.
 
     Parameters
     ----------
     path
-        A picture that was solved, so that it is known to be whole and within the limits.
+        A picture that was solved, which is therefore whole and within the limits.
     limits
-        Bounds on what is read.
+        Bounds on the picture.
 
     Returns
     -------
     ndarray
-        Shape (height, width), or (height, width, 3) for colour, in the type in which it is stored; where a format is
-        not to be had in that way, the grey float32 image that was solved.
+        Shape (height, width), or (height, width, 3) for colour, in the stored type.  For formats that cannot be read
+        in this way, it is the grey float32 image that was solved.
 
     Raises
     ------
     DataError, InputMissingError, DeniedError
-        Where it cannot be read again.
+        If the picture cannot be read again.
     UsageError
-        Where it is a list of stars.
+        If the file is a list of stars.
     """
     with open_input(FileInput(path), limits) as source:
         word = registry.choose(source).word
@@ -53,7 +56,7 @@ def stored_pixels(path: str, limits: Limits) -> NDArray[Any]:
             pixels = _read(source, word)
         except NovaError:
             raise
-        except Exception as exc:  # Image libraries raise nearly anything on damaged data.
+        except Exception as exc:  # image libraries raise nearly anything on damaged data
             raise DataError(f"{source.shown} cannot be read again: it has changed since it was solved") from exc
     return _solved_pixels(path, limits) if pixels is None else _without_alpha(pixels)
 
@@ -75,7 +78,7 @@ def _read(source: Source, word: str) -> NDArray[Any] | None:
 def _solved_pixels(path: str, limits: Limits) -> NDArray[Any]:
     field = open_field(FileInput(path), limits=limits)
     if not isinstance(field, Image):
-        raise UsageError(f"{path} is a list of stars, not a picture: use --wcs for the solution alone")
+        raise UsageError(f"{path} is a list of stars and not a picture: use --wcs for the solution alone")
     return field.pixels
 
 
@@ -90,7 +93,7 @@ def _is_deep_png(source: Source, word: str) -> bool:
 
 
 def _by_imagecodecs(source: Source) -> NDArray[Any]:
-    """Pillow cuts 16-bit colour to 8."""
+    """Return the pixels of a 16-bit PNG, whose colours Pillow would cut to 8 bits."""
     import imagecodecs
 
     return np.asarray(imagecodecs.png_decode(source.file.read()))
@@ -99,7 +102,7 @@ def _by_imagecodecs(source: Source) -> NDArray[Any]:
 def _by_pillow(source: Source, word: str) -> NDArray[Any]:
     from PIL import Image as pillow
 
-    # Not by Image.open, which would apply a limit of its own, for the whole process, to the number of pixels.
+    # Image.open would apply its own limit on the number of pixels, which holds for the whole process.
     pillow.init()
     picture = pillow.OPEN[word.upper()][0](source.file, "")
     picture.load()
@@ -109,7 +112,7 @@ def _by_pillow(source: Source, word: str) -> NDArray[Any]:
 
 
 def _by_tifffile(source: Source) -> NDArray[Any] | None:
-    """Return grey and RGB pages; other kinds (palettes, CMYK, …) are left to the image that was solved."""
+    """Return the pixels of a grey or RGB page; None for other kinds, such as palettes, CMYK and camera raw."""
     import tifffile
 
     plain = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.CFA)

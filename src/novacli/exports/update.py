@@ -1,4 +1,4 @@
-"""``--update``: the solution written into a FITS image in place, whole or not at all."""
+"""``--update``: write the solution into the header of the FITS image itself, or leave the file unchanged."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from novacli.text.printable import shown_name
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells whether a file is still the one that was read: its size in bytes and its time of change."""
+    """The size (bytes) and the modification time (nanoseconds) of a file, which show if it has changed."""
 
     size: int
     mtime_ns: int
 
     @classmethod
     def of(cls, path: str) -> Stamp:
-        """Return the stamp of a file; take it before the file is read.  OSError where it is not there."""
+        """Return the stamp of a file, to be taken before the file is read; OSError if the file is missing."""
         return cls._of(os.stat(path))  # noqa: PTH116 - a plain string may hold any bytes
 
     @classmethod
@@ -37,9 +37,10 @@ class Stamp:
 def update_in_place(
     origin: Origin, wcs_fits: bytes, seen: Stamp, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[str, ...]:
-    """Put the solution into the header of the FITS image that was solved; the file stays packed if it was.
+    """Write the solution into the header of the FITS image that was solved.
 
-    A symbolic link is followed.  Mode and, where allowed, owner stay; times do not.
+    A packed file stays packed.  A symbolic link is followed.  The file keeps its mode and, if that is allowed, its
+    owner; its times change.
 
     Parameters
     ----------
@@ -50,21 +51,23 @@ def update_in_place(
     seen
         The file's stamp from before it was read.
     limits
-        Bounds on what is read again.
+        Bounds on the image, which is read again.
 
     Returns
     -------
     tuple of str
-        Remarks for the user: that other names of the file (hard links) keep the old content.
+        A remark for the user if the file has other names (hard links), which keep the old content.
 
     Raises
     ------
     UsageError
-        Where the image is no FITS file.
+        If the image is not a FITS file.
     NotWritableError
-        Where permissions are against it.
+        If permissions forbid it.
     OutputError
-        Where it has changed since it was read, or cannot be written; it is then as it was.
+        If the file has changed since it was read, or cannot be written; it is then unchanged.
+    DataError, TransferError
+        If the file cannot be read again.
     """
     if origin.path is None or origin.format != "FITS":
         kind = "was not read from a file" if origin.path is None else f"is a {origin.format} file"
@@ -90,7 +93,7 @@ def update_in_place(
 
 
 def _check_unchanged(path: Path, seen: Stamp) -> int:
-    """Return the file's number of hard links, once it is sure to be the one that was read."""
+    """Return the file's number of hard links; raise if it has changed since it was read."""
     try:
         status = path.stat()
     except OSError as exc:

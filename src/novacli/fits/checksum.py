@@ -1,4 +1,4 @@
-"""The CHECKSUM and DATASUM cards of a FITS HDU, brought up to date after its header changed.
+"""Bring the CHECKSUM and DATASUM cards of a FITS HDU up to date after its header has changed.
 
 Source: FITS Standard 4.0, section 4.4.2.7 and appendix J (Seaman, Pence & Rots).
 """
@@ -12,25 +12,25 @@ from typing import BinaryIO
 from novacli.fits import cards as fitscards
 from solvehost.formats import fitsfile
 
-#: Ones' complement sums of 32-bit words are sums modulo this, which itself is the sum's "negative zero".
+#: A ones' complement sum of 32-bit words is a sum modulo this number, which itself stands for negative zero.
 _MODULUS = 2**32 - 1
-#: Punctuation between the digits and letters of ASCII, which the encoding steps around.
+#: Punctuation between the digits and letters of ASCII, which the encoding avoids.
 _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 _BLANK = "0" * 16
 
 
 def sum_words(data: bytes) -> int:
-    """Return the ones' complement sum of big-endian 32-bit words; ``data`` is a multiple of 4 bytes long."""
+    """Return the ones' complement sum of big-endian 32-bit words; the length of ``data`` is a multiple of 4 bytes."""
     return _fold(int.from_bytes(data, "big"))
 
 
 def _fold(total: int) -> int:
-    """Return a sum of words with its carries added in; zero only where there was nothing but zeros."""
+    """Return a sum of words with its carries added; it is zero only if all words are zero."""
     return total % _MODULUS or (_MODULUS if total else 0)
 
 
 def sum_stream(stream: BinaryIO, size: int) -> int:
-    """Return the sum of the next ``size`` bytes of a stream, or of those up to its end."""
+    """Return the sum of the next ``size`` bytes of a stream, or of fewer at its end."""
     total = 0
     while size > 0 and (block := stream.read(min(size, fitsfile.BLOCK))):
         total = _fold(total + sum_words(fitsfile.pad_data(block)))
@@ -39,7 +39,7 @@ def sum_stream(stream: BinaryIO, size: int) -> int:
 
 
 def encode(checksum: int) -> str:
-    """Return a 32-bit number as 16 letters and digits whose words add up to it, in the order the card needs."""
+    """Return 16 letters and digits whose words add up to a 32-bit number, in the order that the card needs."""
     rows: list[list[int]] = []
     for shift in (24, 16, 8, 0):
         quotient, remainder = divmod(checksum >> shift & 0xFF, 4)
@@ -62,14 +62,14 @@ def _without_punctuation(row: list[int]) -> list[int]:
 
 
 def is_needed(cards: Sequence[bytes]) -> bool:
-    """Say whether a header has a CHECKSUM or a DATASUM."""
+    """Return True if a header has a CHECKSUM or a DATASUM."""
     return any(fitscards.keyword(card) in ("CHECKSUM", "DATASUM") for card in cards)
 
 
 def refresh(cards: Sequence[bytes], data_sum: int) -> list[bytes]:
-    """Return a header's cards with CHECKSUM and DATASUM, where it has them, as they must be.
+    """Return a header's cards with the right CHECKSUM and DATASUM; a header without them gets none.
 
-    ``data_sum`` is the sum of the HDU's data.  A DATASUM that is right already keeps its bytes.
+    ``data_sum`` is the sum of the HDU's data.  A DATASUM that is right keeps its bytes.
     """
     made = [_fresh_datasum(card, data_sum) if fitscards.keyword(card) == "DATASUM" else card for card in cards]
     place = next((i for i, card in enumerate(made) if fitscards.keyword(card) == "CHECKSUM"), None)

@@ -1,6 +1,6 @@
-"""Binary tables of the engine (star lists, matches, reference stars) from bytes to numpy, without a file.
+"""Read binary tables of the engine (star lists, matches, reference stars) from bytes into numpy.
 
-What comes from a solve server may be damaged or hostile: nothing is believed that the bytes do not bear out.
+A table from a solve server may be damaged or hostile, so every number in its header is checked against the bytes.
 Source: FITS Standard 4.0, section 7.3.
 """
 
@@ -26,12 +26,12 @@ _BYTES = {"L": 1, "A": 1, "C": 8, "M": 16, "P": 8, "Q": 16}
 def read_table(data: bytes) -> NDArray[np.void]:
     """Return the first binary table of a FITS file as a structured array in native byte order.
 
-    Columns of other than plain numbers come as raw bytes.
+    Columns that do not hold plain numbers become raw bytes.
 
     Raises
     ------
     DataError
-        Where there is no table, or it is damaged; the message does not name the file.
+        If there is no table, or if it is damaged; the message does not name the file.
     """
     import numpy as np
 
@@ -57,7 +57,7 @@ def _first_table(data: bytes) -> tuple[fitsfile.Header, int]:
 
 
 def _columns(table: fitsfile.Header) -> list[tuple[str, str] | tuple[str, str, tuple[int]]]:
-    """Return the numpy fields of a table's columns; a repeated or missing name gets its number."""
+    """Return the numpy fields of a table's columns; a repeated or missing name gets the column's number."""
     columns: list[tuple[str, str] | tuple[str, str, tuple[int]]] = []
     for n in range(1, min(table.number("TFIELDS"), 999) + 1):
         form = str(table.get(f"TFORM{n}", ""))

@@ -1,6 +1,6 @@
-"""Right ascensions and declinations as people and headers write them, to degrees and back; pure Python.
+"""Read and write right ascensions and declinations as people and headers do; pure Python.
 
-The command line, ``hints`` and the reports share these, so that ``12:30:00`` means the same everywhere.
+The command line, ``hints`` and the reports share these functions, so that ``12:30:00`` means the same everywhere.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from solvehost.indexes import sphere
 
 _DEG_PER_HOUR = 15.0
 
-# Typeset text has minus signs and primes of its own, which people paste as they are.
+# Typeset text has minus signs and primes of its own, which people paste.
 _ASCII = str.maketrans("\u2212\u2013\u2010\u2011°′’'″”\"", "----dmmmsss")
 
 _PLAIN = re.compile(r"([+-]?)\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(d|deg|degrees?|h)?", re.ASCII)
 _SEXAGESIMAL = re.compile(
     r"([+-]?)\s*(\d+)(?:\s*([hd:])\s*|\s+)"  # sign, whole hours or degrees
-    r"(\d+(?:\.\d*)?)(?:\s*[m:]\s*|\s+|$)"  # minutes, with a fraction only where no seconds follow
+    r"(\d+(?:\.\d*)?)(?:\s*[m:]\s*|\s+|$)"  # minutes, with a fraction only if no seconds follow
     r"(?:(\d+(?:\.\d*)?)\s*s?)?",
     re.ASCII,
 )
@@ -27,13 +27,13 @@ _SEXAGESIMAL = re.compile(
 def parse_ra(text: str) -> float:
     """Return a right ascension in degrees.
 
-    A plain number is degrees (``187.5``, ``187.5d``).  Sexagesimal with colons, spaces or letters is hours
-    (``12:30:00``, ``12 30 00``, ``12h30m``), unless its first letter says degrees (``187d30m``).
+    A plain number is in degrees (``187.5``, ``187.5d``).  A sexagesimal number with colons, spaces or letters is in
+    hours (``12:30:00``, ``12 30 00``, ``12h30m``), unless its first letter says degrees (``187d30m``).
 
     Raises
     ------
     UsageError
-        The text is no angle, or is outside 0 to 360 degrees.
+        If the text is not an angle, or is outside 0 to 360 degrees.
     """
     value, unit = _parse(text, "right ascension", "187.5 (degrees) or 12:30:00 (hours)", sexagesimal_unit="h")
     ra_deg = value * _DEG_PER_HOUR if unit == "h" else value
@@ -44,12 +44,12 @@ def parse_ra(text: str) -> float:
 
 
 def parse_dec(text: str) -> float:
-    """Return a declination in degrees; plain numbers and sexagesimal are both degrees (``-0.5``, ``-00 30 00``).
+    """Return a declination in degrees; plain and sexagesimal numbers are in degrees (``-0.5``, ``-00 30 00``).
 
     Raises
     ------
     UsageError
-        The text is no angle, or is outside -90 to 90 degrees.
+        If the text is not an angle, or is outside -90 to 90 degrees.
     """
     value, unit = _parse(text, "declination", "-12.5 or -12:30:00 (degrees)", sexagesimal_unit="d")
     if unit == "h":
@@ -60,7 +60,7 @@ def parse_dec(text: str) -> float:
 
 
 def _parse(text: str, what: str, example: str, sexagesimal_unit: str) -> tuple[float, str]:
-    """Return the number that ``text`` writes and its unit, ``d`` (degrees) or ``h`` (hours)."""
+    """Return the number in ``text`` and its unit, ``d`` (degrees) or ``h`` (hours)."""
     ascii_text = text.replace("''", "s").translate(_ASCII).strip().lower()
     if match := _PLAIN.fullmatch(ascii_text):
         sign, digits, unit = match.groups()
@@ -69,7 +69,7 @@ def _parse(text: str, what: str, example: str, sexagesimal_unit: str) -> tuple[f
     if match is None or ("." in match[4] and match[5]):
         raise UsageError(f"{what} {_quoted(text)} is not an angle: write {example}")
     sign, whole, unit, minutes, seconds = match[1], float(match[2]), match[3], float(match[4]), float(match[5] or 0)
-    # Exactly 60 is let through: writers that round without carrying produce "12 30 60.0".
+    # Exactly 60 is accepted: programs that round without carrying write "12 30 60.0".
     if minutes > 60 or seconds > 60:
         raise UsageError(f"{what} {_quoted(text)} has more than 60 minutes or seconds: write {example}")
     value = whole + minutes / 60 + seconds / 3600
@@ -92,13 +92,13 @@ def format_ra_hms(ra_deg: float, decimals: int = 2) -> str:
 
 
 def format_dec_dms(dec_deg: float, decimals: int = 1) -> str:
-    """Return ``+DD:MM:SS.s`` for a declination in degrees, always with its sign."""
+    """Return ``+DD:MM:SS.s`` for a declination in degrees, with its sign."""
     units = round(dec_deg * 3600 * 10**decimals)
     return ("-" if units < 0 else "+") + _sexagesimal(abs(units), decimals)
 
 
 def _sexagesimal(units: int, decimals: int) -> str:
-    """Write ``units`` of 10^-decimals seconds; whole units, so that a rounded 60 carries into the minutes."""
+    """Return a number of units of 10^-decimals seconds as text; a rounded 60 carries into the minutes."""
     total_seconds, fraction = divmod(units, 10**decimals)
     total_minutes, seconds = divmod(total_seconds, 60)
     whole, minutes = divmod(total_minutes, 60)

@@ -1,4 +1,4 @@
-"""Rows of text in columns, without control codes."""
+"""Write rows of text in columns, without control codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 def write_aligned(rows: Sequence[Sequence[str]], stream: TextIO) -> None:
-    """Write ``rows``, all of one length, each column as wide as its widest cell."""
+    """Write rows with the same number of cells, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -223,7 +223,7 @@ def test_the_image_itself_is_not_overwritten(image: Path, tmp_path: Path) -> Non
 def test_an_image_from_standard_input(image: Path, tmp_path: Path) -> None:
     """Without a file there is nothing to copy, unless the caller kept one."""
     piped = Origin("-", None, "FITS", 0)
-    with pytest.raises(UsageError, match="- was not read from a file: save it first"):
+    with pytest.raises(UsageError, match="- was not read from a file, which --new-fits needs: save it first"):
         new_fits(piped, SOLUTION, tmp_path / "new.fits")
     new_fits(piped, SOLUTION, tmp_path / "new.fits", local=str(image))
     assert_only_header_changed(image.read_bytes(), (tmp_path / "new.fits").read_bytes(), 0)

@@ -1,4 +1,4 @@
-"""``nova submit``: solve what the user names, one result each."""
+"""``nova submit``: solve each image or star list that the user names, and write its outputs."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from novacli.backends.base import Backend
-    from novacli.inputs import Input
     from novacli.pipeline.context import Context, Solved
 
-    Solver = Callable[[Input, SolveParams, Context], Solved]
+    SolveCall = Callable[[Input, SolveParams, Context], Solved]
 
 
 @click.command("submit", context_settings={"max_content_width": 100})
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--detach", is_flag=True, help="Leave the jobs with the server; nova fetch brings the results.")
 @click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each input.")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
+@click.option("-v", "--verbose", is_flag=True, help="Write each step to stderr.")
 def command(
     inputs: tuple[str, ...],
     place: str,
@@ -93,9 +92,9 @@ def command(
             context = Context(config["jobs_dir"], backend, Progress(observe), rigs=rigs)
             result = _submit(one, params, context, outputs, solve)
         report.add(result)
-        _say_why_not(result)
+        _report_failure(result)
         codes.append(result.exit_code)
-    _keep_house(config)
+    _remove_old_jobs(config)
     return worst_exit_code(codes)
 
 
@@ -120,8 +119,8 @@ def _prepare_outputs(inputs: Sequence[Input], requests: Sequence[OutputRequest],
     check_requests(inputs, requests)
 
 
-def _solver(backend: Backend, detach: bool) -> Solver:
-    """Return what is to be done with each input."""
+def _solver(backend: Backend, detach: bool) -> SolveCall:
+    """Return the function that solves an input, or leaves it with a server if ``detach`` is True."""
     from novacli.pipeline.solve import detach_input, solve_input
 
     if not detach:
@@ -134,7 +133,7 @@ def _solver(backend: Backend, detach: bool) -> Solver:
     return lambda given, params, context: detach_input(given, params, context, backend.detach)
 
 
-def _submit(given: Input, params: SolveParams, context: Context, outputs: OutputRequest, solve: Solver) -> Result:
+def _submit(given: Input, params: SolveParams, context: Context, outputs: OutputRequest, solve: SolveCall) -> Result:
     """Solve one input and write its outputs; an output that fails makes an error of a solved result."""
     from novacli.exports.registry import SolvedField
     from novacli.exports.request import check_input, write_outputs
@@ -164,15 +163,15 @@ def _submit(given: Input, params: SolveParams, context: Context, outputs: Output
     return replace(result, files={**result.files, **files}, notes=(*result.notes, *notes))
 
 
-def _say_why_not(result: Result) -> None:
-    """Say on stderr, in one line, why an input has no result, or was nothing to try."""
+def _report_failure(result: Result) -> None:
+    """Write one line to stderr if an input failed or has too few stars."""
     if result.error is not None:
         click.echo(f"nova: {printable_line(result.error.message)}", err=True)
     elif result.reason == "no-stars":
         click.echo(f"nova: {printable_line(f'{result.input}: {result.notes[-1]}')}", err=True)
 
 
-def _keep_house(config: configuration.Config) -> None:
+def _remove_old_jobs(config: configuration.Config) -> None:
     from novacli.jobs import retention
 
     retention.sweep_if_due(config)
