@@ -47,7 +47,7 @@ class Token:
 
 
 @contextlib.contextmanager
-def held(tokens: list[Token]) -> Iterator[list[Token]]:
+def hold(tokens: list[Token]) -> Iterator[list[Token]]:
     """Give back the tokens that are still in the list when the block ends."""
     try:
         yield tokens

@@ -10,7 +10,7 @@ from typing import Any
 
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import RaceResult
-from solvehost.engine.slots import Token, held
+from solvehost.engine.slots import Token, hold
 from solvehost.errors import DataError, DiskError, SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
@@ -134,7 +134,7 @@ class _DetachedJob:
                 raise
             return self._record_cancelled()
         self._waiting.pop().release()
-        with held(tokens[:-1]):
+        with hold(tokens[:-1]):
             (stored.job.path / STARTED).touch(mode=0o600)
             solved = self._runner.solve(stored.job, self._job_id, tokens[-1], stored.is_cancelled)
         stored.job.write_json(MANIFEST, solved.manifest)

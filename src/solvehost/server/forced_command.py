@@ -111,9 +111,9 @@ class _RequestHandler:
         if self.command.option == DETACH:
             self._detach(state, entry)
             return
-        from solvehost.engine.slots import held
+        from solvehost.engine.slots import hold
 
-        with held(state.client().connect()):  # until the peer has read the whole answer
+        with hold(state.client().connect()):  # until the peer has read the whole answer
             if self.command.verb == SOLVE:
                 self._solve(state, entry)
                 return
@@ -124,10 +124,10 @@ class _RequestHandler:
 
     def _solve(self, state: StateDir, entry: LogEntry) -> None:
         """Read a job, solve it, and reply; remove its directory in any case."""
-        from solvehost.engine.slots import held
+        from solvehost.engine.slots import hold
 
         client = state.client()
-        with held([client.begin_waiting()]) as waiting:
+        with hold([client.begin_waiting()]) as waiting:
             request = self._read_request(entry)
             # These imports take time, and reading the upload need not wait for them.
             from solvehost.formats import jobdir
@@ -147,7 +147,7 @@ class _RequestHandler:
                     runner.setup.check()
                     tokens = runner.wait_for_turn(client, self.config.queue_wait, self._raise_if_gone)
                     waiting.pop().release()
-                    with held(tokens[:-1]):
+                    with hold(tokens[:-1]):
                         solved = runner.solve(job, request.job_id, tokens[-1], self._raise_if_gone)
                     reply = write_reply(solved.manifest, solved.files, mtime_s=int(time.time()))
             finally:
@@ -156,11 +156,11 @@ class _RequestHandler:
 
     def _detach(self, state: StateDir, entry: LogEntry) -> None:
         """Read a job, store it, start a process that solves it, and answer at once."""
-        from solvehost.engine.slots import held
+        from solvehost.engine.slots import hold
         from solvehost.wire.json_lines import write_line
 
         client = state.client()
-        with held([client.begin_waiting()]) as waiting:
+        with hold([client.begin_waiting()]) as waiting:
             request = self._read_request(entry)
             from solvehost.server import detached
             from solvehost.server.runner import JobRunner
