@@ -20,7 +20,7 @@ from novacli.config import KEYS
 from novacli.demo.drawing import Truth
 from novacli.errors import NovaError
 from novacli.exports.registry import all_exports
-from novacli.jobs.store import STATES, JobSummary
+from novacli.jobs.summaries import STATES, JobSummary
 from novacli.records.calibration import Calibration, Match
 from novacli.records.result import ErrorRecord, Result
 from novacli.rigs.store import Rig

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 from novacli import config as configuration
 from novacli.cli.options import as_path
 from novacli.errors import NovaError
-from novacli.jobs.local_store import LAST, LocalStore
+from novacli.jobs.store import LAST, JobStore
 from novacli.jobs.summaries import read_summary
 from novacli.text.printable import printable_line
 
@@ -22,9 +22,9 @@ NEWER = click.option("--newer", metavar="AGE", help="Only jobs made within this 
 OLDER_THAN = click.option("--older-than", metavar="AGE", help="Only jobs made longer ago than this.")
 
 
-def open_store(jobs_dir: str | None) -> LocalStore:
+def open_store(jobs_dir: str | None) -> JobStore:
     """Return the store of the jobs directory given by ``--jobs-dir`` or by the settings."""
-    return LocalStore(load_config(jobs_dir)["jobs_dir"])
+    return JobStore(load_config(jobs_dir)["jobs_dir"])
 
 
 def load_config(jobs_dir: str | None) -> configuration.Config:

@@ -8,7 +8,7 @@ import click
 
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.jobs.filters import JobFilter
-from novacli.jobs.store import Store
+from novacli.jobs.store import JobStore
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING, JobDir
 
@@ -38,7 +38,7 @@ class ErrorCollector:
         return worst_exit_code(self._exit_codes)
 
 
-def select_jobs(store: Store, names: Sequence[str], wanted: JobFilter, errors: ErrorCollector) -> list[JobDir]:
+def select_jobs(store: JobStore, names: Sequence[str], wanted: JobFilter, errors: ErrorCollector) -> list[JobDir]:
     """Return the jobs that the command works on, each once.
 
     Parameters

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from novacli.config import Config
 from novacli.errors import NovaError, OutputError
-from novacli.jobs.local_store import LocalStore, disk_bytes
-from novacli.jobs.store import FINISHED
+from novacli.jobs.store import JobStore, disk_bytes
+from novacli.jobs.summaries import FINISHED
 from novacli.records.check import Check
 from novacli.text.quantities import bytes_text, count_text
 
@@ -38,7 +38,7 @@ def check_jobs_dir(settings: Config) -> Check:
 
 def check_retention(settings: Config) -> Iterator[Check]:
     """Check how many jobs are kept, how much room they take, and when they are removed."""
-    store = LocalStore(settings["jobs_dir"])
+    store = JobStore(settings["jobs_dir"])
     try:
         jobs = store.summaries()
     except NovaError:

@@ -1,4 +1,4 @@
-"""Which jobs a list is about: by state, age and text."""
+"""Select jobs by state, age and text."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from novacli.errors import UsageError
-from novacli.jobs.store import JobSummary
+from novacli.jobs.summaries import JobSummary
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhdw])", re.ASCII)
 
 
 def parse_age(text: str) -> float:
-    """Return the seconds that an age such as ``90m``, ``12h``, ``30d`` or ``2w`` stands for.
+    """Parse an age such as ``90m``, ``12h``, ``30d`` or ``2w``; return seconds.
 
     Raises
     ------
     UsageError
-        Where the text is no age.
+        If the text is not an age.
     """
     match = _AGE.fullmatch(text.strip().lower())
     if match is None:
@@ -30,9 +30,16 @@ def parse_age(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """What a job must be: in one of ``states`` (empty: any), made after and before these times, with this text.
+    """The conditions that a job must meet.
 
-    ``after_s`` and ``before_s`` are seconds since 1970; ``text`` is looked for in input and id, case aside.
+    Attributes
+    ----------
+    states
+        Its state is one of these; empty for any state.
+    after_s, before_s
+        It was made in this interval, in seconds since 1970; None for an open end.
+    text
+        Its input or its id contains this text, ignoring case; None for any.
     """
 
     states: frozenset[str] = field(default_factory=frozenset)
@@ -41,7 +48,7 @@ class JobFilter:
     text: str | None = None
 
     def accepts(self, job: JobSummary) -> bool:
-        """Say whether a job is meant."""
+        """Return True if a job meets the conditions."""
         return (
             (not self.states or job.state in self.states)
             and (self.after_s is None or job.created_s >= self.after_s)
@@ -53,16 +60,25 @@ class JobFilter:
 def build_filter(
     states: Iterable[str] = (), newer: str | None = None, older: str | None = None, text: str | None = None
 ) -> JobFilter:
-    """Return the filter that options stand for; ``newer`` and ``older`` are ages, counted from now.
+    """Return the filter for the values of options.
+
+    Parameters
+    ----------
+    states
+        States to accept; none for all.
+    newer, older
+        Ages, counted from now, as :func:`parse_age` takes them.
+    text
+        Text to look for in input and id.
 
     Raises
     ------
     UsageError
-        Where an age is not understood, or no job can be both newer and older.
+        If an age is not understood, or no job can be both newer and older.
     """
     now_s = time.time()
     after_s = None if newer is None else now_s - parse_age(newer)
     before_s = None if older is None else now_s - parse_age(older)
     if after_s is not None and before_s is not None and after_s >= before_s:
-        raise UsageError(f"no job is newer than {newer} and older than {older}: swap them")
+        raise UsageError(f"no job can be newer than {newer} and older than {older}: swap the two")
     return JobFilter(frozenset(states), after_s, before_s, text)

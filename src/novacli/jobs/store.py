@@ -1,107 +1,133 @@
-"""What a store of jobs is, and the light record of a job that lists are made of."""
+"""The job directories below one folder: find, list and remove them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+import contextlib
+import os
+from pathlib import Path
 
-from novacli.records.result import FAILED, REMOTE, SOLVED, UNSOLVED
-from solvehost.formats.jobdir import INTERRUPTED, RUNNING, JobDir
+from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, NovaError, UsageError, from_solvehost
+from novacli.jobs.summaries import JobSummary, read_summary
+from solvehost.errors import SolvehostError
+from solvehost.formats import jobdir
+from solvehost.formats.jobdir import REQUEST, JobDir
 
-STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE, INTERRUPTED)
-FINISHED = frozenset({SOLVED, UNSOLVED, FAILED})
-
-
-@dataclass(frozen=True, slots=True)
-class JobSummary:
-    """One job as lists show it.
-
-    Attributes
-    ----------
-    created
-        When the job was made, as its files say it (ISO 8601, UTC); empty where they do not.
-    created_s
-        The same in seconds since 1970.
-    written_s
-        When the file that this was read from was written, in seconds since 1970.
-    ra_deg, dec_deg, pixscale_arcsec
-        Centre and pixel scale of a solved job, else None.
-    reason
-        Why an unsolved job is unsolved.
-    error
-        What a failed job says.
-    """
-
-    job_id: str
-    state: str
-    input: str
-    created: str
-    created_s: float
-    written_s: float
-    ra_deg: float | None = None
-    dec_deg: float | None = None
-    pixscale_arcsec: float | None = None
-    reason: str | None = None
-    error: str | None = None
-
-    @property
-    def order(self) -> tuple[float, float]:
-        """What newer jobs have more of."""
-        return self.created_s, self.written_s
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that ``nova jobs --json`` prints."""
-        return {
-            "job": self.job_id,
-            "state": self.state,
-            "input": self.input,
-            "created": self.created or None,
-            "ra": self.ra_deg,
-            "dec": self.dec_deg,
-            "pixscale": self.pixscale_arcsec,
-            "reason": self.reason,
-            "error": self.error,
-        }
+#: The name that means the newest job.
+LAST = "last"
+_SHOWN_CANDIDATES = 5
 
 
-class Store(Protocol):
-    """A place where jobs are kept."""
+class JobStore:
+    """The jobs below one directory, which need not exist."""
 
-    def summaries(self) -> Sequence[JobSummary]:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def summaries(self) -> list[JobSummary]:
         """Return all jobs, newest first.
 
         Raises
         ------
-        NovaError
-            Where the place cannot be read.
+        DeniedError
+            If the directory may not be read.
+        ConfigError
+            If it is not a directory.
         """
-        ...
+        root = os.fspath(self.root)
+        read = (read_summary(root, name) for name in self._directories())
+        return sorted((job for job in read if job is not None), key=lambda job: job.order, reverse=True)
 
     def find(self, name: str) -> JobDir:
-        """Return the job that ``name`` means: its id, a prefix of it that no other job has, or ``last``.
+        """Return the job called ``name``: an id, a prefix that only one id has, or ``last``.
 
         Raises
         ------
         InputMissingError
-            Where there is no such job.
+            If there is no such job.
         UsageError
-            Where several jobs have that prefix.
+            If several jobs have that prefix.
         """
-        ...
+        if name == LAST:
+            return self._newest()
+        if jobdir.is_id(name) and self._is_job(name):
+            return JobDir(self.root / name)
+        matches = self.names(name) if name else []
+        if not matches:
+            raise InputMissingError(f"{self.root}: there is no job {name[:64]!r}: see nova jobs")
+        if len(matches) > 1:
+            more = "" if len(matches) <= _SHOWN_CANDIDATES else f" and {len(matches) - _SHOWN_CANDIDATES} more"
+            shown = ", ".join(matches[:_SHOWN_CANDIDATES])
+            raise UsageError(f"job {name!r} could be {shown}{more}: give more of its id")
+        return JobDir(self.root / matches[0])
 
-    def names(self, prefix: str = "") -> Sequence[str]:
-        """Return the ids that start with ``prefix``, sorted; cheap, for shell completion."""
-        ...
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the ids that start with ``prefix``, sorted."""
+        return sorted(name for name in self._directories() if name.startswith(prefix) and self._is_job(name))
 
     def remove(self, job: JobDir) -> int:
-        """Remove a job; return how many bytes came free.
+        """Remove a job; return the number of bytes freed.
 
         Raises
         ------
         RetryLaterError
-            Where a process works on it.
-        NovaError
-            Where it cannot be removed.
+            If a process works on it.
+        DataError
+            If the directory is not a job directory.
+        DeniedError
+            If it may not be removed.
         """
-        ...
+        if not self._is_job(job.job_id):
+            raise DataError(f"{job.path}: it has no {REQUEST}, so it is not a job directory and was not removed")
+        freed_bytes = disk_bytes(job.path)
+        try:
+            with job.locked():
+                jobdir.discard(job)
+        except SolvehostError as exc:
+            raise from_solvehost(exc) from exc
+        except OSError as exc:
+            raise DeniedError(f"{job.path}: {exc.strerror}: it cannot be removed") from exc
+        return freed_bytes
+
+    def _newest(self) -> JobDir:
+        """Return the job with the newest ``job.json``; reading the times of files costs less than reading the files."""
+        ages = {name: self._request_time_s(name) for name in self._directories()}
+        made = {name: time_s for name, time_s in ages.items() if time_s is not None}
+        if not made:
+            raise InputMissingError(f"{self.root}: there are no jobs yet: start with nova submit IMAGE")
+        return JobDir(self.root / max(made, key=lambda name: made[name]))
+
+    def _request_time_s(self, name: str) -> float | None:
+        try:
+            return os.stat(f"{self.root}/{name}/{REQUEST}").st_mtime  # noqa: PTH116 - Path costs more
+        except OSError:
+            return None
+
+    def _is_job(self, name: str) -> bool:
+        return self._request_time_s(name) is not None
+
+    def _directories(self) -> list[str]:
+        try:
+            with os.scandir(self.root) as entries:
+                return [e.name for e in entries if jobdir.is_id(e.name) and e.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise _read_error(self.root, exc) from exc
+
+
+def _read_error(root: Path, exc: OSError) -> NovaError:
+    kind = DeniedError if isinstance(exc, PermissionError) else ConfigError
+    return kind(f"{root}: {exc.strerror}: jobs cannot be kept there; see nova config show")
+
+
+def disk_bytes(path: Path) -> int:
+    """Return the disk space that a directory takes with its contents, in bytes."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    total += disk_bytes(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total

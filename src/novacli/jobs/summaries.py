@@ -1,14 +1,14 @@
-"""What the small JSON files of a job directory say: a summary for lists, a result for ``nova show``.
+"""Read the small JSON files of a job directory: a summary for lists, a result for ``nova show``.
 
-One file is opened for a finished job, so that tens of thousands list in seconds.  The files may have been damaged or
-written by another version, so every value is looked at before it is believed.
+Only one file of a finished job is opened, so that tens of thousands of jobs are listed in seconds.  The files may be
+damaged or written by another version, so every value is checked.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,26 +16,80 @@ from typing import Any
 from novacli.errors import DataError, InputMissingError
 from novacli.jobs.remote import read_remote
 from novacli.jobs.request import read_request
-from novacli.jobs.store import FINISHED, JobSummary
 from novacli.records.json_fields import JsonFields
-from novacli.records.result import FAILED, Result
+from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.records.result import REMOTE as REMOTE_STATE
 from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
 
+STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE_STATE, INTERRUPTED)
+FINISHED = frozenset({SOLVED, UNSOLVED, FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """One job as lists show it.
+
+    Attributes
+    ----------
+    created
+        When the job was made: ISO 8601, UTC; empty if its files do not say so.
+    created_s
+        The same in seconds since 1970.
+    written_s
+        When the file that the summary was read from was written, in seconds since 1970.
+    ra_deg, dec_deg, pixscale_arcsec
+        Centre and pixel scale of a solved job; None for other jobs.
+    reason
+        Why an unsolved job is unsolved.
+    error
+        The error message of a failed job.
+    """
+
+    job_id: str
+    state: str
+    input: str
+    created: str
+    created_s: float
+    written_s: float
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    pixscale_arcsec: float | None = None
+    reason: str | None = None
+    error: str | None = None
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """Sort key; larger for newer jobs."""
+        return self.created_s, self.written_s
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``nova jobs --json`` prints."""
+        return {
+            "job": self.job_id,
+            "state": self.state,
+            "input": self.input,
+            "created": self.created or None,
+            "ra": self.ra_deg,
+            "dec": self.dec_deg,
+            "pixscale": self.pixscale_arcsec,
+            "reason": self.reason,
+            "error": self.error,
+        }
+
 
 def read_summary(root: str, name: str) -> JobSummary | None:
-    """Return the summary of the job directory ``name`` under ``root``; None where it is no job directory."""
+    """Return the summary of the job directory ``name`` below ``root``; None if it is not a job directory."""
     found = _read_json(f"{root}/{name}/{RESULT}")
     if found is not None:
-        return _finished(name, *found)
+        return _finished_summary(name, *found)
     request = _read_json(f"{root}/{name}/{REQUEST}")
     if request is None:
         return None
     state = state_of_unfinished(JobDir(Path(root, name)))
-    if state != RUNNING:  # unless it came to its end between the two looks
+    if state != RUNNING:  # the job may have been finished meanwhile
         found = _read_json(f"{root}/{name}/{RESULT}")
         if found is not None:
-            return _finished(name, *found)
+            return _finished_summary(name, *found)
     return _summary(name, state, *request)
 
 
@@ -47,14 +101,16 @@ def state_of_unfinished(job: JobDir) -> str:
 
 
 def read_result(job: JobDir) -> Result:
-    """Return the result of a job; of an unfinished one what is known, and ``running``, ``remote`` or ``interrupted``.
+    """Return the result of a job.
+
+    The result of an unfinished job has what is known, and the status ``running``, ``remote`` or ``interrupted``.
 
     Raises
     ------
     DataError
-        Where its files are damaged.
+        If its files are damaged.
     InputMissingError
-        Where it was removed meanwhile.
+        If it was removed meanwhile.
     """
     value = job.read_json(RESULT)
     if value is None:
@@ -86,9 +142,9 @@ def _place_of(job: JobDir) -> str | None:
 
 
 def _read_json(path: str) -> tuple[dict[str, Any], float] | None:
-    """Return a file's JSON object and when the file was written, None where there is no such thing."""
+    """Return a file's JSON object and the time when the file was written; None if there is no such file or object."""
     try:
-        # By descriptor: half the time of open(), and a list opens tens of thousands.
+        # os.open takes half the time of open(), which counts for tens of thousands of files.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             status = os.fstat(fd)
@@ -100,7 +156,7 @@ def _read_json(path: str) -> tuple[dict[str, Any], float] | None:
     return (value, status.st_mtime) if isinstance(value, dict) else None
 
 
-def _finished(name: str, result: dict[str, Any], written_s: float) -> JobSummary:
+def _finished_summary(name: str, result: dict[str, Any], written_s: float) -> JobSummary:
     status = result.get("status")
     return _summary(name, status if isinstance(status, str) and status in FINISHED else FAILED, result, written_s)
 
@@ -129,7 +185,7 @@ _NOTHING = JsonFields({})
 
 
 def _seconds(iso: str, otherwise: float) -> float:
-    """Return a time in seconds since 1970; ``otherwise`` where it is none."""
+    """Return a time in seconds since 1970; ``otherwise`` if the text is not a time."""
     try:
         time = datetime.fromisoformat(iso)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

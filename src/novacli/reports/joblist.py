@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from novacli.jobs.store import JobSummary
+from novacli.jobs.summaries import JobSummary
 from novacli.text.columns import write_aligned
 from novacli.text.printable import printable_line
 from novacli.text.quantities import bytes_text

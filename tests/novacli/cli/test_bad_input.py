@@ -424,7 +424,7 @@ def test_a_fault_of_ours_anywhere_is_one_line(nova, jobs: Path, monkeypatch: pyt
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("novacli.jobs.local_store.LocalStore.summaries", fail)
+    monkeypatch.setattr("novacli.jobs.store.JobStore.summaries", fail)
     ran = nova("jobs")
     assert ran.code == 70
     assert ran.err.startswith("nova: ZeroDivisionError: division by zero: a fault in nova itself; NOVA_DEBUG=1 shows")

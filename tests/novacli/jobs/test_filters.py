@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from novacli.errors import UsageError
 from novacli.jobs.filters import build_filter, parse_age
-from novacli.jobs.store import JobSummary
+from novacli.jobs.summaries import JobSummary
 
 
 def job(state: str = "solved", *, age_s: float = 0.0, input: str = "m31.fits") -> JobSummary:
@@ -34,7 +34,7 @@ def test_ages(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1y", "1e3d", "nan", "٣d"])
-def test_what_is_no_age_is_refused_with_an_example(text: str) -> None:
+def test_a_text_that_is_not_an_age_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="write 90m"):
         parse_age(text)
 
@@ -45,7 +45,7 @@ def test_any_text_is_an_age_or_a_usage_error(text: str) -> None:
         assert parse_age(text) >= 0
 
 
-def test_no_filter_takes_every_job() -> None:
+def test_an_empty_filter_accepts_every_job() -> None:
     assert build_filter().accepts(job("running"))
 
 
@@ -59,10 +59,10 @@ def test_newer_and_older_bound_the_age() -> None:
     assert [wanted.accepts(job(age_s=hours * 3600)) for hours in (1, 36, 72)] == [False, True, False]
 
 
-def test_ages_that_leave_no_job_are_refused() -> None:
+def test_ages_that_no_job_can_meet_are_refused() -> None:
     with pytest.raises(UsageError, match="swap them"):
         build_filter(newer="1d", older="2d")
 
 
-def test_text_is_looked_for_in_input_and_id_case_aside() -> None:
+def test_the_text_is_looked_for_in_input_and_id_ignoring_case() -> None:
     assert [build_filter(text=t).accepts(job()) for t in ("M31", "89AB", "m33")] == [True, True, False]

@@ -43,34 +43,34 @@ class Solver:
         lock.close()
 
 
-def test_the_log_of_a_finished_job_is_shown_without_control_codes(tmp_path: Path) -> None:
+def test_control_characters_in_the_log_of_a_finished_job_are_escaped(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     job.log.write_bytes(b"Field 1: \x1b[31msolved\x1b[0m\r\n\tby \xff\n")
     assert "".join(read_log(job)) == "Field 1: \\x1b[31msolved\\x1b[0m\\x0d\n\tby \\xff\n"
 
 
-def test_a_reply_that_is_being_unpacked_is_no_attempt(tmp_path: Path) -> None:
-    """A server's files lie in a hidden directory for a moment, or for good after a kill."""
+def test_a_reply_that_is_being_unpacked_is_not_an_attempt(tmp_path: Path) -> None:
+    """The files of a server are in a hidden directory for a moment; after a kill they stay there."""
     job = make_job(tmp_path, "running")
     start_attempt(job, b"so far\n")
     (job.path / ".run-reply").mkdir()
     assert "".join(read_log(job)).endswith("so far\n")
 
 
-def test_following_a_finished_job_shows_it_whole(tmp_path: Path) -> None:
+def test_following_a_finished_job_yields_its_whole_log(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     job.log.write_text("all\n")
     assert "".join(follow_log(job)) == "all\n"
 
 
-def test_the_log_of_a_running_job_is_what_its_attempts_have_said_so_far(tmp_path: Path) -> None:
+def test_the_log_of_a_running_job_is_the_logs_of_its_attempts_so_far(tmp_path: Path) -> None:
     job = make_job(tmp_path, "running")
     start_attempt(job, b"so far\n")
     with job.locked():
         assert "".join(read_log(job)) == "== attempt 1\nso far\n"
 
 
-def test_following_loses_nothing_of_an_attempt_whose_log_is_taken_away_at_the_end(tmp_path: Path) -> None:
+def test_following_yields_the_whole_log_of_an_attempt_that_is_removed_at_the_end(tmp_path: Path) -> None:
     job = make_job(tmp_path, "running")
     with contextlib.ExitStack() as lock:
         lock.enter_context(job.locked())
@@ -85,7 +85,7 @@ def test_following_an_interrupted_job_ends(tmp_path: Path) -> None:
     assert "".join(follow_log(job, lambda _s: None)) == "== attempt 1\ncut off"
 
 
-def test_a_race_too_short_to_be_seen_is_shown_from_its_log(tmp_path: Path) -> None:
+def test_a_race_that_ends_before_it_is_followed_is_yielded_from_its_log(tmp_path: Path) -> None:
     job = make_job(tmp_path, "running")
     with contextlib.ExitStack() as lock:
         lock.enter_context(job.locked())
@@ -97,6 +97,6 @@ def test_a_race_too_short_to_be_seen_is_shown_from_its_log(tmp_path: Path) -> No
         assert "".join(follow_log(job, finish)) == "== by flux: solved after 0.01 s\nall\n"
 
 
-def test_a_job_without_a_log_says_so(tmp_path: Path) -> None:
+def test_a_job_without_a_log_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="has no log"):
         list(read_log(make_job(tmp_path)))

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from novacli.jobs.store import STATES, JobSummary
+from novacli.jobs.summaries import STATES, JobSummary
 from novacli.records.check import Check
 from novacli.reports import checklist, joblist
 

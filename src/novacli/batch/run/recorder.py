@@ -28,7 +28,7 @@ from novacli.batch.records import (
     fate_of,
 )
 from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
-from novacli.jobs.local_store import LocalStore
+from novacli.jobs.store import JobStore
 from novacli.records.result import FAILED, Result, error_of
 from novacli.text.printable import shown_name
 from solvehost.errors import SolvehostError
@@ -216,7 +216,7 @@ class Recorder:
         with contextlib.suppress(NovaError, SolvehostError, OSError, ValueError, TypeError, AttributeError):
             job = json.loads(earlier.line).get("job")
             if isinstance(job, str) and jobdir.is_id(job):
-                store = LocalStore(Path(self._setup.jobs_dir))
+                store = JobStore(Path(self._setup.jobs_dir))
                 store.remove(JobDir(store.root / job))
 
     def _look_for_common_fault(self, entry: LedgerEntry, result: Result) -> None:

@@ -9,8 +9,8 @@ from novacli.cli.selection import ErrorCollector, select_jobs
 from novacli.config import Config
 from novacli.errors import NovaError, UsageError
 from novacli.jobs.filters import JobFilter
-from novacli.jobs.local_store import LocalStore
 from novacli.jobs.remote import read_unfinished
+from novacli.jobs.store import JobStore
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import JobDir
 
@@ -25,7 +25,7 @@ def command(jobs: tuple[str, ...], jobs_dir: str | None) -> int:
     """
     config = load_config(jobs_dir)
     errors = ErrorCollector()
-    for job in select_jobs(LocalStore(config["jobs_dir"]), jobs, JobFilter(), errors):
+    for job in select_jobs(JobStore(config["jobs_dir"]), jobs, JobFilter(), errors):
         try:
             state = _cancel(job, config)
         except NovaError as exc:

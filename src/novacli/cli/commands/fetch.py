@@ -12,10 +12,9 @@ from novacli.cli.progress import ProgressLine
 from novacli.cli.selection import ErrorCollector, select_jobs
 from novacli.errors import NovaError, RetryLaterError, UsageError
 from novacli.jobs.filters import JobFilter, build_filter
-from novacli.jobs.local_store import LocalStore
 from novacli.jobs.remote import is_remote
-from novacli.jobs.store import FINISHED
-from novacli.jobs.summaries import read_result
+from novacli.jobs.store import JobStore
+from novacli.jobs.summaries import FINISHED, read_result
 from novacli.records.result import REMOTE
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
@@ -56,7 +55,7 @@ def command(
     if by_filter == bool(jobs):
         raise UsageError("give either jobs or --all" if jobs else "name a job, or give --all: see nova jobs")
     config = load_config(jobs_dir)
-    store = LocalStore(config["jobs_dir"])
+    store = JobStore(config["jobs_dir"])
     report = open_report("json" if as_json else "table", sys.stdout)
     errors = ErrorCollector()
     if by_filter:
@@ -73,7 +72,7 @@ def command(
     return errors.exit_code
 
 
-def _select_remote(store: LocalStore, wanted: JobFilter) -> list[JobDir]:
+def _select_remote(store: JobStore, wanted: JobFilter) -> list[JobDir]:
     """Return the jobs that were left at other places and that the filter accepts."""
     if wanted == JobFilter():  # faster: no job is opened
         return [job for job in map(store.find, store.names()) if is_remote(job)]

@@ -11,7 +11,7 @@ from novacli import config as configuration
 from novacli.cli.jobargs import JOBS_DIR, NEWER, OLDER_THAN, open_store
 from novacli.errors import UsageError
 from novacli.jobs.filters import build_filter
-from novacli.jobs.store import STATES
+from novacli.jobs.summaries import STATES
 from novacli.reports import joblist
 
 _LIMIT_ON_TERMINAL = 50

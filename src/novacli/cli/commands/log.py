@@ -9,9 +9,9 @@ import click
 
 from novacli.cli.jobargs import JOB, JOBS_DIR, load_config
 from novacli.config import Config
-from novacli.jobs.local_store import LocalStore
 from novacli.jobs.log import follow_log, read_log
 from novacli.jobs.remote import read_unfinished
+from novacli.jobs.store import JobStore
 from solvehost.formats.jobdir import JobDir
 
 
@@ -25,7 +25,7 @@ def command(job: str, follow: bool, jobs_dir: str | None) -> int:
     JOB is an id from nova jobs, the beginning of one, or "last".
     """
     config = load_config(jobs_dir)
-    found = LocalStore(config["jobs_dir"]).find(job)
+    found = JobStore(config["jobs_dir"]).find(job)
     try:
         for piece in _pieces(found, config, follow=follow):
             sys.stdout.write(piece)

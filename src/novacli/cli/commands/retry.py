@@ -13,9 +13,8 @@ from novacli.cli.progress import progress
 from novacli.cli.selection import ErrorCollector, select_jobs
 from novacli.errors import NovaError, RetryLaterError, UsageError
 from novacli.jobs.filters import build_filter
-from novacli.jobs.local_store import LocalStore
-from novacli.jobs.store import STATES
-from novacli.jobs.summaries import read_result
+from novacli.jobs.store import JobStore
+from novacli.jobs.summaries import STATES, read_result
 from novacli.records.progress import Progress
 from novacli.records.result import REMOTE
 from novacli.reports.results import open_report
@@ -58,7 +57,7 @@ def command(
         raise UsageError(f"time-out {timeout:g} is not above zero: give seconds")
     config = load_config(jobs_dir)
     errors = ErrorCollector()
-    chosen = select_jobs(LocalStore(config["jobs_dir"]), jobs, build_filter(states), errors)
+    chosen = select_jobs(JobStore(config["jobs_dir"]), jobs, build_filter(states), errors)
     report = open_report("json" if as_json else "table", sys.stdout)
     connections = _Connections(config)
     for job in chosen:

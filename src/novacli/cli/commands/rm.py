@@ -11,9 +11,9 @@ from novacli.cli.selection import ErrorCollector, select_jobs
 from novacli.config import Config
 from novacli.errors import InputMissingError, NovaError
 from novacli.jobs.filters import build_filter
-from novacli.jobs.local_store import LocalStore
 from novacli.jobs.remote import read_remote
-from novacli.jobs.store import STATES
+from novacli.jobs.store import JobStore
+from novacli.jobs.summaries import STATES
 from novacli.text.quantities import bytes_text, count_text
 from solvehost.formats.jobdir import RUNNING, JobDir
 
@@ -45,7 +45,7 @@ def command(
     one job; elsewhere (cron) it does not ask.
     """
     config = load_config(jobs_dir)
-    store = LocalStore(config["jobs_dir"])
+    store = JobStore(config["jobs_dir"])
     errors = ErrorCollector()
     selected = select_jobs(store, jobs, build_filter(states, newer, older_than), errors)
     if not yes and len(selected) > 1 and not _is_confirmed(len(selected)):

@@ -8,7 +8,7 @@ import pytest
 from made_jobs import make_job
 
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, RetryLaterError, UsageError
-from novacli.jobs.local_store import LocalStore, disk_bytes
+from novacli.jobs.store import JobStore, disk_bytes
 from novacli.jobs.summaries import read_result
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOCK, REQUEST, RESULT
@@ -24,89 +24,89 @@ def renamed(root: Path, *names: str) -> None:
 # --- Listing ------------------------------------------------------------------------------------------------------
 
 
-def test_a_directory_that_is_not_there_holds_no_jobs(tmp_path: Path) -> None:
-    assert LocalStore(tmp_path / "none").summaries() == []
+def test_a_missing_directory_has_no_jobs(tmp_path: Path) -> None:
+    assert JobStore(tmp_path / "none").summaries() == []
 
 
 def test_jobs_come_newest_first(tmp_path: Path) -> None:
     for hours in (2, 0, 5, 1):
         make_job(tmp_path, age_s=hours * HOUR_S, input=f"{hours}.fits")
-    assert [job.input for job in LocalStore(tmp_path).summaries()] == ["0.fits", "1.fits", "2.fits", "5.fits"]
+    assert [job.input for job in JobStore(tmp_path).summaries()] == ["0.fits", "1.fits", "2.fits", "5.fits"]
 
 
 def test_many_jobs_are_all_listed(tmp_path: Path) -> None:
     made = {make_job(tmp_path).job_id for _ in range(100)}
-    assert {job.job_id for job in LocalStore(tmp_path).summaries()} == made
+    assert {job.job_id for job in JobStore(tmp_path).summaries()} == made
 
 
-def test_a_solved_job_says_where_and_at_which_scale(tmp_path: Path) -> None:
+def test_a_solved_job_has_its_centre_and_scale(tmp_path: Path) -> None:
     make_job(tmp_path)
-    (job,) = LocalStore(tmp_path).summaries()
+    (job,) = JobStore(tmp_path).summaries()
     assert (job.state, job.ra_deg, job.dec_deg, job.pixscale_arcsec) == ("solved", 187.1955, 56.7023, 170.4)
 
 
-def test_unsolved_and_failed_jobs_say_why(tmp_path: Path) -> None:
+def test_unsolved_and_failed_jobs_have_the_reason_or_the_error(tmp_path: Path) -> None:
     make_job(tmp_path, "unsolved", age_s=1)
     make_job(tmp_path, "failed", age_s=2)
-    unsolved, failed = LocalStore(tmp_path).summaries()
+    unsolved, failed = JobStore(tmp_path).summaries()
     assert (unsolved.state, unsolved.reason) == ("unsolved", "exhausted")
     assert (failed.state, failed.error) == ("failed", "field.fits: the disk is full")
 
 
 def test_a_job_without_a_result_is_running_while_locked_and_interrupted_otherwise(tmp_path: Path) -> None:
-    job, store = make_job(tmp_path, "running"), LocalStore(tmp_path)
+    job, store = make_job(tmp_path, "running"), JobStore(tmp_path)
     with job.locked():
         assert [s.state for s in store.summaries()] == ["running"]
     assert [s.state for s in store.summaries()] == ["interrupted"]
 
 
-def test_listing_leaves_no_trace(tmp_path: Path) -> None:
+def test_listing_writes_nothing(tmp_path: Path) -> None:
     job = make_job(tmp_path, "running")
-    LocalStore(tmp_path).summaries()
+    JobStore(tmp_path).summaries()
     assert not (job.path / LOCK).exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'"solved"'])
-def test_a_job_whose_result_is_damaged_can_still_be_taken_up_again(tmp_path: Path, damage: bytes) -> None:
+def test_a_job_whose_result_is_damaged_is_listed_as_interrupted(tmp_path: Path, damage: bytes) -> None:
     (make_job(tmp_path).path / RESULT).write_bytes(damage)
-    assert [job.state for job in LocalStore(tmp_path).summaries()] == ["interrupted"]
+    assert [job.state for job in JobStore(tmp_path).summaries()] == ["interrupted"]
 
 
-def test_values_of_the_wrong_kind_are_not_believed(tmp_path: Path) -> None:
+def test_values_of_the_wrong_type_are_ignored(tmp_path: Path) -> None:
     result = {"status": ["solved"], "input": 7, "created": "yesterday", "calibration": {"ra": "x", "dec": True}}
     job = make_job(tmp_path)
     (job.path / RESULT).write_text(json.dumps({**result, "error": "x", "reason": 1}))
-    (found,) = LocalStore(tmp_path).summaries()
+    (found,) = JobStore(tmp_path).summaries()
     assert (found.state, found.input, found.ra_deg, found.dec_deg, found.error) == ("failed", "", None, None, None)
     assert found.created_s == found.written_s
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "1" * 400])
-def test_numbers_that_are_none_are_not_believed(tmp_path: Path, number: str) -> None:
+def test_values_that_are_not_numbers_are_ignored(tmp_path: Path, number: str) -> None:
     job = make_job(tmp_path)
     (job.path / RESULT).write_text(f'{{"status": "solved", "input": "a", "calibration": {{"ra": {number}}}}}')
-    (found,) = LocalStore(tmp_path).summaries()
+    (found,) = JobStore(tmp_path).summaries()
     assert found.ra_deg is None
 
 
-def test_other_directories_and_staged_ones_are_no_jobs(tmp_path: Path) -> None:
+def test_other_directories_and_staged_ones_are_not_listed(tmp_path: Path) -> None:
     jobdir.create(tmp_path)
     (tmp_path / "Documents").mkdir()
     (tmp_path / "notes.txt").touch()
-    assert LocalStore(tmp_path).summaries() == []
+    assert JobStore(tmp_path).summaries() == []
 
 
-def test_a_file_in_place_of_the_directory_is_a_wrong_setting(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_directory_is_an_error_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "jobs").touch()
     with pytest.raises(ConfigError, match="jobs cannot be kept there"):
-        LocalStore(tmp_path / "jobs").summaries()
+        JobStore(tmp_path / "jobs").summaries()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_directory_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir(mode=0)
     with pytest.raises(DeniedError, match="jobs"):
-        LocalStore(tmp_path / "jobs").summaries()
+        JobStore(tmp_path / "jobs").summaries()
 
 
 # --- Names --------------------------------------------------------------------------------------------------------
@@ -115,63 +115,63 @@ def test_a_directory_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 def test_a_job_is_found_by_its_id_a_prefix_and_as_the_last(tmp_path: Path) -> None:
     make_job(tmp_path, age_s=HOUR_S)
     newest = make_job(tmp_path)
-    store = LocalStore(tmp_path)
+    store = JobStore(tmp_path)
     assert [store.find(n) for n in (newest.job_id, newest.job_id[:12], "last")] == [newest] * 3
 
 
-def test_an_id_that_is_the_beginning_of_another_is_found(tmp_path: Path) -> None:
+def test_an_id_that_is_a_prefix_of_another_id_is_found(tmp_path: Path) -> None:
     renamed(tmp_path, "abc", "abcd")
-    assert LocalStore(tmp_path).find("abc").job_id == "abc"
+    assert JobStore(tmp_path).find("abc").job_id == "abc"
 
 
 def test_a_prefix_of_several_jobs_is_refused_with_the_candidates(tmp_path: Path) -> None:
     renamed(tmp_path, *(f"ab{n}" for n in range(7)))
     with pytest.raises(UsageError, match="'ab' could be ab0, ab1, ab2, ab3, ab4 and 2 more"):
-        LocalStore(tmp_path).find("ab")
+        JobStore(tmp_path).find("ab")
 
 
 @pytest.mark.parametrize("name", ["", "zz", "../x", ".", "/etc", "a" * 500, "x\ny"])
-def test_a_name_that_no_job_has_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+def test_a_name_without_a_job_is_an_error_of_one_line(tmp_path: Path, name: str) -> None:
     renamed(tmp_path, "abc")
     with pytest.raises(InputMissingError, match="there is no job") as caught:
-        LocalStore(tmp_path).find(name)
+        JobStore(tmp_path).find(name)
     assert "\n" not in str(caught.value)
 
 
-def test_a_directory_that_is_no_job_is_not_found(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_job_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "Documents").mkdir()
     with pytest.raises(InputMissingError, match="there is no job 'Documents'"):
-        LocalStore(tmp_path).find("Documents")
+        JobStore(tmp_path).find("Documents")
 
 
-def test_there_is_no_last_job_before_the_first(tmp_path: Path) -> None:
+def test_last_is_an_error_if_there_are_no_jobs(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="no jobs yet"):
-        LocalStore(tmp_path).find("last")
+        JobStore(tmp_path).find("last")
 
 
 # --- Removing -----------------------------------------------------------------------------------------------------
 
 
-def test_a_removed_job_is_gone_and_its_size_told(tmp_path: Path) -> None:
-    job, store = make_job(tmp_path), LocalStore(tmp_path)
+def test_removing_a_job_returns_the_bytes_freed(tmp_path: Path) -> None:
+    job, store = make_job(tmp_path), JobStore(tmp_path)
     size = disk_bytes(job.path)
     assert size > 0
     assert store.remove(job) == size
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_job_that_somebody_works_on_is_not_removed(tmp_path: Path) -> None:
+def test_a_job_that_a_process_works_on_is_not_removed(tmp_path: Path) -> None:
     job = make_job(tmp_path, "running")
     with job.locked(), pytest.raises(RetryLaterError, match="another process"):
-        LocalStore(tmp_path).remove(job)
+        JobStore(tmp_path).remove(job)
     assert job.path.exists()
 
 
-def test_a_directory_that_is_no_job_is_never_removed(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_job_is_never_removed(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     (job.path / REQUEST).unlink()
     with pytest.raises(DataError, match=r"no job\.json"):
-        LocalStore(tmp_path).remove(job)
+        JobStore(tmp_path).remove(job)
     assert job.path.exists()
 
 
@@ -184,7 +184,7 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (result.status, result.job, result.exit_code) == ("solved", job.job_id, 0)
 
 
-def test_an_unfinished_job_has_what_is_known_of_it(tmp_path: Path) -> None:
+def test_the_result_of_an_unfinished_job_has_its_input_and_state(tmp_path: Path) -> None:
     job = make_job(tmp_path, "running", input="a.fits")
     assert (read_result(job).status, read_result(job).input) == ("interrupted", "a.fits")
     with job.locked():
@@ -198,8 +198,8 @@ def test_a_result_without_an_input_is_damaged(tmp_path: Path) -> None:
         read_result(job)
 
 
-def test_a_job_that_was_removed_meanwhile_is_said_to_be_gone(tmp_path: Path) -> None:
+def test_a_job_that_was_removed_meanwhile_is_a_missing_input(tmp_path: Path) -> None:
     job = make_job(tmp_path)
-    LocalStore(tmp_path).remove(job)
+    JobStore(tmp_path).remove(job)
     with pytest.raises(InputMissingError, match="no such job any more"):
         read_result(job)
