@@ -60,7 +60,7 @@ def test_newer_and_older_bound_the_age() -> None:
 
 
 def test_ages_that_no_job_can_meet_are_refused() -> None:
-    with pytest.raises(UsageError, match="swap them"):
+    with pytest.raises(UsageError, match="swap the two"):
         build_filter(newer="1d", older="2d")
 
 

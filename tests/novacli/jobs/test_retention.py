@@ -128,7 +128,7 @@ def test_a_sweep_makes_no_jobs_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [PermissionError("no"), retention.NovaError("no")])
-def test_an_error_in_a_sweep_does_not_end_a_solve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_an_error_in_a_sweep_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_limits: object) -> SweepResult:
         raise error
 
