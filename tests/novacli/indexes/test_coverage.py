@@ -1,3 +1,5 @@
+"""The fields that a set of index files can solve."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -24,13 +26,13 @@ def test_neighbouring_index_files_serve_one_range_of_widths() -> None:
     assert (found.low, found.high) == (pytest.approx(0.733, abs=0.001), 180)
 
 
-def test_coarse_index_files_alone_serve_no_narrow_field() -> None:
-    """With the coarsest file only, nothing under some tens of degrees can be solved."""
+def test_coarse_index_files_alone_serve_only_wide_fields() -> None:
+    """With the coarsest file alone, no field below some tens of degrees can be solved."""
     (found,) = width_ranges_deg([index(1400, 2000)])
     assert (found.low, found.high) == (pytest.approx(46.7, abs=0.1), 180)
 
 
-def test_a_gap_between_fine_and_coarse_files_is_told() -> None:
+def test_a_gap_between_fine_and_coarse_files_leaves_two_ranges() -> None:
     assert fields_text([index(1400, 2000), index(2, 2.8)]).startswith("about 4′ to 0.47° and 47° to 180° wide")
 
 
@@ -40,10 +42,10 @@ def test_the_rule_is_stated() -> None:
     assert "between 10 % of a field's smaller side and its diagonal" in text
 
 
-def test_a_series_with_missing_tiles_says_how_much_of_the_sky_is_left() -> None:
+def test_a_series_with_missing_tiles_covers_a_share_of_the_sky() -> None:
     tiles = [index(2, 2.8, index_id=5200, healpix=n, nside=2) for n in range(12)]
     assert list(partial_skies([*tiles, *TYCHO2])) == ["quads of 2′ to 2.8′ cover 25% of the sky"]
 
 
-def test_a_whole_series_of_tiles_is_no_matter() -> None:
+def test_a_complete_series_of_tiles_gives_no_line() -> None:
     assert list(partial_skies([index(2, 2.8, index_id=5200, healpix=n, nside=1) for n in range(12)])) == []

@@ -1,4 +1,4 @@
-"""Files of every format, made on the spot, and the corpus of real images where there is one."""
+"""FITS files made for tests, and the corpus of real images if there is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_ROW_VALUE = 7
 
 @pytest.fixture
 def ramp() -> NDArray[np.uint16]:
-    """60 columns, 40 rows; every pixel has a value of its own, above 8 bits."""
+    """Return an array of 60 columns and 40 rows; all values differ, and most exceed 8 bits."""
     return (np.arange(40 * 60, dtype=np.uint16).reshape(40, 60) * 20 + FIRST_ROW_VALUE).astype(np.uint16)
 
 
@@ -35,7 +35,7 @@ def write_fits(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def corpus() -> Path:
-    """The folder of real images, or a skip that says where it is looked for."""
+    """Return the folder of real images; skip the test if there is none."""
     beside = Path(__file__).parents[4] / "shared" / "data"
     folder = Path(os.environ.get("NOVA_TEST_CORPUS", beside))
     if not (folder / "manifest.json").is_file():

@@ -12,7 +12,7 @@ from novacli.inputs import from_array
 
 
 @pytest.mark.parametrize("dtype", ["?", "u1", "i2", ">i4", "u8", "f2", "f4", ">f8"])
-def test_every_real_type(dtype: str) -> None:
+def test_every_real_type_is_read(dtype: str) -> None:
     """Row 0 is y = 1, whatever the byte order."""
     array = np.array([[0, 1], [1, 0]]).astype(dtype)
     image = from_array(array)
@@ -33,12 +33,12 @@ def test_colour_is_averaged(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 4, 5), (4, 5, 1)])
 def test_an_axis_of_length_one_is_dropped(shape: tuple[int, ...]) -> None:
-    """As FITS cubes of one plane have."""
+    """As in FITS cubes of one plane."""
     assert from_array(np.ones(shape)).pixels.shape == (4, 5)
 
 
 def test_masked_elements_and_nan_are_masked() -> None:
-    """Both ways of saying "no value"."""
+    """Both mean that a pixel has no value."""
     image = from_array(np.ma.masked_array([[1.0, np.nan], [3.0, 4.0]], mask=[[False, False], [True, False]]))
     assert image.mask is not None
     np.testing.assert_array_equal(image.mask, [[False, True], [True, False]])
@@ -55,7 +55,7 @@ def test_a_masked_colour_masks_the_pixel() -> None:
 
 
 def test_the_array_is_copied() -> None:
-    """A caller may go on to change it, and so may we."""
+    """The caller may change it later, and the image may be changed without the array."""
     array = np.array([[1.0, np.nan]], dtype=np.float32)
     image = from_array(array)
     array[0, 0] = 5
@@ -64,13 +64,13 @@ def test_the_array_is_copied() -> None:
 
 
 def test_a_view_in_any_memory_order_is_read(ramp: NDArray[np.uint16]) -> None:
-    """The result is contiguous all the same."""
+    """The result is contiguous in any case."""
     image = from_array(ramp.T[::-1, ::2])
     np.testing.assert_array_equal(image.pixels, ramp.T[::-1, ::2])
     assert image.pixels.flags.c_contiguous
 
 
-def test_a_header_of_astropy_gives_plain_values() -> None:
+def test_a_header_of_astropy_becomes_plain_values() -> None:
     """Comments are left out; a mosaic is recognised."""
     header = Header([("FOCALLEN", 530.0), ("BAYERPAT", "RGGB"), ("COMMENT", "text"), ("EMPTY", None)])
     image = from_array(np.ones((4, 4)), header)
@@ -78,7 +78,7 @@ def test_a_header_of_astropy_gives_plain_values() -> None:
     assert image.is_mosaic
 
 
-def test_a_header_of_numpy_scalars_and_pairs() -> None:
+def test_numpy_scalars_in_pairs_become_plain_values() -> None:
     """Values become Python's own."""
     image = from_array(np.ones((4, 4)), [("GAIN", np.float32(1.5)), ("XBINNING", np.int64(2))])
     assert image.header == {"GAIN": 1.5, "XBINNING": 2}
@@ -145,7 +145,7 @@ def test_an_object_that_is_no_array_is_called_by_its_type(hdu: object) -> None:
         (np.array([[object(), object()]]), "holds objects, not numbers"),
     ],
 )
-def test_what_is_no_image_is_refused(array: NDArray[np.generic], message: str) -> None:
-    """With the shape or the type in the message."""
+def test_an_array_that_is_not_an_image_is_refused(array: NDArray[np.generic], message: str) -> None:
+    """The message names the shape or the type."""
     with pytest.raises(DataError, match=message):
         from_array(array)

@@ -1,4 +1,4 @@
-"""Every real image of the corpus is read, or refused for its reason."""
+"""Every real image of the corpus is read, or refused with the right reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from novacli.records.field import Image, StarList
 
 REFUSED = {
     "fail_empty.fits": "is empty",
-    "fail_text.fits": "is a text file, not an image",
+    "fail_text.fits": "is a text file, neither an image",
     "fail_truncated.jpg": "is truncated: its JPEG data end too early",
 }
 MOSAICS = {"panoptes_unsolved.fits", "panoptes_unsolved.fits.gz"}
@@ -29,7 +29,7 @@ def manifest(corpus: Path) -> list[dict[str, Any]]:
 
 
 def test_every_image_is_read_at_its_size(corpus: Path, manifest: list[dict[str, Any]]) -> None:
-    """With finite pixels, and a mosaic only where the camera says so."""
+    """With finite pixels, and as a mosaic only if its header names one."""
     for entry in manifest:
         name = entry["name"]
         if name in REFUSED or (name.endswith(".xisf") and not _has_xisf()):
@@ -44,8 +44,8 @@ def test_every_image_is_read_at_its_size(corpus: Path, manifest: list[dict[str, 
 
 
 @pytest.mark.parametrize(("name", "message"), REFUSED.items())
-def test_what_cannot_be_read_is_refused(corpus: Path, name: str, message: str) -> None:
-    """In one line."""
+def test_a_file_that_cannot_be_read_is_refused(corpus: Path, name: str, message: str) -> None:
+    """The message is one line."""
     with pytest.raises(DataError, match=message):
         open_field(FileInput(str(corpus / name)))
 
@@ -63,7 +63,7 @@ def test_packed_and_converted_copies_hold_the_same_pixels(corpus: Path) -> None:
 
 
 def test_an_extension_inherits_the_mount_s_position(corpus: Path) -> None:
-    """It stands in the primary header only."""
+    """It is in the primary header only."""
     field = open_field(FileInput(str(corpus / "panoptes_mef.fits")))
     assert (field.header["RA-MNT"], field.origin.hdu) == (301.56439, 1)
 

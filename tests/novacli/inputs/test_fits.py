@@ -39,7 +39,7 @@ def star_table(**columns: NDArray[np.generic]) -> astropy_fits.BinTableHDU:
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "f4", "f8"])
 def test_every_type_keeps_its_values(write_fits: Writer, dtype: str) -> None:
-    """Signed, unsigned (BZERO) and float; row 0 is y = 1; no mask where all is good."""
+    """Signed, unsigned (BZERO) and float; row 0 is y = 1; there is no mask if all pixels are good."""
     array = np.arange(12).reshape(3, 4).astype(dtype)
     field = read_image(write_fits(array))
     assert field.pixels.dtype == np.float32
@@ -59,7 +59,7 @@ def test_bscale_and_bzero_are_applied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bscale", [1.0, 0.25])
 def test_blank_is_masked_before_scaling(tmp_path: Path, bscale: float) -> None:
-    """BLANK names the stored value, not the physical one; masked pixels hold 0."""
+    """BLANK is the stored value, not the physical one; masked pixels become 0."""
     hdu = astropy_fits.PrimaryHDU(np.array([[-99, 4], [8, -99]], dtype=np.int16))
     hdu.header["BLANK"] = -99
     hdu.header["BSCALE"] = bscale
@@ -74,15 +74,15 @@ def test_blank_is_masked_before_scaling(tmp_path: Path, bscale: float) -> None:
 
 
 def test_nan_and_infinity_are_masked(write_fits: Writer) -> None:
-    """So is what float32 cannot hold."""
+    """So are values that float32 cannot hold."""
     field = read_image(write_fits(np.array([[np.nan, 1], [np.inf, 1e300]])))
     assert field.mask is not None
     np.testing.assert_array_equal(field.mask, [[True, False], [True, True]])
     np.testing.assert_array_equal(field.pixels, [[0, 1], [0, 0]])
 
 
-def test_an_image_of_nan_is_all_mask(write_fits: Writer) -> None:
-    """It is an image all the same; what cannot be solved is said later."""
+def test_all_pixels_of_an_image_of_nan_are_masked(write_fits: Writer) -> None:
+    """It is read as an image; detection finds out later that it cannot be solved."""
     field = read_image(write_fits(np.full((5, 6), np.nan, dtype=np.float32)))
     assert field.mask is not None
     assert field.mask.all()
@@ -110,7 +110,7 @@ def test_colour_planes_are_averaged(write_fits: Writer, ramp: NDArray[np.uint16]
 
 
 def test_interleaved_colours_are_averaged(write_fits: Writer, ramp: NDArray[np.uint16]) -> None:
-    """NAXIS1 = 3: the axes in the wrong order."""
+    """NAXIS1 = 3: the axes are in the reverse order."""
     field = read_image(write_fits(np.stack([ramp, ramp + 1, ramp + 2], axis=2)))
     assert (field.width, field.height) == (60, 40)
     np.testing.assert_allclose(field.pixels, ramp + 1)
@@ -118,7 +118,7 @@ def test_interleaved_colours_are_averaged(write_fits: Writer, ramp: NDArray[np.u
 
 
 def test_a_nan_in_one_colour_masks_the_pixel(write_fits: Writer) -> None:
-    """The mean of two colours would be a false one."""
+    """The mean of the other two colours would be wrong."""
     cube = np.ones((3, 4, 5), dtype=np.float32)
     cube[1, 2, 3] = np.nan
     field = read_image(write_fits(cube))
@@ -129,7 +129,9 @@ def test_a_nan_in_one_colour_masks_the_pixel(write_fits: Writer) -> None:
 @pytest.mark.parametrize(
     ("shape", "notes"), [((1, 4, 5), ()), ((1, 1, 4, 5), ()), ((7, 4, 5), ("read the first of 7 planes",))]
 )
-def test_other_cubes_give_their_first_plane(write_fits: Writer, shape: tuple[int, ...], notes: tuple[str, ...]) -> None:
+def test_the_first_plane_of_other_cubes_is_read(
+    write_fits: Writer, shape: tuple[int, ...], notes: tuple[str, ...]
+) -> None:
     """Axes of length 1 are dropped silently, a stack of frames with a note."""
     cube = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     field = read_image(write_fits(cube))
@@ -150,18 +152,18 @@ def test_other_cubes_give_their_first_plane(write_fits: Writer, shape: tuple[int
     ],
 )
 def test_a_mosaic_is_recognised_by_its_header(write_fits: Writer, key: str, value: object, expected: bool) -> None:
-    """By the keywords that cameras write."""
+    """By all keywords that cameras use."""
     field = read_image(write_fits(np.ones((4, 4), dtype=np.uint16), header={key: value}))
     assert field.is_mosaic is expected
 
 
-def test_a_colour_cube_is_no_mosaic(write_fits: Writer) -> None:
+def test_a_colour_cube_is_not_a_mosaic(write_fits: Writer) -> None:
     """Software that interpolates the colours leaves BAYERPAT in the header."""
     assert not read_image(write_fits(np.ones((3, 4, 4), dtype=np.uint16), header={"BAYERPAT": "RGGB"})).is_mosaic
 
 
 def test_the_first_hdu_with_an_image_is_read(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
-    """An empty primary HDU and a table before it are passed over; the primary's exposure cards are inherited."""
+    """An empty primary HDU and a table are skipped; the primary header's cards about the exposure are inherited."""
     primary = astropy_fits.PrimaryHDU()
     primary.header.update({"OBJCTRA": "1 2 3", "EXPTIME": 5, "CRVAL1": 10.0, "GAIN": 1})
     image = astropy_fits.ImageHDU(ramp)
@@ -174,8 +176,8 @@ def test_the_first_hdu_with_an_image_is_read(tmp_path: Path, ramp: NDArray[np.ui
     assert "CRVAL1" not in field.header
 
 
-def test_other_hdus_with_images_are_told_unless_one_was_asked_for(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
-    """The first one may be a thumbnail, a mask or one chip of many."""
+def test_a_note_counts_other_hdus_with_images_unless_one_was_chosen(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
+    """The first one may be a thumbnail, a mask or one of several chips."""
     hdus = (astropy_fits.PrimaryHDU(), astropy_fits.ImageHDU(ramp), astropy_fits.ImageHDU(ramp))
     path = write_hdus(tmp_path / "mosaic.fits", *hdus)
     assert read_image(path).notes == (
@@ -185,14 +187,15 @@ def test_other_hdus_with_images_are_told_unless_one_was_asked_for(tmp_path: Path
 
 
 def test_an_hdu_can_be_chosen(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
-    """0-based, as the file's own listing counts."""
+    """Numbers are 0-based, as in astropy."""
     path = write_hdus(tmp_path / "two.fits", astropy_fits.PrimaryHDU(ramp), astropy_fits.ImageHDU(ramp + 1))
     np.testing.assert_array_equal(read_image(path, hdu=1).pixels, ramp + 1)
 
 
 @pytest.mark.parametrize("hdu", [1, 9, -1])
-def test_an_hdu_without_an_image_lists_those_that_have_one(tmp_path: Path, ramp: NDArray[np.uint16], hdu: int) -> None:
-    """The remedy is in the message."""
+def test_the_error_about_an_hdu_without_an_image_lists_those_with_one(
+    tmp_path: Path, ramp: NDArray[np.uint16], hdu: int
+) -> None:
     table = astropy_fits.BinTableHDU.from_columns([astropy_fits.Column("A", "J", array=[1, 2])])
     path = write_hdus(tmp_path / "two.fits", astropy_fits.PrimaryHDU(ramp), table, astropy_fits.ImageHDU(ramp))
     with pytest.raises(DataError, match=f"has no image in HDU {hdu}: HDUs 0, 2 have one"):
@@ -203,7 +206,7 @@ def test_an_hdu_without_an_image_lists_those_that_have_one(tmp_path: Path, ramp:
 def test_packed_files_are_unpacked_by_content(
     write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path, pack: Callable[[bytes], bytes], suffix: str
 ) -> None:
-    """Whatever the suffix says; nothing stays in the file's folder."""
+    """The suffix does not matter; no copy stays in the file's folder."""
     packed = tmp_path / f"packed{suffix}"
     packed.write_bytes(pack(write_fits(ramp).read_bytes()))
     before = sorted(tmp_path.iterdir())
@@ -214,18 +217,18 @@ def test_packed_files_are_unpacked_by_content(
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
-def test_a_decompression_bomb_ends_at_the_limit(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    """A small file must not fill the disk."""
+def test_unpacking_stops_at_the_limit(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A small packed file must not fill the disk."""
     (tmp_path / "bomb.fits.gz").write_bytes(pack(bytes(5_000_000)))
     with pytest.raises(DataError, match="unpacked, is larger than the limit of 1 MB"):
         read_image(tmp_path / "bomb.fits.gz", limits=Limits(max_bytes=1_000_000))
 
 
 @pytest.mark.parametrize(("pack", "kind"), [(gzip.compress, "gzip"), (bz2.compress, "bzip2")])
-def test_a_truncated_packed_file_says_so(
+def test_a_truncated_packed_file_is_an_error(
     write_fits: Writer, tmp_path: Path, pack: Callable[[bytes], bytes], kind: str
 ) -> None:
-    """Half a download is common."""
+    """As after a download that broke off."""
     whole = pack(write_fits(np.random.default_rng(1).integers(0, 9999, (50, 50), dtype="u2")).read_bytes())
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=f"half is truncated: its {kind} data end too early"):
@@ -233,15 +236,15 @@ def test_a_truncated_packed_file_says_so(
 
 
 @pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"BZh9"])
-def test_a_damaged_packed_file_says_so(tmp_path: Path, magic: bytes) -> None:
-    """Not a traceback of zlib's."""
+def test_a_damaged_packed_file_is_an_error(tmp_path: Path, magic: bytes) -> None:
+    """The error is ours, not that of zlib."""
     (tmp_path / "bad").write_bytes(magic + b"\x00\x07nonsense" * 20)
     with pytest.raises(DataError, match=r"bad is (damaged|truncated)"):
         read_image(tmp_path / "bad")
 
 
-def test_what_is_packed_twice_is_refused(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
-    """CFITSIO would unpack it into memory, unbounded."""
+def test_a_file_that_is_packed_twice_is_refused(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
+    """CFITSIO would unpack it into memory without a limit."""
     (tmp_path / "twice.gz").write_bytes(gzip.compress(gzip.compress(write_fits(ramp).read_bytes())))
     with pytest.raises(DataError, match="is packed more than once"):
         read_image(tmp_path / "twice.gz")
@@ -249,7 +252,7 @@ def test_what_is_packed_twice_is_refused(write_fits: Writer, ramp: NDArray[np.ui
 
 @pytest.mark.parametrize("method", ["rice", "gzip", "gzip_2", "hcompress"])
 def test_tile_compressed_images_are_read(write_fits: Writer, ramp: NDArray[np.uint16], method: str) -> None:
-    """The header is the image's, not that of the table that holds it."""
+    """The header is that of the image, not that of the table which holds it."""
     field = read_image(write_fits(ramp.astype(np.int32), "x.fits.fz", compress=method, header={"FOCALLEN": 200.0}))
     np.testing.assert_array_equal(field.pixels, ramp)
     assert (field.header["NAXIS1"], field.header["NAXIS2"], field.header["FOCALLEN"]) == (60, 40, 200.0)
@@ -257,7 +260,7 @@ def test_tile_compressed_images_are_read(write_fits: Writer, ramp: NDArray[np.ui
 
 
 def test_blank_pixels_of_a_tile_compressed_image_are_masked(write_fits: Writer) -> None:
-    """BLANK counts there too."""
+    """BLANK is used there too."""
     stored = np.arange(400, dtype=np.int32).reshape(20, 20)
     field = read_image(write_fits(stored, "x.fits.fz", compress="rice", header={"BLANK": 21}))
     assert field.mask is not None
@@ -275,7 +278,7 @@ def test_nan_of_a_quantised_image_is_masked(write_fits: Writer) -> None:
 
 @pytest.mark.parametrize("cut", [1, 2000, 4000])
 def test_truncated_pixels_are_counted(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path, cut: int) -> None:
-    """By the file's size, before a pixel is read."""
+    """By the size of the file, before any pixel is read."""
     whole = write_fits(ramp).read_bytes()
     start = whole.index(b"END" + b" " * 77) // 2880 * 2880 + 2880
     (tmp_path / "cut.fits").write_bytes(whole[: start + ramp.nbytes - cut])
@@ -283,16 +286,16 @@ def test_truncated_pixels_are_counted(write_fits: Writer, ramp: NDArray[np.uint1
         read_image(tmp_path / "cut.fits")
 
 
-def test_missing_padding_is_no_error(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
-    """All pixels are there; CFITSIO alone refuses the last block."""
+def test_missing_padding_is_not_an_error(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
+    """All pixels are there, but CFITSIO by itself refuses the last block."""
     whole = write_fits(ramp).read_bytes()
     start = whole.index(b"END" + b" " * 77) // 2880 * 2880 + 2880
     (tmp_path / "bare.fits").write_bytes(whole[: start + ramp.nbytes])
     np.testing.assert_array_equal(read_image(tmp_path / "bare.fits").pixels, ramp)
 
 
-def test_a_truncated_tile_compressed_image_says_so(write_fits: Writer, tmp_path: Path) -> None:
-    """Its heap is what is missing."""
+def test_a_truncated_tile_compressed_image_is_an_error(write_fits: Writer, tmp_path: Path) -> None:
+    """Its heap is incomplete."""
     noise = np.random.default_rng(1).integers(0, 60000, (200, 200), dtype=np.int32)
     whole = write_fits(noise, "x.fz", compress="rice").read_bytes()
     (tmp_path / "cut.fz").write_bytes(whole[: len(whole) // 2])
@@ -300,15 +303,15 @@ def test_a_truncated_tile_compressed_image_says_so(write_fits: Writer, tmp_path:
         read_image(tmp_path / "cut.fz")
 
 
-def test_a_truncated_header_says_so(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
-    """The first block is not whole."""
+def test_a_truncated_header_is_an_error(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
+    """The first block is incomplete."""
     (tmp_path / "cut.fits").write_bytes(write_fits(ramp).read_bytes()[:500])
     with pytest.raises(DataError, match="is truncated within its FITS header"):
         read_image(tmp_path / "cut.fits")
 
 
 def test_simple_f_is_read(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
-    """Honest non-conformance does no harm here."""
+    """SIMPLE = F declares that a file does not conform to the standard."""
     whole = write_fits(ramp).read_bytes()
     (tmp_path / "f.fits").write_bytes(
         whole.replace(b"SIMPLE  =                    T", b"SIMPLE  =                    F")
@@ -326,8 +329,8 @@ def test_simple_f_is_read(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path
         (bytes(range(256)) * 20, "named like a FITS file but does not begin like one"),
     ],
 )
-def test_what_is_no_fits_is_told_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
-    """Whatever the suffix promises."""
+def test_a_file_that_is_not_fits_is_a_one_line_error(tmp_path: Path, content: bytes, message: str) -> None:
+    """The suffix is that of FITS."""
     (tmp_path / "bad.fits").write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
         read_image(tmp_path / "bad.fits")
@@ -335,14 +338,14 @@ def test_what_is_no_fits_is_told_in_one_line(tmp_path: Path, content: bytes, mes
     assert "bad.fits" in str(caught.value)
 
 
-def test_too_many_pixels_name_the_limit(write_fits: Writer, ramp: NDArray[np.uint16]) -> None:
-    """Before memory is spent."""
+def test_the_error_about_too_many_pixels_names_the_limit(write_fits: Writer, ramp: NDArray[np.uint16]) -> None:
+    """It is raised before memory is used."""
     with pytest.raises(DataError, match=r"60 x 40 pixels, above the limit of 100 \(max_pixels\)"):
         read_image(write_fits(ramp), limits=Limits(max_pixels=100))
 
 
-def test_odd_cards_cost_no_image(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
-    """A card without a value, one that is no FITS, and one with bytes that are no ASCII."""
+def test_an_image_with_odd_cards_is_read(write_fits: Writer, ramp: NDArray[np.uint16], tmp_path: Path) -> None:
+    """A card without a value, one against the standard, and one with bytes beyond ASCII."""
     whole = bytearray(write_fits(ramp, header={"AAA": 1, "BBB": 2, "CCC": "text"}).read_bytes())
     for key, card in ((b"AAA", b"AAA     ="), (b"BBB", b"BBB     = 1..2e"), (b"CCC", b"CCC     = '\xff\xfe'")):
         at = whole.index(key + b"     =")
@@ -367,7 +370,7 @@ class TestTables:
         ("x", "y"), [("X", "Y"), ("x", "y"), ("XIMAGE", "YIMAGE"), ("X_IMAGE", "Y_IMAGE"), ("xcentroid", "ycentroid")]
     )
     def test_positions_are_found_by_name(self, tmp_path: Path, x: str, y: str) -> None:
-        """As the usual programs spell them."""
+        """In the spelling of common programs."""
         stars = self.read(tmp_path, star_table(**{"ID": self.X, x: self.X, y: self.Y, "FLUX": self.Y}))
         np.testing.assert_array_equal(stars.x, self.X)
         np.testing.assert_array_equal(stars.y, self.Y)
@@ -376,28 +379,28 @@ class TestTables:
         assert (stars.is_fits_like, stars.origin.hdu, stars.x.dtype) == (True, 1, np.float64)
 
     def test_magnitudes_sort_the_brightest_first(self, tmp_path: Path) -> None:
-        """A magnitude falls where a flux rises."""
+        """The smallest magnitude is the brightest."""
         stars = self.read(tmp_path, star_table(X=self.X, Y=self.Y, MAG=np.array([12.0, 9.5, 99.0, 10.0])))
         assert stars.x.tolist() == [20.0, 400.0, 10.0, 30.5]
         assert stars.flux is not None
         np.testing.assert_allclose(stars.flux[:3], [1, 10**-0.2, 0.1])
 
     def test_the_size_comes_from_the_header(self, tmp_path: Path) -> None:
-        """IMAGEW and IMAGEH, wherever they stand; NAXIS1 of a table is no width."""
+        """From IMAGEW and IMAGEH of either header; NAXIS1 of a table is not the width of the image."""
         table = star_table(X=self.X, Y=self.Y)
         table.header.update({"IMAGEW": 500, "IMAGEH": 400})
         stars = self.read(tmp_path, table)
         assert (stars.width, stars.height, stars.size_is_guessed, stars.notes) == (500, 400, False, ())
 
-    def test_the_size_given_goes_before_the_header(self, tmp_path: Path) -> None:
-        """With a note where they differ."""
+    def test_the_user_s_size_replaces_that_of_the_header(self, tmp_path: Path) -> None:
+        """A note says so if they differ."""
         table = star_table(X=self.X, Y=self.Y)
         table.header.update({"IMAGEW": 500, "IMAGEH": 400})
         stars = self.read(tmp_path, table, size=(450, 350))
         assert (stars.width, stars.height) == (450, 350)
         assert stars.notes == ("took the size given, not the 500 x 400 pixels in the file",)
 
-    def test_an_unknown_size_is_guessed_and_said(self, tmp_path: Path) -> None:
+    def test_an_unknown_size_is_guessed_with_a_note(self, tmp_path: Path) -> None:
         """From the stars' extent."""
         stars = self.read(tmp_path, star_table(X=self.X, Y=self.Y))
         assert (stars.width, stars.height, stars.size_is_guessed) == (400, 300, True)
@@ -405,35 +408,34 @@ class TestTables:
         assert (len(stars.x), stars.width, stars.height, stars.origin.hdu) == (4, 400, 300, 1)
 
     def test_rows_that_are_not_finite_are_dropped_and_counted(self, tmp_path: Path) -> None:
-        """They would poison the matching."""
+        """They would make every match fail."""
         x, y = np.append(self.X, [np.nan, 5]), np.append(self.Y, [5, np.inf])
         stars = self.read(tmp_path, star_table(X=x, Y=y), size=(400, 300))
         assert len(stars.x) == 4
         assert stars.notes == ("dropped 2 of 6 rows without finite numbers",)
 
     def test_three_stars_are_too_few(self, tmp_path: Path) -> None:
-        """A quad has four."""
         with pytest.raises(DataError, match="lists 3 stars with finite x and y: a solution needs at least 4"):
             self.read(tmp_path, star_table(X=self.X[:3], Y=self.Y[:3]))
 
-    def test_too_many_stars_name_the_limit(self, tmp_path: Path) -> None:
-        """Before they are read."""
+    def test_the_error_about_too_many_stars_names_the_limit(self, tmp_path: Path) -> None:
+        """It is raised before they are read."""
         with pytest.raises(DataError, match=r"more than 3 stars, the limit \(max_stars\)"):
             self.read(tmp_path, star_table(X=self.X, Y=self.Y), limits=Limits(max_stars=3))
 
-    def test_a_table_without_positions_is_no_star_list(self, tmp_path: Path) -> None:
-        """Nor is it an image."""
+    def test_a_table_without_positions_is_not_a_star_list(self, tmp_path: Path) -> None:
+        """It is not an image either."""
         with pytest.raises(DataError, match=r"without an image and without a table of stars \(columns X, Y\)"):
             self.read(tmp_path, star_table(A=self.X, B=self.Y))
 
     def test_positions_that_are_text_are_refused(self, tmp_path: Path) -> None:
-        """By the column's name."""
+        """The error names the column."""
         columns = [astropy_fits.Column(name, "5A", array=["a"] * 4) for name in ("X", "Y")]
         with pytest.raises(DataError, match="column X of its table does not hold plain numbers"):
             self.read(tmp_path, astropy_fits.BinTableHDU.from_columns(columns))
 
     def test_an_xylist_of_fitsio_is_read(self, tmp_path: Path) -> None:
-        """float32 columns, as the engine's own lists have."""
+        """Its columns are float32, as those of the engine's own lists."""
         rows = np.zeros(4, dtype=[("X", "f4"), ("Y", "f4"), ("FLUX", "f4"), ("BACKGROUND", "f4")])
         rows["X"], rows["Y"] = self.X, self.Y
         fitsio.write(str(tmp_path / "xy.fits"), rows)

@@ -41,11 +41,11 @@ def read_image(path: Path, **options: object) -> Image:
 
 
 class TestXisf:
-    """PixInsight's format."""
+    """XISF, the format of PixInsight."""
 
     @pytest.fixture
     def path(self, tmp_path: Path, ramp: NDArray[np.uint16]) -> Path:
-        """A file with FITS keywords, which XISF keeps as text."""
+        """Write a file with FITS keywords, which XISF stores as text."""
         xisf = pytest.importorskip("xisf", reason="the extra xisf is not installed")
         texts = {"FOCALLEN": "530.5", "XBINNING": "2", "OBJECT": "'M 31'", "SIMPLE": "T", "BAYERPAT": "'RGGB'"}
         keywords = {key: [{"value": value, "comment": ""}] for key, value in texts.items()}
@@ -53,7 +53,7 @@ class TestXisf:
         return tmp_path / "x.xisf"
 
     def test_pixels_and_keywords(self, path: Path, ramp: NDArray[np.uint16]) -> None:
-        """Keywords have types again; up is the first row."""
+        """Keywords get their types back; y = 1 is the first row."""
         field = read_image(path)
         np.testing.assert_array_equal(field.pixels, ramp)
         assert (field.is_fits_like, field.is_mosaic, field.origin.format) == (False, True, "XISF")
@@ -69,25 +69,25 @@ class TestXisf:
         assert not field.is_mosaic
 
     def test_truncated(self, path: Path, tmp_path: Path) -> None:
-        """By the position of its data block."""
+        """It is recognised by the position of its data block."""
         (tmp_path / "cut.xisf").write_bytes(path.read_bytes()[:-1000])
         with pytest.raises(DataError, match=r"cut\.xisf is truncated: 1000 bytes are missing"):
             read_image(tmp_path / "cut.xisf")
 
     def test_damaged(self, tmp_path: Path) -> None:
-        """No traceback of an XML parser."""
+        """The error is ours, not that of an XML parser."""
         pytest.importorskip("xisf", reason="the extra xisf is not installed")
         (tmp_path / "bad.xisf").write_bytes(b"XISF0100" + bytes(500))
         with pytest.raises(DataError, match=r"bad\.xisf is a damaged or unusual XISF file"):
             read_image(tmp_path / "bad.xisf")
 
     def test_too_many_pixels(self, path: Path) -> None:
-        """Before they are unpacked."""
+        """The error is raised before pixels are unpacked."""
         with pytest.raises(DataError, match=r"above the limit of 10 \(max_pixels\)"):
             read_image(path, limits=Limits(max_pixels=10))
 
     def test_without_the_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The message is the command to type."""
+        """The message contains the command that installs the package."""
         (tmp_path / "x.xisf").write_bytes(b"XISF0100" + bytes(500))
         monkeypatch.setitem(sys.modules, "xisf", None)
         with pytest.raises(UnavailableError, match=r"x\.xisf is an XISF file, which needs: pip install xisf"):
@@ -95,11 +95,11 @@ class TestXisf:
 
 
 class TestRaw:
-    """Camera raw, by the example of a DNG."""
+    """Camera raw files, with a DNG as the example."""
 
     @pytest.mark.parametrize("name", ["x.dng", "x.tif", "x"])
     def test_a_dng_is_a_mosaic_whatever_its_name(self, tmp_path: Path, ramp: NDArray[np.uint16], name: str) -> None:
-        """It begins like a TIFF."""
+        """A DNG begins like a TIFF."""
         pytest.importorskip("rawpy", reason="the extra raw is not installed")
         big = np.tile(ramp, (4, 4))
         field = read_image(write_dng(tmp_path / name, big))
@@ -108,7 +108,7 @@ class TestRaw:
         assert field.header == {"EXIF Make": "Test", "EXIF Model": "Camera"}
 
     def test_damaged(self, tmp_path: Path) -> None:
-        """LibRaw's refusal in our words."""
+        """The error is ours, not that of LibRaw."""
         pytest.importorskip("rawpy", reason="the extra raw is not installed")
         (tmp_path / "bad.nef").write_bytes(b"II*\0" + bytes(2000))
         with pytest.raises(
@@ -117,13 +117,13 @@ class TestRaw:
             read_image(tmp_path / "bad.nef")
 
     def test_too_many_pixels(self, tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
-        """Before they are unpacked."""
+        """The error is raised before pixels are unpacked."""
         pytest.importorskip("rawpy", reason="the extra raw is not installed")
         with pytest.raises(DataError, match=r"above the limit of 10 \(max_pixels\)"):
             read_image(write_dng(tmp_path / "x.dng", np.tile(ramp, (4, 4))), limits=Limits(max_pixels=10))
 
     def test_without_the_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The message is the command to type."""
+        """The message contains the command that installs the package."""
         (tmp_path / "x.raf").write_bytes(b"FUJIFILMCCD-RAW" + bytes(500))
         monkeypatch.setitem(sys.modules, "rawpy", None)
         with pytest.raises(UnavailableError, match=r"x\.raf is a camera raw file, .*pip install rawpy"):

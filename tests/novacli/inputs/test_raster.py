@@ -34,7 +34,7 @@ def save(path: Path, array: NDArray[np.generic], mode: str | None = None, **opti
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "gif"])
 def test_grey_is_exact_and_the_first_row_is_first(tmp_path: Path, suffix: str) -> None:
-    """Lossless formats; no mask; up is the first row."""
+    """In lossless formats; there is no mask, and y = 1 is the first row."""
     field = read_image(save(tmp_path / f"x.{suffix}", GREY))
     np.testing.assert_array_equal(field.pixels, GREY)
     assert (field.mask, field.is_fits_like, field.is_mosaic) == (None, False, False)
@@ -51,21 +51,21 @@ def test_colours_are_averaged(tmp_path: Path, suffix: str, word: str) -> None:
 
 @pytest.mark.parametrize("alpha", [0, 255])
 def test_alpha_is_ignored(tmp_path: Path, alpha: int) -> None:
-    """A transparent pixel has its colour all the same."""
+    """A transparent pixel keeps its colour."""
     rgba = np.dstack([COLOUR, np.full((40, 60), alpha, dtype=np.uint8)])
     np.testing.assert_allclose(read_image(save(tmp_path / "x.png", rgba)).pixels, MEAN, atol=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["P", "1", "LA"])
 def test_other_modes_are_read(tmp_path: Path, mode: str) -> None:
-    """Palette, bilevel, grey with alpha."""
+    """Palette, bilevel, and grey with alpha."""
     path = save(tmp_path / "x.png", GREY, mode)
     expected = np.asarray(PilImage.open(path).convert("RGB"))[:, :, 0]
     np.testing.assert_allclose(read_image(path).pixels, expected, atol=1e-4)
 
 
 def test_a_16_bit_grey_png_keeps_its_bits(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
-    """Cameras write such."""
+    """Some cameras write them."""
     np.testing.assert_array_equal(read_image(save(tmp_path / "x.png", ramp)).pixels, ramp)
 
 
@@ -80,13 +80,13 @@ def test_a_16_bit_colour_png_keeps_its_bits(tmp_path: Path, ramp: NDArray[np.uin
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 def test_jpeg_is_read(tmp_path: Path, options: dict[str, bool]) -> None:
-    """Baseline and progressive."""
+    """Baseline and progressive ones."""
     field = read_image(save(tmp_path / "x.jpg", GREY // 8 + 90, quality=100, **options))
     np.testing.assert_allclose(field.pixels, GREY // 8 + 90, atol=3)
 
 
-def test_a_cmyk_jpeg_is_bright_where_the_ink_is_not(tmp_path: Path) -> None:
-    """Printers' files store the negative."""
+def test_a_cmyk_jpeg_is_bright_in_places_without_ink(tmp_path: Path) -> None:
+    """Such files store the negative."""
     half = np.zeros((40, 60, 3), dtype=np.uint8)
     half[:, 30:] = 240
     field = read_image(save(tmp_path / "x.jpg", half, "CMYK", quality=100))
@@ -101,7 +101,7 @@ def test_blocks_of_rows_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_first_frame_of_several_is_read(tmp_path: Path) -> None:
-    """With a note."""
+    """A note says so."""
     frames = [PilImage.fromarray(GREY), PilImage.fromarray(255 - GREY)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
     field = read_image(tmp_path / "x.gif")
@@ -132,8 +132,8 @@ def test_exif_moves_no_pixels_and_gives_plain_values(tmp_path: Path, orientation
     }
 
 
-def test_damaged_exif_costs_no_picture(tmp_path: Path) -> None:
-    """Its hints are lost, and that is said or not even noticed."""
+def test_an_image_with_damaged_exif_is_read(tmp_path: Path) -> None:
+    """It has no hints then; a note says so if Pillow notices the damage."""
     path = save(tmp_path / "x.jpg", GREY, exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xfe" * 40)
     assert read_image(path).header == {}
 
@@ -141,7 +141,7 @@ def test_damaged_exif_costs_no_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "bmp"])
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.02])
 def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
-    """Wherever it is cut."""
+    """At any place of the cut."""
     noise = np.random.default_rng(5).integers(0, 255, (200, 300, 3), dtype=np.uint8)
     whole = save(tmp_path / f"whole.{suffix}", noise).read_bytes()
     (tmp_path / f"cut.{suffix}").write_bytes(whole[: int(len(whole) * share)])
@@ -150,7 +150,7 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str, share: floa
 
 
 def test_a_jpeg_cut_in_its_pixels_is_called_truncated(tmp_path: Path) -> None:
-    """Not damaged: copying it again helps."""
+    """It is not called damaged, since copying it again helps."""
     whole = save(tmp_path / "whole.jpg", COLOUR, quality=95).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[:-400])
     with pytest.raises(DataError, match=r"cut\.jpg is truncated: its JPEG data end too early"):
@@ -159,14 +159,14 @@ def test_a_jpeg_cut_in_its_pixels_is_called_truncated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("magic", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x00\x10\x00\x00WEBP"])
 def test_a_magic_number_alone_is_a_damaged_picture(tmp_path: Path, magic: bytes) -> None:
-    """One line, no traceback of Pillow's."""
+    """The error is one line of ours, not Pillow's."""
     (tmp_path / "x.bin").write_bytes(magic + b"\x07" * 200)
     with pytest.raises(DataError, match=r"x\.bin is (truncated|a damaged)"):
         read_image(tmp_path / "x.bin")
 
 
 def test_the_limit_of_pixels_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pillow's own limit neither warns nor raises, and stays as it is for other users of Pillow."""
+    """Pillow's own limit has no effect, and stays unchanged for other users of Pillow."""
     monkeypatch.setattr(PilImage, "MAX_IMAGE_PIXELS", 100)
     path = save(tmp_path / "x.png", GREY)
     assert read_image(path).width == 60
@@ -175,7 +175,7 @@ def test_the_limit_of_pixels_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyP
         read_image(path, limits=Limits(max_pixels=2000))
 
 
-def test_a_picture_is_known_by_content(tmp_path: Path) -> None:
+def test_an_image_is_recognised_by_its_content(tmp_path: Path) -> None:
     """A PNG named .jpg is a PNG."""
     save(tmp_path / "x.png", GREY).rename(tmp_path / "x.jpg")
     assert read_image(tmp_path / "x.jpg").origin.format == "PNG"

@@ -1,4 +1,4 @@
-"""Formats are recognised by content; what is none is named."""
+"""Formats are recognised by content, and so are common files of other kinds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def word_of(head: bytes, suffix: str = "") -> str | None:
     ],
 )
 def test_content_decides_and_the_suffix_breaks_ties(head: bytes, suffix: str, word: str | None) -> None:
-    """A suffix alone makes no format."""
+    """A suffix alone does not decide."""
     assert word_of(head, suffix) == word
 
 
@@ -54,8 +54,9 @@ def test_content_decides_and_the_suffix_breaks_ties(head: bytes, suffix: str, wo
         (b"\0\1\2\3", "is neither an image nor a source list that nova can read: it reads FITS, JPEG"),
     ],
 )
-def test_other_files_are_named_with_a_remedy(tmp_path: Path, content: bytes, message: str) -> None:
-    """Where it can be told what they are."""
+def test_the_error_about_other_files_names_their_kind_and_a_remedy(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "x.bin").write_bytes(content)
     with pytest.raises(DataError, match=message):
         open_field(FileInput(str(tmp_path / "x.bin")))
@@ -81,7 +82,7 @@ def test_other_files_are_named_with_a_remedy(tmp_path: Path, content: bytes, mes
     st.binary(max_size=300),
 )
 def test_any_bytes_end_in_a_one_line_error(tmp_path: Path, magic: bytes, rest: bytes) -> None:
-    """Never in a traceback of a library's, and without a field only by one of our errors."""
+    """Reading gives a field or one of our errors, never the error of a library."""
     (tmp_path / "any.bin").write_bytes(magic + rest)
     try:
         open_field(FileInput(str(tmp_path / "any.bin")))

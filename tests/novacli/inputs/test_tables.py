@@ -34,7 +34,7 @@ def lines(separator: str, *, columns: int = 3) -> str:
 
 @pytest.mark.parametrize("separator", [",", ", ", ";", "\t", " ", "   ", "|"])
 @pytest.mark.parametrize("header", ["", "x{0}y{0}flux\n", "# a comment\n\nX_IMAGE{0}Y_IMAGE{0}FLUX_AUTO\n"])
-def test_every_delimiter_with_and_without_names(tmp_path: Path, separator: str, header: str) -> None:
+def test_every_delimiter_is_read_with_and_without_names(tmp_path: Path, separator: str, header: str) -> None:
     """Without names the columns are x, y, flux; the order of the rows is kept."""
     stars = read_stars(tmp_path, header.format(separator) + lines(separator))
     assert (stars.x.tolist(), stars.y.tolist()) == (X, Y)
@@ -45,27 +45,26 @@ def test_every_delimiter_with_and_without_names(tmp_path: Path, separator: str, 
 
 
 @pytest.mark.parametrize("separator", [";", "\t", " "])
-def test_decimal_commas(tmp_path: Path, separator: str) -> None:
-    """As spreadsheets write them in half of Europe."""
+def test_decimal_commas_are_read(tmp_path: Path, separator: str) -> None:
+    """As spreadsheets write them in many countries."""
     stars = read_stars(tmp_path, f"x{separator}y{separator}flux\n" + lines(separator).replace(".", ","))
     assert (stars.x.tolist(), stars.y.tolist()) == (X, Y)
 
 
-def test_commas_that_part_thousands_are_no_decimal_ones(tmp_path: Path) -> None:
-    """Dropped and counted: 1,234 is not 1.234."""
+def test_commas_between_thousands_are_not_decimal_commas(tmp_path: Path) -> None:
+    """Such rows are dropped and counted, since 1,234 is not 1.234."""
     stars = read_stars(tmp_path, 'x,y,flux\n"1,234",5,6\n' + lines(","), size=(500, 500))
     assert (stars.x.tolist(), stars.notes) == (X, ("dropped 1 of 5 rows without finite numbers",))
 
 
-def test_more_columns_without_names_are_told(tmp_path: Path) -> None:
-    """A running number in front would be taken for x, and nothing would ever match."""
+def test_a_note_warns_of_further_columns_without_names(tmp_path: Path) -> None:
+    """A running number in the first column would be taken for x, and no solution would be found."""
     rows = "".join(f"{number} {x} {y} {flux}\n" for number, (x, y, flux) in enumerate(ROWS, 1))
     stars = read_stars(tmp_path, rows, size=(500, 500))
     assert stars.notes == ("took the first 3 of 4 columns without names as x, y and flux: name them in a first line",)
 
 
-def test_two_columns_are_ordered_already(tmp_path: Path) -> None:
-    """No flux, no order but the list's own."""
+def test_two_columns_keep_the_order_of_the_list(tmp_path: Path) -> None:
     assert read_stars(tmp_path, lines(" ", columns=2)).flux is None
 
 
@@ -80,7 +79,7 @@ def test_columns_are_found_by_name_among_others(tmp_path: Path) -> None:
 
 
 def test_magnitudes_sort_the_brightest_first(tmp_path: Path) -> None:
-    """A magnitude falls where a flux rises."""
+    """The smallest magnitude is the brightest."""
     stars = read_stars(tmp_path, "x y MAG\n1 1 12\n2 2 9\n3 3 10\n4 4 11\n")
     assert stars.x.tolist() == [2, 3, 4, 1]
     assert stars.flux is not None
@@ -96,7 +95,7 @@ def test_names_in_a_comment_as_numpy_writes_them(tmp_path: Path) -> None:
 
 
 def test_names_in_comments_as_sextractor_writes_them(tmp_path: Path) -> None:
-    """Its columns are numbered; NUMBER is not x."""
+    """Its columns are numbered, and the first one, NUMBER, is not x."""
     head = "#   1 NUMBER     Running object number\n#   2 FLUX_AUTO  Flux  [count]\n"
     head += "#   3 X_IMAGE    Object position along x  [pixel]\n#   4 Y_IMAGE    Object position along y  [pixel]\n"
     body = "".join(f"  {i}  {f}  {x}  {y}\n" for i, (x, y, f) in enumerate(ROWS))
@@ -106,7 +105,7 @@ def test_names_in_comments_as_sextractor_writes_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", [" ", ","])
 def test_an_ecsv_of_astropy_is_read_with_its_meta(tmp_path: Path, delimiter: str) -> None:
-    """The image's size is in it."""
+    """The size of the image is in it."""
     table = Table({"id": ["a b", "c", "d", "e"], "x": X, "y": Y, "flux": FLUX}, meta={"IMAGEW": 640, "IMAGEH": 480})
     table.write(tmp_path / "x.ecsv", format="ascii.ecsv", delimiter=delimiter)
     stars = open_field(FileInput(str(tmp_path / "x.ecsv")))
@@ -114,7 +113,7 @@ def test_an_ecsv_of_astropy_is_read_with_its_meta(tmp_path: Path, delimiter: str
     assert (stars.x.tolist(), stars.width, stars.height, stars.size_is_guessed) == (X, 640, 480, False)
 
 
-def test_the_size_in_a_comment(tmp_path: Path) -> None:
+def test_the_size_is_read_from_a_comment(tmp_path: Path) -> None:
     """``# width = 640``."""
     stars = read_stars(tmp_path, "# width = 640, height = 480\n" + lines(","))
     assert (stars.width, stars.height, stars.notes) == (640, 480, ())
@@ -127,8 +126,8 @@ def test_bad_rows_are_dropped_and_counted(tmp_path: Path) -> None:
     assert stars.notes == ("dropped 5 of 9 rows without finite numbers",)
 
 
-def test_stars_outside_the_image_are_said(tmp_path: Path) -> None:
-    """A wrong size makes the solution wrong."""
+def test_a_note_counts_stars_outside_the_image(tmp_path: Path) -> None:
+    """The size is probably wrong then, which would make the solution wrong."""
     assert read_stars(tmp_path, lines(","), size=(35, 500)).notes == ("1 stars lie outside 35 x 500 pixels",)
 
 
@@ -145,13 +144,13 @@ def test_stars_outside_the_image_are_said(tmp_path: Path) -> None:
         ("x,y\n" + "1,1e30\n" * 5, r"stars at x, y up to 1e\+30 pixels"),
     ],
 )
-def test_what_is_no_list_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
-    """With the file's name and what is missing."""
+def test_a_text_that_is_not_a_star_list_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
+    """It contains the file's name and what is missing."""
     with pytest.raises(DataError, match=message):
         read_stars(tmp_path, text)
 
 
-def test_too_many_stars_name_the_limit(tmp_path: Path) -> None:
+def test_the_error_about_too_many_stars_names_the_limit(tmp_path: Path) -> None:
     """By their number, and by the size of the text before it is read."""
     with pytest.raises(DataError, match=r"more than 3 stars, the limit \(max_stars\)"):
         read_stars(tmp_path, lines(","), limits=Limits(max_stars=3))
@@ -160,7 +159,7 @@ def test_too_many_stars_name_the_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
-def test_other_encodings(tmp_path: Path, encoding: str) -> None:
+def test_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
     """Spreadsheets write them."""
     (tmp_path / "x.csv").write_bytes(("x,y,flux,Größe\n" + lines(",")).encode(encoding))
     stars = open_field(FileInput(str(tmp_path / "x.csv")))
@@ -185,14 +184,14 @@ def test_every_shape_of_json(tmp_path: Path, document: object) -> None:
     assert stars.flux.tolist() == FLUX
 
 
-def test_json_brings_size_and_header(tmp_path: Path) -> None:
+def test_json_has_size_and_header_entries(tmp_path: Path) -> None:
     """What is not a list is a header entry."""
     stars = read_stars(tmp_path, json.dumps({"x": X, "y": Y, "mag": FLUX, "width": 640, "height": 480, "RA": 10.5}))
     assert (stars.width, stars.height, stars.size_is_guessed, stars.header["RA"]) == (640, 480, False, 10.5)
     assert stars.x.tolist() == X[::-1]
 
 
-def test_json_values_that_are_no_numbers_are_dropped(tmp_path: Path) -> None:
+def test_json_values_that_are_not_numbers_are_dropped(tmp_path: Path) -> None:
     """Null, truth values, lists, and integers beyond a float."""
     bad = [[None, 1], [True, 1], [[], 1], [10**400, 1], ["x", 1], [float("nan"), 1]]
     stars = read_stars(tmp_path, json.dumps([list(row[:2]) for row in ROWS] + bad))
@@ -211,8 +210,8 @@ def test_json_values_that_are_no_numbers_are_dropped(tmp_path: Path) -> None:
         ('{"x": [1, 2, 3, 4, 5], "y": [1, 2]}', "its lists x, y differ in length"),
     ],
 )
-def test_what_is_no_list_in_json_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
-    """With the file's name."""
+def test_json_that_is_not_a_star_list_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
+    """It contains the file's name."""
     with pytest.raises(DataError, match=message):
         read_stars(tmp_path, text, "stars.json")
 
@@ -220,7 +219,7 @@ def test_what_is_no_list_in_json_is_told_in_one_line(tmp_path: Path, text: str, 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(min_size=1), st.sampled_from(["", "x,y\n", "x y mag\n", "[", '{"x": [', "# %ECSV 1.0\n"]))
 def test_any_text_is_a_list_or_a_one_line_error(tmp_path: Path, text: str, start: str) -> None:
-    """Nothing else gets out."""
+    """No other error is raised."""
     (tmp_path / "any.txt").write_text(start + text, encoding="utf-8")
     try:
         assert isinstance(open_field(FileInput(str(tmp_path / "any.txt"))), StarList)
@@ -234,9 +233,7 @@ def test_any_text_is_a_list_or_a_one_line_error(tmp_path: Path, text: str, start
     st.lists(st.tuples(*[st.floats(min_value=1, max_value=5000)] * 3), min_size=4, max_size=20),
     st.sampled_from([",", ";", " ", "\t"]),
 )
-def test_numbers_come_back_as_they_were_written(
-    tmp_path: Path, rows: list[tuple[float, float, float]], separator: str
-) -> None:
+def test_numbers_are_read_exactly(tmp_path: Path, rows: list[tuple[float, float, float]], separator: str) -> None:
     """To the last bit."""
     text = "".join(separator.join(map(repr, row)) + "\n" for row in rows)
     stars = read_stars(tmp_path, text)
