@@ -2,13 +2,16 @@
 
 An attempt goes through these states::
 
-    to come ──(prepared when a core is free)──→ planned ──(due, and a core is free)──→ RUNNING ──→ ENDED
-       │                                                                              │      ↑        ↑
-       └──→ unserved: no index file fits it                       its slice is over, or      │        │
-                                                              another job waits for a core   │        │
-                                                                                      ↓      │        │
-                                                                                     SUSPENDED ───────┘
-                                                                                        killed for memory
+    to come ──→ planned ──→ RUNNING ──────────→ ENDED
+       │                     │   ↑                ↑
+       └──→ unserved         ↓   │                │
+                           SUSPENDED ─────────────┘
+
+- to come → planned: there is a core for it, so it is prepared; it is unserved if no index file fits it.
+- planned → RUNNING: it is due, and a core is free.
+- RUNNING → SUSPENDED: its slice is over, or another job waits for a core.
+- SUSPENDED → RUNNING: a core is free, and no new attempt is due.
+- RUNNING, SUSPENDED → ENDED: its engine has ended, or was killed to free memory or because the race is over.
 
 The order of the steps in :meth:`Scheduler.advance` matters:
 
