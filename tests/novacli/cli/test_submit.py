@@ -1,4 +1,4 @@
-"""``nova submit``: what is printed where, which files are left, and what an interrupt leaves behind."""
+"""``nova submit``: its output, the files that it writes, and what remains after an interrupt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def wait_until(happened: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def picture(home: Path) -> Path:
-    """A FITS image with stars that are in no catalogue."""
+    """A FITS image of stars at random places."""
     path = home / "stars.fits"
     fitsio.write(str(path), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
     return path
@@ -42,7 +42,7 @@ def picture(home: Path) -> Path:
 
 @pytest.fixture
 def start(home: Path) -> Callable[..., subprocess.Popen[bytes]]:
-    """Start ``nova`` as a process of its own, in a session of its own, with the test's environment."""
+    """Return a function that starts ``nova`` as a process in its own session, with the test's environment."""
 
     def begin(*arguments: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "novacli", *arguments]
@@ -56,7 +56,7 @@ def start(home: Path) -> Callable[..., subprocess.Popen[bytes]]:
 
 
 @pytest.mark.engine
-def test_a_solved_image_is_a_table_in_plain_text_where_it_is_piped(drawn: DrawnField, nova, home: Path) -> None:
+def test_piped_output_of_a_solved_image_is_a_plain_table(drawn: DrawnField, nova, home: Path) -> None:
     ran = nova("submit", str(drawn.write_fits(home / "field.fits")))
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0] == f"{home}/field.fits: solved"
@@ -67,7 +67,7 @@ def test_a_solved_image_is_a_table_in_plain_text_where_it_is_piped(drawn: DrawnF
 
 @pytest.mark.engine
 def test_results_come_as_json_lines_in_the_order_given(drawn: DrawnField, nova, jobs: Path, home: Path) -> None:
-    """A picture, a mirrored one and a file that is not there: each has its line, and the hardest failure the code."""
+    """A picture, a missing file and a mirrored picture have a line each; the worst failure gives the exit code."""
     names = [str(drawn.write_fits(home / "a.fits")), str(home / "none.fits"), str(drawn.write_jpeg(home / "b.jpg"))]
     ran = nova("submit", "--json", *names)
     lines = read_lines(ran.out)
@@ -82,7 +82,7 @@ def test_results_come_as_json_lines_in_the_order_given(drawn: DrawnField, nova, 
 
 @pytest.mark.engine
 def test_outputs_are_written_and_listed(drawn: DrawnField, nova, home: Path) -> None:
-    """The copies are the job's own files."""
+    """The copies equal the job's files."""
     picture = drawn.write_fits(home / "field.fits")
     before = picture.read_bytes()
     wanted = {name: home / f"out.{name}" for name in ("wcs", "corr", "rdls", "axy", "new_fits")}
@@ -142,7 +142,7 @@ NAMES = [
 
 @pytest.mark.engine
 def test_any_file_name_is_just_a_name(drawn: DrawnField, start, home: Path) -> None:
-    """Given as bytes, after ``--``; none reaches CFITSIO, a terminal or JSON as it stands."""
+    """Names of any bytes are solved, and printed without what a terminal would obey."""
     data = drawn.write_fits(home / "plain.fits").read_bytes()
     for name in NAMES:
         path = home / os.fsdecode(name)
@@ -159,7 +159,7 @@ def test_any_file_name_is_just_a_name(drawn: DrawnField, start, home: Path) -> N
 # --- Not solved ----------------------------------------------------------------------------------------------------
 
 
-def test_an_unsolved_image_says_why_and_what_to_do_and_ends_with_1(stand_in, nova, picture: Path) -> None:
+def test_an_unsolved_image_has_a_reason_a_remedy_and_exit_code_1(stand_in, nova, picture: Path) -> None:
     stand_in("exit 0")
     ran = nova("submit", str(picture))
     assert ran.code == 1
@@ -167,13 +167,13 @@ def test_an_unsolved_image_says_why_and_what_to_do_and_ends_with_1(stand_in, nov
     assert "  To do         say what is known of it" in ran.out
 
 
-def test_json_says_the_same_in_its_own_words(stand_in, nova, picture: Path) -> None:
+def test_json_has_the_reason_of_an_unsolved_image(stand_in, nova, picture: Path) -> None:
     stand_in("exit 0")
     (line,) = read_lines(nova("submit", "--json", str(picture)).out)
     assert (line["status"], line["reason"], line["error"]) == ("unsolved", "exhausted", None)
 
 
-def test_the_time_limit_holds_and_is_told(stand_in, nova, picture: Path) -> None:
+def test_the_time_limit_ends_the_attempts(stand_in, nova, picture: Path) -> None:
     stand_in("sleep 600")
     ran = nova("submit", "--json", "--timeout", "1", str(picture))
     (line,) = read_lines(ran.out)
@@ -196,7 +196,7 @@ def test_an_engine_that_dies_is_an_internal_error_and_the_log_is_kept(
 @pytest.mark.parametrize(
     ("codes", "worst"), [((0, 1), 1), ((0, 65, 1), 65), ((75, 1), 75), ((66, 65), 66), ((0, 0), 0)]
 )
-def test_a_mixed_call_ends_with_the_hardest(
+def test_the_worst_result_gives_the_exit_code(
     codes: tuple[int, ...], worst: int, nova, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from novacli.inputs import Input
@@ -214,10 +214,10 @@ def test_a_mixed_call_ends_with_the_hardest(
     assert nova("submit", *map(str, codes)).code == worst
 
 
-# --- What is said while it works -----------------------------------------------------------------------------------
+# --- Progress and messages -----------------------------------------------------------------------------------------
 
 
-def test_verbose_says_each_step_on_stderr(stand_in, nova, picture: Path) -> None:
+def test_verbose_writes_each_step_to_stderr(stand_in, nova, picture: Path) -> None:
     stand_in("exit 0")
     said = nova("submit", "-v", str(picture)).err.splitlines()
     assert said[:2] == [f"nova: reading {picture}", "nova: looking for stars"]
@@ -226,10 +226,10 @@ def test_verbose_says_each_step_on_stderr(stand_in, nova, picture: Path) -> None
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
 @pytest.mark.parametrize("no_color", [False, True])
-def test_a_terminal_shows_hostile_names_and_obeys_none(
+def test_a_terminal_shows_escape_sequences_in_names(
     stand_in, start, home: Path, picture: Path, monkeypatch: pytest.MonkeyPatch, no_color: bool
 ) -> None:
-    """Progress line and table; a name that looks like markup does not end the call."""
+    """The progress line and the table show them; a name that looks like markup does no harm."""
     stand_in("exit 0")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "200")
@@ -267,7 +267,7 @@ def _read_all(terminal: int) -> bytes:
 
 
 def test_a_reader_that_leaves_early_causes_no_traceback(stand_in, start, picture: Path) -> None:
-    """As in ``nova submit … | head -c1``; the code says that results may be missing."""
+    """As in ``nova submit … | head -c1``; the exit code says that results may be missing."""
     stand_in("exit 0")
     process = start("submit", "--json", *[str(picture)] * 3)
     assert process.stdout is not None
@@ -280,9 +280,7 @@ def test_a_reader_that_leaves_early_causes_no_traceback(stand_in, start, picture
     assert err == b""
 
 
-def test_a_locale_without_these_characters_does_not_end_a_solve(
-    stand_in, start, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ascii_locale_does_not_end_a_solve(stand_in, start, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in("exit 0")
     monkeypatch.setenv("PYTHONIOENCODING", "ascii:strict")
     out, err = start("submit", str(picture), "nö.fits").communicate(timeout=PATIENCE_S)
@@ -323,7 +321,7 @@ def test_an_interrupt_leaves_no_engine_and_a_job_that_can_be_tried_again(
     end: Callable[[subprocess.Popen[bytes]], None], code: int, stand_in, start, nova, jobs: Path, home: Path,
     picture: Path,
 ) -> None:  # fmt: skip
-    """While two engines sleep, for ever by themselves."""
+    """The engines of this test would sleep for ten minutes."""
     if end is _kill and not sys.platform.startswith("linux"):
         pytest.skip("engines die with a killed nova on Linux alone")
     pids = home / "pids"
@@ -389,7 +387,7 @@ def test_options_reach_the_solve(stand_in, nova, jobs: Path, picture: Path) -> N
     assert attempt.radius_deg == pytest.approx(4 + 250 * 70 / 3600)
 
 
-def test_flags_go_before_the_environment(stand_in, nova, jobs: Path, home: Path, picture: Path) -> None:
+def test_options_replace_the_environment(stand_in, nova, jobs: Path, home: Path, picture: Path) -> None:
     stand_in("exit 0")
     (line,) = read_lines(nova("submit", "--json", "--jobs-dir", str(home / "other"), str(picture)).out)
     assert Path(line["files"]["directory"]).parent == home / "other"
@@ -398,7 +396,7 @@ def test_flags_go_before_the_environment(stand_in, nova, jobs: Path, home: Path,
 
 
 def test_options_of_solve_field_are_understood(stand_in, nova, jobs: Path, picture: Path) -> None:
-    """Its one-letter options mean here what they mean there."""
+    """Its one-letter options have the same meaning."""
     from solvehost.formats import axy
 
     stand_in("exit 0")
@@ -449,7 +447,7 @@ def test_one_output_for_several_inputs_is_refused_before_anything_is_done(nova, 
 def test_an_image_is_never_replaced_by_an_output(
     option: str, nova, jobs: Path, picture: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the first of ``--wcs *.fits`` nor the image that is to be solved, whatever --overwrite says."""
+    """Neither the first of ``--wcs *.fits`` nor the image to solve is replaced, even with --overwrite."""
     monkeypatch.chdir(home)
     other = home / "f2.fits"
     other.write_bytes(picture.read_bytes())
@@ -494,7 +492,7 @@ def test_outputs_named_after_two_images_of_one_name_are_refused(nova, home: Path
 def test_update_of_what_is_not_a_fits_file_is_refused_before_it_is_solved(
     nova, jobs: Path, picture: Path, home: Path
 ) -> None:
-    """The other images are solved all the same."""
+    """No job is made, and no engine runs."""
     from PIL import Image
 
     Image.new("L", (30, 20)).save(home / "photo.jpg")
@@ -514,7 +512,7 @@ def test_outputs_that_need_a_file_are_refused_for_standard_input(nova, jobs: Pat
 
 
 @pytest.mark.engine
-def test_a_folder_for_all_outputs_as_solve_field_has_it(drawn: DrawnField, nova, home: Path) -> None:
+def test_dir_and_out_name_all_outputs(drawn: DrawnField, nova, home: Path) -> None:
     """``-D`` and ``-o`` write every table and the image; ``none`` leaves one out; ``-O`` replaces them."""
     picture = drawn.write_fits(home / "field.fits")
     words = ["submit", "--json", "-D", str(home / "out"), "-o", "base", "--rdls", "none", "--no-plots", str(picture)]
@@ -526,7 +524,7 @@ def test_a_folder_for_all_outputs_as_solve_field_has_it(drawn: DrawnField, nova,
     assert nova(*words, "-O").code == 0
 
 
-def test_help_names_every_option_and_needs_nothing(nova, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_works_without_an_engine(nova, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     ran = nova("submit", "--help")
     assert ran.code == 0

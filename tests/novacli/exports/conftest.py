@@ -1,4 +1,4 @@
-"""FITS files of several kinds for the tests of outputs."""
+"""FITS files of several kinds for the tests of exports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOLUTION = made.wcs_fits(WIDTH, HEIGHT, CRPIX1=31.5, CRPIX2=19.25)
 
 
 def header_cards() -> list[tuple[Any, ...]]:
-    """Return cards of which many must survive, around an old description."""
+    """Return an old description of the sky among cards that must be kept."""
     return [
         ("OBJECT", "M 31", "a comment"),
         ("CTYPE1", "RA---TPV"), ("CTYPE2", "DEC--TPV"), ("CRVAL1", 1.0), ("CRVAL2", 2.0), ("CDELT1", 0.1),
@@ -30,7 +30,7 @@ def header_cards() -> list[tuple[Any, ...]]:
 
 
 def hdu_list() -> fits.HDUList:
-    """Return an image, a second one and a table, all with checksums."""
+    """Return two images and a table."""
     rng = np.random.default_rng(1)
     primary = fits.PrimaryHDU(rng.integers(0, 65535, (HEIGHT, WIDTH), dtype=np.uint16))
     for card in header_cards():

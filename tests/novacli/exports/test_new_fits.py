@@ -63,7 +63,7 @@ def assert_only_header_changed(old: bytes, new: bytes, hdu: int) -> None:
 
 @pytest.mark.parametrize("hdu", [0, 1])
 def test_a_copy_in_which_one_header_changed(image: Path, tmp_path: Path, hdu: int) -> None:
-    """Data of all HDUs and headers of the others keep every byte; checksums verify; the sky is the solution's."""
+    """All data and the other headers keep every byte; checksums verify; astropy reads the solution."""
     out = tmp_path / "new.fits"
     new_fits(origin(image, hdu), SOLUTION, out)
     assert_only_header_changed(image.read_bytes(), out.read_bytes(), hdu)
@@ -74,7 +74,7 @@ def test_a_copy_in_which_one_header_changed(image: Path, tmp_path: Path, hdu: in
 
 
 def test_unrelated_cards_survive(image: Path, tmp_path: Path) -> None:
-    """Alternate description, HIERARCH, CONTINUE, HISTORY and COMMENT stay; the old TPV description goes."""
+    """Alternate descriptions, HIERARCH, CONTINUE, HISTORY and COMMENT are kept; the old TPV description is removed."""
     out = tmp_path / "new.fits"
     new_fits(origin(image), SOLUTION, out)
     old, new = (cards.split(pieces(p.read_bytes())[0][0]) for p in (image, out))
@@ -89,7 +89,7 @@ def test_unrelated_cards_survive(image: Path, tmp_path: Path) -> None:
 
 
 def test_a_header_that_grows_by_a_block(tmp_path: Path) -> None:
-    """Where the new cards do not fit the blocks there are, the data move by a whole block."""
+    """If the new cards do not fit into the blocks of the header, the data move by a whole block."""
     path, out = tmp_path / "image.fits", tmp_path / "new.fits"
     hdu = fits.PrimaryHDU(np.ones((HEIGHT, WIDTH), "i2"))
     for n in range(25):
@@ -103,7 +103,7 @@ def test_a_header_that_grows_by_a_block(tmp_path: Path) -> None:
 
 
 def test_full_precision(image: Path, tmp_path: Path) -> None:
-    """The numbers are the engine's own digits."""
+    """The numbers have the engine's digits."""
     out = tmp_path / "new.fits"
     new_fits(origin(image), SOLUTION, out)
     for card in celestial_cards(SOLUTION):
@@ -111,7 +111,7 @@ def test_full_precision(image: Path, tmp_path: Path) -> None:
 
 
 def test_a_tile_compressed_image(tmp_path: Path) -> None:
-    """The solution goes into the header of the compressed image; not a byte of its tiles changes."""
+    """The solution is written into the header of the compressed image; its tiles keep every byte."""
     path, out = tmp_path / "image.fits.fz", tmp_path / "new.fits.fz"
     data = np.random.default_rng(2).integers(0, 999, (HEIGHT, WIDTH), dtype=np.int16)
     compressed = fits.CompImageHDU(data, compression_type="RICE_1")
@@ -125,7 +125,7 @@ def test_a_tile_compressed_image(tmp_path: Path) -> None:
 
 
 def test_the_checksum_from_before_compression_goes(tmp_path: Path) -> None:
-    """ZHECKSUM covers a header that is no more; ZDATASUM still holds."""
+    """ZHECKSUM covers the old header and is removed; ZDATASUM is still right."""
     path, out = tmp_path / "image.fits.fz", tmp_path / "new.fits.fz"
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.ones((HEIGHT, WIDTH), "i2"))]).writeto(path)
     content = path.read_bytes()
@@ -143,7 +143,7 @@ def test_the_checksum_from_before_compression_goes(tmp_path: Path) -> None:
 def test_packed_inputs_and_outputs(
     image: Path, tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]
 ) -> None:
-    """A packed image is unpacked, and an output packed, by its own name alone."""
+    """A packed image is unpacked; an output is packed if its own name says so."""
     packed = tmp_path / f"image.fits{suffix}"
     packed.write_bytes(pack(image.read_bytes()))
     new_fits(origin(packed), SOLUTION, tmp_path / "plain.fits")
@@ -155,7 +155,7 @@ def test_packed_inputs_and_outputs(
 
 
 def test_file_names_are_only_names(image: Path, tmp_path: Path) -> None:
-    """Brackets and exclamation marks reach no library that would obey them."""
+    """Brackets and exclamation marks in a name have no special meaning."""
     odd = tmp_path / "a[1].fits"
     shutil.copy(image, odd)
     new_fits(origin(odd), SOLUTION, tmp_path / "!new(x).fits")
@@ -163,7 +163,7 @@ def test_file_names_are_only_names(image: Path, tmp_path: Path) -> None:
 
 
 def test_a_colour_cube(tmp_path: Path) -> None:
-    """Three planes keep their axis; astropy reads the sky of each."""
+    """The third axis is kept, and astropy reads the sky."""
     path, out = tmp_path / "cube.fits", tmp_path / "new.fits"
     fits.PrimaryHDU(np.ones((3, HEIGHT, WIDTH), "u1")).writeto(path, checksum=True)
     new_fits(origin(path), SOLUTION, out)
@@ -174,7 +174,7 @@ def test_a_colour_cube(tmp_path: Path) -> None:
 
 
 def test_interleaved_colours_are_refused(tmp_path: Path) -> None:
-    """Where the first axis is colour, no header can say where the distorted sky is; nothing is written."""
+    """If colour is the first axis, the image is refused and nothing is written."""
     path, out = tmp_path / "rgb.fits", tmp_path / "new.fits"
     fits.PrimaryHDU(np.ones((HEIGHT, WIDTH, 3), "u1")).writeto(path)
     with pytest.raises(UsageError, match=r"rgb\.fits has its colours as the first axis.*use --wcs"):
@@ -183,7 +183,7 @@ def test_interleaved_colours_are_refused(tmp_path: Path) -> None:
 
 
 def test_another_image_than_the_solved_one(image: Path, tmp_path: Path) -> None:
-    """A size that is not the solution's, a missing HDU or a table are errors that name the file."""
+    """Another size, a missing HDU and a table are errors that name the file."""
     out = tmp_path / "new.fits"
     small = tmp_path / "small.fits"
     fits.PrimaryHDU(np.ones((5, 5), "u1")).writeto(small)
@@ -202,7 +202,7 @@ def test_another_image_than_the_solved_one(image: Path, tmp_path: Path) -> None:
 
 
 def test_data_cut_short_behind_the_header_are_copied_as_they_are(image: Path, tmp_path: Path) -> None:
-    """A last block that is not filled up is no reason to refuse."""
+    """An incomplete last block is accepted."""
     path, out = tmp_path / "short.fits", tmp_path / "new.fits"
     content = image.read_bytes()
     path.write_bytes(content[:-100])
@@ -212,7 +212,7 @@ def test_data_cut_short_behind_the_header_are_copied_as_they_are(image: Path, tm
 
 
 def test_the_image_itself_is_not_overwritten(image: Path, tmp_path: Path) -> None:
-    """Under whatever name: that is what --update is for."""
+    """A link to the image is recognised, and the message names --update."""
     (tmp_path / "other").symlink_to(image)
     before = image.read_bytes()
     with pytest.raises(UsageError, match="other is the image itself: use --update"):
@@ -221,7 +221,7 @@ def test_the_image_itself_is_not_overwritten(image: Path, tmp_path: Path) -> Non
 
 
 def test_an_image_from_standard_input(image: Path, tmp_path: Path) -> None:
-    """Without a file there is nothing to copy, unless the caller kept one."""
+    """Without a file there is nothing to copy, unless the caller names one with the same bytes."""
     piped = Origin("-", None, "FITS", 0)
     with pytest.raises(UsageError, match="- was not read from a file, which --new-fits needs: save it first"):
         new_fits(piped, SOLUTION, tmp_path / "new.fits")
@@ -236,7 +236,7 @@ def test_an_output_that_cannot_be_written(image: Path, tmp_path: Path) -> None:
 
 
 def test_memory_stays_small(tmp_path: Path) -> None:
-    """A file is streamed in blocks: 20 MiB of pixels take a few MiB."""
+    """A file is copied in blocks: 20 MiB of pixels take a few MiB of memory."""
     path = tmp_path / "large.fits"
     header = fits.PrimaryHDU(np.ones((HEIGHT, WIDTH), "u1")).header
     header["NAXIS"], header["NAXIS3"], header["CHECKSUM"] = 3, 20 * 2**20 // (WIDTH * HEIGHT), "x"
@@ -278,7 +278,7 @@ def test_pixels_of_every_type_come_back(tmp_path: Path, dtype: str, channels: in
 
 @pytest.mark.parametrize(("dtype", "stored"), [("?", "u1"), ("f2", "f4"), ("u8", "f8")])
 def test_types_that_fits_does_not_have(tmp_path: Path, dtype: str, stored: str) -> None:
-    """They are stored in the next larger one."""
+    """They are stored in the next larger type."""
     write_pixels(np.ones((HEIGHT, WIDTH), dtype), SOLUTION, tmp_path / "new.fits")
     data = fits.getdata(tmp_path / "new.fits")
     assert data.dtype.str[1:] == stored
@@ -295,7 +295,7 @@ def picture(mode: str) -> np.ndarray:
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
 def test_pictures_keep_their_depth(tmp_path: Path, suffix: str, mode: str) -> None:
-    """8-bit and 16-bit grey and RGB come as they are stored, first row first."""
+    """8-bit and 16-bit grey and RGB keep their values, first stored row first."""
     from PIL import Image
 
     if (suffix, mode) == ("bmp", "I;16"):
@@ -313,7 +313,7 @@ def test_pictures_keep_their_depth(tmp_path: Path, suffix: str, mode: str) -> No
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
 def test_deep_colour_tiffs(tmp_path: Path, planar: str, dtype: str) -> None:
-    """16-bit and float RGB, pixel by pixel or in planes, with alpha left out."""
+    """16-bit and float RGB are read, interleaved or in planes, without alpha."""
     import tifffile
 
     data = (np.random.default_rng(5).random((HEIGHT, WIDTH, 4)) * 60000).astype(dtype)
@@ -339,7 +339,7 @@ def test_deep_colour_pngs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK"])
 def test_other_modes_become_grey_or_rgb(tmp_path: Path, mode: str) -> None:
-    """Palettes and CMYK become RGB, alpha is left out."""
+    """Palettes and CMYK become RGB, without alpha."""
     from PIL import Image
 
     path, out = tmp_path / ("p.jpg" if mode == "CMYK" else "p.png"), tmp_path / "new.fits"
@@ -351,7 +351,7 @@ def test_other_modes_become_grey_or_rgb(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_tiff_of_another_kind_gives_the_image_that_was_solved(tmp_path: Path) -> None:
-    """White-is-zero grey is turned over, as the solver had it."""
+    """Grey with white as zero is inverted, as in the image that was solved."""
     import tifffile
 
     data = picture("L")
@@ -361,8 +361,8 @@ def test_a_tiff_of_another_kind_gives_the_image_that_was_solved(tmp_path: Path) 
     assert (fits.getdata(out) == 255.0 - data).all()
 
 
-def test_exif_turns_nothing(tmp_path: Path) -> None:
-    """A JPEG stays as it is stored, for the solution is of the stored rows."""
+def test_exif_orientation_is_ignored(tmp_path: Path) -> None:
+    """The solution describes the rows as they are stored."""
     from PIL import Image
 
     path, out = tmp_path / "p.png", tmp_path / "new.fits"
@@ -373,8 +373,8 @@ def test_exif_turns_nothing(tmp_path: Path) -> None:
     assert (fits.getdata(out) == picture("L")).all()
 
 
-def test_a_list_of_stars_is_no_picture(tmp_path: Path) -> None:
-    """Its solution can only be had alone."""
+def test_a_list_of_stars_is_refused(tmp_path: Path) -> None:
+    """The message names --wcs, which needs no picture."""
     path = tmp_path / "stars.csv"
     path.write_text("x,y,flux\n" + "".join(f"{n * 7 % 60},{n * 11 % 40},{n}\n" for n in range(1, 20)))
     with pytest.raises(UsageError, match=r"stars\.csv is a list of stars.*use --wcs"):
@@ -382,7 +382,7 @@ def test_a_list_of_stars_is_no_picture(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_has_changed(tmp_path: Path) -> None:
-    """Another size than was solved, or a damaged file, is named and nothing is written."""
+    """Another size and a damaged file are errors that name the file; nothing is written."""
     from PIL import Image
 
     path, out = tmp_path / "p.png", tmp_path / "new.fits"

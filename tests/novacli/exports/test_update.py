@@ -25,7 +25,7 @@ def update(path: Path, hdu: int = 0) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("hdu", [0, 1])
 def test_only_the_solved_header_changes(image: Path, hdu: int) -> None:
-    """Data, other HDUs and mode stay; checksums verify; the sky is the solution's."""
+    """Data, other HDUs and mode are kept; checksums verify; astropy reads the solution."""
     before = image.read_bytes()
     image.chmod(0o640)
     assert update(image, hdu) == ()
@@ -36,8 +36,8 @@ def test_only_the_solved_header_changes(image: Path, hdu: int) -> None:
         assert_same_sky(hdus[hdu].header)
 
 
-def test_twice_is_once(image: Path) -> None:
-    """A second solution replaces the first, cards and HISTORY line alike."""
+def test_a_second_update_replaces_the_first(image: Path) -> None:
+    """Neither the cards of the solution nor the HISTORY line are doubled."""
     update(image)
     once = fits.getheader(image)
     update(image)
@@ -50,7 +50,7 @@ def test_twice_is_once(image: Path) -> None:
 def test_a_packed_file_stays_packed(
     image: Path, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]
 ) -> None:
-    """By what it is, whatever its name says."""
+    """The content decides, not the name."""
     before = image.read_bytes()
     image.write_bytes(pack(before))
     update(image)
@@ -68,7 +68,7 @@ def test_a_link_is_followed(image: Path, tmp_path: Path) -> None:
 
 
 def test_hard_links_are_noted(image: Path, tmp_path: Path) -> None:
-    """The other name keeps the old content, and the user hears of it."""
+    """The other name keeps the old content, and a note says so."""
     before = image.read_bytes()
     os.link(image, tmp_path / "twin.fits")
     (note,) = update(image)
@@ -78,7 +78,7 @@ def test_hard_links_are_noted(image: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_a_failure_leaves_the_image_as_it_was(image: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """Not a byte changes, and nothing lies beside it."""
+    """No byte changes, and no temporary file is left."""
     before = image.read_bytes()
 
     def fail(*args: object) -> None:
@@ -95,7 +95,7 @@ def test_a_failure_leaves_the_image_as_it_was(image: Path, monkeypatch: pytest.M
 def test_an_image_that_may_not_be_written_has_another_remedy_than_another_name(
     image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its name is given: what helps is permission, or another output."""
+    """The message names permissions and other outputs, since the name is fixed."""
     real = os.open
 
     def refuse(path: object, flags: int, *rest: int, **options: int) -> int:
@@ -109,7 +109,7 @@ def test_an_image_that_may_not_be_written_has_another_remedy_than_another_name(
 
 
 def test_an_image_that_has_changed_is_not_overwritten(image: Path) -> None:
-    """Whatever was written into it since it was read stays."""
+    """What another program wrote since then is kept."""
     seen = Stamp.of(str(image))
     image.write_bytes(image.read_bytes() + b"more")
     before = image.read_bytes()
@@ -119,8 +119,8 @@ def test_an_image_that_has_changed_is_not_overwritten(image: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "XISF", "text"])
-def test_other_formats_are_sent_to_new_fits(tmp_path: Path, kind: str) -> None:
-    """--update of a picture names the option that works."""
+def test_other_formats_are_refused(tmp_path: Path, kind: str) -> None:
+    """The message names --new-fits, which works for every picture."""
     path = tmp_path / "p.jpg"
     path.write_bytes(b"x")
     with pytest.raises(UsageError, match=rf"p\.jpg is a {kind} file.*use --new-fits FILE"):

@@ -22,7 +22,7 @@ def names(directory: Path) -> list[str]:
 
 
 def test_a_new_file_gets_the_mode_of_the_umask(tmp_path: Path) -> None:
-    """As any program's output would."""
+    """The umask applies, as to the output of any program."""
     before = os.umask(0o027)
     try:
         write(tmp_path / "a")
@@ -33,7 +33,7 @@ def test_a_new_file_gets_the_mode_of_the_umask(tmp_path: Path) -> None:
 
 
 def test_an_existing_file_keeps_its_mode(tmp_path: Path) -> None:
-    """A private file stays private, a shared one shared."""
+    """A private file stays private, and a shared one stays shared."""
     target = tmp_path / "a"
     target.write_bytes(b"old")
     target.chmod(0o604)
@@ -43,7 +43,7 @@ def test_an_existing_file_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
-    """The file behind the link is replaced, in its own directory; the link stays one."""
+    """The file behind the link is replaced in its own directory; the link stays a link."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a").write_bytes(b"old")
     (tmp_path / "link").symlink_to("real/a")
@@ -55,7 +55,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """Whatever fails, the target is as it was, nothing lies beside it, and one line says what to do."""
+    """The target is unchanged, no temporary file is left, and the message says what to do."""
     target = tmp_path / "a"
     target.write_bytes(b"old")
 
@@ -71,7 +71,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_interrupt_leaves_the_old_file(tmp_path: Path) -> None:
-    """Ctrl-C in the middle is no exception to that."""
+    """The target is unchanged after Ctrl-C, too."""
     target = tmp_path / "a"
     target.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt), replacing(target) as stream:
@@ -82,7 +82,7 @@ def test_an_interrupt_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
-    """Directories, devices, missing directories and circles of links are refused by name, with the remedy."""
+    """Directories, devices, missing directories and loops of links are refused, with the remedy."""
     (tmp_path / "circle").symlink_to("circle")
     with pytest.raises(OutputError, match=r"it is a directory: give a file name"):
         write(tmp_path)
@@ -100,14 +100,14 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_name_of_the_greatest_length(tmp_path: Path) -> None:
-    """What is written beside does not need a longer name than the target."""
+    """The temporary name is not longer than the target's."""
     write(tmp_path / ("x" * 255))
     assert names(tmp_path) == ["x" * 255]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_file_is_left_alone(tmp_path: Path) -> None:
-    """A directory that allows the rename does not make a read-only file writable."""
+    """A read-only file is not replaced, even if its directory allows the rename."""
     target = tmp_path / "a"
     target.write_bytes(b"old")
     target.chmod(0o444)
@@ -116,10 +116,8 @@ def test_a_read_only_file_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
-def test_what_permissions_forbid_is_no_passing_failure(
-    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Unlike a full disk: nobody need try again before they are changed."""
+def test_a_denial_is_not_safe_to_retry(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same call fails again until permissions change, unlike with a full disk."""
 
     def refuse(*_args: object) -> int:
         raise OSError(code, os.strerror(code))
@@ -132,11 +130,11 @@ def test_what_permissions_forbid_is_no_passing_failure(
 
 
 class TestDenial:
-    """What may not be written is known before, by permissions alone."""
+    """Permissions that forbid a write are found before it is tried."""
 
     @pytest.fixture
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-        """What nobody may write to, by a stand-in for the system's word: the tests may run as root."""
+        """Paths that may not be written to, by a stand-in for os.access, since the tests may run as root."""
         forbidden: list[Path] = []
         real = os.access
 
@@ -168,7 +166,7 @@ class TestDenial:
         forbid.append(tmp_path / "real")
         assert denial(tmp_path / "link") is not None
 
-    def test_what_is_wrong_for_another_reason_is_left_to_who_writes(self, tmp_path: Path) -> None:
+    def test_other_problems_are_not_looked_for(self, tmp_path: Path) -> None:
         assert denial(tmp_path) is None
         assert denial(Path("/dev/null")) is None
 

@@ -44,7 +44,7 @@ KEPT = [
 
 @pytest.mark.parametrize("word", OLD)
 def test_old_description_goes(word: str) -> None:
-    """Every card of the primary description goes, and no second of its name comes by another way."""
+    """Every card of the primary description is removed, and its name does not occur twice."""
     made_header = celestial.replace_celestial(cards(BEFORE=1, **{word: -7777}, AFTER=2), NEW)
     assert not [c for c in made_header if b"-7777" in c]
     assert words(made_header).count("CTYPE1") == 1
@@ -52,13 +52,13 @@ def test_old_description_goes(word: str) -> None:
 
 @pytest.mark.parametrize("word", KEPT)
 def test_everything_else_stays(word: str) -> None:
-    """Alternate descriptions and cards that only look alike keep their bytes."""
+    """Alternate descriptions and cards with similar names keep their bytes."""
     header = cards(CRVAL1=1.0, **{word: 17})
     assert header[-1] in celestial.replace_celestial(header, NEW)
 
 
 def test_new_cards_stand_where_the_old_ones_stood() -> None:
-    """In the place of the first old one, in their own order, as they stand in wcs.fits."""
+    """They stand in place of the first old card, in the order of wcs.fits."""
     made_header = celestial.replace_celestial(cards(BEFORE=1, CRVAL1=1.0, BETWEEN=2, CDELT1=1.0, AFTER=3), NEW)
     here = words(made_header)
     assert here[: here.index("BEFORE") + 2][-2:] == ["BEFORE", "WCSAXES"]
@@ -68,20 +68,20 @@ def test_new_cards_stand_where_the_old_ones_stood() -> None:
 
 
 def test_new_cards_stand_before_room_reserved_at_the_end() -> None:
-    """Without an old description they follow the last card that says something."""
+    """Without an old description, they follow the last card that is not blank."""
     made_header = celestial.replace_celestial([*cards(LAST=1), b" " * 80, b" " * 80], NEW)
     assert made_header[-2:] == [b" " * 80] * 2
     assert words(made_header)[5:7] == ["LAST", "WCSAXES"]
 
 
 def test_new_cards_never_stand_among_the_mandatory_ones() -> None:
-    """A description that an odd writer put before NAXIS2 does not pull the new one there."""
+    """An old description before NAXIS2 does not move the new one there."""
     header = [*cards()[:4], fitsfile.card("CRVAL1", 1.0), *cards()[4:]]
     assert words(celestial.replace_celestial(header, NEW))[:6] == [*IMAGE, "WCSAXES"]
 
 
 def test_continued_cards_go_with_their_head() -> None:
-    """A removed string takes its CONTINUE cards with it; those of others stay."""
+    """The CONTINUE cards of a removed string are removed; those of other strings are kept."""
     more = b"CONTINUE  'and more'".ljust(80)
     header = [*cards(OBJECT="long&"), more, fitsfile.card("CTYPE1", "x&"), more, fitsfile.card("AFTER", 1)]
     made_header = celestial.replace_celestial(header, NEW)
@@ -90,12 +90,12 @@ def test_continued_cards_go_with_their_head() -> None:
 
 
 def test_records_of_a_lookup_table_go_with_it() -> None:
-    """DP1 is part of the distortion where CPDIS1 says so; elsewhere it may be anything."""
+    """DP1 is part of the distortion if there is a CPDIS1; otherwise it may be anything."""
     assert "DP1" not in words(celestial.replace_celestial(cards(CPDIS1="LOOKUP", DP1="EXTVER: 1"), NEW))
 
 
 def test_history_is_written_once() -> None:
-    """Solving the same file twice leaves one line."""
+    """A file that is solved twice has one HISTORY line."""
     once = celestial.replace_celestial(cards(), NEW, "solved")
     assert celestial.replace_celestial(once, NEW, "solved").count(b"HISTORY solved".ljust(80)) == 1
 
@@ -112,7 +112,7 @@ def test_history_is_written_once() -> None:
 )
 @pytest.mark.parametrize("sip", [True, False])
 def test_a_cube_keeps_its_third_axis(axis3: dict[str, fitsfile.CardValue], sip: bool) -> None:
-    """astropy reads the sky of a cube without a warning, and its third axis runs as before."""
+    """astropy reads the sky of a cube without a warning, and the third axis keeps its scale."""
     from astropy.io import fits
     from astropy.wcs import WCS
 
@@ -131,12 +131,12 @@ def test_a_cube_keeps_its_third_axis(axis3: dict[str, fitsfile.CardValue], sip: 
 
 @pytest.mark.parametrize("claim", [10**9, "x", True, 1.5, -3])
 def test_an_absurd_number_of_axes_is_not_followed(claim: fitsfile.CardValue) -> None:
-    """WCSAXES = 1e9 neither hangs nor is passed on."""
+    """WCSAXES = 1e9 is ignored."""
     assert fitsfile.card("WCSAXES", 2) in celestial.replace_celestial(cards(WCSAXES=claim, NAXIS9=claim), NEW)
 
 
 def test_a_file_without_coordinates() -> None:
-    """Cards of no description are a DataError."""
+    """A header that does not describe the sky is a DataError."""
     with pytest.raises(DataError, match="holds no world coordinates"):
         celestial.celestial_cards(fitsfile.end_header(cards()))
 
@@ -161,7 +161,7 @@ _old = st.sampled_from([fitsfile.card(word, 17).decode() for word in OLD if word
 
 @given(st.lists(st.tuples(st.booleans(), _unrelated, _old), max_size=40))
 def test_unrelated_cards_survive_in_order(drawn: list[tuple[bool, str, str]]) -> None:
-    """Among any old description, every other card keeps its bytes and its place in the order."""
+    """Among the cards of any old description, every other card keeps its bytes and the order."""
     header, unrelated, after_old = cards(), cards(), False
     for is_old, line, old in drawn:
         card = (old if is_old else line)[:80].ljust(80).encode()
@@ -176,7 +176,7 @@ def test_unrelated_cards_survive_in_order(drawn: list[tuple[bool, str, str]]) ->
 
 
 def test_celestial_cards_are_a_subset_that_reads_the_same() -> None:
-    """What is copied from wcs.fits is the whole description: astropy sees the same sky."""
+    """The cards that are copied from wcs.fits are complete: astropy reads the same sky."""
     from astropy.io import fits
     from astropy.wcs import WCS
 
@@ -188,7 +188,7 @@ def test_celestial_cards_are_a_subset_that_reads_the_same() -> None:
 
 
 def test_split_stops_at_end() -> None:
-    """Cards behind END do not count."""
+    """Cards behind END are left out."""
     content = fitsfile.end_header(cards())
     assert fitscards.split(content) == cards()
     assert fitsfile.read_header(io.BytesIO(content)).size == len(content)

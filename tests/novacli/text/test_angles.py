@@ -60,7 +60,7 @@ def test_a_declination_is_degrees_in_every_form_and_keeps_the_sign_of_minus_zero
 
 
 @pytest.mark.parametrize("text", ["", "Vega", "nan", "inf", "12:30.5:10", "1 2 3 4", "12:-30", "0x10", "１２:30"])
-def test_what_is_no_angle_is_refused_with_an_example(text):
+def test_other_text_is_refused_with_an_example(text):
     with pytest.raises(UsageError, match=r"is not an angle: write 187\.5"):
         parse_ra(text)
     with pytest.raises(UsageError, match=r"is not an angle: write -12\.5"):
@@ -92,7 +92,7 @@ def test_more_than_sixty_minutes_are_refused():
         parse_ra("12:75:00")
 
 
-def test_a_message_stays_short_whatever_was_typed():
+def test_a_message_about_long_text_stays_short():
     with pytest.raises(UsageError, match=r"x\.\.\.") as caught:
         parse_ra("x" * 10_000)
     assert len(str(caught.value)) < 150
