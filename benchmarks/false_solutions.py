@@ -34,7 +34,7 @@ import matchlines
 import nosky
 import reporting
 
-from novacli.backends.base import Solve
+from novacli.backends.base import SolveOutcome
 from novacli.backends.local import engine_cpu_s
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.errors import UnavailableError
@@ -96,14 +96,16 @@ class Bench:
         """Return no notes."""
         return ()
 
-    def solve(self, job: jobdir.JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+    def solve(
+        self, job: jobdir.JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT
+    ) -> SolveOutcome:
         """Race the attempts until one solves or the CPU time is used up."""
         del progress
         terms = records.RaceTerms(
             self.engine, self.indexes, self.tokens, wall_s=budget.left_s, queue_wait_s=_NEVER_S, cpu_s=self.cpu_s
         )
         self.last = race.run(job, numbers, terms)
-        return Solve(self.last)
+        return SolveOutcome(self.last)
 
     @contextlib.contextmanager
     def alone(

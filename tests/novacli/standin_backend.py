@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from novacli.backends.base import LOST, SOLVED, UNSOLVED, WAITING, Detached, RemoteState, Solve
+from novacli.backends.base import LOST, SOLVED, UNSOLVED, WAITING, DetachOutcome, RemoteState, SolveOutcome
 from novacli.config import Config
 from novacli.errors import InputMissingError, UsageError
 from novacli.jobs.remote import RemoteJob, StoredJob, new_remote
@@ -65,7 +65,7 @@ class StandInBackend:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         progress.observe(f"solving in {self.folder}")
         return self._solve(job, next(numbers))
 
@@ -73,11 +73,11 @@ class StandInBackend:
         if not self.folder.is_dir():
             raise UsageError(f"{self.folder} is not a folder")
 
-    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
+    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> DetachOutcome:
         del budget, progress
         new_remote(job, "stand-in", self.name, {"id": job.job_id, "number": next(numbers)}).write()
         self._keep(job.job_id, WAITING)
-        return Detached(self.name)
+        return DetachOutcome(self.name)
 
     def detach_again(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:
         del budget, progress
@@ -88,7 +88,7 @@ class StandInBackend:
         paths = [self._path(remote) for remote in remotes]
         return [RemoteState(path.read_text() if path.exists() else LOST) for path in paths]
 
-    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
+    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         del budget, progress
         return self._solve(remote.job, int(remote.reference["number"]))
 
@@ -114,7 +114,7 @@ class StandInBackend:
         (self.folder / job_id / "state").write_text(state)
         return state
 
-    def _solve(self, job: JobDir, number: int) -> Solve:
+    def _solve(self, job: JobDir, number: int) -> SolveOutcome:
         found = self.folder / WCS
         (job.path / LOG).write_text("the stand-in looked for wcs.fits\n")
         if found.exists():
@@ -123,4 +123,4 @@ class StandInBackend:
         outcome = AttemptOutcome(number, "the only one", SOLVED if found.exists() else "exhausted", 0.0, 0.0)
         race = RaceResult(status, reason, winner, (outcome,), (), (), 0.0, 0.0)
         job.write_json(MANIFEST, build_manifest(job, race, engine="stand-in"))
-        return Solve(race, self.name)
+        return SolveOutcome(race, self.name)

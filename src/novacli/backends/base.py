@@ -29,7 +29,7 @@ class UnusableReplyError(TransferError):
 
 
 @dataclass(frozen=True, slots=True)
-class Solve:
+class SolveOutcome:
     """The outcome of a solve.
 
     Attributes
@@ -48,7 +48,7 @@ class Solve:
 
 
 @dataclass(frozen=True, slots=True)
-class Detached:
+class DetachOutcome:
     """The server with which a job was left, and remarks for the user."""
 
     server: str
@@ -64,7 +64,7 @@ class RemoteState:
 
 
 #: Leaves the attempts of a job at a place: :meth:`JobKeeper.detach`.
-Detach = Callable[[JobDir, Iterator[int], Budget, Progress], Detached]
+Detach = Callable[[JobDir, Iterator[int], Budget, Progress], DetachOutcome]
 
 
 class Backend(Protocol):
@@ -86,7 +86,7 @@ class Backend(Protocol):
         """Return remarks about the place, such as the names of damaged index files."""
         ...
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         """Try attempts until one solves; leave results, log and manifest in the job directory.
 
         Parameters
@@ -125,7 +125,7 @@ class JobKeeper(Protocol):
         """
         ...
 
-    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
+    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> DetachOutcome:
         """Leave the attempts of a job at the place; ``remote.json`` is written before anything is sent."""
         ...
 
@@ -137,7 +137,7 @@ class JobKeeper(Protocol):
         """Return the state of each job, in the same order."""
         ...
 
-    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
+    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         """Put the result of a finished job into its job directory.
 
         Raises

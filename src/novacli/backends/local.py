@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from novacli.backends.base import Backend, JobKeeper, Solve
+from novacli.backends.base import Backend, JobKeeper, SolveOutcome
 from novacli.config import Config
 from novacli.errors import UnavailableError, UsageError, from_solvehost
 from novacli.indexes.places import index_places
@@ -106,7 +106,7 @@ class LocalBackend:
         """Return a remark on each damaged index file."""
         return [f"index file {path} is left out: {reason}" for path, reason in self._indexes.damaged]
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         """Race the attempts; see :meth:`novacli.backends.base.Backend.solve`."""
         wall_s = budget.left_s
         try:
@@ -127,4 +127,4 @@ class LocalBackend:
             job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine), damaged=damaged))
         except SolvehostError as exc:
             raise from_solvehost(exc) from exc
-        return Solve(result)
+        return SolveOutcome(result)

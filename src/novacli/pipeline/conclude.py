@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from novacli.backends.base import Solve
+from novacli.backends.base import SolveOutcome
 from novacli.jobs.request import JobRequest
 from novacli.pipeline.hint_check import wrong_hints
 from novacli.records.result import SOLVED, UNSOLVED, Result
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DOUBTFUL_NOTE = "a match was found that rests on clustered sources, as clouds produce them, and was rejected"
 
 
-def conclude(job: JobDir, request: JobRequest, solve: Solve) -> tuple[Result, Solution | Unsolved]:
+def conclude(job: JobDir, request: JobRequest, solve: SolveOutcome) -> tuple[Result, Solution | Unsolved]:
     """Return the result of a job whose race is over, and the object behind it; the timing is left to the caller.
 
     Parameters

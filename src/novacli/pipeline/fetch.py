@@ -37,7 +37,7 @@ _MAX_TIMES_SENT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchOutcome:
     """The outcome for one job: its ``result``, the ``error`` that prevented it, or the ``state`` it is still in."""
 
     job: JobDir
@@ -49,7 +49,7 @@ class Fetched:
 
 def fetch_jobs(
     jobs: Sequence[JobDir], config: Config, budget: Budget, progress: Progress = SILENT
-) -> Iterator[Fetched]:
+) -> Iterator[FetchOutcome]:
     """Yield the outcome for each job, place by place; each place is asked once which jobs it has.
 
     A job that its place has lost, or that was interrupted there, is sent again from its star lists.
@@ -72,44 +72,46 @@ def fetch_jobs(
             if remote is not None:
                 by_keeper.setdefault(backends.of_job(remote, config), []).append(remote)
         except NovaError as exc:
-            yield Fetched(job, "", error=exc)
+            yield FetchOutcome(job, "", error=exc)
     for keeper, remotes in by_keeper.items():
         yield from _fetch_from(keeper, remotes, budget, progress)
 
 
 def _fetch_from(
     keeper: JobKeeper, remotes: Sequence[RemoteJob], budget: Budget, progress: Progress
-) -> Iterator[Fetched]:
+) -> Iterator[FetchOutcome]:
     try:
         states = keeper.states(remotes, budget, progress)
     except NovaError as exc:
-        yield from (Fetched(remote.job, remote.place, error=exc) for remote in remotes)
+        yield from (FetchOutcome(remote.job, remote.place, error=exc) for remote in remotes)
         return
     for remote, state in zip(remotes, states, strict=True):
         yield _settle(keeper, remote, state, budget, progress)
 
 
-def _settle(keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress) -> Fetched:
+def _settle(
+    keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress
+) -> FetchOutcome:
     """Do what the state of a job requires; after an error the job is as before, for the next fetch."""
     try:
         with remote.job.locked():
             if read_remote(remote.job) != remote:
-                return Fetched(remote.job, remote.place, state="changed")
+                return FetchOutcome(remote.job, remote.place, state="changed")
             return _settle_locked(keeper, remote, state, budget, progress)
     except BusyError:
-        return Fetched(remote.job, remote.place, state="running")
+        return FetchOutcome(remote.job, remote.place, state="running")
     except NovaError as exc:
-        return Fetched(remote.job, remote.place, error=exc)
+        return FetchOutcome(remote.job, remote.place, error=exc)
     except SolvehostError as exc:
-        return Fetched(remote.job, remote.place, error=from_solvehost(exc))
+        return FetchOutcome(remote.job, remote.place, error=from_solvehost(exc))
     except OSError as exc:
         error = OutputError(f"{remote.job.path}: {exc.strerror or exc}: the result cannot be written there")
-        return Fetched(remote.job, remote.place, error=error)
+        return FetchOutcome(remote.job, remote.place, error=error)
 
 
 def _settle_locked(
     keeper: JobKeeper, remote: RemoteJob, state: RemoteState, budget: Budget, progress: Progress
-) -> Fetched:
+) -> FetchOutcome:
     known = remote.job.read_json(RESULT)
     if known is not None:  # an earlier fetch was interrupted after it had written the result
         result = Result.from_json(known)
@@ -120,11 +122,11 @@ def _settle_locked(
     elif state.state in (SOLVED, UNSOLVED):
         result = _fetch_result(keeper, remote, budget, progress)
     else:
-        return Fetched(remote.job, remote.place, state=state.state)
+        return FetchOutcome(remote.job, remote.place, state=state.state)
     if state.state != LOST:
         _remove_there(keeper, remote, progress)
     remote.forget()
-    return Fetched(remote.job, remote.place, state=result.status, result=result)
+    return FetchOutcome(remote.job, remote.place, state=result.status, result=result)
 
 
 def _fetch_result(keeper: JobKeeper, remote: RemoteJob, budget: Budget, progress: Progress) -> Result:
@@ -161,15 +163,15 @@ def _request(remote: RemoteJob) -> JobRequest:
     return read_request(remote.job) or JobRequest()
 
 
-def _send_again(keeper: JobKeeper, remote: RemoteJob, reason: str, budget: Budget, progress: Progress) -> Fetched:
+def _send_again(keeper: JobKeeper, remote: RemoteJob, reason: str, budget: Budget, progress: Progress) -> FetchOutcome:
     if remote.times_sent >= _MAX_TIMES_SENT:
         error = InternalError(f"{remote.place}: it lost the job {remote.times_sent} times: try nova retry --to another")
         result = _fail(remote, error)
         remote.forget()
-        return Fetched(remote.job, remote.place, state=result.status, result=result)
+        return FetchOutcome(remote.job, remote.place, state=result.status, result=result)
     state = keeper.detach_again(remote, budget, progress)
     remote.sent_again(f"{remote.place} had {reason} the job; it was sent again").write()
-    return Fetched(remote.job, remote.place, state=state)
+    return FetchOutcome(remote.job, remote.place, state=state)
 
 
 def _remove_there(keeper: JobKeeper, remote: RemoteJob, progress: Progress) -> None:

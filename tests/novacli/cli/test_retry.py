@@ -11,7 +11,7 @@ from made_jobs import make_job
 from made_sky import scattered, star_picture
 
 from novacli import backends
-from novacli.backends.base import Solve
+from novacli.backends.base import SolveOutcome
 from novacli.config import Config
 from novacli.jobs.request import read_request
 from novacli.records.budget import Budget
@@ -36,9 +36,9 @@ class Exhausted:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> SolveOutcome:
         self.wall_s.append(budget.left_s)
-        return Solve(RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1))
+        return SolveOutcome(RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from made_jobs import make_job
 from made_results import wcs_fits
 
-from novacli.backends.base import Solve
+from novacli.backends.base import SolveOutcome
 from novacli.errors import DataError
 from novacli.jobs.request import JobRequest
 from novacli.pipeline.conclude import conclude, files_of
@@ -41,7 +41,7 @@ def test_a_draft_is_what_the_request_says(job: JobDir) -> None:
 
 def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
-    result, answer = conclude(job, JobRequest(notes=("n",)), Solve(SOLVED, "solve1", ("late",)))
+    result, answer = conclude(job, JobRequest(notes=("n",)), SolveOutcome(SOLVED, "solve1", ("late",)))
     assert isinstance(answer, Solution)
     assert (result.status, result.server, result.notes) == ("solved", "solve1", ("n", "late"))
     assert result.match is not None
@@ -52,7 +52,7 @@ def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
 def test_a_hint_that_was_wrong_is_told_once_it_is_known(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
     hint = ScaleHint(1.0, 2.0, "--scale-low/--scale-high", Provenance.USER)
-    result, _ = conclude(job, JobRequest(hints=(hint,)), Solve(SOLVED))
+    result, _ = conclude(job, JobRequest(hints=(hint,)), SolveOutcome(SOLVED))
     assert result.notes[-1].startswith('the scale by --scale-low/--scale-high is wrong: 1 to 2"/pixel')
 
 
@@ -71,7 +71,7 @@ def test_a_distortion_that_the_user_asked_for_is_kept(
 
     monkeypatch.setattr(refitfiles, "improve", improve)
     job.wcs.write_bytes(wcs_fits())
-    result, answer = conclude(job, JobRequest(params=params), Solve(SOLVED))
+    result, answer = conclude(job, JobRequest(params=params), SolveOutcome(SOLVED))
     assert told == [keep]
     assert result.match is not None
     assert (result.match.heldout_rms_arcsec, result.match.corner_error_arcsec) == (2.5, 7.5)
@@ -87,20 +87,20 @@ def test_a_fit_that_fails_is_noted_and_the_engine_s_solution_is_the_result(
 
     monkeypatch.setattr(refitfiles, "improve", fail)
     job.wcs.write_bytes(wcs_fits())
-    result, answer = conclude(job, JobRequest(notes=("n",)), Solve(SOLVED))
+    result, answer = conclude(job, JobRequest(notes=("n",)), SolveOutcome(SOLVED))
     assert (result.status, result.notes) == ("solved", ("n", "it failed, keep=False"))
     assert isinstance(answer, Solution)
 
 
 def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
-    result, answer = conclude(job, JobRequest(), Solve(EXHAUSTED))
+    result, answer = conclude(job, JobRequest(), SolveOutcome(EXHAUSTED))
     assert answer == Unsolved("exhausted", 0, 0.5)
     assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
 
 
 def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
     with pytest.raises(DataError, match="there is no such file"):
-        conclude(job, JobRequest(), Solve(SOLVED))
+        conclude(job, JobRequest(), SolveOutcome(SOLVED))
 
 
 def test_only_files_that_are_there_are_named(job: JobDir) -> None:
@@ -111,6 +111,6 @@ def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
     """Where nothing else solved the picture, whoever wonders why reads it."""
     doubted = replace(EXHAUSTED, attempts=(AttemptOutcome(1, "by flux", "doubtful", 0.5, 0.4),))
     for race, notes in ((EXHAUSTED, []), (doubted, ["rests on clustered sources"])):
-        result, _ = conclude(job, JobRequest(), Solve(race))
+        result, _ = conclude(job, JobRequest(), SolveOutcome(race))
         assert len(result.notes) == len(notes)
         assert all(words in note for words, note in zip(notes, result.notes, strict=True))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from made_jobs import make_job
 
-from novacli.backends.base import Detached, Solve
+from novacli.backends.base import DetachOutcome, SolveOutcome
 from novacli.errors import RetryLaterError
 from novacli.jobs import source_digest
 from novacli.jobs.request import JobRequest, read_request
@@ -26,7 +26,7 @@ from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.indexes.index_file import IndexFile
 
-EXHAUSTED = Solve(RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1))
+EXHAUSTED = SolveOutcome(RaceResult("unsolved", "exhausted", None, (), (), (), 0.1, 0.1))
 
 
 class Calling:
@@ -43,7 +43,7 @@ class Calling:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         self.during(budget)
         return EXHAUSTED
 
@@ -104,7 +104,7 @@ def test_nova_debug_shows_where_a_fault_is(job: JobDir, monkeypatch: pytest.Monk
 
 
 def test_a_fault_while_a_job_is_sent_leaves_a_failed_result(job: JobDir) -> None:
-    def broken(*_: object) -> Detached:
+    def broken(*_: object) -> DetachOutcome:
         raise ZeroDivisionError
 
     run_of(job).detach(broken)
@@ -112,7 +112,7 @@ def test_a_fault_while_a_job_is_sent_leaves_a_failed_result(job: JobDir) -> None
 
 
 def test_a_job_that_was_sent_is_remote_and_has_no_result_file(job: JobDir) -> None:
-    solved = run_of(job).detach(lambda *_: Detached("solve1", ("late",)))
+    solved = run_of(job).detach(lambda *_: DetachOutcome("solve1", ("late",)))
     assert (solved.result.status, solved.result.server, solved.result.notes) == (REMOTE, "solve1", ("late",))
     assert job.read_json(RESULT) is None
 

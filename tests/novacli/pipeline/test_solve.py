@@ -18,7 +18,7 @@ from made_lines import line_of, normalised, problems
 from made_sky import DrawnField, scattered, star_picture
 
 from novacli import backends, config
-from novacli.backends.base import Solve
+from novacli.backends.base import SolveOutcome
 from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
 from novacli.files.urls import USER_POLICY
 from novacli.inputs import FileInput, UrlInput, from_array
@@ -272,7 +272,7 @@ class Failing:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> SolveOutcome:
         next(numbers)
         next(numbers)
         raise self.error
@@ -336,7 +336,7 @@ def test_attempts_are_written_as_the_race_asks_for_them(
     seen: list[list[int]] = []
 
     class Watching(Failing):
-        def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> Solve:
+        def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> SolveOutcome:
             for _ in range(3):
                 seen.append(job.attempts())
                 next(numbers)

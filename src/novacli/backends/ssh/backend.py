@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Iterator, Sequence
 
-from novacli.backends.base import Detached, RemoteState, Solve
+from novacli.backends.base import DetachOutcome, RemoteState, SolveOutcome
 from novacli.backends.ssh import stored_jobs
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
@@ -102,7 +102,7 @@ class SshBackend:
         """Return nothing: remarks about servers belong to each solve."""
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Solve:
+    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         """Solve on one server, on the next if that fails, and again after a pause if all are busy."""
         return ServerSolve(job, numbers, budget, progress, self._pool).run()
 
@@ -113,7 +113,7 @@ class SshBackend:
         if all(known.is_legacy for known in self._known_servers()):
             raise UsageError(keeps_no_jobs(self.name))
 
-    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> Detached:
+    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> DetachOutcome:
         """Leave a job with the least busy server that keeps jobs."""
         try:
             return detach(job, numbers, budget, progress, self._pool)
@@ -130,7 +130,7 @@ class SshBackend:
         """Return the state of each job of one server."""
         return stored_jobs.states(self._server_of(remotes[0]), remotes, budget, progress) if remotes else []
 
-    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
+    def fetch(self, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         """Put the result of a job into its job directory."""
         return stored_jobs.fetch(self._server_of(remote), remote, budget, progress)
 

@@ -38,7 +38,7 @@ _TERM_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramEnd:
     """How a program ended.
 
     Attributes
@@ -104,7 +104,7 @@ class Call:
         received, self._received = self._received, b""
         return received
 
-    def finish(self) -> Ended:
+    def finish(self) -> ProgramEnd:
         """Wait until the program ends, and return how.  If its stdout was not read to the end, it is ended here.
 
         The end of stderr is not waited for: the background process of a shared connection may keep it open.
@@ -120,10 +120,10 @@ class Call:
             self._wait_for_end(min(self._budget.deadline_s, time.monotonic() + _ENDING_S))
         if not self._program.has_ended():
             self._end()
-            return Ended(None, self._log.lines)
+            return ProgramEnd(None, self._log.lines)
         self._serve_streams(0)
         self._end()
-        return Ended(self._program.exit_status, self._log.lines)
+        return ProgramEnd(self._program.exit_status, self._log.lines)
 
     def _wait_for_end(self, deadline: float) -> None:
         with self._program.pidfd() as fd:

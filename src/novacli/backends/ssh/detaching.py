@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from novacli.backends.base import Detached
+from novacli.backends.base import DetachOutcome
 from novacli.backends.ssh import packing
 from novacli.backends.ssh.failover import Failover
 from novacli.backends.ssh.limits import CancelledError, TimeUpError
@@ -24,7 +24,7 @@ def keeps_no_jobs(name: str) -> str:
     return f"{name}: it runs the original script, which keeps no jobs: submit without --detach, and wait for the result"
 
 
-def detach(job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress, pool: ServerPool) -> Detached:
+def detach(job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress, pool: ServerPool) -> DetachOutcome:
     """Send all attempts of a job to one server; ``remote.json`` is written first.
 
     Parameters
@@ -58,8 +58,8 @@ def detach(job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progre
         # The server may have the job although its answer did not arrive, so no other server is asked to solve it.
         reason = str(exc) or f"{remote.place}: it did not answer in time"
         note = f"{reason}: it is not known whether it has the job; nova fetch finds out, and sends it again if not"
-        return Detached(remote.place, (note,))
-    return Detached(server.name, failover.notes(server))
+        return DetachOutcome(remote.place, (note,))
+    return DetachOutcome(server.name, failover.notes(server))
 
 
 def _detach_to(known: KnownServer, job: JobDir, packet: Packet, budget: Budget, progress: Progress = SILENT) -> None:

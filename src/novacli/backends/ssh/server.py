@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh import exit_codes
-from novacli.backends.ssh.child_process import Call, Ended
+from novacli.backends.ssh.child_process import Call, ProgramEnd
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
 from novacli.errors import TransferError, UnavailableError
@@ -121,7 +121,7 @@ class Server:
 
     def _exchange(
         self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress, parse: Callable[[wire.Read], T]
-    ) -> tuple[T | None, SolvehostError | None, Ended]:
+    ) -> tuple[T | None, SolvehostError | None, ProgramEnd]:
         """Return the parsed answer or the error of parsing it, and how ssh ended."""
         with self._call(words, stdin, budget, progress) as call:
             try:
@@ -130,7 +130,7 @@ class Server:
                 value, problem = None, exc
             return value, problem, call.finish()
 
-    def _checked(self, value: T | None, problem: SolvehostError | None, ended: Ended) -> T:
+    def _checked(self, value: T | None, problem: SolvehostError | None, ended: ProgramEnd) -> T:
         """Return the answer, or raise; an exit code tells more than the error of parsing a truncated answer."""
         if ended.code != 0 and (problem is None or ended.code is not None):
             raise exit_codes.error_of(self.name, self.host.destination, ended.code, ended.stderr_lines)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from novacli.backends.base import Solve
+from novacli.backends.base import SolveOutcome
 from novacli.backends.ssh import legacy, packing
 from novacli.backends.ssh.exit_codes import NoProgramError
 from novacli.backends.ssh.failover import Failover
@@ -76,7 +76,7 @@ class ServerSolve:
         self._under_way: tuple[int, ...] = ()
         self._server: Server | None = None
 
-    def run(self) -> Solve:
+    def run(self) -> SolveOutcome:
         """Return how the race went; results, log and manifest are in the job directory.
 
         Raises
@@ -94,7 +94,9 @@ class ServerSolve:
             if self._earlier is None or isinstance(exc, NoProgramError):
                 raise
             race = self._earlier  # the server has no index file for the remaining attempts
-        return Solve(race, None if self._server is None else self._server.name, self._failover.notes(self._server))
+        return SolveOutcome(
+            race, None if self._server is None else self._server.name, self._failover.notes(self._server)
+        )
 
     def _race(self) -> RaceResult:
         while self._queue.prepare():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from novacli import errors
-from novacli.backends.base import LOST, RemoteState, Solve
+from novacli.backends.base import LOST, RemoteState, SolveOutcome
 from novacli.backends.ssh import packing
 from novacli.backends.ssh.destinations import SshHost, check_destination
 from novacli.backends.ssh.exit_codes import no_answer
@@ -91,7 +91,7 @@ def _state_of(line: JobLine | None, server: Server) -> RemoteState:
     return RemoteState(line.state, kind(f"{server.name}: {line.message or 'the job failed there'}"))
 
 
-def fetch(server: Server, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> Solve:
+def fetch(server: Server, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
     """Put the result of a job into its job directory.
 
     Raises
@@ -105,7 +105,7 @@ def fetch(server: Server, remote: RemoteJob, budget: Budget, progress: Progress 
     with _answering(server):
         reply = server.fetch(reference.wire_id, budget.at_most(FETCH_S), progress)
     race = unpack(remote.job, Packet(reference.wire_id, reference.numbers, b""), reply, server.name)
-    return Solve(race, server.name)
+    return SolveOutcome(race, server.name)
 
 
 def detach_again(server: Server, remote: RemoteJob, budget: Budget, progress: Progress = SILENT) -> str:

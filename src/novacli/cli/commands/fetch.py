@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from novacli.config import Config
-    from novacli.pipeline.fetch import Fetched
+    from novacli.pipeline.fetch import FetchOutcome
     from novacli.reports.results import Report
     from solvehost.formats.jobdir import JobDir
 
@@ -95,7 +95,7 @@ def _show_finished(jobs: Sequence[JobDir], report: Report, errors: ErrorCollecto
 
 def _fetch(
     jobs: Sequence[JobDir], config: Config, report: Report, errors: ErrorCollector, *, verbose: bool
-) -> list[Fetched]:
+) -> list[FetchOutcome]:
     """Fetch jobs, show each result as it arrives, and return those that are not finished."""
     from novacli.pipeline.fetch import fetch_jobs
     from novacli.records.budget import Budget
@@ -103,7 +103,7 @@ def _fetch(
 
     line = ProgressLine(verbose=verbose)
     outcomes = fetch_jobs(jobs, config, Budget(), Progress(line.observe))
-    unfinished: list[Fetched] = []
+    unfinished: list[FetchOutcome] = []
     while True:
         with line:  # hidden while a result is shown: both write to one terminal
             line.observe(f"asking for {count_text(len(jobs), 'job')}")
@@ -121,7 +121,7 @@ def _fetch(
                 click.echo(f"nova: {printable_line(fetched.result.error.message)}", err=True)
 
 
-def _report_unfinished(unfinished: Sequence[Fetched], errors: ErrorCollector, *, is_error: bool) -> None:
+def _report_unfinished(unfinished: Sequence[FetchOutcome], errors: ErrorCollector, *, is_error: bool) -> None:
     """Report the jobs that are not finished; ``is_error`` if the user named them."""
     if is_error:
         for fetched in unfinished:
