@@ -8,7 +8,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from novacli import config as configuration
-from novacli.cli.options import as_path
 from novacli.errors import NovaError
 from novacli.jobs.store import LAST, JobStore
 from novacli.jobs.summaries import read_summary
@@ -29,7 +28,7 @@ def open_store(jobs_dir: str | None) -> JobStore:
 
 def load_config(jobs_dir: str | None) -> configuration.Config:
     """Return the settings; ``--jobs-dir`` replaces their jobs directory."""
-    return configuration.load().replaced("--jobs-dir", jobs_dir=as_path(jobs_dir))
+    return configuration.load().replaced("--jobs-dir", jobs_dir=None if jobs_dir is None else Path(jobs_dir))
 
 
 def complete_job(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
