@@ -5,7 +5,6 @@ Its keys are specified in docs/reference/job-directory.md.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +155,8 @@ def sha256_of(path: str | None) -> str | None:
     """Return the SHA-256 of a file in hexadecimal, None if it cannot be read."""
     if path is None:
         return None
+    import hashlib  # loads OpenSSL, which lists of jobs do not need
+
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - a plain string may hold any bytes
             return hashlib.file_digest(stream, "sha256").hexdigest()

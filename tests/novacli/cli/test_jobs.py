@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,16 @@ def test_wrong_options_are_usage_errors(nova, jobs: Path, options: tuple[str, ..
 def test_an_option_names_another_jobs_directory(nova, jobs: Path, tmp_path: Path) -> None:
     job = make_job(tmp_path / "elsewhere")
     assert job.job_id in nova("jobs", "--jobs-dir", str(tmp_path / "elsewhere")).out
+
+
+def test_the_list_does_not_load_the_rooms_that_solve(home: Path) -> None:
+    """Users and scripts call it often, so it has to start fast."""
+    program = (
+        "import sys\nfrom novacli.cli.main import main\nsys.argv = ['nova', 'jobs']\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+    )
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    rooms = {name.split(".")[1] for name in ran.stderr.split() if name.startswith("novacli.")}
+    assert "jobs" in rooms
+    assert rooms & {"backends", "demo", "exports", "extraction", "inputs", "pipeline", "solution", "strategy"} == set()
