@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, FrameRecord, LedgerEntry
+from novacli.batch.records import GONE, OWN_OUTPUT, RETRIABLE, WAITING, FrameRecord, LedgerEntry
 from novacli.errors import DataError, OutputError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
 from novacli.records.timing import Timing
@@ -55,7 +55,7 @@ def gone(path: str) -> LedgerEntry:
 
 
 def ours(path: str) -> LedgerEntry:
-    return LedgerEntry(path, FrameRecord(5, 7, None, "p", frozenset(), OURS, 0, 0))
+    return LedgerEntry(path, FrameRecord(5, 7, None, "p", frozenset(), OWN_OUTPUT, 0, 0))
 
 
 def entry(path: str, fate: str, line: dict[str, Any] | str) -> LedgerEntry:

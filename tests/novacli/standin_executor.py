@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import ClassVar
 
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
+from novacli.batch.records import FileContent, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import DataError, InputMissingError, NovaError
 from novacli.records.calibration import Calibration
 from novacli.records.result import FAILED, SOLVED, Result, error_of
@@ -36,9 +36,12 @@ def solve(task: FrameTask) -> TaskOutcome:
         return TaskOutcome(task.frame, result=_failed(path, InputMissingError(f"{path} is not there")))
     if content.startswith(b"good") or (content.startswith(b"SIMPLE") and len(content) == len(FITS)):
         result = Result(path, SOLVED, calibration=CALIBRATION, timing=Timing(total_s=0.0))
-        return TaskOutcome(frame, "digest", result, changed=frame != task.frame, written=True)
+        return TaskOutcome(frame, FileContent("digest"), result, has_changed=frame != task.frame, has_outputs=True)
     return TaskOutcome(
-        frame, "digest", _failed(path, DataError(f"{path}: it is no image")), changed=frame != task.frame
+        frame,
+        FileContent("digest"),
+        _failed(path, DataError(f"{path}: it is no image")),
+        has_changed=frame != task.frame,
     )
 
 

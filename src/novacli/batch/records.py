@@ -1,6 +1,6 @@
-"""The records between the parts of a batch: frames, what the ledger knows of them, tasks and what came of them.
+"""The records that the parts of a batch exchange: frames, ledger rows, tasks and their outcomes.
 
-Light and picklable: tasks and answers travel between processes, perhaps between machines.
+Records are small and picklable, because tasks and outcomes travel between processes and machines.
 """
 
 from __future__ import annotations
@@ -9,27 +9,30 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from novacli.errors import InputMissingError
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, ErrorRecord, Result
 
 if TYPE_CHECKING:
     from novacli.config import Config
     from novacli.records.params import SolveParams
 
-#: What became of a frame, besides solved, unsolved and failed.  ``RETRIABLE``: it failed in a way that may pass, as
-#: on a full disk; ``WAITING``: its turn has not come, or was not finished; ``OURS``: nova wrote it, so it is no frame;
-#: ``GONE``: it was removed before its turn.
-RETRIABLE, WAITING, OURS, GONE = "retriable", "waiting", "ours", "gone"
-FATES = (SOLVED, UNSOLVED, FAILED, RETRIABLE, WAITING, OURS, GONE)
-#: Which job directories stay.
+#: Fates of a frame besides solved, unsolved and failed.  ``RETRIABLE``: the solve failed for a reason that may pass,
+#: such as a full disk.  ``WAITING``: the frame is not solved yet.  ``OWN_OUTPUT``: nova wrote the file, so it is not a
+#: frame. ``GONE``: the file was removed before it was solved.
+RETRIABLE, WAITING, OWN_OUTPUT, GONE = "retriable", "waiting", "ours", "gone"
+FATES = (SOLVED, UNSOLVED, FAILED, RETRIABLE, WAITING, OWN_OUTPUT, GONE)
+#: The outcome of a task whose frame still has the content that its result belongs to.  It is never stored.
+UNCHANGED = "unchanged"
+#: Which job directories stay after a run.
 KEEP_ALL, KEEP_FAILURES, KEEP_NONE = "all", "failures", "none"
 KEEPS = (KEEP_ALL, KEEP_FAILURES, KEEP_NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameFile:
-    """A file as it lies on the disk: absolute path, size in bytes, time of the last change in nanoseconds.
+    """A file on disk: absolute path, size in bytes, modification time in nanoseconds since 1970.
 
-    ``root`` is the folder below which it was found; None for a file that was named itself.
+    ``root`` is the folder below which the file was found; None for a file that was named itself.
     """
 
     path: str
@@ -39,11 +42,27 @@ class FrameFile:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchOutputs:
-    """What is written of each solved frame: files by their names in results (``wcs``, ``new_fits`` …), and where.
+class FileContent:
+    """Digests of a file's content, in hexadecimal.
 
-    ``update`` puts the solution into the frame itself.  Files go beside the frame, or below ``out_dir`` as the frames
-    lie below their folders.
+    ``sha256`` covers all bytes.  ``digest`` covers the pixels and those header cards that are not part of a solution;
+    None if it was not computed or the file is not a FITS file.
+    """
+
+    sha256: str
+    digest: str | None = None
+
+    def is_same_frame(self, other: FileContent) -> bool:
+        """Return True if both have the same bytes, or differ only in the solution that a header holds."""
+        return self.sha256 == other.sha256 or (self.digest is not None and self.digest == other.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutputs:
+    """The files that a run writes for each solved frame, by their names in results (``wcs``, ``new_fits`` …).
+
+    ``update`` also writes the solution into the frame itself.  Files are written beside the frame, or below ``out_dir``
+    in the same arrangement as the frames have below their folders.
     """
 
     kinds: tuple[str, ...] = ()
@@ -51,32 +70,34 @@ class BatchOutputs:
     out_dir: str | None = None
 
     @property
-    def asked(self) -> frozenset[str]:
-        """Words for all that is written, which the ledger keeps: other places are other outputs."""
+    def words(self) -> frozenset[str]:
+        """One word for each output, as the ledger stores them; another folder makes another word."""
         where = "" if self.out_dir is None else f":{self.out_dir}"
         return frozenset({*(kind + where for kind in self.kinds), *(("update",) if self.update else ())})
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """What the ledger holds of a frame, its result aside.
+    """What the ledger stores of a frame, without its result.
 
     Attributes
     ----------
     size, mtime_ns
-        Of the file when its result was kept; after ``--update``, with the solution in it.
+        Of the file when its result was stored; after ``--update``, with the solution in it.
     sha256
-        Of its content then, in hexadecimal; None where it was not read.
+        Of the file's content at that time, in hexadecimal; None if it was not read.
     params
-        Fingerprint of the parameters that make a difference to the answer.
+        Fingerprint of the solve parameters that influence the answer.
     outputs
-        What was written, by the words of :attr:`BatchOutputs.asked`.
+        The outputs that were written, in the words of :attr:`BatchOutputs.words`.
     fate
         One of ``FATES``.
     exit_code
-        What this frame alone would end ``nova submit`` with.
+        The exit code that ``nova submit`` would give for this frame alone.
     tries
-        How often it was tried with this content and these parameters.
+        How many times this content was tried with these parameters.
+    digest
+        :attr:`FileContent.digest` of the file; None if it was not computed.
     """
 
     size: int
@@ -87,20 +108,26 @@ class FrameRecord:
     fate: str
     exit_code: int
     tries: int
+    digest: str | None = None
+
+    @property
+    def content(self) -> FileContent | None:
+        """The digests of the file, None if it was not read."""
+        return None if self.sha256 is None else FileContent(self.sha256, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A row of the ledger: a frame, what is known of it, its JSON line and when that was (seconds since 1970)."""
+    """A row of the ledger: a frame's path, its record, its JSON line, and when it was done (seconds since 1970)."""
 
     path: str
-    known: FrameRecord
+    record: FrameRecord
     line: str | None = None
     finished_s: float | None = None
 
     @property
     def result(self) -> Result | None:
-        """The result that the line is of, one that says so where it is damaged; None where its turn has not come."""
+        """The result in the JSON line; a failed one if the line is damaged, None if the frame has no result yet."""
         if self.line is None:
             return None
         try:
@@ -112,10 +139,22 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class RunSetup:
-    """What all tasks of a run share.
+    """What all tasks of a run have in common.
 
-    ``jobs_dir`` is where jobs are kept, ``work_dir`` where they are worked on, on the same disk; ``key`` tells one
-    setup from another in a worker that has served several.
+    Attributes
+    ----------
+    key
+        A random word that identifies the run in workers that serve several runs.
+    place
+        Where the engines run, as given to ``--to``.
+    config, params, outputs
+        The settings, the solve parameters and the outputs to write.
+    keep
+        Which job directories stay, one of ``KEEPS``.
+    jobs_dir
+        The directory of the jobs that stay.
+    work_dir
+        The directory of the jobs that are in progress, on the same disk.
     """
 
     key: str
@@ -130,7 +169,7 @@ class RunSetup:
 
 @dataclass(frozen=True, slots=True)
 class SequenceHint:
-    """What a solved frame says of the next ones of its sequence.
+    """What a solved frame tells the next frames of its sequence.
 
     ``rig`` is the camera's key (:func:`novacli.rigs.store.identify_rig`) and ``target`` the header's OBJECT.
     ``aimed_deg`` is the pointing in the header and ``centre_deg`` the solved centre; both are (right ascension,
@@ -147,43 +186,78 @@ class SequenceHint:
 
 @dataclass(frozen=True, slots=True)
 class FrameTask:
-    """One frame to be solved; a worker needs nothing else.
+    """One frame to be solved; a worker needs no other data.
 
-    ``files`` are the outputs to write, by their names in results.  ``known_sha256`` is the content that has its result
-    already, so that a file that was merely touched is let be.  ``may_be_ours`` has the worker look first whether nova
-    wrote the file.  ``engines`` is how many may run for it at once: one where other frames keep the cores busy, None
-    where it may have those that are idle.  ``taught`` is what earlier frames of its sequence did, the nearest first.
+    Attributes
+    ----------
+    setup, frame
+        The run, and the frame.
+    files
+        The outputs to write: pairs of their name in results and an absolute path.
+    known_content
+        The content that already has a result; the worker first compares the file with it.
+    may_be_own_output
+        Whether the worker first checks if nova wrote the file.
+    engines
+        How many engines may run for the frame at once: 1 if other frames keep the cores busy, None for all idle cores.
+    hints
+        What earlier frames of the sequence tell, the nearest in time first.
     """
 
     setup: RunSetup
     frame: FrameFile
     files: tuple[tuple[str, str], ...] = ()
-    known_sha256: str | None = None
-    may_be_ours: bool = False
+    known_content: FileContent | None = None
+    may_be_own_output: bool = False
     engines: int | None = None
-    taught: tuple[SequenceHint, ...] = ()
+    hints: tuple[SequenceHint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """What came of a task; ``result`` is None where the frame has its result already, or nova wrote it (``ours``).
+    """What a worker returns for a task.
 
-    ``frame`` and ``sha256`` are of the file afterwards, with the solution in it after ``--update``; ``changed`` says
-    that somebody else wrote into it meanwhile, so that the result is of a file that is no more; ``written`` that all
-    outputs are in place; ``taught`` what it says of the next ones of its sequence.
+    Attributes
+    ----------
+    frame, content
+        The file after the task and its digests; after ``--update`` with the solution in it.
+    result
+        None if the frame still has the content that its result belongs to, or is an output of nova.
+    is_own_output
+        Whether nova wrote the file.
+    has_changed
+        Whether another program wrote to the file while it was solved, so that the result belongs to older content.
+    has_outputs
+        Whether all outputs were written.
+    hint
+        What the frame tells the next frames of its sequence.
     """
 
     frame: FrameFile
-    sha256: str | None = None
+    content: FileContent | None = None
     result: Result | None = None
-    ours: bool = False
-    changed: bool = False
-    written: bool = False
-    taught: SequenceHint | None = None
+    is_own_output: bool = False
+    has_changed: bool = False
+    has_outputs: bool = False
+    hint: SequenceHint | None = None
 
 
-def fate_of(result: Result) -> str:
-    """Return what a result means for a frame."""
+def fate_of_result(result: Result) -> str:
+    """Return the fate of a frame with this result."""
     if result.error is not None:
         return RETRIABLE if result.error.retry_is_safe else FAILED
     return result.status if result.status in (SOLVED, UNSOLVED) else RETRIABLE
+
+
+def fate_of(outcome: TaskOutcome, *, exists: bool) -> str:
+    """Return the fate of a frame after its task; ``exists`` tells whether its file is still on the disk."""
+    result = outcome.result
+    if outcome.is_own_output:
+        return OWN_OUTPUT
+    if result is None:
+        return UNCHANGED
+    if result.exit_code == InputMissingError.exit_code and not exists:
+        return GONE
+    if outcome.has_changed or result.reason == "cancelled":
+        return WAITING
+    return fate_of_result(result)

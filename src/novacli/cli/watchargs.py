@@ -1,4 +1,4 @@
-"""What ``nova batch`` takes for ``--watch``: its options, how long to watch, how to show a night."""
+"""The options of ``nova batch --watch``, and how they become settings and a display."""
 
 from __future__ import annotations
 
@@ -19,27 +19,34 @@ if TYPE_CHECKING:
     from novacli.batch.run.display import QuietDisplay
 
 WATCH_OPTIONS: tuple[Decorator, ...] = (
-    click.option("--watch", is_flag=True, help="Go on, and solve frames as they land in the folders."),
+    click.option("--watch", is_flag=True, help="Keep running, and solve frames as they land in the folders."),
     click.option("--poll", type=click.FloatRange(min=0.1), metavar="S",
-                 help="With --watch: look for frames every S seconds.  [default: 2.0]"),
-    click.option("--until", metavar="HH:MM", help="With --watch: do what has landed by then, and end."),
-    click.option("--idle", metavar="AGE", help="With --watch: end where nothing lands for so long, such as 2h."),
-    click.option("-v", "--verbose", is_flag=True, help="With --watch: name solved frames in a log, too."),
+                 help="With --watch: check the folders every S seconds.  [default: 2.0]"),
+    click.option("--until", metavar="HH:MM", help="With --watch: solve what has landed by then, and end."),
+    click.option("--idle", metavar="AGE", help="With --watch: end if nothing lands for this time, such as 2h."),
+    click.option("-v", "--verbose", is_flag=True, help="With --watch: show solved frames in a log, too."),
 )  # fmt: skip
 
 
-def terms_of(raw: dict[str, Any], now: datetime | None = None) -> WatchSettings | None:
-    """Return how to watch, None where that is not asked for.
+def settings_of(raw: dict[str, Any], now: datetime | None = None) -> WatchSettings | None:
+    """Return how to watch, None without ``--watch``.
+
+    Parameters
+    ----------
+    raw
+        The options of the command, by name.
+    now
+        The present local time, in place of the clock's.
 
     Raises
     ------
     UsageError
-        Where an option is for watching alone, or a time is none.
+        If an option needs ``--watch``, or a time of day is not valid.
     """
     if not raw["watch"]:
         for name in ("poll", "until", "idle", "verbose"):
             if raw[name]:
-                raise UsageError(f"--{name} is for --watch: give both, or neither")
+                raise UsageError(f"--{name} needs --watch: give both, or neither")
         return None
     from novacli.batch.frames.watch import WatchSettings
 
@@ -52,23 +59,23 @@ def terms_of(raw: dict[str, Any], now: datetime | None = None) -> WatchSettings 
 
 
 def next_time_s(text: str, now: datetime) -> float:
-    """Return when a clock here shows a time of day next, in seconds since 1970."""
+    """Return the next time at which local clocks show a time of day, in seconds since 1970."""
     match = re.fullmatch(r"(\d\d?):(\d\d)", text.strip(), re.ASCII)
     if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise UsageError(f"--until {text!r} is no time of day: write 06:30")
+        raise UsageError(f"--until {text!r} is not a time of day: write 06:30")
     then = now.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
     return (then if then > now else then + timedelta(days=1)).timestamp()
 
 
 def seconds(text: str) -> float:
-    """Return the seconds of an age such as ``50m``, or of a number of them."""
+    """Return the seconds in an age such as ``50m``, or in a plain number of seconds."""
     if re.fullmatch(r"\d{1,9}", text.strip()):
         return float(text)
     return parse_age(text)
 
 
-def show_of_night(*, as_json: bool, quiet: bool, verbose: bool) -> QuietDisplay:
-    """Return how to show a night: no bar, for nobody knows how many will come; in a log only what wants a look."""
+def watch_display(*, as_json: bool, quiet: bool, verbose: bool) -> QuietDisplay:
+    """Return the display of a watch: no bar, because the number of frames is unknown; in a log only problems."""
     from novacli.batch.run import display
 
     if as_json:

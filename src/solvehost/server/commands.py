@@ -1,7 +1,4 @@
-"""The protocol's commands other than ``solve``, one function each: what the server is, and the client's stored jobs.
-
-Modules that only one of them needs are imported there, since clients often ask for ``info``.
-"""
+"""The protocol's commands other than ``solve``, one function each: what the server is, and the client's stored jobs."""
 
 from __future__ import annotations
 
@@ -9,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 
 from solvehost import __version__
+from solvehost.engine import live_log
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_file import IndexFile
 from solvehost.server.engine_setup import EngineSetup
+from solvehost.server.runner import read_files
 from solvehost.server.state_dir import StateDir
 from solvehost.server.stdio import AnswerWriter, PeerMonitor
-from solvehost.server.stored_job import StoredJob, read_files
+from solvehost.server.stored_job import StoredJob
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command
 from solvehost.wire.escaping import escape_lines
@@ -30,6 +29,7 @@ from solvehost.wire.json_lines import (
     Info,
     write_line,
 )
+from solvehost.wire.reply import write_reply
 
 #: How long ``cancel`` waits for the engines to end before it answers, in seconds.
 _CANCEL_S = 2.0
@@ -101,8 +101,6 @@ def _jobs(_command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
 
 
 def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
-    from solvehost.wire.reply import write_reply
-
     stored = _find(command, state)
     line = stored.line()
     if line.state == FAILED:
@@ -117,8 +115,6 @@ def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
 
 
 def _log(command: Command, state: StateDir, peer: PeerMonitor) -> Iterator[bytes]:
-    from solvehost.engine import live_log
-
     stored = _find(command, state)
     if command.option == FOLLOW:
         log = live_log.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))

@@ -301,7 +301,7 @@ def test_workers_that_cannot_do_it_are_told_in_one_line(
 @pytest.mark.parametrize(
     ("address", "code", "said"),
     [
-        ("nonsense", 2, "nova: --dask nonsense: this is no scheduler's address, such as tcp://host:8786\n"),
+        ("nonsense", 2, "nova: --dask nonsense: this is not the address of a scheduler, such as tcp://host:8786\n"),
         ("tcp://127.0.0.1:1", 75, "no Dask scheduler answers there: start one, or call again later\n"),
     ],
 )

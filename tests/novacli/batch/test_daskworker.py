@@ -18,6 +18,7 @@ from made_cluster import KILLER
 from novacli import config
 from novacli.batch.children import child
 from novacli.batch.executors import daskchild, daskworker
+from novacli.batch.executors.mark_file import MarkFile
 from novacli.batch.records import BatchOutputs, FrameFile, FrameTask, RunSetup
 from novacli.errors import UnavailableError
 from novacli.records.params import SolveParams
@@ -49,7 +50,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
     monkeypatch.setattr(daskchild, "_SEEN_S", 0.0)
     at_once = "from novacli.batch.executors import daskchild; daskchild._SEEN_S = 0.0; "
     monkeypatch.setattr(child, "_START", child._START.replace("childmain.serve", f"{at_once}childmain.serve"))
-    monkeypatch.setattr(daskworker, "_tell_begun", lambda key: None)
+    monkeypatch.setattr(daskworker, "_announce", lambda key: None)
 
     def answered(*paths: Path, limit_s: float = _TIMEOUT_S, group_s: float = _TIMEOUT_S) -> tuple[str, Any]:
         tasks = [_task(tmp_path, path) for path in paths]
@@ -71,7 +72,7 @@ def _fates(answered: tuple[str, Any]) -> list[tuple[str, Any]]:
 
 def test_a_frame_that_a_worker_died_over_is_handed_back(one: Path, tmp_path: Path, answer) -> None:
     """The next worker tells how far the first one came, and does not touch the frame."""
-    mark = daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1")
+    mark = MarkFile.of_group(_task(tmp_path, one).setup, "nova-k-1").path
     for text in ("begun 0", "ended"):
         mark.write_text(text)
         assert answer(one) == ("found", text)
@@ -108,7 +109,7 @@ def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
     killer = shutil.copy(one, tmp_path / KILLER)
     fates = _fates(answer(one, killer, one))
     assert fates == [("done", 65), ("lost", "was killed by SIGKILL"), ("done", 65)]
-    assert daskworker.mark_of(_task(tmp_path, one).setup, "nova-k-1").read_text() == "ended"
+    assert MarkFile.of_group(_task(tmp_path, one).setup, "nova-k-1").path.read_text() == "ended"
 
 
 def test_a_frame_that_lies_on_a_disk_that_hangs_is_stopped(one: Path, answer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,7 @@ def test_a_frame_whose_disk_hangs_is_given_up_and_no_other_one(
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
         futures = [
-            submitted(workers, FrameTask(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_sha256="0"))
+            submitted(workers, FrameTask(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_content="0"))
             for name in ("a.fits", f"{STUCK}.fits", "b.fits")
         ]
         settled(workers, *futures)
@@ -226,7 +226,9 @@ def test_closing_leaves_a_worker_behind_whose_disk_hangs(
     workers = open_executor("pool", setup_of(tmp_path), 1)
     assert isinstance(workers, pool._PoolExecutor)
     ((thread, process),) = workers._hired
-    future = submitted(workers, FrameTask(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_sha256="0"))
+    future = submitted(
+        workers, FrameTask(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_content="0")
+    )
     until_stuck()
     workers.close()
     assert process._process is not None

@@ -103,7 +103,12 @@ def test_cron_hears_one_paragraph_where_something_is_wrong_and_nothing_after_tha
     ran = nova("batch", "-q", "night")
     assert ran.out == ""
     (line,) = ran.err.splitlines()
-    for words in ("3 frames: 2 unsolved, 1 failed", f"Unsolved: {night}/", f"{night}/junk.fits is a text file"):
+    reasons = (
+        f"{night}/",
+        "fits: unsolved (exhausted) (and 1 more frame for the same reason).",
+        "junk.fits is a text file",
+    )
+    for words in ("3 frames: 2 unsolved, 1 failed", *reasons, "All frames: nova batch report --ledger /"):
         assert words in line
     again = nova("batch", "-q", "night")
     assert (again.code, again.out, again.err) == (65, "", "")
@@ -211,8 +216,8 @@ def test_a_frame_that_is_still_being_written_waits_for_the_next_run(night: Path,
         ([], 0, "Usage:"),
         (["none"], 66, "none is not there: check the path or the mount"),
         (["-"], 2, "--from - reads a list of paths from standard input"),
-        (["night", "--newer", "soon"], 2, "that is no date and no file"),
-        (["night", "--pattern", "a/b"], 2, "has a /"),
+        (["night", "--newer", "soon"], 2, "it is neither a date nor a file"),
+        (["night", "--pattern", "a/b"], 2, "has a slash"),
         (["night", "--report", "x.doc"], 2, "the report's format is unknown"),
         (["night", "--max-time", "long"], 2, "age 'long' is not understood"),
         (["night", "--ledger", "night/junk.fits"], 65, "night/junk.fits: "),
@@ -542,6 +547,7 @@ def test_a_setting_that_is_wrong_ends_it_before_anything_is_listed(
     monkeypatch.setenv("NOVA_TIMEOUT", "soon")
     ran = nova("batch", "night")
     assert (ran.code, ran.out) == (78, "")
+    monkeypatch.delenv("NOVA_TIMEOUT")
     assert list((config.load().folders.state / "batches").glob("*")) == []
 
 

@@ -1,1 +1,0 @@
-"""Tests of single modules; ``attacks`` tests ``forced_command`` and ``detached`` as running programs."""

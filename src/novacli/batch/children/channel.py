@@ -1,7 +1,7 @@
-"""Objects between two processes, over a pair of sockets, none of which is waited for longer than a limit.
+"""Sends objects between two processes over a pair of sockets, with a time limit on each.
 
-A pipe of ``multiprocessing`` waits for ever where its other end is stopped in the middle of an object, or before it has
-room for one.
+A pipe of ``multiprocessing`` has no such limit: it waits without end if the other process is stopped in the middle of
+an object, or does not read.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ import struct
 import time
 from typing import Any
 
-#: Before each object stands how many bytes it takes.
+#: Each object is preceded by its length in bytes.
 _LENGTH = struct.Struct("!Q")
-#: A time-out of nothing at all would mean not to wait for what is there already.
+#: A time-out of 0 would make the socket non-blocking, so that it could not even read what has arrived.
 _LEAST_S = 0.001
 
 
 class Channel:
-    """One end; times are by ``time.monotonic``."""
+    """One end of a connection; times are by ``time.monotonic``."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
 
     @classmethod
     def at(cls, descriptor: int) -> Channel:
-        """Return the end that a process was started with."""
+        """Return the end with this descriptor, which a process was started with."""
         return cls(socket.socket(fileno=descriptor))
 
     def fileno(self) -> int:
-        """Return its descriptor."""
+        """Return the descriptor of this end."""
         return self._end.fileno()
 
     def close(self) -> None:
-        """Close this end; the other one learns of it."""
+        """Close this end; the other one then reads the end of the stream."""
         self._end.close()
 
     def send(self, what: object, until_s: float = math.inf) -> None:
@@ -44,23 +44,23 @@ class Channel:
         Raises
         ------
         TimeoutError
-            Where the other end did not take it in time; nothing can be sent any more.
+            If the other end did not read it in time; then nothing more can be sent.
         OSError
-            Where there is no other end.
+            If the other end is closed.
         """
         data = pickle.dumps(what)
         self._end.settimeout(_left_s(until_s))
         self._end.sendall(_LENGTH.pack(len(data)) + data)
 
     def receive(self, until_s: float = math.inf) -> Any:
-        """Return the object that comes next.
+        """Return the next object.
 
         Raises
         ------
         TimeoutError
-            Where it did not come in time, or not all of it.
+            If it did not arrive in time as a whole.
         EOFError, OSError
-            Where there is no other end.
+            If the other end is closed.
         """
         (size,) = _LENGTH.unpack(self._received(_LENGTH.size, until_s))
         return pickle.loads(self._received(size, until_s))  # noqa: S301 - from a process of our own
@@ -78,7 +78,7 @@ class Channel:
 
 
 def channels() -> tuple[Channel, Channel]:
-    """Return both ends of a new one."""
+    """Return both ends of a new connection."""
     ours, theirs = socket.socketpair()
     return Channel(ours), Channel(theirs)
 

@@ -1,8 +1,8 @@
-"""A process that answers questions for this one, one at a time: a frame that brings it down takes nothing else along.
+"""A child process that answers questions one at a time, so that a frame which crashes it affects no other frame.
 
-It has one thread, and memory that is managed as usual: engines start by a fork there, and large arrays are not handed
-back to the system one by one, as Dask has its own workers do.  No question takes longer than its limit, whatever
-happens: a process that hangs in the kernel, as over a disk that is gone, which not even SIGKILL ends, is left behind.
+It has one thread, because engines are started by a fork there, and the usual settings of the memory allocator, which
+Dask changes for its own workers.  No question takes longer than its limit: a process that hangs in the kernel, as on a
+disk that is gone, cannot be ended even by SIGKILL, and is left behind.
 """
 
 from __future__ import annotations
@@ -22,57 +22,58 @@ from novacli.batch.children.channel import Channel, channels
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.errors import InternalError, UnavailableError
 
-#: A process that is not ready after so long never will be.
+#: A process that is not ready after this time will never be.
 _READY_S = 120.0
-#: How long a process has to end after it was told to, and again after it was killed.
+#: How long a process may take to end after SIGTERM, and again after SIGKILL.
 GRACE_S = 3.0
-#: Dask sets it for its workers, so that they seem small: each array of a picture is paid for by page faults.
+#: Dask sets this variable for its workers, so that they use less memory; each array of a picture then costs page
+#: faults.
 _NOT_INHERITED = "MALLOC_TRIM_THRESHOLD_"
 _START = (
     "import sys; from math import inf; sys.path[:] = {path!r}; from novacli.batch.children import childmain; "
     "childmain.serve({entry!r}, {fd}, {pid}, {idle_s}, is_quiet={is_quiet})"
 )
-#: Processes that hang in the kernel.  Kept, since Python warns of one that is forgotten while it runs.
+#: Processes that hang in the kernel.  They are kept, because Python warns if a running one is garbage-collected.
 _left_behind: list[subprocess.Popen[bytes]] = []
 
 
 class ChildProcess:
-    """Such a process, started when it is needed; for one thread, and it ends with that.
+    """A child process, started when it is needed.  It serves one thread, and ends with it.
 
     Parameters
     ----------
     entry
-        The function that answers there, as ``module:function``.
+        The function that answers in the process, as ``module:function``.
     idle_s
-        It ends by itself when it was asked nothing for so long, and another one is started when it is.
+        The process ends if it was asked nothing for this many seconds; the next question starts another one.
     is_quiet
-        Whether nobody shall hear what it writes to stdout, or to stderr once it is ready.
+        Whether its standard output is discarded, and its standard error from the moment when it is ready.
     """
 
     def __init__(self, entry: str, *, idle_s: float = math.inf, is_quiet: bool = False) -> None:
         self._entry, self._idle_s, self._is_quiet = entry, idle_s, is_quiet
-        #: Held while a process is started or signalled: none must be started once no more shall be.
+        #: Held while a process is started or signalled, so that none is started after :meth:`dismiss`.
         self._lock = threading.Lock()
         self._is_dismissed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
 
     def ask(self, *question: Any, limit_s: float) -> Any:
-        """Return what the function answers.
+        """Return what the function returns for these arguments.
 
         Raises
         ------
         WorkerLostError
-            Where the process ended over it, or was dismissed.
+            If the process ended during the question, or was dismissed.
         TaskHungError
-            Where it did not come to an end within ``limit_s`` seconds.
+            If there was no answer within ``limit_s`` seconds.
         UnavailableError
-            Where there can be no such process.
+            If the process cannot be started.
         InternalError
-            Where the function raised.
+            If the function raised an exception.
         """
         exit_code: int | None = 0
-        for _ in range(2):  # one that ends of itself, since it was idle for long, may do so in the moment it is asked
+        for _ in range(2):  # an idle process may end at the moment when it is asked
             running, channel = self._ready()
             until_s = time.monotonic() + limit_s
             try:
@@ -93,19 +94,19 @@ class ChildProcess:
         raise WorkerLostError(how_it_ended(exit_code))
 
     def start(self) -> None:
-        """Start it before it is asked anything."""
-        with contextlib.suppress(UnavailableError, WorkerLostError):  # whoever asks hears of it
+        """Start the process before it is asked anything."""
+        with contextlib.suppress(UnavailableError, WorkerLostError):  # the first question raises it again
             self._ready()
 
     def dismiss(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Tell it to end, with what it works on, and have no other one started; may be called from any thread."""
+        """Signal the process to end, and start no other one; may be called from any thread."""
         with self._lock:
             self._is_dismissed = True
             if self._process is not None:
                 self._process.send_signal(number)
 
     def end(self) -> bool:
-        """End it, with what it works on; say whether it did."""
+        """End the process; return True if it ended."""
         is_ended = True
         if self._process is not None:
             self._process.terminate()
@@ -114,15 +115,15 @@ class ChildProcess:
         return is_ended
 
     def _ready(self) -> tuple[subprocess.Popen[bytes], Channel]:
-        """Return a process that is ready, and the channel to it."""
+        """Return a process that is ready, and the channel to it; start one if there is none."""
         if self._process is not None and self._process.poll() is not None:
-            self._forget()  # it ended while it had nothing to do: no frame is to blame
+            self._forget()  # it ended while it was idle, so no frame is to blame
         if self._process is not None and self._channel is not None:
             return self._process, self._channel
         with self._lock:
             if self._is_dismissed:
                 raise WorkerLostError("was let go", is_frames_fault=False)
-            running, channel = self._process, self._channel = self._started()
+            running, channel = self._process, self._channel = self._start_process()
         try:
             channel.receive(time.monotonic() + _READY_S)
         except (EOFError, OSError):
@@ -132,19 +133,19 @@ class ChildProcess:
             raise _not_started(f"{how} before it was ready") from None
         return running, channel
 
-    def _started(self) -> tuple[subprocess.Popen[bytes], Channel]:
+    def _start_process(self) -> tuple[subprocess.Popen[bytes], Channel]:
         with contextlib.ExitStack() as unless_started:
             try:
                 ours, theirs = channels()
                 unless_started.callback(ours.close)
                 with contextlib.closing(theirs):
-                    running = self._spawned(theirs)
+                    running = self._spawn(theirs)
             except OSError as exc:
                 raise _not_started(f"cannot be started: {exc}") from exc
             unless_started.pop_all()
         return running, ours
 
-    def _spawned(self, theirs: Channel) -> subprocess.Popen[bytes]:
+    def _spawn(self, theirs: Channel) -> subprocess.Popen[bytes]:
         start = _START.format(
             path=sys.path, entry=self._entry, fd=theirs.fileno(), pid=os.getpid(),
             idle_s=self._idle_s, is_quiet=self._is_quiet,
@@ -155,7 +156,7 @@ class ChildProcess:
             stdout=subprocess.DEVNULL if self._is_quiet else None,
             pass_fds=[theirs.fileno()],
             env={name: value for name, value in os.environ.items() if name != _NOT_INHERITED},
-            start_new_session=True,  # Ctrl-C is for this process alone, which sees to its children
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which ends its children
         )
 
     def _forget(self) -> None:
@@ -171,7 +172,7 @@ def _not_started(how: str) -> UnavailableError:
 
 
 def _ended(running: subprocess.Popen[bytes]) -> int | None:
-    """Wait for a process that is about to end, and have it end; return its exit code, None where it does not."""
+    """Wait for a process to end, and kill it if it does not; return its exit code, None if it goes on."""
     for _ in range(2):
         try:
             return running.wait(GRACE_S)
@@ -182,7 +183,7 @@ def _ended(running: subprocess.Popen[bytes]) -> int | None:
 
 
 def how_it_ended(exit_code: int | None) -> str:
-    """Return in words how a process ended, to follow "its worker"."""
+    """Return how a process ended, in words that follow "its worker"."""
     if exit_code is None:
         return "hangs in the kernel"
     if exit_code >= 0:

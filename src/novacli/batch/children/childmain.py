@@ -1,6 +1,6 @@
-"""What runs in a :class:`~novacli.batch.children.child.ChildProcess`: answers one question after the other.
+"""What runs in a :class:`~novacli.batch.children.child.ChildProcess`: it answers one question after the other.
 
-It ends with its parent: what it did after that, nobody would know.
+The process ends with its parent, because nothing would use its answers any more.
 """
 
 from __future__ import annotations
@@ -22,13 +22,26 @@ _is_dismissed = False
 
 
 class _Dismissed(SystemExit):
-    """The parent ends the process: unwinds what it does, so that no half of a file stays."""
+    """Raised when the parent ends the process, so that unfinished files are removed on the way out."""
 
 
 def serve(entry: str, descriptor: int, parent_pid: int, idle_s: float = math.inf, *, is_quiet: bool = False) -> None:
-    """Answer what comes over a channel, until its other end is closed or nothing has come for ``idle_s`` seconds.
+    """Answer questions until the other end of the channel is closed, or none came for ``idle_s`` seconds.
 
-    ``entry`` is ``module:function``; an answer is (True, what it returned) or (False, what went wrong).
+    An answer is a pair: True and what the function returned, or False and an error message.
+
+    Parameters
+    ----------
+    entry
+        The function, as ``module:function``.
+    descriptor
+        The descriptor of this end of the channel.
+    parent_pid
+        The process that the questions come from; this one ends with it.
+    idle_s
+        How many seconds to wait for a question.
+    is_quiet
+        Whether to close standard error when the process is ready.
     """
     try:
         _begin(parent_pid)
@@ -36,23 +49,23 @@ def serve(entry: str, descriptor: int, parent_pid: int, idle_s: float = math.inf
         answer = getattr(import_module(module), function)
         channel = Channel.at(descriptor)
         if is_quiet:
-            _fall_silent()
-        channel.send(None)  # it is ready
+            _close_stderr()
+        channel.send(None)  # tells that the process is ready
         while True:
             question = channel.receive(time.monotonic() + idle_s)
             try:
-                came = True, answer(*question)
+                reply = True, answer(*question)
             except Exception as exc:
-                came = False, fault_text(exc)
-            channel.send(came)
-    except _Dismissed:  # whatever would catch it further up
+                reply = False, fault_text(exc)
+            channel.send(reply)
+    except _Dismissed:  # no handler further up can stop the exit
         os._exit(128 + signal.SIGTERM)
-    except (EOFError, OSError):  # the parent is gone, or has had nothing to ask for long
+    except (EOFError, OSError):  # the parent is gone, or asked nothing for a long time
         return
 
 
 def is_alone() -> bool:
-    """Say whether nobody waits for this process's answers any more."""
+    """Return True if the parent is gone or has dismissed this process."""
     return _is_dismissed or os.getppid() != _parent_pid
 
 
@@ -68,13 +81,13 @@ def _dismiss(_number: int, _frame: FrameType | None) -> None:
     global _is_dismissed  # noqa: PLW0603 - of this process
     _is_dismissed = True
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # Where the exception meets a callback that swallows it, the interpreter would say so to whoever reads stderr.
-    _fall_silent()
+    # If a callback swallows the exception, the interpreter would write a message to standard error.
+    _close_stderr()
     raise _Dismissed(128 + signal.SIGTERM)
 
 
-def _fall_silent() -> None:
-    """Let go of stderr: who reads it, as cron does, would wait for a process that hangs in the kernel."""
+def _close_stderr() -> None:
+    """Close standard error, so that a reader such as cron need not wait for a process that hangs in the kernel."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""What is done with a frame in the process in which a thread of a Dask worker has its frames solved."""
+"""What the child process of a Dask worker does with a frame.  Each thread of a worker has such a process."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from novacli.batch.run import worker
 from novacli.errors import InternalError, fault_text
 from novacli.records.result import FAILED, Result, error_of
 
-#: What came of a task: its record, or a path that is not seen here.
+#: The first word of an answer.  ``DONE``: the outcome of the task follows.  ``UNSEEN``: a path follows that does not
+#: exist on this machine.
 DONE, UNSEEN = "done", "unseen"
-#: A network's file system may show what another machine made only after a while.
+#: How long, and how often, to look for a file: a network file system may show it late.
 _SEEN_S, _LOOK_S = 5.0, 0.5
-#: A process that has nothing to do for so long ends: a cluster may live on for days after a run.
+#: An idle process ends after this time, because a cluster may live for days after a run.
 _IDLE_S = 300.0
 
 
 def new_child() -> ChildProcess:
-    """Return such a process."""
-    return ChildProcess(f"{__name__}:{came_of.__name__}", idle_s=_IDLE_S)
+    """Return a child process that answers with :func:`answer_of`."""
+    return ChildProcess(f"{__name__}:{answer_of.__name__}", idle_s=_IDLE_S)
 
 
-def came_of(task: FrameTask, mark: Path) -> tuple[str, Any]:
-    """Do a task, unless ``mark`` goes meanwhile; return a word, and what belongs to it."""
+def answer_of(task: FrameTask, mark: Path) -> tuple[str, Any]:
+    """Do a task, until the file ``mark`` is removed; return a word and its value."""
     if not is_seen(task.frame.path):
         return UNSEEN, task.frame.path
     try:
@@ -41,19 +42,19 @@ def came_of(task: FrameTask, mark: Path) -> tuple[str, Any]:
 
 
 def is_seen(path: str) -> bool:
-    """Look for a file, for a while where a network's file system may not show it yet."""
+    """Return True if a file exists; wait some seconds for it, because a network file system may show it late."""
     until_s = time.monotonic() + _SEEN_S
     while not os.path.lexists(path):
         if time.monotonic() > until_s:
             return False
         with contextlib.suppress(OSError):
-            os.listdir(os.path.dirname(path))  # noqa: PTH120, PTH208 - has what is cached of it asked for anew
+            os.listdir(os.path.dirname(path))  # noqa: PTH120, PTH208 - makes the file system refresh its cache
         time.sleep(_LOOK_S)
     return True
 
 
 def _ended_by(mark: Path) -> Callable[[], bool]:
-    """Return what says whether nobody waits any more: the worker is gone, or the mark, looked for twice a second."""
+    """Return a function that is True once the worker or the file ``mark`` is gone; it checks twice a second."""
     looked_s, is_gone = time.monotonic(), False
 
     def cancelled() -> bool:

@@ -1,21 +1,16 @@
-"""What a Dask worker does with a group of frames: one after the other, and tell how far it came.
+"""What a Dask worker does with a group of frames: it solves them one by one.
 
-A scheduler gives a task whose worker died to the next one, as often as its own settings say.  So a worker that begins
-a group leaves a mark in the run's working directory, which says at which frame it is, and one that finds it there
-hands the group back in place of dying over it, too.  The mark goes when the run ends: that is how a worker is told to
-stop.
+It writes into the group's :class:`~novacli.batch.executors.mark_file.MarkFile` at which frame it is.
 """
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import socket
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import novacli
@@ -23,6 +18,7 @@ from novacli import config as configuration
 from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.executors.daskchild import DONE, UNSEEN, is_seen, new_child
+from novacli.batch.executors.mark_file import MarkFile
 from novacli.batch.records import FrameTask, RunSetup
 from novacli.config import SettingOrigin
 from novacli.errors import NovaError, UnavailableError
@@ -30,74 +26,84 @@ from novacli.errors import NovaError, UnavailableError
 if TYPE_CHECKING:
     from novacli.config import Config
 
-#: The words that a worker answers, besides ``DONE`` and ``UNSEEN``: with the mark that it found, its version.
+#: The first word of a worker's answer, besides ``DONE`` and ``UNSEEN``.  ``FOUND``: another worker has begun the group,
+#: and the text of its mark file follows.  ``VERSION``: the worker's nova has another version, which follows.
 FOUND, VERSION = "found", "version"
-#: And what it says of a task alone: how the process ended over it, or that it did not come to its end.
+#: The word for a single task whose process ended, or that did not end in time; the message follows.
 LOST, HUNG = "lost", "hung"
-#: The words of a mark: a frame is being worked on, whose number follows, or none any more.
-BEGUN, ENDED = "begun", "ended"
-#: Where workers say which group they begin; one topic for all runs, since a scheduler never forgets a topic.
+#: The topic of the events by which workers tell which group they begin.  All runs share it, because a scheduler never
+#: forgets a topic.
 TOPIC = "nova-batch"
-#: Settings that are a machine's own, unless the call names them itself.
+#: Settings that a worker's machine has itself, unless the user's call sets them.
 _OF_A_MACHINE = ("engine", "engine_config", "index", "slots", "slots_dir")
 
 _of_thread = threading.local()
 
 
-def mark_of(setup: RunSetup, key: str) -> Path:
-    """Return where the mark of a group lies."""
-    return Path(setup.work_dir) / f".{key}"
-
-
 def answer(version: str, key: str, limit_s: float, group_s: float, pickled: bytes) -> tuple[str, Any]:
-    """Do a group of tasks, if this is the first worker to begin it; return a word, and what belongs to it.
+    """Do a group of tasks, unless another worker has begun it; return a word and its value.
 
-    A task may take ``limit_s`` seconds; none is begun after the group's first ``group_s``, except the first.  The word
-    ``DONE`` comes with the seconds that it all took, and a word and what belongs to it for each task that was begun.
+    Parameters
+    ----------
+    version
+        The version of nova that the run has.
+    key
+        The group's key.
+    limit_s
+        How many seconds a task may take.
+    group_s
+        After this many seconds, no further task is begun.
+    pickled
+        The tasks, a sequence of :class:`~novacli.batch.records.FrameTask`.
+
+    Returns
+    -------
+    word, value
+        ``DONE`` with the seconds that the group took and the answers of the tasks that were begun, each a word and its
+        value; or another word of this module.
 
     Raises
     ------
     UnavailableError
-        Where this machine cannot do any.
+        If this machine cannot do any task.
     """
-    if version != novacli.__version__:  # before a record of another version is read
+    if version != novacli.__version__:  # records of another version cannot be unpickled
         return VERSION, novacli.__version__
     began_s = time.monotonic()
     tasks: Sequence[FrameTask] = pickle.loads(pickled)  # noqa: S301 - from the client, whose code a Dask worker runs anyway
     asked = tasks[0].setup
     if not is_seen(asked.work_dir):
         return UNSEEN, asked.work_dir
-    mark = mark_of(asked, key)
+    mark = MarkFile.of_group(asked, key)
     try:
         setup = _for_here(asked)
-        with mark.open("x") as stream:
-            stream.write(f"{BEGUN} 0")
+        mark.create()
     except FileExistsError:
-        return FOUND, text_of(mark)
+        return FOUND, mark.text()
     except OSError as exc:
         why = f"{asked.work_dir}: {exc.strerror}: jobs cannot be worked on there"
         raise UnavailableError(f"{socket.gethostname()}: {why}") from exc
     except NovaError as exc:
         raise UnavailableError(f"{socket.gethostname()}: {exc}") from exc
-    _tell_begun(key)
-    came = list[tuple[str, Any]]()
+    _announce(key)
+    answers = list[tuple[str, Any]]()
     for number, task in enumerate(tasks):
-        if came and (time.monotonic() - began_s > group_s or not mark.exists()):
+        if answers and (time.monotonic() - began_s > group_s or not mark.exists()):
             break
-        _write(mark, f"{BEGUN} {number}")
+        mark.begin(number)
         try:
-            came.append(_came_of(replace(task, setup=setup), mark, limit_s))
+            answers.append(_answer_of(replace(task, setup=setup), mark, limit_s))
         except UnavailableError:
-            if not came:
+            if not answers:
                 raise
-            break  # what is done is done
-    _write(mark, ENDED)
-    return DONE, (time.monotonic() - began_s, came)
+            break  # the answers so far are valid
+    mark.end()
+    return DONE, (time.monotonic() - began_s, answers)
 
 
-def _came_of(task: FrameTask, mark: Path, limit_s: float) -> tuple[str, Any]:
+def _answer_of(task: FrameTask, mark: MarkFile, limit_s: float) -> tuple[str, Any]:
     try:
-        return cast("tuple[str, Any]", _child().ask(task, mark, limit_s=limit_s))
+        return cast("tuple[str, Any]", _child().ask(task, mark.path, limit_s=limit_s))
     except WorkerLostError as exc:
         return LOST, str(exc)
     except TaskHungError as exc:
@@ -110,29 +116,14 @@ def _child() -> ChildProcess:
     return cast("ChildProcess", _of_thread.child)
 
 
-def text_of(mark: Path) -> str:
-    """Return what a mark says; nothing where there is none."""
-    try:
-        return mark.read_text()
-    except OSError:
-        return ""
-
-
-def _write(mark: Path, text: str) -> None:
-    """Change what a mark says, unless it is gone: then it must not come back.  No frame fails for want of it."""
-    with contextlib.suppress(OSError), mark.open("r+") as stream:
-        stream.write(text)
-        stream.truncate()
-
-
-def _tell_begun(key: str) -> None:
+def _announce(key: str) -> None:
     from distributed import get_worker
 
     get_worker().log_event(TOPIC, key)
 
 
 def _for_here(setup: RunSetup) -> RunSetup:
-    """Return a setup with this machine's own engine, index files and slots, unless the call named others."""
+    """Return a setup with this machine's own engine, index files and slots, unless the user's call set them."""
     here = configuration.load()
     settings = setup.config.settings
     by_call = (SettingOrigin.CALLER, SettingOrigin.ENVIRONMENT)

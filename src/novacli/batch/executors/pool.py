@@ -1,6 +1,6 @@
-"""Workers on this machine: processes that live on from frame to frame, each with a thread that waits for it alone.
+"""Solves frames in processes on this machine, each of which serves many frames and has a thread that waits for it.
 
-So one that dies or hangs takes its own frame along and no other, even where its disk holds it in the kernel for ever.
+A process that dies or hangs affects its own frame only, even if its disk blocks it in the kernel without end.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.batch.run import worker
 from novacli.errors import UnavailableError
 
-#: Tasks that lie ready for each worker, so that none waits for the one who hands them out.
+#: How many tasks are in reserve for each worker, so that none waits for the loop.
 _AHEAD = 1
 
 
 def open_executor(setup: RunSetup, workers: int, address: str | None) -> _PoolExecutor:
-    """Return a pool of so many processes at most, of which the first is on its way."""
+    """Return a pool of at most ``workers`` processes; the first is being started."""
     del address
     return _PoolExecutor(setup, workers)
 
@@ -62,21 +62,22 @@ class _PoolExecutor:
         return futures
 
     def _hire(self) -> None:
-        """Have one worker more than there are tasks, so that the next one need not wait for a process to start."""
+        """Start workers until there is one more than tasks, so that the next task finds a process."""
         while len(self._hired) < min(self._workers, len(self._pending) + 1):
             process = ChildProcess(f"{__name__}:{work.__name__}", is_quiet=True)
-            # A daemon: the interpreter waits for no other thread at its end, and this one may hang with its process.
+            # A daemon, because the interpreter waits for other threads at its end, and this one may hang with its
+            # process.
             thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
             try:
                 thread.start()
             except RuntimeError as exc:
                 if not self._hired:
                     raise UnavailableError(f"no worker can be started: {exc}: check process limits") from exc
-                return  # those that are there do all
+                return  # the workers that were started do all tasks
             self._hired.append((thread, process))
 
     def _serve(self, process: ChildProcess) -> None:
-        """Have one process do what waits, until there is no more."""
+        """Give waiting tasks to one process, until there are no more."""
         process.start()
         while (taken := self._waiting.get()) is not None:
             future, task = taken
@@ -85,7 +86,7 @@ class _PoolExecutor:
             with contextlib.suppress(InvalidStateError):  # the pool was closed
                 try:
                     done = process.ask(task, limit_s=self._limit_s)
-                except Exception as exc:  # whatever it is: who is told nothing waits for ever
+                except Exception as exc:  # any error: a future without a result would be waited for without end
                     future.set_exception(exc)
                 else:
                     future.set_result(done)
@@ -108,7 +109,7 @@ class _PoolExecutor:
         for _ in self._hired:
             self._waiting.put(None)
         for future in self._pending:
-            # One that a thread took and has not begun is cancelled: to end it would have the thread begin what is done.
+            # A future that a thread took and has not begun is cancelled; with an exception, the thread would begin it.
             if not future.cancel():
                 with contextlib.suppress(InvalidStateError):
                     future.set_exception(let_go)
@@ -119,4 +120,4 @@ class _PoolExecutor:
             for thread, _ in self._hired:
                 thread.join(max(0.0, until_s - time.monotonic()))
             self._hired = [(thread, process) for thread, process in self._hired if thread.is_alive()]
-        # What is left hangs in the kernel, and ends when that lets it go.
+        # The processes that are left hang in the kernel, and end when it returns.

@@ -1,8 +1,7 @@
-"""What a file tells of its camera and its time, without its pixels: enough to put frames in order.
+"""Reads the camera and the time of a frame from its header, to put frames in order.  No pixels are read.
 
-FITS headers are read with the standard library, packed ones too; of other pictures the folder and the format tell.
-Who is taken for one of another sequence loses time alone: the worker, which reads the whole header, takes no hint of
-another camera.
+FITS headers are read with the standard library, packed ones too.  Other pictures are grouped by folder and format.  A
+frame in the wrong group only takes more time: the worker, which reads the whole header, uses no hint of another camera.
 """
 
 from __future__ import annotations
@@ -28,17 +27,19 @@ from novacli.rigs.store import identify_rig_of_header
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 
-#: The image is looked for in so many extensions.
-_MOST_EXTENSIONS = 3
-#: No header takes so long to be read; of a disk that hangs nothing is read for a while.
+#: The image is searched in this many extensions.
+_MAX_EXTENSIONS = 3
+#: A header that takes longer than this lies on a hanging disk; then no header is read for some minutes.
 _LIMIT_S, _REST_S = 10.0, 600.0
 _DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """``group`` is equal for frames that may be of one camera; ``taken_s`` is seconds since 1970, of DATE-OBS or the
-    file's last change.
+    """The camera and the time of a frame.
+
+    ``group`` is equal for frames that may be of one camera.  ``taken_s`` is in seconds since 1970, from DATE-OBS or
+    from the modification time.
     """
 
     group: str
@@ -46,14 +47,14 @@ class Exposure:
 
 
 class ExposureReader:
-    """Glances by a process of its own: a disk that hangs holds it for ever, and not the run."""
+    """Reads headers in a process of its own, so that a hanging disk does not stop the run."""
 
     def __init__(self) -> None:
-        self._child = ChildProcess(f"{__name__}:{glance.__name__}", is_quiet=True)
+        self._child = ChildProcess(f"{__name__}:{read_exposure.__name__}", is_quiet=True)
         self._rests_until_s = 0.0
 
-    def at(self, frame: FrameFile) -> Exposure:
-        """Return what a file tells; where it cannot be read, what its name does."""
+    def read(self, frame: FrameFile) -> Exposure:
+        """Return the camera and the time of a frame; from its name if it cannot be read."""
         if time.monotonic() >= self._rests_until_s:
             try:
                 return cast("Exposure", self._child.ask(frame, limit_s=_LIMIT_S))
@@ -61,31 +62,31 @@ class ExposureReader:
                 pass
             except (TaskHungError, UnavailableError):
                 self._rests_until_s = time.monotonic() + _REST_S
-        return _from_outside(frame)
+        return _from_name(frame)
 
     def close(self) -> None:
         """End the process."""
         self._child.end()
 
 
-def glance(frame: FrameFile) -> Exposure:
-    """Return what a file tells; never raises, whatever it holds."""
+def read_exposure(frame: FrameFile) -> Exposure:
+    """Return the camera and the time of a frame; never raises."""
     try:
         with open(frame.path, "rb") as file:  # noqa: PTH123 - a plain string may hold any bytes
             header = _image_header(file)
     except (OSError, EOFError, ValueError, zlib.error, SolvehostError):
         header = None
     if header is None:
-        return _from_outside(frame)
+        return _from_name(frame)
     width, height = (_side(header, axis) for axis in (1, 2))
     found = identify_rig_of_header(header, width, height, frame.path, is_fits_like=True)
     taken_s = _taken_s(header)
-    outside = _from_outside(frame)
-    return Exposure(outside.group if found is None else found[0], outside.taken_s if taken_s is None else taken_s)
+    by_name = _from_name(frame)
+    return Exposure(by_name.group if found is None else found[0], by_name.taken_s if taken_s is None else taken_s)
 
 
 def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
-    """Return the cards of the first image, those of the primary header included; None where it is no FITS file."""
+    """Return the cards of the first image and of the primary header; None if the file is not a FITS file."""
     magic = file.read(6)
     file.seek(0)
     if magic[:2] not in (b"\x1f\x8b", b"BZ"):
@@ -97,17 +98,17 @@ def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
 
 
 def _cards(stream: BinaryIO) -> dict[str, HeaderValue]:
-    """Return the cards of a file; a header that describes no array has no data behind it, but the next header."""
+    """Return the cards of the headers up to that of the first image; headers before it have no data."""
     header = fitsfile.read_header(stream)
     cards = dict(header)
-    for _ in range(_MOST_EXTENSIONS):
+    for _ in range(_MAX_EXTENSIONS):
         if header.get("NAXIS") or header.get("ZNAXIS"):
             break
         try:
             header = fitsfile.read_header(stream)
         except SolvehostError:
             break
-        # What is said of the extension counts, as where the pixels are read.
+        # Cards of the extension take precedence, as they do when the pixels are read.
         cards |= dict(header)
     return cards
 
@@ -118,7 +119,7 @@ def _side(header: Mapping[str, HeaderValue], axis: int) -> int:
 
 
 def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
-    """Return when the exposure began, in seconds since 1970, taken for universal time."""
+    """Return the start of the exposure in seconds since 1970; a time without a zone is universal time."""
     date = header.get("DATE-OBS")
     if not isinstance(date, str):
         return None
@@ -133,7 +134,7 @@ def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
         return None
 
 
-def _from_outside(frame: FrameFile) -> Exposure:
-    """Return what is told where no header tells: the folder and what the name ends in, for the camera, and the time."""
+def _from_name(frame: FrameFile) -> Exposure:
+    """Return the exposure of a frame without a header: the folder and the suffix stand for the camera."""
     folder, name = os.path.split(frame.path)
     return Exposure(f"{folder}\n{unpacked_name(name).rpartition('.')[2]}", frame.mtime_ns / 1e9)

@@ -1,6 +1,6 @@
-"""Which files a batch has: those named, those below folders, those of lists.
+"""Finds the frames of a batch: files that were named, files below folders, and files in lists.
 
-Nothing here reads a frame, so that a folder of 20,000 is listed within a second.  Light.
+No file is opened here, so that a folder of 20,000 frames is listed within a second.  Light.
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats import jobdir
 
-#: Pictures are looked for in folders by these suffixes, in lower case; each may have that of a packed file behind it.
+#: The suffixes, in lower case, by which pictures are found in folders; the suffix of a packed file may follow.
 SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
-#: What nova puts beside a frame or writes of a job; in folders never a frame, whatever pattern matches.
+#: Files that nova writes beside a frame or in a job.  In folders they are never frames, even if a pattern matches.
 SIDECAR_SUFFIXES = (".wcs", ".corr", ".rdls", ".axy", ".truth.json")
-#: A folder that holds both is a job.
+#: A folder that holds both files is a job directory.
 _JOB_FILES = (jobdir.REQUEST, jobdir.axy_name(1))
-#: So many paths that are not there get a remark each, of one folder; more of them share one.
+#: Up to this many missing paths of a folder have a remark each; if there are more, they share one.
 _REMARKS_PER_FOLDER = 3
-#: Times beyond this many nanoseconds from 1970 fit into no signed 64-bit number; some file systems have them.
-_MOST_NS = 2**63 - 1
+#: The ledger stores times as signed 64-bit numbers of nanoseconds; some file systems have later times.
+_MAX_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFrames:
-    """The frames, by path, a line each about what could not be looked at, and the real paths of folders looked into."""
+    """What a search found.
+
+    ``frames`` are sorted by path, ``remarks`` tell of paths that could not be read, and ``folders`` are the real paths
+    of the folders that were read.
+    """
 
     frames: tuple[FrameFile, ...]
     remarks: tuple[str, ...] = ()
@@ -49,20 +53,20 @@ class FoundFrames:
 
 @dataclass(slots=True)
 class _Search:
-    """What is wanted, and what was met so far; ``real`` is by real path, so that each file is there once."""
+    """The state of a search.  ``real`` maps real paths to frames, so that each file is found once."""
 
     accepts: Callable[[str], bool]
     newer_s: float | None
     exclude: tuple[str, ...]
     real: dict[str, FrameFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
-    #: Folders reached by a symbolic link, looked into last: (path, the folder that was given).
+    #: Folders behind symbolic links, which are read last: (path, the folder that was named).
     links: deque[tuple[str, str]] = field(default_factory=deque)
     remarks: list[str] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, path: str, real: str, status: os.stat_result, root: str | None) -> None:
-        """Take a file; of several names the real one, else the first by the alphabet."""
+        """Add a file.  If it has several names, the real one counts, else the first in alphabetical order."""
         if self.newer_s is not None and status.st_mtime < self.newer_s:
             return
         known = self.real.get(real)
@@ -71,7 +75,7 @@ class _Search:
         self.real[real] = FrameFile(path, status.st_size, _clamped(status.st_mtime_ns), root)
 
     def excluded_below(self, real_root: str) -> tuple[str, ...]:
-        """Return what is left out below a folder that was named: not what that folder itself lies in."""
+        """Return the excluded folders, without those that contain the folder that was named."""
         return tuple(out for out in self.exclude if not _is_in(real_root, out))
 
 
@@ -82,32 +86,34 @@ def find_frames(
     newer_s: float | None = None,
     exclude: Iterable[str | os.PathLike[str]] = (),
 ) -> FoundFrames:
-    """Return the frames that paths stand for, each once, by path.
+    """Return the frames at and below paths, each once, in the order of their paths.
 
-    A file that is named is taken whatever its name, and even if it is a pipe: whoever opens it says so.  Of a folder
-    all that lies below is looked at, through symbolic links too; hidden files, jobs and nova's sidecars are left out.
+    A file that is named is a frame whatever its name or kind; opening it gives the error message.  Folders are searched
+    at any depth, through symbolic links too; hidden files, job directories and the files that nova writes beside frames
+    are left out.
 
     Parameters
     ----------
     paths
         Files and folders.
     patterns
-        Shell patterns for the names of files in folders, case told apart; by default the suffixes of pictures.
+        Shell patterns, case-sensitive, for the names of files in folders; by default the suffixes of pictures.
     newer_s
         Only files changed at or after this time, in seconds since 1970.
     exclude
-        Files and folders of which nothing is taken: those that nova writes into.  One that holds a folder that was
-        named does not count for that.
+        Files and folders that are left out, because nova writes into them.  One that contains a folder that was named
+        is not left out below that folder.
 
     Raises
     ------
     UsageError
-        Where a pattern is one for paths, or a folder that was named is one of ``exclude``.
+        If a path is empty, a pattern contains a slash, or a folder that was named is one of ``exclude``.
     InputMissingError
-        Where nothing of all that was named is there.
+        If none of the paths exists.
     DeniedError
-        Where nothing of it may be read.
+        If none of them may be read.
     """
+    check_paths(paths)
     left_out = tuple(os.path.realpath(p) for p in exclude)
     search = _Search(_acceptor(patterns), newer_s, left_out)
     reached = 0
@@ -124,10 +130,12 @@ def find_frames(
 
 
 def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Return the test on a file's name; hidden names and sidecars never pass."""
+    """Return the test on a file name; hidden names and files that nova writes beside frames never pass."""
     for pattern in patterns:
         if os.sep in pattern:
-            raise UsageError(f"pattern {shown_name(pattern)!r} has a /: it is for names alone; name the folder instead")
+            raise UsageError(
+                f"pattern {shown_name(pattern)!r} has a slash: patterns are for names alone; name the folder instead"
+            )
 
     def by_suffix(name: str) -> bool:
         return unpacked_name(name).endswith(SUFFIXES)
@@ -140,22 +148,25 @@ def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _absolute(path: str) -> str:
-    """Return the absolute path, symbolic links kept where they do no harm: behind one, ``..`` is another folder."""
+    """Return the absolute path; links are resolved if it has ``..``, which means another folder behind a link."""
     return os.path.realpath(path) if ".." in path.split("/") else os.path.abspath(path)  # noqa: PTH100
 
 
 def _clamped(mtime_ns: int) -> int:
-    return max(-_MOST_NS, min(mtime_ns, _MOST_NS))
+    return max(-_MAX_NS, min(mtime_ns, _MAX_NS))
 
 
 def frame_at(path: str, root: str | None = None) -> FrameFile:
-    """Return a file as it lies on the disk now; OSError where it is not there."""
+    """Return a file's path, size and time as they are now; raise OSError if it does not exist."""
     status = os.stat(path)  # noqa: PTH116 - a plain string may hold any bytes
     return FrameFile(path, status.st_size, _clamped(status.st_mtime_ns), root)
 
 
 def identity_of(folder: str) -> tuple[int, int] | None:
-    """Return what tells a folder from the empty one that stands in its place once its disk is gone."""
+    """Return the device and inode of a folder, None if it is gone.
+
+    They tell a folder from the empty mount point that takes its place when its disk is unmounted.
+    """
     try:
         status = os.stat(folder)  # noqa: PTH116 - a plain string may hold any bytes
     except (OSError, ValueError):
@@ -164,7 +175,7 @@ def identity_of(folder: str) -> tuple[int, int] | None:
 
 
 def _take(path: str, search: _Search) -> bool:
-    """Take what the user named; False where it cannot be reached."""
+    """Add what the user named; return False if it cannot be reached."""
     try:
         status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError) as exc:
@@ -194,10 +205,12 @@ def _errno_of(path: str) -> int | None:
 
 
 def _walk(top: str, root: str, search: _Search) -> bool:
-    """Take what lies below a folder; False where not even that one can be listed."""
+    """Add the frames below a folder; return False if the folder itself cannot be listed."""
     real_top = os.path.realpath(top)
     if top == root and real_top in search.exclude:
-        raise UsageError(f"{shown_name(top)} is to be read and to be written into: name another folder for --out")
+        raise UsageError(
+            f"{shown_name(top)} holds the frames and is the folder of --out: name another folder for --out"
+        )
     exclude = search.excluded_below(os.path.realpath(root))
     waiting = [(top, real_top)]
     can_list = True
@@ -222,7 +235,7 @@ def _walk(top: str, root: str, search: _Search) -> bool:
 def _take_folder(
     entries: Sequence[os.DirEntry[str]], where: tuple[str, str, str], exclude: tuple[str, ...], search: _Search
 ) -> Iterator[tuple[str, str]]:
-    """Take the files among a folder's entries, and yield the folders: (path, real path).
+    """Add the files among a folder's entries, and yield the folders: (path, real path).
 
     ``where`` is the folder's path, its real path, and the folder that was named.
     """
@@ -233,7 +246,7 @@ def _take_folder(
             if entry.is_dir():
                 if not entry.is_symlink():
                     yield entry.path, os.path.join(real, entry.name)  # noqa: PTH118
-                elif not _is_in(real, os.path.realpath(entry.path)):  # or it would be a loop
+                elif not _is_in(real, os.path.realpath(entry.path)):  # otherwise it is a loop
                     search.links.append((entry.path, root))
             elif search.accepts(entry.name) and entry.is_file():
                 real_path = os.path.realpath(entry.path) if entry.is_symlink() else f"{real}{os.sep}{entry.name}"
@@ -249,7 +262,7 @@ def _take_folder(
 
 
 def _is_in(path: str, folder: str) -> bool:
-    """Say whether a real path is a folder's, or lies in it."""
+    """Return True if a real path is that of a folder, or lies below it."""
     return f"{path}{os.sep}".startswith(folder.rstrip(os.sep) + os.sep)
 
 
@@ -263,7 +276,7 @@ def _unreadable(path: str, exc: OSError | ValueError) -> str:
 
 
 def _missing_remarks(missing: dict[str, list[str]]) -> list[str]:
-    """Return the lines about paths that are not there: one each, or one for a folder that lacks many."""
+    """Return a remark on each missing path, or one on a folder that lacks many."""
     remarks: list[str] = []
     for folder, paths in missing.items():
         if len(paths) <= _REMARKS_PER_FOLDER:
@@ -275,15 +288,24 @@ def _missing_remarks(missing: dict[str, list[str]]) -> list[str]:
 
 
 def read_list(name: str, stdin: BinaryIO | None = None) -> list[str]:
-    """Return the paths in a list: one a line, or NUL after each as ``find -print0`` has it; ``-`` is standard input.
+    """Return the paths in a list, without blank lines and repetitions.
 
-    Blank lines and repetitions are dropped.
+    Parameters
+    ----------
+    name
+        A file with one path a line, or with a NUL after each path as ``find -print0`` writes it; ``-`` is standard
+        input.
+    stdin
+        The stream to read for ``-``, in place of standard input.
 
     Raises
     ------
+    UsageError
+        If the name is empty.
     InputMissingError, DeniedError
-        Where the list is not there, or may not be read.
+        If the list does not exist, or may not be read.
     """
+    check_paths([name])
     try:
         data = (stdin or sys.stdin.buffer).read() if name == "-" else Path(name).read_bytes()
     except PermissionError as exc:
@@ -296,14 +318,14 @@ def read_list(name: str, stdin: BinaryIO | None = None) -> list[str]:
 
 
 def parse_newer(text: str) -> float:
-    """Return the time that ``--newer`` stands for, in seconds since 1970: a date, with or without time, or a file's.
+    """Return the time that ``--newer`` means, in seconds since 1970: a date, a date and time, or the time of a file.
 
-    A time without a zone is this machine's.
+    A time without a zone is in the zone of this machine.
 
     Raises
     ------
     UsageError
-        Where it is neither.
+        If the text is neither a date nor a file.
     """
     with contextlib.suppress(ValueError, OverflowError):
         return datetime.fromisoformat(text.strip()).timestamp()
@@ -312,14 +334,20 @@ def parse_newer(text: str) -> float:
     except (OSError, ValueError):
         shown = shown_name(text)
         raise UsageError(
-            f"--newer {shown}: that is no date and no file: write 2026-03-01, 2026-03-01T20:00 or a path"
+            f"--newer {shown}: it is neither a date nor a file: write 2026-03-01, 2026-03-01T20:00 or a path"
         ) from None
 
 
 def is_settled(frame: FrameFile, now_s: float, settle_s: float) -> bool:
-    """Say whether a file has been let be for ``settle_s`` seconds; one younger may still be being written.
+    """Return True if nobody has written to a file for ``settle_s`` seconds; a younger one may be incomplete.
 
-    A time in the future counts as its distance from now: clocks of servers differ by seconds, which is no reason to
-    take a file too early, and a camera's may be wrong by years, which is none to wait for.
+    A time in the future counts by its distance from now.  The clocks of file servers differ by seconds, and then the
+    file may be incomplete; the clock of a camera may be wrong by years, and then waiting would not help.
     """
     return abs(now_s - frame.mtime_ns / 1e9) >= settle_s
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Raise UsageError if a path is empty, as from an unset variable; it would mean the current folder."""
+    if not all(paths):
+        raise UsageError("a path is empty: check the variables in your command; write . for the current folder")

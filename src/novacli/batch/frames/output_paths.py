@@ -1,4 +1,4 @@
-"""Where a batch puts things: its ledger by the paths that were given, the outputs of each frame by the frame's name."""
+"""The paths that a batch writes to: its ledger, named after the given paths, and each frame's outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from novacli.batch.frames.listing import SUFFIXES
+from novacli.batch.frames.listing import SUFFIXES, check_paths
 from novacli.batch.records import BatchOutputs, FrameFile
 from novacli.config import UserFolders
 from novacli.errors import UsageError
@@ -20,20 +20,35 @@ from novacli.files.atomic import NotWritableError, denial
 from novacli.files.compression import unpacked_name
 from novacli.text.printable import shown_name
 
-#: Below the folder of ``--out``.
+#: The ledger's name in the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"
-#: In the state directory: a ledger that lies there, and a symbolic link to one that lies elsewhere.
+#: Suffixes in the state directory: of a ledger, and of a symbolic link to a ledger elsewhere.
 _LEDGER, _LINK = ".sqlite", ".link"
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, str] = os.environ) -> Path:
-    """Return the ledger of the paths that were given: in the folder of ``--out``, else in the state directory.
+    """Return the path of the ledger for these paths: in the folder of ``--out``, else in the state directory.
 
-    The same paths, in whatever order and from whichever folder they are named, have the same ledger.  A picture counts
-    as the folder that it is in, so that ``night/*.fits`` has its ledger again when frames have come or gone; what is a
-    picture is told by its suffix, since of a mount that has vanished nothing else can be told.
+    The same paths have the same ledger, in any order and named from any folder.  A picture counts as its folder, so
+    that ``night/*.fits`` keeps its ledger when frames come or go.  A picture is recognised by its suffix alone, because
+    nothing else is known of it while its disk is not mounted.
+
+    Parameters
+    ----------
+    given
+        Files and folders as the user named them.
+    out_dir
+        The folder of ``--out``, None without one.
+    env
+        The environment, which names the state directory.
+
+    Raises
+    ------
+    UsageError
+        If a path is empty.
     """
+    check_paths(given if out_dir is None else (*given, out_dir))
     if out_dir is not None:
         return Path(out_dir) / LEDGER_NAME
     absolute = sorted({_place(os.path.abspath(path)) for path in given})  # noqa: PTH100 - may hold any bytes
@@ -41,18 +56,18 @@ def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, 
 
 
 def remember(ledger: Path, env: Mapping[str, str] = os.environ) -> None:
-    """Have :func:`ledgers` find a ledger wherever it lies: outside of the state directory, by a link there."""
+    """Make :func:`ledgers` find a ledger outside the state directory, by a link in that directory."""
     home, real = _batches_dir(env), os.path.realpath(ledger)
     if os.path.dirname(real) == os.path.realpath(home):  # noqa: PTH120 - may hold any bytes
         return
     link = home / f"{_label([os.path.dirname(real), real])}{_LINK}"  # noqa: PTH120
-    with contextlib.suppress(OSError):  # it is there already; or cannot be, which is no reason not to solve
+    with contextlib.suppress(OSError):  # the link exists already, or cannot be made; frames can be solved without it
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         link.symlink_to(real)
 
 
 def ledgers(env: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return all ledgers that are known of, those in the state directory first; forget those that are gone."""
+    """Return all known ledgers, those in the state directory first; remove links to ledgers that are gone."""
     home = _batches_dir(env)
     found = sorted(home.glob(f"*{_LEDGER}"))
     for link in sorted(home.glob(f"*{_LINK}")):
@@ -69,7 +84,7 @@ def _batches_dir(env: Mapping[str, str]) -> Path:
 
 
 def _label(paths: Sequence[str]) -> str:
-    """Return a file's name without suffix that stands for absolute paths, and tells a person of the first one."""
+    """Return a file name without suffix that is unique to these absolute paths and resembles the first."""
     digest = hashlib.sha256("\n".join(paths).encode(errors="surrogateescape")).hexdigest()[:16]
     word = _NAME.sub("-", os.path.basename(paths[0]) if paths else "")[:40].strip("-.")  # noqa: PTH119
     return f"{word or 'batch'}-{digest}"
@@ -80,16 +95,16 @@ def _place(path: str) -> str:
 
 
 def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return which files are written for each frame, by its path: pairs of output and absolute path.
+    """Return the files that are written for each frame, by its path: pairs of output and absolute path.
 
-    ``a/img.fits`` has ``a/img.wcs`` and ``a/img.new.fits`` beside it; other pictures keep their whole name
-    (``img.jpg.wcs``), and so do FITS images that would share one.  Below ``--out``, frames lie as below their folder,
-    under that folder's own name, and copies are called as the frames.
+    The outputs of ``a/img.fits`` are ``a/img.wcs`` and ``a/img.new.fits`` beside it.  Other pictures keep their whole
+    name (``img.jpg.wcs``), and so do FITS images whose outputs would have the same name.  Below ``--out``, the files
+    are arranged as the frames are below their folder, under that folder's name, and copies have the frames' names.
 
     Raises
     ------
     UsageError
-        Where two frames would be written to one file all the same.
+        If two frames would be written to one file.
     """
     if not outputs.kinds:
         return {}
@@ -108,23 +123,44 @@ def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str
 
 
 def denied(frame: FrameFile, files: Sequence[tuple[str, str]], outputs: BatchOutputs) -> NotWritableError | None:
-    """Return why permissions keep ``files`` from being written, or the frame itself; None where they do not.
+    """Return the error with which permissions keep an output or the frame from being written; None if they do not.
 
-    Of a frame that is gone or may not be read, whoever reads it says more.
+    Parameters
+    ----------
+    frame
+        The frame.
+    files
+        Its outputs: pairs of output and absolute path.
+    outputs
+        What is written of each frame.
     """
     targets = [path for _, path in files]
+    # If the frame is gone or may not be read, the reader's message tells more.
     if outputs.update and os.access(frame.path, os.R_OK):
         targets.append(frame.path)
-    return next(filter(None, map(denial, map(Path, targets))), None)
+    error = next(filter(None, map(denial, map(Path, targets))), None)
+    return None if error is None else with_remedy(error, frame)
+
+
+def with_remedy(error: NotWritableError, frame: FrameFile) -> NotWritableError:
+    """Return the error with a remedy for a batch, whose outputs are not named one by one."""
+    path = Path(frame.path)
+    if error.target != path:
+        remedy = "make it and its folder writable, or write below another folder by --out DIR"
+    elif os.access(path.parent, os.W_OK | os.X_OK):
+        remedy = "make it writable, or use --wcs or --out DIR in place of --update"
+    else:
+        remedy = "make it and its folder writable, or use --out DIR in place of --update"
+    return type(error)(error.what, remedy, error.target)
 
 
 def may_write(frame: FrameFile, outputs: BatchOutputs) -> bool:
-    """Say whether permissions allow all that is written of a frame, as far as they tell."""
+    """Return True if permissions allow to write the outputs of a frame, as far as is known."""
     return denied(frame, output_files([frame], outputs).get(frame.path, ()), outputs) is None
 
 
 def _base(frame: FrameFile, out_dir: str | None) -> str:
-    """Return the frame's path as it is beside it or below ``--out``."""
+    """Return the path that the outputs of a frame are named after: its own, or one below ``--out``."""
     if out_dir is None:
         return frame.path
     top = os.path.dirname(frame.root or frame.path)  # noqa: PTH120
@@ -132,6 +168,7 @@ def _base(frame: FrameFile, out_dir: str | None) -> str:
 
 
 def _check_unique(files: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Raise UsageError if two frames would be written to one file."""
     seen: dict[str, str] = {}
     for frame, written in files.items():
         for _, path in written:

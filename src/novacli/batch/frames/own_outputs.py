@@ -1,4 +1,4 @@
-"""Which files nova itself wrote, by the marks in their headers: those are no frames.  Light."""
+"""Recognises, by marks in their headers, the files that nova itself wrote: those are not frames.  Light."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from novacli.inputs.kinds import FileInput
 from novacli.text.printable import shown_name
 from solvehost.formats import fitsfile
 
-#: Marks are looked for in so much of a file's beginning: headers longer than this are not worth the time.
+#: Marks are searched within this many bytes; they stand in the first headers.
 _MARK_BYTES = 32 * fitsfile.BLOCK
 
 
 def is_written_by_nova(path: str) -> bool:
-    """Say whether a file is a copy with a solution (``--new-fits``), or a job's star list, WCS or table.
+    """Return True if a file is a copy with a solution (``--new-fits``), or a job's star list, WCS or table.
 
-    An image that got its solution by ``--update`` is none.  False too where the file cannot be read: whoever solves
-    it will say so.  Only the first headers are looked at.
+    An image that ``--update`` wrote a solution into is a frame.  A file that cannot be read counts as one too; reading
+    it later gives the error message.
     """
+    return _has_mark(_head(path, _MARK_BYTES) or b"")
+
+
+def _head(path: str, size: int) -> bytes | None:
+    """Return the first bytes of a file, unpacked if it is packed; None if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            head = file.read(_MARK_BYTES)
+            head = file.read(size)
             kind = compression.kind_by_content(head)
-            if kind is not None:
-                head = _unpacked_head(file, kind)
+            return head if kind is None else _unpacked_head(file, kind, size)
     except (OSError, EOFError, ValueError):
-        return False
-    return _has_mark(head)
+        return None
 
 
 def check_outputs(frame: str, request: OutputRequest) -> None:
@@ -56,7 +59,7 @@ def check_outputs(frame: str, request: OutputRequest) -> None:
             )
 
 
-def _unpacked_head(file: BinaryIO, kind: str) -> bytes:
+def _unpacked_head(file: BinaryIO, kind: str, size: int) -> bytes | None:
     import bz2
     import gzip
     import zlib
@@ -64,9 +67,9 @@ def _unpacked_head(file: BinaryIO, kind: str) -> bytes:
     file.seek(0)
     try:
         with gzip.open(file) if kind == compression.GZIP else bz2.open(file) as stream:
-            return bytes(stream.read(_MARK_BYTES))
+            return stream.read(size)
     except zlib.error:
-        return b""
+        return None
 
 
 def _has_mark(head: bytes) -> bool:
@@ -74,20 +77,22 @@ def _has_mark(head: bytes) -> bool:
         return False
     if _has_card(head, f"HISTORY {COPY_HISTORY}"):
         return True
-    if not _has_card(head[: fitsfile.BLOCK], "NAXIS   =                    0", whole=False):
+    if not _has_card(head[: fitsfile.BLOCK], "NAXIS   =                    0", is_whole=False):
         return False
-    if _has_card(head, "TTYPE1  = 'field_x ", whole=False) and _has_card(head, "TTYPE9  = 'index_id", whole=False):
+    if _has_card(head, "TTYPE1  = 'field_x ", is_whole=False) and _has_card(
+        head, "TTYPE9  = 'index_id", is_whole=False
+    ):
         return True
     return (
-        _has_card(head, "ANRUN   =                    T")  # other makers of star lists add a comment
-        or _has_card(head, "AN_FILE = 'RDLS", whole=False)
+        _has_card(head, "ANRUN   =                    T")  # other programs' star lists have a comment on this card
+        or _has_card(head, "AN_FILE = 'RDLS", is_whole=False)
         or _has_card(head, "HISTORY This is a WCS header was created by Astrometry.net.")
     )
 
 
-def _has_card(head: bytes, text: str, *, whole: bool = True) -> bool:
-    """Say whether a card begins with ``text``, or is nothing but it."""
-    wanted = text.ljust(fitsfile.CARD if whole else 0).encode("ascii")
+def _has_card(head: bytes, text: str, *, is_whole: bool = True) -> bool:
+    """Return True if a card begins with ``text``; with ``is_whole``, if it holds nothing else."""
+    wanted = text.ljust(fitsfile.CARD if is_whole else 0).encode("ascii")
     at = head.find(wanted)
     while at >= 0:
         if at % fitsfile.CARD == 0:

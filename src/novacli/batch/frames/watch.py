@@ -1,61 +1,76 @@
-"""Frames as they land in folders that are watched, for a whole night.
+"""Gives the frames that land in watched folders, for a whole night.
 
-Folders are looked at every few seconds, which works on NFS too, where no machine hears of what another one writes.
-They are listed only where one has changed, or once a minute, and never so often that it takes more than a hundredth of
-a core; what is young is looked at by itself.
+Folders are checked every few seconds, which works on NFS too, where a machine is not notified of what another one
+writes.  They are listed only after one of them changed, or once a minute, and never so often that listing takes more
+than one hundredth of a core.  Files that may be incomplete are checked one by one. The states of a path, and what moves
+it from one to the next, are described in :mod:`~novacli.batch.frames.watched_paths`.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from novacli.batch.frames.listing import FoundFrames, find_frames, frame_at, identity_of, is_settled
+from novacli.batch.frames.listing import FoundFrames, find_frames, frame_at, is_settled
+from novacli.batch.frames.watched_folder import WatchedFolder, changed_ns, is_below
+from novacli.batch.frames.watched_paths import PathState, WatchedPath, WatchedPaths
 from novacli.batch.ledger.plan import PlannedFrame, is_denied
-from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord, TaskOutcome
+from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord
 from novacli.errors import NovaError
-from novacli.text.printable import shown_name
-from novacli.text.quantities import count_text
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 
-#: A listing takes no more than this part of a core.
-_SHARE = 0.01
-#: Folders that have not changed are listed again after so long: a frame may have been written anew in place.
+#: Listing the folders takes at most this part of a core.
+_LISTING_SHARE = 0.01
+#: Folders that have not changed are listed again after this time: a frame may have been rewritten in place.
 _RELIST_S = 60.0
-#: A folder that changed less than so long before it was listed may have changed after it, in one tick of its clock.
+#: A folder that changed less than this before it was listed may have changed again within one tick of its clock.
 _TICK_NS = 2_000_000_000
-#: A FITS file that is shorter than its headers say, or an empty file, is still being written for so long.
-_CUT_SHORT_S = 30.0
-#: A frame that failed in a way that may pass is tried again after so long, and so often.
-_AGAIN_S = 600.0
-_MOST_AGAIN = 3
-#: Names of files that are still being written, whatever pattern matches.
-_UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", "~")
+#: How long a FITS file that is shorter than its headers say, or an empty file, counts as incomplete.
+_INCOMPLETE_S = 30.0
+#: A frame that failed for a reason that may pass is tried again after this time, and at most this many times in all.
+_RETRY_S = 600.0
+_MAX_TRIES = 3
+#: Suffixes of files that are incomplete, whatever pattern matches.
+_INCOMPLETE_SUFFIXES = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", "~")
 
 
 class WatchPlanner(Protocol):
-    """Who knows what is known of frames."""
+    """Decides what is to be done with frames, and has their records."""
 
-    def todo(self, frames: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
-        """Return what is to be done of frames that have settled."""
+    def plan(self, frames: Sequence[FrameFile], siblings: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
+        """Return what is to be done with frames that are settled; ``siblings`` are all frames of the folders."""
         ...
 
-    def known(self, path: str) -> FrameRecord | None:
-        """Return what is known of a frame."""
+    def record(self, path: str) -> FrameRecord | None:
+        """Return the record of a frame."""
         ...
 
-    def anew(self, paths: Iterable[str]) -> None:
-        """Hear that these folders are there again, perhaps on another device."""
+    def forget_folders(self, paths: Iterable[str]) -> None:
+        """Take note that these folders are back, perhaps on another device."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """How to watch: times in seconds, ``ends_s`` since 1970; ``idle_s`` is how long nothing may come before the end."""
+    """How to watch folders.
+
+    Attributes
+    ----------
+    settle_s
+        A file is complete if it has not changed for this many seconds.
+    poll_s
+        How often the folders are checked, in seconds.
+    ends_s
+        When to stop, in seconds since 1970.
+    idle_s
+        Stop if nothing landed for this many seconds.
+    patterns, newer_s, exclude
+        Which files are frames, as for :func:`~novacli.batch.frames.listing.find_frames`.
+    """
 
     settle_s: float = 2.0
     poll_s: float = 2.0
@@ -67,235 +82,217 @@ class WatchSettings:
 
 
 class WatchFeed:
-    """A feed of frames as they settle; ``folders`` are absolute.
+    """Gives frames as they are settled.
 
-    ``seen`` has the frames that were given or left as they are, ``under_way`` those given that are not done with, and
-    ``young`` those that may still be being written, with the time since when they are as they are.
+    Parameters
+    ----------
+    folders
+        Absolute paths.
+    settings
+        How to watch them.
+    planner
+        Decides what is to be done with each frame.
+    say
+        Shows a line to the user.
     """
 
     def __init__(
-        self, folders: Sequence[str], terms: WatchSettings, judge: WatchPlanner, say: Callable[[str], None]
+        self, folders: Sequence[str], settings: WatchSettings, planner: WatchPlanner, say: Callable[[str], None]
     ) -> None:
-        self._terms, self._judge = terms, judge
-        self._roots = [_Root(folder, say) for folder in folders]
-        self._say = say
-        #: Path → when it is tried again, by ``time.monotonic``.
-        self._again: dict[str, float] = {}
-        self._tries: dict[str, int] = {}
-        #: Frames that permissions were against, which change neither a file's time nor its folder's.
-        self._denied: set[str] = set()
-        self._stamps: dict[str, int] = {}
-        self._told: set[str] = set()
-        self._look_s = self._list_s = self._relist_s = 0.0
+        self._settings, self._planner, self._say = settings, planner, say
+        self._folders = [WatchedFolder(folder, say) for folder in folders]
+        self._paths = WatchedPaths()
+        self._siblings: tuple[FrameFile, ...] = ()
+        #: Folder → the time of its last change when it was listed.
+        self._changed_ns: dict[str, int] = {}
+        self._told: frozenset[str] = frozenset()
+        self._next_poll_s = self._next_list_s = self._relist_at_s = 0.0
         self._last_news_s = time.monotonic()
         self._has_closed = False
-        self.seen: dict[str, tuple[int, int]] = {}
-        self.young: dict[str, tuple[FrameFile, float]] = {}
-        self.under_way: set[str] = set()
-        self.siblings: tuple[FrameFile, ...] = ()
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether no more frames will come."""
         if self._has_closed:
-            return not self.young
+            return not self._paths.has(PathState.YOUNG)
         now_s = time.monotonic()
-        if self.under_way or self.young:
+        if self._paths.has(PathState.YOUNG, PathState.GIVEN):
             self._last_news_s = now_s
-        return now_s - self._last_news_s >= self._terms.idle_s
+        return now_s - self._last_news_s >= self._settings.idle_s
 
     def poll(self) -> Sequence[PlannedFrame]:
-        """Return what has settled since the last time."""
+        """Return the frames that were settled since the last call."""
         now_s = time.monotonic()
-        if now_s < self._look_s or (self._has_closed and not self.young):
+        if now_s < self._next_poll_s or (self._has_closed and not self._paths.has(PathState.YOUNG)):
             return ()
-        self._look_s = now_s + self._terms.poll_s
+        self._next_poll_s = now_s + self._settings.poll_s
         if not self._has_closed:
-            closes = time.time() >= self._terms.ends_s
-            if closes or (now_s >= self._list_s and self._is_changed(now_s)):
+            closes = time.time() >= self._settings.ends_s
+            if closes or (now_s >= self._next_list_s and self._must_list(now_s)):
                 self._list(now_s)
             self._has_closed = closes
-        self._take_again(now_s)
-        return self._ripe(now_s)
+        self._start_retries(now_s)
+        settled = list(self._settled(now_s))
+        return self._planned(settled, now_s) if settled else ()
 
-    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
-        """Hear that a frame that was given is done with; what may be done another time is tried again later."""
-        del done
-        path = todo.frame.path
-        self.under_way.discard(path)
-        known = self._judge.known(path)
-        may_wait = known is not None and (known.fate in (RETRIABLE, WAITING) or is_denied(known))
-        if known is None or not may_wait:
-            self._tries.pop(path, None)
+    def finish(self, planned: PlannedFrame) -> None:
+        """Take note that the run is done with a frame; one that may succeed later is tried again."""
+        path = planned.frame.path
+        watched = self._paths.get(path)
+        if watched is None:
             return
-        tries = self._tries[path] = self._tries.get(path, 0) + 1
-        if tries >= _MOST_AGAIN:  # also where permissions only seem to allow it
-            return
-        if is_denied(known):
-            self._denied.add(path)
+        record = self._planner.record(path)
+        denied = record is not None and is_denied(record)
+        may_pass = record is not None and (denied or record.fate in (RETRIABLE, WAITING))
+        watched.tries = watched.tries + 1 if may_pass else 0
+        if watched.has_changed:
+            self._paths.make_young(path, watched.file, watched.since_s)
+        elif not may_pass or watched.tries >= _MAX_TRIES:  # also if permissions only seem to allow it
+            self._paths.move(watched, PathState.LEFT)
+        elif denied:
+            self._paths.move(watched, PathState.DENIED)
         else:
-            self._again[path] = time.monotonic() + _AGAIN_S
+            watched.retry_at_s = time.monotonic() + _RETRY_S
+            self._paths.move(watched, PathState.RETRY)
+
+    def planned_paths(self) -> frozenset[str]:
+        """Return the paths about which the planner has decided, except those that are unfinished."""
+        unfinished = self.unfinished_paths()
+        return frozenset(each.file.path for each in self._paths if each.was_planned) - unfinished
+
+    def unfinished_paths(self) -> frozenset[str]:
+        """Return the paths whose files may be incomplete, or whose frames the run is not done with."""
+        return frozenset(each.file.path for each in self._paths.in_state(PathState.YOUNG, PathState.GIVEN))
 
     # -- listing --------------------------------------------------------------------------------------------------
 
-    def _is_changed(self, now_s: float) -> bool:
-        """Say whether there is a reason to list the folders."""
-        if now_s >= self._relist_s or any(root.is_away for root in self._roots):
+    def _must_list(self, now_s: float) -> bool:
+        """Return True if there is a reason to list the folders."""
+        if now_s >= self._relist_at_s or any(folder.is_away for folder in self._folders):
             return True
-        return any(_stamp(folder) != stamp for folder, stamp in self._stamps.items())
+        return any(changed_ns(folder) != before for folder, before in self._changed_ns.items())
 
     def _list(self, now_s: float) -> None:
-        """List the folders that are there, and see which frames are new or have changed."""
+        """List the folders, and find the frames that are new or have changed."""
         began_s, now_ns = time.monotonic(), time.time_ns()
-        here = []
-        for root in self._roots:
-            found = self._found(root)
-            back = root.look(found)
-            if back:
-                self._forget_waiting(root)
-            if found is not None and not root.is_away:
-                here.append(found)
-        self._tell([remark for found in here for remark in found.remarks])
-        self.siblings = tuple(frame for found in here for frame in found.frames)
-        for path in self._denied:
-            self.seen.pop(path, None)
-        self._denied.clear()
-        for frame in self.siblings:
+        listings = []
+        for folder in self._folders:
+            found = self._find(folder)
+            if folder.update(found):
+                self._retry_waiting(folder)
+            if found is not None and not folder.is_away:
+                listings.append(found)
+        self._tell([remark for found in listings for remark in found.remarks])
+        self._siblings = tuple(frame for found in listings for frame in found.frames)
+        for watched in self._paths.in_state(PathState.DENIED):
+            self._paths.make_young(watched.file.path, watched.file, now_s)
+        for frame in self._siblings:
             self._see(frame, now_s)
-        self._stamps = {}
-        for folder in {folder for found in here for folder in found.folders}:
-            stamp = _stamp(folder)
-            self._stamps[folder] = -1 if now_ns - stamp < _TICK_NS else stamp
+        times = {folder: changed_ns(folder) for found in listings for folder in found.folders}
+        self._changed_ns = {folder: -1 if now_ns - ns < _TICK_NS else ns for folder, ns in times.items()}
         ended_s = time.monotonic()
-        self._list_s = ended_s + (ended_s - began_s) / _SHARE
-        self._relist_s = ended_s + _RELIST_S
+        self._next_list_s = ended_s + (ended_s - began_s) / _LISTING_SHARE
+        self._relist_at_s = ended_s + _RELIST_S
 
-    def _found(self, root: _Root) -> FoundFrames | None:
-        """Return the frames below a folder; None where it cannot be listed."""
-        terms = self._terms
+    def _find(self, folder: WatchedFolder) -> FoundFrames | None:
+        """Return the frames below a folder; None if it cannot be listed."""
+        s = self._settings
         try:
-            return find_frames([root.path], patterns=terms.patterns, newer_s=terms.newer_s, exclude=terms.exclude)
+            return find_frames([folder.path], patterns=s.patterns, newer_s=s.newer_s, exclude=s.exclude)
         except NovaError:
             return None
 
-    def _forget_waiting(self, root: _Root) -> None:
-        """Have the frames of a folder that is there again done that waited for it."""
-        self._judge.anew([root.path])
-        for path in [path for path in self.seen if _is_below(path, root.path)]:
-            known = self._judge.known(path)
-            if path not in self.under_way and known is not None and known.fate in (RETRIABLE, WAITING):
-                del self.seen[path]
+    def _retry_waiting(self, folder: WatchedFolder) -> None:
+        """Try the frames again that waited for a folder which is back."""
+        self._planner.forget_folders([folder.path])
+        for watched in self._paths.in_state(PathState.RETRY, PathState.LEFT):
+            path = watched.file.path
+            record = self._planner.record(path)
+            if record is not None and record.fate in (RETRIABLE, WAITING) and is_below(path, folder.path):
+                self._paths.make_young(path, watched.file, time.monotonic())
 
     def _tell(self, remarks: Sequence[str]) -> None:
-        """Say what could not be looked at, once until it can."""
+        """Show remarks on paths that could not be read; each once, until the path could be read again."""
         for remark in remarks:
             if remark not in self._told:
                 self._say(remark)
-        self._told = set(remarks)
+        self._told = frozenset(remarks)
 
     def _see(self, frame: FrameFile, now_s: float) -> None:
-        path, sign = frame.path, (frame.size, frame.mtime_ns)
-        if self.seen.get(path) == sign or path.lower().endswith(_UNFINISHED):
+        """Take note of a file in a listing."""
+        watched = self._paths.get(frame.path)
+        if frame.path.lower().endswith(_INCOMPLETE_SUFFIXES) or (watched is not None and watched.file == frame):
             return
-        known = self.young.get(path)
-        if known is None or known[0] != frame:
-            self.young[path] = (frame, now_s)
+        if watched is not None and watched.state is PathState.GIVEN:
+            watched.file, watched.since_s, watched.has_changed = frame, now_s, True
+        else:
+            self._paths.make_young(frame.path, frame, now_s)
 
     # -- settling -------------------------------------------------------------------------------------------------
 
-    def _take_again(self, now_s: float) -> None:
-        for path in [path for path, due_s in self._again.items() if now_s >= due_s]:
-            del self._again[path]
-            size, mtime_ns = self.seen.pop(path, (0, 0))
-            root = next((root.path for root in self._roots if _is_below(path, root.path)), None)
-            self.young.setdefault(path, (FrameFile(path, size, mtime_ns, root), now_s))
+    def _start_retries(self, now_s: float) -> None:
+        for watched in self._paths.in_state(PathState.RETRY):
+            if now_s >= watched.retry_at_s:
+                self._paths.make_young(watched.file.path, watched.file, now_s)
 
-    def _ripe(self, now_s: float) -> Sequence[PlannedFrame]:
-        """Return what is to be done of the young frames that nobody writes to any more."""
-        ripe: list[FrameFile] = []
+    def _settled(self, now_s: float) -> Iterator[WatchedPath]:
+        """Yield the young paths whose files are complete; forget those that are gone."""
         wall_s = time.time()
-        for path, (before, since_s) in list(self.young.items()):
+        for watched in self._paths.in_state(PathState.YOUNG):
+            before = watched.file
             try:
-                now = frame_at(path, before.root)
+                now = frame_at(before.path, before.root)
             except (OSError, ValueError):  # it was removed, or its disk is gone
-                del self.young[path]
+                self._forget(watched)
                 continue
+            quiet_s = now_s - watched.since_s if now == before else 0.0
             if now != before:
-                self.young[path] = (now, now_s)
-            quiet_s = now_s - since_s if now == before else 0.0
-            if path not in self.under_way and self._is_settled(now, quiet_s, wall_s):
-                ripe.append(now)
-                del self.young[path]
-        return self._given(ripe, now_s) if ripe else ()
+                watched.file, watched.since_s = now, now_s
+            if self._is_complete(now, quiet_s, wall_s):
+                yield watched
 
-    def _is_settled(self, frame: FrameFile, quiet_s: float, wall_s: float) -> bool:
-        """Say whether nobody writes to a file any more, which was as it is for ``quiet_s`` seconds."""
+    def _forget(self, watched: WatchedPath) -> None:
+        """Forget a path whose file is gone; if it was planned before, it still counts for the exit code."""
+        if watched.was_planned:
+            watched.file = replace(watched.file, size=-1)  # unlike any file that appears later
+            self._paths.move(watched, PathState.LEFT)
+        else:
+            self._paths.remove(watched)
 
-        def is_let_be(settle_s: float) -> bool:
+    def _is_complete(self, frame: FrameFile, quiet_s: float, wall_s: float) -> bool:
+        """Return True if nobody writes to a file any more, which has been unchanged for ``quiet_s`` seconds."""
+
+        def has_settled(settle_s: float) -> bool:
             return quiet_s >= settle_s or is_settled(frame, wall_s, settle_s)
 
-        if is_let_be(self._terms.settle_s):
-            # A camera's program may pause in the middle, and NFS tells of what another machine writes only later.
-            return is_let_be(_CUT_SHORT_S) or _is_whole(frame) is not False
-        return _is_put_in_place(frame)
+        if has_settled(self._settings.settle_s):
+            # A camera's program may pause while it writes, and NFS shows late what another machine writes.
+            return has_settled(_INCOMPLETE_S) or _is_whole(frame) is not False
+        return _is_renamed(frame)
 
-    def _given(self, ripe: Sequence[FrameFile], now_s: float) -> Sequence[PlannedFrame]:
-        self.seen |= {frame.path: (frame.size, frame.mtime_ns) for frame in ripe}
-        given = self._judge.todo(ripe)
-        self.under_way |= {todo.frame.path for todo in given}
-        left = {frame.path for frame in ripe} - self.under_way
-        self._denied |= {path for path in left if (known := self._judge.known(path)) and is_denied(known)}
-        if given:
+    def _planned(self, settled: Sequence[WatchedPath], now_s: float) -> Sequence[PlannedFrame]:
+        """Return what is to be done with settled files; the others are skipped."""
+        planned = self._planner.plan([watched.file for watched in settled], self._siblings)
+        given = {item.frame.path for item in planned}
+        for watched in settled:
+            path = watched.file.path
+            watched.was_planned = True
+            record = self._planner.record(path)
+            if path in given:
+                self._paths.move(watched, PathState.GIVEN)
+            else:
+                denied = record is not None and is_denied(record)
+                self._paths.move(watched, PathState.DENIED if denied else PathState.LEFT)
+        if planned:
             self._last_news_s = now_s
-        return given
+        return planned
 
 
-class _Root:
-    """A folder that is watched, which may go away with its disk and come back."""
+def _is_renamed(frame: FrameFile) -> bool:
+    """Return True if a file was written under another name, renamed, and is whole: then it need not settle.
 
-    def __init__(self, path: str, say: Callable[[str], None]) -> None:
-        self.path, self._say = path, say
-        self.is_away = False
-        self._identity = identity_of(path)
-        self._frames = 0
-
-    def look(self, found: FoundFrames | None) -> bool:
-        """Hear what a listing found, None for nothing; return whether the folder is there again.
-
-        An empty folder in place of one that had frames is where a disk should be mounted; a new device that has frames
-        is the disk, mounted anew.
-        """
-        identity = identity_of(self.path)
-        is_other = identity != self._identity
-        is_away = found is None or identity is None or (is_other and self._frames > 0 and not found.frames)
-        was_away, self.is_away = self.is_away, is_away
-        if is_away and not was_away:
-            self._say(f"{shown_name(self.path)} is not there any more: check the mount; its frames wait")
-        if found is None or is_away:
-            return False
-        if was_away:
-            self._say(f"{shown_name(self.path)} is there again, with {count_text(len(found.frames), 'frame')}")
-        self._identity, self._frames = identity, len(found.frames)
-        return was_away or is_other
-
-
-def _stamp(folder: str) -> int:
-    """Return when a folder's list of names changed, in nanoseconds; 0 where it is gone."""
-    try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116
-    except (OSError, ValueError):
-        return 0
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def _is_put_in_place(frame: FrameFile) -> bool:
-    """Say whether a file was written under another name and is whole: then nobody waits for it to settle.
-
-    What changes a file's status and not its content, as a rename does, leaves the two times apart.  Programs do other
-    things of the kind while they write, so only FITS images are taken by that, whose length their headers tell.
+    A rename changes the status of a file and not its content, so that its two times differ.  Other actions of a program
+    that still writes do so too; therefore only FITS files count, whose headers tell their length.
     """
     try:
         status = os.stat(frame.path)  # noqa: PTH116
@@ -305,7 +302,7 @@ def _is_put_in_place(frame: FrameFile) -> bool:
 
 
 def _is_whole(frame: FrameFile) -> bool | None:
-    """Say whether a FITS file is as long as its headers say; None where it is no FITS file, or cannot be read."""
+    """Return True if a FITS file is as long as its headers say; None if it is not a FITS file, or cannot be read."""
     try:
         with open(frame.path, "rb") as file:  # noqa: PTH123
             if file.read(6) != b"SIMPLE":

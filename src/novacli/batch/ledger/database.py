@@ -1,10 +1,10 @@
-"""The ledger: an SQLite file that holds what became of every frame, so that a rerun does only what is left.
+"""The ledger: an SQLite file that records the outcome of every frame, so that a rerun solves only the others.
 
-Only the process that runs a batch writes it, one transaction a frame, after the frame's outputs are in place; anybody
-may read it meanwhile.  The journal is SQLite's plain one: a write-ahead log needs shared memory, which homes on NFS
-do not have.  ``kill -9`` at any moment leaves whole transactions, whatever is synchronised, since the system keeps
-what was written; a power cut does so because everything is synchronised (FULL), at some milliseconds a frame.  With
-less (NORMAL) it could damage the file, and nothing else knows what was done.
+Only the process that runs a batch writes to it, in one transaction a frame, after the frame's outputs are written;
+other processes may read it meanwhile.  It uses SQLite's rollback journal: a write-ahead log needs shared memory, which
+home directories on NFS do not have.  After ``kill -9`` the file holds whole transactions, because the system keeps what
+was written.  After a power cut it does so because every transaction is synchronised to the disk (FULL), which takes
+some milliseconds a frame; with less (NORMAL) a power cut could damage the file, and no other record of the work exists.
 """
 
 from __future__ import annotations
@@ -17,56 +17,26 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from novacli.batch.records import WAITING, FrameFile, FrameRecord, LedgerEntry
+from novacli.batch.ledger import schema
+from novacli.batch.records import WAITING, FileContent, FrameFile, FrameRecord, LedgerEntry
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError, RetryLaterError
 
-#: In the file's header, so that ``file`` and other programs can tell it: "nova".
-APPLICATION_ID = 0x6E6F7661
-FORMAT = 1
-#: Who reads the ledger, or takes a copy of it, holds the writer up for no longer than this.
+#: How long a writer waits for a process that reads or copies the ledger.
 _BUSY_S = 60.0
-#: Rows that are read at once.  Between two such looks the writer has its turn: one that waits longer than its patience
-#: for a slow reader, such as a report piped into a pager, would fail.
+#: Rows that are read at once.  The writer can work between two pages; otherwise it would fail after waiting too long
+#: for a slow reader, such as a report that is piped into a pager.
 _PAGE_ROWS = 500
 _INT64 = 2**63 - 1
-#: The exit code that a frame stands for whose turn has not come.
+#: The exit code that stands for a frame that is not solved yet.
 _NOT_YET = RetryLaterError.exit_code
-_SCHEMA = """
-CREATE TABLE frames (
-    path PRIMARY KEY,       -- absolute; text, or bytes where it is no UTF-8
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    sha256 TEXT,
-    params TEXT NOT NULL,
-    outputs TEXT NOT NULL,  -- words separated by line feeds
-    fate TEXT NOT NULL,
-    exit_code INTEGER NOT NULL,
-    tries INTEGER NOT NULL,
-    line TEXT,              -- the JSON object of the result
-    finished_s REAL         -- seconds since 1970
-);
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY,
-    began_s REAL NOT NULL,
-    ended_s REAL,
-    pid INTEGER NOT NULL,
-    what TEXT NOT NULL,     -- the paths that were given, as JSON
-    frames INTEGER,         -- how many there were to do
-    outcome TEXT            -- how it ended; none while it runs, or where it was killed
-);
-"""
-_KNOWN = "SELECT path, size, mtime_ns, sha256, params, outputs, fate, exit_code, tries FROM frames"
-_ALL = "SELECT path, size, mtime_ns, sha256, params, outputs, fate, exit_code, tries, line, finished_s FROM frames"
-_PAGE = _ALL + " WHERE path > ? ORDER BY path LIMIT ?"
-_PUT = "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_ADD = "INSERT OR IGNORE INTO frames VALUES (?, ?, ?, NULL, ?, '', ?, ?, 0, NULL, NULL)"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run over the ledger; ``outcome`` is None while it runs, and of one that was killed."""
+    """One run over the ledger; ``outcome`` is None while it runs, and if it was killed."""
 
     number: int
     began_s: float
@@ -86,16 +56,16 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
-        """Open a ledger to write into; make it where there is none.
+        """Open a ledger for writing; create it if it does not exist.
 
         Raises
         ------
         OutputError
-            Where it cannot be made or written.
+            If it cannot be created or written.
         DataError
-            Where the file is no ledger, or is damaged.
+            If the file is not a ledger, or is damaged.
         ConfigError
-            Where a newer version of nova wrote it.
+            If a newer version of nova wrote it.
         """
         with _translated(path):
             try:
@@ -115,18 +85,18 @@ class Ledger:
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
-        """Open a ledger to look into, perhaps while a batch runs.
+        """Open a ledger for reading, even while a batch writes to it.
 
         Raises
         ------
         InputMissingError
-            Where there is none.
+            If it does not exist.
         DeniedError
-            Where it may not be read.
+            If it may not be read.
         DataError
-            Where the file is no ledger, or is damaged.
+            If the file is not a ledger, or is damaged.
         ConfigError
-            Where a newer version of nova wrote it.
+            If a newer version of nova wrote it.
         """
         missing = f"{path}: there is no ledger: run nova batch first, with the same paths"
         if not os.path.isfile(path):  # noqa: PTH113 - never raises
@@ -134,7 +104,7 @@ class Ledger:
         if not os.access(path, os.R_OK):
             raise DeniedError(f"{path} may not be read: check its permissions")
         with _translated(path):
-            # Not mode=ro: a run that was killed may have left a journal, and only who may write can roll it back.
+            # Not mode=ro if possible: a killed run may have left a journal, and rolling it back needs write access.
             mode = "rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "ro"
             uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
             db = sqlite3.connect(uri, timeout=_BUSY_S, isolation_level=None, uri=True)
@@ -161,33 +131,37 @@ class Ledger:
         self.close()
 
     def _prepare(self) -> None:
-        # First whether it is ours: to set the journal of another program's file would change that file.
+        # First check that it is a ledger: setting the journal mode would change another program's file.
         if not self._is_empty():
             self._check()
         self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.execute("PRAGMA synchronous = FULL")
         with self._transaction():
-            if not self._is_empty():
-                return
-            for statement in _SCHEMA.split(";\n")[:-1]:
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            if self._is_empty():
+                self._execute_all(schema.SCHEMA)
+                self._db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version = {schema.FORMAT}")
+            self._execute_all(schema.ADDED_TABLES)
+
+    def _execute_all(self, statements: str) -> None:
+        """Run statements one by one; ``executescript`` would commit the transaction."""
+        for statement in statements.split(";\n")[:-1]:
+            self._db.execute(statement)
 
     def _is_empty(self) -> bool:
-        """Say whether there is nothing in the file: a new one, or one whose maker was killed first."""
+        """Return True if the file has no tables: it is new, or the process that created it was killed."""
         return not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
     def _check(self) -> None:
         found = self._db.execute("PRAGMA application_id").fetchone()[0]
-        if found != APPLICATION_ID:
-            raise DataError(f"{self.path}: it is no ledger of nova batch: name another file by --ledger")
+        if found != schema.APPLICATION_ID:
+            raise DataError(f"{self.path}: it is not a ledger of nova batch: name another file by --ledger")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
-            newer = f"it was written by a newer version of nova (format {version}, this one knows {FORMAT})"
+        if version > schema.FORMAT:
+            newer = f"it was written by a newer version of nova (format {version}, this one knows {schema.FORMAT})"
             raise ConfigError(f"{self.path}: {newer}: use that version, or name another file by --ledger")
-        if version != FORMAT:
-            raise DataError(f"{self.path}: it says that it has format {version}, which never was: move it away")
+        if version != schema.FORMAT:
+            raise DataError(f"{self.path}: it claims format {version}, which does not exist: move it away")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -202,60 +176,112 @@ class Ledger:
 
     # -- frames ---------------------------------------------------------------------------------------------------
 
-    def known(self) -> dict[str, FrameRecord]:
-        """Return what is known of every frame, by its path, in one look."""
+    def records(self) -> dict[str, FrameRecord]:
+        """Return the records of all frames, by path."""
         with _translated(self.path):
-            rows = self._db.execute(_KNOWN)
-            return {_path(path): _known(row) for path, *row in rows}
+            rows = self._db.execute(schema.RECORDS_WITH_DIGESTS if self._has_table("contents") else schema.RECORDS)
+            return {_path(path): _record(row) for path, *row in rows}
+
+    def _has_table(self, name: str) -> bool:
+        """Return True if the ledger has one of the tables that older versions did not create."""
+        found = self._db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
+        return bool(found.fetchone()[0])
 
     def entries(self) -> Iterator[LedgerEntry]:
-        """Yield all rows, by path, those that are no UTF-8 last; the ledger is not held up between them."""
+        """Yield all rows by path, paths that are not UTF-8 last; the ledger is not locked between pages."""
         after: str | bytes = ""
         while True:
             with _translated(self.path):
-                rows = self._db.execute(_PAGE, (after, _PAGE_ROWS)).fetchall()
-            for path, *row in rows:
-                yield LedgerEntry(_path(path), _known(row[:-2]), row[-2], row[-1])
+                rows = self._db.execute(schema.PAGE, (after, _PAGE_ROWS)).fetchall()
+            yield from map(_entry, rows)
             if len(rows) < _PAGE_ROWS:
                 return
             after = rows[-1][0]
 
     def entry(self, path: str) -> LedgerEntry | None:
-        """Return the row of a frame, None where there is none."""
+        """Return the row of a frame, None if there is none."""
         with _translated(self.path):
-            row = self._db.execute(_ALL + " WHERE path = ?", (_key(path),)).fetchone()
-        return None if row is None else LedgerEntry(_path(row[0]), _known(row[1:-2]), row[-2], row[-1])
+            row = self._db.execute(schema.ALL + " WHERE path = ?", (_key(path),)).fetchone()
+        return None if row is None else _entry(row)
 
-    def put(self, entry: LedgerEntry) -> None:
-        """Keep what became of a frame, in one transaction."""
-        k = entry.known
-        outputs = "\n".join(sorted(k.outputs))
-        values = (k.size, _int64(k.mtime_ns), k.sha256, k.params, outputs, k.fate, k.exit_code, k.tries)
+    def put(self, entry: LedgerEntry, *, is_told: bool = True) -> None:
+        """Store a row in one transaction.
+
+        Parameters
+        ----------
+        entry
+            The row; it replaces an earlier one of the same path.
+        is_told
+            False if the user still has to be told of it: :meth:`untold` returns it until :meth:`mark_told`.
+        """
+        record, key = entry.record, _key(entry.path)
+        outputs = "\n".join(sorted(record.outputs))
+        values = (record.size, _int64(record.mtime_ns), record.sha256, record.params, outputs)
+        told = "DELETE FROM untold WHERE path = ?" if is_told else "INSERT OR IGNORE INTO untold VALUES (?)"
         with _translated(self.path), self._transaction():
-            self._db.execute(_PUT, (_key(entry.path), *values, entry.line, entry.finished_s))
+            fate = (record.fate, record.exit_code, record.tries)
+            self._db.execute(schema.PUT, (key, *values, *fate, entry.line, entry.finished_s))
+            self._put_content(key, record.content)
+            self._db.execute(told, (key,))
+
+    def _put_content(self, key: str | bytes, content: FileContent | None) -> None:
+        if content is None or content.digest is None:
+            self._db.execute("DELETE FROM contents WHERE path = ?", (key,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", (key, content.sha256, content.digest))
 
     def add_waiting(self, frames: Iterable[FrameFile], params: str) -> None:
-        """Note frames that were never seen before, all in one transaction, so that it is known what is left."""
+        """Add frames that the ledger does not have yet, as waiting, in one transaction."""
         rows = ((_key(f.path), f.size, _int64(f.mtime_ns), params, WAITING, _NOT_YET) for f in frames)
         with _translated(self.path), self._transaction():
-            self._db.executemany(_ADD, rows)
+            self._db.executemany(schema.ADD, rows)
 
-    def touch(self, frame: FrameFile) -> None:
-        """Note the new time of a frame whose content is as it was."""
+    def refresh(self, frame: FrameFile, content: FileContent | None = None) -> None:
+        """Store the size, the time and the content of a file that still has the result in the ledger."""
+        key = _key(frame.path)
         with _translated(self.path), self._transaction():
             self._db.execute(
-                "UPDATE frames SET mtime_ns = ? WHERE path = ?", (_int64(frame.mtime_ns), _key(frame.path))
+                "UPDATE frames SET size = ?, mtime_ns = ? WHERE path = ?", (frame.size, _int64(frame.mtime_ns), key)
             )
+            if content is not None:
+                self._db.execute("UPDATE frames SET sha256 = ? WHERE path = ?", (content.sha256, key))
+                self._put_content(key, content)
 
     def counts(self) -> dict[str, int]:
-        """Return how many frames have each fate."""
+        """Return the number of frames of each fate."""
         with _translated(self.path):
             return dict(self._db.execute("SELECT fate, count(*) FROM frames GROUP BY fate").fetchall())
+
+    # -- what the user was told ------------------------------------------------------------------------------------
+
+    def untold(self) -> list[LedgerEntry]:
+        """Return the rows that the user has not been told of, as after a run that was killed."""
+        with _translated(self.path):
+            return [_entry(row) for row in self._db.execute(schema.UNTOLD)]
+
+    def told_remarks(self) -> frozenset[str]:
+        """Return the remarks that the last run told."""
+        with _translated(self.path):
+            return frozenset(remark for (remark,) in self._db.execute("SELECT remark FROM remarks"))
+
+    def mark_told(self, remarks: Iterable[str]) -> None:
+        """Record that the user was told of all rows, and of these remarks on paths."""
+        remarks = frozenset(remarks)
+        if not self.untold() and remarks == self.told_remarks():
+            return
+        with _translated(self.path), self._transaction():
+            self._db.execute("DELETE FROM untold")
+            self._db.execute("DELETE FROM remarks")
+            rows = ((remark,) for remark in remarks)
+            self._db.executemany("INSERT OR IGNORE INTO remarks VALUES (?)", rows)
 
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def begin_run(self, frames: int | None = None, what: Sequence[str] = ()) -> int:
-        """Note that a run begins, with so many frames to do, over paths as they were given; return its number."""
+        """Record that a run begins; return its number.
+
+        ``frames`` is the number of frames to solve, ``what`` the paths as the user gave them.
+        """
         with _translated(self.path), self._transaction():
             cursor = self._db.execute(
                 "INSERT INTO runs (began_s, pid, what, frames) VALUES (?, ?, ?, ?)",
@@ -264,7 +290,7 @@ class Ledger:
         return int(cursor.lastrowid or 0)
 
     def end_run(self, number: int, outcome: str) -> None:
-        """Note how a run ended."""
+        """Record how a run ended."""
         with _translated(self.path), self._transaction():
             self._db.execute(
                 "UPDATE runs SET ended_s = ?, outcome = ? WHERE number = ?", (time.time(), outcome, number)
@@ -284,14 +310,14 @@ class Ledger:
 
 @contextlib.contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Make errors of the database ones that say what to do."""
+    """Translate errors of SQLite into errors that tell what to do."""
     try:
         yield
     except sqlite3.OperationalError as exc:
         if "locked" in str(exc):
-            raise OutputError(f"{path}: another program holds the ledger locked: end it, and run this again") from exc
+            raise OutputError(f"{path}: another program has locked the ledger: end it, and run this again") from exc
         if "readonly" in str(exc):
-            denied = "it may not be written here, and a run that was cut off has to be tidied up first"
+            denied = "you may not write to it, and the traces of a killed run must be removed first"
             raise DeniedError(f"{path}: {denied}: ask its owner to run the batch again") from exc
         remedy = "free some space" if "full" in str(exc) else "check the disk, or name another file by --ledger"
         raise OutputError(f"{path}: the ledger cannot be written or read ({exc}): {remedy}") from exc
@@ -300,12 +326,12 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _int64(number: int) -> int:
-    """Return a time cut to what an integer of SQLite holds: some file systems have later ones."""
+    """Return a time limited to the range of SQLite's integers; some file systems have later times."""
     return max(-_INT64, min(number, _INT64))
 
 
 def _key(path: str) -> str | bytes:
-    """Return a path as the table has it: what is no UTF-8 as bytes."""
+    """Return a path as the table stores it: as bytes if it is not UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -317,7 +343,12 @@ def _path(key: str | bytes) -> str:
     return os.fsdecode(key)
 
 
-def _known(row: list[object]) -> FrameRecord:
-    size, mtime_ns, sha256, params, outputs, fate, exit_code, tries = row
+def _record(row: Sequence[object]) -> FrameRecord:
+    size, mtime_ns, sha256, params, outputs, fate, exit_code, tries, *digest = row
     words = frozenset(str(outputs).split("\n")) if outputs else frozenset()
-    return FrameRecord(size, mtime_ns, sha256, params, words, fate, exit_code, tries)  # type: ignore[arg-type]
+    return FrameRecord(size, mtime_ns, sha256, params, words, fate, exit_code, tries, *digest)  # type: ignore[arg-type]
+
+
+def _entry(row: Sequence[Any]) -> LedgerEntry:
+    path, *values, line, finished_s = row
+    return LedgerEntry(_path(path), _record(values), line, finished_s)

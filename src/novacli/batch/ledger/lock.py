@@ -1,4 +1,4 @@
-"""One run at a time over a ledger: a lock on a file beside it, which dies with the process that holds it."""
+"""Lets one run at a time use a ledger, by a lock on a file beside it, which ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,32 @@ from novacli.errors import OutputError, RetryLaterError
 
 _POLL_S = 0.2
 _HOLDER_BYTES = 300
-#: Descriptors of the locks that are held.  A forked child closes its copies: else workers that outlive a killed run
-#: would go on holding its lock.
+#: Descriptors of the locks of this process.  A forked child closes its copies; otherwise workers that survive a killed
+#: run would keep its lock.
 _held: set[int] = set()
 
 
 @contextlib.contextmanager
 def locked(ledger: Path, *, wait: bool, until_s: float, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of a ledger; a signal whose handler raises ends the wait for it.
+    """Hold the lock of a ledger; a signal whose handler raises an exception ends the wait for it.
 
-    ``until_s`` is the time of ``time.monotonic`` at which waiting ends; ``say`` hears once that there is a wait.
+    Parameters
+    ----------
+    ledger
+        The ledger's path.
+    wait
+        Whether to wait for another run that holds the lock.
+    until_s
+        When to stop waiting, by ``time.monotonic``.
+    say
+        Shows a line to the user; called once if there is a wait.
 
     Raises
     ------
     RetryLaterError
-        Where another run holds it.
+        If another run holds the lock.
     OutputError
-        Where the file cannot be made.
+        If the file cannot be created.
     """
     path = _path(ledger)
     is_said = False
@@ -39,7 +48,7 @@ def locked(ledger: Path, *, wait: bool, until_s: float, say: Callable[[str], Non
     while fd is None:
         other = holder(ledger)
         if not wait or time.monotonic() >= until_s:
-            raise RetryLaterError(f"another run{other} is at these frames (ledger {ledger}): try again later")
+            raise RetryLaterError(f"another run{other} is solving these frames (ledger {ledger}): try again later")
         if not is_said:
             say(f"waiting for another run{other} over these frames")
             is_said = True
@@ -47,7 +56,7 @@ def locked(ledger: Path, *, wait: bool, until_s: float, say: Callable[[str], Non
         fd = _acquired(path)
     _held.add(fd)
     try:
-        with contextlib.suppress(OSError):  # on a full disk it holds all the same, and the ledger says what is wrong
+        with contextlib.suppress(OSError):  # the lock holds on a full disk too, and the ledger gives the error message
             os.pwrite(fd, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
@@ -58,7 +67,7 @@ def locked(ledger: Path, *, wait: bool, until_s: float, say: Callable[[str], Non
 
 
 def is_locked(ledger: Path) -> bool:
-    """Say whether a run over a ledger is going on, on whichever machine."""
+    """Return True if a run over a ledger is in progress, on any machine."""
     fd = -1
     try:
         fd = os.open(_path(ledger), os.O_RDONLY | os.O_CLOEXEC)
@@ -74,9 +83,9 @@ def is_locked(ledger: Path) -> bool:
 
 
 def holder(ledger: Path) -> str:
-    """Return what is known of the run that holds a lock, as it follows "another run": `` (pid 4711 on host)`` or none.
+    """Return who holds a lock, in words that follow "another run": `` (pid 4711 on host)``, or empty if unknown.
 
-    A run that was killed leaves its number, and the next holder may not have written its own yet.
+    A killed run leaves its number in the file, and the next holder may not have written its own yet.
     """
     try:
         with _path(ledger).open("rb") as file:
@@ -106,7 +115,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _acquired(path: Path) -> int | None:
-    """Return a descriptor that holds the lock, emptied of what a killed run left in it; None where it is taken."""
+    """Return a descriptor that holds the lock, and empty the file; return None if another process holds the lock."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -115,7 +124,7 @@ def _acquired(path: Path) -> int | None:
     is_ours = False
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Where somebody removed the file between opening and locking, another run can lock a new one.
+        # If the file was removed between opening and locking, another run can lock a new one.
         is_ours = os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116
         if is_ours:
             os.ftruncate(fd, 0)

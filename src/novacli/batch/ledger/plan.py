@@ -1,4 +1,4 @@
-"""What a run has to do: each frame as it lies on the disk held against what the ledger knows of it.  Light."""
+"""What a run has to do: compares each frame on disk with its record in the ledger.  Light."""
 
 from __future__ import annotations
 
@@ -7,32 +7,72 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from novacli.batch.records import GONE, OURS, RETRIABLE, WAITING, FrameFile, FrameRecord
+from novacli.batch.records import (
+    GONE,
+    OWN_OUTPUT,
+    RETRIABLE,
+    WAITING,
+    FileContent,
+    FrameFile,
+    FrameRecord,
+)
 from novacli.config import Config
 from novacli.errors import DeniedError, OutputError, RetryLaterError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED
 
-#: What ``--retry`` takes → the fates that are tried again.
+#: The value of ``--retry`` → the fates that are tried again.
 RETRIES = {
     "unsolved": frozenset({UNSOLVED}),
     "failed": frozenset({FAILED}),
     "all": frozenset({UNSOLVED, FAILED}),
 }
-#: What counts as known of a frame that a run did not come to.
+#: The record that stands for a frame that a run did not begin.
 NOT_BEGUN = FrameRecord(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
-#: A frame that permissions were against so often, though they seemed to allow it here, is left: it is another machine,
-#: a worker's or a file server's, that has the last word.
-_MOST_DENIALS = 3
-_UNFINISHED = frozenset({WAITING, RETRIABLE, GONE})
+#: How many times a frame is tried if permissions seem to allow it here and still refuse it.  Then another machine, such
+#: as a worker's or a file server's, decides about the permissions.
+_MAX_DENIALS = 3
+
+
+class Reason(StrEnum):
+    """Why a frame is solved, compared with the content that its result belongs to, or skipped."""
+
+    NEW = "it is new"
+    WAITING = "no run has solved it yet"
+    RETRIABLE = "it failed for a reason that may pass"
+    GONE = "it was removed and is there again"
+    FORCED = "--force"
+    RETRY = "--retry"
+    PERMISSIONS = "its permissions have changed"
+    PARAMETERS = "the solve parameters have changed"
+    OUTPUTS = "it lacks some of the outputs"
+    CHANGED = "it has changed"
+    TOUCHED = "its size or its time has changed"
+    DONE = "it has its result"
+    OWN_OUTPUT = "nova wrote it"
+
+
+_UNFINISHED = {WAITING: Reason.WAITING, RETRIABLE: Reason.RETRIABLE, GONE: Reason.GONE}
 
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What a run is asked for: parameters by their fingerprint, outputs by their words, what is to be done again.
+    """What a run asks for.
 
-    ``may_write`` says of a frame whether permissions allow these outputs.
+    Attributes
+    ----------
+    params
+        Fingerprint of the solve parameters.
+    outputs
+        The outputs, in the words of :attr:`~novacli.batch.records.BatchOutputs.words`.
+    retry
+        Fates that are tried again.
+    force
+        Whether all frames are solved again.
+    may_write
+        Returns True if permissions allow to write the outputs of a frame.
     """
 
     params: str
@@ -44,108 +84,130 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFrame:
-    """A frame that has to be done; ``known`` is what the ledger has of it.
+    """A frame that a run has to solve, or to compare with the content that its result belongs to.
 
-    ``known_sha256`` and ``may_be_ours`` are those of :class:`~novacli.batch.records.FrameTask`.
+    ``record`` is the frame's record in the ledger, None for a new frame.  ``known_content`` and ``may_be_own_output``
+    are those of :class:`~novacli.batch.records.FrameTask`.
     """
 
     frame: FrameFile
-    known: FrameRecord | None = None
-    known_sha256: str | None = None
-    may_be_ours: bool = False
+    record: FrameRecord | None = None
+    known_content: FileContent | None = None
+    may_be_own_output: bool = False
+    reason: Reason = Reason.NEW
 
 
 @dataclass(slots=True)
 class BatchPlan:
-    """Frames to do, new ones first; those left alone, by path; how many of them nova wrote itself."""
+    """The frames to solve, new ones first, and the records of the frames that are skipped, by path."""
 
-    todo: list[PlannedFrame] = field(default_factory=list)
-    left: dict[str, FrameRecord] = field(default_factory=dict)
-    ours: int = 0
+    planned: list[PlannedFrame] = field(default_factory=list)
+    skipped: dict[str, FrameRecord] = field(default_factory=dict)
+
+    @property
+    def own_outputs(self) -> int:
+        """How many of the skipped files nova wrote."""
+        return sum(record.fate == OWN_OUTPUT for record in self.skipped.values())
 
 
 def fingerprint(params: SolveParams, config: Config) -> str:
-    """Return what tells parameters apart that make a difference to the answer.
+    """Return a digest of the solve parameters that influence the answer.
 
-    The time limit is none of them: a solved frame is as good under another.  Nor is the place to solve at.
+    The time limit and the place to solve at are not among them: a solved frame is as good under another limit.
     """
     given = params.to_json()
     given["indexes"] = tuple(os.path.abspath(path) for path in config["index"])  # noqa: PTH100 - may hold any bytes
     given["engine_config"] = None if config["engine_config"] is None else str(config["engine_config"].absolute())
-    # What is left at its default is left out: a later version's new parameter is no reason to solve all again.
+    # Defaults are left out, so that a new parameter of a later version does not make all frames outdated.
     usual = SolveParams(timeout_s=params.timeout_s).to_json()
     value = {name: wish for name, wish in given.items() if wish != usual[name]}
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def plan(frames: Iterable[FrameFile], known: Mapping[str, FrameRecord], wanted: PlanOptions) -> BatchPlan:
-    """Return what is to be done of ``frames``, and what is left as it is."""
+def plan(frames: Iterable[FrameFile], records: Mapping[str, FrameRecord], options: PlanOptions) -> BatchPlan:
+    """Return which frames are to be solved and which are skipped.
+
+    Parameters
+    ----------
+    frames
+        The frames on disk.
+    records
+        The ledger's records, by path.
+    options
+        What the run asks for.
+    """
     made = BatchPlan()
-    again: list[PlannedFrame] = []
+    retriable: list[PlannedFrame] = []
     for frame in frames:
-        row = known.get(frame.path)
-        todo = PlannedFrame(frame, None, None, _may_be_ours(None, wanted)) if row is None else _todo(frame, row, wanted)
-        if todo is None and row is not None:
-            made.left[frame.path] = row
-            made.ours += row.fate == OURS
-        elif todo is not None:
-            # What failed before would fail first again, and with a short --max-time nothing else had its turn.
-            (again if row is not None and row.fate == RETRIABLE else made.todo).append(todo)
-    made.todo += again
+        record = records.get(frame.path)
+        planned = _planned(frame, record, options)
+        if planned is not None:
+            # A frame that failed before would fail first again, and use up a short --max-time.
+            (retriable if record is not None and record.fate == RETRIABLE else made.planned).append(planned)
+        elif record is not None:
+            made.skipped[frame.path] = record
+    made.planned += retriable
     return made
 
 
-def is_denied(known: FrameRecord) -> bool:
-    """Say whether permissions may be what kept a frame from being done.
+def is_denied(record: FrameRecord) -> bool:
+    """Return True if the frame may have failed because of permissions.
 
-    They are no part of what a ledger compares: a file has neither another size nor another time by them.
+    A change of permissions changes neither the size nor the time of a file, which the ledger compares.
     """
-    return known.fate == FAILED and known.exit_code in (DeniedError.exit_code, OutputError.exit_code)
+    return record.fate == FAILED and record.exit_code in (DeniedError.exit_code, OutputError.exit_code)
 
 
-def _todo(frame: FrameFile, known: FrameRecord, wanted: PlanOptions) -> PlannedFrame | None:
-    """Return what is to be done of a frame that the ledger knows, None for nothing."""
-    is_same = (frame.size, frame.mtime_ns) == (known.size, known.mtime_ns)
-    todo = PlannedFrame(frame, known, None, _may_be_ours(known, wanted))
-    if known.fate == OURS:
-        return None if is_same and not wanted.force else todo
-    if wanted.force or known.fate in _UNFINISHED or _is_outdated(frame, known, wanted):
-        return todo
+def _planned(frame: FrameFile, record: FrameRecord | None, options: PlanOptions) -> PlannedFrame | None:
+    """Return what is to be done with a frame, None if it is skipped."""
+    may_be_own_output = not options.force and (record is None or record.fate in (OWN_OUTPUT, WAITING))
+    if record is None:
+        return PlannedFrame(frame, None, None, may_be_own_output)
+    is_same = (frame.size, frame.mtime_ns) == (record.size, record.mtime_ns)
+    reason = _reason(frame, record, options)
+    if reason is not None:
+        return PlannedFrame(frame, record, None, may_be_own_output, reason)
     if is_same:
         return None
-    may_be_touched = frame.size == known.size and known.sha256 is not None
-    return PlannedFrame(frame, known, known.sha256) if may_be_touched else todo
+    content = record.content
+    if record.fate == OWN_OUTPUT or content is None or not (frame.size == record.size or content.digest):
+        return PlannedFrame(frame, record, None, may_be_own_output, Reason.CHANGED)
+    return PlannedFrame(frame, record, content, reason=Reason.TOUCHED)
 
 
-def _is_outdated(frame: FrameFile, known: FrameRecord, wanted: PlanOptions) -> bool:
-    """Say whether a frame is to be done again though nobody changed it."""
-    if known.fate in wanted.retry:
-        return True
-    if is_denied(known) and known.tries < _MOST_DENIALS:
-        may_read = known.exit_code == DeniedError.exit_code and os.access(frame.path, os.R_OK)
-        if may_read or (known.exit_code == OutputError.exit_code and wanted.may_write(frame)):
-            return True
-    # Whoever tries other parameters on the unsolved ones does not mean all the others, too.
-    if known.params != wanted.params and not wanted.retry:
-        return True
-    return known.fate == SOLVED and not wanted.outputs <= known.outputs
+def _reason(frame: FrameFile, record: FrameRecord, options: PlanOptions) -> Reason | None:
+    """Return why a frame is solved again although its file is the same; None if it is not."""
+    if options.force:
+        return Reason.FORCED
+    if record.fate in _UNFINISHED or record.fate == OWN_OUTPUT:
+        return _UNFINISHED.get(record.fate)
+    if record.fate in options.retry:
+        return Reason.RETRY
+    if _may_be_allowed_now(frame, record, options):
+        return Reason.PERMISSIONS
+    # A user who retries the unsolved frames with other parameters does not want to solve the others again.
+    if record.params != options.params and not options.retry:
+        return Reason.PARAMETERS
+    return Reason.OUTPUTS if record.fate == SOLVED and not options.outputs <= record.outputs else None
 
 
-def _may_be_ours(known: FrameRecord | None, wanted: PlanOptions) -> bool:
-    """Say whether to look if nova wrote a file: one that is not known for a frame.
+def _may_be_allowed_now(frame: FrameFile, record: FrameRecord, options: PlanOptions) -> bool:
+    if not is_denied(record) or record.tries >= _MAX_DENIALS:
+        return False
+    if record.exit_code == OutputError.exit_code:
+        return options.may_write(frame)
+    return os.access(frame.path, os.R_OK)
 
-    One that was named may be, too: in ``night/*.fits`` it is the shell that names the copies of the last run.
+
+def exit_code(records: Iterable[FrameRecord]) -> int:
+    """Return the exit code of a batch over frames with these records.
+
+    It is 75 if some frames are to be tried again, because then the others are not final; else the code of the most
+    serious failure; else 1 if some are unsolved; else 0.  Files that nova wrote and files that are gone do not count.
     """
-    is_known = known is not None and known.fate not in (OURS, WAITING)
-    return not is_known and not wanted.force
-
-
-def exit_code(knowns: Iterable[FrameRecord]) -> int:
-    """Return the exit code of a batch over frames that are known so.
-
-    75 where some are to be tried again, for then the others are not the last word; else the hardest failure's; else 1
-    where some are unsolved; else 0.  Files that nova wrote, and those that are gone, count for nothing.
-    """
-    codes = {RetryLaterError.exit_code if k.fate in (WAITING, RETRIABLE) else k.exit_code
-             for k in knowns if k.fate not in (OURS, GONE)}  # fmt: skip
+    codes = {
+        RetryLaterError.exit_code if record.fate in (WAITING, RETRIABLE) else record.exit_code
+        for record in records
+        if record.fate not in (OWN_OUTPUT, GONE)
+    }
     return RetryLaterError.exit_code if RetryLaterError.exit_code in codes else max(codes, default=0)

@@ -1,4 +1,4 @@
-"""What a ledger says of a batch as a whole: how many frames met which fate, and whether a run is on."""
+"""The status of a batch: the number of frames of each fate in its ledger, and whether a run is in progress."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, TextIO
 
 from novacli.batch.ledger.database import Ledger, RunRecord
 from novacli.batch.ledger.lock import is_locked
-from novacli.batch.records import FATES, OURS, RETRIABLE
+from novacli.batch.records import FATES, OWN_OUTPUT, RETRIABLE
 from novacli.text.printable import printable_line
 
-#: Of a run that nobody ended: it was killed, or the power failed.
+#: The state of a run without an outcome: it was killed (or the power failed), or it is in progress.
 KILLED, RUNNING = "killed", "running"
-#: So many paths are named; of pictures that the shell named there may be thousands.
+#: How many paths are shown; a shell pattern may have named thousands.
 _NAMED = 3
-#: What a person reads, where it is not the fate's own word.
-_WORDS = {RETRIABLE: "failed and to be tried again", OURS: "written by nova"}
+#: Fate → the words that are shown, if they are not the fate's own word.
+_WORDS = {RETRIABLE: "failed and to be tried again", OWN_OUTPUT: "written by nova"}
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerStatus:
-    """One ledger: where it is, the last run over it, how that run is, and how many frames have each fate."""
+    """A ledger's path, the last run over it, the state of that run, and the number of frames of each fate."""
 
     path: Path
     run: RunRecord | None
@@ -43,12 +43,12 @@ class LedgerStatus:
 
 
 def state_of(path: Path) -> LedgerStatus:
-    """Return the state of a ledger.
+    """Return the status of a ledger.
 
     Raises
     ------
     NovaError
-        Where there is none, or it cannot be read.
+        If it does not exist, or cannot be read.
     """
     with Ledger.read(path) as ledger:
         run = ledger.last_run()
@@ -59,7 +59,7 @@ def state_of(path: Path) -> LedgerStatus:
 
 
 def write_states(states: Sequence[LedgerStatus], stream: TextIO) -> None:
-    """Write a paragraph on each."""
+    """Write a paragraph about each ledger."""
     for state in states:
         for line in _lines(state):
             stream.write(f"{printable_line(line)}\n")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from novacli.batch.records import OURS, LedgerEntry
+from novacli.batch.records import OWN_OUTPUT, LedgerEntry
 from novacli.errors import UsageError
 
 MODULES = {
@@ -81,7 +81,7 @@ def write_report(entries: Iterable[LedgerEntry], summary: Summary, path: Path) -
     check_path(path)
     module = import_module(MODULES[path.suffix.lower()])
     with replacing(path) as stream:
-        frames = (entry for entry in entries if entry.known.fate != OURS)
+        frames = (entry for entry in entries if entry.record.fate != OWN_OUTPUT)
         try:
             module.write(frames, summary, stream, path.resolve().parent)
         except OSError as exc:  # of a temporary file beside the report

@@ -48,7 +48,7 @@ class Column:
 
 def values(entry: LedgerEntry) -> list[Value]:
     """Return the cells of a frame in the order of ``COLUMNS``."""
-    result = entry.result or Result(entry.path, entry.known.fate)
+    result = entry.result or Result(entry.path, entry.record.fate)
     return [column.value(entry, result) for column in COLUMNS]
 
 
@@ -88,7 +88,7 @@ def _rms_px(_entry: LedgerEntry, result: Result) -> float | None:
 COLUMNS = (
     Column("path", None, "string", "the frame's file", lambda e, _: e.path),
     Column("fate", None, "string", "outcome, see Fates",
-           lambda e, _: e.known.fate),
+           lambda e, _: e.record.fate),
     Column("present", None, "string", "whether the file existed when the report was made: yes or no", _present),
     Column("ra", "deg", "float64", "right ascension of the frame's centre, ICRS", _in("calibration", "ra")),
     Column("dec", "deg", "float64", "declination of the frame's centre, ICRS", _in("calibration", "dec")),
@@ -114,7 +114,7 @@ COLUMNS = (
     Column("engine_cpu_s", "s", "float64", "CPU time of all engines", _in("timing", "engine_cpu_s")),
     Column("server", None, "string", "server that solved it; empty for this machine", lambda _, r: r.server),
     Column("tries", None, "int64", "number of times this content was tried with these parameters",
-           lambda e, _: e.known.tries),
+           lambda e, _: e.record.tries),
     Column("finished", None, "string", "time when it was finished: ISO 8601, UTC", _finished),
     Column("reason", None, "string", "why an unsolved frame is unsolved, as in the JSON output",
            lambda _, r: r.reason),

@@ -42,12 +42,12 @@ def write(entries: Iterable[LedgerEntry], summary: Summary, stream: BinaryIO, sc
         files = {fate: stack.enter_context(tempfile.TemporaryFile(dir=scratch)) for fate in FATE_TEXTS}
         for entry in entries:
             frame = dict(zip(NAMES, values(entry), strict=True))
-            folders.add(entry.path, entry.known.fate)
+            folders.add(entry.path, entry.record.fate)
             common.add(str(frame["path"]))
             ra, dec = frame["ra"], frame["dec"]
             if isinstance(ra, float) and isinstance(dec, float):
                 sky.add(ra, dec)
-            files[entry.known.fate].write(json.dumps(frame).encode() + b"\n")
+            files[entry.record.fate].write(json.dumps(frame).encode() + b"\n")
         for text in _page(summary, folders, sky, common, files):
             stream.write(f"{text}\n".encode())
 

@@ -1,4 +1,7 @@
-"""Ways to show a run while it goes on: a bar on a terminal, a line a frame, JSON lines, nothing."""
+"""Displays of a run: a bar on a terminal, a line a frame, a JSON object a frame, or nothing.
+
+Each collects the frames that were not solved, for the paragraph at the end of the run.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def frame_line(entry: LedgerEntry, result: Result | None) -> str:
-    """Return the line that says of a frame what became of it."""
-    fate, path = entry.known.fate, entry.path
+    """Return one line of text about a frame and its fate."""
+    fate, path = entry.record.fate, entry.path
     if result is None:
         text = f"{path}: {fate}"
     elif fate == SOLVED and result.calibration is not None:
@@ -40,31 +43,34 @@ def _seconds(result: Result) -> str:
 
 
 class QuietDisplay:
-    """Shows nothing, but remembers what is to be told at the end."""
+    """Shows nothing, but collects what is to be told at the end."""
+
+    #: Whether the user sees each frame that was not solved as soon as it is done.
+    tells_at_once = False
 
     def __init__(self) -> None:
         self.problems = ProblemSummary()
 
     def begin(self, total: int) -> None:
-        """Hear how many frames there are to do."""
+        """Start; ``total`` is the number of frames to do."""
 
     def frame(self, entry: LedgerEntry, result: Result) -> None:
-        """Remember a frame that was not solved."""
+        """Collect a frame that was not solved."""
         self.problems.add(entry, result)
 
     def passed(self, path: str, why: str) -> None:
-        """Remember a frame that is left for the next run."""
+        """Collect a frame that is left for the next run."""
         self.problems.passed(path, why)
 
-    def tick(self, tally: RunCounts) -> None:
-        """Do nothing."""
+    def tick(self, counts: RunCounts) -> None:
+        """Ignore how far the run is."""
 
     def end(self) -> None:
         """Do nothing."""
 
 
 class JsonDisplay(QuietDisplay):
-    """A frame's JSON object on a line, as it is in the ledger."""
+    """Writes a frame's JSON object on a line, as the ledger stores it."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -78,7 +84,9 @@ class JsonDisplay(QuietDisplay):
 
 
 class LineDisplay(QuietDisplay):
-    """A line of text for each frame."""
+    """Writes a line of text for each frame."""
+
+    tells_at_once = True
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -100,33 +108,37 @@ class LineDisplay(QuietDisplay):
 
 
 class ProblemDisplay(LineDisplay):
-    """A line of text for each frame that was not solved."""
+    """Writes a line of text for each frame that was not solved."""
 
     def frame(self, entry: LedgerEntry, result: Result) -> None:
-        """Write the line, if it is due."""
-        if entry.known.fate == SOLVED:
+        """Write the line, unless the frame was solved."""
+        if entry.record.fate == SOLVED:
             self.problems.add(entry, result)
         else:
             super().frame(entry, result)
 
 
 class BarDisplay(QuietDisplay):
-    """A bar on a terminal, with a line above it for each frame that was not solved; ``inner`` shows the rest."""
+    """Draws a bar on a terminal, with a line above it for each frame that was not solved.
+
+    ``inner``, if given, shows the frames in place of those lines.
+    """
 
     def __init__(self, stream: TextIO, inner: QuietDisplay | None = None) -> None:
         super().__init__()
         self._stream, self._inner = stream, inner
+        self.tells_at_once = inner is None or inner.tells_at_once
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._began_s = time.monotonic()
 
     def begin(self, total: int) -> None:
-        """Draw it."""
+        """Draw the bar."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns: tuple[Any, ...] = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-        # Drawn by tick, for a thread of its own would be one too many where processes are started.
+        # The bar is drawn by tick: a thread for it would be a risk in a program that starts processes.
         self._progress = Progress(*columns, console=Console(file=self._stream), auto_refresh=False, transient=True)
         self._progress.start()
         self._task = self._progress.add_task("starting", total=total)
@@ -134,15 +146,15 @@ class BarDisplay(QuietDisplay):
         self._progress.refresh()
 
     def frame(self, entry: LedgerEntry, result: Result) -> None:
-        """Say what became of a frame that was not solved."""
+        """Show a frame that was not solved, above the bar."""
         super().frame(entry, result)
         if self._inner is not None:
             self._inner.frame(entry, result)
-        elif entry.known.fate != SOLVED:
+        elif entry.record.fate != SOLVED:
             self._say(frame_line(entry, result))
 
     def passed(self, path: str, why: str) -> None:
-        """Say why a frame is left."""
+        """Show why a frame is left, above the bar."""
         super().passed(path, why)
         if self._inner is not None:
             self._inner.passed(path, why)
@@ -155,25 +167,25 @@ class BarDisplay(QuietDisplay):
         if self._progress is not None:
             self._progress.console.print(Text(line), soft_wrap=True)
 
-    def tick(self, tally: RunCounts) -> None:
-        """Draw the bar as far as it is."""
+    def tick(self, counts: RunCounts) -> None:
+        """Draw the bar anew."""
         if self._progress is None or self._task is None:
             return
         self._progress.update(
-            self._task, completed=tally.done, total=tally.total, description=self._words(tally), refresh=True
+            self._task, completed=counts.done, total=counts.total, description=self._words(counts), refresh=True
         )
 
-    def _words(self, tally: RunCounts) -> str:
-        fates = tally.fates
-        text = f"{fates[SOLVED]} solved, {fates[UNSOLVED]} unsolved, {fates[FAILED] + fates[RETRIABLE]} failed"
+    def _words(self, counts: RunCounts) -> str:
+        failed = counts[FAILED] + counts[RETRIABLE]
+        text = f"{counts[SOLVED]} solved, {counts[UNSOLVED]} unsolved, {failed} failed"
         elapsed_s = time.monotonic() - self._began_s
-        if not tally.done or elapsed_s <= 0:
+        if not counts.done or elapsed_s <= 0:
             return text
-        rate = tally.done / elapsed_s
-        return f"{text}; {rate:.2g} a second, {_left_text(tally.left / rate)} left"
+        rate = counts.done / elapsed_s
+        return f"{text}; {rate:.2g} a second, {_left_text(counts.left / rate)} left"
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

@@ -1,6 +1,6 @@
-"""The loop of a batch: keep the workers busy, have what became of each frame noted, stop when told to.
+"""The loop of a batch: keeps the workers busy, records the outcome of each frame, and stops when it has to.
 
-One thread, the only one that writes the ledger.  A frame is tried once more if its worker dies over it, then failed.
+It has one thread, the only one that writes to the ledger.  A frame whose worker dies is tried once more, then failed.
 """
 
 from __future__ import annotations
@@ -15,145 +15,171 @@ from novacli.batch.executors import Executor, ExecutorGoneError, TaskHungError, 
 from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.batch.run.queues import FrameFeed, FrameQueue
-from novacli.batch.run.recorder import Display, Recorder, RunCounts
+from novacli.batch.run.recorder import FrameDisplay, Recorder, RunCounts
 from novacli.errors import InternalError, NovaError, fault_text
 
-#: How often the loop looks at the clock, at signals and at the feed where no frame is done.
+#: How often the loop checks the clock, signals and the feed while no frame is done.
 _TICK_S = 0.2
-#: A frame that so many workers died over is failed.
-_DEATHS = 2
-#: What is being worked on when the time is up, or all would fail, may take so much longer.
+#: A frame is failed after this many workers died over it.
+_MAX_DEATHS = 2
+#: How long frames in progress may go on after the run has to stop.
 _GRACE_S = 10.0
 
 
 @dataclass(slots=True)
 class StopConditions:
-    """What a run is told while it goes on: when to stop, by ``time.monotonic``, and the signal that said so.
+    """When a run has to stop.
 
-    ``finishes`` has a signal mean what the end of the time does: what is being worked on has a little time yet.
+    Attributes
+    ----------
+    until_s
+        The time after which no frame is begun, by ``time.monotonic``.
+    signal
+        The signal that told the run to stop, None if none did.
+    finishes_on_signal
+        Whether frames in progress may go on for some seconds after a signal, as they may after ``until_s``.
     """
 
     until_s: float = float("inf")
     signal: int | None = None
-    finishes: bool = False
+    finishes_on_signal: bool = False
 
     @property
-    def stop(self) -> bool:
-        """Whether no further frame is to be begun."""
+    def is_due(self) -> bool:
+        """Whether no more frames may be begun."""
         return self.signal is not None or time.monotonic() >= self.until_s
 
 
 class FrameLoop:
-    """One run; ``files`` are the outputs to write, by the frame's path."""
+    """Solves the frames of a run.
+
+    Parameters
+    ----------
+    setup
+        What the tasks of the run have in common.
+    files
+        The outputs to write, by the frame's path.
+    executor
+        Solves the frames; closed at the end.
+    recorder, display
+        Record each outcome, and show how far the run is.
+    stop
+        When the run has to stop.
+    """
 
     def __init__(
         self,
         setup: RunSetup,
         files: Mapping[str, tuple[tuple[str, str], ...]],
         executor: Executor,
-        notes: Recorder,
-        show: Display,
-        orders: StopConditions,
+        recorder: Recorder,
+        display: FrameDisplay,
+        stop: StopConditions,
     ) -> None:
         self._setup, self._files = setup, files
-        self._executor, self._notes, self._show, self._orders = executor, notes, show, orders
+        self._executor, self._recorder, self._display, self._stop = executor, recorder, display, stop
         self._pending: dict[Future[TaskOutcome], PlannedFrame] = {}
         self._again: list[PlannedFrame] = []
         self._deaths: Counter[str] = Counter()
 
     @property
-    def _tally(self) -> RunCounts:
-        return self._notes.tally
+    def _counts(self) -> RunCounts:
+        return self._recorder.counts
 
-    def over(self, feed: FrameFeed, queue: FrameQueue) -> RunCounts:
-        """Do what ``feed`` gives, in the order of ``queue``, until there is no more or it is time to stop."""
+    def run(self, feed: FrameFeed, queue: FrameQueue) -> RunCounts:
+        """Do the frames that ``feed`` gives, in the order of ``queue``, until none are left or the run has to stop."""
         try:
-            while not self._orders.stop and self._tally.stopped is None:
-                came = feed.poll()
-                for todo in came:
-                    self._notes.expect(todo)
-                queue.add(came)
-                self._fill(queue)
+            while not self._stop.is_due and self._counts.stopped is None:
+                new = feed.poll()
+                for planned in new:
+                    self._recorder.expect(planned)
+                queue.add(new)
+                self._submit_tasks(queue)
                 if not self._pending and feed.is_over and not len(queue):
                     break
                 self._collect(queue)
             self._wind_up(queue)
         except ExecutorGoneError as exc:
-            self._tally.stopped = str(exc)
+            self._counts.stopped = str(exc)
         finally:
             self._executor.close()
-        return self._tally
+        return self._counts
 
-    def _fill(self, queue: FrameQueue) -> None:
+    def _submit_tasks(self, queue: FrameQueue) -> None:
+        """Submit as many tasks as the executor has room for."""
         chosen: list[PlannedFrame] = []
         tasks: list[FrameTask] = []
-        while len(self._pending) + len(tasks) < self._most(len(self._again) + len(queue)):
-            todo = self._again.pop() if self._again else queue.take()
-            if todo is None:
+        while len(self._pending) + len(tasks) < self._room(len(self._again) + len(queue)):
+            planned = self._again.pop() if self._again else queue.take()
+            if planned is None:
                 break
-            # Cores that other frames will keep busy are not for this one's race.
+            # A core that another frame will keep busy is not available to this frame's further engines.
             others = len(self._pending) + len(tasks) + len(self._again) + queue.ready
-            tasks.append(self._task(todo, others, queue))
-            chosen.append(todo)
+            tasks.append(self._task(planned, others, queue))
+            chosen.append(planned)
         if tasks:
             futures = self._executor.submit(tasks, len(self._again) + queue.ready)
             self._pending.update(zip(futures, chosen, strict=True))
 
-    def _most(self, left: int) -> int:
-        """Return how many may be handed out: the last ones only to workers that are free, for idle cores are theirs."""
+    def _room(self, left: int) -> int:
+        """Return how many tasks may be submitted.  The last frames get only free workers, and so all idle cores."""
         return self._executor.room if left >= self._executor.workers else self._executor.workers
 
-    def _task(self, todo: PlannedFrame, others: int, queue: FrameQueue) -> FrameTask:
+    def _task(self, planned: PlannedFrame, others: int, queue: FrameQueue) -> FrameTask:
         return FrameTask(
             setup=self._setup,
-            frame=todo.frame,
-            files=self._files.get(todo.frame.path, ()),
-            known_sha256=todo.known_sha256,
-            may_be_ours=todo.may_be_ours,
+            frame=planned.frame,
+            files=self._files.get(planned.frame.path, ()),
+            known_content=planned.known_content,
+            may_be_own_output=planned.may_be_own_output,
             engines=1 if others >= self._executor.workers else None,
-            taught=queue.taught(todo),
+            hints=queue.hints(planned),
         )
 
     def _collect(self, queue: FrameQueue) -> None:
-        """Wait a moment for frames to be done, and see to those that are."""
+        """Wait a moment for frames to be done, and record those that are."""
         done: set[Future[TaskOutcome]] = set()
         if self._pending:
             done, _ = wait(self._pending, timeout=_TICK_S, return_when=FIRST_COMPLETED)
         else:
             time.sleep(_TICK_S)
         for future in done:
-            self._settle(self._pending.pop(future), future, queue)
+            self._finish(self._pending.pop(future), future, queue)
         self._executor.watch()
-        self._tally.running = min(len(self._pending), self._executor.workers)
-        self._show.tick(self._tally)
+        self._counts.running = min(len(self._pending), self._executor.workers)
+        self._display.tick(self._counts)
 
-    def _settle(self, todo: PlannedFrame, future: Future[TaskOutcome], queue: FrameQueue) -> None:
-        done: TaskOutcome | None = None
+    def _finish(self, planned: PlannedFrame, future: Future[TaskOutcome], queue: FrameQueue) -> None:
+        """Record the outcome of a task, or have the frame tried again if its worker died."""
+        path = planned.frame.path
+        outcome: TaskOutcome | None = None
         try:
-            done = self._executor.collect(future)
+            outcome = self._executor.collect(future)
         except WorkerLostError as exc:
-            self._deaths[todo.frame.path] += exc.is_frames_fault
-            if self._deaths[todo.frame.path] < _DEATHS:
-                self._again.append(todo)
+            self._deaths[path] += exc.is_frames_fault
+            if self._deaths[path] < _MAX_DEATHS:
+                self._again.append(planned)
                 return
             error = InternalError(f"a worker {exc} over it, twice: the file may be damaged, or the memory too small")
-            self._notes.failure(todo, error, is_final=True)
+            self._recorder.record_failure(planned, error, is_final=True)
         except TaskHungError as exc:
-            self._notes.hung(todo, str(exc))
+            self._recorder.record_hang(planned, str(exc))
         except Exception as exc:
-            self._notes.failure(todo, exc if isinstance(exc, NovaError) else InternalError(fault_text(exc)))
+            self._recorder.record_failure(
+                planned, exc if isinstance(exc, NovaError) else InternalError(fault_text(exc))
+            )
         else:
-            self._notes.done(todo, done)
-        queue.settled(todo, done)
+            self._recorder.record(planned, outcome)
+        queue.finish(planned, outcome)
 
     def _wind_up(self, queue: FrameQueue) -> None:
-        """Wait a little for what is being worked on, unless a signal says to go at once; the rest is left."""
+        """Wait some seconds for the frames in progress, unless a signal asks to stop at once; the others are left."""
         for future in [f for f in self._pending if not f.running()]:
             if future.cancel():
                 del self._pending[future]
         until_s = time.monotonic() + _GRACE_S
-        may_finish = self._orders.signal is None or self._orders.finishes
+        may_finish = self._stop.signal is None or self._stop.finishes_on_signal
         while self._pending and may_finish and time.monotonic() < until_s:
             self._collect(queue)
-        if self._tally.stopped is None and self._tally.left:
-            self._tally.stopped = "the time was up" if self._orders.signal is None else "it was interrupted"
+        if self._counts.stopped is None and self._counts.left:
+            self._counts.stopped = "the time was up" if self._stop.signal is None else "it was interrupted"

@@ -1,8 +1,9 @@
-"""Where the frames of a run come from over time, and the queues in which they wait to be begun.
+"""Where the frames of a run come from, and the queue in which they wait.
 
-A listing gives all at once, but for those that may still be being written; a watched folder would give them as they
-land.  A queue holds what has come and is not begun: first in, first out here; one that hands the answer of a frame on
-to the next ones would hold those back until it is :meth:`~FrameQueue.settled`.
+A feed gives frames over time.  :class:`ListFeed` gives all frames of a list at once, except those that may still be
+incomplete; :class:`~novacli.batch.frames.watch.WatchFeed` gives the frames of a folder as they land.  A queue holds the
+frames that are not begun yet.  :class:`FifoQueue` is first in, first out;
+:class:`~novacli.batch.run.sequences.SequenceQueue` holds frames back until an earlier one of their camera is done.
 """
 
 from __future__ import annotations
@@ -19,120 +20,129 @@ from novacli.batch.records import SequenceHint, TaskOutcome
 
 
 class FrameFeed(Protocol):
-    """Something that frames to do come from."""
+    """Gives the planned frames of a run, as they become ready."""
 
     def poll(self) -> Sequence[PlannedFrame]:
-        """Return what has come since the last time; called a few times a second."""
+        """Return the frames that became ready since the last call; called a few times a second."""
         ...
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether no more frames will come."""
         ...
 
 
 class ListFeed:
-    """Frames of a list.  One that was written to a moment ago comes once it was let be for ``settle_s`` seconds.
+    """Gives the frames of a list.  Those that were written to a moment ago come after ``settle_s`` seconds.
 
-    ``give_up`` hears of those that are written to meanwhile, or removed (``is_gone``): they are for the next run.
+    Parameters
+    ----------
+    planned
+        The frames.
+    settle_s
+        How many seconds a file must be unchanged.
+    leave
+        Called with each frame that was changed or removed (``is_gone``) meanwhile, and is left for the next run.
+    now_s
+        The present time in seconds since 1970, in place of the clock's.
     """
 
     def __init__(
         self,
-        todo: Iterable[PlannedFrame],
+        planned: Iterable[PlannedFrame],
         settle_s: float,
-        give_up: Callable[[PlannedFrame, bool], None],
+        leave: Callable[[PlannedFrame, bool], None],
         now_s: float | None = None,
     ) -> None:
         now_s = time.time() if now_s is None else now_s
         self._ready: list[PlannedFrame] = []
         self._young: list[PlannedFrame] = []
-        for item in todo:
+        for item in planned:
             (self._ready if is_settled(item.frame, now_s, settle_s) else self._young).append(item)
         self._due_s = time.monotonic() + settle_s
-        self._give_up = give_up
+        self._leave = leave
 
     @property
     def is_over(self) -> bool:
-        """Whether all have come."""
+        """Whether all frames have come."""
         return not (self._ready or self._young)
 
     def poll(self) -> Sequence[PlannedFrame]:
-        """Return those that are ready."""
+        """Return the frames that are ready."""
         if self._young and time.monotonic() >= self._due_s:
             self._ready += filter(None, map(self._look_again, self._young))
             self._young = []
         ready, self._ready = self._ready, []
         return ready
 
-    def _look_again(self, todo: PlannedFrame) -> PlannedFrame | None:
+    def _look_again(self, planned: PlannedFrame) -> PlannedFrame | None:
         try:
-            now = frame_at(todo.frame.path, todo.frame.root)
+            now = frame_at(planned.frame.path, planned.frame.root)
         except (OSError, ValueError):
-            self._give_up(todo, True)
+            self._leave(planned, True)
             return None
-        if now != todo.frame:
-            self._give_up(replace(todo, frame=now), False)
+        if now != planned.frame:
+            self._leave(replace(planned, frame=now), False)
             return None
-        return todo
+        return planned
 
 
 class FrameQueue(Protocol):
-    """What has come and is not begun."""
+    """Holds the frames that are not begun."""
 
-    def add(self, todo: Iterable[PlannedFrame]) -> None:
-        """Take what has come."""
+    def add(self, planned: Iterable[PlannedFrame]) -> None:
+        """Add frames."""
         ...
 
     def take(self) -> PlannedFrame | None:
-        """Return the next one to begin, None where none may be begun now."""
+        """Remove and return the next frame to begin; None if none may be begun now."""
         ...
 
-    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
-        """Hear what came of one that was taken; None where nothing did."""
+    def finish(self, planned: PlannedFrame, outcome: TaskOutcome | None) -> None:
+        """Take note that a frame which was taken is done; ``outcome`` is None if its task ended without one."""
         ...
 
-    def taught(self, todo: PlannedFrame) -> tuple[SequenceHint, ...]:
-        """Return what other frames taught of one that was taken, the nearest first."""
+    def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
+        """Return what other frames tell of one that was taken, the nearest in time first."""
         ...
 
     @property
     def ready(self) -> int:
-        """How many could be begun now, as far as that is known."""
+        """How many frames could be begun now, as far as that is known."""
         ...
 
     def __len__(self) -> int:
-        """Return how many are not begun."""
+        """Return the number of frames that are not begun."""
         ...
 
 
 class FifoQueue:
-    """First come, first served."""
+    """First in, first out."""
 
     def __init__(self) -> None:
         self._waiting: deque[PlannedFrame] = deque()
 
-    def add(self, todo: Iterable[PlannedFrame]) -> None:
-        """Take what has come."""
-        self._waiting.extend(todo)
+    def add(self, planned: Iterable[PlannedFrame]) -> None:
+        """Add frames."""
+        self._waiting.extend(planned)
 
     def take(self) -> PlannedFrame | None:
-        """Return the one that has waited longest."""
+        """Remove and return the frame that has waited longest."""
         return self._waiting.popleft() if self._waiting else None
 
-    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
-        """Do nothing: no frame waits for another."""
+    def finish(self, planned: PlannedFrame, outcome: TaskOutcome | None) -> None:
+        """Do nothing: no frame waits for another one."""
 
-    def taught(self, todo: PlannedFrame) -> tuple[SequenceHint, ...]:
-        """Return nothing: no frame says anything of another."""
-        del todo
+    def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
+        """Return nothing: no frame tells anything of another one."""
+        del planned
         return ()
 
     @property
     def ready(self) -> int:
-        """All of them."""
+        """How many frames wait."""
         return len(self)
 
     def __len__(self) -> int:
-        """Return how many wait."""
+        """Return the number of frames that wait."""
         return len(self._waiting)

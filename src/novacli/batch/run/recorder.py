@@ -1,4 +1,4 @@
-"""What became of each frame, noted in the ledger and shown; and the signs that all others would fare no better."""
+"""Records the outcome of each frame in the ledger, shows it, and recognises failures common to all frames."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,58 +17,97 @@ from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import (
     GONE,
-    OURS,
+    OWN_OUTPUT,
     RETRIABLE,
+    UNCHANGED,
     WAITING,
+    FileContent,
     FrameFile,
     FrameRecord,
     LedgerEntry,
     RunSetup,
     TaskOutcome,
     fate_of,
+    fate_of_result,
 )
-from novacli.errors import InputMissingError, NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
+from novacli.errors import NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.jobs.store import JobStore
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import FAILED, SOLVED, Result, error_of
 from novacli.text.printable import shown_name
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
-#: So many frames that fail one after the other for a reason which is none of theirs: so would all others.
-_SAME_FAULTS = 3
-#: Exit codes of failures that may be the place's fault: no engine, a line that broke, servers that are busy.
-_FAULTS_OF_THE_PLACE = frozenset({UnavailableError.exit_code, TransferError.exit_code, RetryLaterError.exit_code})
-#: A frame that hung so often is failed: a disk that hangs comes back, a file that hangs its reader does not.
-_MOST_HANGS = 3
+#: After this many consecutive failures for a reason that lies outside the frames, the run stops.
+_MAX_COMMON_FAILURES = 3
+#: Exit codes of such failures: no engine, a broken connection, busy servers.
+_COMMON_FAILURES = frozenset({UnavailableError.exit_code, TransferError.exit_code, RetryLaterError.exit_code})
+#: After this many tries that did not end, a frame is failed: a hanging disk recovers, a file that hangs its reader does
+#: not.
+_MAX_HANGS = 3
 
 
-@dataclass(slots=True)
 class RunCounts:
-    """How far a run is: frames done by fate, those that had only been touched, those that are being worked on.
+    """How far a run is.  Each planned frame counts once, under its latest fate.
 
-    ``stopped`` says why the run ended before its work did, None where it did not.
+    Attributes
+    ----------
+    running
+        How many frames are in progress.
+    stopped
+        Why the run ended before it did all its frames; None if it did.
     """
 
-    total: int = 0
-    fates: Counter[str] = field(default_factory=Counter)
-    unchanged: int = 0
-    running: int = 0
-    stopped: str | None = None
+    def __init__(self, planned: Iterable[str] = (), fates: Mapping[str, str] | None = None) -> None:
+        self._planned = set(planned)
+        self._fates = dict(fates or {})
+        self._counts = Counter(self._fates.values())
+        self.running = 0
+        self.stopped: str | None = None
+
+    def plan(self, paths: Iterable[str]) -> None:
+        """Add frames that the run has to do."""
+        self._planned.update(paths)
+
+    def set_fate(self, path: str, fate: str) -> None:
+        """Count a frame under this fate, in place of an earlier one."""
+        before = self._fates.get(path)
+        if before is not None:
+            self._counts[before] -= 1
+        self._fates[path] = fate
+        self._counts[fate] += 1
+
+    def has_fate(self, path: str) -> bool:
+        """Return True if a frame has a fate already."""
+        return path in self._fates
+
+    def __getitem__(self, fate: str) -> int:
+        """Return the number of frames of a fate."""
+        return self._counts[fate]
+
+    @property
+    def total(self) -> int:
+        """How many frames the run has to do; files that turned out to be outputs of nova do not count."""
+        return len(self._planned) - self._counts[OWN_OUTPUT]
 
     @property
     def done(self) -> int:
-        """Frames that are done with for this run."""
-        return self.fates.total() + self.unchanged
+        """How many frames the run has done."""
+        return len(self._fates) - self._counts[OWN_OUTPUT]
 
     @property
     def left(self) -> int:
-        """Frames that this run did not come to."""
+        """How many frames the run has not done."""
         return max(0, self.total - self.done)
 
 
-class Display(Protocol):
-    """Who sees what becomes of frames."""
+class FrameDisplay(Protocol):
+    """Something that shows the fates of frames to the user."""
+
+    @property
+    def tells_at_once(self) -> bool:
+        """Whether the user sees each frame that was not solved as soon as it is done."""
+        ...
 
     def frame(self, entry: LedgerEntry, result: Result) -> None:
         """Show a frame that has a result."""
@@ -78,17 +117,36 @@ class Display(Protocol):
         """Show a frame that is left for the next run, or was removed."""
         ...
 
-    def tick(self, tally: RunCounts) -> None:
+    def tick(self, counts: RunCounts) -> None:
         """Show how far the run is; called a few times a second."""
         ...
 
 
 class Recorder:
-    """What became of the frames of a run; ``known`` holds it by path.
+    """Records what happens to the frames of a run.
 
-    ``params`` is the fingerprint of the parameters; ``full_disk`` names a place without room among those that are
-    written to for the frame at a path, None where there is none.  ``is_watching`` where frames that wait have their
-    turn in the same run: then nothing is shown of them, and a folder that is gone is waited for.
+    Parameters
+    ----------
+    setup
+        What the tasks of the run have in common.
+    params
+        Fingerprint of the solve parameters.
+    ledger
+        An open ledger, which only this object writes to.
+    display
+        Shows each frame.
+    full_disk
+        Returns a message if a disk that is written to for the frame at a path is full, else None.
+    is_watching
+        Whether the run solves waiting frames itself, later on.  Then they are not shown, and a folder that is gone does
+        not stop the run.
+
+    Attributes
+    ----------
+    counts
+        How far the run is.
+    records
+        The records of the frames that were done, by path.
     """
 
     def __init__(
@@ -96,121 +154,121 @@ class Recorder:
         setup: RunSetup,
         params: str,
         ledger: Ledger,
-        show: Display,
+        display: FrameDisplay,
         full_disk: Callable[[str], str | None] = lambda _path: None,
         *,
         is_watching: bool = False,
     ) -> None:
-        self._setup, self._params, self._ledger, self._show = setup, params, ledger, show
+        self._setup, self._params, self._ledger, self._display = setup, params, ledger, display
         self._full_disk = full_disk
         self._is_watching = is_watching
-        self._roots: dict[str, tuple[int, int] | None] = {}
-        self._faults = 0
-        self.tally = RunCounts()
-        self.known: dict[str, FrameRecord] = {}
+        self._folders: dict[str, tuple[int, int] | None] = {}
+        self._common_failures = 0
+        self.counts = RunCounts()
+        self.records: dict[str, FrameRecord] = {}
 
-    def expect(self, todo: PlannedFrame) -> None:
-        """Remember the folder that a frame lies below, to tell a removed frame from a disk that is gone."""
-        root = _root(todo.frame)
-        if root not in self._roots:
-            self._roots[root] = identity_of(root)
+    def expect(self, planned: PlannedFrame) -> None:
+        """Remember the identity of a frame's folder, to tell a removed frame from a disk that is gone."""
+        folder = _folder(planned.frame)
+        if folder not in self._folders:
+            self._folders[folder] = identity_of(folder)
 
-    def done(self, todo: PlannedFrame, done: TaskOutcome) -> None:
-        """Note what a worker answered."""
-        result = done.result
-        if done.ours:
-            self._ours(todo, done.frame)
-        elif result is None:
-            self._ledger.touch(done.frame)
-            self.tally.unchanged += todo.frame.path not in self.known
-            if todo.known is not None:
-                self.known[todo.frame.path] = todo.known
-        elif result.exit_code == InputMissingError.exit_code and not os.path.lexists(todo.frame.path):
-            self.gone(todo)
-        elif done.changed:
-            self.waiting(todo, done.frame, "it was written to while it was being solved")
-        elif result.reason == "cancelled":
-            self.waiting(todo, done.frame, "it was cancelled")
+    def forget_folder(self, folder: str) -> None:
+        """Forget the identity of a folder whose disk was mounted again, perhaps as another device."""
+        self._folders.pop(folder, None)
+
+    def record(self, planned: PlannedFrame, outcome: TaskOutcome) -> None:
+        """Record what a worker returned for a frame."""
+        path = planned.frame.path
+        fate = fate_of(outcome, exists=os.path.lexists(path))
+        if fate == OWN_OUTPUT:
+            self._store(LedgerEntry(path, self._record(planned, outcome.frame, fate, 0), finished_s=time.time()))
+        elif fate == UNCHANGED:
+            self._record_unchanged(planned, outcome)
+        elif fate == GONE:
+            self.record_gone(planned)
+        elif fate == WAITING or outcome.result is None:
+            why = "it was written to while it was being solved" if outcome.has_changed else "it was cancelled"
+            self.record_waiting(planned, outcome.frame, why)
         else:
-            self._result(todo, done, result)
+            self._record_result(planned, outcome, outcome.result)
 
-    def failure(self, todo: PlannedFrame, error: NovaError, *, is_final: bool = False) -> None:
-        """Note that a frame came to no answer."""
-        record = error_of(type(error)(f"{shown_name(todo.frame.path)}: {error}"))
-        record = replace(record, retry_is_safe=not is_final)
-        self._result(todo, TaskOutcome(todo.frame), Result(todo.frame.path, FAILED, error=record))
+    def record_failure(self, planned: PlannedFrame, error: NovaError, *, is_final: bool = False) -> None:
+        """Record that a task ended without an outcome; ``is_final`` if another try would not help."""
+        failure = error_of(type(error)(f"{shown_name(planned.frame.path)}: {error}"))
+        failure = replace(failure, retry_is_safe=not is_final)
+        self._record_result(planned, TaskOutcome(planned.frame), Result(planned.frame.path, FAILED, error=failure))
 
-    def hung(self, todo: PlannedFrame, how: str) -> None:
-        """Note that a frame did not come to an end, and how that was ended, in words that follow this."""
+    def record_hang(self, planned: PlannedFrame, how: str) -> None:
+        """Record that a task did not end; ``how`` follows "it did not come to an end"."""
         error = RetryLaterError(f"it did not come to an end {how}: check its disk")
-        self.failure(todo, error, is_final=self._tries(todo, None) >= _MOST_HANGS)
+        self.record_failure(planned, error, is_final=self._tries(planned, None) >= _MAX_HANGS)
 
-    def waiting(self, todo: PlannedFrame, frame: FrameFile, why: str) -> None:
-        """Note that a frame is left for the next run."""
-        self._keep(LedgerEntry(frame.path, self._known(frame, WAITING, RetryLaterError.exit_code, todo, None)))
+    def record_waiting(self, planned: PlannedFrame, frame: FrameFile, why: str) -> None:
+        """Record that a frame is left for the next run."""
+        self._store(LedgerEntry(frame.path, self._record(planned, frame, WAITING, RetryLaterError.exit_code)))
         if not self._is_watching:
-            self._show.passed(frame.path, f"{why}; left for the next run")
+            self._display.passed(frame.path, f"{why}; left for the next run")
 
-    def gone(self, todo: PlannedFrame) -> None:
-        """Note that a frame was removed before its turn; or, where its folder is gone too, that the disk is."""
-        root = _root(todo.frame)
-        if identity_of(root) != self._roots.get(root):
+    def record_gone(self, planned: PlannedFrame) -> None:
+        """Record that a frame was removed; or, if its folder is gone too, that the disk is gone."""
+        folder = _folder(planned.frame)
+        if identity_of(folder) != self._folders.get(folder):
             if not self._is_watching:
-                self.tally.stopped = f"{shown_name(root)} is not there any more: check the mount"
-            self.waiting(todo, todo.frame, "its folder is gone")
+                self.counts.stopped = f"{shown_name(folder)} is not there any more: check the mount"
+            self.record_waiting(planned, planned.frame, "its folder is gone")
             return
-        self._keep(LedgerEntry(todo.frame.path, self._known(todo.frame, GONE, 0, todo, None)))
+        self._store(LedgerEntry(planned.frame.path, self._record(planned, planned.frame, GONE, 0)))
         if not self._is_watching:
-            self._show.passed(todo.frame.path, "it was removed before its turn")
+            self._display.passed(planned.frame.path, "it was removed before its turn")
 
-    def look_anew(self, root: str) -> None:
-        """Take a folder for what it is now: its disk may be there again as another device."""
-        self._roots.pop(root, None)
+    def _record_unchanged(self, planned: PlannedFrame, outcome: TaskOutcome) -> None:
+        path = planned.frame.path
+        self._ledger.refresh(outcome.frame, outcome.content)
+        if not self.counts.has_fate(path):
+            self.counts.set_fate(path, UNCHANGED)
+        if planned.record is not None:
+            self.records[path] = planned.record
 
-    def _ours(self, todo: PlannedFrame, frame: FrameFile) -> None:
-        known = self._known(frame, OURS, 0, todo, None)
-        self._ledger.put(LedgerEntry(frame.path, known, finished_s=time.time()))
-        self.known[frame.path] = known
-        self.tally.total -= 1
+    def _record_result(self, planned: PlannedFrame, outcome: TaskOutcome, result: Result) -> None:
+        outputs = self._setup.outputs.words if outcome.has_outputs else frozenset()
+        fate = fate_of_result(result)
+        record = self._record(planned, outcome.frame, fate, result.exit_code, outcome.content, outputs)
+        line = json.dumps(result.to_json(), allow_nan=False)
+        entry = LedgerEntry(outcome.frame.path, record, line, time.time())
+        earlier = None if planned.record is None else self._ledger.entry(entry.path)
+        self._store(entry, is_told=fate == SOLVED or self._display.tells_at_once)
+        self._remove_job(earlier)
+        self._display.frame(entry, result)
+        self._look_for_common_failure(entry, result)
 
-    def _result(self, todo: PlannedFrame, done: TaskOutcome, result: Result) -> None:
-        outputs = self._setup.outputs.asked if done.written else frozenset()
-        known = self._known(done.frame, fate_of(result), result.exit_code, todo, done.sha256, outputs)
-        entry = LedgerEntry(done.frame.path, known, json.dumps(result.to_json(), allow_nan=False), time.time())
-        earlier = None if todo.known is None else self._ledger.entry(entry.path)
-        self._keep(entry)
-        self._drop_job(earlier)
-        self._show.frame(entry, result)
-        self._look_for_common_fault(entry, result)
-
-    def _known(
+    def _record(
         self,
+        planned: PlannedFrame,
         frame: FrameFile,
         fate: str,
         exit_code: int,
-        todo: PlannedFrame,
-        sha256: str | None,
+        content: FileContent | None = None,
         outputs: frozenset[str] = frozenset(),
     ) -> FrameRecord:
-        tries = self._tries(todo, sha256)
-        return FrameRecord(frame.size, frame.mtime_ns, sha256, self._params, outputs, fate, exit_code, tries)
+        sha256, digest = (None, None) if content is None else (content.sha256, content.digest)
+        tries = self._tries(planned, sha256)
+        return FrameRecord(frame.size, frame.mtime_ns, sha256, self._params, outputs, fate, exit_code, tries, digest)
 
-    def _tries(self, todo: PlannedFrame, sha256: str | None) -> int:
-        """Return how often this content was tried with these parameters, now included."""
-        before = todo.known
-        is_same = before is not None and before.params == self._params and (sha256 is None or before.sha256 == sha256)
-        return 1 + (before.tries if is_same and before is not None else 0)
+    def _tries(self, planned: PlannedFrame, sha256: str | None) -> int:
+        """Return how many times this content was tried with these parameters, this time included."""
+        before = planned.record
+        if before is None or before.params != self._params or sha256 not in (None, before.sha256):
+            return 1
+        return before.tries + 1
 
-    def _keep(self, entry: LedgerEntry) -> None:
-        self._ledger.put(entry)
-        before = self.known.get(entry.path)
-        if before is not None:  # it is counted once, by what became of it last
-            self.tally.fates[before.fate] -= 1
-        self.known[entry.path] = entry.known
-        self.tally.fates[entry.known.fate] += 1
+    def _store(self, entry: LedgerEntry, *, is_told: bool = True) -> None:
+        self._ledger.put(entry, is_told=is_told)
+        self.records[entry.path] = entry.record
+        self.counts.set_fate(entry.path, entry.record.fate)
 
-    def _drop_job(self, earlier: LedgerEntry | None) -> None:
-        """Remove the job of a frame's earlier result: one that fails each night would have a directory for each."""
+    def _remove_job(self, earlier: LedgerEntry | None) -> None:
+        """Remove the job of a frame's earlier result, so that a frame that fails every night leaves one job only."""
         if earlier is None or earlier.line is None:
             return
         with contextlib.suppress(NovaError, SolvehostError, OSError, ValueError, TypeError, AttributeError):
@@ -219,19 +277,18 @@ class Recorder:
                 store = JobStore(Path(self._setup.jobs_dir))
                 store.remove(JobDir(store.root / job))
 
-    def _look_for_common_fault(self, entry: LedgerEntry, result: Result) -> None:
-        """Stop the run where the next frames would fail as the last ones did; they are left as they are."""
-        known = entry.known
-        if known.fate != RETRIABLE or result.error is None:
-            self._faults = 0
-            return
-        if known.exit_code == OutputError.exit_code:
-            self.tally.stopped = self.tally.stopped or self._full_disk(entry.path)
-        elif known.exit_code in _FAULTS_OF_THE_PLACE:
-            self._faults += 1
-            if self._faults >= _SAME_FAULTS and self.tally.stopped is None:
-                self.tally.stopped = f"{self._faults} frames in a row failed, and so would the others"
+    def _look_for_common_failure(self, entry: LedgerEntry, result: Result) -> None:
+        """Stop the run if the next frames would fail as the last ones did; they are left as they are."""
+        record = entry.record
+        if record.fate != RETRIABLE or result.error is None:
+            self._common_failures = 0
+        elif record.exit_code == OutputError.exit_code:
+            self.counts.stopped = self.counts.stopped or self._full_disk(entry.path)
+        elif record.exit_code in _COMMON_FAILURES:
+            self._common_failures += 1
+            if self._common_failures >= _MAX_COMMON_FAILURES and self.counts.stopped is None:
+                self.counts.stopped = f"{self._common_failures} frames in a row failed, and so would the others"
 
 
-def _root(frame: FrameFile) -> str:
+def _folder(frame: FrameFile) -> str:
     return frame.root or os.path.dirname(frame.path)  # noqa: PTH120 - a plain string may hold any bytes

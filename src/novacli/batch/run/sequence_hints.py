@@ -1,8 +1,8 @@
-"""What a worker makes of what earlier frames of a sequence taught, and what its own frame teaches.
+"""Hints from earlier frames of a sequence for a frame, and from that frame for the next ones.
 
-It takes the place that :class:`novacli.rigs.store.RigStore` has for a single frame, and asks it if the sequence knows
-nothing of the camera. The header of the frame decides: hints of another camera are not used, nor the position of
-another target.
+:class:`SequenceMemory` takes the place that :class:`novacli.rigs.store.RigStore` has for a single frame, and asks it if
+the sequence knows nothing of the camera.  The frame's header decides: hints of another camera are not used, nor the
+position of another target.
 """
 
 from __future__ import annotations
@@ -20,22 +20,36 @@ from novacli.rigs.store import are_from_user, earlier_position_hint, earlier_sca
 from novacli.text.angles import separation_deg
 
 SOURCE = "earlier frame of the sequence"
-#: Headers that say of two frames that the telescope looked this many widths of the field apart speak of two targets.
-_SAME_AIM_WIDTHS = 0.5
+#: Two frames show different targets if the pointings in their headers are further apart than this, in field widths.
+_MAX_POINTING_WIDTHS = 0.5
 
 
 class SequenceMemory:
-    """Hints from a sequence to a frame; ``taught`` is what the frame says of the next ones, once it is solved."""
+    """Recalls hints for one frame, and learns from its solution.
+
+    Parameters
+    ----------
+    earlier
+        What earlier frames of the sequence tell, the nearest in time first.
+    rigs
+        What frames of earlier runs taught; None to leave that out.
+
+    Attributes
+    ----------
+    hint
+        What the frame tells the next ones; None until it is solved.
+    """
 
     def __init__(self, earlier: Sequence[SequenceHint], rigs: Memory | None) -> None:
         self._earlier, self._rigs = earlier, rigs
         self._aimed_deg: tuple[float, float] | None = None
-        self.taught: SequenceHint | None = None
+        self.hint: SequenceHint | None = None
 
     def recall(self, field: Field, given: Hints) -> Hints:
-        """Return hints with what the sequence knows before what the header says; the user's word stands.
+        """Return the hints of the header and the user, completed by those of the sequence.
 
-        Where it knows nothing of the camera, what was learned before the run is asked for.
+        Hints of the sequence come before those of the header, and after those of the user.  If the sequence knows
+        nothing of the camera, the hints come from earlier runs.
         """
         self._aimed_deg = _first(given.positions)
         found = identify_rig(field)
@@ -64,16 +78,16 @@ class SequenceMemory:
     def _is_aimed_alike(self, known: SequenceHint, width_deg: float) -> bool:
         if known.aimed_deg is None or self._aimed_deg is None:
             return True
-        return separation_deg(*known.aimed_deg, *self._aimed_deg) <= _SAME_AIM_WIDTHS * width_deg
+        return separation_deg(*known.aimed_deg, *self._aimed_deg) <= _MAX_POINTING_WIDTHS * width_deg
 
     def learn(self, field: Field, calibration: Calibration) -> None:
-        """Note what the frame taught, for its sequence and for runs to come."""
+        """Store what the solved frame teaches, for its sequence and for later runs."""
         if self._rigs is not None:
             self._rigs.learn(field, calibration)
         found = identify_rig(field)
         if found is not None:
             centre_deg = (calibration.ra, calibration.dec)
-            self.taught = SequenceHint(
+            self.hint = SequenceHint(
                 found[0], _target(field), self._aimed_deg, centre_deg, calibration.pixscale, int(calibration.parity)
             )
 

@@ -1,4 +1,4 @@
-"""One run of ``nova batch`` from beginning to end: list, lock, plan, run, report."""
+"""One run of ``nova batch`` from beginning to end: lock, list, plan, solve, tell the user."""
 
 from __future__ import annotations
 
@@ -10,144 +10,174 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from novacli.batch import executors
 from novacli.batch.frames import output_paths
+from novacli.batch.frames.disk_room import full_disk
 from novacli.batch.frames.header_reader import ExposureReader
 from novacli.batch.frames.listing import FoundFrames, find_frames
 from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.lock import locked
 from novacli.batch.ledger.plan import NOT_BEGUN, BatchPlan, PlannedFrame, PlanOptions, exit_code, fingerprint, plan
-from novacli.batch.records import GONE, OURS, WAITING, BatchOutputs, FrameRecord, LedgerEntry, RunSetup
+from novacli.batch.records import (
+    GONE,
+    OWN_OUTPUT,
+    WAITING,
+    FrameFile,
+    FrameRecord,
+    LedgerEntry,
+    RunSetup,
+)
 from novacli.batch.run.display import QuietDisplay
 from novacli.batch.run.loop import FrameLoop, StopConditions
 from novacli.batch.run.queues import FifoQueue, FrameFeed, FrameQueue, ListFeed
 from novacli.batch.run.recorder import Recorder, RunCounts
+from novacli.batch.run.request import BatchRequest
 from novacli.batch.run.sequences import SequenceQueue
-from novacli.batch.run.summary import BatchOutcome
-from novacli.config import Config
-from novacli.errors import NovaError, OutputError, RetryLaterError
-from novacli.records.params import SolveParams
+from novacli.batch.run.summary import BatchOutcome, ProblemSummary
+from novacli.errors import NovaError, OutputError, RetryLaterError, fault_text
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import remove_tree
 
-#: A disk with less room than this is full.
-_FULL_BYTES = 2**20
+Tell = Callable[[BatchOutcome], None]
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRequest:
-    """What a run is asked for.
+def run_batch(
+    request: BatchRequest, display: QuietDisplay, say: Callable[[str], None], tell: Tell = lambda _outcome: None
+) -> BatchOutcome:
+    """Solve the frames that a request asks for, and return how that went.
 
-    ``given`` are the paths as they were named, with the lists that others came from, ``paths`` all of them; times in
-    seconds, ``newer_s`` since 1970.
-    """
-
-    given: tuple[str, ...]
-    paths: tuple[str, ...]
-    params: SolveParams
-    config: Config
-    ledger: Path
-    place: str = "local"
-    patterns: tuple[str, ...] = ()
-    newer_s: float | None = None
-    outputs: BatchOutputs = field(default_factory=BatchOutputs)
-    keep: str = "failures"
-    retry: frozenset[str] = frozenset()
-    force: bool = False
-    settle_s: float = 2.0
-    sequence: bool = True
-    max_time_s: float = float("inf")
-    wait: bool = True
-    workers: int | None = None
-    executor: str = "pool"
-    address: str | None = None
-
-
-def run_batch(request: BatchRequest, show: QuietDisplay, say: Callable[[str], None]) -> BatchOutcome:
-    """Do what a request asks for; ``say`` hears what a person should know at once.
+    Parameters
+    ----------
+    request
+        What the user asks for.
+    display
+        Shows each frame as it is done.
+    say
+        Shows a line to the user at once.
+    tell
+        Tells the user how the run ended; called while the ledger is locked, which then records what was told.
 
     Raises
     ------
     NovaError
-        Where it cannot begin, or the ledger cannot be written.
+        If the run cannot begin, or the ledger cannot be written.
     """
     began_s = time.monotonic()
-    orders = StopConditions(began_s + request.max_time_s)
-    with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
-        exclude = [] if request.outputs.out_dir is None else [request.outputs.out_dir]
-        found = find_frames(request.paths, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
+    stop = StopConditions(began_s + request.max_time_s)
+    with locked(request.ledger, wait=request.wait, until_s=stop.until_s, say=say):
+        found = frames_of(request)
         with opened(request.ledger) as ledger:
-            known = ledger.known()
-            _refuse_empty_mount(request, found, known)
-            wanted = wanted_of(request)
-            made = plan(found.frames, known, wanted)
-            tally, done = RunCounts(), dict[str, FrameRecord]()
-            session = BatchSession(request, found, known, wanted, ledger, orders)
-            session.tidy()
-            if made.todo:
-                tally, done = session.work(made.todo, show)
-    return BatchOutcome(
-        tally=tally,
-        exit_code=_exit_code(made, done, found, orders),
-        elapsed_s=time.monotonic() - began_s,
-        left=len(made.left) - made.ours,
-        ours=made.ours + sum(known.fate == OURS for known in done.values()),
-        remarks=found.remarks,
-    )
+            records, untold = ledger.records(), ledger.untold()
+            check_mount(request, found, records)
+            options = plan_options(request)
+            made = plan(found.frames, records, options)
+            counts, done = RunCounts(), dict[str, FrameRecord]()
+            session = BatchSession(request, found, records, options, ledger, stop)
+            session.remove_leftovers()
+            if made.planned:
+                counts, done = session.solve(made.planned, display)
+            outcome = BatchOutcome(
+                counts=counts,
+                exit_code=_exit_code(made, done, found, stop),
+                elapsed_s=time.monotonic() - began_s,
+                skipped=len(made.skipped) - made.own_outputs,
+                own_outputs=made.own_outputs + sum(record.fate == OWN_OUTPUT for record in done.values()),
+                remarks=found.remarks,
+                new_remarks=tuple(remark for remark in found.remarks if remark not in ledger.told_remarks()),
+                earlier=problems_of([entry for entry in untold if entry.path not in done]),
+                ledger=request.ledger,
+            )
+            tell(outcome)
+            ledger.mark_told(found.remarks)
+    return outcome
+
+
+def frames_of(request: BatchRequest) -> FoundFrames:
+    """Return the frames that a request names."""
+    exclude = [] if request.outputs.out_dir is None else [request.outputs.out_dir]
+    return find_frames(request.paths, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
 
 
 def opened(path: Path) -> Ledger:
-    """Return the ledger of a run, and have those who ask for all ledgers find it."""
+    """Return a run's ledger, and make it known to ``nova batch status``."""
     ledger = Ledger.open(path)
     output_paths.remember(path)
     return ledger
 
 
-def wanted_of(request: BatchRequest) -> PlanOptions:
+def plan_options(request: BatchRequest) -> PlanOptions:
     """Return what the plan needs to know of a request."""
     params = fingerprint(request.params, request.config)
     outputs = request.outputs
     may_write = functools.partial(output_paths.may_write, outputs=outputs)
-    return PlanOptions(params, outputs.asked, request.retry, request.force, may_write)
+    return PlanOptions(params, outputs.words, request.retry, request.force, may_write)
 
 
-def _refuse_empty_mount(request: BatchRequest, found: FoundFrames, known: Mapping[str, FrameRecord]) -> None:
-    """Hold a folder that was full of frames to have some still: an empty one is where a disk should be mounted."""
-    frames = sum(row.fate not in (OURS, GONE) for row in known.values())
-    if frames and not found.frames and not request.patterns and request.newer_s is None:
-        there = f"there is no frame any more, of {count_text(frames, 'frame')} that were there"
-        raise RetryLaterError(f"{shown_name(request.given[0])}: {there}: check the mount")
+def check_mount(request: BatchRequest, found: FoundFrames, records: Mapping[str, FrameRecord]) -> None:
+    """Raise RetryLaterError if the folders held frames and are empty now; their disk is probably not mounted."""
+    if found.frames or not request.paths or request.patterns or request.newer_s is not None:
+        return
+    frames = sum(record.fate not in (OWN_OUTPUT, GONE) for record in records.values())
+    if frames:
+        gone = f"there is no frame any more, of {count_text(frames, 'frame')} that were there"
+        raise RetryLaterError(f"{shown_name(request.given[0])}: {gone}: check the mount")
 
 
-def _exit_code(made: BatchPlan, done: Mapping[str, FrameRecord], found: FoundFrames, orders: StopConditions) -> int:
-    if orders.signal is not None:
-        return 128 + orders.signal
-    if found.remarks:  # what could not be looked at is to be tried again
-        return RetryLaterError.exit_code
-    return exit_code([*made.left.values(), *(done.get(todo.frame.path, NOT_BEGUN) for todo in made.todo)])
+def problems_of(entries: Sequence[LedgerEntry]) -> ProblemSummary:
+    """Return a summary of the rows of frames that were not solved."""
+    problems = ProblemSummary()
+    for entry in entries:
+        if entry.result is not None:
+            problems.add(entry, entry.result)
+    return problems
+
+
+def _exit_code(made: BatchPlan, done: Mapping[str, FrameRecord], found: FoundFrames, stop: StopConditions) -> int:
+    if stop.signal is not None:
+        return 128 + stop.signal
+    of_frames = exit_code(
+        [*made.skipped.values(), *(done.get(planned.frame.path, NOT_BEGUN) for planned in made.planned)]
+    )
+    # A path that cannot be read is to be tried again, but the frames' own code tells more.
+    return of_frames or (RetryLaterError.exit_code if found.remarks else 0)
 
 
 class BatchSession:
-    """A run that holds the lock."""
+    """A run that holds the lock of its ledger.
+
+    Parameters
+    ----------
+    request
+        What the user asks for.
+    found
+        The frames on disk.
+    records
+        The ledger's records at the beginning, by path.
+    options
+        What the plan needs to know of the request.
+    ledger
+        The open ledger.
+    stop
+        When the run has to stop.
+    """
 
     def __init__(
         self,
         request: BatchRequest,
         found: FoundFrames,
-        known: Mapping[str, FrameRecord],
-        wanted: PlanOptions,
+        records: Mapping[str, FrameRecord],
+        options: PlanOptions,
         ledger: Ledger,
-        orders: StopConditions,
+        stop: StopConditions,
     ) -> None:
-        self._request, self._found, self._known, self._wanted = request, found, known, wanted
-        self._ledger, self._orders = ledger, orders
-        self._glances = ExposureReader()
-        jobs_dir = Path(os.path.abspath(request.config["jobs_dir"]))  # noqa: PTH100 - as it stands, links and all
+        self._request, self._found, self._records, self._options = request, found, records, options
+        self._ledger, self._stop = ledger, stop
+        self._exposures = ExposureReader()
+        jobs_dir = Path(os.path.abspath(request.config["jobs_dir"]))  # noqa: PTH100 - keeps symbolic links
         self._work_dir = jobs_dir / f".batch-{_digest(str(request.ledger.absolute()))}"
         self._setup = RunSetup(
             key=os.urandom(8).hex(),
@@ -160,35 +190,45 @@ class BatchSession:
             work_dir=str(self._work_dir),
         )
 
-    def work(self, todo: Sequence[PlannedFrame], show: QuietDisplay) -> tuple[RunCounts, dict[str, FrameRecord]]:
-        """Do what is to be done; return how that went, and what is known of each frame now."""
+    def solve(self, planned: Sequence[PlannedFrame], display: QuietDisplay) -> tuple[RunCounts, dict[str, FrameRecord]]:
+        """Do the planned frames; return how many have which fate, and the records of those that were done."""
         files = output_paths.output_files(self._found.frames, self._request.outputs)
-        notes = self.notes(show)
-        notes.tally.total = len(todo)
-        feed = ListFeed(todo, self._request.settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
-        self.await_turn(todo)
-        return self.over(feed, self.queue(), files, notes, show), notes.known
+        recorder = self.recorder(display)
+        recorder.counts.plan(item.frame.path for item in planned)
+        feed = ListFeed(planned, self._request.settle_s, lambda item, is_gone: _leave(recorder, item, is_gone))
+        self.add_waiting(planned)
+        return self.run_loop(feed, self.queue(), files, recorder, display), recorder.records
 
-    def await_turn(self, todo: Sequence[PlannedFrame]) -> None:
-        """Note frames that are new, and have not had their turn."""
-        self._ledger.add_waiting([item.frame for item in todo if item.known is None], self._wanted.params)
+    def add_waiting(self, planned: Sequence[PlannedFrame]) -> None:
+        """Add new frames to the ledger as waiting."""
+        self._ledger.add_waiting([item.frame for item in planned if item.record is None], self._options.params)
 
-    def notes(self, show: QuietDisplay, *, is_watching: bool = False) -> Recorder:
-        """Return who notes what becomes of frames."""
-        params = self._wanted.params
-        return Recorder(self._setup, params, self._ledger, show, self._full_disk, is_watching=is_watching)
+    def recorder(self, display: QuietDisplay, *, is_watching: bool = False) -> Recorder:
+        """Return a recorder for this run."""
+        params = self._options.params
+        return Recorder(self._setup, params, self._ledger, display, self._full_disk, is_watching=is_watching)
 
-    def over(
+    def run_loop(
         self,
         feed: FrameFeed,
         queue: FrameQueue,
         files: Mapping[str, tuple[tuple[str, str], ...]],
-        notes: Recorder,
-        show: QuietDisplay,
+        recorder: Recorder,
+        display: QuietDisplay,
     ) -> RunCounts:
-        """Do what a feed gives, from the first to the last; ``files`` are the outputs to write, by frame."""
-        self._forget_gone()
-        total = notes.tally.total
+        """Do all frames that come from a feed.
+
+        Parameters
+        ----------
+        feed, queue
+            Where frames come from, and where they wait.
+        files
+            The outputs to write, by the frame's path.
+        recorder, display
+            Record and show each frame.
+        """
+        self._record_gone_frames()
+        total = recorder.counts.total
         what = [os.path.abspath(path) for path in self._request.given]  # noqa: PTH100 - may hold any bytes
         number = self._ledger.begin_run(total, what)
         try:
@@ -196,45 +236,44 @@ class BatchSession:
                 self._check_place()
             with (
                 self._working_directory(),
-                heeding(self._orders),
-                contextlib.closing(_Shown(show, total)),
-                contextlib.closing(self._glances),
+                signals_noted(self._stop),
+                _shown(display, total),
+                contextlib.closing(self._exposures),
             ):
                 executor = executors.open_executor(
                     self._request.executor, self._setup, self._workers(), self._request.address
                 )
-                run = FrameLoop(self._setup, files, executor, notes, show, self._orders)
-                tally = run.over(feed, queue)
-        except NovaError as exc:
-            with contextlib.suppress(NovaError):  # it may be the ledger itself that cannot be written
-                self._ledger.end_run(number, str(exc))
+                counts = FrameLoop(self._setup, files, executor, recorder, display, self._stop).run(feed, queue)
+        except BaseException as exc:
+            with contextlib.suppress(NovaError):  # the ledger itself may be what cannot be written
+                self._ledger.end_run(number, _outcome_text(exc))
             raise
-        self._ledger.end_run(number, tally.stopped or "finished")
-        return tally
+        self._ledger.end_run(number, counts.stopped or "finished")
+        return counts
 
-    def tidy(self) -> None:
-        """Remove what a killed run left of the jobs that it worked on."""
+    def remove_leftovers(self) -> None:
+        """Remove the unfinished jobs of a run that was killed."""
         if self._work_dir.is_dir():
             remove_tree(self._work_dir)
 
     def _check_place(self) -> None:
-        """Hold the place to be one where frames can be solved, before the first of thousands fails there."""
+        """Raise if frames cannot be solved at the place, before the first of thousands fails there."""
         from novacli import backends
 
         backends.connect(self._request.place, self._request.config).index_files()
 
-    def _forget_gone(self) -> None:
-        """Note of frames that waited for this run, and are removed by now, that they are gone."""
+    def _record_gone_frames(self) -> None:
+        """Record that waiting frames are gone, if they were removed before this run."""
         there = {frame.path for frame in self._found.frames}
-        for path, known in self._known.items():
-            if known.fate == WAITING and path not in there and not os.path.lexists(path):
-                self._ledger.put(LedgerEntry(path, dataclasses.replace(known, fate=GONE, exit_code=0)))
+        for path, record in self._records.items():
+            if record.fate == WAITING and path not in there and not os.path.lexists(path):
+                self._ledger.put(LedgerEntry(path, dataclasses.replace(record, fate=GONE, exit_code=0)))
 
     def queue(self) -> FrameQueue:
-        """Return the queue: of hints from frame to frame there is no use where the user wants none, or his alone."""
+        """Return a queue that makes sequences, or a plain one if the user's hints leave sequences no use."""
         params = self._request.params
         is_sequence = self._request.sequence and params.fallback and not params.blind
-        return SequenceQueue(self._glances.at) if is_sequence else FifoQueue()
+        return SequenceQueue(self._exposures.read) if is_sequence else FifoQueue()
 
     def _workers(self) -> int:
         if self._request.workers is None and self._request.executor != executors.HERE:
@@ -243,7 +282,7 @@ class BatchSession:
 
     @contextlib.contextmanager
     def _working_directory(self) -> Iterator[None]:
-        """Make the directory that jobs are worked on in."""
+        """Create the directory of jobs in progress, and remove it at the end."""
         try:
             self._work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
@@ -256,57 +295,49 @@ class BatchSession:
             remove_tree(self._work_dir)
 
     def _full_disk(self, path: str) -> str | None:
-        """Return which disk that nova writes to for a frame is full, None where there is room on all.
-
-        Frames may lie on many disks: the one of the frame that failed is looked at, and no other one.
-        """
-        outputs = self._request.outputs
+        """Return a message if a disk that is written to for the frame at a path is full, else None."""
         folders = [self._setup.jobs_dir, str(self._request.ledger.parent)]
-        if outputs.out_dir is not None:
-            folders.append(outputs.out_dir)
-        elif outputs.kinds:
-            folders.append(os.path.dirname(path))  # noqa: PTH120 - may hold any bytes
-        if outputs.update:
-            folders.append(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120
-        for folder in folders:
-            with contextlib.suppress(OSError):
-                status = os.statvfs(folder)
-                if status.f_bavail * status.f_frsize < _FULL_BYTES:
-                    return f"the disk of {shown_name(folder)} is full"
-        return None
+        return full_disk(FrameFile(path, 0, 0), self._request.outputs, folders)
 
 
-class _Shown:
-    """A show that has begun, to be closed."""
-
-    def __init__(self, show: QuietDisplay, total: int) -> None:
-        self._show = show
-        show.begin(total)
-
-    def close(self) -> None:
-        self._show.end()
-
-
-def give_up(notes: Recorder, todo: PlannedFrame, is_gone: bool) -> None:
-    """Note of a frame that it was written to before it was begun, or removed."""
-    notes.expect(todo)
-    if is_gone:
-        notes.gone(todo)
-    else:
-        notes.waiting(todo, todo.frame, "it is still being written")
+def _outcome_text(exc: BaseException) -> str:
+    """Return what the ledger stores of a run that an exception ended."""
+    if isinstance(exc, NovaError):
+        return str(exc)
+    if isinstance(exc, BrokenPipeError):
+        return "its output was closed"
+    return fault_text(exc) if isinstance(exc, Exception) else "it was interrupted"
 
 
 @contextlib.contextmanager
-def heeding(orders: StopConditions) -> Iterator[None]:
-    """Have the first signal to end noted in the orders; a second one of the same kind ends the program as ever."""
+def _shown(display: QuietDisplay, total: int) -> Iterator[None]:
+    display.begin(total)
+    try:
+        yield
+    finally:
+        display.end()
+
+
+def _leave(recorder: Recorder, planned: PlannedFrame, is_gone: bool) -> None:
+    """Record that a frame was written to or removed before it was begun."""
+    recorder.expect(planned)
+    if is_gone:
+        recorder.record_gone(planned)
+    else:
+        recorder.record_waiting(planned, planned.frame, "it is still being written")
+
+
+@contextlib.contextmanager
+def signals_noted(stop: StopConditions) -> Iterator[None]:
+    """Note the first signal to end in ``stop``; a second one of the same kind ends the program at once."""
     before: dict[int, object] = {}
 
     def note(number: int, _frame: FrameType | None) -> None:
-        orders.signal = number
+        stop.signal = number
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(one) is not signal.SIG_IGN:  # nohup's wish is kept
+        if signal.getsignal(one) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             before[one] = signal.signal(one, note)
     try:
         yield

@@ -1,112 +1,140 @@
-"""What is said of a run at its end: one sentence of figures, one paragraph where something wants a look."""
+"""What the user is told at the end of a run: one sentence of figures, and a paragraph if something needs attention."""
 
 from __future__ import annotations
 
-import dataclasses
+import shlex
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from novacli.batch.records import GONE, RETRIABLE, WAITING, LedgerEntry
+from novacli.batch.records import GONE, RETRIABLE, UNCHANGED, WAITING, LedgerEntry
 from novacli.batch.run.recorder import RunCounts
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 
-#: So many frames are named of each kind.
-_NAMED = 8
+#: How many different reasons are told.
+_MAX_REASONS = 8
 
 
 @dataclass(slots=True)
 class ProblemSummary:
-    """The frames that were not solved, as far as they are named: names of unsolved ones, lines about the others."""
+    """The frames that were not solved: for each reason its first frame, and the number of frames."""
 
-    unsolved: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: {"unsolved": 0, "lines": 0})
+    first: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, entry: LedgerEntry, result: Result) -> None:
-        """Note a frame, if it was not solved."""
-        if entry.known.fate == UNSOLVED:
-            self._keep("unsolved", shown_name(entry.path))
+        """Add a frame, unless it was solved."""
+        shown = shown_name(entry.path)
+        if entry.record.fate == UNSOLVED:
+            self._add(shown, f"{shown}: unsolved ({result.reason})")
         elif result.error is not None:
-            self._keep("lines", result.error.message)
+            self._add(shown, result.error.message)
 
     def passed(self, path: str, why: str) -> None:
-        """Note a frame that was left for the next run."""
-        self._keep("lines", f"{shown_name(path)}: {why}")
+        """Add a frame that was left for the next run."""
+        self._add(shown_name(path), f"{shown_name(path)}: {why}")
 
-    def _keep(self, kind: str, text: str) -> None:
-        self.counts[kind] += 1
-        kept: list[str] = getattr(self, kind)
-        if len(kept) < _NAMED:
-            kept.append(text)
+    def _add(self, shown: str, message: str) -> None:
+        reason = message.replace(shown, "")
+        self.first.setdefault(reason, message)
+        self.counts[reason] += 1
 
     def sentences(self) -> list[str]:
-        """Return what is to be said of them."""
-        said = []
-        if self.unsolved:
-            said.append(f"Unsolved: {', '.join(self.unsolved)}{self._more('unsolved')}.")
-        if self.lines:
-            said.append(f"{'; '.join(self.lines)}{self._more('lines')}.")
-        return said
+        """Return one sentence a reason, the most frequent first."""
+        told = [_sentence(self.first[reason], count) for reason, count in self.counts.most_common(_MAX_REASONS)]
+        more = len(self.counts) - len(told)
+        return [*told, f"And {count_text(more, 'more reason')}."] if more > 0 else told
 
-    def _more(self, kind: str) -> str:
-        more = self.counts[kind] - len(getattr(self, kind))
-        return f" and {more} more" if more > 0 else ""
+
+def _sentence(message: str, count: int) -> str:
+    others = "" if count == 1 else f" (and {count_text(count - 1, 'more frame')} for the same reason)"
+    return f"{message.rstrip('.')}{others}."
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
     """How a run ended.
 
-    ``left`` is how many frames had their result already, ``ours`` how many files nova wrote itself, ``remarks`` lines
-    about what could not be looked at; ``exit_code`` is that of all frames that were named.
+    Attributes
+    ----------
+    counts
+        How many frames have which fate.
+    exit_code
+        Of all frames that were named, solved by this run or not.
+    elapsed_s
+        Wall-clock seconds of the run.
+    skipped, own_outputs
+        How many frames had their result already, and how many files nova itself wrote.
+    remarks, new_remarks
+        One line for each path that could not be read; and those of them that the last run did not tell.
+    earlier
+        Frames whose failure no run has told yet, because the run that found it was killed.
+    ledger
+        The ledger's path.
     """
 
-    tally: RunCounts
+    counts: RunCounts
     exit_code: int
     elapsed_s: float
-    left: int = 0
-    ours: int = 0
+    skipped: int = 0
+    own_outputs: int = 0
     remarks: tuple[str, ...] = ()
+    new_remarks: tuple[str, ...] = ()
+    earlier: ProblemSummary = field(default_factory=ProblemSummary)
+    ledger: Path | None = None
 
     @property
     def is_well(self) -> bool:
-        """Whether there is nothing to tell: all that there was to do is solved."""
-        fates = self.tally.fates
-        solved_or_gone = fates[SOLVED] + fates[GONE]
-        return not self.remarks and self.tally.stopped is None and fates.total() == solved_or_gone
-
-    def with_remark(self, text: str, exit_code: int) -> BatchOutcome:
-        """Return the outcome with one more line that is to be told."""
-        return dataclasses.replace(self, remarks=(*self.remarks, text), exit_code=exit_code)
+        """Whether a quiet run has nothing to tell: it solved all its frames, and no earlier failure is untold."""
+        has_failures = self.counts.done > self.counts[SOLVED] + self.counts[GONE] + self.counts[UNCHANGED]
+        return not (has_failures or self.counts.stopped or self.new_remarks or self.earlier.counts)
 
     def sentence(self) -> str:
         """Return the figures, on one line."""
         others = []
-        if self.left:
-            others.append(f"{count_text(self.left, 'frame')} had {'its' if self.left == 1 else 'their'} result already")
-        if self.ours:
-            others.append(f"{count_text(self.ours, 'file')} that nova wrote left aside")
-        if not self.tally.total:
+        if self.skipped:
+            their = "its" if self.skipped == 1 else "their"
+            others.append(f"{count_text(self.skipped, 'frame')} had {their} result already")
+        if self.own_outputs:
+            others.append(f"{count_text(self.own_outputs, 'file')} written by nova left out")
+        if not self.counts.total:
             return "; ".join(["nothing to do", *others])
-        parts = [f"{self.tally.fates[fate]} {word}" for fate, word in _WORDS if self.tally.fates[fate]]
-        if self.tally.unchanged:
-            parts.append(f"{self.tally.unchanged} unchanged")
-        if self.tally.left:
-            parts.append(f"{self.tally.left} left for the next run")
-        rate = self.tally.done / self.elapsed_s if self.elapsed_s > 0 else 0.0
-        frames = count_text(self.tally.total, "frame")
+        parts = [f"{self.counts[fate]} {word}" for fate, word in _WORDS if self.counts[fate]]
+        if self.counts.left:
+            parts.append(f"{self.counts.left} left for the next run")
+        rate = self.counts.done / self.elapsed_s if self.elapsed_s > 0 else 0.0
+        frames = count_text(self.counts.total, "frame")
         text = f"{frames}: {', '.join(parts)}, in {self.elapsed_s:.1f} s ({rate:.2g} a second)"
         return "; ".join([text, *others])
 
-    def paragraph(self, problems: ProblemSummary | None) -> str:
-        """Return all that a person should know, on one line; without the frames where each was told already."""
-        stopped = [] if self.tally.stopped is None else [f"It stopped before the end: {self.tally.stopped}."]
-        named = [] if problems is None else problems.sentences()
-        remarks = [f"{remark}." for remark in self.remarks]
-        return " ".join([f"{self.sentence()}.", *stopped, *named, *remarks])
+    def paragraph(self, problems: ProblemSummary | None, *, only_new: bool = False) -> str:
+        """Return all that the user should know, on one line.
+
+        Parameters
+        ----------
+        problems
+            The frames of this run that were not solved; None if the user was told of each already.
+        only_new
+            Leave out remarks that the last run told.
+        """
+        stopped = [] if self.counts.stopped is None else [f"It stopped before the end: {self.counts.stopped}."]
+        found = [] if problems is None else problems.sentences()
+        earlier = self.earlier.sentences()
+        if earlier:
+            earlier = ["An earlier run, which was cut off, found:", *earlier]
+        remarks = [f"{remark}." for remark in (self.new_remarks if only_new else self.remarks)]
+        return " ".join([f"{self.sentence()}.", *stopped, *found, *earlier, *remarks, *self._command(found + earlier)])
+
+    def _command(self, told: list[str]) -> list[str]:
+        """Return the command that tells of each frame, if any frame is told of."""
+        if not told or self.ledger is None:
+            return []
+        return [f"All frames: nova batch report --ledger {shlex.quote(str(self.ledger.absolute()))}"]
 
 
+#: Fate → word in the sentence, in the order of telling.
 _WORDS = (
     (SOLVED, "solved"),
     (UNSOLVED, "unsolved"),
@@ -114,4 +142,5 @@ _WORDS = (
     (RETRIABLE, "failed and to be tried again"),
     (WAITING, "to be tried again"),
     (GONE, "removed meanwhile"),
+    (UNCHANGED, "unchanged"),
 )

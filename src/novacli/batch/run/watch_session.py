@@ -1,4 +1,4 @@
-"""One run of ``nova batch --watch`` from beginning to end: as :mod:`novacli.batch.run.session`, over what lands."""
+"""One run of ``nova batch --watch``: like :mod:`novacli.batch.run.session`, but over frames that land."""
 
 from __future__ import annotations
 
@@ -8,153 +8,203 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from novacli.batch.frames import output_paths
-from novacli.batch.frames.listing import find_frames
 from novacli.batch.frames.watch import WatchFeed, WatchSettings
 from novacli.batch.ledger.lock import locked
 from novacli.batch.ledger.plan import NOT_BEGUN, PlannedFrame, PlanOptions, exit_code, plan
-from novacli.batch.records import OURS, BatchOutputs, FrameFile, FrameRecord, TaskOutcome
+from novacli.batch.records import OWN_OUTPUT, BatchOutputs, FrameFile, FrameRecord, SequenceHint, TaskOutcome
 from novacli.batch.run.display import QuietDisplay
 from novacli.batch.run.loop import StopConditions
 from novacli.batch.run.queues import FrameQueue
 from novacli.batch.run.recorder import Recorder
-from novacli.batch.run.session import BatchRequest, BatchSession, opened, wanted_of
+from novacli.batch.run.request import BatchRequest
+from novacli.batch.run.session import BatchSession, Tell, frames_of, opened, plan_options, problems_of
 from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import UsageError
 from novacli.text.printable import shown_name
 
-_Files = dict[str, tuple[tuple[str, str], ...]]
-
 
 def watch_batch(
-    request: BatchRequest, terms: WatchSettings, show: QuietDisplay, say: Callable[[str], None]
+    request: BatchRequest,
+    settings: WatchSettings,
+    display: QuietDisplay,
+    say: Callable[[str], None],
+    tell: Tell = lambda _outcome: None,
 ) -> BatchOutcome:
-    """Solve frames as they land in the folders of a request, until it is time, or a signal says so.
+    """Solve frames as they land in the folders of a request, until it is time or a signal asks to stop.
+
+    Parameters
+    ----------
+    request, display, say, tell
+        As for :func:`novacli.batch.run.session.run_batch`.
+    settings
+        How to watch the folders.
 
     Raises
     ------
     NovaError
-        Where it cannot begin, or the ledger cannot be written.
+        If the run cannot begin, or the ledger cannot be written.
     """
     began_s = time.monotonic()
-    orders = StopConditions(began_s + request.max_time_s, finishes=True)
-    folders = _folders(request.paths)
+    stop = StopConditions(began_s + request.max_time_s, finishes_on_signal=True)
+    request = dataclasses.replace(request, paths=_folders(request.paths))
     exclude = () if request.outputs.out_dir is None else (request.outputs.out_dir,)
-    terms = dataclasses.replace(terms, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
-    with locked(request.ledger, wait=request.wait, until_s=orders.until_s, say=say):
-        # What is wrong with the folders is said at once.
-        found = find_frames(folders, patterns=terms.patterns, newer_s=terms.newer_s, exclude=exclude)
+    settings = dataclasses.replace(settings, patterns=request.patterns, newer_s=request.newer_s, exclude=exclude)
+    with locked(request.ledger, wait=request.wait, until_s=stop.until_s, say=say):
+        found = frames_of(request)  # raises at once if the folders cannot be read
         with opened(request.ledger) as ledger:
-            known = ledger.known()
-            wanted = wanted_of(request)
-            session = BatchSession(request, found, known, wanted, ledger, orders)
-            session.tidy()
-            night = _Night(session, session.notes(show, is_watching=True), known, wanted, request.outputs)
-            watch = night.watch = WatchFeed(folders, terms, night, say)
+            records, untold = ledger.records(), ledger.untold()
+            options = plan_options(request)
+            session = BatchSession(request, found, records, options, ledger, stop)
+            session.remove_leftovers()
+            recorder = session.recorder(display, is_watching=True)
+            planner = LandingPlanner(session, recorder, records, options, request.outputs)
+            feed = WatchFeed(request.paths, settings, planner, say)
             say(f"watching {', '.join(map(shown_name, request.paths))}; Ctrl-C or SIGTERM ends it")
-            tally = session.over(watch, _Heard(session.queue(), night), night.files, night.notes, show)
-    if tally.stopped == "it was interrupted":
-        tally.stopped = "it was told to end"
-    left = {path: row for path in watch.seen if (row := known.get(path)) and path not in night.given}
-    return BatchOutcome(
-        tally=tally,
-        exit_code=night.exit_code(found.frames),
-        elapsed_s=time.monotonic() - began_s,
-        left=sum(row.fate != OURS for row in left.values()),
-        ours=sum(row.fate == OURS for row in (*left.values(), *night.notes.known.values())),
-    )
+            queue = NotifyingQueue(session.queue(), feed, planner)
+            counts = session.run_loop(feed, queue, planner.files, recorder, display)
+            if counts.stopped == "it was interrupted":
+                counts.stopped = "it was told to end"
+            skipped = [row for path in feed.planned_paths() - planner.planned if (row := records.get(path))]
+            own_outputs = sum(row.fate == OWN_OUTPUT for row in (*skipped, *recorder.records.values()))
+            outcome = BatchOutcome(
+                counts=counts,
+                exit_code=_exit_code(found.frames, feed, planner),
+                elapsed_s=time.monotonic() - began_s,
+                skipped=sum(row.fate != OWN_OUTPUT for row in skipped),
+                own_outputs=own_outputs,
+                earlier=problems_of([entry for entry in untold if entry.path not in recorder.records]),
+                ledger=request.ledger,
+            )
+            tell(outcome)
+            ledger.mark_told(())
+    return outcome
 
 
-def _folders(paths: Sequence[str]) -> list[str]:
+def _folders(paths: Sequence[str]) -> tuple[str, ...]:
     for path in paths:
         if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112 - may hold any bytes
-            raise UsageError(f"{shown_name(path)} is no folder: --watch is for folders")
-    return list(dict.fromkeys(os.path.abspath(path) for path in paths))  # noqa: PTH100
+            raise UsageError(f"{shown_name(path)} is not a folder, and --watch takes folders only")
+    return tuple(dict.fromkeys(os.path.abspath(path) if path else path for path in paths))  # noqa: PTH100
 
 
-class _Night:
-    """What is known of the frames of a run while it goes on; ``files`` are the outputs of those that are to be done."""
+def _exit_code(first: Iterable[FrameFile], feed: WatchFeed, planner: LandingPlanner) -> int:
+    """Return the exit code of all frames that landed, and of those that were there at first."""
+    planned, unfinished = feed.planned_paths(), feed.unfinished_paths()
+    missed = {frame.path for frame in first} - planned
+    left = [path for path in missed | unfinished if os.path.lexists(path)]
+    rows = [planner.record(path) or NOT_BEGUN for path in planned]
+    return exit_code([*rows, *(NOT_BEGUN for _ in left)])
 
-    watch: WatchFeed
+
+class LandingPlanner:
+    """Plans frames as they land.
+
+    Parameters
+    ----------
+    session, recorder
+        The run, and the records that it has made.
+    before
+        The ledger's records at the beginning, by path.
+    options
+        What the run asks for.
+    outputs
+        What is written of each solved frame.
+
+    Attributes
+    ----------
+    files
+        The outputs of the frames that are planned and not done, by path.
+    planned
+        The paths of all frames that were planned.
+    """
 
     def __init__(
         self,
         session: BatchSession,
-        notes: Recorder,
-        known: Mapping[str, FrameRecord],
-        wanted: PlanOptions,
+        recorder: Recorder,
+        before: Mapping[str, FrameRecord],
+        options: PlanOptions,
         outputs: BatchOutputs,
     ) -> None:
-        self._session, self._before, self._wanted, self._outputs = session, known, wanted, outputs
-        self.notes = notes
-        self.files: _Files = {}
-        self.given: set[str] = set()
+        self._session, self._recorder, self._before = session, recorder, before
+        self._options, self._outputs = options, outputs
+        self.files: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.planned: set[str] = set()
 
-    def known(self, path: str) -> FrameRecord | None:
-        """Return what is known of a frame."""
-        return self.notes.known.get(path) or self._before.get(path)
+    def record(self, path: str) -> FrameRecord | None:
+        """Return the record of a frame."""
+        return self._recorder.records.get(path) or self._before.get(path)
 
-    def anew(self, paths: Iterable[str]) -> None:
-        """Hear that folders are there again."""
+    def forget_folders(self, paths: Iterable[str]) -> None:
+        """Take note that folders are back, perhaps on another device."""
         for path in paths:
-            self.notes.look_anew(path)
+            self._recorder.forget_folder(path)
 
-    def todo(self, frames: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
-        """Return what is to be done of frames that have settled, their outputs and their turn noted."""
-        # What the user wants done again is done again once.
-        once = dataclasses.replace(self._wanted, retry=frozenset(), force=False)
-        rows = {frame.path: row for frame in frames if (row := self.known(frame.path)) is not None}
-        first = [frame for frame in frames if frame.path not in self.notes.known]
-        later = [frame for frame in frames if frame.path in self.notes.known]
-        todo = [*plan(first, rows, self._wanted).todo, *plan(later, rows, once).todo]
-        todo = [item for item in todo if self._has_place(item)] if self._outputs.kinds else todo
-        self._session.await_turn(todo)
-        self.notes.tally.total += sum(item.frame.path not in self.given for item in todo)
-        self.given |= {item.frame.path for item in todo}
-        return todo
+    def plan(self, frames: Sequence[FrameFile], siblings: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
+        """Return what is to be done with settled frames, and add new ones to the ledger."""
+        # --retry and --force solve each frame once more, not again and again.
+        once = dataclasses.replace(self._options, retry=frozenset(), force=False)
+        records = {frame.path: record for frame in frames if (record := self.record(frame.path)) is not None}
+        first = [frame for frame in frames if frame.path not in self._recorder.records]
+        later = [frame for frame in frames if frame.path in self._recorder.records]
+        planned = [*plan(first, records, self._options).planned, *plan(later, records, once).planned]
+        if self._outputs.kinds:
+            planned = [item for item in planned if self._find_outputs(item, siblings)]
+        self._session.add_waiting(planned)
+        paths = [item.frame.path for item in planned]
+        self._recorder.counts.plan(paths)
+        self.planned.update(paths)
+        return planned
 
-    def _has_place(self, todo: PlannedFrame) -> bool:
-        """Find the outputs of a frame, which hang on what else lies in its folder; False where there is no place."""
-        folder = os.path.dirname(todo.frame.path)  # noqa: PTH120
-        beside = [frame for frame in self.watch.siblings if os.path.dirname(frame.path) == folder]  # noqa: PTH120
-        others = [frame for frame in beside if frame.path in self.given and frame.path != todo.frame.path]
+    def _find_outputs(self, planned: PlannedFrame, siblings: Sequence[FrameFile]) -> bool:
+        """Find a frame's outputs, whose names depend on the other frames of its folder; False if there are none."""
+        path = planned.frame.path
+        folder = os.path.dirname(path)  # noqa: PTH120
+        others = [frame for frame in siblings if frame.path in self.planned and frame.path != path]
+        beside = [frame for frame in others if os.path.dirname(frame.path) == folder]  # noqa: PTH120
         try:
-            self.files[todo.frame.path] = output_paths.output_files([*others, todo.frame], self._outputs)[
-                todo.frame.path
-            ]
+            self.files[path] = output_paths.output_files([*beside, planned.frame], self._outputs)[path]
         except UsageError as exc:
-            self.notes.tally.total += todo.frame.path not in self.given
-            self.given.add(todo.frame.path)
-            self.notes.failure(todo, exc, is_final=True)
+            self._recorder.counts.plan([path])
+            self.planned.add(path)
+            self._recorder.record_failure(planned, exc, is_final=True)
             return False
         return True
 
-    def exit_code(self, first: Iterable[FrameFile]) -> int:
-        """Return the exit code of all frames that were seen, and of those that were there at ``first``."""
-        unseen = {frame.path for frame in first} - self.watch.seen.keys()
-        left = {path for path in unseen | self.watch.young.keys() if os.path.lexists(path)}
-        done = (self.watch.seen.keys() | self.given) - left - self.watch.under_way
-        rows = [self.known(path) or NOT_BEGUN for path in done]
-        return exit_code([*rows, *(NOT_BEGUN for _ in left | self.watch.under_way)])
+    def finish(self, planned: PlannedFrame) -> None:
+        """Forget the outputs of a frame that is done."""
+        self.files.pop(planned.frame.path, None)
 
 
-class _Heard:
-    """A queue whose watch hears when a frame is done with."""
+class NotifyingQueue:
+    """A queue that tells a feed and a planner when a frame is done; otherwise it works as ``queue`` does."""
 
-    def __init__(self, queue: FrameQueue, night: _Night) -> None:
-        self._queue, self._night = queue, night
-        self.add, self.take, self.taught = queue.add, queue.take, queue.taught
+    def __init__(self, queue: FrameQueue, feed: WatchFeed, planner: LandingPlanner) -> None:
+        self._queue, self._feed, self._planner = queue, feed, planner
 
-    def settled(self, todo: PlannedFrame, done: TaskOutcome | None) -> None:
-        """Pass it on."""
-        self._queue.settled(todo, done)
-        self._night.files.pop(todo.frame.path, None)
-        self._night.watch.settled(todo, done)
+    def add(self, planned: Iterable[PlannedFrame]) -> None:
+        """Add frames."""
+        self._queue.add(planned)
+
+    def take(self) -> PlannedFrame | None:
+        """Remove and return the next frame to begin; None if none may be begun now."""
+        return self._queue.take()
+
+    def finish(self, planned: PlannedFrame, outcome: TaskOutcome | None) -> None:
+        """Take note that a frame is done, and tell the feed and the planner."""
+        self._queue.finish(planned, outcome)
+        self._planner.finish(planned)
+        self._feed.finish(planned)
+
+    def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
+        """Return what other frames tell of one that was taken."""
+        return self._queue.hints(planned)
 
     @property
     def ready(self) -> int:
-        """How many could be begun now."""
+        """How many frames could be begun now."""
         return self._queue.ready
 
     def __len__(self) -> int:
-        """Return how many are not begun."""
+        """Return the number of frames that are not begun."""
         return len(self._queue)

@@ -1,28 +1,30 @@
-"""What a worker does with one frame: look whether it is one, solve it, write its outputs, keep or drop its job.
+"""What a worker does with one frame: check that it is one, solve it, write its outputs, keep or remove its job.
 
-It needs nothing but the task, and writes nothing but the job, the outputs and what frames teach; the ledger is its
-parent's.  A worker lives on from frame to frame, and what it knows of the place to solve at with it.
+It needs nothing but the task, and writes nothing but the job, the outputs and what frames teach about cameras; its
+parent process writes the ledger.  A worker serves many frames, and keeps its connection to the place where engines run.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from novacli.batch.frames import output_paths
+from novacli.batch.frames.content import read_content
+from novacli.batch.frames.disk_room import full_disk
 from novacli.batch.frames.listing import frame_at
 from novacli.batch.frames.own_outputs import check_outputs, is_written_by_nova
-from novacli.batch.records import KEEP_ALL, KEEP_NONE, FrameFile, FrameTask, RunSetup, TaskOutcome
+from novacli.batch.records import KEEP_ALL, KEEP_NONE, FileContent, FrameFile, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import NovaError, OutputError
 from novacli.exports.request import OutputRequest
 from novacli.files.atomic import NotWritableError, as_output_error
-from novacli.jobs.request import read_request, sha256_of
+from novacli.jobs.request import read_request
 from novacli.records.budget import Budget
 from novacli.records.progress import Progress
 from novacli.records.result import FAILED, SOLVED, Result, error_of
+from novacli.text.printable import shown_name
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import RESULT, JobDir
 
@@ -32,37 +34,59 @@ if TYPE_CHECKING:
     from novacli.exports.update import Stamp
     from novacli.pipeline.context import Context, Solved
 
-#: The contexts of the setups that this process has served; a pool has one, a long-lived worker elsewhere several.
+#: The contexts of the runs that this process has served: one in a pool, several in a long-lived worker elsewhere.
 _contexts: dict[str, Context] = {}
-_MOST_CONTEXTS = 8
-#: Of the engines' CPU time a frame has so much where an earlier one of its sequence was solved: 40 s, and five times
-#: what the slowest field took.  What is still unsolved then is a cloud, and the next frames wait.
-_TAUGHT_CPU_SHARE = 1 / 3
+_MAX_CONTEXTS = 8
+#: The share of the engines' CPU time limit (120 s) for a frame of a sequence in which a frame was solved: 40 s, five
+#: times what the slowest field took.  A frame that is still unsolved then is probably clouded, and the next frames
+#: wait.
+_SEQUENCE_CPU_SHARE = 1 / 3
 
 
 def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> TaskOutcome:
-    """Do a task; whatever is wrong with the frame is in the result.  ``cancelled`` is asked often while engines run."""
-    before = _now(task.frame)
-    if task.may_be_ours and is_written_by_nova(task.frame.path):
-        return TaskOutcome(before, ours=True)
-    if task.known_sha256 is not None and _is_content(task.frame.path, task.known_sha256):
-        return TaskOutcome(before, task.known_sha256)
-    denied = output_paths.denied(task.frame, task.files, task.setup.outputs)
-    if denied is not None:  # before engines run for nothing
-        failed = Result(task.frame.path, FAILED, error=error_of(_with_remedy(denied, task)))
-        return TaskOutcome(before, result=failed)
+    """Do a task and return its outcome; an error that concerns the frame is in the result.
+
+    Parameters
+    ----------
+    task
+        The frame to solve.
+    cancelled
+        Returns True to end the solve; called often while engines run.
+    """
+    before = _frame_now(task.frame)
+    if task.may_be_own_output and is_written_by_nova(task.frame.path):
+        return TaskOutcome(before, is_own_output=True)
+    if task.known_content is not None:
+        content = read_content(task.frame.path)
+        if content is not None and content.is_same_frame(task.known_content):
+            return TaskOutcome(before, content)
     try:
-        check_outputs(task.frame.path, _request_of(task))
-    except NovaError as exc:
-        return TaskOutcome(before, result=Result(task.frame.path, FAILED, error=error_of(exc)))
-    try:
-        share = _TAUGHT_CPU_SHARE if task.taught else 1.0
-        budget = Budget(engines=task.engines, cpu_share=share)
+        _check_outputs(task)
+        budget = Budget(engines=task.engines, cpu_share=_SEQUENCE_CPU_SHARE if task.hints else 1.0)
         context = replace(_context(task.setup), progress=Progress(cancelled=cancelled), budget=budget)
     except NovaError as exc:
-        failed = Result(task.frame.path, FAILED, error=error_of(type(exc)(f"{task.frame.path}: {exc}")))
-        return TaskOutcome(before, result=failed)
+        return TaskOutcome(before, result=Result(task.frame.path, FAILED, error=error_of(_about(task.frame, exc))))
     return _solve(task, before, context)
+
+
+def _check_outputs(task: FrameTask) -> None:
+    """Raise NovaError if the outputs cannot be written, before engines run in vain."""
+    check_outputs(task.frame.path, _request_of(task))
+    outputs = task.setup.outputs
+    denied = output_paths.denied(task.frame, task.files, outputs)
+    if denied is not None:
+        raise denied
+    message = full_disk(task.frame, outputs, [task.setup.jobs_dir], for_outputs=True)
+    if message is not None:
+        raise OutputError(f"{message}: free some space")
+
+
+def _about(frame: FrameFile, exc: NovaError) -> NovaError:
+    """Return the error with the frame's path in its message."""
+    shown = shown_name(frame.path)
+    if isinstance(exc, NotWritableError) or shown in str(exc):
+        return exc
+    return type(exc)(f"{shown}: {exc}")
 
 
 def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
@@ -71,34 +95,32 @@ def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
     from novacli.inputs import FileInput
     from novacli.pipeline.solve import solve_input
 
-    handing = SequenceMemory(task.taught, context.rigs)
-    context = replace(context, rigs=handing)
+    memory = SequenceMemory(task.hints, context.rigs)
+    context = replace(context, rigs=memory)
     stamp = None
     with contextlib.suppress(OSError, ValueError):
         stamp = Stamp.of(task.frame.path)
     solved = solve_input(FileInput(task.frame.path), task.setup.params, context)
-    sha256 = _sha256_of_job(solved.result)
+    content = _content_of_job(solved.result)
     result = _with_outputs(task, solved, stamp)
-    is_written = result.status == SOLVED and result.error is None
-    if sha256 is None or (is_written and task.setup.outputs.update):
-        sha256 = sha256_of(task.frame.path)
-    after = _now(task.frame)
+    has_outputs = result.status == SOLVED and result.error is None
+    is_updated = has_outputs and task.setup.outputs.update
+    if content is None or is_updated:
+        content = read_content(task.frame.path)
+    after = _frame_now(task.frame)
     is_same = (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
-    changed = not is_same and not (is_written and task.setup.outputs.update)
-    kept = _kept_or_dropped(result, task.setup)
-    return TaskOutcome(after, sha256, kept, changed=changed, written=is_written, taught=handing.taught)
+    kept = _kept_or_removed(result, task.setup)
+    return TaskOutcome(
+        after, content, kept, has_changed=not (is_same or is_updated), has_outputs=has_outputs, hint=memory.hint
+    )
 
 
-def _now(frame: FrameFile) -> FrameFile:
-    """Return the frame as it lies on the disk now, as it was where it is gone."""
+def _frame_now(frame: FrameFile) -> FrameFile:
+    """Return the frame with its present size and time, or as it was if it is gone."""
     try:
         return frame_at(frame.path, frame.root)
     except (OSError, ValueError):
         return frame
-
-
-def _is_content(path: str, sha256: str) -> bool:
-    return sha256_of(path) == sha256
 
 
 def _context(setup: RunSetup) -> Context:
@@ -107,7 +129,7 @@ def _context(setup: RunSetup) -> Context:
         from novacli.pipeline.context import Context
         from novacli.rigs.store import RigStore
 
-        while len(_contexts) >= _MOST_CONTEXTS:
+        while len(_contexts) >= _MAX_CONTEXTS:
             del _contexts[next(iter(_contexts))]
         rigs = RigStore(setup.config.folders.rigs_file) if setup.config["learn"] else None
         backend = backends.connect(setup.place, setup.config)
@@ -115,16 +137,16 @@ def _context(setup: RunSetup) -> Context:
     return _contexts[setup.key]
 
 
-def _sha256_of_job(result: Result) -> str | None:
-    """Return the digest of the content that was solved, which the job was made with; None where there is no job."""
+def _content_of_job(result: Result) -> FileContent | None:
+    """Return the digest of the content that was solved, which the job stores; None if there is no job."""
     if "directory" not in result.files:
         return None
     request = read_request(JobDir(Path(result.files["directory"])))
-    return None if request is None else request.sha256
+    return None if request is None or request.sha256 is None else FileContent(request.sha256)
 
 
 def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Result:
-    """Write what was asked for; an output that fails makes an error of a solved result, as in ``nova submit``."""
+    """Write the outputs; one that fails makes a solved result a failed one, as in ``nova submit``."""
     from novacli.exports.registry import SolvedField
     from novacli.exports.request import write_outputs
     from novacli.solution.reading import Solution
@@ -142,7 +164,7 @@ def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Resul
                 raise as_output_error(path, exc) from exc
         written, notes = write_outputs(request, field, stamp)
     except NotWritableError as exc:
-        return replace(result, error=error_of(_with_remedy(exc, task)))
+        return replace(result, error=error_of(output_paths.with_remedy(exc, task.frame)))
     except NovaError as exc:
         return replace(result, error=error_of(exc))
     return replace(result, files={**result.files, **written}, notes=(*result.notes, *notes))
@@ -153,29 +175,17 @@ def _request_of(task: FrameTask) -> OutputRequest:
     return OutputRequest(files, update=task.setup.outputs.update, overwrite=True)
 
 
-def _with_remedy(exc: NotWritableError, task: FrameTask) -> NotWritableError:
-    """Return the error with what can be done about it in a batch, where nobody names files one by one."""
-    frame = Path(task.frame.path)
-    if exc.target != frame:
-        remedy = "make it and its folder writable, or write below another folder by --out DIR"
-    elif os.access(frame.parent, os.W_OK | os.X_OK):
-        remedy = "make it writable, or use --wcs or --out DIR in place of --update"
-    else:
-        remedy = "make it and its folder writable, or use --out DIR in place of --update"
-    return type(exc)(exc.what, remedy, exc.target)
-
-
-def _kept_or_dropped(result: Result, setup: RunSetup) -> Result:
-    """Put the job directory where jobs are kept, or remove it; return the result with the paths that hold then."""
+def _kept_or_removed(result: Result, setup: RunSetup) -> Result:
+    """Move the job directory to the jobs that stay, or remove it; return the result with the new paths."""
     if "directory" not in result.files:
         return replace(result, job=None) if result.job is not None else result
     job = JobDir(Path(result.files["directory"]))
     is_failure = result.status != SOLVED or result.error is not None
-    # On a full disk a job that is kept takes what room the next frames need, and says no more than its error does.
+    # On a full disk, a job that stays takes the room that the next frames need, and tells no more than its error.
     is_failure = is_failure and result.exit_code != OutputError.exit_code
     unneeded = setup.keep == KEEP_NONE or (setup.keep != KEEP_ALL and not is_failure)
-    if unneeded or result.reason == "cancelled":  # since the parent is gone: it comes again as another job
-        return _dropped(result, job)
+    if unneeded or result.reason == "cancelled":  # the frame will be solved by another job
+        return _removed(result, job)
     final = Path(setup.jobs_dir) / job.job_id
     moved = replace(result, files=_moved(result.files, job.path, final))
     stored = job.read_json(RESULT) or {}
@@ -183,12 +193,12 @@ def _kept_or_dropped(result: Result, setup: RunSetup) -> Result:
         job.write_json(RESULT, {**stored, "files": _moved(stored.get("files") or {}, job.path, final)})
         job.path.rename(final)
     except Exception as exc:
-        error = OutputError(f"{result.input}: its job cannot be kept at {final}: {getattr(exc, 'strerror', exc)}")
-        return replace(_dropped(result, job), error=error_of(error))
+        error = OutputError(f"{result.input}: its job cannot be moved to {final}: {getattr(exc, 'strerror', exc)}")
+        return replace(_removed(result, job), error=error_of(error))
     return moved
 
 
-def _dropped(result: Result, job: JobDir) -> Result:
+def _removed(result: Result, job: JobDir) -> Result:
     with contextlib.suppress(OSError):
         jobdir.discard(job)
     left = {name: path for name, path in result.files.items() if not Path(path).is_relative_to(job.path)}
@@ -196,7 +206,7 @@ def _dropped(result: Result, job: JobDir) -> Result:
 
 
 def _moved(files: dict[str, str], source: Path, target: Path) -> dict[str, str]:
-    """Return paths as they are once ``source`` is called ``target``."""
+    """Return the paths after ``source`` was renamed to ``target``."""
     return {
         name: str(target / Path(path).relative_to(source)) if Path(path).is_relative_to(source) else path
         for name, path in files.items()

@@ -1,4 +1,4 @@
-"""``nova batch``: thousands of frames, solved side by side, and only those that are not solved yet."""
+"""``nova batch``: solves many frames, and only those that are not solved yet."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import click
 
 from novacli import config as configuration
 from novacli.batch.records import KEEP_FAILURES, KEEPS
-from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
-from novacli.cli.watchargs import WATCH_OPTIONS, seconds, show_of_night, terms_of
+from novacli.cli.options import SOLVE_OPTIONS, Decorator, build_config, build_params, with_options
+from novacli.cli.watchargs import WATCH_OPTIONS, seconds, settings_of, watch_display
 from novacli.errors import NovaError, UsageError
 from novacli.exports.registry import all_exports
 from novacli.text.printable import printable_line
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
     from novacli.batch.ledger.database import Ledger
     from novacli.batch.records import BatchOutputs
     from novacli.batch.run.display import QuietDisplay
-    from novacli.batch.run.session import BatchRequest
+    from novacli.batch.run.request import BatchRequest
+    from novacli.batch.run.session import Tell
     from novacli.batch.run.summary import BatchOutcome
 
 _RUN = "run"
 
 
 class _RunByDefault(click.Group):
-    """A group that runs a batch where its first word is none of its commands."""
+    """A group that runs a batch if its first word is not the name of a command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command in that is left out."""
+        """Insert the command ``run`` if no command is named."""
         first = args[:1]
         return super().parse_args(ctx, args if first and first[0] in self.commands else [_RUN, *(args or ["--help"])])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command; of what is none, the one that runs."""
+        """Return a command by its name, ``run`` if there is none."""
         return super().get_command(ctx, cmd_name) or self.commands[_RUN]
 
 
@@ -49,7 +50,7 @@ def command() -> None:
     """Solve many frames, and only those that are not solved yet."""
 
 
-#: How the ledger is found, which is the same for whoever runs a batch and for whoever asks about it.
+#: The options by which the ledger is found; the same for running a batch and for asking about it.
 _WHICH: tuple[Decorator, ...] = (
     click.option("--from", "lists", multiple=True, metavar="FILE|-", help="Read paths from a list; repeatable."),
     click.option("--out", metavar="DIR", help="Write below DIR, as the frames lie below their folders."),
@@ -59,9 +60,10 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Names in folders, such as 'light*'."),
     click.option("--newer", metavar="DATE|FILE", help="Only files changed since."),
     click.option("--settle", type=click.FloatRange(min=0), default=2.0, show_default=True, metavar="S",
-                 help="Leave files alone that were written to within S seconds."),
+                 help="Wait for files that were written to within S seconds."),
+    click.option("--dry-run", is_flag=True, help="Show what would be done with each frame, and why."),
     click.option("--retry", type=click.Choice(["unsolved", "failed", "all"]), help="Try these again, too."),
-    click.option("--force", is_flag=True, help="Do all frames again."),
+    click.option("--force", is_flag=True, help="Solve all frames again."),
     *(click.option(e.option, e.name, is_flag=True, help=f"Write {e.help} beside each frame.") for e in all_exports()),
     click.option("--update", is_flag=True, help="Put the solution into the FITS images' own headers."),
     click.option("--keep", type=click.Choice(KEEPS), default=KEEP_FAILURES, show_default=True,
@@ -69,14 +71,14 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--report", metavar="FILE", help="Write a report on all frames there, by its suffix: .csv, .html …"),
     click.option("--to", "place", default="local", show_default=True, metavar="PLACE", help="Where to solve."),
     click.option("--sequence", type=click.Choice(["auto", "off"]), default="auto", show_default=True,
-                 help="Hand on what a camera's frames teach, by time."),
+                 help="Give hints from solved frames to the next ones of a camera."),
     click.option("--dask", metavar="ADDRESS", help="Solve on a Dask cluster: its scheduler, such as tcp://host:8786."),
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Frames at a time.  [default: slots]"),
-    click.option("--max-time", metavar="AGE", help="Begin no frame after so long, such as 50m."),
+    click.option("--max-time", metavar="AGE", help="Begin no frame after this time, such as 50m."),
     click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for another run over these frames."),
     click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that is done."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing if all is well."),
 )  # fmt: skip
 
 
@@ -86,60 +88,88 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
 @with_options(_BATCH_OPTIONS)
 @with_options(WATCH_OPTIONS)
 @with_options(SOLVE_OPTIONS)
-def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, **raw: Any) -> int:
+def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, dry_run: bool, **raw: Any) -> int:
     """Solve many frames, and only those that are not solved yet: nova batch PATH...
 
-    PATH is an image, a star list, or a folder, whose pictures are looked for at any depth.  What became of each is kept
-    in a ledger, so the same call goes on where the last one ended.  See also: nova batch status, nova batch report.
+    PATH is an image, a star list, or a folder, whose pictures are searched at any depth.  The outcome of each frame is
+    stored in a ledger, so the same call goes on where the last one ended.  See also: nova batch status, nova batch
+    report.
 
     Exit code: 0 all solved, 1 some unsolved, 75 some to be tried again, others as in sysexits.h.
     """
-    terms, request = terms_of(raw), _request(paths, raw)
+    settings, request = settings_of(raw), _request(paths, raw)
     if report is not None:
         from novacli.batch.reports import check_path
 
-        check_path(Path(report))
-    show = (
-        _show(as_json=as_json, quiet=quiet)
-        if terms is None
-        else show_of_night(as_json=as_json, quiet=quiet, verbose=raw["verbose"])
+        check_path(_path(report, "--report"))
+    if dry_run:
+        return _dry_run(request, settings, as_json=as_json)
+    display = (
+        _display(as_json=as_json, quiet=quiet)
+        if settings is None
+        else watch_display(as_json=as_json, quiet=quiet, verbose=raw["verbose"])
     )
+
+    def tell(outcome: BatchOutcome) -> None:
+        if not quiet or not outcome.is_well:
+            on_stdout = not quiet and not as_json
+            text = outcome.paragraph(None if display.tells_at_once else display.problems, only_new=quiet)
+            click.echo(f"nova: {printable_line(text)}", err=not on_stdout)
+
+    def say(words: str) -> None:
+        if not quiet:
+            _tell(words)
+
     try:
-        outcome = _outcome(request, terms, show, lambda words: None if quiet else _tell(words))
+        outcome = _outcome(request, settings, display, say, tell)
     except NovaError as exc:
         if quiet and exc.exit_code == 75 and not raw["wait"]:
-            return exc.exit_code  # another run is at it, which is as it should be
+            return exc.exit_code  # another run is solving the frames, as --no-wait expects
         raise
     if report is not None:
         _write_report(request, Path(report), outcome.elapsed_s)
-    if not quiet or not outcome.is_well:
-        has_told = not quiet and not as_json  # a line for each frame that was not solved
-        text = outcome.paragraph(None if has_told else show.problems)
-        click.echo(f"nova: {printable_line(text)}", err=not has_told)
     _keep_house(request.config)
     return outcome.exit_code
 
 
 def _outcome(
-    request: BatchRequest, terms: WatchSettings | None, show: QuietDisplay, say: Callable[[str], None]
+    request: BatchRequest, settings: WatchSettings | None, display: QuietDisplay, say: Callable[[str], None], tell: Tell
 ) -> BatchOutcome:
-    if terms is None:
+    if settings is None:
         from novacli.batch.run.session import run_batch
 
-        return run_batch(request, show, say)
+        return run_batch(request, display, say, tell)
     from novacli.batch.run.watch_session import watch_batch
 
-    return watch_batch(request, terms, show, say)
+    return watch_batch(request, settings, display, say, tell)
+
+
+def _dry_run(request: BatchRequest, settings: WatchSettings | None, *, as_json: bool) -> int:
+    from novacli.batch.run.dry_run import dry_run
+
+    if settings is not None:
+        raise UsageError("--dry-run and --watch exclude each other: leave out --watch to see what would be done now")
+    found, lines = dry_run(request)
+    for line in lines:
+        click.echo(json.dumps(line.to_json()) if as_json else printable_line(line.text()))
+    for remark in found.remarks:
+        _tell(remark)
+    return 75 if found.remarks else 0
 
 
 def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:
     from novacli.batch.frames.listing import parse_newer
     from novacli.batch.ledger.plan import RETRIES
-    from novacli.batch.run.session import BatchRequest
+    from novacli.batch.run.request import BatchRequest
 
     if raw["dask"] is not None and raw["place"] != "local":
         raise UsageError("--dask and --to exclude each other: frames are solved where the Dask workers are")
-    config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(raw["jobs_dir"])), raw)
+    config = build_config(
+        configuration.load().replaced(
+            "--jobs-dir", jobs_dir=None if raw["jobs_dir"] is None else _path(raw["jobs_dir"], "--jobs-dir")
+        ),
+        raw,
+    )
     given, all_paths = _paths(paths, raw["lists"])
     outputs = _outputs(raw)
     return BatchRequest(
@@ -166,19 +196,19 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:
 
 
 def _paths(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what was given, lists by their own names, and all paths."""
+    """Return the paths and lists as they were given, and all paths, those in the lists included."""
     from novacli.batch.frames.listing import read_list
 
     if not paths and not lists:
         raise UsageError("name frames or folders, or a list of them by --from")
     if "-" in paths:
-        raise UsageError("- is no frame here: --from - reads a list of paths from standard input")
+        raise UsageError("- is not a frame: --from - reads a list of paths from standard input")
     listed = [path for name in dict.fromkeys(lists) for path in read_list(name)]
     return _given(paths, lists), (*paths, *listed)
 
 
 def _given(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what the ledger is found by; a list from standard input stands for the current folder."""
+    """Return the names by which the ledger is found; a list from standard input stands for the current folder."""
     return (*paths, *(os.curdir if name == "-" else name for name in lists))
 
 
@@ -186,7 +216,8 @@ def _outputs(raw: dict[str, Any]) -> BatchOutputs:
     from novacli.batch.records import BatchOutputs
 
     kinds = tuple(export.name for export in all_exports() if raw[export.name])
-    out_dir = None if raw["out"] is None else os.path.abspath(raw["out"])  # noqa: PTH100 - may hold any bytes
+    out = raw["out"]
+    out_dir = None if out is None else os.path.abspath(_path(out, "--out"))  # noqa: PTH100 - may hold any bytes
     if out_dir is not None and not kinds:
         kinds = ("new_fits",)
     return BatchOutputs(kinds, raw["update"], out_dir)
@@ -195,10 +226,17 @@ def _outputs(raw: dict[str, Any]) -> BatchOutputs:
 def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
     from novacli.batch.frames.output_paths import default_ledger
 
-    return Path(raw["ledger"]) if raw["ledger"] else default_ledger(given, raw["out"])
+    return default_ledger(given, raw["out"]) if raw["ledger"] is None else _path(raw["ledger"], "--ledger")
 
 
-def _show(*, as_json: bool, quiet: bool) -> QuietDisplay:
+def _path(text: str, option: str) -> Path:
+    """Return the path that was given to an option; an empty one is an error, not the current folder."""
+    if not text:
+        raise UsageError(f"{option} has an empty path: check the variables in your command")
+    return Path(text)
+
+
+def _display(*, as_json: bool, quiet: bool) -> QuietDisplay:
     from novacli.batch.run import display
 
     inner: QuietDisplay | None = display.JsonDisplay(sys.stdout) if as_json else None
@@ -241,17 +279,17 @@ def _title(given: tuple[str, ...]) -> str:
 @with_options(_WHICH)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each ledger.")
 def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw: Any) -> int:
-    """Show how many frames met which fate, also while a run is on; without PATH, of all batches of yours."""
+    """Show the number of frames of each fate, also during a run; without PATH, of all your batches."""
     from novacli.batch.frames.output_paths import ledgers
     from novacli.batch.ledger.status import state_of, write_states
 
-    is_one = paths or lists or raw["ledger"] or raw["out"]
+    is_one = paths or lists or raw["ledger"] is not None or raw["out"] is not None
     found = [_ledger_path(_given(paths, lists), raw)] if is_one else ledgers()
     states, codes = [], [0]
     for path in found:
         try:
             states.append(state_of(path))
-        except NovaError as exc:  # it hides none of the others
+        except NovaError as exc:  # the other ledgers are still shown
             _tell(str(exc))
             codes.append(exc.exit_code)
     if as_json:
@@ -267,18 +305,18 @@ def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw:
 @command.command("report")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @with_options(_WHICH)
-@click.option("--report", metavar="FILE", help="Write it there, by its suffix: .csv, .ecsv, .jsonl, .html.")
+@click.option("--report", metavar="FILE", help="Write a report there, by its suffix: .csv, .ecsv, .jsonl, .html.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that has a result.")
 def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, as_json: bool, **raw: Any) -> int:
-    """Tell each frame's fate, also while a run is on: a line each, or a report in a file."""
+    """Show the fate of each frame, also during a run: on a line each, or as a report in a file."""
     from novacli.batch.ledger.database import Ledger
     from novacli.batch.reports import Summary, check_path, write_report
 
-    if not (paths or lists or raw["ledger"] or raw["out"]):
+    if not (paths or lists) and raw["ledger"] is None and raw["out"] is None:
         raise UsageError("name the batch by its paths, as nova batch was called: see nova batch status")
     given = _given(paths, lists)
     if report is not None:
-        check_path(Path(report))
+        check_path(_path(report, "--report"))
     with Ledger.read(_ledger_path(given, raw)) as ledger:
         if report is not None:
             write_report(ledger.entries(), Summary(_title(given) or str(ledger.path)), Path(report))
@@ -288,12 +326,12 @@ def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, 
 
 
 def _write_lines(ledger: Ledger, *, as_json: bool) -> None:
-    from novacli.batch.records import GONE, OURS
+    from novacli.batch.records import GONE, OWN_OUTPUT
     from novacli.batch.run.display import frame_line
 
     for entry in ledger.entries():
         if as_json and entry.line is not None:
             click.echo(entry.line)
-        elif not as_json and entry.known.fate != OURS:
-            is_there = entry.known.fate == GONE or os.path.exists(entry.path)  # noqa: PTH110 - may hold any bytes
+        elif not as_json and entry.record.fate != OWN_OUTPUT:
+            is_there = entry.record.fate == GONE or os.path.exists(entry.path)  # noqa: PTH110 - may hold any bytes
             click.echo(frame_line(entry, entry.result) + ("" if is_there else "; the file is not there any more"))

@@ -16,7 +16,7 @@ from made_disk import STUCK
 from novacli.batch.children import child
 from novacli.batch.children.child import ChildProcess
 from novacli.batch.frames import header_reader as module
-from novacli.batch.frames.header_reader import Exposure, ExposureReader, glance
+from novacli.batch.frames.header_reader import Exposure, ExposureReader, read_exposure
 from novacli.batch.frames.listing import frame_at
 from novacli.inputs import FileInput, open_field
 from novacli.rigs.store import identify_rig
@@ -32,7 +32,7 @@ def write(path: Path, shape: tuple[int, int] = (40, 60), **cards: object) -> Pat
 
 
 def look(path: Path) -> Exposure:
-    return glance(frame_at(str(path)))
+    return read_exposure(frame_at(str(path)))
 
 
 def test_the_camera_is_the_one_that_the_solved_frame_will_have(tmp_path: Path) -> None:
@@ -101,10 +101,10 @@ def test_other_files_are_told_apart_by_folder_and_format(content: bytes, tmp_pat
     assert a.taken_s == (tmp_path / "a.JPG").stat().st_mtime_ns / 1e9
 
 
-def test_a_file_that_is_gone_is_glanced_at_all_the_same(tmp_path: Path) -> None:
+def test_a_file_that_is_gone_has_an_exposure_by_its_name(tmp_path: Path) -> None:
     frame = frame_at(str(write(tmp_path / "a.fits")))
     (tmp_path / "a.fits").unlink()
-    assert glance(frame).taken_s == frame.mtime_ns / 1e9
+    assert read_exposure(frame).taken_s == frame.mtime_ns / 1e9
 
 
 def test_a_disk_that_hangs_holds_up_nobody_who_looks_at_its_files(
@@ -114,13 +114,13 @@ def test_a_disk_that_hangs_holds_up_nobody_who_looks_at_its_files(
     monkeypatch.setattr(child, "GRACE_S", 0.3)
     monkeypatch.setattr(module, "_LIMIT_S", 1.0)
     stuck, whole = (frame_at(str(disk[0] / name)) for name in (f"{STUCK}.fits", "a.fits"))
-    glances = ExposureReader()
+    reader = ExposureReader()
     try:
-        assert glances.at(whole) == glance(whole)
-        assert glances.at(stuck) == Exposure(f"{disk[0]}\nfits", stuck.mtime_ns / 1e9)
+        assert reader.read(whole) == read_exposure(whole)
+        assert reader.read(stuck) == Exposure(f"{disk[0]}\nfits", stuck.mtime_ns / 1e9)
         asked: list[object] = []
         monkeypatch.setattr(ChildProcess, "ask", lambda *question, **_: asked.append(question))
-        assert glances.at(whole) == glance(whole)
+        assert reader.read(whole) == read_exposure(whole)
         assert asked == []
     finally:
-        glances.close()
+        reader.close()

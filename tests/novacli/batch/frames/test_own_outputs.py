@@ -39,7 +39,7 @@ IMAGE = (card("SIMPLE  =                    T"), card("NAXIS   =                
 BARE = (card("SIMPLE  =                    T"), card("NAXIS   =                    0"))
 
 COPY = fits(*IMAGE, card(f"HISTORY {COPY_HISTORY}"), data=bytes(2880))
-OURS = {
+OWN_OUTPUT = {
     "copy": COPY,
     "copy.gz": gzip.compress(COPY),
     "copy.bz2": bz2.compress(COPY),
@@ -65,9 +65,9 @@ THEIRS = {
 }
 
 
-@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("kind", OWN_OUTPUT)
 def test_what_nova_wrote_is_known_by_its_cards(kind: str, tmp_path: Path) -> None:
-    assert is_written_by_nova(str(put(tmp_path / "f", OURS[kind])))
+    assert is_written_by_nova(str(put(tmp_path / "f", OWN_OUTPUT[kind])))
 
 
 def test_copies_are_known_and_images_that_got_their_solution_are_not(tmp_path: Path) -> None:

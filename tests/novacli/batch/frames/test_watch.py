@@ -36,20 +36,21 @@ class Clock:
         return int(self.time() * 1e9)
 
 
-class Known_:
-    """A judge that wants every frame, and knows what the test tells it."""
+class AllFrames:
+    """A planner that plans every frame, and has the records that the test gives it."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, FrameRecord] = {}
+        self.records: dict[str, FrameRecord] = {}
         self.back: list[str] = []
 
-    def todo(self, frames: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
+    def plan(self, frames: Sequence[FrameFile], siblings: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
+        del siblings
         return [PlannedFrame(frame) for frame in frames]
 
-    def known(self, path: str) -> FrameRecord | None:
-        return self.rows.get(path)
+    def record(self, path: str) -> FrameRecord | None:
+        return self.records.get(path)
 
-    def anew(self, paths: Iterable[str]) -> None:
+    def forget_folders(self, paths: Iterable[str]) -> None:
         self.back += paths
 
 
@@ -57,9 +58,9 @@ class Scene:
     """A watched folder, what was given of it, and what was said."""
 
     def __init__(self, folder: Path, clock: Clock, **terms: Any) -> None:
-        self.folder, self.clock, self.judge = folder, clock, Known_()
+        self.folder, self.clock, self.planner = folder, clock, AllFrames()
         self.said: list[str] = []
-        self.watch = WatchFeed([str(folder)], WatchSettings(**{"poll_s": 1.0, **terms}), self.judge, self.said.append)
+        self.watch = WatchFeed([str(folder)], WatchSettings(**{"poll_s": 1.0, **terms}), self.planner, self.said.append)
 
     def after(self, seconds: float) -> list[str]:
         """Let time pass, and return the names of frames that are given then."""
@@ -71,8 +72,8 @@ class Scene:
         path = self.folder / name
         status = path.stat() if path.exists() else os.stat(self.folder.parent)
         row = FrameRecord(status.st_size, status.st_mtime_ns, None, "", frozenset(), fate, 0, 1)
-        self.judge.rows[str(path)] = row
-        self.watch.settled(PlannedFrame(FrameFile(str(path), 0, 0)), None)
+        self.planner.records[str(path)] = row
+        self.watch.finish(PlannedFrame(FrameFile(str(path), 0, 0)))
 
 
 @pytest.fixture
@@ -256,7 +257,7 @@ class TestMounts:
             assert scene.after(61) == []
         (tmp_path / "elsewhere").rename(scene.folder)
         assert scene.after(1) == ["b.jpg"]
-        assert scene.judge.back == [str(scene.folder)]
+        assert scene.planner.back == [str(scene.folder)]
         scene.settle("c.jpg")
         assert scene.after(61) == []
         assert [line.removeprefix(str(scene.folder)) for line in scene.said] == [
@@ -289,7 +290,7 @@ class TestAgain:
         picture(scene.folder / "a.jpg", ago_s=100)
         given = [*scene.after(0)]
         for _ in range(30):
-            if scene.watch.under_way:
+            if scene.watch.unfinished_paths():
                 scene.settle("a.jpg", RETRIABLE)
             given += scene.after(301)
         assert given == ["a.jpg"] * 3

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from novacli.batch.ledger import database as module
-from novacli.batch.ledger.database import FORMAT, Ledger
-from novacli.batch.records import FATES, WAITING, FrameFile, FrameRecord, LedgerEntry
+from novacli.batch.ledger.database import Ledger
+from novacli.batch.ledger.schema import FORMAT
+from novacli.batch.records import FATES, WAITING, FileContent, FrameFile, FrameRecord, LedgerEntry
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError
 
 SOURCE = Path(__file__).parents[4] / "src"
@@ -32,25 +34,33 @@ def entry(path: str = "/n/a.fits", fate: str = "solved", line: str | None = "{}"
 
 PATHS = st.sampled_from(["/a", "/a/b.fits", "/é", "/line\nfeed", "/\udcff", "/\udcff\udc80", "/𝄞", "/A", "/a'b", "/ "])
 NUMBERS = st.integers(-(2**63) + 1, 2**63 - 1)
+SHA256S = st.text("0123456789abcdef", min_size=1, max_size=64)
 KNOWN = st.builds(
     FrameRecord,
     size=st.integers(0, 2**62),
     mtime_ns=NUMBERS,
-    sha256=st.none() | st.text("0123456789abcdef", min_size=1, max_size=64),
+    sha256=SHA256S,
+    digest=st.none() | SHA256S,
     params=st.text(max_size=9),
     outputs=st.frozensets(st.text("abc:/_", min_size=1, max_size=5), max_size=3),
     fate=st.sampled_from(FATES),
     exit_code=st.integers(0, 78),
     tries=st.integers(0, 9),
 )
+CONTENTS = st.builds(FileContent, SHA256S, st.none() | SHA256S)
 # A line is JSON in ASCII: see reports/jsonlines.py.
 ENTRIES = st.builds(
     LedgerEntry,
     path=PATHS,
-    known=KNOWN,
+    record=KNOWN,
     line=st.none() | st.text(st.characters(max_codepoint=126, min_codepoint=32)),
     finished_s=st.none() | st.floats(0, 1e12),
 )
+
+
+def without_digest(entry: LedgerEntry) -> LedgerEntry:
+    """The entry as the ledger returns it one by one: the digest is read with all records alone."""
+    return replace(entry, record=replace(entry.record, digest=None))
 
 
 def by_key(path: str) -> tuple[bool, bytes]:
@@ -80,14 +90,15 @@ class LedgerModel(RuleBasedStateMachine):
             known = FrameRecord(7, mtime_ns, None, "p", frozenset(), WAITING, 75, 0)
             self.model.setdefault(path, LedgerEntry(path, known))
 
-    @rule(path=PATHS, mtime_ns=NUMBERS)
-    def touch(self, path: str, mtime_ns: int) -> None:
-        self.ledger.touch(FrameFile(path, 0, mtime_ns))
+    @rule(path=PATHS, size=st.integers(0, 2**62), mtime_ns=NUMBERS, content=st.none() | CONTENTS)
+    def refresh(self, path: str, size: int, mtime_ns: int, content: FileContent | None) -> None:
+        self.ledger.refresh(FrameFile(path, size, mtime_ns), content)
         if path in self.model:
             old = self.model[path]
-            k = old.known
-            known = FrameRecord(k.size, mtime_ns, k.sha256, k.params, k.outputs, k.fate, k.exit_code, k.tries)
-            self.model[path] = LedgerEntry(path, known, old.line, old.finished_s)
+            record = replace(old.record, size=size, mtime_ns=mtime_ns)
+            if content is not None:
+                record = replace(record, sha256=content.sha256, digest=content.digest)
+            self.model[path] = replace(old, record=record)
 
     @rule()
     def reopen(self) -> None:
@@ -97,10 +108,14 @@ class LedgerModel(RuleBasedStateMachine):
     @invariant()
     def holds_what_the_dictionary_holds(self) -> None:
         with Ledger.read(self.path) as reader:
-            assert reader.known() == {path: kept.known for path, kept in self.model.items()}
-            assert list(reader.entries()) == [self.model[path] for path in sorted(self.model, key=by_key)]
+            assert reader.records() == {path: kept.record for path, kept in self.model.items()}
+            assert list(reader.entries()) == [
+                without_digest(self.model[path]) for path in sorted(self.model, key=by_key)
+            ]
             assert sum(reader.counts().values()) == len(self.model)
-            assert [reader.entry(path) for path in ("/a", "/\udcff")] == [self.model.get(p) for p in ("/a", "/\udcff")]
+            for path in ("/a", "/\udcff"):
+                kept = self.model.get(path)
+                assert reader.entry(path) == (None if kept is None else without_digest(kept))
 
     def teardown(self) -> None:
         self.ledger.close()
@@ -129,9 +144,9 @@ def test_pages_leave_out_nothing_and_repeat_nothing(path: Path, monkeypatch: pyt
 def test_times_beyond_64_bits_are_cut(path: Path) -> None:
     with Ledger.open(path) as ledger:
         ledger.add_waiting([FrameFile("/a", 1, 10**22)], "p")
-        assert ledger.known()["/a"].mtime_ns == 2**63 - 1
-        ledger.touch(FrameFile("/a", 1, -(10**22)))
-        assert ledger.known()["/a"].mtime_ns == -(2**63) + 1
+        assert ledger.records()["/a"].mtime_ns == 2**63 - 1
+        ledger.refresh(FrameFile("/a", 1, -(10**22)))
+        assert ledger.records()["/a"].mtime_ns == -(2**63) + 1
 
 
 def test_runs_are_counted_and_an_unfinished_one_has_no_outcome(path: Path) -> None:
@@ -172,13 +187,13 @@ class TestReaders:
                 writer.put(entry("/6"))
                 rest = list(rows)
         assert [e.path for e in rest] == [f"/{n}" for n in range(1, 7)]
-        assert rest[2].known.fate == "failed"
+        assert rest[2].record.fate == "failed"
 
     def test_a_reader_cannot_write(self, path: Path) -> None:
         Ledger.open(path).close()
         with Ledger.open(path) as writer:
             writer.put(entry())
-        with Ledger.read(path) as reader, pytest.raises(DeniedError, match="may not be written"):
+        with Ledger.read(path) as reader, pytest.raises(DeniedError, match="may not write"):
             reader.put(entry("/b"))
 
     def test_one_who_may_only_read_can(self, path: Path) -> None:
@@ -188,7 +203,7 @@ class TestReaders:
         path.parent.chmod(0o500)
         try:
             with Ledger.read(path) as reader:
-                assert list(reader.known()) == ["/n/a.fits"]
+                assert list(reader.records()) == ["/n/a.fits"]
         finally:
             path.parent.chmod(0o700)
 
@@ -205,7 +220,7 @@ class TestReaders:
             writer._db.execute("ROLLBACK")
         assert b"yyy" in killed.read_bytes()
         with Ledger.read(killed) as reader:
-            assert {(e.known.fate, e.line) for e in reader.entries()} == {("solved", "x" * 1000)}
+            assert {(e.record.fate, e.line) for e in reader.entries()} == {("solved", "x" * 1000)}
 
     def test_without_a_ledger_it_says_so(self, path: Path) -> None:
         for make in (lambda: None, path.touch):
@@ -213,7 +228,7 @@ class TestReaders:
             with pytest.raises(InputMissingError, match="there is no ledger"):
                 Ledger.read(path)
         with Ledger.open(path) as ledger:  # an empty file, as a killed run may leave, is a new ledger
-            assert ledger.known() == {}
+            assert ledger.records() == {}
 
 
 class TestBadFiles:
@@ -229,7 +244,7 @@ class TestBadFiles:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("CREATE TABLE t (x)")
         before = path.read_bytes()
-        with pytest.raises(DataError, match="no ledger of nova batch"):
+        with pytest.raises(DataError, match="not a ledger of nova batch"):
             how(path)  # type: ignore[operator]
         assert path.read_bytes() == before
 
@@ -250,7 +265,7 @@ class TestBadFiles:
             content[at : at + 200] = b"\xa5" * 200
         path.write_bytes(content)
         with Ledger.open(path) as ledger, pytest.raises(DataError, match="damaged"):
-            ledger.known()
+            ledger.records()
         with Ledger.read(path) as ledger, pytest.raises(DataError, match="damaged"):
             list(ledger.entries())
 
@@ -266,16 +281,16 @@ class TestBadFiles:
             with pytest.raises(OutputError, match=r"full.*free some space"):
                 for n in range(500):
                     ledger.put(entry(f"/{n}", line="x" * 3000))
-            count = len(ledger.known())
+            count = len(ledger.records())
         with Ledger.open(path) as ledger:
-            assert ledger.known()["/n/a.fits"] == entry().known
+            assert ledger.records()["/n/a.fits"] == entry().record
             assert len(list(ledger.entries())) == count
 
     def test_a_lock_that_is_never_let_go_is_told(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_BUSY_S", 0.0)
         with Ledger.open(path) as ledger, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(OutputError, match="another program holds the ledger locked"):
+            with pytest.raises(OutputError, match="another program has locked the ledger"):
                 ledger.put(entry())
 
 
@@ -285,7 +300,7 @@ from pathlib import Path
 from novacli.batch.ledger.database import Ledger
 from novacli.batch.records import FrameRecord, LedgerEntry
 with Ledger.open(Path(sys.argv[1])) as ledger:
-    first = len(ledger.known())
+    first = len(ledger.records())
     for n in range(first, 100_000):
         known = FrameRecord(n, n, f"{n:064x}", "p", frozenset(), "solved", 0, 1)
         ledger.put(LedgerEntry(f"/{n:06}", known, str(n) * 700, 1.0))
@@ -311,7 +326,7 @@ def test_kill_9_in_the_middle_of_puts_leaves_a_whole_ledger(path: Path) -> None:
             entries = list(ledger.entries())
         assert len(entries) in (expected, expected + 1)
         assert [e.path for e in entries] == [f"/{n:06}" for n in range(len(entries))]
-        assert all(e.line == str(n) * 700 and e.known.size == n for n, e in enumerate(entries))
+        assert all(e.line == str(n) * 700 and e.record.size == n for n, e in enumerate(entries))
         with contextlib.closing(sqlite3.connect(path)) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -327,11 +342,47 @@ def test_a_reader_beside_a_busy_writer_sees_whole_rows_and_never_fewer(path: Pat
             seen = 0
             for _ in range(20):
                 with Ledger.read(path) as ledger:
-                    count = len(ledger.known())
-                    assert all(e.line == str(e.known.size) * 700 for e in ledger.entries())
+                    count = len(ledger.records())
+                    assert all(e.line == str(e.record.size) * 700 for e in ledger.entries())
                 assert count >= seen
                 seen = count
                 writer.stdout.readline()
         finally:
             writer.kill()
     assert seen > 1
+
+
+class TestWhatWasTold:
+    def test_rows_are_untold_until_they_are_marked(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            ledger.put(entry("/a", "unsolved"), is_told=False)
+            ledger.put(entry("/b", "failed"), is_told=False)
+            ledger.put(entry("/c", "failed"))
+        with Ledger.open(path) as ledger:
+            assert [e.path for e in ledger.untold()] == ["/a", "/b"]
+            ledger.put(entry("/a", "solved"))
+            assert [e.path for e in ledger.untold()] == ["/b"]
+            ledger.mark_told(["/loop cannot be looked at"])
+            assert ledger.untold() == []
+            assert ledger.told_remarks() == {"/loop cannot be looked at"}
+            ledger.mark_told([])
+            assert ledger.told_remarks() == frozenset()
+
+    def test_a_ledger_of_an_older_version_stays_usable(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            ledger.put(entry("/a"))
+            for table in ("contents", "untold", "remarks"):
+                ledger._db.execute(f"DROP TABLE {table}")
+        with Ledger.read(path) as ledger:
+            assert list(ledger.records()) == ["/a"]
+        with Ledger.open(path) as ledger:
+            assert ledger.untold() == []
+            assert ledger.records()["/a"] == entry().record
+
+    def test_a_digest_counts_only_with_its_content(self, path: Path) -> None:
+        """An older version of nova stores a new content, and leaves the digest of the old one."""
+        with Ledger.open(path) as ledger:
+            ledger.put(LedgerEntry("/a", replace(entry().record, digest="d1g")))
+            assert ledger.records()["/a"].digest == "d1g"
+            ledger._db.execute("UPDATE frames SET sha256 = 'other'")
+            assert ledger.records()["/a"].digest is None

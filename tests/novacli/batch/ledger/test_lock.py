@@ -73,7 +73,7 @@ def other_run(ledger: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[
 def test_a_second_run_is_told_who_is_at_work(ledger: Path) -> None:
     with other_run(ledger) as (process, _):
         assert is_locked(ledger)
-        words = rf"another run \(pid {process.pid}\) is at these frames"
+        words = rf"another run \(pid {process.pid}\) is solving these frames"
         with pytest.raises(RetryLaterError, match=words) as caught, lock_now(ledger):
             pass
         assert caught.value.exit_code == 75
@@ -216,6 +216,6 @@ def test_on_a_full_disk_it_holds_without_a_name_in_it(ledger: Path, monkeypatch:
     monkeypatch.setattr(module.os, "pwrite", refuse)
     with lock_now(ledger):
         assert (is_locked(ledger), holder(ledger)) == (True, "")
-        with pytest.raises(RetryLaterError, match="another run is at these frames"), lock_now(ledger):
+        with pytest.raises(RetryLaterError, match="another run is solving these frames"), lock_now(ledger):
             pass
     assert not is_locked(ledger)

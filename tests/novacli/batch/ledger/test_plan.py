@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novacli.batch.ledger.plan import RETRIES, PlanOptions, exit_code, fingerprint, plan
-from novacli.batch.records import FATES, GONE, OURS, RETRIABLE, WAITING, FrameFile, FrameRecord
+from novacli.batch.records import FATES, GONE, OWN_OUTPUT, RETRIABLE, WAITING, FileContent, FrameFile, FrameRecord
 from novacli.config import load
 from novacli.errors import DeniedError, OutputError
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
@@ -21,7 +21,7 @@ from novacli.records.result import FAILED, SOLVED, UNSOLVED
 
 SOURCE = Path(__file__).parents[4] / "src"
 DONE = (SOLVED, UNSOLVED, FAILED)
-CODES = {SOLVED: 0, UNSOLVED: 1, FAILED: 65, RETRIABLE: 73, WAITING: 75, OURS: 0, GONE: 66}
+CODES = {SOLVED: 0, UNSOLVED: 1, FAILED: 65, RETRIABLE: 73, WAITING: 75, OWN_OUTPUT: 0, GONE: 66}
 
 NAMES = st.sampled_from([f"/n/{n}.fits" for n in range(6)])
 SMALL = st.integers(0, 2)
@@ -51,7 +51,7 @@ WCS = PlanOptions("p", frozenset({"wcs"}))
 
 
 def is_done_again(row: FrameRecord, wanted: PlanOptions = WCS, frame: FrameFile = FRAME) -> bool:
-    return len(plan([frame], {frame.path: row}, wanted).todo) == 1
+    return len(plan([frame], {frame.path: row}, wanted).planned) == 1
 
 
 class TestProperties:
@@ -61,41 +61,41 @@ class TestProperties:
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         made = plan(frames, ledger, wanted)
-        assert sorted([t.frame.path for t in made.todo] + list(made.left)) == sorted(f.path for f in frames)
-        assert {t.frame for t in made.todo} <= set(frames)
-        assert all(t.known == ledger.get(t.frame.path) for t in made.todo)
-        assert all(made.left[path] == ledger[path] for path in made.left)
-        assert made.ours == sum(row.fate == OURS for row in made.left.values())
+        assert sorted([t.frame.path for t in made.planned] + list(made.skipped)) == sorted(f.path for f in frames)
+        assert {t.frame for t in made.planned} <= set(frames)
+        assert all(t.record == ledger.get(t.frame.path) for t in made.planned)
+        assert all(made.skipped[path] == ledger[path] for path in made.skipped)
+        assert made.own_outputs == sum(row.fate == OWN_OUTPUT for row in made.skipped.values())
 
     @settings(deadline=None)
-    @given(FRAMES, LEDGERS, WANTED, st.sampled_from([*DONE, OURS]))
+    @given(FRAMES, LEDGERS, WANTED, st.sampled_from([*DONE, OWN_OUTPUT]))
     def test_what_was_done_is_not_done_again(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions, fate: str
     ) -> None:
         """Whatever there was to do: once the ledger holds it, the same command without --force has nothing to do."""
         wanted = dataclasses.replace(wanted, force=False, retry=frozenset())
-        for todo in plan(frames, ledger, wanted).todo:
+        for todo in plan(frames, ledger, wanted).planned:
             frame = todo.frame
             row = FrameRecord(frame.size, frame.mtime_ns, "d", wanted.params, wanted.outputs, fate, 0, 1)
             ledger[frame.path] = row
-        assert plan(frames, ledger, wanted).todo == []
+        assert plan(frames, ledger, wanted).planned == []
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_force_and_retries_only_add(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
-        plain = {t.frame for t in plan(frames, ledger, dataclasses.replace(wanted, force=False)).todo}
+        plain = {t.frame for t in plan(frames, ledger, dataclasses.replace(wanted, force=False)).planned}
         forced = plan(frames, ledger, dataclasses.replace(wanted, force=True))
-        assert plain <= {t.frame for t in forced.todo} == set(frames)
-        assert all(t.known_sha256 is None for t in forced.todo)
+        assert plain <= {t.frame for t in forced.planned} == set(frames)
+        assert all(t.known_content is None for t in forced.planned)
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
     def test_what_failed_in_a_passing_way_comes_last(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
-        is_again = [t.known is not None and t.known.fate == RETRIABLE for t in plan(frames, ledger, wanted).todo]
+        is_again = [t.record is not None and t.record.fate == RETRIABLE for t in plan(frames, ledger, wanted).planned]
         assert is_again == sorted(is_again)
 
     @settings(deadline=None)
@@ -103,13 +103,13 @@ class TestProperties:
     def test_contents_are_compared_only_where_the_time_alone_differs(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
-        for todo in plan(frames, ledger, wanted).todo:
-            if todo.known_sha256 is not None:
-                assert todo.known is not None
-                assert todo.known_sha256 == todo.known.sha256
-                assert todo.known.fate in DONE
-                assert todo.known.size == todo.frame.size
-                assert todo.known.mtime_ns != todo.frame.mtime_ns
+        for todo in plan(frames, ledger, wanted).planned:
+            if todo.known_content is not None:
+                assert todo.record is not None
+                assert todo.known_content == todo.record.content
+                assert todo.record.fate in DONE
+                assert todo.record.size == todo.frame.size
+                assert todo.record.mtime_ns != todo.frame.mtime_ns
 
 
 class TestReasons:
@@ -120,17 +120,17 @@ class TestReasons:
     @pytest.mark.parametrize("fate", DONE)
     def test_changes(self, fate: str) -> None:
         longer, touched = dataclasses.replace(FRAME, size=11), dataclasses.replace(FRAME, mtime_ns=21)
-        (todo,) = plan([longer], {FRAME.path: known(fate)}, WCS).todo
-        assert todo.known_sha256 is None
-        (todo,) = plan([touched], {FRAME.path: known(fate)}, WCS).todo
-        assert todo.known_sha256 == "abc"
-        (todo,) = plan([touched], {FRAME.path: known(fate, sha256=None)}, WCS).todo
-        assert todo.known_sha256 is None
+        (todo,) = plan([longer], {FRAME.path: known(fate)}, WCS).planned
+        assert todo.known_content is None
+        (todo,) = plan([touched], {FRAME.path: known(fate)}, WCS).planned
+        assert todo.known_content == FileContent("abc")
+        (todo,) = plan([touched], {FRAME.path: known(fate, sha256=None)}, WCS).planned
+        assert todo.known_content is None
 
     def test_a_touched_frame_that_is_to_be_done_anyway_is_not_compared_first(self) -> None:
         touched = dataclasses.replace(FRAME, mtime_ns=21)
-        (todo,) = plan([touched], {FRAME.path: known(params="other")}, WCS).todo
-        assert todo.known_sha256 is None
+        (todo,) = plan([touched], {FRAME.path: known(params="other")}, WCS).planned
+        assert todo.known_content is None
 
     @pytest.mark.parametrize("fate", DONE)
     def test_other_parameters(self, fate: str) -> None:
@@ -141,7 +141,7 @@ class TestReasons:
     )
     def test_retries(self, word: str, fates: set[str]) -> None:
         wanted = PlanOptions("p", frozenset({"wcs"}), RETRIES[word])
-        assert {fate for fate in (*DONE, OURS) if is_done_again(known(fate), wanted)} == fates
+        assert {fate for fate in (*DONE, OWN_OUTPUT) if is_done_again(known(fate), wanted)} == fates
 
     def test_a_retry_with_other_parameters_is_of_those_alone(self) -> None:
         wanted = PlanOptions("other", frozenset({"wcs"}), RETRIES["unsolved"])
@@ -156,14 +156,14 @@ class TestReasons:
 
     def test_who_may_have_written_it_is_asked_of_new_files_alone(self) -> None:
         for frame in (FRAME, dataclasses.replace(FRAME, root=None)):
-            (new,) = plan([frame], {}, WCS).todo
-            assert new.may_be_ours
-        (forced,) = plan([FRAME], {}, dataclasses.replace(WCS, force=True)).todo
-        assert not forced.may_be_ours
-        (waiting,) = plan([FRAME], {FRAME.path: known(WAITING)}, WCS).todo
-        assert waiting.may_be_ours
-        (changed,) = plan([dataclasses.replace(FRAME, size=1)], {FRAME.path: known()}, WCS).todo
-        assert not changed.may_be_ours
+            (new,) = plan([frame], {}, WCS).planned
+            assert new.may_be_own_output
+        (forced,) = plan([FRAME], {}, dataclasses.replace(WCS, force=True)).planned
+        assert not forced.may_be_own_output
+        (waiting,) = plan([FRAME], {FRAME.path: known(WAITING)}, WCS).planned
+        assert waiting.may_be_own_output
+        (changed,) = plan([dataclasses.replace(FRAME, size=1)], {FRAME.path: known()}, WCS).planned
+        assert not changed.may_be_own_output
 
     def test_a_file_that_could_not_be_read_is_done_once_it_can_be(self, tmp_path: Path) -> None:
         """The ledger compares size and time, which permissions change neither of."""
@@ -199,7 +199,7 @@ class TestReasons:
 class TestExitCode:
     @pytest.mark.parametrize(
         ("fates", "code"),
-        [((), 0), ((SOLVED, OURS, GONE), 0), ((SOLVED, UNSOLVED), 1), ((UNSOLVED, FAILED), 65),
+        [((), 0), ((SOLVED, OWN_OUTPUT, GONE), 0), ((SOLVED, UNSOLVED), 1), ((UNSOLVED, FAILED), 65),
          ((FAILED, RETRIABLE), 75), ((SOLVED, WAITING), 75)],
     )  # fmt: skip
     def test_of_several(self, fates: tuple[str, ...], code: int) -> None:

@@ -170,7 +170,7 @@ def test_no_table_has_more_than_500_rows(tmp_path: Path) -> None:
     blocks = page.text.split('<div class="block">')[1:]
     assert [block.count("<tr class=") for block in blocks] == [130, 500, 500, 170]
     paths = [row[0] for row in page.rows_headed("file", "RA °")]
-    assert paths == [entry.path.removeprefix("/data/") for entry in made.many(1300) if entry.known.fate == "solved"]
+    assert paths == [entry.path.removeprefix("/data/") for entry in made.many(1300) if entry.record.fate == "solved"]
 
 
 HOSTILE = ("</td><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&amp;&lt;", "\udcff\udcfe",

@@ -16,10 +16,12 @@ from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import (
     GONE,
-    OURS,
+    OWN_OUTPUT,
     RETRIABLE,
+    UNCHANGED,
     WAITING,
     BatchOutputs,
+    FileContent,
     FrameFile,
     FrameRecord,
     FrameTask,
@@ -31,7 +33,7 @@ from novacli.batch.run.display import QuietDisplay
 from novacli.batch.run.loop import FrameLoop, StopConditions
 from novacli.batch.run.queues import FifoQueue, ListFeed
 from novacli.batch.run.recorder import Recorder
-from novacli.batch.run.session import give_up
+from novacli.batch.run.session import _leave
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
 from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
@@ -81,9 +83,9 @@ class Bench:
         self.jobs_dir = folder / "jobs"
         self.ledger = Ledger.open(folder / "ledger.sqlite")
         self.show = QuietDisplay()
-        self.orders = StopConditions()
+        self.stop = StopConditions()
         self.full_disk: str | None = None
-        self.notes = self.fresh_notes()
+        self.recorder = self.new_recorder()
 
     def setup(self) -> RunSetup:
         outputs = BatchOutputs(("wcs",))
@@ -91,7 +93,7 @@ class Bench:
             "key", "local", config.load(), SolveParams(), outputs, "failures", str(self.jobs_dir), "/nowhere"
         )
 
-    def fresh_notes(self) -> Recorder:
+    def new_recorder(self) -> Recorder:
         return Recorder(self.setup(), "params", self.ledger, self.show, lambda _path: self.full_disk)
 
     def todo(self, *names: str, known: FrameRecord | None = None) -> list[PlannedFrame]:
@@ -105,15 +107,15 @@ class Bench:
 
     def run(self, todo: list[PlannedFrame], executor: Here, settle_s: float = 0) -> dict[str, str]:
         """Run, and return the fates in the ledger by name."""
-        notes = self.notes = self.fresh_notes()
-        notes.tally.total = len(todo)
-        source = ListFeed(todo, settle_s, lambda item, is_gone: give_up(notes, item, is_gone))
-        FrameLoop(self.setup(), {}, executor, notes, self.show, self.orders).over(source, FifoQueue())
+        recorder = self.recorder = self.new_recorder()
+        recorder.counts.plan(item.frame.path for item in todo)
+        source = ListFeed(todo, settle_s, lambda item, is_gone: _leave(recorder, item, is_gone))
+        FrameLoop(self.setup(), {}, executor, recorder, self.show, self.stop).run(source, FifoQueue())
         assert executor.is_closed
-        return {Path(entry.path).name: entry.known.fate for entry in self.ledger.entries()}
+        return {Path(entry.path).name: entry.record.fate for entry in self.ledger.entries()}
 
-    def fates_of_tally(self) -> dict[str, int]:
-        return {fate: count for fate, count in self.notes.tally.fates.items() if count}
+    def fates_of_counts(self) -> dict[str, int]:
+        return {fate: count for fate, count in self.recorder.counts._counts.items() if count}
 
 
 @pytest.fixture
@@ -124,11 +126,13 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def solved(task: FrameTask) -> TaskOutcome:
-    return TaskOutcome(task.frame, "ab", Result(task.frame.path, SOLVED), written=True)
+    return TaskOutcome(task.frame, FileContent("ab"), Result(task.frame.path, SOLVED), has_outputs=True)
 
 
 def failing(error: NovaError) -> Answer:
-    return lambda task: TaskOutcome(task.frame, "ab", Result(task.frame.path, FAILED, error=error_of(error)))
+    return lambda task: TaskOutcome(
+        task.frame, FileContent("ab"), Result(task.frame.path, FAILED, error=error_of(error))
+    )
 
 
 def by_name(**answers: Answer | Exception) -> Answer:
@@ -145,7 +149,7 @@ def by_name(**answers: Answer | Exception) -> Answer:
 
 def test_every_frame_is_noted_with_what_came_of_it(bench: Bench) -> None:
     def unsolved(task: FrameTask) -> TaskOutcome:
-        return TaskOutcome(task.frame, "cd", Result(task.frame.path, UNSOLVED, reason="exhausted"))
+        return TaskOutcome(task.frame, FileContent("cd"), Result(task.frame.path, UNSOLVED, reason="exhausted"))
 
     executor = Here(by_name(b=unsolved, c=failing(DataError("c is no image"))))
     assert bench.run(bench.todo("a.fits", "b.fits", "c.fits"), executor) == {
@@ -153,10 +157,10 @@ def test_every_frame_is_noted_with_what_came_of_it(bench: Bench) -> None:
     }  # fmt: skip
     entry = bench.ledger.entry(str(bench.night / "a.fits"))
     assert entry is not None and entry.result is not None
-    assert (entry.known.outputs, entry.known.sha256, entry.known.tries) == (frozenset({"wcs"}), "ab", 1)
-    assert bench.notes.tally.left == 0
-    assert bench.notes.tally.stopped is None
-    assert bench.show.problems.sentences() == [f"Unsolved: {bench.night}/b.fits.", "c is no image."]
+    assert (entry.record.outputs, entry.record.sha256, entry.record.tries) == (frozenset({"wcs"}), "ab", 1)
+    assert bench.recorder.counts.left == 0
+    assert bench.recorder.counts.stopped is None
+    assert bench.show.problems.sentences() == [f"{bench.night}/b.fits: unsolved (exhausted).", "c is no image."]
 
 
 def test_a_frame_that_kills_two_workers_is_failed_for_good_and_alone(bench: Bench) -> None:
@@ -167,7 +171,7 @@ def test_a_frame_that_kills_two_workers_is_failed_for_good_and_alone(bench: Benc
     assert sum(Path(task.frame.path).name == "b.fits" for task in executor.tasks) == 2
     entry = bench.ledger.entry(str(bench.night / "b.fits"))
     assert entry is not None and entry.result is not None and entry.result.error is not None
-    assert entry.known.exit_code == 70
+    assert entry.record.exit_code == 70
     assert entry.result.error.message.startswith(f"{bench.night}/b.fits: a worker was killed by SIGSEGV over it, twice")
     assert entry.result.error.retry_is_safe is False
 
@@ -192,7 +196,7 @@ def test_a_frame_that_hangs_is_tried_by_the_next_runs_and_then_given_up(bench: B
     fates = []
     for _ in range(4):
         fates.append(bench.run(bench.todo("a.fits", known=known), executor)["a.fits"])
-        known = bench.notes.known[str(bench.night / "a.fits")]
+        known = bench.recorder.records[str(bench.night / "a.fits")]
     assert fates == [RETRIABLE, RETRIABLE, FAILED, FAILED]
 
 
@@ -211,16 +215,16 @@ def test_what_is_no_frame_or_unchanged_or_written_to_is_noted_as_that(bench: Ben
     bench.run(touched, Here(solved))
     executor = Here(
         by_name(
-            copy=lambda task: TaskOutcome(task.frame, ours=True),
-            touched=lambda task: TaskOutcome(replace(task.frame, mtime_ns=77), "ab"),
-            growing=lambda task: replace(solved(task), changed=True),
+            copy=lambda task: TaskOutcome(task.frame, is_own_output=True),
+            touched=lambda task: TaskOutcome(replace(task.frame, mtime_ns=77), FileContent("ab")),
+            growing=lambda task: replace(solved(task), has_changed=True),
         )
     )
     fates = bench.run([*bench.todo("copy.fits", "growing.fits"), *touched], executor)
-    assert fates == {"copy.fits": OURS, "growing.fits": WAITING, "touched.fits": SOLVED}
-    assert bench.ledger.known()[str(bench.night / "touched.fits")].mtime_ns == 77
-    assert bench.notes.tally.total == 2  # a copy is no frame
-    assert bench.notes.tally.unchanged == 1
+    assert fates == {"copy.fits": OWN_OUTPUT, "growing.fits": WAITING, "touched.fits": SOLVED}
+    assert bench.ledger.records()[str(bench.night / "touched.fits")].mtime_ns == 77
+    assert bench.recorder.counts.total == 2  # a copy is no frame
+    assert bench.recorder.counts[UNCHANGED] == 1
     assert "growing.fits: it was written to while it was being solved" in bench.show.problems.sentences()[0]
 
 
@@ -231,7 +235,7 @@ def gone(task: FrameTask) -> TaskOutcome:
 
 def test_a_frame_that_is_removed_meanwhile_is_gone_and_the_run_goes_on(bench: Bench) -> None:
     assert bench.run(bench.todo("a.fits", "b.fits"), Here(by_name(a=gone))) == {"a.fits": GONE, "b.fits": SOLVED}
-    assert bench.notes.tally.stopped is None
+    assert bench.recorder.counts.stopped is None
 
 
 def test_where_the_folder_is_gone_with_the_frame_the_run_stops_and_forgets_nothing(bench: Bench) -> None:
@@ -243,8 +247,8 @@ def test_where_the_folder_is_gone_with_the_frame_the_run_stops_and_forgets_nothi
     names = [f"{n}.fits" for n in range(20)]
     fates = bench.run(bench.todo(*names), Here(unmounted))
     assert set(fates.values()) == {WAITING}
-    assert bench.notes.tally.stopped == f"{bench.night} is not there any more: check the mount"
-    assert bench.notes.tally.left > 0
+    assert bench.recorder.counts.stopped == f"{bench.night} is not there any more: check the mount"
+    assert bench.recorder.counts.left > 0
 
 
 @pytest.mark.parametrize(("full", "stops"), [("the disk of /d is full", True), (None, False)])
@@ -253,22 +257,22 @@ def test_a_full_disk_stops_the_run_and_an_output_that_cannot_be_written_does_not
 ) -> None:
     bench.full_disk = full
     bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), Here(failing(OutputError("it cannot be written"))))
-    assert bench.notes.tally.stopped == full
-    assert (bench.notes.tally.left > 0) == stops
+    assert bench.recorder.counts.stopped == full
+    assert (bench.recorder.counts.left > 0) == stops
 
 
 def test_frames_that_fail_in_a_row_for_want_of_an_engine_stop_the_run(bench: Bench) -> None:
     bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), Here(failing(UnavailableError("no engine"))))
-    assert bench.notes.tally.stopped == "3 frames in a row failed, and so would the others"
-    assert bench.notes.tally.fates[RETRIABLE] < 10
+    assert bench.recorder.counts.stopped == "3 frames in a row failed, and so would the others"
+    assert bench.recorder.counts[RETRIABLE] < 10
 
 
 def test_nothing_is_begun_once_the_time_is_up(bench: Bench) -> None:
-    bench.orders.until_s = 0.0
+    bench.stop.until_s = 0.0
     executor = Here(solved)
     assert bench.run(bench.todo("a.fits"), executor) == {}
     assert executor.tasks == []
-    assert bench.notes.tally.stopped == "the time was up"
+    assert bench.recorder.counts.stopped == "the time was up"
 
 
 @pytest.mark.parametrize("page", ["howto/batch.md", "reference/cli.md"])
@@ -288,26 +292,26 @@ def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
 
         def _submit(self, task: FrameTask) -> Future[TaskOutcome]:
             self.tasks.append(task)
-            bench.orders.until_s = 0.0
+            bench.stop.until_s = 0.0
             future: Future[TaskOutcome] = Future()
             future.set_running_or_notify_cancel()
             return future
 
     executor = Stuck(solved)
     assert bench.run(bench.todo("a.fits"), executor) == {}
-    assert (len(executor.tasks), bench.notes.tally.left) == (1, 1)
-    assert bench.notes.tally.stopped == "the time was up"
+    assert (len(executor.tasks), bench.recorder.counts.left) == (1, 1)
+    assert bench.recorder.counts.stopped == "the time was up"
 
 
 def test_a_signal_leaves_what_is_not_done(bench: Bench) -> None:
     def answer(task: FrameTask) -> TaskOutcome:
-        bench.orders.signal = signal.SIGTERM
+        bench.stop.signal = signal.SIGTERM
         return solved(task)
 
     executor = Here(answer)
     bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), executor)
     assert len(executor.tasks) == executor.room
-    assert bench.notes.tally.stopped == "it was interrupted"
+    assert bench.recorder.counts.stopped == "it was interrupted"
 
 
 def test_a_race_is_wide_only_where_no_other_frame_needs_the_cores(bench: Bench) -> None:
@@ -321,12 +325,12 @@ def test_the_job_of_an_earlier_result_goes_with_it(bench: Bench) -> None:
         job = jobdir.create(bench.jobs_dir)
         job.write_json(jobdir.REQUEST, {})
         job = jobdir.publish(job)
-        return TaskOutcome(task.frame, "ab", Result(task.frame.path, UNSOLVED, job=job.job_id))
+        return TaskOutcome(task.frame, FileContent("ab"), Result(task.frame.path, UNSOLVED, job=job.job_id))
 
     todo = bench.todo("a.fits")
     bench.run(todo, Here(with_job))
     (first,) = jobdir.list_jobs(bench.jobs_dir)
-    bench.run([replace(todo[0], known=bench.notes.known[todo[0].frame.path])], Here(with_job))
+    bench.run([replace(todo[0], record=bench.recorder.records[todo[0].frame.path])], Here(with_job))
     (second,) = jobdir.list_jobs(bench.jobs_dir)
     assert second != first
 

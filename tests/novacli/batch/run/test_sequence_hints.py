@@ -41,8 +41,8 @@ def taught(field: Image, given: Hints = NOTHING) -> SequenceHint:
     handing = SequenceMemory((), None)
     handing.recall(field, given)
     handing.learn(field, calibration())
-    assert handing.taught is not None
-    return handing.taught
+    assert handing.hint is not None
+    return handing.hint
 
 
 def sources(hints: Hints) -> list[str]:
@@ -112,7 +112,7 @@ class TestLearning:
         handing = SequenceMemory((), None)
         assert handing.recall(image(), Hints()) == Hints()
         handing.learn(image(), calibration(10.0))
-        assert handing.taught is not None
+        assert handing.hint is not None
         assert rigs.path.read_bytes() == before
 
     def test_the_first_of_a_sequence_has_what_was_learned_before(self, rigs: RigStore) -> None:
@@ -136,4 +136,4 @@ def test_a_star_list_has_no_camera() -> None:
     handing = SequenceMemory([taught(image())], None)
     assert handing.recall(stars, Hints()) == Hints()
     handing.learn(stars, calibration())
-    assert handing.taught is None
+    assert handing.hint is None

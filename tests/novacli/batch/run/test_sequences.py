@@ -11,7 +11,7 @@ import fitsio
 import numpy as np
 import pytest
 
-from novacli.batch.frames.header_reader import glance
+from novacli.batch.frames.header_reader import read_exposure
 from novacli.batch.frames.listing import frame_at
 from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import RETRIABLE, FrameRecord, SequenceHint, TaskOutcome
@@ -40,7 +40,7 @@ def taught(rig: str = "r", target: str = "", ra_deg: float = 10.0) -> SequenceHi
 
 
 def solved(item: PlannedFrame, lesson: SequenceHint | None = None) -> TaskOutcome:
-    return TaskOutcome(item.frame, result=Result(item.frame.path, SOLVED), taught=lesson or taught())
+    return TaskOutcome(item.frame, result=Result(item.frame.path, SOLVED), hint=lesson or taught())
 
 
 def take(order: SequenceQueue) -> PlannedFrame:
@@ -54,7 +54,7 @@ def drain(order: SequenceQueue) -> list[str | None]:
     names = []
     while (item := order.take()) is not None:
         names.append(name(item))
-        order.settled(item, solved(item))
+        order.finish(item, solved(item))
     return names
 
 
@@ -73,13 +73,13 @@ def test_the_first_goes_alone_and_the_others_have_its_hints(tmp_path: Path) -> N
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(4)])
     first = take(order)
-    assert order.taught(first) == ()
+    assert order.hints(first) == ()
     assert order.take() is None
     assert (order.ready, len(order)) == (0, 3)
-    order.settled(first, solved(first))
+    order.finish(first, solved(first))
     assert order.ready == 3
     second, third = take(order), take(order)
-    assert order.taught(second) == order.taught(third) == (taught(),)
+    assert order.hints(second) == order.hints(third) == (taught(),)
 
 
 def test_other_cameras_do_not_wait(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_other_cameras_do_not_wait(tmp_path: Path) -> None:
     one, other = take(order), take(order)
     assert {name(one), name(other)} == {"a-2000", "b-2000"}
     assert order.take() is None
-    order.settled(one, solved(one))
+    order.finish(one, solved(one))
     nxt = take(order)
     assert (name(nxt) or "")[0] == (name(one) or "")[0]
-    assert order.taught(nxt)
+    assert order.hints(nxt)
 
 
 @pytest.mark.parametrize("outcome", ["unsolved", "lost"])
@@ -101,8 +101,8 @@ def test_a_first_frame_that_is_not_solved_lets_all_others_go(outcome: str, tmp_p
     order.add([todo(tmp_path, "a", minute) for minute in range(3)])
     first = take(order)
     unsolved = TaskOutcome(first.frame, result=Result(first.frame.path, UNSOLVED))
-    order.settled(first, unsolved if outcome == "unsolved" else None)
-    assert order.taught(take(order)) == order.taught(take(order)) == ()
+    order.finish(first, unsolved if outcome == "unsolved" else None)
+    assert order.hints(take(order)) == order.hints(take(order)) == ()
 
 
 def test_a_first_frame_that_takes_long_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +129,9 @@ def test_each_frame_has_the_newest_hints_of_its_camera_alone(tmp_path: Path) -> 
     for number in range(6):
         item = take(order)
         camera = str(name(item))[0]
-        assert order.taught(item) == lessons[camera]
+        assert order.hints(item) == lessons[camera]
         lessons[camera] = (taught(camera, ra_deg=number),)
-        order.settled(item, solved(item, *lessons[camera]))
+        order.finish(item, solved(item, *lessons[camera]))
 
 
 def test_targets_are_kept_apart_and_the_nearest_in_time_goes_first(tmp_path: Path) -> None:
@@ -139,16 +139,16 @@ def test_targets_are_kept_apart_and_the_nearest_in_time_goes_first(tmp_path: Pat
     order.add([todo(tmp_path, "a", minute) for minute in (0, 10, 20, 30)])
     for target in ("m31", "m33", "m31"):
         item = take(order)
-        order.settled(item, solved(item, taught(target=target)))
-    assert [lesson.target for lesson in order.taught(take(order))] == ["m31", "m33"]
+        order.finish(item, solved(item, taught(target=target)))
+    assert [lesson.target for lesson in order.hints(take(order))] == ["m31", "m33"]
 
 
 def test_hours_later_only_the_scale_is_handed_on(tmp_path: Path) -> None:
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", 0, hour=20), todo(tmp_path, "a", 0, hour=23)])
     first = take(order)
-    order.settled(first, solved(first))
-    (lesson,) = order.taught(take(order))
+    order.finish(first, solved(first))
+    (lesson,) = order.hints(take(order))
     assert (lesson.centre_deg, lesson.pixscale_arcsec) == (None, 2.0)
 
 
@@ -165,7 +165,7 @@ def test_headers_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.Mo
     """The first of 20,000 frames does not wait for the headers of all."""
     looks: list[str] = []
     monkeypatch.setattr(sequences, "_WINDOW", 5)
-    order = SequenceQueue(lambda frame: (looks.append(frame.path), glance(frame))[1])
+    order = SequenceQueue(lambda frame: (looks.append(frame.path), read_exposure(frame))[1])
     order.add([todo(tmp_path, "a", minute) for minute in range(30)])
     take(order)
     assert len(looks) == 5
@@ -184,6 +184,6 @@ def test_nothing_is_lost_whatever_comes_when(tmp_path: Path) -> None:
         while len(under_way) < 4 and (item := order.take()) is not None:
             under_way.append(item)
         item = under_way.pop()
-        order.settled(item, solved(item))
+        order.finish(item, solved(item))
         done.append(item)
     assert sorted(d.frame.path for d in done) == sorted(f.frame.path for f in frames)

@@ -10,10 +10,11 @@ import standin_executor
 
 from novacli import config
 from novacli.batch import executors
-from novacli.batch.records import BatchOutputs, FrameTask, TaskOutcome
+from novacli.batch.records import BatchOutputs, FileContent, FrameTask, TaskOutcome
 from novacli.batch.run import loop
 from novacli.batch.run.display import QuietDisplay
-from novacli.batch.run.session import BatchRequest, run_batch
+from novacli.batch.run.request import BatchRequest
+from novacli.batch.run.session import run_batch
 from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import OutputError
 from novacli.records.params import SolveParams
@@ -97,13 +98,13 @@ def test_the_disk_that_is_full_is_the_failed_frames_whichever_came_first(
         if not task.frame.path.endswith(failing):
             return standin_executor.solve(task)
         error = OutputError(f"{task.frame.path}: it cannot be written")
-        return TaskOutcome(task.frame, "digest", Result(task.frame.path, FAILED, error=error_of(error)))
+        return TaskOutcome(task.frame, FileContent("digest"), Result(task.frame.path, FAILED, error=error_of(error)))
 
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(solve))
     full.add(str(night.parent / disk))
-    tally = batch(night, outputs).tally
+    counts = batch(night, outputs).counts
     if left is None:
-        assert (tally.stopped, tally.left) == (None, 0)
+        assert (counts.stopped, counts.left) == (None, 0)
     else:
-        assert tally.stopped == f"the disk of {night.parent / disk} is full"
-        assert (tally.left > 0) is left
+        assert counts.stopped == f"the disk of {night.parent / disk} is full"
+        assert (counts.left > 0) is left

@@ -29,10 +29,10 @@ from novacli.batch.frames import watch
 from novacli.batch.frames.watch import WatchSettings
 from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.lock import locked
-from novacli.batch.records import BatchOutputs, FrameTask, TaskOutcome
+from novacli.batch.records import BatchOutputs, FileContent, FrameTask, TaskOutcome
 from novacli.batch.run import loop
 from novacli.batch.run.display import LineDisplay, ProblemDisplay
-from novacli.batch.run.session import BatchRequest
+from novacli.batch.run.request import BatchRequest
 from novacli.batch.run.summary import BatchOutcome
 from novacli.batch.run.watch_session import watch_batch
 from novacli.errors import DeniedError, InputMissingError, NovaError, OutputError, RetryLaterError, UsageError
@@ -49,7 +49,7 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[standin_executor.E
     """Have frames solved by the stand-in, at a good pace."""
     monkeypatch.setitem(executors.MODULES, "standin", "standin_executor")
     monkeypatch.setattr(loop, "_TICK_S", 0.01)
-    monkeypatch.setattr(watch, "_SHARE", 1.0)
+    monkeypatch.setattr(watch, "_LISTING_SHARE", 1.0)
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(standin_executor.solve))
     monkeypatch.setattr(standin_executor.Executor, "tasks", [])
     yield standin_executor.Executor
@@ -104,7 +104,7 @@ class Night:
     def fates(self) -> dict[str, str]:
         """What the ledger has of each frame."""
         with Ledger.read(self.ledger) as ledger:
-            return {str(Path(e.path).relative_to(self.folder)): e.known.fate for e in ledger.entries()}
+            return {str(Path(e.path).relative_to(self.folder)): e.record.fate for e in ledger.entries()}
 
     def write(self, name: str, content: str = "good", *, ago_s: float = 100.0) -> Path:
         """A file that was written so long ago."""
@@ -185,7 +185,7 @@ def test_a_night(night: Night, beside: Callable[[Callable[[], None]], None]) -> 
         ["half.fits", "kept.jpg", "last.jpg", "no-picture.jpg", "old.jpg", "target/red/new.jpg"], "solved"
     )
     assert len(tasks) == 7
-    assert (outcome.exit_code, outcome.tally.total, outcome.tally.left) == (0, 6, 0)
+    assert (outcome.exit_code, outcome.counts.total, outcome.counts.left) == (0, 6, 0)
     assert outcome.sentence().startswith("6 frames: 6 solved, in ")
     assert len(night.said) == 1
 
@@ -205,8 +205,8 @@ def test_what_has_its_result_is_left(night: Night) -> None:
     night.watch()
     outcome = night.watch()
     assert len(standin_executor.Executor.tasks) == 1
-    assert (outcome.tally.total, outcome.left, outcome.exit_code) == (0, 1, 0)
-    assert night.watch(force=True).tally.total == 1
+    assert (outcome.counts.total, outcome.skipped, outcome.exit_code) == (0, 1, 0)
+    assert night.watch(force=True).counts.total == 1
     assert len(standin_executor.Executor.tasks) == 2
 
 
@@ -218,7 +218,9 @@ def test_a_frame_that_nova_wrote_into_is_not_done_again(night: Night, monkeypatc
         path = night.write("a.jpg", "good, with a solution", ago_s=0)
         status = path.stat()
         return dataclasses.replace(
-            done, changed=False, frame=dataclasses.replace(task.frame, size=status.st_size, mtime_ns=status.st_mtime_ns)
+            done,
+            has_changed=False,
+            frame=dataclasses.replace(task.frame, size=status.st_size, mtime_ns=status.st_mtime_ns),
         )
 
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(update))
@@ -270,7 +272,7 @@ def test_a_mount_that_vanishes_and_comes_back(
     assert night.lines() == ["a.jpg: solved", "b.jpg: solved", "c.jpg: solved", "d.jpg: solved"]
     told = [line.removeprefix(str(night.folder)).partition(",")[0] for line in night.said[1:]]
     assert told == [" is not there any more: check the mount; its frames wait", " is there again"]
-    assert (outcome.exit_code, outcome.tally.stopped) == (0, None)
+    assert (outcome.exit_code, outcome.counts.stopped) == (0, None)
 
 
 @pytest.mark.parametrize("is_known", [False, True])
@@ -280,7 +282,9 @@ def test_what_permissions_were_against_is_done_once_they_allow_it(
     beside: Callable[[Callable[[], None]], None],
 ) -> None:  # fmt: skip
     """Also where an earlier run was told; neither the file's time nor its folder's says that they have changed."""
-    path = night.write("a.jpg")
+    path = night.write("a.fits")
+    path.write_bytes(standin_executor.FITS)
+    os.utime(path, (1e9, 1e9))
     allowed = threading.Event()
     real = os.access
 
@@ -288,7 +292,7 @@ def test_what_permissions_were_against_is_done_once_they_allow_it(
         if allowed.is_set():
             return standin_executor.solve(task)
         failed = replace(error_of(error(f"{path}: no")), retry_is_safe=False)
-        return TaskOutcome(task.frame, "digest", Result(str(path), FAILED, error=failed))
+        return TaskOutcome(task.frame, FileContent("digest"), Result(str(path), FAILED, error=failed))
 
     def allow() -> None:
         wait_for(lambda: is_known or "no" in night.log.getvalue())
@@ -322,12 +326,12 @@ def test_what_only_seems_to_be_allowed_is_not_tried_for_ever(night: Night, monke
 
     def refuse(task: FrameTask) -> TaskOutcome:
         failed = error_of(DeniedError(f"{path}: no"))
-        return TaskOutcome(task.frame, "digest", Result(str(path), FAILED, error=failed))
+        return TaskOutcome(task.frame, FileContent("digest"), Result(str(path), FAILED, error=failed))
 
     monkeypatch.setattr(watch, "_RELIST_S", 0.05)
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(refuse))
     night.watch()
-    assert len(standin_executor.Executor.tasks) == watch._MOST_AGAIN
+    assert len(standin_executor.Executor.tasks) == watch._MAX_TRIES
 
 
 def test_outputs_find_their_names_as_frames_land(night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +356,7 @@ def test_two_runs_do_not_watch_at_once(night: Night) -> None:
 
 @pytest.mark.parametrize(
     ("path", "error", "words"),
-    [("nowhere", InputMissingError, "is not there"), ("night/a.jpg", UsageError, "--watch is for folders")],
+    [("nowhere", InputMissingError, "is not there"), ("night/a.jpg", UsageError, "takes folders only")],
 )
 def test_what_cannot_be_watched_is_said_at_once(path: str, error: type[Exception], words: str, night: Night) -> None:
     night.write("a.jpg")
@@ -372,8 +376,8 @@ def test_what_is_left_when_it_is_told_to_end_is_for_the_next_run(night: Night, m
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(interrupted))
     outcome = night.watch()
     assert outcome.exit_code == 75
-    assert outcome.tally.stopped == "it was told to end"
-    assert outcome.tally.left == sum(fate == "waiting" for fate in night.fates().values()) > 0
+    assert outcome.counts.stopped == "it was told to end"
+    assert outcome.counts.left == sum(fate == "waiting" for fate in night.fates().values()) > 0
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(standin_executor.solve))
     assert night.watch().exit_code == 0
     assert set(night.fates().values()) == {"solved"}
@@ -416,7 +420,7 @@ def test_memory_does_not_grow_with_the_night(night: Night, monkeypatch: pytest.M
         outcome = night.watch(only_troubles=True, terms=FOR_EVER)
     finally:
         tracemalloc.stop()
-    assert outcome.tally.fates["solved"] == 2000
+    assert outcome.counts["solved"] == 2000
     assert (sizes[1999] - sizes[499]) / 1500 < 3000
 
 
@@ -496,4 +500,4 @@ class TestCommandLine:
             [sys.executable, "-m", "novacli", "batch", "--until", "06:30", str(night.folder)],
             env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert (child.returncode, child.stderr) == (2, "nova: --until is for --watch: give both, or neither\n")
+        assert (child.returncode, child.stderr) == (2, "nova: --until needs --watch: give both, or neither\n")

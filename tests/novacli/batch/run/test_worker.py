@@ -15,7 +15,16 @@ from made_sky import DrawnField, scattered, star_picture
 from novacli import config
 from novacli.backends.local import engine_cpu_s
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.records import KEEP_ALL, KEEP_FAILURES, KEEP_NONE, BatchOutputs, FrameTask, RunSetup, SequenceHint
+from novacli.batch.records import (
+    KEEP_ALL,
+    KEEP_FAILURES,
+    KEEP_NONE,
+    BatchOutputs,
+    FileContent,
+    FrameTask,
+    RunSetup,
+    SequenceHint,
+)
 from novacli.batch.run import worker
 from novacli.inputs import FileInput
 from novacli.jobs.request import sha256_of
@@ -63,19 +72,19 @@ def test_the_job_of_an_unsolved_frame_is_kept_whole(
     (job,) = jobs_in(tmp_path)
     assert done.result.job == job.job_id
     assert done.result.files["directory"] == str(job.path)
-    assert done.sha256 == sha256_of(str(picture))
+    assert done.content.sha256 == sha256_of(str(picture))
     for path in done.result.files.values():
         assert Path(path).exists()
     assert (job.read_json(jobdir.RESULT) or {})["files"] == done.result.files
 
 
-@pytest.mark.parametrize(("taught", "cpu_s"), [((), 120.0), ((SequenceHint("camera", "", None, None, 2.0, 1),), 40.0)])
+@pytest.mark.parametrize(("hints", "cpu_s"), [((), 120.0), ((SequenceHint("camera", "", None, None, 2.0, 1),), 40.0)])
 def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     stand_in: Install,
     picture: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    taught: tuple[SequenceHint, ...],
+    hints: tuple[SequenceHint, ...],
     cpu_s: float,
 ) -> None:
     """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
@@ -87,7 +96,7 @@ def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
 
     monkeypatch.setattr(pipeline, "solve_input", solve)
     stand_in("exit 0")
-    worker.work(task_of(picture, tmp_path, taught=taught))
+    worker.work(task_of(picture, tmp_path, hints=hints))
     assert seen == [pytest.approx(cpu_s)]
 
 
@@ -110,7 +119,7 @@ def test_a_frame_that_is_cancelled_leaves_no_job(stand_in: Install, picture: Pat
 def test_a_frame_that_changes_while_it_is_solved_is_told(stand_in: Install, picture: Path, tmp_path: Path) -> None:
     stand_in(f"printf more >> {picture}")
     done = worker.work(task_of(picture, tmp_path))
-    assert done.changed
+    assert done.has_changed
     assert done.frame.size == picture.stat().st_size
 
 
@@ -119,10 +128,10 @@ def test_content_that_has_its_result_is_let_be(stand_in: Install, picture: Path,
     stand_in(f"touch {marker}")
     before = task_of(picture, tmp_path)
     os.utime(picture, ns=(5, 5))
-    done = worker.work(replace(before, known_sha256=sha256_of(str(picture))))
-    assert (done.result, done.ours, done.frame.mtime_ns) == (None, False, 5)
+    done = worker.work(replace(before, known_content=FileContent(sha256_of(str(picture)))))
+    assert (done.result, done.is_own_output, done.frame.mtime_ns) == (None, False, 5)
     assert not marker.exists()
-    assert worker.work(replace(before, known_sha256="0" * 64)).result is not None
+    assert worker.work(replace(before, known_content=FileContent("0" * 64))).result is not None
     assert marker.exists()
 
 
@@ -137,7 +146,7 @@ def test_what_nova_wrote_is_no_frame_unless_it_is_known_for_one(tmp_path: Path, 
         "END",
     ]
     path.write_bytes("".join(c.ljust(80) for c in cards).ljust(2880).encode())
-    assert worker.work(task_of(path, tmp_path, may_be_ours=True)).ours
+    assert worker.work(task_of(path, tmp_path, may_be_own_output=True)).is_own_output
     done = worker.work(task_of(path, tmp_path))
     assert done.result is not None
     assert done.result.status == FAILED
@@ -255,8 +264,8 @@ def test_a_solved_frame_has_its_outputs_and_the_digest_of_what_it_is_now(
     files = (("wcs", str(tmp_path / "out" / "a.wcs")), ("new_fits", str(tmp_path / "out" / "a.fits")))
     done = worker.work(task_of(frame, tmp_path, keep, update=True, files=files))
     assert done.result is not None
-    assert (done.result.status, done.result.error, done.written, done.changed) == (SOLVED, None, True, False)
-    assert done.sha256 == sha256_of(str(frame)) != plain
+    assert (done.result.status, done.result.error, done.has_outputs, done.has_changed) == (SOLVED, None, True, False)
+    assert done.content.sha256 == sha256_of(str(frame)) != plain
     assert (done.frame.size, done.frame.mtime_ns) == (frame.stat().st_size, frame.stat().st_mtime_ns)
     assert "CRVAL1" in fitsio.read_header(str(frame))
     assert {kind: done.result.files[kind] for kind, _ in files} == dict(files)
@@ -273,4 +282,4 @@ def test_an_output_that_cannot_be_written_is_an_error_of_a_solved_frame(
     (tmp_path / "file").write_text("no folder")
     done = worker.work(task_of(frame, tmp_path, files=(("wcs", str(tmp_path / "file" / "a.wcs")),)))
     assert done.result is not None
-    assert (done.result.status, done.result.exit_code, done.written) == (SOLVED, 73, False)
+    assert (done.result.status, done.result.exit_code, done.has_outputs) == (SOLVED, 73, False)

@@ -1,0 +1,56 @@
+"""The tables of a ledger, and the SQL statements of :mod:`novacli.batch.ledger.database`."""
+
+from __future__ import annotations
+
+#: Stands in the file's header, by which ``file`` and other programs recognise it: "nova".
+APPLICATION_ID = 0x6E6F7661
+FORMAT = 1
+SCHEMA = """
+CREATE TABLE frames (
+    path PRIMARY KEY,       -- absolute; text, or bytes if it is not UTF-8
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    sha256 TEXT,
+    params TEXT NOT NULL,
+    outputs TEXT NOT NULL,  -- words separated by line feeds
+    fate TEXT NOT NULL,
+    exit_code INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    line TEXT,              -- the JSON object of the result
+    finished_s REAL         -- seconds since 1970
+);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY,
+    began_s REAL NOT NULL,
+    ended_s REAL,
+    pid INTEGER NOT NULL,
+    what TEXT NOT NULL,     -- the paths that were given, as JSON
+    frames INTEGER,         -- how many there were to do
+    outcome TEXT            -- how it ended; NULL while it runs, or if it was killed
+);
+"""
+#: Tables that ledgers of older versions lack.  They are no part of the format: older versions ignore them.
+ADDED_TABLES = """
+CREATE TABLE IF NOT EXISTS contents (  -- digests that leave out the solution
+    path PRIMARY KEY,
+    sha256 TEXT NOT NULL,   -- the row counts while the frame's row has the same one
+    digest TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS untold (
+    path PRIMARY KEY        -- of a frame that was not solved, while no run has told the user
+);
+CREATE TABLE IF NOT EXISTS remarks (
+    remark PRIMARY KEY      -- on paths that could not be read, as the last run told them
+);
+"""
+COLUMNS = "path, size, mtime_ns, sha256, params, outputs, fate, exit_code, tries"
+RECORDS = f"SELECT {COLUMNS} FROM frames"  # noqa: S608 - constants
+RECORDS_WITH_DIGESTS = """
+SELECT f.path, f.size, f.mtime_ns, f.sha256, f.params, f.outputs, f.fate, f.exit_code, f.tries, c.digest
+FROM frames AS f LEFT JOIN contents AS c ON c.path = f.path AND c.sha256 = f.sha256
+"""
+ALL = f"SELECT {COLUMNS}, line, finished_s FROM frames"  # noqa: S608
+PAGE = ALL + " WHERE path > ? ORDER BY path LIMIT ?"
+PUT = "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+UNTOLD = ALL + " WHERE path IN (SELECT path FROM untold) ORDER BY path"  # noqa: S608
+ADD = "INSERT OR IGNORE INTO frames VALUES (?, ?, ?, NULL, ?, '', ?, ?, 0, NULL, NULL)"
