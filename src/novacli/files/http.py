@@ -1,8 +1,8 @@
-"""Download a URL within a policy on where it may lead and within bounds on its size and its time.
+"""Download a URL, limited by a policy on servers and by bounds on size and time.
 
-The one downloader.  The address of every connection, that of a redirect too, is checked after its name was looked up
-and before the connection is made, and the connection goes to the checked address: a name that changes its address
-between two lookups leads nowhere else.  Import this module only to download: it imports ``requests``.
+All downloads of nova use this module.  For every connection, also after a redirect, the host's name is looked up once,
+its addresses are checked, and the connection goes to a checked address.  So a name that changes its address after the
+check does not get around it.  Import this module only to download, since it imports ``requests``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""URLs as records: what a download may reach, and how a URL is shown without its credentials.
+"""Policies on which servers a download may reach, and URLs without their credentials.
 
-Whoever makes a download chooses its ``UrlPolicy``.  The strict one, the default, is for a server that fetches what
-strangers name: it keeps a download on the public internet.  ``USER_POLICY`` is for a URL that the user typed.
+Each download has a ``UrlPolicy``.  The default is strict: it keeps a download on the public internet, for a server that
+fetches URLs of strangers.  ``USER_POLICY`` is for a URL that the user of this machine typed.
 """
 
 from __future__ import annotations

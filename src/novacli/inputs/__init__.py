@@ -97,7 +97,7 @@ def from_array(
     ------
     DataError
         The array does not hold an image.
-    UsageError
+    ParameterError
         ``header`` or ``mask`` cannot be used.
     """
     from novacli.inputs.arrays import image_from_array

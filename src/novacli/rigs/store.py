@@ -43,7 +43,7 @@ _SCALE_TOLERANCE = 0.03
 _SAME_SCALE = 0.10
 #: For how long a frame's pointing is a hint for the next frame, seconds.
 POINTING_S = 2 * 3600.0
-#: The radius of that hint: so many widths of the field plus so many degrees.
+#: The radius of that hint: this number of field widths, plus this number of degrees.
 _POINTING_WIDTHS, _POINTING_DEG = 1.0, 1.0
 #: The file keeps this many rigs, those used last.
 _MAX_RIGS = 200

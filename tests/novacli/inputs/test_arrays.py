@@ -7,7 +7,7 @@ import pytest
 from astropy.io.fits import Header, PrimaryHDU
 from numpy.typing import NDArray
 
-from novacli.errors import DataError, UsageError
+from novacli.errors import DataError, ParameterError
 from novacli.inputs import from_array
 
 
@@ -116,13 +116,13 @@ def test_a_mask_may_have_the_shape_of_a_colour_array(shape: tuple[int, ...]) -> 
     ],
 )
 def test_a_mask_that_does_not_fit_is_refused(mask: NDArray[np.generic], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ParameterError, match=message):
         from_array(np.ones((4, 5)), mask=mask)
 
 
 @pytest.mark.parametrize("header", ["FOCALLEN", [1, 2], 5])
 def test_a_header_without_keywords_is_refused(header: object) -> None:
-    with pytest.raises(UsageError, match="header is neither a mapping of FITS keywords nor"):
+    with pytest.raises(ParameterError, match="header is neither a mapping of FITS keywords nor"):
         from_array(np.ones((4, 5)), header=header)  # type: ignore[arg-type]
 
 
