@@ -15,7 +15,7 @@ from novacli.exports import insert
 from novacli.exports.description import description_cards, read_solution
 from novacli.exports.registry import Export, Need, SolvedField
 from novacli.files.atomic import replacing
-from novacli.files.compression import kind_by_name, packing
+from novacli.files.compression import kind_by_name, open_packer
 from novacli.fits import celestial
 from novacli.inputs import FileInput
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
@@ -78,7 +78,7 @@ def new_fits(
     if origin.format == "FITS":
         with open_input(FileInput(path), limits) as source:
             header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown, insert.COPY_HISTORY)
-            with replacing(out) as raw, packing(raw, kind_by_name(out)) as stream:
+            with replacing(out) as raw, open_packer(raw, kind_by_name(out)) as stream:
                 insert.copy(source.file, header, stream, source.shown)
         return
     from novacli.exports.original_pixels import stored_pixels
@@ -120,7 +120,7 @@ def write_pixels(pixels: NDArray[Any], wcs_fits: bytes, out: Path) -> None:
     """
     pixels = _storable(pixels)
     header = _header(pixels, wcs_fits)
-    with replacing(out) as raw, packing(raw, kind_by_name(out)) as stream:
+    with replacing(out) as raw, open_packer(raw, kind_by_name(out)) as stream:
         stream.write(header)
         _write_planes(pixels, stream)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from novacli.errors import OutputError, UsageError
 from novacli.exports import insert
 from novacli.files.atomic import NotWritableError, as_output_error, replacing
-from novacli.files.compression import kind_by_content, packing
+from novacli.files.compression import kind_by_content, open_packer
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
-from novacli.inputs.source import open_path
-from novacli.inputs.unpack import unpacked
+from novacli.inputs.source import open_file
+from novacli.inputs.unpack import unpack_source
 from novacli.records.field import Origin
 from novacli.text.printable import shown_name
 
@@ -76,12 +76,12 @@ def update_in_place(
             "use --new-fits FILE for a FITS image with the solution"
         )
     path = Path(origin.path)
-    packed = open_path(origin.path, limits)
-    with packed.file, unpacked(packed, limits) as source:
+    packed = open_file(origin.path, limits)
+    with packed.file, unpack_source(packed, limits) as source:
         header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown)
         try:
             with replacing(path) as raw:
-                with packing(raw, kind_by_content(packed.head)) as stream:
+                with open_packer(raw, kind_by_content(packed.head)) as stream:
                     insert.copy(source.file, header, stream, source.shown)
                 links = _check_unchanged(path, seen)
         except NotWritableError as exc:

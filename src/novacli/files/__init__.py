@@ -2,5 +2,5 @@
 
 ``atomic`` writes a file beside its target and renames it over the target, so that a name always stands for a whole
 file.  ``compression`` packs what is written with gzip or bzip2, ``http`` downloads a URL, and ``urls`` holds the
-policy that says where a download may lead.  Nothing here knows FITS.
+policy on which servers a download may reach.  Nothing here knows FITS.
 """

@@ -33,7 +33,7 @@ def unpacked_name(name: str) -> str:
     return lower
 
 
-def unpacking(file: BinaryIO, kind: str) -> BinaryIO:
+def open_unpacker(file: BinaryIO, kind: str) -> BinaryIO:
     """Return a stream of the unpacked content of ``file``.
 
     Reading damaged content from it raises OSError, EOFError, ValueError or zlib.error.
@@ -42,7 +42,7 @@ def unpacking(file: BinaryIO, kind: str) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def packing(out: BinaryIO, kind: str | None) -> Iterator[BinaryIO]:
+def open_packer(out: BinaryIO, kind: str | None) -> Iterator[BinaryIO]:
     """Yield a stream that packs what is written to it into ``out``; ``out`` itself if ``kind`` is None."""
     if kind is None:
         yield out

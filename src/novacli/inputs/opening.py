@@ -12,8 +12,8 @@ from typing import BinaryIO
 from novacli.errors import TransferError
 from novacli.inputs.kinds import FileInput, Input, StreamInput, UrlInput
 from novacli.inputs.limits import Limits
-from novacli.inputs.source import CHUNK_BYTES, Source, describe_file, full_disk, open_path, temporary_file
-from novacli.inputs.unpack import unpacked
+from novacli.inputs.source import CHUNK_BYTES, Source, describe_file, full_disk, open_file, temporary_file
+from novacli.inputs.unpack import unpack_source
 from novacli.text.printable import shown_name
 
 
@@ -26,14 +26,14 @@ def open_input(given: Input, limits: Limits) -> Iterator[Source]:
     NovaError
         As :func:`novacli.inputs.open_field`.
     """
-    with _open_packed(given, limits) as packed, unpacked(packed, limits) as source:
+    with _open_packed(given, limits) as packed, unpack_source(packed, limits) as source:
         yield source
 
 
 @contextlib.contextmanager
 def _open_packed(given: Input, limits: Limits) -> Iterator[Source]:
     if isinstance(given, FileInput):
-        source = open_path(given.path, limits)
+        source = open_file(given.path, limits)
         with source.file:
             yield source
         return

@@ -65,7 +65,7 @@ class ReadOptions:
     limits: Limits
 
 
-def open_path(name: str, limits: Limits) -> Source:
+def open_file(name: str, limits: Limits) -> Source:
     """Open the regular file ``name``.
 
     Raises

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from novacli.errors import DataError
-from novacli.files.compression import kind_by_content, unpacking
+from novacli.files.compression import kind_by_content, open_unpacker
 from novacli.inputs.limits import Limits
 from novacli.inputs.source import CHUNK_BYTES, Source, describe_file, full_disk, temporary_file
 
 
 @contextmanager
-def unpacked(source: Source, limits: Limits) -> Iterator[Source]:
+def unpack_source(source: Source, limits: Limits) -> Iterator[Source]:
     """Yield ``source`` itself, or its unpacked content if it is a gzip or bzip2 file.
 
     Raises
@@ -33,7 +33,7 @@ def unpacked(source: Source, limits: Limits) -> Iterator[Source]:
 
 def _copy(source: Source, kind: str, target: BinaryIO, limits: Limits) -> None:
     written = 0
-    content = unpacking(source.file, kind)
+    content = open_unpacker(source.file, kind)
     while chunk := _next_chunk(content, source, kind):
         written += len(chunk)
         limits.check_bytes(f"{source.shown}, unpacked,", written)

@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each rig.")
 def list_(as_json: bool) -> int:
     """List the known rigs, last used first."""
-    known = _rigs().all()
+    known = _rig_store().all()
     if as_json:
         for rig in known:
             click.echo(json.dumps(rig.to_json()))
@@ -54,7 +54,7 @@ def forget(rigs: tuple[str, ...], everything: bool) -> int:
     """Forget rigs; RIG is the beginning of an id in nova rigs list."""
     if everything == bool(rigs):
         raise UsageError("name a rig, or give --all: see nova rigs list")
-    store = _rigs()
+    store = _rig_store()
     keys = None if everything else {_key_of(name, store.all()) for name in rigs}
     try:
         count = store.forget(keys)
@@ -64,7 +64,7 @@ def forget(rigs: tuple[str, ...], everything: bool) -> int:
     return 0
 
 
-def _rigs() -> RigStore:
+def _rig_store() -> RigStore:
     from novacli.rigs.store import RigStore
 
     return RigStore(configuration.UserFolders.from_environment(os.environ).rigs_file)
