@@ -314,9 +314,8 @@ def _launch(server: MadeSshd, stack: contextlib.ExitStack) -> None:
     folder = server.folder
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's sshd does not start without it
-    strict = (
-        "yes" if server.is_other_user else "no"
-    )  # StrictModes checks directories up to the home directory, and /tmp is writable
+    # StrictModes checks all directories up to the user's home directory, and all may write to /tmp.
+    strict = "yes" if server.is_other_user else "no"
     for _ in range(5):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
