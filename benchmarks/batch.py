@@ -110,11 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="files of the three nights (60)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="equal seeds give equal nights (1)")
     parser.add_argument("--pairs", type=int, default=5, metavar="N", help="runs of each way (5)")
-    parser.add_argument("--skip", action="append", default=[], choices=["cores", "dask"], help="what not to measure")
+    parser.add_argument(
+        "--skip", action="append", default=[], choices=["cores", "dask"], help="leave out this comparison"
+    )
     parser.add_argument("--against-solve-field", action="store_true", help="measure against solve-field instead")
     parser.add_argument("--nova-options", type=shlex.split, default=[], help="more options for nova batch")
-    parser.add_argument("--json", type=Path, help="every figure")
-    parser.add_argument("--markdown", type=Path, help="a report")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--markdown", type=Path, help="write a report to this file")
     return parser
 
 

@@ -125,7 +125,7 @@ def expected_s(costs: Costs, entries: float, files: int, groups: int) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--depth", type=int, default=26, metavar="N", help="stars whose groups are tried (default: 26)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report to this file")
     options = parser.parse_args(arguments)
     paths = reporting.installed_indexes()
     where = reporting.setting(paths)

@@ -131,10 +131,10 @@ def draw(planned: Sequence[Planned], folder: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw nights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where to put them")
+    parser.add_argument("folder", type=Path, help="folder for the nights")
     parser.add_argument("--frames", type=int, default=300, metavar="N", help="files of all nights together (300)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="equal seeds give equal nights (1)")
-    parser.add_argument("--only", choices=[CLEAR, CLOUDED, NO_IMAGE, KILLER], help="leave out all others")
+    parser.add_argument("--only", choices=[CLEAR, CLOUDED, NO_IMAGE, KILLER], help="draw only this kind of file")
     options = parser.parse_args(arguments)
     planned = plan(options.frames, options.seed)
     draw([one for one in planned if options.only in (None, one.kind)], options.folder)

@@ -102,14 +102,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--image", type=Path, metavar="FILE", help="in place of the drawn pictures")
-    parser.add_argument("--hints", default="", metavar="TEXT", help="options that hint at where --image is")
-    parser.add_argument("--runs", type=int, default=7, metavar="N", help="of each command; fewer of large pictures")
-    parser.add_argument("--small-only", action="store_true", help="leave out the pictures of 24 and 100 megapixels")
-    parser.add_argument("--imports", type=int, default=_SLOWEST_IMPORTS, metavar="N", help="list the N slowest")
-    parser.add_argument("--nova", default=find_nova(), metavar="COMMAND", help="default: the one beside this Python")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report there")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="measure this image instead of the drawn ones")
+    parser.add_argument("--hints", default="", metavar="TEXT", help="options with hints for --image")
+    parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs of each command; fewer for large images")
+    parser.add_argument("--small-only", action="store_true", help="leave out the images of 24 and 100 megapixels")
+    parser.add_argument("--imports", type=int, default=_SLOWEST_IMPORTS, metavar="N", help="list the N slowest imports")
+    parser.add_argument(
+        "--nova", default=find_nova(), metavar="COMMAND", help="the command (default: the one beside this Python)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report to this file")
     return parser
 
 

@@ -122,19 +122,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True)
     tries = commands.add_parser("measure", help="try every member on every field")
-    tries.add_argument("file", type=Path, help="the JSON lines that it adds to")
-    tries.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with pictures and manifest.json")
+    tries.add_argument("file", type=Path, help="file of JSON lines to add to")
+    tries.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with images and manifest.json")
     tries.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields")
-    tries.add_argument("--seed", type=int, default=2000, metavar="N", help="of the drawn fields (default: 2000)")
-    tries.add_argument("--limit", type=float, default=2.0, metavar="S", help="CPU seconds a trial (default: 2)")
+    tries.add_argument("--seed", type=int, default=2000, metavar="N", help="seed of the drawn fields (default: 2000)")
+    tries.add_argument("--limit", type=float, default=2.0, metavar="S", help="CPU seconds of a trial (default: 2)")
     tries.add_argument("--only", default="", metavar="TEXT", help="members with TEXT in their name")
-    tries.add_argument("--nova", default=find_nova(), metavar="COMMAND", help="default: the one beside this Python")
+    tries.add_argument(
+        "--nova", default=find_nova(), metavar="COMMAND", help="the command (default: the one beside this Python)"
+    )
     tries.set_defaults(command=_measure)
-    picks = commands.add_parser("choose", help="choose a schedule from what was measured")
+    picks = commands.add_parser("choose", help="choose a schedule from the measurements")
     picks.add_argument("file", type=Path, nargs="+", help="JSON lines of measure")
     picks.add_argument("--cores", type=int, default=2, metavar="N", help="cores of the simulated machine (default: 2)")
     picks.add_argument("--most", type=int, default=8, metavar="N", help="members of the schedule (default: 8)")
-    picks.add_argument("--without", default=[], action="append", metavar="TEXT", help="no member with TEXT in its name")
+    picks.add_argument(
+        "--without", default=[], action="append", metavar="TEXT", help="leave out members with TEXT in their name"
+    )
     picks.set_defaults(command=_choose)
     return parser
 

@@ -100,15 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path, nargs="+", help="JSON lines of portfolio.py measure")
-    parser.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with pictures and manifest.json")
-    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields, those that were measured")
-    parser.add_argument("--seed", type=int, default=2000, metavar="N", help="of the drawn fields (default: 2000)")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with images and manifest.json")
+    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="draw the first N fields that were measured")
+    parser.add_argument("--seed", type=int, default=2000, metavar="N", help="seed of the drawn fields (default: 2000)")
     parser.add_argument("--members", type=int, default=3, metavar="N", help="members that are run alone (default: 3)")
     parser.add_argument("--turns", type=int, default=5, metavar="N", help="runs of each (default: 5)")
-    parser.add_argument("--timeout", type=float, default=60, metavar="S", help="for each run (default: 60)")
-    parser.add_argument("--nova", default=find_nova(), metavar="COMMAND", help="default: the one beside this Python")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report there")
+    parser.add_argument(
+        "--timeout", type=float, default=60, metavar="S", help="time limit of each run in seconds (default: 60)"
+    )
+    parser.add_argument(
+        "--nova", default=find_nova(), metavar="COMMAND", help="the command (default: the one beside this Python)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report to this file")
     return parser
 
 

@@ -93,12 +93,10 @@ def _made_sshd() -> ModuleType:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--axy", type=Path, action="append", default=[], help="a star list of yours in place of drawn ones"
-    )
-    parser.add_argument("--pyz", type=Path, action="append", default=[], help="a solvehost.pyz to measure, too")
+    parser.add_argument("--axy", type=Path, action="append", default=[], help="a star list instead of the drawn ones")
+    parser.add_argument("--pyz", type=Path, action="append", default=[], help="also measure this solvehost.pyz")
     parser.add_argument("--pairs", type=int, default=11, help="runs of each way for each star list")
-    parser.add_argument("--json", type=Path, help="every figure")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     return parser
 
 

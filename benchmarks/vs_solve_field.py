@@ -84,13 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
-    parser.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with pictures and manifest.json")
-    parser.add_argument("--only", default="", metavar="TEXT", help="of the corpus, pictures with TEXT in their name")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with images and manifest.json")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only images of the corpus with TEXT in their name")
     parser.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields, 1 to 90 degrees wide")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the drawn fields (default: 1)")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the drawn fields there")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the drawn fields (default: 1)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the drawn fields in this folder")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each program (default: 3)")
-    parser.add_argument("--timeout", type=float, default=60, metavar="S", help="for each run (default: 60)")
+    parser.add_argument(
+        "--timeout", type=float, default=60, metavar="S", help="time limit of each run in seconds (default: 60)"
+    )
     parser.add_argument(
         "--hints",
         choices=HINTS,
@@ -98,11 +100,13 @@ def _parser() -> argparse.ArgumentParser:
         help="none: nova --blind, solve-field --no-verify; header: both as they come; by-hand: solve-field is given "
         "what nova found in the header",
     )
-    parser.add_argument("--nova", default=find_nova(), metavar="COMMAND", help="default: the one beside this Python")
+    parser.add_argument(
+        "--nova", default=find_nova(), metavar="COMMAND", help="the command (default: the one beside this Python)"
+    )
     parser.add_argument("--nova-options", default="", metavar="TEXT", help="more options of nova submit")
     parser.add_argument("--solve-field-options", default="", metavar="TEXT", help="more options of solve-field")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report to this file")
     return parser
 
 

@@ -35,7 +35,7 @@ _COORDINATES_PER_PARAMETER = 1.5
 _SIGNIFICANT_SIGMAS = 1.0
 #: … and by this much, in pixels.
 _MIN_GAIN_PX = 0.01
-#: A model stays a candidate while its mean square is below this many times that of the best one, plus so many pixels.
+#: A model stays a candidate while its mean square is below a multiple of the best one's, plus a margin in pixels.
 _CANDIDATE_FACTOR, _CANDIDATE_MARGIN_PX = 1.7, 0.1
 #: Leave-one-out residuals are cut off at this value where simple models are compared with complex ones.
 _CUTOFF_PX = 10.0

@@ -56,7 +56,7 @@ class Model:
 
     @property
     def is_high_order(self) -> bool:
-        """Whether it has so many parameters that it is tried only if the next lower order did well."""
+        """True for a model that is tried only if the next lower order did well."""
         return self.parameters > 20
 
     def design(self, monomials: Floats) -> Floats:
