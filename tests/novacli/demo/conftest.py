@@ -1,4 +1,4 @@
-"""A sky of our own: a small index file in the engine's layout, so that most tests need no installed one."""
+"""An invented sky in a small index file with the engine's layout, so that most tests need no installed file."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def write_index(tmp_path: Path) -> Callable[..., Path]:
 
 
 def random_sky(count: int, seed: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return directions over the whole sphere, and magnitudes along the sky's counts down to COMPLETE_MAG."""
+    """Return directions over the whole sphere, and magnitudes that follow the sky's counts to COMPLETE_MAG."""
     rng = np.random.default_rng(seed)
     directions = rng.normal(size=(count, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Stars out of index files."""
+"""Stars read from index files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ WriteIndex = Callable[..., Path]
 
 
 @pytest.mark.parametrize(("stored", "endian"), [("u32", "<"), ("u32", ">"), ("double", "<")])
-def test_around_returns_the_stars_within_the_radius_and_no_others(
-    write_index: WriteIndex, stored: str, endian: str
-) -> None:
+def test_around_returns_exactly_the_stars_within_the_radius(write_index: WriteIndex, stored: str, endian: str) -> None:
     directions, magnitudes = random_sky(5000)
     path = write_index(directions, magnitudes, stored=stored, endian=endian)
     pole = direction(0, 90)
@@ -43,17 +41,17 @@ def test_stars_without_a_finite_magnitude_are_left_out(write_index: WriteIndex) 
     assert len(found) == 9
 
 
-def test_any_column_named_after_magnitudes_serves(write_index: WriteIndex) -> None:
+def test_any_column_named_after_magnitudes_is_used(write_index: WriteIndex) -> None:
     assert Catalogue.open(write_index(*random_sky(10), band="j_mag")).band == "j_mag"
 
 
-def test_an_index_without_magnitudes_is_refused_with_what_to_install(write_index: WriteIndex) -> None:
+def test_index_without_magnitudes_is_refused(write_index: WriteIndex) -> None:
     path = write_index(*random_sky(10), band=None)
     with pytest.raises(UnavailableError, match=rf"{path.name}.*no magnitudes.*install"):
         Catalogue.open(path)
 
 
-def test_a_file_cut_short_is_named(write_index: WriteIndex) -> None:
+def test_truncated_file_is_reported(write_index: WriteIndex) -> None:
     path = write_index(*random_sky(5000))
     path.write_bytes(path.read_bytes()[:-2880])
     with pytest.raises(UnavailableError, match=rf"{path.name}.*cut short"):
@@ -72,20 +70,20 @@ def test_columns_of_different_lengths_are_refused(write_index: WriteIndex) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"SIMPLE  = " + b"T".rjust(20)])
-def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_an_index_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "index-0.fits"
     path.write_bytes(content)
     with pytest.raises(UnavailableError, match=r"index-0\.fits"):
         Catalogue.open(path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"index-9\.fits: No such file"):
         Catalogue.open(tmp_path / "index-9.fits")
 
 
 def test_the_deepest_index_of_the_whole_sky_is_found(write_index: WriteIndex, tmp_path: Path) -> None:
-    """Neither one with fewer stars, nor a deeper tile of the sky, nor a deeper one without magnitudes."""
+    """Files with fewer stars, deeper tiles of the sky and deeper files without magnitudes are not chosen."""
     write_index(*random_sky(10), name="index-few.fits")
     deepest = write_index(*random_sky(20), name="index-more.fits")
     write_index(*random_sky(30), name="index-tile.fits", healpix=3)
@@ -93,13 +91,13 @@ def test_the_deepest_index_of_the_whole_sky_is_found(write_index: WriteIndex, tm
     assert find_index([tmp_path]) == deepest.resolve()
 
 
-def test_no_index_at_all_says_where_it_looked_and_what_to_install(tmp_path: Path) -> None:
+def test_error_without_an_index_names_the_searched_folders(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=rf"{tmp_path.name}.*install"):
         find_index([tmp_path])
 
 
 @pytest.mark.engine
-def test_the_installed_index_gives_what_query_starkd_gives(tmp_path: Path, real_indexes: IndexSet) -> None:
+def test_installed_index_gives_the_stars_of_query_starkd(tmp_path: Path, real_indexes: IndexSet) -> None:
     program = shutil.which("query-starkd")
     if program is None:
         pytest.skip("query-starkd is not installed (Debian: apt install astrometry.net)")

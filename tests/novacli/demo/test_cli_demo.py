@@ -1,4 +1,4 @@
-"""``nova demo`` as a user calls it."""
+"""The command ``nova demo``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nova_demo(sky_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return call
 
 
-def test_it_draws_and_says_what_to_try_next(nova_demo, tmp_path: Path) -> None:
+def test_demo_draws_and_suggests_the_next_command(nova_demo, tmp_path: Path) -> None:
     result = nova_demo("field.fits")
     assert result.output.startswith("field.fits: 80 x 60 pixels, 10 deg wide around RA 84.0000, Dec -3.0000")
     assert result.output.endswith("try: nova submit field.fits\n")
@@ -43,12 +43,12 @@ def test_json_prints_the_truth(nova_demo, tmp_path: Path) -> None:
     result = nova_demo("field.fits", *arguments, "--distortion", "1", "--limit", "8", "--trail", "--json")
     truth = json.loads(result.output)
     assert truth == json.loads(Path("field.fits.truth.json").read_text())
-    told = [truth[k] for k in ("ra", "dec", "width_deg", "rotation_deg", "parity", "seed", "limit_mag", "trail")]
-    assert told == [84.0, -12.5, 3.0, 40.0, 1, 9, 8.0, True]
+    values = [truth[k] for k in ("ra", "dec", "width_deg", "rotation_deg", "parity", "seed", "limit_mag", "trail")]
+    assert values == [84.0, -12.5, 3.0, 40.0, 1, 9, 8.0, True]
     assert "A_3_0" in truth["wcs"]
 
 
-def test_random_goes_by_the_seed(nova_demo) -> None:
+def test_seed_determines_the_random_position(nova_demo) -> None:
     truth = json.loads(nova_demo("field.fits", "--random", "--seed", "7", "--json").output)
     assert (truth["ra"], truth["dec"]) == random_place(7)
 
@@ -66,7 +66,7 @@ def test_random_goes_by_the_seed(nova_demo) -> None:
         (["a.fits", "--index", "none.fits"], UnavailableError, r"none\.fits.*install"),
     ],
 )
-def test_bad_input_is_one_line_with_a_remedy(
+def test_bad_input_gives_a_one_line_error(
     nova_demo, tmp_path: Path, arguments: list[str], error: type[NovaError], match: str
 ) -> None:
     with pytest.raises(error, match=match) as caught:
@@ -75,15 +75,15 @@ def test_bad_input_is_one_line_with_a_remedy(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_does_not_overwrite_unasked(nova_demo) -> None:
+def test_demo_overwrites_only_with_the_option(nova_demo) -> None:
     nova_demo("field.fits")
     with pytest.raises(OutputError, match="--overwrite"):
         nova_demo("field.fits")
     nova_demo("field.fits", "--overwrite")
 
 
-def test_its_help_needs_neither_numpy_nor_fits() -> None:
+def test_command_is_imported_without_slow_packages() -> None:
     slow = ["numpy", "fitsio", "astropy", "requests"]
     code = f"import sys, novacli.cli.commands.demo; print([m for m in {slow} if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert told.stdout.strip() == "[]"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert printed.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Whole pictures and the truth about them."""
+"""Whole images and the truth about them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def _differ(one: Drawing, other: Drawing) -> float:
     return float(np.mean(one.pixels != other.pixels))
 
 
-def test_equal_scenes_give_equal_pictures(drawing: Drawing, sky: Catalogue) -> None:
+def test_equal_scenes_give_equal_images(drawing: Drawing, sky: Catalogue) -> None:
     again = draw(SCENE, sky)
     np.testing.assert_array_equal(again.pixels, drawing.pixels)
     assert again.truth == drawing.truth
 
 
-def test_another_seed_gives_another_picture(drawing: Drawing, sky: Catalogue) -> None:
+def test_another_seed_gives_another_image(drawing: Drawing, sky: Catalogue) -> None:
     assert _differ(draw(dataclasses.replace(SCENE, seed=4), sky), drawing) > 0.9
 
 
-def test_a_trail_changes_nothing_beside_it(drawing: Drawing, sky: Catalogue) -> None:
+def test_trail_changes_only_the_pixels_near_it(drawing: Drawing, sky: Catalogue) -> None:
     crossed = draw(dataclasses.replace(SCENE, trail=True), sky)
     assert crossed.truth.trail
     assert 0 < _differ(crossed, drawing) < 0.2
@@ -53,10 +53,10 @@ def test_a_trail_changes_nothing_beside_it(drawing: Drawing, sky: Catalogue) -> 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize(("rotation_deg", "distortion", "width_deg"), [(0, 0, 3), (77, 3, 10), (200, -4, 40)])
-def test_stars_stand_where_the_truths_wcs_says(
+def test_stars_are_at_the_pixels_of_the_true_wcs(
     sky: Catalogue, rotation_deg: float, distortion: float, width_deg: float, *, mirrored: bool
 ) -> None:
-    """The centroids of the brightest stars that stand alone: half a pixel at most, bar one that a stranger touches."""
+    """Centroids of bright isolated stars are within half a pixel, except one that another star may touch."""
     scene = dataclasses.replace(
         SCENE, rotation_deg=rotation_deg, distortion_percent=distortion, width_deg=width_deg, mirrored=mirrored
     )
@@ -71,7 +71,7 @@ def test_stars_stand_where_the_truths_wcs_says(
 
 
 def _centroid_offset(counts: NDArray[np.floating], x: float, y: float) -> float | None:
-    """Return how far the light around a FITS pixel is centred from it, None where the star was dropped."""
+    """Return the distance of the centroid around a FITS pixel from it; None if the star was dropped."""
     column, row = round(x) - 1, round(y) - 1
     window = np.clip(counts[row - 4 : row + 5, column - 4 : column + 5] - 4 * NOISE_ADU, 0, None)
     rows, columns = np.indices(window.shape) - 4
@@ -82,7 +82,7 @@ def _centroid_offset(counts: NDArray[np.floating], x: float, y: float) -> float 
 
 
 def _bright_pixels(sky: Catalogue, scene: Scene, cards: dict[str, str | int | float]) -> list[tuple[float, float]]:
-    """Return where the brightest catalogue stars that stand alone are, by astropy."""
+    """Return the pixels of the brightest isolated catalogue stars, by astropy."""
     stars = sky.around(direction(scene.ra_deg, scene.dec_deg), np.radians(scene.half_diagonal_deg))
     stars = Stars(*(v[stars.magnitudes < scene.depth_mag] for v in (stars.directions, stars.magnitudes)))
     ra = np.degrees(np.arctan2(stars.directions[:, 1], stars.directions[:, 0]))
@@ -94,7 +94,7 @@ def _bright_pixels(sky: Catalogue, scene: Scene, cards: dict[str, str | int | fl
     return [(float(x[i]), float(y[i])) for i in alone]
 
 
-def test_the_truth_tells_the_scene_and_is_plain_json(drawing: Drawing) -> None:
+def test_truth_states_the_scene_as_json(drawing: Drawing) -> None:
     truth = json.loads(json.dumps(drawing.truth.as_json()))
     assert (truth["ra"], truth["dec"], truth["width_deg"], truth["size"]) == (150, 40, 10, [400, 300])
     assert truth["pixscale_arcsec"] == pytest.approx(10 * 3600 / 400, rel=0.01)
@@ -104,10 +104,10 @@ def test_the_truth_tells_the_scene_and_is_plain_json(drawing: Drawing) -> None:
     assert truth["drawing_version"] == 1
 
 
-def test_a_star_at_the_limit_stands_five_sigma_above_the_noise(
+def test_star_at_the_limit_has_a_signal_to_noise_ratio_of_five(
     write_index: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Measured as one measures such stars: with the profile itself as the weight, over many pictures."""
+    """Measured with the profile as the weight, over many images."""
     monkeypatch.setattr(population, "MAGNITUDE_SCATTER", 0.0)
     monkeypatch.setattr(population, "DROPPED_FRACTION", 0.0)
     centre = direction(SCENE.ra_deg, SCENE.dec_deg)
@@ -124,14 +124,14 @@ def test_a_star_at_the_limit_stands_five_sigma_above_the_noise(
     assert np.mean(signals) == pytest.approx(5, abs=0.6)
 
 
-def test_a_clouded_out_picture_shows_next_to_no_stars(sky: Catalogue) -> None:
+def test_full_cloud_cover_hides_nearly_all_stars(sky: Catalogue) -> None:
     clear, clouded = (draw(dataclasses.replace(SCENE, clouds=c), sky).pixels.astype(float) for c in (0.0, 1.0))
     bright = [np.count_nonzero(p - np.median(p) > 500) for p in (clear, clouded)]
     assert bright[1] < 0.05 * bright[0]
 
 
 @pytest.mark.engine
-def test_the_belt_of_orion_is_three_bright_stars_in_a_line(real_indexes: IndexSet) -> None:
+def test_orions_belt_is_three_bright_stars_in_a_line(real_indexes: IndexSet) -> None:
     catalogue = Catalogue.open(find_index(real_indexes.searched))
     pixels, truth = draw(Scene(84.0, -3.0, trail=False), catalogue)
     belt = [(85.1897, -1.9426), (84.0534, -1.2019), (83.0017, -0.2991)]

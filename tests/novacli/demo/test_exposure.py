@@ -30,12 +30,12 @@ def test_a_full_well_clips_flat() -> None:
     assert (counts == round(CLEAN.full_well_e / CLEAN.gain_e_per_adu + CLEAN.bias_adu)).all()
 
 
-def test_the_converter_clips_where_the_well_does_not() -> None:
+def test_converter_clips_if_the_full_well_does_not() -> None:
     deep = dataclasses.replace(CLEAN, full_well_e=1e6)
     assert (expose(np.full((9, 9), 9e5, np.float32), deep, _rng()) == 65_535).all()
 
 
-def test_hot_pixels_are_as_many_as_the_camera_has() -> None:
+def test_number_of_hot_pixels_is_the_cameras() -> None:
     camera = dataclasses.replace(Camera(), hot_pixel_fraction=1e-3, hot_pixel_e=20_000.0)
     counts = expose(np.full((500, 500), 400, np.float32), camera, _rng())
     assert np.count_nonzero(counts > 1200) == pytest.approx(250, abs=50)
@@ -57,11 +57,11 @@ def test_thick_clouds_hide_nearly_everything_and_thin_ones_let_stars_through() -
     assert thin.std() > 0.02
 
 
-def test_a_clear_sky_is_left_alone() -> None:
+def test_clear_sky_has_full_transmission() -> None:
     assert (draw_sky(Scene(0, 0), EVEN, _rng()).clouds == 1).all()
 
 
-def test_a_trail_is_a_straight_line_across_the_picture() -> None:
+def test_trail_is_a_straight_line_across_the_image() -> None:
     light = np.zeros((200, 300), np.float32)
     add_trail(light, 20.0, _rng(4))
     rows, columns = np.nonzero(light > light.max() / 2)
@@ -72,7 +72,7 @@ def test_a_trail_is_a_straight_line_across_the_picture() -> None:
     assert thickness < 2
 
 
-def test_a_satellite_crosses_about_one_picture_in_three_unless_told() -> None:
+def test_by_default_a_satellite_crosses_one_image_in_three() -> None:
     scene = Scene(0, 0)
     assert 60 < sum(has_trail(scene, _rng(seed)) for seed in range(300)) < 140
     assert has_trail(dataclasses.replace(scene, trail=True), _rng())

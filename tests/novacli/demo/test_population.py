@@ -1,4 +1,4 @@
-"""Which stars a picture shows."""
+"""The stars that an image shows."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_magnitudes_scatter_as_another_bandpass_would(write_index: Callable[...,
     assert magnitudes.std() == pytest.approx(MAGNITUDE_SCATTER, rel=0.1)
 
 
-def test_below_the_catalogue_the_counts_go_on_along_the_skys_slope(sky: Catalogue) -> None:
-    """From one magnitude below the catalogue's limit to the next, as many more as in the mean sky."""
+def test_counts_beyond_the_catalogue_follow_the_skys_slope(sky: Catalogue) -> None:
+    """The ratio of counts one and two magnitudes beyond the catalogue's limit is that of the mean sky."""
     drawn = _populate(Scene(200, -20, width_deg=10, limit_mag=12.5), sky)
     counts = [np.count_nonzero((drawn.magnitudes >= m) & (drawn.magnitudes < m + 1)) for m in (10.5, 11.5, 12.5)]
     expected = np.diff(star_count(np.array([10.5, 11.5, 12.5, 13.5])))
@@ -55,13 +55,13 @@ def test_below_the_catalogue_the_counts_go_on_along_the_skys_slope(sky: Catalogu
     assert 0.3 < np.log10(counts[1] / counts[0]) < 0.45
 
 
-def test_some_bright_stars_are_in_no_catalogue(sky: Catalogue) -> None:
+def test_some_bright_stars_are_not_in_the_catalogue(sky: Catalogue) -> None:
     drawn = _populate(Scene(200, -20, width_deg=20, limit_mag=8), sky)
     strangers = drawn.magnitudes[drawn.catalogued :]
     assert 0.01 < np.count_nonzero(strangers < 9) / np.count_nonzero(drawn.magnitudes < 9) < 0.08
 
 
-def test_added_stars_crowd_where_the_catalogue_does(write_index: Callable[..., Path]) -> None:
+def test_added_stars_are_crowded_like_the_catalogue(write_index: Callable[..., Path]) -> None:
     directions, magnitudes = random_sky(300_000)
     # Nine stars out of ten are missing south of the equator.
     kept = (directions[:, 2] > 0) | (np.arange(len(directions)) % 10 == 0)
@@ -92,6 +92,6 @@ def test_an_empty_sky_gives_no_stars(write_index: Callable[..., Path]) -> None:
     assert len(_populate(Scene(0, 80), one).x) == 0
 
 
-def test_more_stars_than_a_picture_can_show_are_refused(sky: Catalogue) -> None:
+def test_more_stars_than_an_image_can_show_are_refused(sky: Catalogue) -> None:
     with pytest.raises(UsageError, match="--limit"):
         _populate(Scene(0, 0, width_deg=60, limit_mag=20), sky)

@@ -1,4 +1,4 @@
-"""Sky to pixels, held to astropy's reading of the cards."""
+"""From the sky to pixels, compared with astropy's reading of the cards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCENES = st.builds(
 
 
 @given(scene=SCENES, x=st.floats(1, 1024), y=st.floats(1, 768))
-def test_a_pixel_goes_to_the_sky_by_astropy_and_comes_back_by_ours(scene: Scene, x: float, y: float) -> None:
+def test_astropy_to_the_sky_and_back_returns_to_the_pixel(scene: Scene, x: float, y: float) -> None:
     projection = Projection.of(scene)
     ra, dec = (float(v) for v in astropy_wcs(projection.cards()).all_pix2world(x, y, 1))
 
@@ -70,7 +70,7 @@ def test_the_width_is_the_angle_between_the_edges() -> None:
 
 @pytest.mark.parametrize("percent", [5.0, -5.0])
 def test_distortion_moves_a_corner_by_its_percentage(percent: float) -> None:
-    """A star that the distorted lens shows in the corner is nearer to the centre, by that much, in a perfect one."""
+    """A star in the corner of the distorted image is nearer to the centre, by that percentage, without distortion."""
     scene = Scene(120, 20, width_deg=20, distortion_percent=percent)
     distorted, plain = Projection.of(scene), Projection.of(Scene(120, 20, width_deg=20))
     sky = astropy_wcs(distorted.cards()).all_pix2world(1024.5, 768.5, 1)
@@ -79,7 +79,7 @@ def test_distortion_moves_a_corner_by_its_percentage(percent: float) -> None:
     assert scene.half_diagonal_px - radius == pytest.approx(percent / 100 * scene.half_diagonal_px, abs=1e-6)
 
 
-def test_what_lies_behind_the_camera_or_far_outside_has_no_pixel() -> None:
+def test_directions_behind_the_camera_or_far_outside_have_no_pixel() -> None:
     projection = Projection.of(Scene(0, 0, width_deg=10))
     directions = np.array([direction(180, 0), direction(90, 0), direction(30, 0), direction(0, 0)])
     x, y = projection.sky_to_pixel(directions)
@@ -88,7 +88,7 @@ def test_what_lies_behind_the_camera_or_far_outside_has_no_pixel() -> None:
     assert (x[3], y[3]) == pytest.approx((512.5, 384.5))
 
 
-def test_every_star_on_the_picture_lies_within_reach() -> None:
+def test_every_star_on_the_image_lies_within_reach() -> None:
     scene = Scene(0, 0, width_deg=80, distortion_percent=-15)
     projection = Projection.of(scene)
     sky = astropy_wcs(projection.cards()).all_pix2world(1, 1, 1)

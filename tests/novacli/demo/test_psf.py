@@ -1,4 +1,4 @@
-"""Stars as light on pixels."""
+"""The light of stars on pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _light(x: float, y: float, flux: float, sky_noise: float = 20.0) -> NDArray[
 
 @pytest.mark.parametrize(("x", "y"), [(101.0, 101.0), (60.3, 140.8), (25.5, 30.2)])
 @pytest.mark.parametrize("flux", [5e2, 1e4, 1e7])
-def test_light_lands_where_the_star_is_and_none_is_lost(x: float, y: float, flux: float) -> None:
+def test_light_is_at_the_stars_position_and_complete(x: float, y: float, flux: float) -> None:
     light = _light(x, y, flux)
     rows, columns = np.indices(light.shape) + 1
     assert light.sum() == pytest.approx(flux, rel=0.06)
@@ -42,13 +42,13 @@ def test_stars_in_the_corner_are_wider_along_the_line_to_the_centre() -> None:
     assert along > 1.1 * across
 
 
-def test_a_star_outside_shines_in_and_one_far_away_does_not() -> None:
+def test_star_just_outside_adds_light_and_a_distant_one_does_not() -> None:
     assert _light(-3.0, 50.0, 1e6).sum() > 0
     assert _light(-3.0, 50.0, 1e6)[:, 100:].max() == 0
     assert _light(-500.0, 50.0, 1e6).sum() == 0
 
 
-def test_dim_stars_are_spread_over_neighbouring_pixels_with_all_their_light() -> None:
+def test_faint_stars_keep_all_their_light_in_neighbouring_pixels() -> None:
     light = _light(80.0, 90.0, 50.0)
     assert light.sum() == pytest.approx(50, rel=1e-4)
     assert np.unravel_index(light.argmax(), light.shape) == (89, 79)

@@ -1,4 +1,4 @@
-"""What a scene may be, and what follows from it."""
+"""The limits of a scene, and the values that follow from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from novacli.errors import UsageError
         ({"width_deg": 120.0, "height_px": 4096}, "corner.*--width"),
     ],
 )
-def test_a_value_out_of_range_names_its_option(wrong: dict[str, Any], match: str) -> None:
+def test_error_for_a_value_out_of_range_names_its_option(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         Scene(**{"ra_deg": 10.0, "dec_deg": 20.0, **wrong})
 
@@ -39,17 +39,17 @@ def test_narrow_fields_are_exposed_deeper_than_wide_ones() -> None:
     assert 6 < depths[-1] < 8
 
 
-def test_a_limit_that_is_given_is_kept() -> None:
+def test_given_limiting_magnitude_is_kept() -> None:
     assert Scene(0, 0, limit_mag=7.5).depth_mag == 7.5
 
 
 def test_the_focal_length_agrees_with_the_pixel_scale() -> None:
-    """By the textbook's 206.265 · pixel size (um) / focal length (mm)."""
+    """The formula is 206.265 · pixel size (um) / focal length (mm)."""
     scene = Scene(0, 0, width_deg=5)
     assert 206.265 * scene.camera.pixel_um / scene.focal_length_mm == pytest.approx(scene.pixscale_arcsec, rel=1e-5)
 
 
-def test_random_places_follow_the_seed_and_cover_the_sphere_evenly() -> None:
+def test_random_positions_depend_on_the_seed_and_are_uniform() -> None:
     places = [random_place(seed) for seed in range(400)]
     assert places[7] == random_place(7)
     assert 150 < sum(abs(dec) < 30 for _, dec in places) < 250

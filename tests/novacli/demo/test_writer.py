@@ -1,4 +1,4 @@
-"""Drawings on disk."""
+"""Drawings written to disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def drawing(sky: Catalogue) -> Drawing:
     return draw(SCENE, sky)
 
 
-def test_the_file_holds_the_counts_as_unsigned_16_bit(drawing: Drawing, tmp_path: Path) -> None:
+def test_file_has_unsigned_16_bit_counts(drawing: Drawing, tmp_path: Path) -> None:
     write(drawing, SCENE, tmp_path / "a.fits")
     stored = fitsio.read(str(tmp_path / "a.fits"))
     assert stored.dtype == np.uint16
@@ -36,7 +36,7 @@ def test_the_file_holds_the_counts_as_unsigned_16_bit(drawing: Drawing, tmp_path
         np.testing.assert_array_equal(hdus[0].data, drawing.pixels)
 
 
-def test_the_header_knows_the_camera_but_neither_wcs_nor_place(drawing: Drawing, tmp_path: Path) -> None:
+def test_header_states_the_camera_but_no_position(drawing: Drawing, tmp_path: Path) -> None:
     write(drawing, SCENE, tmp_path / "a.fits")
     header = fits.getheader(tmp_path / "a.fits")
     assert {"DATE-OBS", "EXPTIME", "INSTRUME", "FOCALLEN", "XPIXSZ", "XBINNING", "EGAIN", "OBJECT"} <= set(header)
@@ -44,20 +44,20 @@ def test_the_header_knows_the_camera_but_neither_wcs_nor_place(drawing: Drawing,
     assert [k for k in header if k.startswith(places)] == []
 
 
-def test_the_pointing_is_stated_when_asked_for(drawing: Drawing, tmp_path: Path) -> None:
+def test_header_states_the_pointing_on_request(drawing: Drawing, tmp_path: Path) -> None:
     write(drawing, dataclasses.replace(SCENE, states_pointing=True), tmp_path / "a.fits")
     header = fits.getheader(tmp_path / "a.fits")
     assert (header["OBJCTRA"], header["OBJCTDEC"]) == ("10 00 00.00", "-12 30 00.0")
 
 
-def test_the_truth_lies_beside_the_picture(drawing: Drawing, tmp_path: Path) -> None:
+def test_truth_is_written_beside_the_image(drawing: Drawing, tmp_path: Path) -> None:
     write(drawing, SCENE, tmp_path / "a.fits")
     assert json.loads((tmp_path / "a.fits.truth.json").read_text()) == json.loads(json.dumps(drawing.truth.as_json()))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.fits", "a.fits.truth.json"]
 
 
 @pytest.mark.parametrize("existing", ["a.fits", "a.fits.truth.json"])
-def test_what_is_there_is_kept_unless_told_otherwise(drawing: Drawing, tmp_path: Path, existing: str) -> None:
+def test_existing_files_are_kept_without_overwrite(drawing: Drawing, tmp_path: Path, existing: str) -> None:
     (tmp_path / existing).write_text("precious")
     with pytest.raises(OutputError, match=rf"{existing} exists already: .*--overwrite"):
         write(drawing, SCENE, tmp_path / "a.fits")
@@ -66,12 +66,12 @@ def test_what_is_there_is_kept_unless_told_otherwise(drawing: Drawing, tmp_path:
     assert (tmp_path / existing).read_bytes()[:8] != b"precious"
 
 
-def test_a_missing_directory_is_one_line(drawing: Drawing, tmp_path: Path) -> None:
+def test_missing_directory_is_reported(drawing: Drawing, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"none/a\.fits.*make its directory first"):
         write(drawing, SCENE, tmp_path / "none" / "a.fits")
 
 
-def test_a_disk_that_fills_up_leaves_nothing(drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_no_file(drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -81,5 +81,5 @@ def test_a_disk_that_fills_up_leaves_nothing(drawing: Drawing, tmp_path: Path, m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_truths_name_keeps_the_pictures_whole_name() -> None:
+def test_name_of_the_truth_file_extends_the_images_name() -> None:
     assert truth_path(Path("dir/a.b.fits")) == Path("dir/a.b.fits.truth.json")

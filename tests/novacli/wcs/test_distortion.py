@@ -1,4 +1,4 @@
-"""Which distortion stars support: what is there is found, and what is noise is not."""
+"""The choice of a lens model: real distortion is found, and scatter is not taken for distortion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOISE_PX = 0.15
 def pairs_of(
     count: int, seed: int, bend: dict[str, NDArray[np.float64]] | None = None, noise_px: float = NOISE_PX
 ) -> Pairs:
-    """Return stars all over an image of 4 : 3, their places bent by polynomials in pixels ("x", "y": by monomial)."""
+    """Return stars all over a 4 : 3 image, distorted by polynomials (``bend``: coefficients in pixels by axis)."""
     chance = np.random.default_rng(seed)
     u, v = chance.uniform(-0.8, 0.8, count), chance.uniform(-0.6, 0.6, count)
     monomials = lensmodels.monomials(u, v)
@@ -45,7 +45,7 @@ CROOKED = bent({(3, 0): 7, (0, 3): 5, (2, 0): 4}, {(2, 1): -6, (3, 0): 5})
     [(None, 0, 6), (LENS, 3, 7), (SHEAR, 0, 6), (TILT, 2, 12), (CROOKED, 3, 20)],
     ids=["plain", "lens", "shear", "tilt", "crooked"],
 )
-def test_the_distortion_that_is_there_is_found(
+def test_real_distortion_is_found(
     bend: dict[str, NDArray[np.float64]] | None, order: int, at_most: int, seed: int
 ) -> None:
     pairs = pairs_of(90, seed, bend)
@@ -64,7 +64,7 @@ def test_the_distortion_that_is_there_is_found(
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("count", [6, 9, 15])
-def test_few_stars_without_distortion_get_a_model_that_cannot_run_wild(count: int, seed: int) -> None:
+def test_few_stars_without_distortion_get_a_simple_model(count: int, seed: int) -> None:
     pairs = pairs_of(count, seed)
     chosen = distortion.choose(distortion.fit_all(pairs, lensmodels.models()))
     assert chosen.terms is not None
@@ -74,8 +74,8 @@ def test_few_stars_without_distortion_get_a_model_that_cannot_run_wild(count: in
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**31), st.integers(12, 40), st.sampled_from(lensmodels.models()))
-def test_leaving_a_star_out_is_what_it_says(seed: int, count: int, model: lensmodels.Model) -> None:
-    """The short way gives what fitting the others and predicting the star gives."""
+def test_leave_one_out_residual_is_that_of_a_second_fit(seed: int, count: int, model: lensmodels.Model) -> None:
+    """The residual by leverage equals that of a fit to all other stars."""
     pairs = pairs_of(count, seed, LENS, noise_px=0.05)
     fitted = distortion.fit(model, pairs)
     if fitted is None or fitted.terms is None or fitted.inliers.sum() * 2 <= model.parameters + 4:
@@ -93,7 +93,7 @@ def test_leaving_a_star_out_is_what_it_says(seed: int, count: int, model: lensmo
     assert fitted.loo_residuals_px[star] == pytest.approx(expected_px, rel=1e-3, abs=1e-6)
 
 
-def test_wrong_matches_are_left_out() -> None:
+def test_wrong_matches_are_rejected_as_outliers() -> None:
     pairs = pairs_of(60, 3, LENS)
     pairs.target[:, ::9] += np.random.default_rng(4).uniform(5, 25, (2, 7)) / PX
     chosen = distortion.choose(distortion.fit_all(pairs, lensmodels.models()))
@@ -103,7 +103,7 @@ def test_wrong_matches_are_left_out() -> None:
 
 
 def test_a_line_of_stars_determines_few_models() -> None:
-    """They say nothing of what lies beside the line."""
+    """Stars on a line do not determine the mapping beside the line."""
     u = np.linspace(-0.8, 0.8, 30)
     monomials = lensmodels.monomials(u, np.zeros_like(u))
     pairs = Pairs(monomials, np.stack([u, 0 * u]), PX, lensmodels.grid_monomials(1280, 960))
@@ -112,12 +112,12 @@ def test_a_line_of_stars_determines_few_models() -> None:
     assert "affine" not in names
 
 
-def test_two_stars_determine_nothing() -> None:
+def test_two_stars_determine_no_model() -> None:
     assert distortion.fit_all(pairs_of(2, 1), lensmodels.models()) == []
 
 
-def test_the_engine_s_own_solution_stays_where_nothing_predicts_better() -> None:
-    """Its residuals are a fifth of what any of the models leaves."""
+def test_engine_solution_is_kept_if_no_model_predicts_better() -> None:
+    """Its residuals are a fifth of those of any model."""
     pairs = pairs_of(80, 5, bent({(5, 0): 40, (0, 4): 30}, {(4, 1): 40}), noise_px=1.0)
     own = distortion.evaluate_engine_solution(2, np.random.default_rng(1).normal(0, 0.2 / PX, (2, 80)), pairs)
     assert own is not None

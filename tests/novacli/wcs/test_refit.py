@@ -1,4 +1,4 @@
-"""A solution fitted again: truer all over the image, about its centre, and readable by others."""
+"""A solution fitted again: more accurate over the whole image, about its centre, and readable by astropy."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from novacli.wcs.tansip import TanSip
     st.floats(0, 359.9), st.floats(-89.9, 89.9), st.floats(0.0005, 0.03), st.floats(0, 360),
     st.sampled_from([-1.0, 1.0]), st.sampled_from([-3.0, 0.0, 0.5, 3.0]),
 )  # fmt: skip
-def test_exact_stars_give_back_the_camera(
+def test_exact_stars_reproduce_the_lens(
     ra: float, dec: float, scale_deg: float, turn_deg: float, sign: float, percent: float
 ) -> None:
-    """Anywhere on the sky, from half a degree to over forty wide, mirrored or not."""
+    """Anywhere on the sky, fields of half a degree to over forty degrees, mirrored or not."""
     truth = lens(ra, dec, scale_deg, turn_deg, sign, percent)
     found = refit.refit(engine_solution_of(truth), stars_of(truth, 40))
     assert found is not None
@@ -38,7 +38,7 @@ def test_exact_stars_give_back_the_camera(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_noise_is_not_taken_for_distortion(seed: int) -> None:
+def test_scatter_is_not_fitted_as_distortion(seed: int) -> None:
     truth = lens(120, 40, 0.01, 30, -1, 0)
     found = refit.refit(engine_solution_of(truth), stars_of(truth, 20, noise_px=0.2, seed=seed))
     assert found is not None
@@ -49,7 +49,7 @@ def test_noise_is_not_taken_for_distortion(seed: int) -> None:
 
 
 def test_stars_that_the_first_solution_missed_are_matched() -> None:
-    """It is right about the middle alone; the corners are 20 pixels off."""
+    """The first solution is right near the centre only; its corners are 20 pixels off."""
     truth = lens(200, -30, 0.02, 75, 1, 2.5)
     every = stars_of(truth, 150, noise_px=0.1)
     inner = np.hypot(every.x - WIDTH / 2, every.y - HEIGHT / 2) < 450
@@ -62,13 +62,13 @@ def test_stars_that_the_first_solution_missed_are_matched() -> None:
     assert worst_px(found.tan_sip, truth) < 0.2
 
 
-def test_a_mapping_that_folds_is_nobody_s_camera() -> None:
-    """Two pixels would show the same place, however well the stars fit."""
+def test_mapping_that_folds_over_is_refused() -> None:
+    """Two pixels would have the same position, although the stars fit well."""
     truth = lens(120, 40, 0.002, 30, 1, 45.0)
     assert refit.refit(engine_solution_of(truth), stars_of(truth, 60)) is None
 
 
-def test_of_two_reference_stars_at_one_star_the_nearer_is_matched() -> None:
+def test_the_nearer_of_two_reference_stars_is_matched() -> None:
     truth = lens(120, 40, 0.002, 30, 1, 0)
     sky = np.array([truth.pixel_to_sky(*place) for place in ((400.9, 300.0), (400.2, 300.0), (800.0, 600.0))]).T
     found = refit._match(truth, np.array([[400.0], [300.0]]), sky, 2.0)
@@ -76,21 +76,21 @@ def test_of_two_reference_stars_at_one_star_the_nearer_is_matched() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_a_handful_of_stars_is_left_alone(count: int) -> None:
+def test_fewer_than_six_stars_are_not_fitted(count: int) -> None:
     truth = lens(10, 10, 0.01, 0, 1, 0)
     assert refit.refit(truth, stars_of(truth, count)) is None
     assert refit.assess(truth, stars_of(truth, count)) is None
 
 
-def test_where_no_star_is_near_a_solution_predicts_nothing() -> None:
-    """All stars are wide of the mark, none is left to be matched; without a word of numpy's on stderr."""
+def test_solution_without_near_stars_matches_none() -> None:
+    """All stars are far from their predicted positions, so none stays matched; numpy emits no warning."""
     truth = lens(84, -3, 0.01, 0, -1, 0)
     found = refit.refit(truth, stars_of(truth, 12, noise_px=60.0))
     assert found is not None
     assert (len(found.matched), found.heldout_rms_px) == (0, math.inf)
 
 
-def test_reference_stars_behind_the_camera_are_passed_over() -> None:
+def test_reference_stars_behind_the_camera_are_ignored() -> None:
     truth = lens(10, 10, 0.01, 0, 1, 1.0)
     matched = stars_of(truth, 30)
     matched.ra[3], matched.dec[3] = 190.0, -10.0
@@ -99,8 +99,8 @@ def test_reference_stars_behind_the_camera_are_passed_over() -> None:
     assert len(found.matched) == 29
 
 
-def test_held_out_stars_lie_further_off_than_fitted_ones() -> None:
-    """A second-order fit to ten stars goes through their errors."""
+def test_leave_one_out_residuals_exceed_the_true_scatter() -> None:
+    """A second-order fit to ten stars follows their errors."""
     truth = lens(10, 10, 0.01, 0, 1, 0)
     matched = stars_of(truth, 10, noise_px=0.3)
     judged = refit.assess(replace(truth, sip_order=2), matched)
@@ -125,7 +125,7 @@ def distorted() -> TanSip:
 
 
 def test_astropy_reads_the_same_mapping(distorted: TanSip) -> None:
-    """Forwards exactly; backwards, where it takes AP and BP alone, to a fiftieth of a pixel."""
+    """Forwards exactly; backwards, by AP and BP alone, within a fiftieth of a pixel."""
     from astropy.io import fits
     from astropy.wcs import WCS
 

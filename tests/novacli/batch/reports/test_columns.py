@@ -1,4 +1,4 @@
-"""Each column is what the frame's JSON line says; the documentation lists them all."""
+"""Each column has the value of the frame's JSON line, and the documentation lists all columns."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_solved_frame() -> None:
     }  # fmt: skip
 
 
-def test_frames_that_are_not_solved_have_what_is_known_of_them() -> None:
+def test_unsolved_frames_have_their_known_values() -> None:
     common = {"present": "no", "tries": 2, "finished": "2026-03-04T05:06:07Z"}
     unsolved = {"path": "/n/b.fits", "fate": "unsolved", "reason": "no-stars", "time_s": 30.5}
     assert known(made.unsolved("/n/b.fits", "no-stars")) == unsolved | common
@@ -54,7 +54,7 @@ def test_frames_that_are_not_solved_have_what_is_known_of_them() -> None:
     assert known(made.gone("/n/f.fits")) == {"path": "/n/f.fits", "fate": "gone"} | new
 
 
-def test_whether_the_file_is_there_is_looked_up(tmp_path: Path) -> None:
+def test_present_states_whether_the_file_exists(tmp_path: Path) -> None:
     path = tmp_path / "\udcff a.fits"
     assert known(made.solved(str(path)))["present"] == "no"
     path.touch()
@@ -63,13 +63,13 @@ def test_whether_the_file_is_there_is_looked_up(tmp_path: Path) -> None:
     assert known(made.solved(str(path)))["present"] == "no"
 
 
-def test_residual_that_is_not_known_is_empty_in_both_units() -> None:
+def test_unknown_residual_is_empty_in_both_units() -> None:
     entry = made.solved("/n/a.fits", match={**made.MATCH, "rms_arcsec": None, "logodds": None})
     assert {"rms_arcsec", "rms_px", "logodds"} & set(known(entry)) == set()
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", '{"status": "solved"}'])
-def test_damaged_line_is_told_and_the_frame_is_not_left_out(line: str) -> None:
+def test_damaged_line_is_reported_in_the_frames_row(line: str) -> None:
     found = known(made.entry("/n/a.fits", SOLVED, line))
     assert found["path"] == "/n/a.fits"
     assert found["error"] == "its line in the ledger is damaged: solve it again with --force"
@@ -88,14 +88,14 @@ def test_types_are_those_that_the_columns_state() -> None:
         assert value is None or type(value) is kinds[column.datatype], column.name
 
 
-def test_columns_are_those_of_the_documentation() -> None:
+def test_documentation_lists_all_columns() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert rows == [(column.name, column.unit or "", column.meaning) for column in COLUMNS]
 
 
 @pytest.mark.engine
 def test_real_result_fills_the_columns(drawn: DrawnField, real_context: Context) -> None:
-    """Every column of a solved frame's row is found in what the pipeline says, and means what it says there."""
+    """Every column of a solved frame has the value of the pipeline's result."""
     field: Field = from_array(drawn.pixels)
     solved = solve_field(field, SolveParams(), real_context).result
     line: dict[str, Any] = json.loads(json.dumps(solved.to_json()))

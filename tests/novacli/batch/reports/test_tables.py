@@ -1,4 +1,4 @@
-"""CSV as the standard library and spreadsheets read it, ECSV as astropy does: what went in comes out."""
+"""CSV read by the standard library and ECSV read by astropy: values survive the round trip."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def as_written(entries: list[LedgerEntry], directory: Path) -> Table:
 
 
 def rows_of(table: Table) -> list[list[object]]:
-    """Return the cells as Python has them, None for what is masked."""
+    """Return the cells as Python values; None for masked ones."""
     columns = [[None if cell is np.ma.masked else cell.item() for cell in table[name]] for name in table.colnames]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def as_astropy_has_it(entries: list[LedgerEntry]) -> list[list[object]]:
-    """Return the cells that were put in, but for blanks at the ends of text, which astropy drops in all its formats."""
+def as_read_by_astropy(entries: list[LedgerEntry]) -> list[list[object]]:
+    """Return the written cells without blanks at the ends of text, which astropy drops in all formats."""
     cells = [[value.strip() if isinstance(value, str) else value for value in values(entry)] for entry in entries]
     return [[None if value == "" else value for value in row] for row in cells]
 
@@ -51,7 +51,7 @@ def as_astropy_has_it(entries: list[LedgerEntry]) -> list[list[object]]:
 # --- CSV ----------------------------------------------------------------------------------------------------------
 
 
-def test_csv_has_a_header_and_a_row_a_frame(tmp_path: Path) -> None:
+def test_csv_has_a_header_and_one_row_per_frame(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     entries = [*made.every_fate()[:-1], *(made.unsolved(name) for name in HOSTILE)]
     write_report(entries, SUMMARY, path)
@@ -66,7 +66,7 @@ def test_csv_has_a_header_and_a_row_a_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", " =", "＝", "＋", "－", "＠"])
-def test_no_text_is_a_formula(start: str, tmp_path: Path) -> None:
+def test_text_is_never_a_formula(start: str, tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     name = f'{start}HYPERLINK("http://192.0.2.1/","x")'
     write_report([made.failed(name)], SUMMARY, path)
@@ -85,7 +85,7 @@ def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
 # --- ECSV ---------------------------------------------------------------------------------------------------------
 
 
-def test_ecsv_says_units_types_and_meanings(tmp_path: Path) -> None:
+def test_ecsv_states_units_types_and_meanings(tmp_path: Path) -> None:
     table = as_written(made.every_fate(), tmp_path)
     assert table.colnames == list(NAMES)
     for column in COLUMNS:
@@ -96,12 +96,12 @@ def test_ecsv_says_units_types_and_meanings(tmp_path: Path) -> None:
     assert dict(table.meta) == {"title": r'/data: "a" #b\x0a', "made": "2026-03-04T05:06:07Z", "elapsed_s": 12.5}
 
 
-def test_ecsv_is_equal_to_what_was_put_in(tmp_path: Path) -> None:
+def test_ecsv_round_trip(tmp_path: Path) -> None:
     entries = [*made.every_fate()[:-1], *(made.unsolved(name) for name in HOSTILE)]
-    assert rows_of(as_written(entries, tmp_path)) == as_astropy_has_it(entries)
+    assert rows_of(as_written(entries, tmp_path)) == as_read_by_astropy(entries)
 
 
-def test_ecsv_of_no_run_has_no_time(tmp_path: Path) -> None:
+def test_ecsv_of_a_ledger_has_no_elapsed_time(tmp_path: Path) -> None:
     path = tmp_path / "report.ecsv"
     write_report([], Summary("all"), path)
     table = Table.read(path, format="ascii.ecsv")
@@ -119,4 +119,4 @@ def test_ecsv_keeps_every_text_and_every_bit(
     calibration, match = {**made.CALIBRATION, "ra": ra}, {**made.MATCH, "logodds": logodds}
     entries = [made.solved(f"/{name}", calibration=calibration, match=match, server=name) for name in names]
     table = as_written(entries, tmp_path_factory.mktemp("ecsv"))
-    assert rows_of(table) == as_astropy_has_it(entries)
+    assert rows_of(table) == as_read_by_astropy(entries)
