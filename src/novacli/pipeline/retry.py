@@ -1,4 +1,4 @@
-"""Try a job again, from its star lists; no pixel is needed, though more can be tried where the image is still there."""
+"""Try a job again from its star lists; if the image is still there, further attempts are made from it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,31 @@ from solvehost.formats.jobdir import JobDir
 
 
 def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> Solved:
-    """Try a finished or interrupted job again, from its star lists; no pixel is needed.
+    """Try a finished or interrupted job again from its star lists; the image is not needed.
 
-    A job that ended early has the lists of its first attempts alone; where its image is still the same, those of the
-    others are made now.  ``timeout_s`` replaces the wall-clock limit that the job was made with.
+    A job that ended early has only the lists of its first attempts; the others are extracted now if its image is still
+    the same.
+
+    Parameters
+    ----------
+    job
+        The job directory.
+    context
+        The backend to solve with, what hears of it, its limits.
+    timeout_s
+        Wall-clock limit in seconds, in place of the one that the job was made with.
 
     Raises
     ------
     DataError
-        Where the directory holds no job that can be tried.
+        If the directory has no star lists.
     RetryLaterError
-        Where another process works on it.
+        If another process works on it.
     """
     request = read_request(job)
     numbers = job.attempts()
     if request is None or not numbers:
-        raise DataError(f"{job.path}: it holds no star lists to try again: submit the image instead")
+        raise DataError(f"{job.path}: it has no star lists to try again: submit the image instead")
     context.backend.index_files()
     notes = tuple(dict.fromkeys([*request.notes, *context.backend.notes()]))
     again = replace(request, notes=notes, timeout_s=request.timeout_s if timeout_s is None else timeout_s)
@@ -47,7 +56,7 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
 
 
 def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Iterator[int]:
-    """Yield the attempts that an interrupted job never came to, if its image is there and unchanged."""
+    """Yield the attempts that an interrupted job did not reach, if its image is there and unchanged."""
     try:
         field, params = _same_source(request)
         tried = {axy.read(job.axy(number)).schedule.label for number in numbers}
@@ -58,7 +67,7 @@ def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, cont
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
         yield from write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
     except (NovaError, SolvehostError):
-        return  # the star lists that there are must do
+        return  # only the existing star lists are tried
 
 
 def _same_source(request: JobRequest) -> tuple[Field, SolveParams]:
@@ -67,7 +76,7 @@ def _same_source(request: JobRequest) -> tuple[Field, SolveParams]:
     Raises
     ------
     NovaError
-        Where the image is not there, or is another one by now.
+        If the image is not there, or has changed.
     """
     path = None if request.source is None else request.source.path
     if path is None or not request.sha256 or sha256_of(path) != request.sha256:

@@ -1,4 +1,4 @@
-"""Where a solved image is on the sky, and how well that is borne out: the ``calibration`` and ``match`` of results."""
+"""The place of a solved image on the sky, and the quality of the solution: ``calibration`` and ``match`` of results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Where the image is on the sky, by nova.astrometry.net's names and meanings; from the TAN part alone.
+    """The place of the image on the sky, with nova.astrometry.net's names and meanings; from the TAN part alone.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How well the solution is borne out.
+    """The match that solved the image, and how well its stars agree.
 
     Attributes
     ----------

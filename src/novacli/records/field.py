@@ -1,4 +1,4 @@
-"""The records between the input readers and everything after them: an image, or a list of stars.
+"""What the input readers return: an image, or a list of stars.
 
 ``inputs/`` makes them; ``hints.py`` reads their headers, ``sources.py`` their pixels.  Numpy is needed to fill
 one, not to import this module.
@@ -19,9 +19,9 @@ HeaderValue = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a field came from.
+    """The origin of a field.
 
-    ``name`` is what the user typed (a path, ``-`` or a URL), ``path`` the local file when there is a lasting one,
+    ``name`` is what the user typed (a path, ``-`` or a URL), ``path`` the local file if there is one that stays,
     ``format`` a short word such as ``FITS``, ``JPEG`` or ``text``, ``hdu`` the 0-based FITS HDU that was read.
     """
 
@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture, monochrome, ready for source extraction.
+    """A monochrome image, ready for source extraction.
 
     Attributes
     ----------
@@ -41,15 +41,15 @@ class Image:
         float32, shape (height, width), C-contiguous, indexed ``[y, x]``.  Row 0 is y = 1 of the WCS: the first
         stored row, whatever the format and whatever EXIF says.
     mask
-        bool, same shape, True where a pixel must not be used (NaN, infinite, BLANK); None where all are good.
+        bool, same shape, True where a pixel must not be used (NaN, infinite, BLANK); None if all are good.
     header
         FITS keywords as they stand, EXIF tags as ``EXIF FocalLength`` and so on.
     origin
-        Where it came from.
+        Its origin.
     is_fits_like
-        True where y points up when the picture is displayed (FITS, XISF is not); decides what "up" means.
+        True if y points up when the image is displayed (FITS; not XISF); decides what "up" means.
     is_mosaic
-        True for a raw Bayer mosaic, which must be binned by an even factor before stars are looked for.
+        True for a raw Bayer mosaic, which must be binned by an even factor before source extraction.
     notes
         One-line remarks for the user ("combined 3 colour planes").
     """
@@ -75,10 +75,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class StarList:
-    """Stars that somebody else extracted.
+    """A list of stars that was extracted by another program.
 
     ``x`` and ``y`` are float64 FITS pixel coordinates (the centre of the first pixel is 1, 1), ``flux`` float64 or
-    None where the list is already ordered, brightest first.  ``size_is_guessed`` where width and height were taken
+    None if the list is already ordered, brightest first.  ``size_is_guessed`` where width and height were taken
     from the stars' extent, which ``notes`` then say.
     """
 

@@ -1,4 +1,4 @@
-"""What is known of a field before it is solved: frozen records, each of which knows where it comes from.
+"""Hints: what is known of a field before it is solved, each with its origin.
 
 ``source`` names the header keywords or options, for people; ``provenance`` is what code decides by.
 """
@@ -23,7 +23,7 @@ class ScaleHint:
 
 @dataclass(frozen=True, slots=True)
 class PositionHint:
-    """A place on the sky: the field's centre is expected within its radius.
+    """A position on the sky; the field's centre is expected within its radius.
 
     The engine wants every star of a quad within its radius, so the code that writes ANERAD adds half the field's
     diagonal.  With provenance EARLIER the telescope may have been turned since.
@@ -54,7 +54,7 @@ Hint = ScaleHint | PositionHint | WcsHint | ParityHint
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """All that is known of a field before it is solved; each tuple is best first.
+    """All hints for a field; each tuple is best first.
 
     ``notes`` are one-line remarks on what was found but ignored, with the reason.
     """

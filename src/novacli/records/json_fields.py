@@ -1,4 +1,4 @@
-"""Check JSON values as they are read: a file may be damaged, or written by another version."""
+"""Check JSON values as they are read, since a file may be damaged or written by another version."""
 
 from __future__ import annotations
 

@@ -14,5 +14,5 @@ class Progress:
     cancelled: Callable[[], bool] = lambda: False
 
 
-#: Tells nobody, and is never cancelled.
+#: Hears nothing and never cancels.
 SILENT = Progress()

@@ -1,4 +1,4 @@
-"""Where a hint comes from; code decides by this, people read the ``source`` beside it."""
+"""The origin of a hint, for code; the ``source`` beside it is for people."""
 
 from __future__ import annotations
 

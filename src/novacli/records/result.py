@@ -71,7 +71,7 @@ class Result:
     hints
         What was known beforehand, best first.
     timing
-        Where the time went.
+        Durations of the steps.
     files
         Absolute paths of what was written, by the names in docs/reference/json.md.
     error
@@ -83,7 +83,7 @@ class Result:
     created
         When the job was begun: ISO 8601, UTC.
     server
-        Where the job was solved, None for this machine.
+        The server that solved the job, None for this machine.
     """
 
     input: str
@@ -201,7 +201,7 @@ def hint_from_json(value: object) -> Hint:
 
 
 def _provenance_of(source: str) -> Provenance:
-    """Return the provenance of a hint that was written before hints had one; then its source began in these ways."""
+    """Return the provenance of a hint by its source; for files written before hints had a provenance."""
     if source.startswith("--"):
         return Provenance.USER
     return Provenance.EARLIER if source.startswith("earlier frame") else Provenance.HEADER

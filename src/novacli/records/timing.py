@@ -1,4 +1,4 @@
-"""Where the time of a job went: the ``timing`` of results."""
+"""The durations of the steps of a job: the ``timing`` of results."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Timing:
 
 
 class Clock:
-    """Measures the steps of a job."""
+    """A stopwatch for the steps of a job."""
 
     def __init__(self) -> None:
         self._began = self._last = time.monotonic()

@@ -1,4 +1,4 @@
-"""Checks with ticks: coloured on a terminal, plain where the output is piped."""
+"""Write checks with ticks: coloured on a terminal, plain in a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("!", "yellow")}
 
 
 def write(checks: Sequence[Check], stream: TextIO) -> None:
-    """Write one line a check, and under it what to do."""
+    """Write one line for each check, and its remedy below it."""
     if stream.isatty():
         _draw(checks, stream)
         return

@@ -1,4 +1,4 @@
-"""Lists of jobs: a table on a terminal, aligned plain text where the output is piped, or JSON lines."""
+"""Write lists of jobs: a table on a terminal, aligned plain text in a pipe, or JSON lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HEADINGS = ("JOB", "CREATED", "STATE", "CENTRE", "SCALE", "INPUT")
 _REMOTE_HEADINGS = ("SERVER", "ID THERE", "CREATED", "STATE", "SIZE", "MESSAGE")
-#: What a narrow terminal does without, first that which is missed least, so that the input keeps so many columns.
+#: Columns that a narrow terminal omits, in this order, until the input has this many characters.
 _DISPENSABLE, _LEAST_INPUT = ("SCALE", "CENTRE"), 24
 _STYLES = {
     "solved": "green",
@@ -31,7 +31,7 @@ _STYLES = {
 
 
 def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
-    """Write jobs to ``stream``; times are local ones, except in JSON."""
+    """Write jobs to ``stream``, with local times; JSON has UTC."""
     if as_json:
         stream.writelines(json.dumps(job.to_json(), allow_nan=False) + "\n" for job in jobs)
     elif not jobs:
@@ -45,7 +45,7 @@ def write(jobs: Sequence[JobSummary], stream: TextIO, *, as_json: bool) -> None:
 def write_remote(
     server: str, jobs: Sequence[StoredJob], stream: TextIO, *, as_json: bool, with_heading: bool = True
 ) -> None:
-    """Write the jobs that a server has, as it tells of them."""
+    """Write the jobs that a server listed."""
     if as_json:
         stream.writelines(json.dumps({**dataclasses.asdict(job), "server": server}) + "\n" for job in jobs)
         return
@@ -63,9 +63,9 @@ def _cells(job: JobSummary) -> tuple[str, ...]:
 
 
 def _input_text(job: JobSummary) -> str:
-    """Return the input and, where it was not solved, why."""
+    """Return the input and, if it was not solved, the reason."""
     why = job.error or job.reason
-    # Error messages begin with the input's name.
+    # Error messages begin with the name of the input, which is shown already.
     return printable_line(f"{job.input} ({why.removeprefix(f'{job.input}: ')})" if why else job.input)
 
 
@@ -90,7 +90,7 @@ def _draw(jobs: Sequence[JobSummary], stream: TextIO) -> None:
 
 
 def _columns_that_fit(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the numbers of the columns to show: a narrow terminal keeps the input, and does without the others."""
+    """Return the numbers of the columns that fit into ``width``; the input is always shown."""
     widths = [max(map(len, column)) + 1 for column in zip(_HEADINGS, *rows, strict=True)]
     shown = list(range(len(_HEADINGS)))
     for heading in _DISPENSABLE:

@@ -28,7 +28,7 @@ def to_json(config: Config) -> dict[str, Any]:
 
 
 def write(config: Config, stream: TextIO) -> None:
-    """Write one line a setting: name, value, source."""
+    """Write one line for each setting: name, value, source."""
     rows = [(key.name, _text(config[key.name]), config.settings[key.name].source) for key in KEYS]
     write_aligned([tuple(map(printable_line, row)) for row in rows], stream)
 

@@ -1,4 +1,4 @@
-"""Which match solved an image, by what the engine says in ``wcs.fits``; and the name of its index file, for people.
+"""Read the engine's comments in ``wcs.fits``: the match that solved the image, and the name of its index file.
 
 :mod:`solvehost.formats.match_comments` reads the numbers.  Index files are told by their
 paths in the list of what was loaded; of a solve server these are a stranger's words, and never an error.
@@ -16,19 +16,19 @@ from novacli.text.printable import printable_line
 from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile, match_comments
 
-#: The engine breaks a long comment so that no line is longer than this, and indents what follows alike.
+#: The engine breaks comments at this length, and indents the lines that follow by this.
 _LINE = 60
 _INDENT = "  "
-#: Headers of index files that are opened to tell them apart where their names do not.
+#: Maximum number of index files that are opened to find the one with a number, if the names do not tell.
 _MAX_OPENED = 200
 _UNKNOWN = "unknown"
-#: A number in a file's name; of one that is longer than any, as a stranger may write it, a part.
+#: A number in a file's name; at most nine digits, since a server may send any name.
 _NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class QuadMatch:
-    """The match by which the image was solved; None where the engine did not say, ``index`` is for people."""
+    """The match that solved the image; None for what the engine did not report.  ``index`` is a name for people."""
 
     index: str
     index_id: int | None
@@ -55,7 +55,7 @@ def _clean(text: str) -> str:
 
 
 def _listed(texts: list[str]) -> Iterator[Path]:
-    """Yield the index files that the engine had loaded; a long path stands on several lines."""
+    """Yield the index files that the engine had loaded; a long path takes several lines."""
     path: str | None = None
     full = False
     for text in texts:
@@ -71,7 +71,7 @@ def _listed(texts: list[str]) -> Iterator[Path]:
 
 
 def _index_name(listed: list[Path], index_id: int | None, healpix: int | None) -> str:
-    """Return the name of the index file with this number: by the names, then by the headers of those here."""
+    """Return the name of the index file with this number: by the names, then by the headers of local files."""
     names = sorted({path.name for path in listed})
     if len(names) == 1:
         return names[0]
@@ -85,7 +85,7 @@ def _index_name(listed: list[Path], index_id: int | None, healpix: int | None) -
 
 
 def _is_named(name: str, index_id: int, healpix: int | None) -> bool:
-    """Say whether a file's name follows its series: index-4205-12.fits, index-219.fits, index-tycho2-07.fits (4107)."""
+    """Return True if a name has this number: index-4205-12.fits, index-219.fits, index-tycho2-07.fits (4107)."""
     tycho = re.fullmatch(r"index-tycho2-(\d\d)\b.*", name)
     if tycho:
         return 4100 + int(tycho[1]) == index_id

@@ -173,7 +173,7 @@ def _columns(path: Path, names: tuple[str, str]) -> NDArray[np.float64] | None:
 
 
 def new_wcs(engines: bytes, found: Refit, solution: TanSip) -> bytes:
-    """Return a ``wcs.fits`` with another description of the sky, all other cards of the engine's kept."""
+    """Return a ``wcs.fits`` with the new description of the sky and all other cards of the engine."""
     history = f"Fitted again by nova: {found.model}, {len(found.matched)} stars"
     return fitsfile.end_header(celestial.replace_celestial(fitscards.split(engines), header.cards(solution), history))
 
@@ -182,10 +182,20 @@ def new_wcs(engines: bytes, found: Refit, solution: TanSip) -> bytes:
 
 
 def new_corr(engines: bytes, table: NDArray[np.void], found: Refit, solution: TanSip) -> bytes:
-    """Return a ``corr.fits`` with the stars that are matched now; ``table`` is what the engine's file holds.
+    """Return a ``corr.fits`` with the stars that the new solution matches.
 
-    Pairs that the engine has keep their row, but for the positions that follow from the solution; a new pair knows its
-    positions alone, and the weight of a match.
+    Pairs of the engine keep their row, with new positions; a new pair has only positions and a match weight of 1.
+
+    Parameters
+    ----------
+    engines
+        The engine's file.
+    table
+        Its table.
+    found
+        The new fit, with its matched stars.
+    solution
+        The new solution, which gives the positions.
     """
     rows = np.zeros(len(found.matched), table.dtype)
     known = {(float(r["field_x"]), float(r["index_ra"]), float(r["index_dec"])): r for r in table}
@@ -205,7 +215,7 @@ def new_corr(engines: bytes, table: NDArray[np.void], found: Refit, solution: Ta
 
 
 def _with_rows(file: bytes, rows: NDArray[np.void]) -> bytes:
-    """Return a FITS file of one binary table with other rows."""
+    """Return a FITS file of one binary table with its rows replaced."""
     primary = next(at for at in range(0, len(file), fitsfile.BLOCK) if file[at : at + 8] == b"XTENSION")
     header = [
         fitsfile.card("NAXIS2", len(rows)) if fitscards.keyword(card) == "NAXIS2" else card

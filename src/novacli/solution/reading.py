@@ -1,4 +1,4 @@
-"""A finished job directory → ``Solution``; an image that no attempt solved → ``Unsolved``.  Frozen records.
+"""Read a finished job directory: ``Solution``, or ``Unsolved`` if no attempt solved the image.  Frozen records.
 
 A solution holds the bytes of its result files, not their paths: it outlives the job directory.  What is costly or
 seldom asked for (astropy's WCS, the tables) is built on first use.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Solution:
-    """A solved image: where it is, how sure that is, and the files that say so."""
+    """A solved image: its calibration, its match and the result files."""
 
     calibration: Calibration
     match: Match
@@ -76,21 +76,21 @@ def read_solution(directory: Path, *, is_fits_like: bool, attempt: int = 1) -> S
     Parameters
     ----------
     directory
-        The job directory, with ``wcs.fits`` and what else there is.
+        The job directory, with ``wcs.fits`` and the optional tables.
     is_fits_like
         Whether the image's y axis points up when it is displayed; decides what "up" means.
     attempt
-        Number of the attempt that solved it, which names the star list.
+        Number of the attempt that solved it; its star list is read.
 
     Raises
     ------
     DataError
-        Where a file is missing, damaged or implausible; the message names it.
+        If a file is missing, damaged or implausible; the message names it.
     """
     job = jobdir.JobDir(directory)
     wcs_bytes = read_result_file(job.wcs)
     if wcs_bytes is None:
-        raise DataError(f"{job.wcs}: there is no such file: the job has no solution; run nova retry {job.job_id}")
+        raise DataError(f"{job.wcs}: no such file: the job has no solution; run nova retry {job.job_id}")
     tan_sip = read_wcs(job.wcs)
     files = ResultFiles(
         wcs=wcs_bytes,
@@ -122,7 +122,7 @@ def calibration_of(tan_sip: TanSip, *, is_fits_like: bool) -> Calibration:
 
 
 def _separations(files: ResultFiles, tan_sip: TanSip, path: Path) -> list[float] | None:
-    """Return how far the matched stars lie from their reference stars, arcsec; None where there is no list."""
+    """Return the separations of the matched stars from their reference stars, arcsec; None if there is no list."""
     if files.corr is None:
         return None
     from novacli.solution import tables

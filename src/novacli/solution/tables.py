@@ -28,7 +28,7 @@ _PAIR = ("field_x", "field_y", "index_ra", "index_dec")
 
 
 def astropy_wcs(wcs_fits: bytes, tan_sip: TanSip) -> WCS:
-    """Return the bytes of a ``wcs.fits`` as astropy's WCS, which knows the image's size."""
+    """Return the bytes of a ``wcs.fits`` as astropy's WCS, with the image's size."""
     from astropy.io import fits
     from astropy.wcs import WCS
 
@@ -41,12 +41,12 @@ def astropy_wcs(wcs_fits: bytes, tan_sip: TanSip) -> WCS:
 
 
 def sources(files: ResultFiles) -> NDArray[np.void]:
-    """Return the star list of an axy as a structured array; an empty one where there is no axy.
+    """Return the star list of an axy as a structured array; an empty one if there is no axy.
 
     Raises
     ------
     DataError
-        Where it is damaged.
+        If it is damaged.
     """
     if files.axy is None:
         return np.empty(0, [("X", "f4"), ("Y", "f4"), ("FLUX", "f4")])
@@ -59,7 +59,7 @@ def separations_arcsec(corr: bytes, tan_sip: TanSip) -> list[float]:
     Raises
     ------
     DataError
-        Where the table of matches is damaged; the message does not name the file.
+        If the table of matches is damaged; the message does not name the file.
     """
     x, y, ra, dec = (column.tolist() for column in pairs(read_table(corr)))
     return [separation_arcsec(tan_sip.pixel_to_sky(*star[:2]), star[2:]) for star in zip(x, y, ra, dec, strict=True)]
@@ -83,14 +83,14 @@ def stars(files: ResultFiles, tan_sip: TanSip) -> NDArray[np.void]:
     Returns
     -------
     ndarray
-        Structured: ``ra``, ``dec`` (degrees); ``x``, ``y``, where the WCS puts them (FITS pixels, NaN where it
-        cannot); ``field_x``, ``field_y``, the star of the image matched with it, and ``separation_arcsec`` between
-        both (NaN where there is none); then the catalogue's columns as the index file has them, such as ``MAG_VT``.
+        Structured: ``ra``, ``dec`` (degrees); ``x``, ``y``, the place by the WCS (FITS pixels, NaN if there is none);
+        ``field_x``, ``field_y``, the image's star that is matched with it, and ``separation_arcsec`` between both (NaN
+        if there is none); then the catalogue's columns as the index file has them, such as ``MAG_VT``.
 
     Raises
     ------
     DataError
-        Where a table is damaged.
+        If a table is damaged.
     """
     reference = _reference(files)
     own = ("ra", "dec", "x", "y", "field_x", "field_y", "separation_arcsec")
@@ -123,7 +123,7 @@ def with_units(table: NDArray[np.void]) -> QTable:
 
 
 def _reference(files: ResultFiles) -> NDArray[np.void]:
-    """Return the table of reference stars with RA and DEC; of the matched ones alone where there is no other."""
+    """Return the table of reference stars with RA and DEC; of the matched ones alone if there is no other."""
     if files.rdls is not None:
         table = read_table(files.rdls)
     elif files.corr is not None:
@@ -139,7 +139,7 @@ def _reference(files: ResultFiles) -> NDArray[np.void]:
 
 
 def _matched_by_place(files: ResultFiles, tan_sip: TanSip) -> dict[tuple[float, float], tuple[float, float, float]]:
-    """Return (ra, dec) → (field x, field y, separation); the engine writes a star's place alike in both tables."""
+    """Return (ra, dec) → (field x, field y, separation); the engine writes the same place of a star in both tables."""
     if files.corr is None:
         return {}
     x, y, ra, dec = (column.tolist() for column in pairs(read_table(files.corr)))

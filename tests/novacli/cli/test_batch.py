@@ -380,7 +380,7 @@ def test_the_time_of_a_run_is_bounded(night: Path, nova, stand_in) -> None:
     ran = nova("batch", "--max-time", "0", "night")
     assert ran.code == 75
     assert "3 frames: 3 left for the next run" in ran.out
-    assert "the time was up" in ran.out
+    assert "the time limit passed" in ran.out
 
 
 def test_after_kill_9_nothing_is_left_behind_and_the_next_run_goes_on(night: Path, nova, stand_in, jobs: Path) -> None:

@@ -163,8 +163,8 @@ def test_an_unsolved_image_has_a_reason_a_remedy_and_exit_code_1(stand_in, nova,
     stand_in("exit 0")
     ran = nova("submit", str(picture))
     assert ran.code == 1
-    assert "  Unsolved      every attempt was made, and none matched" in ran.out
-    assert "  To do         say what is known of it" in ran.out
+    assert "  Unsolved      no attempt found a match" in ran.out
+    assert "  To do         give what you know" in ran.out
 
 
 def test_json_has_the_reason_of_an_unsolved_image(stand_in, nova, picture: Path) -> None:

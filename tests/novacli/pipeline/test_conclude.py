@@ -99,7 +99,7 @@ def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
 
 
 def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="no such file: the job has no solution"):
         conclude(job, JobRequest(), SolveOutcome(SOLVED))
 
 

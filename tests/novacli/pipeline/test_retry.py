@@ -42,7 +42,7 @@ def test_a_job_is_tried_again_from_its_star_lists(drawn: DrawnField, fits: Path,
 
 def test_a_retry_of_what_is_no_job_says_so(context: Context, tmp_path: Path) -> None:
     (tmp_path / "jobs" / "empty").mkdir(parents=True)
-    with pytest.raises(DataError, match="holds no star lists to try again: submit the image instead"):
+    with pytest.raises(DataError, match="has no star lists to try again: submit the image instead"):
         retry_job(JobDir(tmp_path / "jobs" / "empty"), context)
 
 

@@ -28,12 +28,12 @@ def command(job: str, as_json: bool, jobs_dir: str | None) -> int:
     if as_json or result.status in (SOLVED, UNSOLVED):
         open_report("json" if as_json else "table", sys.stdout).add(result)
     else:
-        _say_unsettled(result)
+        _print_unfinished(result)
     return 0
 
 
-def _say_unsettled(result: Result) -> None:
-    """Say of a job that failed or has no result yet what is known, and what can be done."""
+def _print_unfinished(result: Result) -> None:
+    """Print what is known of a job that failed or has no result yet, and what can be done."""
     click.echo(f"{printable_line(result.input)}: {printable_line(result.status)}")
     if result.error is not None:
         click.echo(f"  {'Error':<14}{printable_line(result.error.message)}")
@@ -51,4 +51,4 @@ def _what_to_do(result: Result) -> str:
     if result.status == INTERRUPTED:
         return f"it ended before it was done: {retry}"
     safe = result.error is not None and result.error.retry_is_safe
-    return retry if safe else f"see nova log {result.job}; then {retry}, or submit the image anew"
+    return retry if safe else f"see nova log {result.job}; then {retry}, or submit the image again"

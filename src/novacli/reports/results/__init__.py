@@ -1,4 +1,4 @@
-"""Ways to show results; a new one is a module here and a line in ``MODULES``.
+"""Formats for results; a new one is a module here and a line in ``MODULES``.
 
 Each module has ``open_report(stream) -> Report``.
 """
@@ -14,7 +14,7 @@ MODULES = {"table": "novacli.reports.results.table", "json": "novacli.reports.re
 
 
 class Report(Protocol):
-    """Something that shows results as they come."""
+    """Shows each result as soon as it is known."""
 
     def add(self, result: Result) -> None:
         """Show one result."""

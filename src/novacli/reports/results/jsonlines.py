@@ -1,4 +1,4 @@
-"""One JSON object a line for each input, failed ones too; specified in docs/reference/json.md."""
+"""One line of JSON for each input, also for failed ones; specified in docs/reference/json.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results for a person: a table on a terminal, plain lines where the output is piped."""
+"""Results for people: a table on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from novacli.text.printable import printable_line
 from novacli.text.quantities import angle_text
 from novacli.wcs.constellation import constellation_at
 
-_NO_HINTS = "say what is known of it, such as its width (-L, -H) or its place (--ra, --dec)"
-_SOME_HINTS = "check the hints (--blind leaves out the header's)"
-#: Reason of an unsolved image → what happened, and what to do about it; {hints} is one of those above.
+_NO_HINTS = "give what you know, such as its width (-L, -H) or its position (--ra, --dec)"
+_SOME_HINTS = "check the hints (--blind ignores those of the header)"
+#: Reason of an unsolved image → what happened, and what to do; {hints} stands for one of the texts above.
 REASONS = {
-    "exhausted": ("every attempt was made, and none matched", "{hints}; nova doctor shows which fields can match"),
-    "time-limit": ("the time was up before any attempt matched", "give it longer (--timeout), or {hints}"),
-    "cancelled": ("it was cancelled", "try it again with nova retry"),
-    "no-stars": ("too few stars", "check the picture; --downsample 1 finds the smallest stars, 4 faint blurred ones"),
+    "exhausted": (
+        "no attempt found a match",
+        "{hints}; nova doctor shows which fields can match",
+    ),
+    "time-limit": ("the time limit passed before any attempt found a match", "give it longer (--timeout), or {hints}"),
+    "cancelled": ("it was cancelled", "try again with nova retry"),
+    "no-stars": ("too few stars", "check the image; --downsample 1 finds the smallest stars, 4 faint and blurred ones"),
 }
 
 
 def rows(result: Result) -> Iterator[tuple[str, str]]:
-    """Yield (label, value) of all that is to be said of a result."""
+    """Yield the rows of a result as (label, value)."""
     if result.status == SOLVED and result.calibration and result.match:
         yield from _solution_rows(result.calibration, result.match)
     elif result.status == REMOTE:
-        yield "To do", f"nova fetch {result.job} brings the result home when it is there"
+        yield "To do", f"nova fetch {result.job} fetches the result when it is ready"
     elif result.status != FAILED:
         what, remedy = REASONS.get(result.reason or "", (result.reason or "", ""))
         yield "Unsolved", what
@@ -42,7 +45,7 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
             yield "Server", result.server
         if result.job:
             yield "Job", result.job
-    # The last note of an image without stars says again what the first row does.
+    # The last note of an image without stars repeats the first row.
     for note in result.notes[:-1] if result.reason == "no-stars" else result.notes:
         yield "Note", note
 
@@ -91,14 +94,14 @@ def _time_text(result: Result) -> str:
 
 
 class _Table:
-    """Draws one table a result by rich on a terminal, and writes the same rows as plain text elsewhere."""
+    """Draws a table for each result on a terminal, and writes the same rows as plain text elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def add(self, result: Result) -> None:
         if result.status == FAILED:
-            return  # the error line on stderr says it all
+            return  # its error is printed on stderr
         if self._stream.isatty():
             self._draw(result)
         else:
@@ -126,5 +129,5 @@ class _Table:
 
 
 def open_report(stream: TextIO) -> _Table:
-    """Return a report for a person reading ``stream``."""
+    """Return a report for people who read ``stream``."""
     return _Table(stream)

@@ -78,10 +78,10 @@ def test_an_orientation_is_below_360_once_it_is_rounded(angle: float, text: str)
 @pytest.mark.parametrize(
     ("reason", "hints", "what", "remedy"),
     [
-        ("exhausted", (), "every attempt was made", "such as its width"),
-        ("exhausted", SOLUTION.hints, "every attempt was made", "check the hints"),
-        ("time-limit", (), "the time was up", "--timeout"),
-        ("no-stars", (), "too few stars", "check the picture"),
+        ("exhausted", (), "no attempt found a match", "such as its width"),
+        ("exhausted", SOLUTION.hints, "no attempt found a match", "check the hints"),
+        ("time-limit", (), "the time limit passed", "--timeout"),
+        ("no-stars", (), "too few stars", "check the image"),
         ("cancelled", (), "cancelled", "nova retry"),
     ],
 )
