@@ -108,6 +108,8 @@ def check_targets(targets: Sequence[Target], inputs: dict[FileIdentity, str], *,
 def check_existing(target: Target, *, overwrite: bool) -> None:
     """Raise if a target that exists may not be replaced; parameters and errors are those of :func:`check_targets`."""
     shown = shown_name(str(target.path))
+    if target.path.is_dir():
+        raise TargetExistsError(f"{target.option} {shown}: this is a directory: give the name of a file")
     if not target.is_image_copy and holds_image(target.path):
         raise UsageError(
             f"{target.option} {shown}: this is an image, and {target.option} would replace it by another kind of file: "

@@ -207,9 +207,9 @@ WRONG_OPTIONS = {
     "--tweak-order 11": "tweak order 11 is outside",
     "--size 1280": "size '1280' is not understood: give it as 1024x768",
     "--size 0x5": "size '0x5' is not understood",
-    "--to=-oProxyCommand=x": "'-oProxyCommand=x' is no ssh destination: it begins with a hyphen",
-    "--to https://nova.example.org": "web services cannot be asked yet",
-    "--to local,solve1": "local cannot be one of several places",
+    "--to=-oProxyCommand=x": "'-oProxyCommand=x' is not an ssh destination: it begins with a hyphen",
+    "--to https://nova.example.org": "web services are not supported yet",
+    "--to local,solve1": "local (local) and solve1 (ssh) cannot be combined",
     "--to solve1 --index /usr": "--index is about this machine",
     "--to solve1 --engine-config /a.cfg": "--engine-config is about this machine",
     "--detach": "--detach leaves jobs with a server: name one by --to",
@@ -249,15 +249,13 @@ def test_an_hdu_that_is_not_there_says_which_are(nova, picture: Path) -> None:
 # --- Outputs -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.engine
-def test_update_of_a_jpeg_names_new_fits_and_leaves_it_alone(drawn: DrawnField, nova, home: Path) -> None:
+def test_update_of_a_jpeg_is_refused_before_it_is_solved(drawn: DrawnField, nova, home: Path, jobs: Path) -> None:
     picture = drawn.write_jpeg(home / "field.jpg")
     before = picture.read_bytes()
     ran = nova("submit", "--json", "--update", str(picture))
-    (line,) = read_lines(ran.out)
     assert ran.code == 2
     assert ran.err.startswith(f"nova: {picture} is a JPEG file, which --update cannot write into: use --new-fits FILE")
-    assert (line["status"], line["error"]["exit_code"]) == ("solved", 2)
+    assert jobdir.list_jobs(jobs) == []
     assert picture.read_bytes() == before
 
 
@@ -272,25 +270,22 @@ def test_an_output_whose_directory_is_missing_is_named_before_anything_is_solved
     assert jobdir.list_jobs(jobs) == []
 
 
-@pytest.mark.engine
-def test_an_output_that_cannot_be_written_is_named_and_the_solution_is_kept(
-    drawn: DrawnField, nova, home: Path, jobs: Path
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_an_output_that_is_a_directory_is_named_before_anything_is_solved(
+    overwrite: tuple[str, ...], nova, home: Path, jobs: Path, picture: Path
 ) -> None:
-    """Here its name is a directory's; or its own directory went meanwhile."""
     target = home / "taken"
-    (target / "full").mkdir(parents=True)
-    ran = nova("submit", "--wcs", str(target), str(drawn.write_fits(home / "field.fits")))
-    assert ran.code == 73
-    assert ran.err.startswith(f"nova: {target}: ")
-    (job,) = jobdir.list_jobs(jobs)
-    assert job.state() == "solved"
+    target.mkdir()
+    ran = nova("submit", "--wcs", str(target), *overwrite, str(picture))
+    assert (ran.code, ran.err) == (73, f"nova: --wcs {target}: this is a directory: give the name of a file\n")
+    assert jobdir.list_jobs(jobs) == []
 
 
 @pytest.mark.usefixtures("engine")
 def test_an_unsolved_image_leaves_outputs_and_image_as_they_were(nova, home: Path, picture: Path) -> None:
     (home / "old.wcs").write_text("of another image")
     before = picture.read_bytes()
-    assert nova("submit", "--update", "--wcs", str(home / "old.wcs"), str(picture)).code == 1
+    assert nova("submit", "--overwrite", "--update", "--wcs", str(home / "old.wcs"), str(picture)).code == 1
     assert (home / "old.wcs").read_text() == "of another image"
     assert picture.read_bytes() == before
 
