@@ -218,9 +218,13 @@ class _PolicyAdapter(HTTPAdapter):
         """Send one request, after a check of its host and port."""
         parts = urlsplit(request.url or "")
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-        if not self._policy.allows_host(parts.hostname or "", port):
-            raise DeniedError(f"{self._shown} leads to a host or port that may not be reached: check the address")
+        _check_host(self._policy, parts.hostname or "", port, self._shown)
         return super().send(request, *args, **options)  # type: ignore[arg-type]
+
+
+def _check_host(policy: UrlPolicy, host: str, port: int, shown: str) -> None:
+    if not policy.allows_host(host, port):
+        raise DeniedError(f"{shown} leads to a host or port that may not be reached: check the address")
 
 
 def _checked_pools(policy: UrlPolicy, shown: str) -> dict[str, type[HTTPConnectionPool]]:
@@ -249,6 +253,8 @@ def _connect(connection: HTTPConnection, policy: UrlPolicy, shown: str) -> socke
 
     TLS still verifies the certificate by the host's name.
     """
+    # Again, for urllib3 takes odd URLs apart in its own way.
+    _check_host(policy, connection.host, connection.port, shown)
     addresses = _lookup(connection)
     allowed = [address for address in addresses if policy.allows_address(address)]
     if not allowed:

@@ -191,6 +191,18 @@ def test_a_redirect_cannot_lead_to_a_forbidden_port_or_host(site: Site) -> None:
         fetch(site.url + "/away", dataclasses.replace(LOOPBACK, hosts=frozenset({"127.0.0.1"})))
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1\\@localhost:{}/x.fits", "http://127.0.0.1#@localhost:{}/", "http://127.0.0.1:80@localhost:{}/"],
+)
+def test_an_odd_url_cannot_get_around_the_allowed_hosts(site: Site, url: str) -> None:
+    """However programs take it apart."""
+    policy = dataclasses.replace(STRICT, hosts=frozenset({"127.0.0.1"}), networks=LOOPBACK.networks)
+    with pytest.raises((DeniedError, TransferError, InputMissingError)):
+        fetch(url.format(site.url.rpartition(":")[2]), policy)
+    assert all(not host.startswith("localhost") for host in site.hosts)
+
+
 def test_a_policy_can_forbid_unencrypted_connections(site: Site) -> None:
     with pytest.raises(TransferError, match="leads to something other than https"):
         fetch(site.url + "/x.fits", dataclasses.replace(LOOPBACK, schemes=frozenset({"https"})))
