@@ -74,14 +74,14 @@ def solve_when(name):
     solve()
 
 
-def take_turns(mine, others):
+def take_turns(own, other):
     """Note that this attempt had a turn, and solve once the other had one."""
-    Path("..", mine).touch()
-    solve_when(others)
+    Path("..", own).touch()
+    solve_when(other)
 
 
-def turn_then_sleep(mine):
-    Path("..", mine).touch()
+def turn_then_sleep(own):
+    Path("..", own).touch()
     sleep_for_ever()
 
 

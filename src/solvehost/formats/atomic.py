@@ -1,4 +1,4 @@
-"""Write a file so that its name only ever stands for complete content: write beside it, then rename."""
+"""Replace a file in one step: write the new content beside it, then rename, so that no reader sees a part of it."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ def test_a_file_with_two_hard_links_is_not_plain(tmp_path: Path) -> None:
 def test_opening_a_link_or_a_pipe_fails(tmp_path: Path) -> None:
     """A running engine can replace a file at any moment; opening a pipe must not block."""
     one, link, pipe = (tmp_path / name for name in ("one", "link", "pipe"))
-    one.write_text("mine")
+    one.write_text("content")
     with result_files.open_plain_file(one) as stream:
-        assert stream.read() == b"mine"
+        assert stream.read() == b"content"
     link.symlink_to("one")
     os.mkfifo(pipe)
     for path in (link, pipe, tmp_path / "none"):
