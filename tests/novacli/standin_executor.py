@@ -1,4 +1,4 @@
-"""An executor that solves nothing: frames are done by a function of the test, in a thread or at once."""
+"""An executor for tests, which does each task by a function of the test."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _failed(path: str, error: NovaError) -> Result:
 
 
 class Executor:
-    """Does each task at once; ``do`` may be replaced, and ``tasks`` has those that were given."""
+    """Does each task at once by ``do``, which a test may replace; ``tasks`` lists the paths of its frames."""
 
     do: Callable[[FrameTask], TaskOutcome] = staticmethod(solve)
     tasks: ClassVar[list[str]] = []
@@ -58,7 +58,7 @@ class Executor:
     workers, room = 1, 2
 
     def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
-        """Do them."""
+        """Do the tasks."""
         del to_come
         return [self._submit(task) for task in tasks]
 
@@ -72,7 +72,7 @@ class Executor:
         return future
 
     def collect(self, future: Future[TaskOutcome]) -> TaskOutcome:
-        """Return what came of it."""
+        """Return the outcome of a task."""
         return future.result()
 
     def watch(self) -> None:
@@ -83,6 +83,6 @@ class Executor:
 
 
 def open_executor(setup: RunSetup, workers: int, address: str | None) -> Executor:
-    """Return one."""
+    """Return a new executor."""
     del setup, workers, address
     return Executor()

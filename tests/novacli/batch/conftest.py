@@ -1,4 +1,4 @@
-"""What the tests of batches share: a disk that hangs."""
+"""Fixtures of the tests of batches: a disk that hangs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from made_disk import READABLE_BYTES, STUCK, hanging
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
-    """A disk with three frames, of which one hangs whoever reads it; and what waits until somebody does."""
+    """A disk with three frames, one of which blocks its reader; and a function that waits until one is blocked."""
     files, point = tmp_path / "files", tmp_path / "disk"
     for folder in (files, point):
         folder.mkdir()

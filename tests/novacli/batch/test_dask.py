@@ -92,7 +92,7 @@ def _answers(lines: str) -> dict[str, tuple[Any, ...]]:
 
 
 def _begun(home: Path) -> list[Path]:
-    """Return the marks of frames that are being worked on."""
+    """Return the mark files of groups in progress."""
     return list((home / "jobs").glob(".batch-*/.nova-*"))
 
 
@@ -100,7 +100,7 @@ def _begun(home: Path) -> list[Path]:
 
 
 @pytest.mark.engine
-def test_the_answers_are_those_of_the_local_pool(
+def test_a_cluster_gives_the_results_of_the_local_pool(
     cluster: Cluster, env: dict[str, str], night: Path, tmp_path: Path
 ) -> None:
     """Pictures, what is none, and one that processes die over: each has the same fate, and no Dask worker dies."""
@@ -120,7 +120,7 @@ def test_the_answers_are_those_of_the_local_pool(
 
 
 @pytest.mark.engine
-def test_a_worker_that_is_killed_in_the_middle_costs_nothing_but_time(
+def test_a_killed_worker_costs_only_time(
     cluster: Cluster, env: dict[str, str], home: Path, night: Path, tmp_path: Path
 ) -> None:
     arguments = ("--blind", "--dask", cluster.address, night)
@@ -136,9 +136,7 @@ def test_a_worker_that_is_killed_in_the_middle_costs_nothing_but_time(
     assert _nova(slow, *arguments).stdout.startswith("nova: nothing to do")
 
 
-def test_frames_that_take_little_time_go_to_the_workers_in_groups(
-    cluster: Cluster, env: dict[str, str], tmp_path: Path
-) -> None:
+def test_quick_frames_travel_in_groups(cluster: Cluster, env: dict[str, str], tmp_path: Path) -> None:
     """One that brings its process down does so twice, by itself."""
     for number in range(80):
         (tmp_path / f"{number}.fits").write_text(f"no image {number}")
@@ -218,9 +216,7 @@ def test_workers_that_can_start_no_process_stop_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_two_workers_are_lost_however_often_the_scheduler_would_try(
-    env: dict[str, str], one: Path, tmp_path: Path
-) -> None:
+def test_a_frame_kills_at_most_two_workers(env: dict[str, str], one: Path, tmp_path: Path) -> None:
     """One that gives up at once costs no frame its second try."""
     wrecker = one.rename(one.with_name(WRECKER))
     strict = {**env, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
@@ -232,7 +228,7 @@ def test_two_workers_are_lost_however_often_the_scheduler_would_try(
 
 
 @pytest.mark.engine
-def test_without_its_scheduler_a_run_ends_and_the_next_one_goes_on(
+def test_a_run_ends_with_its_scheduler_and_the_next_one_goes_on(
     env: dict[str, str], night: Path, tmp_path: Path
 ) -> None:
     """One line, exit code 75, and all frames are to be tried again."""
@@ -283,13 +279,13 @@ def one(tmp_path: Path) -> Path:
             "from novacli.batch.executors import dask; dask._ANSWER = '''('unseen', '/usr/bin')'''",
             "its workers do not see /usr/bin: they must see the same files by the same paths",
         ),
-        (  # as where the worker that had the answer is lost, and no other one can do the work again
+        (  # as if the worker with the answer is lost, and no other one can do the work again
             "import distributed\nasync def no(*_, **__): raise ImportError\ndistributed.Client._gather = no",
             f"its workers have no nova {novacli.__version__}: install that version there",
         ),
     ],
 )
-def test_workers_that_cannot_do_it_are_told_in_one_line(
+def test_unfit_workers_are_told_in_one_line(
     cluster: Cluster, env: dict[str, str], one: Path, code: str, said: str
 ) -> None:
     """Another version, no nova, and files that workers do not see, end the run at its first frame."""
@@ -305,7 +301,7 @@ def test_workers_that_cannot_do_it_are_told_in_one_line(
         ("tcp://127.0.0.1:1", 75, "no Dask scheduler answers there: start one, or call again later\n"),
     ],
 )
-def test_a_scheduler_that_is_none_is_told_in_one_line(
+def test_a_wrong_scheduler_is_told_in_one_line(
     env: dict[str, str], one: Path, address: str, code: int, said: str
 ) -> None:
     short = "from novacli.batch.executors import dask; dask._CONNECT_S = 0.5"
@@ -323,7 +319,7 @@ def test_a_scheduler_that_is_none_is_told_in_one_line(
     assert said.strip().removeprefix("nova: ") in status.stdout
 
 
-def test_without_the_extra_the_remedy_is_told(env: dict[str, str], one: Path) -> None:
+def test_a_missing_extra_is_told_with_its_remedy(env: dict[str, str], one: Path) -> None:
     done = _patched(env, "import sys; sys.modules['distributed'] = None", "--dask", "tcp://127.0.0.1:1", one)
     assert (done.returncode, done.stderr) == (69, "nova: --dask needs: pip install 'novacli[dask]'\n")
 
@@ -338,7 +334,7 @@ def test_a_cluster_without_workers_is_given_up(env: dict[str, str], one: Path, t
     assert f"{cluster.address}: it had no worker for" in done.stdout + done.stderr
 
 
-def test_a_scheduler_that_hangs_keeps_no_run_from_its_end(env: dict[str, str], one: Path, tmp_path: Path) -> None:
+def test_a_hanging_scheduler_does_not_block_the_end_of_a_run(env: dict[str, str], one: Path, tmp_path: Path) -> None:
     """It hangs from the moment at which it is to have its first task."""
     with made_cluster.start(tmp_path, env, workers=1) as cluster:
         stop = f"os.kill({cluster.scheduler.pid}, {int(signal.SIGSTOP)})"

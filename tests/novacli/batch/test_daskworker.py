@@ -70,7 +70,7 @@ def _fates(answered: tuple[str, Any]) -> list[tuple[str, Any]]:
     return [(word, what.result.exit_code if word == daskchild.DONE else what) for word, what in came]
 
 
-def test_a_frame_that_a_worker_died_over_is_handed_back(one: Path, tmp_path: Path, answer) -> None:
+def test_a_group_that_another_worker_began_is_handed_back(one: Path, tmp_path: Path, answer) -> None:
     """The next worker tells how far the first one came, and does not touch the frame."""
     mark = MarkFile.of_group(_task(tmp_path, one).setup, "nova-k-1").path
     for text in ("begun 0", "ended"):
@@ -78,7 +78,7 @@ def test_a_frame_that_a_worker_died_over_is_handed_back(one: Path, tmp_path: Pat
         assert answer(one) == ("found", text)
 
 
-def test_a_file_that_is_not_seen_is_told(one: Path, tmp_path: Path, answer) -> None:
+def test_an_unseen_file_is_told(one: Path, tmp_path: Path, answer) -> None:
     """So is a working directory: workers that do not see it would lose their jobs."""
     missing = tmp_path / "gone.fits"
     assert _fates(answer(missing, one)) == [("unseen", str(missing)), ("done", 65)]
@@ -88,7 +88,7 @@ def test_a_file_that_is_not_seen_is_told(one: Path, tmp_path: Path, answer) -> N
     assert answered == ("unseen", task.setup.work_dir)
 
 
-def test_a_machine_that_can_do_no_frame_says_why(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfit_machine_tells_why(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own settings are wrong, or there is no place to work at: neither is a fault in nova."""
     tasks = pickle.dumps([_task(tmp_path, one)])
     (tmp_path / "work").rmdir()
@@ -100,7 +100,7 @@ def test_a_machine_that_can_do_no_frame_says_why(one: Path, tmp_path: Path, monk
         monkeypatch.setenv("NOVA_SLOTS", "many")
 
 
-def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
+def test_a_frame_that_crashes_its_process_affects_no_other_one(
     one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does one that hangs; those after it have a new process."""
@@ -112,19 +112,19 @@ def test_a_frame_of_a_group_that_brings_its_process_down_takes_no_other_along(
     assert MarkFile.of_group(_task(tmp_path, one).setup, "nova-k-1").path.read_text() == "ended"
 
 
-def test_a_frame_that_lies_on_a_disk_that_hangs_is_stopped(one: Path, answer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It hangs whoever looks whether the frame is there."""
+def test_a_frame_on_a_hanging_disk_is_stopped(one: Path, answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a check that the frame exists hangs."""
     hanging = "import os, time; os.path.lexists = lambda path: time.sleep(600); "
     monkeypatch.setattr(child, "_START", hanging + child._START)
     assert _fates(answer(one, limit_s=0.5)) == [("hung", "within 0 s, and was stopped")]
 
 
-def test_a_group_ends_where_its_time_is_up(one: Path, answer) -> None:
+def test_a_group_ends_after_its_time(one: Path, answer) -> None:
     """But for its first frame: those that wait behind one that takes long go to another worker."""
     assert _fates(answer(one, one, one, group_s=0.0)) == [("done", 65)]
 
 
-def test_what_is_done_is_told_where_the_next_process_cannot_be_started(
+def test_finished_frames_count_if_the_next_process_cannot_start(
     one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames that are solved are not solved again for want of a process for those behind them."""
@@ -147,9 +147,7 @@ def test_what_is_done_is_told_where_the_next_process_cannot_be_started(
     assert _fates(answer(one, one)) == [("done", 65)]
 
 
-def test_a_worker_s_machine_has_its_own_slots_unless_the_call_names_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_uses_its_own_slots_unless_the_call_sets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the caller's config.toml says holds for his machine; his options and his environment hold everywhere."""
     (tmp_path / "config.toml").write_text("slots = 3\n")
     caller = config.load({"NOVA_CONFIG": str(tmp_path / "config.toml"), "NOVA_ENGINE": "mine", "HOME": "/h"})

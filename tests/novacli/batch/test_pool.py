@@ -73,7 +73,7 @@ def settled(workers: pool._PoolExecutor, *futures: object) -> None:
     assert not pending
 
 
-def test_a_worker_that_dies_takes_only_its_own_frame_along(workers: pool._PoolExecutor, make_task) -> None:
+def test_a_worker_that_dies_affects_its_own_frame_only(workers: pool._PoolExecutor, make_task) -> None:
     names = ["a.fits", "stars1.fits", "b.fits", "c.fits", "stars2.fits", "d.fits"]
     futures = {name: submitted(workers, make_task(name)) for name in names}
     settled(workers, *futures.values())
@@ -106,7 +106,7 @@ def test_a_task_that_hangs_is_stopped(
         workers.close()
 
 
-def test_a_worker_lives_on_from_frame_to_frame(tmp_path: Path, stand_in: Install, make_task) -> None:
+def test_a_worker_serves_many_frames(tmp_path: Path, stand_in: Install, make_task) -> None:
     stand_in(f"echo $PPID >> {tmp_path}/parents; exit 0")
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
@@ -122,7 +122,7 @@ def test_a_worker_lives_on_from_frame_to_frame(tmp_path: Path, stand_in: Install
     assert int(parents[0]) != os.getpid()
 
 
-def test_closing_abandons_what_is_being_worked_on(tmp_path: Path, stand_in: Install, make_task) -> None:
+def test_closing_abandons_frames_in_progress(tmp_path: Path, stand_in: Install, make_task) -> None:
     pid_file = tmp_path / "pid"
     stand_in(f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60")
     workers = open_executor("pool", setup_of(tmp_path), 1)
@@ -148,7 +148,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_workers_that_never_start_are_told_and_no_frame_is_blamed(
+def test_workers_that_never_start_fail_no_frame_for_good(
     tmp_path: Path, make_task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
@@ -163,9 +163,7 @@ def test_workers_that_never_start_are_told_and_no_frame_is_blamed(
         workers.close()
 
 
-def test_where_no_thread_can_be_started_the_run_does_not_begin(
-    tmp_path: Path, make_task, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_without_threads_does_not_begin(tmp_path: Path, make_task, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -174,7 +172,7 @@ def test_where_no_thread_can_be_started_the_run_does_not_begin(
         open_executor("pool", setup_of(tmp_path), 1)
 
 
-def test_no_more_workers_are_started_than_there_are_frames_for(tmp_path: Path, stand_in: Install, make_task) -> None:
+def test_no_more_workers_are_started_than_frames_need(tmp_path: Path, stand_in: Install, make_task) -> None:
     """But for one, which is ready for the next frame."""
     stand_in("exit 0")
     workers = open_executor("pool", setup_of(tmp_path), 8)
@@ -197,7 +195,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "GRACE_S", 0.3)
 
 
-def test_a_frame_whose_disk_hangs_is_given_up_and_no_other_one(
+def test_only_a_frame_on_a_hanging_disk_is_given_up(
     tmp_path: Path, disk: tuple[Path, object], impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even SIGKILL ends the process that reads it: its worker goes on with another one."""
@@ -218,7 +216,7 @@ def test_a_frame_whose_disk_hangs_is_given_up_and_no_other_one(
         workers.close()
 
 
-def test_closing_leaves_a_worker_behind_whose_disk_hangs(
+def test_closing_leaves_a_worker_with_a_hanging_disk_behind(
     tmp_path: Path, disk: tuple[Path, Callable[[], object]], impatient: None
 ) -> None:
     point, until_stuck = disk
@@ -249,10 +247,10 @@ main()
 """
 
 
-def test_a_run_ends_whose_disk_hangs_and_tells_of_all_frames(
+def test_a_run_with_a_hanging_disk_ends_and_tells_all_frames(
     tmp_path: Path, disk: tuple[Path, object], stand_in: Install
 ) -> None:
-    """Whoever reads what it says hears the end of it, too: nothing that hangs holds on to that."""
+    """Its output ends, too: no hanging process keeps it open."""
     stand_in("exit 0")
     command = [sys.executable, "-c", _PATCHED, "batch", "--jobs-dir", str(tmp_path), "--settle", "0", str(disk[0])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

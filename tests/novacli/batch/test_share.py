@@ -22,7 +22,7 @@ UNITS = ("nova-watch.service", "nova-batch.service", "nova-batch.timer")
 SERVICES = UNITS[:2]
 
 
-def test_these_are_all() -> None:
+def test_the_list_of_units_is_complete() -> None:
     assert sorted(path.name for path in SHARE.iterdir()) == sorted(UNITS)
 
 
@@ -49,7 +49,7 @@ def test_units_pass_systemd(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_they_start_is_understood(name: str) -> None:
+def test_the_commands_in_the_units_are_valid(name: str) -> None:
     found = re.search(r"^ExecStart=/opt/nova/bin/nova batch (.*)$", (SHARE / name).read_text(), re.MULTILINE)
     assert found is not None
     assert isinstance(command, click.Group)
@@ -59,5 +59,5 @@ def test_what_they_start_is_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_each_says_where_it_belongs(name: str) -> None:
+def test_each_unit_tells_its_path(name: str) -> None:
     assert (SHARE / name).read_text().startswith(f"# /etc/systemd/system/{name}\n")

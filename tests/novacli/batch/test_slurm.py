@@ -63,7 +63,7 @@ def test_the_script_of_the_page_solves_on_slurm(drawn: DrawnField, tmp_path: Pat
 
 
 def _run(command: list[str], folder: Path, env: dict[str, str]) -> tuple[int, str, str]:
-    """Run a command; where it does not end, have it and what it started end."""
+    """Run a command; if it does not end, end it and the processes that it started."""
     with subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -99,7 +99,7 @@ def test_the_page_names_what_the_script_installs() -> None:
     ("heading", "name"),
     [("Slurm", "SLURMCluster"), ("HTCondor", "HTCondorCluster"), ("PBS", "PBSCluster"), ("LSF", "LSFCluster")],
 )
-def test_the_page_s_classes_take_what_it_says(heading: str, name: str) -> None:
+def test_the_classes_on_the_page_accept_the_arguments_on_it(heading: str, name: str) -> None:
     """Each system's class is there, and makes a job script of the arguments that the page names."""
     jobqueue = pytest.importorskip("dask_jobqueue")
     section = _section(heading)

@@ -1,4 +1,4 @@
-"""``nova batch`` as a person and as cron see it: what is done, what is said where, and how it ends."""
+"""``nova batch`` for people and for cron: what it does, what it tells on which stream, and how it ends."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PATIENCE_S = 60.0
 
 @pytest.fixture
 def night(jobs: Path, stand_in, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in the current one with two frames of stars in no catalogue and a file that is no image; old ones.
+    """A folder with two old frames of stars that no catalogue has, and a file that is not an image.
 
-    The engine finds no solution, and notes each start in the file ``engines`` beside the folder.
+    The engine finds no solution, and adds a line to the file ``engines`` beside the folder at each start.
     """
     folder = jobs.parent / "night"
     folder.mkdir()
@@ -50,7 +50,7 @@ def night(jobs: Path, stand_in, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def engines(night: Path) -> int:
-    """How often the engine was started since this was asked last."""
+    """Return the number of starts of the engine since the last call."""
     path = night.parent / "engines"
     count = len(path.read_text().splitlines()) if path.exists() else 0
     path.unlink(missing_ok=True)
@@ -71,10 +71,10 @@ def wait_until(happened: Callable[[], Any]) -> Any:
     return found
 
 
-# --- What is said --------------------------------------------------------------------------------------------------
+# --- What is told --------------------------------------------------------------------------------------------------
 
 
-def test_each_frame_has_its_line_and_the_run_its_figures(night: Path, nova) -> None:
+def test_each_frame_has_a_line_and_the_run_a_summary(night: Path, nova) -> None:
     ran = nova("batch", "night")
     *lines, last = ran.out.splitlines()
     a, b, junk = sorted(lines)  # as they are done
@@ -87,7 +87,7 @@ def test_each_frame_has_its_line_and_the_run_its_figures(night: Path, nova) -> N
     assert (again.code, again.out) == (65, "nova: nothing to do; 3 frames had their result already.\n")
 
 
-def test_json_has_a_line_for_each_frame_that_is_done_and_the_summary_is_on_stderr(night: Path, nova) -> None:
+def test_json_lines_go_to_stdout_and_the_summary_to_stderr(night: Path, nova) -> None:
     ran = nova("batch", "--json", "night")
     lines = {Path(line["input"]).name: line["status"] for line in read_lines(ran.out)}
     assert lines == {"a.fits": "unsolved", "b.fits": "unsolved", "junk.fits": "failed"}
@@ -99,7 +99,7 @@ def test_json_has_a_line_for_each_frame_that_is_done_and_the_summary_is_on_stder
     assert [line["input"] for line in changed] == [f"{night}/a.fits"]
 
 
-def test_cron_hears_one_paragraph_where_something_is_wrong_and_nothing_after_that(night: Path, nova) -> None:
+def test_a_quiet_run_tells_problems_once_in_one_paragraph(night: Path, nova) -> None:
     ran = nova("batch", "-q", "night")
     assert ran.out == ""
     (line,) = ran.err.splitlines()
@@ -114,7 +114,7 @@ def test_cron_hears_one_paragraph_where_something_is_wrong_and_nothing_after_tha
     assert (again.code, again.out, again.err) == (65, "", "")
 
 
-def test_frames_are_told_beside_a_bar_on_a_terminal(night: Path) -> None:
+def test_a_terminal_shows_a_bar_and_lines_for_problems(night: Path) -> None:
     import pty
 
     ours, theirs = pty.openpty()
@@ -141,7 +141,7 @@ def test_frames_are_told_beside_a_bar_on_a_terminal(night: Path) -> None:
 # --- What is done again ----------------------------------------------------------------------------------------------
 
 
-def test_what_has_failed_for_good_is_tried_again_only_where_that_is_asked_for(night: Path, nova) -> None:
+def test_final_failures_are_tried_again_only_on_request(night: Path, nova) -> None:
     nova("batch", "night")
     first = engines(night)
     assert first >= 2
@@ -155,7 +155,7 @@ def test_what_has_failed_for_good_is_tried_again_only_where_that_is_asked_for(ni
     assert engines(night) > 0
 
 
-def test_a_frame_that_was_merely_touched_is_let_be(night: Path, nova) -> None:
+def test_a_touched_frame_is_not_solved_again(night: Path, nova) -> None:
     nova("batch", "night")
     engines(night)
     os.utime(night / "a.fits", (1.1e9, 1.1e9))
@@ -165,7 +165,7 @@ def test_a_frame_that_was_merely_touched_is_let_be(night: Path, nova) -> None:
     assert "nothing to do; 3 frames" in nova("batch", "night").out
 
 
-def test_one_job_a_frame_is_kept_and_only_of_those_that_were_not_solved(night: Path, nova, jobs: Path) -> None:
+def test_one_job_is_kept_for_each_frame_that_was_not_solved(night: Path, nova, jobs: Path) -> None:
     for _ in range(2):
         nova("batch", "--force", "night")
         listed = nova("jobs").out.splitlines()
@@ -227,9 +227,7 @@ def test_a_frame_that_is_still_being_written_waits_for_the_next_run(night: Path,
         (["status", "night"], 66, "there is no ledger: run nova batch first"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(
-    night: Path, nova, arguments: list[str], code: int, words: str
-) -> None:
+def test_errors_are_told_in_one_line(night: Path, nova, arguments: list[str], code: int, words: str) -> None:
     ran = nova("batch", *arguments)
     assert ran.code == code
     told = ran.out if code == 0 else ran.err
@@ -240,7 +238,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert engines(night) == 0
 
 
-def test_without_an_engine_no_frame_is_tried(night: Path, nova, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_engine_no_frame_is_solved(night: Path, nova, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOVA_ENGINE", "no-such-engine")
     ran = nova("batch", "night")
     assert (ran.code, ran.out) == (69, "")
@@ -250,7 +248,7 @@ def test_without_an_engine_no_frame_is_tried(night: Path, nova, monkeypatch: pyt
     assert "no-such-engine was not found" in second
 
 
-def test_a_folder_that_was_full_and_is_empty_is_taken_for_a_disk_that_is_not_mounted(night: Path, nova) -> None:
+def test_a_folder_that_lost_all_frames_counts_as_an_unmounted_disk(night: Path, nova) -> None:
     nova("batch", "night")
     for path in night.iterdir():
         path.unlink()
@@ -259,7 +257,7 @@ def test_a_folder_that_was_full_and_is_empty_is_taken_for_a_disk_that_is_not_mou
     assert "there is no frame any more, of 3 frames that were there: check the mount" in ran.err
 
 
-def test_a_second_run_waits_or_leaves(night: Path, nova) -> None:
+def test_a_second_run_waits_or_ends(night: Path, nova) -> None:
     ledger = default_ledger(["night"], None)
     with locked(ledger, wait=False, until_s=0, say=print):
         ran = nova("batch", "--no-wait", "night")
@@ -279,7 +277,7 @@ def test_a_second_run_waits_or_leaves(night: Path, nova) -> None:
     assert "3 frames: " in out
 
 
-def test_status_and_report_tell_of_the_frames_by_the_same_paths(night: Path, nova) -> None:
+def test_status_and_report_take_the_same_paths(night: Path, nova) -> None:
     nova("batch", "night")
     expected = {"solved": 0, "unsolved": 2, "failed": 1, "retriable": 0, "waiting": 0, "ours": 0, "gone": 0}
     (state,) = [json.loads(line) for line in nova("batch", "status", "--json", str(night)).out.splitlines()]
@@ -298,7 +296,7 @@ def test_status_and_report_tell_of_the_frames_by_the_same_paths(night: Path, nov
 @pytest.mark.parametrize(
     ("options", "ledger"), [(["--out", "solved"], "solved/.nova-batch.sqlite"), (["--ledger", "my.db"], "my.db")]
 )
-def test_status_lists_a_batch_whose_ledger_lies_elsewhere_until_that_is_removed(
+def test_status_lists_ledgers_elsewhere_until_they_are_removed(
     night: Path, nova, options: list[str], ledger: str
 ) -> None:
     elsewhere = (night.parent / ledger).resolve()
@@ -321,7 +319,7 @@ def test_status_lists_a_batch_whose_ledger_lies_elsewhere_until_that_is_removed(
     assert (ran.code, ran.err, len(ran.out.splitlines())) == (0, "", 3)
 
 
-def test_of_a_frame_that_was_renamed_the_report_says_that_its_file_is_not_there(night: Path, nova) -> None:
+def test_the_report_marks_renamed_frames(night: Path, nova) -> None:
     """Two rows of one content, and one of them is current."""
     nova("batch", "night")
     (night / "a.fits").rename(night / "c.fits")
@@ -335,7 +333,7 @@ def test_of_a_frame_that_was_renamed_the_report_says_that_its_file_is_not_there(
     assert [row[2] for row in rows] == ["present", "no", "yes", "yes", "no"]
 
 
-def test_a_damaged_line_of_the_ledger_is_told_in_the_report(night: Path, nova) -> None:
+def test_the_report_tells_a_damaged_line_of_the_ledger(night: Path, nova) -> None:
     nova("batch", "night")
     with Ledger.open(default_ledger([str(night)], None)) as ledger:
         for name in ("a.fits", "junk.fits"):
@@ -348,7 +346,7 @@ def test_a_damaged_line_of_the_ledger_is_told_in_the_report(night: Path, nova) -
     assert second.startswith(f"{night}/b.fits: unsolved")
 
 
-def test_a_ledger_that_cannot_be_read_hides_no_other_one(night: Path, nova) -> None:
+def test_a_damaged_ledger_hides_no_other_one(night: Path, nova) -> None:
     nova("batch", "night")
     empty = default_ledger(["night"], None).with_name("a-first.sqlite")
     empty.touch()
@@ -376,7 +374,7 @@ def test_a_signal_ends_the_run_and_the_next_one_goes_on(night: Path, nova, stand
     assert {line["input"] for line in done} >= {f"{night}/a.fits", f"{night}/b.fits"}
 
 
-def test_the_time_of_a_run_is_bounded(night: Path, nova, stand_in) -> None:
+def test_the_time_of_a_run_is_limited(night: Path, nova, stand_in) -> None:
     ran = nova("batch", "--max-time", "0", "night")
     assert ran.code == 75
     assert "3 frames: 3 left for the next run" in ran.out
@@ -440,9 +438,7 @@ def sky(drawn: DrawnField, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--out", "sky/solved", "--wcs"], ["sky/solved/sky/a.wcs", "sky/solved/sky/deep/b.wcs"]),
     ],
 )  # fmt: skip
-def test_the_second_run_does_nothing_whatever_the_first_wrote(
-    sky: Path, nova, options: list[str], written: list[str]
-) -> None:
+def test_a_second_run_does_nothing(sky: Path, nova, options: list[str], written: list[str]) -> None:
     before = files_below(sky.parent)
     ran = nova("batch", "--json", "sky", *options)
     assert (ran.code, [line["status"] for line in read_lines(ran.out)]) == (0, ["solved"] * 2)
@@ -463,7 +459,7 @@ def files_below(folder: Path) -> set[str]:
 
 
 @pytest.mark.engine
-def test_an_output_that_is_asked_for_later_is_written_later(sky: Path, nova) -> None:
+def test_a_further_output_is_written_by_a_later_run(sky: Path, nova) -> None:
     nova("batch", "-q", "sky")
     assert len(read_lines(nova("batch", "--json", "--wcs", "sky").out)) == 2
     assert (sky / "a.wcs").exists()
@@ -481,9 +477,7 @@ _NO_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] 
     [("deep/b.fits", "make it writable, or use --wcs or --out DIR in place of --update"),
      ("deep", "make it and its folder writable, or use --out DIR in place of --update")],
 )  # fmt: skip
-def test_a_frame_that_may_not_be_written_to_is_told_once_and_done_once_it_may_be(
-    sky: Path, locked: str, remedy: str
-) -> None:
+def test_a_read_only_frame_is_told_once_and_done_once_it_may_be_written(sky: Path, locked: str, remedy: str) -> None:
     def cron(*options: str) -> tuple[int, str]:
         command = [*_NO_ROOT, sys.executable, "-m", "novacli", "batch", "-q", *options, "sky"]
         ran = subprocess.run(command, cwd=sky.parent, capture_output=True, text=True, check=False)
@@ -508,7 +502,7 @@ def test_a_frame_that_may_not_be_written_to_is_told_once_and_done_once_it_may_be
 
 
 @pytest.mark.engine
-def test_a_killed_run_and_its_rerun_come_to_what_an_undisturbed_one_does(sky: Path, home: Path, nova) -> None:
+def test_a_killed_run_and_its_rerun_give_the_results_of_one_run(sky: Path, home: Path, nova) -> None:
     for n in range(6):
         shutil.copy2(sky / "a.fits", sky / f"c{n}.fits")
     run = start(home, "sky", "--update")
@@ -529,7 +523,7 @@ def test_a_killed_run_and_its_rerun_come_to_what_an_undisturbed_one_does(sky: Pa
 
 
 def has_solved(ledger: Path, count: int) -> bool:
-    """Say whether a run has noted so many solved frames; its ledger may not be there yet, or be in the making."""
+    """Return True if a run has recorded this many solved frames; its ledger may not exist yet."""
     try:
         return counts(ledger).get("solved", 0) >= count
     except InputMissingError:
@@ -541,7 +535,7 @@ def counts(ledger: Path) -> dict[str, int]:
         return opened.counts()
 
 
-def test_a_setting_that_is_wrong_ends_it_before_anything_is_listed(
+def test_a_wrong_setting_is_an_error_before_frames_are_listed(
     night: Path, nova, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOVA_TIMEOUT", "soon")
@@ -549,6 +543,45 @@ def test_a_setting_that_is_wrong_ends_it_before_anything_is_listed(
     assert (ran.code, ran.out) == (78, "")
     monkeypatch.delenv("NOVA_TIMEOUT")
     assert list((config.load().folders.state / "batches").glob("*")) == []
+
+
+def test_what_a_killed_quiet_run_found_is_told_by_the_next_run(night: Path, nova, stand_in) -> None:
+    stand_in("exec sleep 60")
+    ledger = default_ledger(("night",), None)
+    run = start(night.parent, "-q", "--sequence", "off", "--workers", "3", "night")
+
+    def has_failed() -> bool:
+        try:
+            with Ledger.read(ledger) as reader:
+                return reader.counts().get("failed", 0) > 0
+        except InputMissingError:
+            return False
+
+    wait_until(has_failed)
+    run.kill()
+    assert run.communicate() == ("", "")
+    stand_in("exit 0")
+    told = nova("batch", "-q", "night")
+    assert f"An earlier run, which was cut off, found: {night}/junk.fits is a text file" in told.err
+    assert (told.code, nova("batch", "-q", "night").err) == (65, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_do_not_change_the_exit_code(night: Path, closed: str) -> None:
+    command = [sys.executable, "-m", "novacli", "batch", "-q", "night"]
+    script = f'exec "$@" {closed}'
+    done = subprocess.run(["sh", "-c", script, "sh", *command], cwd=night.parent, check=False, capture_output=True)
+    assert done.returncode == 65
+
+
+def test_a_dry_run_shows_a_line_for_each_frame(night: Path, nova) -> None:
+    ran = nova("batch", "--dry-run", "night")
+    assert ran.out.splitlines() == [f"{night}/{name}.fits: solve: it is new" for name in ("a", "b", "junk")]
+    assert (ran.code, ran.err, engines(night)) == (0, "", 0)
+    first = json.loads(nova("batch", "--dry-run", "--json", "--wcs", "night").out.splitlines()[0])
+    files = {"wcs": f"{night}/a.wcs"}
+    assert first == {"input": f"{night}/a.fits", "action": "solve", "reason": "it is new", "files": files}
+    assert nova("batch", "--dry-run", "--watch", "night").code == 2
 
 
 # --- On servers ----------------------------------------------------------------------------------------------------
@@ -569,7 +602,7 @@ def test_frames_are_solved_on_a_server_by_the_same_workers(home: Path, jobs: Pat
     assert servers.calls() == calls
 
 
-def test_where_no_server_answers_no_frame_is_tried(home: Path, jobs: Path, nova, servers: Servers) -> None:
+def test_without_a_server_no_frame_is_solved(home: Path, jobs: Path, nova, servers: Servers) -> None:
     servers.add("solve1", info="echo Permission denied >&2; exit 77")
     name = str(write_star_list(home / "a.csv"))
     ran = nova("batch", "--json", "--settle", "0", "--size", f"{WIDTH}x{HEIGHT}", "--to", "solve1", name)

@@ -14,7 +14,7 @@ import click
 
 from novacli import config as configuration
 from novacli.batch.records import KEEP_FAILURES, KEEPS
-from novacli.cli.options import SOLVE_OPTIONS, Decorator, build_config, build_params, with_options
+from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
 from novacli.cli.watchargs import WATCH_OPTIONS, seconds, settings_of, watch_display
 from novacli.errors import NovaError, UsageError
 from novacli.exports.registry import all_exports
@@ -101,7 +101,7 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
     if report is not None:
         from novacli.batch.reports import check_path
 
-        check_path(_path(report, "--report"))
+        check_path(Path(report))
     if dry_run:
         return _dry_run(request, settings, as_json=as_json)
     display = (
@@ -165,9 +165,7 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:
     if raw["dask"] is not None and raw["place"] != "local":
         raise UsageError("--dask and --to exclude each other: frames are solved where the Dask workers are")
     config = build_config(
-        configuration.load().replaced(
-            "--jobs-dir", jobs_dir=None if raw["jobs_dir"] is None else _path(raw["jobs_dir"], "--jobs-dir")
-        ),
+        configuration.load().replaced("--jobs-dir", jobs_dir=as_path(raw["jobs_dir"])),
         raw,
     )
     given, all_paths = _paths(paths, raw["lists"])
@@ -217,7 +215,7 @@ def _outputs(raw: dict[str, Any]) -> BatchOutputs:
 
     kinds = tuple(export.name for export in all_exports() if raw[export.name])
     out = raw["out"]
-    out_dir = None if out is None else os.path.abspath(_path(out, "--out"))  # noqa: PTH100 - may hold any bytes
+    out_dir = None if out is None else os.path.abspath(out)  # noqa: PTH100 - may hold any bytes
     if out_dir is not None and not kinds:
         kinds = ("new_fits",)
     return BatchOutputs(kinds, raw["update"], out_dir)
@@ -226,14 +224,7 @@ def _outputs(raw: dict[str, Any]) -> BatchOutputs:
 def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:
     from novacli.batch.frames.output_paths import default_ledger
 
-    return default_ledger(given, raw["out"]) if raw["ledger"] is None else _path(raw["ledger"], "--ledger")
-
-
-def _path(text: str, option: str) -> Path:
-    """Return the path that was given to an option; an empty one is an error, not the current folder."""
-    if not text:
-        raise UsageError(f"{option} has an empty path: check the variables in your command")
-    return Path(text)
+    return default_ledger(given, raw["out"]) if raw["ledger"] is None else Path(raw["ledger"])
 
 
 def _display(*, as_json: bool, quiet: bool) -> QuietDisplay:
@@ -316,7 +307,7 @@ def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, 
         raise UsageError("name the batch by its paths, as nova batch was called: see nova batch status")
     given = _given(paths, lists)
     if report is not None:
-        check_path(_path(report, "--report"))
+        check_path(Path(report))
     with Ledger.read(_ledger_path(given, raw)) as ledger:
         if report is not None:
             write_report(ledger.entries(), Summary(_title(given) or str(ledger.path)), Path(report))

@@ -28,7 +28,7 @@ def hang() -> None:
 
 
 def fail() -> None:
-    """Raise what nobody expects."""
+    """Raise an unexpected exception."""
     raise ValueError("oh")
 
 

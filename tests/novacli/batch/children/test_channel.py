@@ -27,7 +27,7 @@ def soon() -> float:
     return time.monotonic() + 0.1
 
 
-def test_objects_come_as_they_were_sent_whatever_their_size(ends: tuple[Channel, Channel]) -> None:
+def test_objects_of_any_size_arrive_as_sent(ends: tuple[Channel, Channel]) -> None:
     sent = [None, {"a": (1, 2.5)}, _LARGE]
     thread = threading.Thread(target=lambda: [ends[0].send(what) for what in sent])
     thread.start()
@@ -35,12 +35,12 @@ def test_objects_come_as_they_were_sent_whatever_their_size(ends: tuple[Channel,
     thread.join()
 
 
-def test_what_is_there_already_is_received_after_the_time(ends: tuple[Channel, Channel]) -> None:
+def test_an_object_that_has_arrived_is_received_after_the_time(ends: tuple[Channel, Channel]) -> None:
     ends[0].send(1)
     assert ends[1].receive(time.monotonic() - 1) == 1
 
 
-def test_nothing_is_waited_for_longer_than_is_said(ends: tuple[Channel, Channel]) -> None:
+def test_waiting_ends_at_the_given_time(ends: tuple[Channel, Channel]) -> None:
     """Neither an object nor its second half, nor room for one."""
     with pytest.raises(TimeoutError):
         ends[1].receive(soon())
@@ -50,7 +50,7 @@ def test_nothing_is_waited_for_longer_than_is_said(ends: tuple[Channel, Channel]
         ends[1].receive(soon())
 
 
-def test_where_the_other_end_is_closed_that_is_told(ends: tuple[Channel, Channel]) -> None:
+def test_a_closed_end_is_an_error(ends: tuple[Channel, Channel]) -> None:
     ends[0].close()
     with pytest.raises(EOFError):
         ends[1].receive()
@@ -58,7 +58,7 @@ def test_where_the_other_end_is_closed_that_is_told(ends: tuple[Channel, Channel
         ends[1].send(1)
 
 
-def test_an_end_is_found_by_its_descriptor(ends: tuple[Channel, Channel]) -> None:
+def test_an_end_can_be_opened_by_its_descriptor(ends: tuple[Channel, Channel]) -> None:
     again = Channel.at(os.dup(ends[1].fileno()))
     ends[0].send("word")
     assert again.receive() == "word"

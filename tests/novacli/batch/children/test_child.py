@@ -22,7 +22,7 @@ from novacli.errors import InternalError, UnavailableError
 
 _PATIENCE_S = 60.0
 _ENTRY = "answers:do"
-#: More than lies in a channel that nobody reads from.
+#: More bytes than fit into a channel that is not read.
 _LARGE = bytes(2**22)
 
 
@@ -54,7 +54,7 @@ def test_one_process_answers_all_questions(new: Callable[..., ChildProcess]) -> 
     assert pids != {os.getpid()}
 
 
-def test_one_that_ends_over_a_question_is_told_of_and_replaced(new: Callable[..., ChildProcess]) -> None:
+def test_a_process_that_ends_during_a_question_is_replaced(new: Callable[..., ChildProcess]) -> None:
     """Also one that ends as if it had been idle: the question is not asked for ever."""
     process = new()
     for exit_code in (3, 0):
@@ -63,24 +63,24 @@ def test_one_that_ends_over_a_question_is_told_of_and_replaced(new: Callable[...
     assert ask(process, "echo", 1) == 1
 
 
-def test_what_the_function_raises_is_a_fault_of_nova(new: Callable[..., ChildProcess]) -> None:
+def test_an_exception_in_the_function_is_an_internal_error(new: Callable[..., ChildProcess]) -> None:
     process = new()
     with pytest.raises(InternalError, match="ValueError: oh"):
         ask(process, "fail")
     assert ask(process, "echo", 1) == 1
 
 
-def test_one_that_hangs_is_stopped(new: Callable[..., ChildProcess]) -> None:
+def test_a_process_that_hangs_is_stopped(new: Callable[..., ChildProcess]) -> None:
     process = new()
     with pytest.raises(TaskHungError, match=r"^within 1 s, and was stopped$"):
         ask(process, "hang", limit_s=0.6)
     assert ask(process, "echo", 1) == 1
 
 
-def test_one_that_takes_no_question_is_stopped(
+def test_a_process_that_reads_no_question_is_stopped(
     new: Callable[..., ChildProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was stopped from outside; what it is sent does not fit into the channel."""
+    """The process was stopped from outside, and the question does not fit into the channel."""
     monkeypatch.setattr(child, "GRACE_S", 0.2)
     process = new()
     os.kill(ask(process, "pid"), signal.SIGSTOP)
@@ -98,7 +98,7 @@ def test_one_that_takes_no_question_is_stopped(
     assert told == ["within 1 s, and was stopped"]
 
 
-def test_one_that_ends_where_it_is_idle_takes_no_question_along(new: Callable[..., ChildProcess]) -> None:
+def test_an_idle_process_that_ends_loses_no_question(new: Callable[..., ChildProcess]) -> None:
     process = new(idle_s=0.0)
     pids = set()
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_one_that_ends_where_it_is_idle_takes_no_question_along(new: Callable[..
     assert len(pids) == 2
 
 
-def test_one_that_is_killed_while_it_has_nothing_to_do_takes_no_question_along(
+def test_an_idle_process_that_is_killed_loses_no_question(
     new: Callable[..., ChildProcess],
 ) -> None:
     process = new()
@@ -121,7 +121,7 @@ def test_one_that_is_killed_while_it_has_nothing_to_do_takes_no_question_along(
     assert ask(process, "echo", 1) == 1
 
 
-def test_once_dismissed_it_ends_and_is_not_started_again(new: Callable[..., ChildProcess]) -> None:
+def test_a_dismissed_process_ends_and_is_not_started_again(new: Callable[..., ChildProcess]) -> None:
     process = new()
     ask(process, "echo", 1)
     process.dismiss()
@@ -132,7 +132,9 @@ def test_once_dismissed_it_ends_and_is_not_started_again(new: Callable[..., Chil
     assert not lost.value.is_frames_fault
 
 
-def test_a_quiet_one_is_not_heard(new: Callable[..., ChildProcess], capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_a_quiet_process_is_discarded(
+    new: Callable[..., ChildProcess], capfd: pytest.CaptureFixture[str]
+) -> None:
     """Who reads what it writes would wait for it, and it may hang for ever."""
     for is_quiet, heard in ((False, "word\n"), (True, "")):
         ask(new(is_quiet=is_quiet), "speak", "word")
@@ -147,7 +149,7 @@ def test_a_quiet_one_is_not_heard(new: Callable[..., ChildProcess], capfd: pytes
         (shutil.which("false"), "ended with exit code 1 before it was ready"),
     ],
 )
-def test_where_there_can_be_no_process_no_question_is_blamed(
+def test_a_process_that_cannot_be_started_is_an_error_of_the_machine(
     new: Callable[..., ChildProcess], monkeypatch: pytest.MonkeyPatch, executable: str, how: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", executable)
@@ -168,7 +170,7 @@ class _Unkillable:
         raise subprocess.TimeoutExpired("", timeout)
 
 
-def test_a_process_that_hangs_in_the_kernel_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_hangs_in_the_kernel_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a disk that is gone not even SIGKILL ends it."""
     monkeypatch.setattr(child, "_left_behind", [])
     assert child._ended(_Unkillable()) is None  # type: ignore[arg-type]

@@ -43,14 +43,14 @@ def test_the_camera_is_the_one_that_the_solved_frame_will_have(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress], ids=["gz", "bz2"])
-def test_packed_files_tell_the_same(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_packed_files_have_the_same_exposure(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     path = write(tmp_path / "a.fits")
     packed = tmp_path / "a.fits.packed"
     packed.write_bytes(pack(path.read_bytes()))
     assert look(packed) == look(path)
 
 
-def test_an_image_in_an_extension_tells_of_its_own(tmp_path: Path) -> None:
+def test_the_header_of_an_extension_takes_precedence(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     with fitsio.FITS(str(path), "rw") as hdus:
         hdus.write(None, header={**CAMERA, "DATE-OBS": DATE})
@@ -82,7 +82,7 @@ def test_times(cards: dict[str, object], taken_s: float, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("date", ["01/03/99", "soon", "", 7])
-def test_a_date_that_is_none_leaves_the_last_change(date: object, tmp_path: Path) -> None:
+def test_without_a_valid_date_the_modification_time_counts(date: object, tmp_path: Path) -> None:
     path = write(tmp_path / "a.fits", **{"DATE-OBS": date})
     assert look(path).taken_s == path.stat().st_mtime_ns / 1e9
 
@@ -107,9 +107,7 @@ def test_a_file_that_is_gone_has_an_exposure_by_its_name(tmp_path: Path) -> None
     assert read_exposure(frame).taken_s == frame.mtime_ns / 1e9
 
 
-def test_a_disk_that_hangs_holds_up_nobody_who_looks_at_its_files(
-    disk: tuple[Path, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_disk_does_not_block_the_reader(disk: tuple[Path, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not looked at again for a while: each look would take its time."""
     monkeypatch.setattr(child, "GRACE_S", 0.3)
     monkeypatch.setattr(module, "_LIMIT_S", 1.0)

@@ -74,7 +74,7 @@ class TestFolders:
         with pytest.raises(UsageError, match="holds the frames and is the folder of --out"):
             find_frames([str(tmp_path / "out")], exclude=[tmp_path / "out"])
 
-    def test_a_named_folder_within_an_excluded_one_is_taken(self, tmp_path: Path) -> None:
+    def test_a_named_folder_in_an_excluded_folder_is_searched(self, tmp_path: Path) -> None:
         for name in ("raw/night/a.fits", "raw/night/out/b.fits", "night/c.fits"):
             put(tmp_path / name)
         found = find_frames([str(tmp_path / "raw/night")], exclude=[tmp_path, tmp_path / "raw/night/out"])
@@ -86,7 +86,7 @@ class TestFolders:
 
 
 class TestOnce:
-    def test_a_file_reached_by_several_names_is_there_once_by_its_real_one(self, tmp_path: Path) -> None:
+    def test_a_file_with_several_names_is_found_once_by_its_real_name(self, tmp_path: Path) -> None:
         put(tmp_path / "z/real.fits")
         (tmp_path / "a.fits").symlink_to(tmp_path / "z/real.fits")
         (tmp_path / "b").symlink_to(tmp_path / "z")
@@ -116,7 +116,7 @@ class TestOnce:
         os.link(put(tmp_path / "a.fits"), tmp_path / "b.fits")
         assert len(find_frames([str(tmp_path)]).frames) == 2
 
-    def test_the_order_is_that_of_paths_whatever_was_given_first(self, tmp_path: Path) -> None:
+    def test_frames_are_sorted_by_path(self, tmp_path: Path) -> None:
         given = [str(put(tmp_path / name)) for name in ("c.fits", "a.fits", "b.fits")]
         assert [f.path for f in find_frames(given).frames] == sorted(given)
 
@@ -141,36 +141,36 @@ class TestNamed:
         (frame,) = find_frames([str(tmp_path)]).frames
         assert os.fsencode(frame.path) == path
 
-    def test_newer_holds_for_all(self, tmp_path: Path) -> None:
+    def test_newer_applies_to_files_and_folders(self, tmp_path: Path) -> None:
         old, new = put(tmp_path / "old.fits"), put(tmp_path / "new.fits")
         os.utime(old, (1000, 1000))
         os.utime(new, (2000, 2000))
         for given in ([str(tmp_path)], [str(old), str(new)]):
             assert names(find_frames(given, newer_s=2000), tmp_path) == ["new.fits"]
 
-    def test_times_that_fit_no_64_bits_are_cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_times_beyond_64_bits_are_limited(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert listing._clamped(10**22) == 2**63 - 1
         assert listing._clamped(-(10**22)) == -(2**63 - 1)
         assert listing._clamped(5) == 5
 
-    def test_a_pipe_is_taken_where_it_is_named_so_that_it_gets_its_error(self, tmp_path: Path) -> None:
+    def test_a_named_pipe_is_a_frame_so_that_opening_it_gives_the_error(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "p.fits")
         assert find_frames([str(tmp_path)]).frames == ()
         assert names(find_frames([str(tmp_path / "p.fits")]), tmp_path) == ["p.fits"]
 
 
 class TestTrouble:
-    def test_what_is_missing_is_said_and_the_rest_goes_on(self, tmp_path: Path) -> None:
+    def test_missing_paths_are_told_and_the_others_are_found(self, tmp_path: Path) -> None:
         found = find_frames([str(tmp_path / "gone.fits"), str(put(tmp_path / "a.fits"))])
         assert names(found, tmp_path) == ["a.fits"]
         assert found.remarks == (f"{tmp_path}/gone.fits is not there: check the path or the mount",)
 
-    def test_thousands_that_are_missing_share_a_line(self, tmp_path: Path) -> None:
+    def test_thousands_of_missing_paths_share_a_remark(self, tmp_path: Path) -> None:
         gone = [str(tmp_path / f"mnt/{n}.fits") for n in range(2000)]
         found = find_frames([*gone, str(put(tmp_path / "a.fits"))])
         assert found.remarks == (f"2,000 paths in {tmp_path}/mnt are not there, such as 0.fits: check the mount",)
 
-    def test_nothing_at_all_is_an_error(self, tmp_path: Path) -> None:
+    def test_it_is_an_error_if_no_path_exists(self, tmp_path: Path) -> None:
         with pytest.raises(InputMissingError, match=r"a\.fits is not there.*; .*b is not there"):
             find_frames([str(tmp_path / "a.fits"), str(tmp_path / "b")])
         with pytest.raises(InputMissingError, match="not there"):
@@ -179,7 +179,7 @@ class TestTrouble:
     def test_no_paths_are_no_frames(self) -> None:
         assert find_frames([]).frames == ()
 
-    def test_a_folder_that_breaks_off_is_said_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_read_error_in_a_folder_is_told_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(tmp_path / "bad/a.fits")
         put(tmp_path / "good/b.fits")
         real = os.scandir
@@ -235,7 +235,7 @@ class TestTimes:
     @pytest.mark.parametrize(
         ("age_s", "settled"), [(0, False), (9.9, False), (10, True), (1e9, True), (-9.9, False), (-3600, True)]
     )
-    def test_a_file_is_settled_once_it_has_been_let_be(self, age_s: float, settled: bool) -> None:
+    def test_a_file_is_settled_after_the_settling_time(self, age_s: float, settled: bool) -> None:
         frame = listing.FrameFile("/a", 1, int(2e18))
         assert is_settled(frame, 2e9 + age_s, 10) is settled
 

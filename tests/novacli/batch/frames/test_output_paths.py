@@ -1,4 +1,4 @@
-"""Where a batch puts things: the same command finds its ledger again."""
+"""The paths of ledgers: the same command finds its ledger again."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from novacli.batch.frames.output_paths import default_ledger, ledgers, remember
 
 
 class TestLedger:
-    def test_it_is_in_the_state_directory_under_a_name_that_tells(self, tmp_path: Path) -> None:
+    def test_it_is_in_the_state_directory_under_a_name_like_the_folder(self, tmp_path: Path) -> None:
         found = default_ledger(["/data/night 1/"], None, {"XDG_STATE_HOME": str(tmp_path)})
         assert found.parent == tmp_path / "nova" / "batches"
         assert found.name.startswith("night-1-")
         assert found.suffix == ".sqlite"
 
-    def test_order_repetitions_and_where_one_is_do_not_matter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_order_repetitions_and_the_current_folder_do_not_matter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir("/usr")
         expected = default_ledger(["/usr/lib", "/usr/bin"], None)
         assert default_ledger(["bin", "../usr/lib/", "/usr/bin"], None) == expected
         assert default_ledger(["/usr/bin"], None) != expected
 
     @pytest.mark.parametrize("more", ["/n/c.FITS", "/n/d.fits.gz", "/n/e.cr2", "/n"])
-    def test_frames_that_come_or_go_leave_it_the_same(self, more: str) -> None:
+    def test_new_and_removed_frames_do_not_change_it(self, more: str) -> None:
         expected = default_ledger(["/n"], None)
         assert default_ledger(["/n/a.fits", "/n/b.jpg"], None) == expected
         assert default_ledger(["/n/a.fits", "/n/b.jpg", more], None) == expected
         assert default_ledger(["/n/a.fits", "/m/b.jpg"], None) != expected
 
-    def test_lists_and_folders_are_themselves_though_they_may_be_gone(self) -> None:
+    def test_lists_and_folders_count_as_themselves_even_if_they_are_gone(self) -> None:
         assert len({default_ledger([path], None) for path in ("/n", "/n/list.txt", "/n/mnt", "/n/\udcff")}) == 4
 
     def test_an_output_folder_has_its_own(self) -> None:
@@ -42,7 +42,7 @@ class TestAllLedgers:
     def env(self, tmp_path: Path) -> dict[str, str]:
         return {"XDG_STATE_HOME": str(tmp_path / "state")}
 
-    def test_those_elsewhere_are_found_until_they_are_gone(self, tmp_path: Path, env: dict[str, str]) -> None:
+    def test_ledgers_elsewhere_are_found_until_they_are_removed(self, tmp_path: Path, env: dict[str, str]) -> None:
         assert ledgers(env) == []
         home = default_ledger(["/n"], None, env)
         elsewhere = [default_ledger(["/n"], str(tmp_path / name)) for name in ("out", "\udcff")]
@@ -57,7 +57,7 @@ class TestAllLedgers:
         assert ledgers(env) == [home, elsewhere[1]]
         assert len(os.listdir(home.parent)) == 2
 
-    def test_it_is_known_by_where_it_is_whatever_it_was_called(
+    def test_a_ledger_is_known_by_its_real_path(
         self, tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -67,7 +67,7 @@ class TestAllLedgers:
             remember(Path(name), env)
         assert ledgers(env) == [tmp_path / "l.sqlite"]
 
-    def test_where_there_can_be_no_link_nothing_is_wrong(self, tmp_path: Path) -> None:
+    def test_a_link_that_cannot_be_made_is_no_error(self, tmp_path: Path) -> None:
         (tmp_path / "state").touch()
         remember(tmp_path / "l.sqlite", {"XDG_STATE_HOME": str(tmp_path / "state")})
         assert ledgers({"XDG_STATE_HOME": str(tmp_path / "state")}) == []

@@ -66,11 +66,11 @@ THEIRS = {
 
 
 @pytest.mark.parametrize("kind", OWN_OUTPUT)
-def test_what_nova_wrote_is_known_by_its_cards(kind: str, tmp_path: Path) -> None:
+def test_files_that_nova_wrote_are_recognised_by_their_cards(kind: str, tmp_path: Path) -> None:
     assert is_written_by_nova(str(put(tmp_path / "f", OWN_OUTPUT[kind])))
 
 
-def test_copies_are_known_and_images_that_got_their_solution_are_not(tmp_path: Path) -> None:
+def test_copies_are_recognised_and_updated_images_are_frames(tmp_path: Path) -> None:
     """Of the writers themselves: an image updated in place is a frame still, also in a copy of its bytes."""
     image, copy, again = (tmp_path / name for name in ("image.fits", "copy.fits.gz", "again.fits"))
     newfits.write_pixels(np.zeros((20, 30), np.uint16), SOLUTION, image)

@@ -1,4 +1,4 @@
-"""When a watched folder gives a frame, and what it says: with a clock of the test's own."""
+"""When a watched folder gives a frame, and what it tells; with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from novacli.records.result import SOLVED
 
 
 class Clock:
-    """Stands for the module ``time``; its seconds pass when the test says so."""
+    """Replaces the module ``time``; its time passes when the test says so."""
 
     def __init__(self) -> None:
         self.passed_s = 0.0
@@ -55,7 +55,7 @@ class AllFrames:
 
 
 class Scene:
-    """A watched folder, what was given of it, and what was said."""
+    """A watched folder, the frames that it gave, and the lines that it told."""
 
     def __init__(self, folder: Path, clock: Clock, **terms: Any) -> None:
         self.folder, self.clock, self.planner = folder, clock, AllFrames()
@@ -63,12 +63,12 @@ class Scene:
         self.watch = WatchFeed([str(folder)], WatchSettings(**{"poll_s": 1.0, **terms}), self.planner, self.said.append)
 
     def after(self, seconds: float) -> list[str]:
-        """Let time pass, and return the names of frames that are given then."""
+        """Let time pass, and return the names of the frames that are given then."""
         self.clock.passed_s += seconds
         return [str(Path(todo.frame.path).relative_to(self.folder)) for todo in self.watch.poll()]
 
     def settle(self, name: str, fate: str = SOLVED) -> None:
-        """Have a frame come to an end."""
+        """Finish a frame with a fate."""
         path = self.folder / name
         status = path.stat() if path.exists() else os.stat(self.folder.parent)
         row = FrameRecord(status.st_size, status.st_mtime_ns, None, "", frozenset(), fate, 0, 1)
@@ -96,7 +96,7 @@ def scene(folder: Path, clock: Clock) -> Scene:
 
 
 def picture(path: Path, *, ago_s: float = 0.0, content: bytes = b"picture") -> Path:
-    """A picture that was written so long ago; no FITS image, so that time alone counts."""
+    """Write a picture that is ``ago_s`` seconds old; it is not a FITS image, so that its time alone counts."""
     path.write_bytes(content)
     then_s = time.time() - ago_s
     os.utime(path, (then_s, then_s))
@@ -109,20 +109,20 @@ def fits(path: Path) -> Path:
 
 
 class TestSettling:
-    def test_a_frame_is_given_once_it_was_let_be(self, scene: Scene) -> None:
+    def test_a_frame_is_given_once_it_is_settled(self, scene: Scene) -> None:
         picture(scene.folder / "a.jpg")
         assert scene.after(0) == []
         assert scene.after(1) == []
         assert scene.after(1.5) == ["a.jpg"]
         assert scene.after(10) == scene.after(100) == []
 
-    def test_one_that_grows_is_waited_for(self, scene: Scene, folder: Path) -> None:
+    def test_a_growing_file_is_not_given(self, scene: Scene, folder: Path) -> None:
         for number in range(1, 6):
             picture(folder / "a.jpg", ago_s=-scene.clock.passed_s, content=b"x" * number)
             assert scene.after(1.5) == []
         assert scene.after(3) == ["a.jpg"]
 
-    def test_one_that_was_written_long_ago_is_given_at_once(self, scene: Scene) -> None:
+    def test_an_old_file_is_given_at_once(self, scene: Scene) -> None:
         picture(scene.folder / "a.jpg", ago_s=100)
         assert scene.after(0) == ["a.jpg"]
 
@@ -134,7 +134,9 @@ class TestSettling:
         assert scene.after(1) == ["a.fits"]
 
     @pytest.mark.parametrize("pause_s", [0, 3, 20])
-    def test_half_a_fits_image_is_not_given_in_a_pause(self, pause_s: float, scene: Scene, tmp_path: Path) -> None:
+    def test_an_incomplete_fits_image_is_not_given_during_a_pause(
+        self, pause_s: float, scene: Scene, tmp_path: Path
+    ) -> None:
         whole = fits(tmp_path / "whole.fits").read_bytes()
         target = picture(scene.folder / "a.fits", content=whole[:4000])
         assert scene.after(0) == scene.after(pause_s) == []
@@ -142,26 +144,26 @@ class TestSettling:
         assert scene.after(1) == []
         assert scene.after(2) == ["a.fits"]
 
-    def test_half_a_fits_image_that_nobody_goes_on_with_is_given_in_the_end(self, scene: Scene, tmp_path: Path) -> None:
+    def test_an_incomplete_fits_image_is_given_after_half_a_minute(self, scene: Scene, tmp_path: Path) -> None:
         picture(scene.folder / "a.fits", content=fits(tmp_path / "whole.fits").read_bytes()[:4000])
         assert scene.after(0) == scene.after(10) == []
         assert scene.after(25) == ["a.fits"]
 
     @pytest.mark.parametrize("name", ["a.fits.part", "a.tmp", ".a.jpg", "a.jpg~", "a.JPG.PARTIAL"])
-    def test_names_of_files_that_are_being_written_are_left(self, name: str, folder: Path, clock: Clock) -> None:
+    def test_names_of_incomplete_files_are_left(self, name: str, folder: Path, clock: Clock) -> None:
         scene = Scene(folder, clock, patterns=("*",))
         picture(folder / name, ago_s=100)
         picture(folder / "b.jpg", ago_s=100)
         assert scene.after(0) == ["b.jpg"]
 
-    def test_one_that_is_removed_meanwhile_is_no_frame(self, scene: Scene) -> None:
+    def test_a_file_that_is_removed_meanwhile_is_forgotten(self, scene: Scene) -> None:
         path = picture(scene.folder / "a.jpg")
         assert scene.after(0) == []
         path.unlink()
         assert scene.after(5) == scene.after(100) == []
         assert scene.said == []
 
-    def test_one_that_changes_while_it_is_being_solved_is_given_again_afterwards(self, scene: Scene) -> None:
+    def test_a_frame_that_changes_while_it_is_solved_is_given_again(self, scene: Scene) -> None:
         path = picture(scene.folder / "a.jpg", ago_s=100)
         assert scene.after(0) == ["a.jpg"]
         picture(path, ago_s=50, content=b"another picture")
@@ -178,13 +180,13 @@ class TestListing:
         monkeypatch.setattr(watch, "find_frames", lambda *a, **k: (made.append(a), real(*a, **k))[1])
         return made
 
-    def test_folders_that_appear_are_looked_into(self, scene: Scene) -> None:
+    def test_new_folders_are_searched(self, scene: Scene) -> None:
         assert scene.after(0) == []
         (scene.folder / "target" / "red").mkdir(parents=True)
         picture(scene.folder / "target" / "red" / "a.jpg", ago_s=100)
         assert scene.after(1) == ["target/red/a.jpg"]
 
-    def test_what_has_not_changed_is_not_listed(self, scene: Scene, listings: list[object]) -> None:
+    def test_unchanged_folders_are_not_listed(self, scene: Scene, listings: list[object]) -> None:
         picture(scene.folder / "a.jpg", ago_s=100)
         os.utime(scene.folder, (time.time() - 50,) * 2)
         scene.after(0)
@@ -196,7 +198,7 @@ class TestListing:
         picture(scene.folder / "b.jpg", ago_s=100)
         assert scene.after(1) == ["b.jpg"]
 
-    def test_a_frame_that_is_written_anew_in_place_is_found_within_a_minute(self, scene: Scene) -> None:
+    def test_a_frame_that_is_rewritten_in_place_is_found_within_a_minute(self, scene: Scene) -> None:
         path = picture(scene.folder / "a.jpg", ago_s=100)
         os.utime(scene.folder, (time.time() - 50,) * 2)
         assert scene.after(0) == ["a.jpg"]
@@ -205,10 +207,10 @@ class TestListing:
         os.utime(scene.folder, (time.time() - 50,) * 2)
         assert scene.after(61) == ["a.jpg"]
 
-    def test_a_listing_that_takes_long_is_made_seldom(
+    def test_slow_listings_are_made_rarely(
         self, scene: Scene, listings: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A hundredth of a core, whatever lands."""
+        """Listing takes at most one hundredth of a core."""
         real = watch.find_frames
 
         def slow(*args: Any, **terms: Any) -> Any:
@@ -221,13 +223,13 @@ class TestListing:
             scene.after(1)
         assert 1 < len(listings) <= 5
 
-    def test_nothing_is_looked_at_between_two_polls(self, scene: Scene) -> None:
+    def test_nothing_is_checked_between_two_polls(self, scene: Scene) -> None:
         assert scene.after(0) == []
         picture(scene.folder / "a.jpg", ago_s=100)
         assert scene.after(0.5) == []
         assert scene.after(0.5) == ["a.jpg"]
 
-    def test_a_folder_that_may_not_be_read_is_told_of_once(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_folder_that_may_not_be_read_is_told_once(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         real = watch.find_frames
 
         def denied(*args: Any, **terms: Any) -> Any:
@@ -265,7 +267,7 @@ class TestMounts:
             " is there again, with 3 frames",
         ]
 
-    def test_an_empty_folder_in_its_place_is_no_disk(self, scene: Scene, tmp_path: Path) -> None:
+    def test_an_empty_folder_in_its_place_is_not_the_disk(self, scene: Scene, tmp_path: Path) -> None:
         picture(scene.folder / "a.jpg", ago_s=100)
         assert scene.after(0) == ["a.jpg"]
         scene.folder.rename(tmp_path / "elsewhere")
@@ -276,7 +278,7 @@ class TestMounts:
         assert scene.after(61) == ["b.jpg"]
         assert len(scene.said) == 2
 
-    def test_a_night_that_begins_with_an_empty_folder_is_not_a_mount_that_is_gone(self, scene: Scene) -> None:
+    def test_a_folder_that_is_empty_at_first_is_not_a_missing_mount(self, scene: Scene) -> None:
         assert scene.after(0) == scene.after(61) == []
         path = picture(scene.folder / "a.jpg", ago_s=100)
         assert scene.after(61) == ["a.jpg"]
@@ -286,7 +288,7 @@ class TestMounts:
 
 
 class TestAgain:
-    def test_what_may_pass_is_tried_again_later_and_not_for_ever(self, scene: Scene) -> None:
+    def test_a_failure_that_may_pass_is_tried_three_times(self, scene: Scene) -> None:
         picture(scene.folder / "a.jpg", ago_s=100)
         given = [*scene.after(0)]
         for _ in range(30):
@@ -295,7 +297,7 @@ class TestAgain:
             given += scene.after(301)
         assert given == ["a.jpg"] * 3
 
-    def test_what_is_solved_then_is_done(self, scene: Scene) -> None:
+    def test_a_frame_that_is_solved_at_the_second_try_is_done(self, scene: Scene) -> None:
         picture(scene.folder / "a.jpg", ago_s=100)
         scene.after(0)
         scene.settle("a.jpg", RETRIABLE)
@@ -306,7 +308,7 @@ class TestAgain:
 
 
 class TestEnds:
-    def test_the_last_frames_before_the_end_are_done(self, folder: Path, clock: Clock) -> None:
+    def test_frames_that_landed_before_the_end_are_done(self, folder: Path, clock: Clock) -> None:
         scene = Scene(folder, clock, ends_s=clock.time() + 100)
         assert scene.after(0) == []
         assert scene.after(99) == []
@@ -334,6 +336,6 @@ class TestEnds:
         clock.passed_s += 1
         assert scene.watch.is_over
 
-    def test_without_a_limit_it_goes_on(self, scene: Scene) -> None:
+    def test_without_a_limit_the_watch_goes_on(self, scene: Scene) -> None:
         scene.after(1e6)
         assert not scene.watch.is_over

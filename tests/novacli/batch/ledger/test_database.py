@@ -1,4 +1,4 @@
-"""The ledger: a dictionary that survives whatever ends the process, and that can be read while it is written."""
+"""The ledger: a dictionary that survives any end of the process, and can be read while it is written."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "l.sqlite"
 
 
-def test_pages_leave_out_nothing_and_repeat_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_hold_each_row_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAGE_ROWS", 3)
     for count in (0, 1, 2, 3, 4, 6, 7):
         with Ledger.open(path.with_suffix(f".{count}")) as ledger:
@@ -141,7 +141,7 @@ def test_pages_leave_out_nothing_and_repeat_nothing(path: Path, monkeypatch: pyt
             assert [e.path for e in ledger.entries()] == names
 
 
-def test_times_beyond_64_bits_are_cut(path: Path) -> None:
+def test_times_beyond_64_bits_are_limited(path: Path) -> None:
     with Ledger.open(path) as ledger:
         ledger.add_waiting([FrameFile("/a", 1, 10**22)], "p")
         assert ledger.records()["/a"].mtime_ns == 2**63 - 1
@@ -174,7 +174,7 @@ def test_runs_are_counted_and_an_unfinished_one_has_no_outcome(path: Path) -> No
 
 
 class TestReaders:
-    def test_a_slow_reader_does_not_hold_up_the_writer(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_slow_reader_does_not_block_the_writer(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_PAGE_ROWS", 2)
         monkeypatch.setattr(module, "_BUSY_S", 0.0)
         with Ledger.open(path) as writer:
@@ -196,7 +196,7 @@ class TestReaders:
         with Ledger.read(path) as reader, pytest.raises(DeniedError, match="may not write"):
             reader.put(entry("/b"))
 
-    def test_one_who_may_only_read_can(self, path: Path) -> None:
+    def test_a_user_who_may_only_read_can_read(self, path: Path) -> None:
         with Ledger.open(path) as writer:
             writer.put(entry())
         path.chmod(0o400)
@@ -207,7 +207,7 @@ class TestReaders:
         finally:
             path.parent.chmod(0o700)
 
-    def test_half_a_transaction_that_a_killed_run_left_is_rolled_back(self, path: Path, tmp_path: Path) -> None:
+    def test_an_unfinished_transaction_of_a_killed_run_is_rolled_back(self, path: Path, tmp_path: Path) -> None:
         killed = tmp_path / "killed.sqlite"
         with Ledger.open(path) as writer:
             for n in range(200):
@@ -222,7 +222,7 @@ class TestReaders:
         with Ledger.read(killed) as reader:
             assert {(e.record.fate, e.line) for e in reader.entries()} == {("solved", "x" * 1000)}
 
-    def test_without_a_ledger_it_says_so(self, path: Path) -> None:
+    def test_a_missing_ledger_is_an_error(self, path: Path) -> None:
         for make in (lambda: None, path.touch):
             make()
             with pytest.raises(InputMissingError, match="there is no ledger"):
@@ -233,13 +233,13 @@ class TestReaders:
 
 class TestBadFiles:
     @pytest.mark.parametrize("how", [Ledger.open, Ledger.read])
-    def test_no_database(self, how: object, path: Path) -> None:
+    def test_a_file_that_is_not_a_database_is_an_error(self, how: object, path: Path) -> None:
         path.write_bytes(b"SIMPLE  =                    T" * 100)
         with pytest.raises(DataError, match=r"damaged.*move it away"):
             how(path)  # type: ignore[operator]
 
     @pytest.mark.parametrize("how", [Ledger.open, Ledger.read])
-    def test_another_programs_database_is_left_as_it_is(self, how: object, path: Path) -> None:
+    def test_another_programs_database_is_not_changed(self, how: object, path: Path) -> None:
         with contextlib.closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("CREATE TABLE t (x)")
@@ -256,7 +256,7 @@ class TestBadFiles:
         with pytest.raises(ConfigError, match=r"newer version of nova.*--ledger"):
             how(path)  # type: ignore[operator]
 
-    def test_damage_within_is_one_line(self, path: Path) -> None:
+    def test_damaged_pages_give_one_line(self, path: Path) -> None:
         with Ledger.open(path) as ledger:
             for n in range(300):
                 ledger.put(entry(f"/{n:04}", line="x" * 500))
@@ -269,7 +269,7 @@ class TestBadFiles:
         with Ledger.read(path) as ledger, pytest.raises(DataError, match="damaged"):
             list(ledger.entries())
 
-    def test_where_no_folder_can_be_it_says_so(self, path: Path) -> None:
+    def test_a_folder_that_cannot_be_created_is_an_error(self, path: Path) -> None:
         path.write_bytes(b"")
         with pytest.raises(OutputError, match="--ledger"):
             Ledger.open(path / "l")
@@ -286,7 +286,7 @@ class TestBadFiles:
             assert ledger.records()["/n/a.fits"] == entry().record
             assert len(list(ledger.entries())) == count
 
-    def test_a_lock_that_is_never_let_go_is_told(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lock_that_is_never_released_is_an_error(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_BUSY_S", 0.0)
         with Ledger.open(path) as ledger, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("BEGIN EXCLUSIVE")
@@ -310,7 +310,7 @@ with Ledger.open(Path(sys.argv[1])) as ledger:
 
 
 def test_kill_9_in_the_middle_of_puts_leaves_a_whole_ledger(path: Path) -> None:
-    """What was acknowledged is there, with its line; at most one more is; and the next writer goes on from it."""
+    """All acknowledged rows are there, and at most one more; the next writer goes on from them."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
     expected = 0
     for round_number in range(8):

@@ -70,7 +70,7 @@ def other_run(ledger: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[
             process.kill()
 
 
-def test_a_second_run_is_told_who_is_at_work(ledger: Path) -> None:
+def test_a_second_run_is_told_which_process_holds_the_lock(ledger: Path) -> None:
     with other_run(ledger) as (process, _):
         assert is_locked(ledger)
         words = rf"another run \(pid {process.pid}\) is solving these frames"
@@ -84,13 +84,13 @@ def test_a_second_run_is_told_who_is_at_work(ledger: Path) -> None:
     assert not is_locked(ledger)
 
 
-def test_within_one_process_it_holds_too(ledger: Path) -> None:
+def test_the_lock_holds_within_one_process_too(ledger: Path) -> None:
     words = rf"\(pid {os.getpid()}\)"
     with lock_now(ledger), pytest.raises(RetryLaterError, match=words), lock_now(ledger):
         pass
 
 
-def test_one_that_waits_says_so_once_and_gets_its_turn(ledger: Path) -> None:
+def test_a_waiting_run_says_so_once_and_then_gets_the_lock(ledger: Path) -> None:
     heard: list[str] = []
     with other_run(ledger) as (process, _):
 
@@ -103,7 +103,7 @@ def test_one_that_waits_says_so_once_and_gets_its_turn(ledger: Path) -> None:
     assert heard == [f"waiting for another run (pid {process.pid}) over these frames"]
 
 
-def test_patience_has_an_end(ledger: Path) -> None:
+def test_waiting_ends_at_the_given_time(ledger: Path) -> None:
     heard: list[str] = []
     patience = lock_patiently(ledger, heard.append, time.monotonic() + 0.3)
     with other_run(ledger), pytest.raises(RetryLaterError, match="try again later"), patience:
@@ -119,7 +119,7 @@ def test_a_signal_ends_the_wait(ledger: Path) -> None:
         pass
 
 
-def test_kill_9_frees_it_and_what_was_written_in_it_does_not_matter(ledger: Path) -> None:
+def test_kill_9_releases_the_lock(ledger: Path) -> None:
     with other_run(ledger) as (process, _):
         process.kill()
         process.wait()
@@ -130,7 +130,7 @@ def test_kill_9_frees_it_and_what_was_written_in_it_does_not_matter(ledger: Path
     assert lock_path(ledger).read_bytes() == b""
 
 
-def test_a_worker_that_outlives_a_killed_run_does_not_hold_it(ledger: Path) -> None:
+def test_a_worker_that_survives_a_killed_run_does_not_hold_the_lock(ledger: Path) -> None:
     with other_run(ledger, "fork") as (process, worker):
         assert is_locked(ledger)
         os.kill(process.pid, signal.SIGKILL)
@@ -140,7 +140,7 @@ def test_a_worker_that_outlives_a_killed_run_does_not_hold_it(ledger: Path) -> N
             pass
 
 
-def test_a_child_that_ends_does_not_free_it(ledger: Path) -> None:
+def test_a_child_that_ends_does_not_release_the_lock(ledger: Path) -> None:
     with lock_now(ledger):
         pid = os.fork()
         if not pid:
@@ -150,7 +150,7 @@ def test_a_child_that_ends_does_not_free_it(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "rubbish", "99999999999999999 host\n", "1 \x1b[31m\n", "\xff", "0 host\n"])
-def test_any_text_in_it_is_borne(text: str, ledger: Path) -> None:
+def test_any_text_in_the_lock_file_is_accepted(text: str, ledger: Path) -> None:
     ledger.parent.mkdir()
     lock_path(ledger).write_text(text)
     assert holder(ledger) == ""
@@ -158,7 +158,7 @@ def test_any_text_in_it_is_borne(text: str, ledger: Path) -> None:
         assert holder(ledger) == f" (pid {os.getpid()})"
 
 
-def test_the_text_of_a_dead_process_is_not_believed(ledger: Path) -> None:
+def test_the_number_of_a_dead_process_is_ignored(ledger: Path) -> None:
     with other_run(ledger) as (process, _):
         text = lock_path(ledger).read_text()
         process.communicate()
@@ -168,8 +168,8 @@ def test_the_text_of_a_dead_process_is_not_believed(ledger: Path) -> None:
     assert holder(ledger) == " (pid 12 on elsewhere.example)"
 
 
-def test_a_lock_file_that_was_removed_is_no_lock(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between opening and locking somebody removes the file: the lock on it would be nobody else's."""
+def test_a_lock_on_a_removed_file_does_not_count(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file is removed between opening and locking, another run could lock a new file."""
     real = module.fcntl.flock
 
     def flock(fd: int, how: int) -> None:
@@ -187,7 +187,7 @@ def test_without_a_lock_file_nothing_is_locked(ledger: Path) -> None:
     assert holder(ledger) == ""
 
 
-def test_where_it_cannot_be_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_file_that_cannot_be_created_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--ledger"), lock_now(tmp_path / "file" / "l"):
         pass
@@ -200,7 +200,7 @@ def test_where_it_cannot_be_it_says_so(tmp_path: Path, monkeypatch: pytest.Monke
         pass
 
 
-def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_arguments: object) -> int:
         raise PermissionError(13, "Permission denied")
 
@@ -209,7 +209,7 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: p
         pass
 
 
-def test_on_a_full_disk_it_holds_without_a_name_in_it(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_full_disk_the_lock_holds_without_a_name(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

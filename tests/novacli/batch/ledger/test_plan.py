@@ -1,4 +1,4 @@
-"""What a run has to do: everything once, and nothing again without a reason."""
+"""The plan of a run: each frame is done once, and again only for a reason."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def is_done_again(row: FrameRecord, wanted: PlanOptions = WCS, frame: FrameFile 
 class TestProperties:
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
-    def test_each_frame_is_done_or_left_and_nothing_else_is(
+    def test_each_frame_is_planned_or_skipped(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         made = plan(frames, ledger, wanted)
@@ -69,10 +69,10 @@ class TestProperties:
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED, st.sampled_from([*DONE, OWN_OUTPUT]))
-    def test_what_was_done_is_not_done_again(
+    def test_a_done_frame_is_not_done_again(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions, fate: str
     ) -> None:
-        """Whatever there was to do: once the ledger holds it, the same command without --force has nothing to do."""
+        """Once the ledger holds the outcomes, the same command without --force has nothing to do."""
         wanted = dataclasses.replace(wanted, force=False, retry=frozenset())
         for todo in plan(frames, ledger, wanted).planned:
             frame = todo.frame
@@ -82,7 +82,7 @@ class TestProperties:
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
-    def test_force_and_retries_only_add(
+    def test_force_only_adds_frames(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         plain = {t.frame for t in plan(frames, ledger, dataclasses.replace(wanted, force=False)).planned}
@@ -92,7 +92,7 @@ class TestProperties:
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
-    def test_what_failed_in_a_passing_way_comes_last(
+    def test_retriable_frames_come_last(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         is_again = [t.record is not None and t.record.fate == RETRIABLE for t in plan(frames, ledger, wanted).planned]
@@ -100,7 +100,7 @@ class TestProperties:
 
     @settings(deadline=None)
     @given(FRAMES, LEDGERS, WANTED)
-    def test_contents_are_compared_only_where_the_time_alone_differs(
+    def test_contents_are_compared_only_if_the_file_may_be_the_same(
         self, frames: list[FrameFile], ledger: dict[str, FrameRecord], wanted: PlanOptions
     ) -> None:
         for todo in plan(frames, ledger, wanted).planned:
@@ -114,7 +114,7 @@ class TestProperties:
 
 class TestReasons:
     @pytest.mark.parametrize("fate", FATES)
-    def test_only_what_is_not_finished_is_done_again(self, fate: str) -> None:
+    def test_only_unfinished_frames_are_done_again(self, fate: str) -> None:
         assert is_done_again(known(fate)) is (fate in (RETRIABLE, WAITING, GONE))
 
     @pytest.mark.parametrize("fate", DONE)
@@ -127,7 +127,7 @@ class TestReasons:
         (todo,) = plan([touched], {FRAME.path: known(fate, sha256=None)}, WCS).planned
         assert todo.known_content is None
 
-    def test_a_touched_frame_that_is_to_be_done_anyway_is_not_compared_first(self) -> None:
+    def test_a_touched_frame_with_another_reason_is_not_compared(self) -> None:
         touched = dataclasses.replace(FRAME, mtime_ns=21)
         (todo,) = plan([touched], {FRAME.path: known(params="other")}, WCS).planned
         assert todo.known_content is None
@@ -143,7 +143,7 @@ class TestReasons:
         wanted = PlanOptions("p", frozenset({"wcs"}), RETRIES[word])
         assert {fate for fate in (*DONE, OWN_OUTPUT) if is_done_again(known(fate), wanted)} == fates
 
-    def test_a_retry_with_other_parameters_is_of_those_alone(self) -> None:
+    def test_a_retry_with_other_parameters_leaves_solved_frames(self) -> None:
         wanted = PlanOptions("other", frozenset({"wcs"}), RETRIES["unsolved"])
         assert is_done_again(known(UNSOLVED), wanted)
         assert not is_done_again(known(SOLVED), wanted)
@@ -154,7 +154,7 @@ class TestReasons:
         assert not is_done_again(known(UNSOLVED, outputs=frozenset()), more)
         assert not is_done_again(known(), PlanOptions("p"))
 
-    def test_who_may_have_written_it_is_asked_of_new_files_alone(self) -> None:
+    def test_only_new_files_may_be_outputs_of_nova(self) -> None:
         for frame in (FRAME, dataclasses.replace(FRAME, root=None)):
             (new,) = plan([frame], {}, WCS).planned
             assert new.may_be_own_output
@@ -165,8 +165,8 @@ class TestReasons:
         (changed,) = plan([dataclasses.replace(FRAME, size=1)], {FRAME.path: known()}, WCS).planned
         assert not changed.may_be_own_output
 
-    def test_a_file_that_could_not_be_read_is_done_once_it_can_be(self, tmp_path: Path) -> None:
-        """The ledger compares size and time, which permissions change neither of."""
+    def test_an_unreadable_file_is_done_once_it_may_be_read(self, tmp_path: Path) -> None:
+        """The ledger compares size and time, which permissions do not change."""
         frame = dataclasses.replace(FRAME, path=str(tmp_path / "a.fits"))
         denied = known(FAILED, exit_code=DeniedError.exit_code)
         assert not is_done_again(denied, frame=frame)
@@ -174,8 +174,8 @@ class TestReasons:
         assert is_done_again(denied, frame=frame)
         assert not is_done_again(known(FAILED), frame=frame)
 
-    def test_a_frame_that_might_not_be_written_to_is_done_once_it_may_be(self) -> None:
-        """And left alone before, however often a timer calls."""
+    def test_a_read_only_frame_is_done_once_it_may_be_written(self) -> None:
+        """Until then it is skipped."""
         denied = known(FAILED, exit_code=OutputError.exit_code)
         may = {True: dataclasses.replace(WCS, may_write=lambda frame: frame == FRAME)}
         may[False] = dataclasses.replace(WCS, may_write=lambda _frame: False)
@@ -185,8 +185,8 @@ class TestReasons:
         assert not is_done_again(known(), may[True])
 
     @pytest.mark.parametrize("code", [DeniedError.exit_code, OutputError.exit_code])
-    def test_what_another_machine_goes_on_to_deny_is_left_in_the_end(self, code: int, tmp_path: Path) -> None:
-        """A Dask worker may have fewer permissions than who calls; its frames do not cost each run their time."""
+    def test_a_frame_that_another_machine_denies_is_left_after_three_tries(self, code: int, tmp_path: Path) -> None:
+        """A Dask worker may have fewer permissions than the caller; its frames must not cost time in every run."""
         path = tmp_path / "a.fits"
         path.touch()
         frame = dataclasses.replace(FRAME, path=str(path))
@@ -202,7 +202,7 @@ class TestExitCode:
         [((), 0), ((SOLVED, OWN_OUTPUT, GONE), 0), ((SOLVED, UNSOLVED), 1), ((UNSOLVED, FAILED), 65),
          ((FAILED, RETRIABLE), 75), ((SOLVED, WAITING), 75)],
     )  # fmt: skip
-    def test_of_several(self, fates: tuple[str, ...], code: int) -> None:
+    def test_the_exit_code_of_several_frames(self, fates: tuple[str, ...], code: int) -> None:
         assert exit_code([known(fate) for fate in fates]) == code
 
 
@@ -217,7 +217,7 @@ OTHERS = [
 
 
 class TestFingerprint:
-    def test_each_parameter_counts_but_the_time_limit(self, tmp_path: Path) -> None:
+    def test_every_parameter_except_the_time_limit_counts(self, tmp_path: Path) -> None:
         plain = load(HOME)
         configs = [
             load({**HOME, "NOVA_INDEX": f"{tmp_path}/a"}),
@@ -231,7 +231,7 @@ class TestFingerprint:
         assert touched | {"timeout_s", "indexes", "engine_config"} == {f.name for f in dataclasses.fields(SolveParams)}
         assert fingerprint(SolveParams(timeout_s=5), plain) == fingerprint(SolveParams(), plain)
 
-    def test_it_is_the_same_in_every_process_and_version(self) -> None:
+    def test_the_fingerprint_is_the_same_in_every_process_and_version(self) -> None:
         """A golden value: another one would have every frame of every ledger solved again."""
         program = (
             "from novacli.batch.ledger.plan import fingerprint; from novacli.config import load\n"
@@ -245,7 +245,7 @@ class TestFingerprint:
             seen.add(subprocess.check_output([sys.executable, "-c", program], env=env, text=True).strip())
         assert seen == {"44136fa355b3678a fd588b9cef709c4b"}
 
-    def test_index_files_are_known_by_where_they_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_index_files_count_by_their_absolute_paths(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         here = fingerprint(SolveParams(), load({**HOME, "NOVA_INDEX": "idx"}))
         assert here == fingerprint(SolveParams(), load({**HOME, "NOVA_INDEX": f"{tmp_path}/idx"}))

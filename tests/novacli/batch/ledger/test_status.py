@@ -19,7 +19,7 @@ def told(what: list[str], counts: dict[str, int]) -> str:
     return stream.getvalue().splitlines()[0]
 
 
-def test_fates_are_told_in_words_of_their_own_sentence() -> None:
+def test_fates_are_shown_in_words() -> None:
     every = told(["/n"], dict.fromkeys(FATES, 2))
     assert every == (
         "/n: 2 solved, 2 unsolved, 2 failed, 2 failed and to be tried again, 2 waiting, 2 written by nova, 2 gone"
@@ -32,5 +32,5 @@ def test_fates_are_told_in_words_of_their_own_sentence() -> None:
     [(1, "/n/0"), (3, "/n/0 /n/1 /n/2"), (4, "/n/0 /n/1 /n/2 and 1 more"),
      (1203, "/n/0 /n/1 /n/2 and 1,200 more")],
 )  # fmt: skip
-def test_of_many_paths_the_first_are_named(count: int, words: str) -> None:
+def test_only_the_first_of_many_paths_are_shown(count: int, words: str) -> None:
     assert told([f"/n/{n}" for n in range(count)], {"solved": 1}) == f"{words}: 1 solved"

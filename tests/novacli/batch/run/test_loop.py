@@ -1,4 +1,4 @@
-"""The loop of a batch: every frame comes to one end, whatever becomes of its worker, and all ends are in the ledger."""
+"""The loop of a batch: every frame has one fate in the ledger, even if its worker dies or hangs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DOCS = Path(__file__).parents[4] / "docs"
 
 
 class Here:
-    """An executor that does each task when it is handed in."""
+    """An executor that does each task when it is submitted."""
 
     def __init__(self, answer: Answer, workers: int = 2) -> None:
         self.answer, self.workers, self.room = answer, workers, 2 * workers
@@ -75,7 +75,7 @@ class Here:
 
 
 class Bench:
-    """A run over frames in a folder of the test's own."""
+    """A run over frames in a temporary folder."""
 
     def __init__(self, folder: Path) -> None:
         self.night = folder / "night"
@@ -136,7 +136,7 @@ def failing(error: NovaError) -> Answer:
 
 
 def by_name(**answers: Answer | Exception) -> Answer:
-    """Answer by the frame's name; solved where it has no answer of its own."""
+    """Answer by the frame's name; frames without an answer are solved."""
 
     def answer(task: FrameTask) -> TaskOutcome:
         chosen = answers.get(Path(task.frame.path).stem, solved)
@@ -147,7 +147,7 @@ def by_name(**answers: Answer | Exception) -> Answer:
     return answer
 
 
-def test_every_frame_is_noted_with_what_came_of_it(bench: Bench) -> None:
+def test_every_outcome_is_recorded(bench: Bench) -> None:
     def unsolved(task: FrameTask) -> TaskOutcome:
         return TaskOutcome(task.frame, FileContent("cd"), Result(task.frame.path, UNSOLVED, reason="exhausted"))
 
@@ -163,7 +163,7 @@ def test_every_frame_is_noted_with_what_came_of_it(bench: Bench) -> None:
     assert bench.show.problems.sentences() == [f"{bench.night}/b.fits: unsolved (exhausted).", "c is no image."]
 
 
-def test_a_frame_that_kills_two_workers_is_failed_for_good_and_alone(bench: Bench) -> None:
+def test_a_frame_that_kills_two_workers_is_failed(bench: Bench) -> None:
     executor = Here(by_name(b=WorkerLostError("was killed by SIGSEGV")))
     assert bench.run(bench.todo("a.fits", "b.fits", "c.fits"), executor) == {
         "a.fits": SOLVED, "b.fits": FAILED, "c.fits": SOLVED
@@ -177,9 +177,7 @@ def test_a_frame_that_kills_two_workers_is_failed_for_good_and_alone(bench: Benc
 
 
 @pytest.mark.parametrize("lost", [WorkerLostError("died"), *[WorkerLostError("was let go", is_frames_fault=False)] * 2])
-def test_a_frame_whose_worker_dies_once_or_for_no_fault_of_its_has_another_turn(
-    bench: Bench, lost: WorkerLostError
-) -> None:
+def test_a_frame_whose_worker_dies_once_is_tried_again(bench: Bench, lost: WorkerLostError) -> None:
     falls = [lost] if lost.is_frames_fault else [lost] * 3
 
     def answer(task: FrameTask) -> TaskOutcome:
@@ -190,7 +188,7 @@ def test_a_frame_whose_worker_dies_once_or_for_no_fault_of_its_has_another_turn(
     assert bench.run(bench.todo("a.fits"), Here(answer)) == {"a.fits": SOLVED}
 
 
-def test_a_frame_that_hangs_is_tried_by_the_next_runs_and_then_given_up(bench: Bench) -> None:
+def test_a_frame_that_hangs_in_three_runs_is_failed(bench: Bench) -> None:
     executor = Here(by_name(a=TaskHungError("within 420 s, and was stopped")))
     known = None
     fates = []
@@ -200,7 +198,7 @@ def test_a_frame_that_hangs_is_tried_by_the_next_runs_and_then_given_up(bench: B
     assert fates == [RETRIABLE, RETRIABLE, FAILED, FAILED]
 
 
-def test_a_fault_in_a_worker_is_that_frames_failure(bench: Bench) -> None:
+def test_an_exception_in_a_worker_fails_its_frame(bench: Bench) -> None:
     assert bench.run(bench.todo("a.fits", "b.fits"), Here(by_name(a=ValueError("oh")))) == {
         "a.fits": RETRIABLE, "b.fits": SOLVED
     }  # fmt: skip
@@ -209,7 +207,7 @@ def test_a_fault_in_a_worker_is_that_frames_failure(bench: Bench) -> None:
     assert "ValueError: oh: a fault in nova itself" in entry.line
 
 
-def test_what_is_no_frame_or_unchanged_or_written_to_is_noted_as_that(bench: Bench) -> None:
+def test_own_outputs_unchanged_and_changed_files_are_recorded(bench: Bench) -> None:
     known = FrameRecord(5, 1, "ab", "params", frozenset(), SOLVED, 0, 1)
     touched = bench.todo("touched.fits", known=known)
     bench.run(touched, Here(solved))
@@ -233,12 +231,12 @@ def gone(task: FrameTask) -> TaskOutcome:
     return failing(InputMissingError(f"{task.frame.path} is not there"))(task)
 
 
-def test_a_frame_that_is_removed_meanwhile_is_gone_and_the_run_goes_on(bench: Bench) -> None:
+def test_a_removed_frame_is_gone_and_the_run_goes_on(bench: Bench) -> None:
     assert bench.run(bench.todo("a.fits", "b.fits"), Here(by_name(a=gone))) == {"a.fits": GONE, "b.fits": SOLVED}
     assert bench.recorder.counts.stopped is None
 
 
-def test_where_the_folder_is_gone_with_the_frame_the_run_stops_and_forgets_nothing(bench: Bench) -> None:
+def test_a_missing_folder_stops_the_run_and_its_frames_wait(bench: Bench) -> None:
     def unmounted(task: FrameTask) -> TaskOutcome:
         if bench.night.exists():
             bench.night.rename(bench.night.with_name("elsewhere"))
@@ -261,13 +259,13 @@ def test_a_full_disk_stops_the_run_and_an_output_that_cannot_be_written_does_not
     assert (bench.recorder.counts.left > 0) == stops
 
 
-def test_frames_that_fail_in_a_row_for_want_of_an_engine_stop_the_run(bench: Bench) -> None:
+def test_three_failures_in_a_row_without_an_engine_stop_the_run(bench: Bench) -> None:
     bench.run(bench.todo(*[f"{n}.fits" for n in range(20)]), Here(failing(UnavailableError("no engine"))))
     assert bench.recorder.counts.stopped == "3 frames in a row failed, and so would the others"
     assert bench.recorder.counts[RETRIABLE] < 10
 
 
-def test_nothing_is_begun_once_the_time_is_up(bench: Bench) -> None:
+def test_no_frame_is_begun_after_the_time_limit(bench: Bench) -> None:
     bench.stop.until_s = 0.0
     executor = Here(solved)
     assert bench.run(bench.todo("a.fits"), executor) == {}
@@ -282,13 +280,13 @@ def test_the_documentation_says_how_much_longer_than_its_time_a_run_may_take(pag
     assert any(f"have {loop._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in told)
 
 
-def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
+def test_a_frame_that_does_not_end_in_time_is_left_for_the_next_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "_GRACE_S", 0.0)
 
     class Stuck(Here):
-        """Works on a frame for ever, once the time is up."""
+        """Never ends a frame after the time limit."""
 
         def _submit(self, task: FrameTask) -> Future[TaskOutcome]:
             self.tasks.append(task)
@@ -303,7 +301,7 @@ def test_what_does_not_end_within_the_grace_is_left_for_the_next_run(
     assert bench.recorder.counts.stopped == "the time was up"
 
 
-def test_a_signal_leaves_what_is_not_done(bench: Bench) -> None:
+def test_a_signal_leaves_the_remaining_frames(bench: Bench) -> None:
     def answer(task: FrameTask) -> TaskOutcome:
         bench.stop.signal = signal.SIGTERM
         return solved(task)
@@ -314,13 +312,13 @@ def test_a_signal_leaves_what_is_not_done(bench: Bench) -> None:
     assert bench.recorder.counts.stopped == "it was interrupted"
 
 
-def test_a_race_is_wide_only_where_no_other_frame_needs_the_cores(bench: Bench) -> None:
+def test_a_frame_gets_more_engines_only_if_cores_are_idle(bench: Bench) -> None:
     executor = Here(solved, workers=2)
     bench.run(bench.todo(*[f"{n}.fits" for n in range(9)]), executor)
     assert [task.engines for task in executor.tasks] == [1] * 8 + [None]
 
 
-def test_the_job_of_an_earlier_result_goes_with_it(bench: Bench) -> None:
+def test_the_job_of_an_earlier_result_is_removed(bench: Bench) -> None:
     def with_job(task: FrameTask) -> TaskOutcome:
         job = jobdir.create(bench.jobs_dir)
         job.write_json(jobdir.REQUEST, {})
@@ -335,7 +333,7 @@ def test_the_job_of_an_earlier_result_goes_with_it(bench: Bench) -> None:
     assert second != first
 
 
-def test_a_young_frame_comes_once_it_was_let_be_and_one_that_grows_does_not(bench: Bench) -> None:
+def test_a_young_frame_comes_once_it_is_settled(bench: Bench) -> None:
     todo = bench.todo("quiet.fits", "growing.fits", "removed.fits")
     (bench.night / "growing.fits").write_bytes(b"more stars")
     (bench.night / "removed.fits").unlink()

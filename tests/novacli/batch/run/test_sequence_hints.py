@@ -49,7 +49,7 @@ def sources(hints: Hints) -> list[str]:
     return [hint.source for hint in (*hints.scales, *hints.positions)]
 
 
-def test_scale_position_and_parity_are_handed_on() -> None:
+def test_scale_position_and_parity_are_passed_on() -> None:
     got = SequenceMemory([taught(image())], None).recall(image(), Hints())
     (scale,), (position,) = got.scales, got.positions
     assert scale.low_arcsec_per_pixel < 2.0 < scale.high_arcsec_per_pixel
@@ -59,14 +59,14 @@ def test_scale_position_and_parity_are_handed_on() -> None:
     assert sources(got) == [SOURCE, SOURCE]
 
 
-def test_nothing_of_another_camera_is_taken() -> None:
+def test_hints_of_another_camera_are_not_used() -> None:
     earlier = [taught(image(INSTRUME="another"))]
     assert SequenceMemory(earlier, None).recall(image(), Hints()) == Hints()
     own = dataclasses.replace(taught(image()), pixscale_arcsec=3.0)
     assert len(SequenceMemory([*earlier, own], None).recall(image(), Hints()).scales) == 1
 
 
-def test_another_target_has_the_scale_alone() -> None:
+def test_a_frame_of_another_target_gets_the_scale_alone() -> None:
     earlier = [taught(image(OBJECT="M 31")), dataclasses.replace(taught(image(OBJECT="M 33")), centre_deg=(23.5, 30.7))]
     handing = SequenceMemory(earlier, None)
     assert handing.recall(image(OBJECT="m 33 "), Hints()).positions[0].position.ra_deg == 23.5
@@ -75,7 +75,7 @@ def test_another_target_has_the_scale_alone() -> None:
         assert (len(got.scales), got.positions) == (1, ())
 
 
-def test_a_header_that_says_that_the_telescope_moved_has_its_way() -> None:
+def test_a_header_with_another_pointing_takes_precedence() -> None:
     earlier = [taught(image(), aimed(83.0, -4.0))]
     here, there = aimed(83.2, -4.1), aimed(120.0, 40.0)
     assert sources(SequenceMemory(earlier, None).recall(image(), here)) == [SOURCE, SOURCE]
@@ -83,20 +83,20 @@ def test_a_header_that_says_that_the_telescope_moved_has_its_way() -> None:
     assert sources(SequenceMemory([taught(image())], None).recall(image(), there)) == [SOURCE, SOURCE]
 
 
-def test_what_the_user_says_stands() -> None:
+def test_the_user_s_hints_take_precedence() -> None:
     said = Hints(
         (ScaleHint(1, 9, "--scale-low", USER),), aimed(1.0, 2.0, "--ra/--dec", USER).positions, parity=Parity.POSITIVE
     )
     assert SequenceMemory([taught(image())], None).recall(image(), said) == said
 
 
-def test_a_scale_of_the_header_is_kept_where_it_says_otherwise() -> None:
+def test_a_different_scale_in_the_header_is_kept() -> None:
     agreeing, other = ScaleHint(1.0, 3.0, "FOCALLEN"), ScaleHint(4.0, 5.0, "SECPIX")
     got = SequenceMemory([taught(image())], None).recall(image(), Hints((agreeing, other)))
     assert [hint.source for hint in got.scales] == [SOURCE, "SECPIX"]
 
 
-def test_a_centre_that_is_too_old_is_not_handed_on() -> None:
+def test_a_centre_that_is_too_old_is_not_passed_on() -> None:
     old = dataclasses.replace(taught(image()), centre_deg=None)
     assert SequenceMemory([old], None).recall(image(), Hints()).positions == ()
 
@@ -115,16 +115,16 @@ class TestLearning:
         assert handing.hint is not None
         assert rigs.path.read_bytes() == before
 
-    def test_the_first_of_a_sequence_has_what_was_learned_before(self, rigs: RigStore) -> None:
+    def test_the_first_frame_gets_hints_of_earlier_runs(self, rigs: RigStore) -> None:
         rigs.learn(image(), calibration())
         assert SequenceMemory((), rigs).recall(image(), Hints()) == rigs.recall(image(), Hints()) != Hints()
 
-    def test_of_a_new_target_the_sequence_knows_better_than_what_was_learned(self, rigs: RigStore) -> None:
+    def test_the_sequence_takes_precedence_over_earlier_runs(self, rigs: RigStore) -> None:
         rigs.learn(image(OBJECT="M 31"), calibration())
         got = SequenceMemory([taught(image(OBJECT="M 31"))], rigs).recall(image(OBJECT="M 33"), Hints())
         assert (len(got.scales), got.positions) == (1, ())
 
-    def test_each_frame_teaches_runs_to_come(self, rigs: RigStore) -> None:
+    def test_each_frame_teaches_later_runs(self, rigs: RigStore) -> None:
         SequenceMemory([taught(image())], rigs).learn(image(), calibration())
         assert [rig.frames for rig in rigs.all()] == [1]
 

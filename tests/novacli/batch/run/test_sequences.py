@@ -69,7 +69,7 @@ def test_frames_are_done_by_camera_and_time(tmp_path: Path) -> None:
     assert len(order) == 0
 
 
-def test_the_first_goes_alone_and_the_others_have_its_hints(tmp_path: Path) -> None:
+def test_the_first_frame_is_begun_alone_and_the_others_get_its_hints(tmp_path: Path) -> None:
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(4)])
     first = take(order)
@@ -95,7 +95,7 @@ def test_other_cameras_do_not_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["unsolved", "lost"])
-def test_a_first_frame_that_is_not_solved_lets_all_others_go(outcome: str, tmp_path: Path) -> None:
+def test_an_unsolved_first_frame_lets_the_others_begin(outcome: str, tmp_path: Path) -> None:
     """A cloudy night is not done one frame after the other."""
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(3)])
@@ -105,7 +105,7 @@ def test_a_first_frame_that_is_not_solved_lets_all_others_go(outcome: str, tmp_p
     assert order.hints(take(order)) == order.hints(take(order)) == ()
 
 
-def test_a_first_frame_that_takes_long_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_first_frame_does_not_block_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in range(3)])
     take(order)
@@ -115,7 +115,7 @@ def test_a_first_frame_that_takes_long_holds_nobody_up(tmp_path: Path, monkeypat
     assert order.take() is not None
 
 
-def test_frames_whose_content_is_known_wait_for_none(tmp_path: Path) -> None:
+def test_frames_with_known_content_do_not_wait(tmp_path: Path) -> None:
     order = SequenceQueue()
     frames = [todo(tmp_path, "a", minute).frame for minute in range(3)]
     order.add([PlannedFrame(frame, None, "digest") for frame in frames])
@@ -134,7 +134,7 @@ def test_each_frame_has_the_newest_hints_of_its_camera_alone(tmp_path: Path) -> 
         order.finish(item, solved(item, *lessons[camera]))
 
 
-def test_targets_are_kept_apart_and_the_nearest_in_time_goes_first(tmp_path: Path) -> None:
+def test_each_target_has_its_hint_and_the_nearest_in_time_comes_first(tmp_path: Path) -> None:
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", minute) for minute in (0, 10, 20, 30)])
     for target in ("m31", "m33", "m31"):
@@ -143,7 +143,7 @@ def test_targets_are_kept_apart_and_the_nearest_in_time_goes_first(tmp_path: Pat
     assert [lesson.target for lesson in order.hints(take(order))] == ["m31", "m33"]
 
 
-def test_hours_later_only_the_scale_is_handed_on(tmp_path: Path) -> None:
+def test_hours_later_only_the_scale_is_passed_on(tmp_path: Path) -> None:
     order = SequenceQueue()
     order.add([todo(tmp_path, "a", 0, hour=20), todo(tmp_path, "a", 0, hour=23)])
     first = take(order)
@@ -152,7 +152,7 @@ def test_hours_later_only_the_scale_is_handed_on(tmp_path: Path) -> None:
     assert (lesson.centre_deg, lesson.pixscale_arcsec) == (None, 2.0)
 
 
-def test_what_failed_before_comes_last(tmp_path: Path) -> None:
+def test_frames_that_failed_before_come_last(tmp_path: Path) -> None:
     order = SequenceQueue()
     failed = [todo(tmp_path, "a", 0, RETRIABLE), todo(tmp_path, "b", 0, RETRIABLE)]
     order.add([*failed, todo(tmp_path, "a", 5), todo(tmp_path, "b", 5)])
@@ -172,7 +172,7 @@ def test_headers_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(order) == 29
 
 
-def test_nothing_is_lost_whatever_comes_when(tmp_path: Path) -> None:
+def test_every_frame_is_taken_once(tmp_path: Path) -> None:
     frames = [todo(tmp_path, camera, minute) for minute in range(8) for camera in "abc"]
     order = SequenceQueue()
     done: list[PlannedFrame] = []

@@ -1,4 +1,4 @@
-"""Nights that are watched: what becomes of frames that land in every way there is, and what the log says of them."""
+"""Runs that watch a folder: the fates of frames that land in different ways, and what the log tells."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from novacli.records.params import SolveParams
 from novacli.records.result import FAILED, Result, error_of
 
 SOURCE = Path(__file__).parents[4] / "src"
-#: Longer than any wait of a night that goes as it should.
+#: Longer than any wait in a correct run.
 LONG_S = 300.0
 
 
 @pytest.fixture(autouse=True)
 def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[standin_executor.Executor]]:
-    """Have frames solved by the stand-in, at a good pace."""
+    """Make the stand-in executor available, and the loop fast."""
     monkeypatch.setitem(executors.MODULES, "standin", "standin_executor")
     monkeypatch.setattr(loop, "_TICK_S", 0.01)
     monkeypatch.setattr(watch, "_LISTING_SHARE", 1.0)
@@ -55,12 +55,12 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[standin_executor.E
     yield standin_executor.Executor
 
 
-#: A night that ends when it is told to.
+#: Settings of a watch that ends by a signal.
 FOR_EVER = {"idle_s": float("inf")}
 
 
 class Night:
-    """A folder, and runs that watch it; ``log`` is what they wrote, ``said`` what they said of themselves."""
+    """A folder, and runs that watch it; ``log`` holds the lines of frames, ``said`` those of the run."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "night"
@@ -73,7 +73,7 @@ class Night:
     def watch(
         self, *, only_troubles: bool = False, terms: dict[str, Any] | None = None, **changes: Any
     ) -> BatchOutcome:
-        """Watch until nothing has landed for half a second, or :meth:`end` is called."""
+        """Watch until nothing landed for half a second, or :meth:`end` is called."""
         request = BatchRequest(
             given=(str(self.folder),),
             paths=(str(self.folder),),
@@ -92,22 +92,22 @@ class Night:
             self.is_watched = False
 
     def end(self) -> None:
-        """End the night, as systemd does."""
+        """End the watch by SIGTERM, as systemd does."""
         if self.is_watched:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def lines(self) -> list[str]:
-        """The log, without the folder's name and what differs each time."""
+        """The lines of the log, without the folder and what differs from run to run."""
         text = self.log.getvalue().replace(f"{self.folder}/", "")
         return sorted(line.partition(",")[0] for line in text.splitlines())
 
     def fates(self) -> dict[str, str]:
-        """What the ledger has of each frame."""
+        """The fates in the ledger, by name."""
         with Ledger.read(self.ledger) as ledger:
             return {str(Path(e.path).relative_to(self.folder)): e.record.fate for e in ledger.entries()}
 
     def write(self, name: str, content: str = "good", *, ago_s: float = 100.0) -> Path:
-        """A file that was written so long ago."""
+        """Write a file that is ``ago_s`` seconds old."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(content)
@@ -122,7 +122,7 @@ def night(tmp_path: Path) -> Night:
 
 @pytest.fixture
 def beside() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Return what does something beside the run, as a camera does."""
+    """Return a function that runs another one in a thread beside the watch."""
     threads: list[threading.Thread] = []
 
     def start(what: Callable[[], None]) -> None:
@@ -137,12 +137,14 @@ def beside() -> Iterator[Callable[[Callable[[], None]], None]]:
 def wait_for(what: Callable[[], object]) -> None:
     until_s = time.monotonic() + LONG_S
     while not what():
-        assert time.monotonic() < until_s, "it did not come"
+        assert time.monotonic() < until_s, "what the test waits for did not happen"
         time.sleep(0.01)
 
 
-def test_a_night(night: Night, beside: Callable[[Callable[[], None]], None]) -> None:
-    """Frames land half-written, are renamed, removed, written anew; folders appear: all are done as they are then."""
+def test_frames_that_land_in_different_ways_are_all_done(
+    night: Night, beside: Callable[[Callable[[], None]], None]
+) -> None:
+    """Frames are incomplete at first, renamed, removed and rewritten, and folders appear: all are done in the end."""
     tasks = standin_executor.Executor.tasks
 
     def is_done(name: str) -> Callable[[], bool]:
@@ -190,7 +192,7 @@ def test_a_night(night: Night, beside: Callable[[Callable[[], None]], None]) -> 
     assert len(night.said) == 1
 
 
-def test_in_a_log_only_what_wants_a_look_has_a_line(night: Night) -> None:
+def test_a_log_has_lines_for_problems_only(night: Night) -> None:
     for number in range(20):
         night.write(f"{number}.jpg")
     night.write("bad.jpg", "bad")
@@ -200,7 +202,7 @@ def test_in_a_log_only_what_wants_a_look_has_a_line(night: Night) -> None:
     assert outcome.sentence().startswith("21 frames: 20 solved, 1 failed, in ")
 
 
-def test_what_has_its_result_is_left(night: Night) -> None:
+def test_frames_with_a_result_are_skipped(night: Night) -> None:
     night.write("a.jpg")
     night.watch()
     outcome = night.watch()
@@ -210,8 +212,8 @@ def test_what_has_its_result_is_left(night: Night) -> None:
     assert len(standin_executor.Executor.tasks) == 2
 
 
-def test_a_frame_that_nova_wrote_into_is_not_done_again(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger has it with the solution in it."""
+def test_an_updated_frame_is_not_done_again(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger has the size and time of the frame with its solution."""
 
     def update(task: FrameTask) -> TaskOutcome:
         done = standin_executor.solve(task)
@@ -230,9 +232,7 @@ def test_a_frame_that_nova_wrote_into_is_not_done_again(night: Night, monkeypatc
     assert outcome.exit_code == 0
 
 
-def test_one_that_is_removed_before_its_turn_is_counted_and_not_told(
-    night: Night, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_removed_frame_is_counted_and_not_told(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     def remove(task: FrameTask) -> TaskOutcome:
         Path(task.frame.path).unlink()
         return standin_executor.solve(task)
@@ -249,7 +249,7 @@ def test_one_that_is_removed_before_its_turn_is_counted_and_not_told(
 def test_a_mount_that_vanishes_and_comes_back(
     night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: Callable[[Callable[[], None]], None]
 ) -> None:
-    """One line for each, and the frames that were lost to it are done in the end."""
+    """Each has one line, and the frames that were lost are done in the end."""
     away = tmp_path / "away"
 
     def vanish(task: FrameTask) -> TaskOutcome:
@@ -277,11 +277,11 @@ def test_a_mount_that_vanishes_and_comes_back(
 
 @pytest.mark.parametrize("is_known", [False, True])
 @pytest.mark.parametrize(("error", "refused"), [(DeniedError, os.R_OK), (OutputError, os.W_OK)])
-def test_what_permissions_were_against_is_done_once_they_allow_it(
+def test_a_denied_frame_is_done_once_permissions_allow_it(
     is_known: bool, error: type[NovaError], refused: int, night: Night, monkeypatch: pytest.MonkeyPatch,
     beside: Callable[[Callable[[], None]], None],
 ) -> None:  # fmt: skip
-    """Also where an earlier run was told; neither the file's time nor its folder's says that they have changed."""
+    """Also after an earlier run told it; permissions change neither the time of the file nor that of its folder."""
     path = night.write("a.fits")
     path.write_bytes(standin_executor.FITS)
     os.utime(path, (1e9, 1e9))
@@ -320,8 +320,8 @@ def test_what_permissions_were_against_is_done_once_they_allow_it(
     assert len(standin_executor.Executor.tasks) == 2
 
 
-def test_what_only_seems_to_be_allowed_is_not_tried_for_ever(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As over NFS, whose server has the last word."""
+def test_a_frame_that_only_seems_allowed_is_tried_three_times(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As over NFS, whose server decides."""
     path = night.write("a.jpg")
 
     def refuse(task: FrameTask) -> TaskOutcome:
@@ -349,7 +349,7 @@ def test_outputs_find_their_names_as_frames_land(night: Night, tmp_path: Path, m
     assert files == {"a.fits": f"{tmp_path}/out/night/a.wcs", "a.fit": f"{tmp_path}/out/night/a.fit.wcs"}
 
 
-def test_two_runs_do_not_watch_at_once(night: Night) -> None:
+def test_two_runs_cannot_watch_at_once(night: Night) -> None:
     with locked(night.ledger, wait=True, until_s=time.monotonic() + LONG_S, say=print), pytest.raises(RetryLaterError):
         night.watch(wait=False)
 
@@ -358,13 +358,15 @@ def test_two_runs_do_not_watch_at_once(night: Night) -> None:
     ("path", "error", "words"),
     [("nowhere", InputMissingError, "is not there"), ("night/a.jpg", UsageError, "takes folders only")],
 )
-def test_what_cannot_be_watched_is_said_at_once(path: str, error: type[Exception], words: str, night: Night) -> None:
+def test_paths_that_cannot_be_watched_are_an_error_at_once(
+    path: str, error: type[Exception], words: str, night: Night
+) -> None:
     night.write("a.jpg")
     with pytest.raises(error, match=words):
         night.watch(paths=(str(night.folder.parent / path),))
 
 
-def test_what_is_left_when_it_is_told_to_end_is_for_the_next_run(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remaining_frames_are_left_for_the_next_run(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         night.write(f"{number}.jpg")
 
@@ -384,14 +386,14 @@ def test_what_is_left_when_it_is_told_to_end_is_for_the_next_run(night: Night, m
     assert len(standin_executor.Executor.tasks) == 5
 
 
-def test_frames_that_nobody_came_to_are_to_be_tried_again(night: Night) -> None:
+def test_frames_that_were_not_begun_give_75(night: Night) -> None:
     night.write("a.jpg")
     assert night.watch(max_time_s=0.0).exit_code == 75
     assert standin_executor.Executor.tasks == []
 
 
 def test_memory_does_not_grow_with_the_night(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    """2,000 frames: what stays of each is what is known of it, a few hundred bytes, and none of its result."""
+    """Of each of 2,000 frames a record of some hundred bytes stays, and nothing of its result."""
     monkeypatch.setattr(Ledger, "_prepare", _unsynchronised(Ledger._prepare))
     sizes: dict[int, int] = {}
 
@@ -458,7 +460,7 @@ class TestCommandLine:
 
     @pytest.mark.engine
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_it_solves_until_it_is_told_to_end(
+    def test_a_watch_solves_until_a_signal(
         self, number: signal.Signals, night: Night, drawn: DrawnField, slots_dir: Path
     ) -> None:
         child = self.start(night, "-v")
@@ -495,7 +497,7 @@ class TestCommandLine:
         assert {hint.get("source") for hint in second["hints"]} == {"earlier frame of the sequence", None}
         assert child.returncode == 0
 
-    def test_an_option_for_watching_alone_is_refused_without_it(self, night: Night) -> None:
+    def test_an_option_of_watch_needs_watch(self, night: Night) -> None:
         child = subprocess.run(
             [sys.executable, "-m", "novacli", "batch", "--until", "06:30", str(night.folder)],
             env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=False,

@@ -1,4 +1,4 @@
-"""What a worker answers of one frame, and what it leaves on the disk."""
+"""The outcome that a worker returns for a frame, and the files that it leaves."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def jobs_in(tmp_path: Path) -> list[JobDir]:
 
 
 @pytest.mark.parametrize("keep", [KEEP_FAILURES, KEEP_ALL])
-def test_the_job_of_an_unsolved_frame_is_kept_whole(
-    stand_in: Install, picture: Path, tmp_path: Path, keep: str
-) -> None:
+def test_the_job_of_an_unsolved_frame_is_kept(stand_in: Install, picture: Path, tmp_path: Path, keep: str) -> None:
     stand_in("exit 0")
     done = worker.work(task_of(picture, tmp_path, keep))
     assert done.result is not None
@@ -79,7 +77,7 @@ def test_the_job_of_an_unsolved_frame_is_kept_whole(
 
 
 @pytest.mark.parametrize(("hints", "cpu_s"), [((), 120.0), ((SequenceHint("camera", "", None, None, 2.0, 1),), 40.0)])
-def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
+def test_a_frame_of_a_solved_sequence_gets_less_cpu_time(
     stand_in: Install,
     picture: Path,
     tmp_path: Path,
@@ -87,7 +85,7 @@ def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     hints: tuple[SequenceHint, ...],
     cpu_s: float,
 ) -> None:
-    """A night has clouds by the hundred frames; what is the first of its kind is worth the whole time."""
+    """In a cloudy night hundreds of frames are unsolved; only the first of a camera gets the whole time."""
     seen: list[float] = []
 
     def solve(_given: FileInput, _params: SolveParams, context: Context) -> Solved:
@@ -100,7 +98,7 @@ def test_a_frame_whose_sequence_has_solved_ones_is_given_up_sooner(
     assert seen == [pytest.approx(cpu_s)]
 
 
-def test_no_job_is_kept_where_none_shall_be(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+def test_no_job_is_kept_with_keep_none(stand_in: Install, picture: Path, tmp_path: Path) -> None:
     stand_in("exit 0")
     done = worker.work(task_of(picture, tmp_path, KEEP_NONE))
     assert jobs_in(tmp_path) == []
@@ -116,14 +114,16 @@ def test_a_frame_that_is_cancelled_leaves_no_job(stand_in: Install, picture: Pat
     assert jobs_in(tmp_path) == []
 
 
-def test_a_frame_that_changes_while_it_is_solved_is_told(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+def test_a_frame_that_changes_while_it_is_solved_is_recognised(
+    stand_in: Install, picture: Path, tmp_path: Path
+) -> None:
     stand_in(f"printf more >> {picture}")
     done = worker.work(task_of(picture, tmp_path))
     assert done.has_changed
     assert done.frame.size == picture.stat().st_size
 
 
-def test_content_that_has_its_result_is_let_be(stand_in: Install, picture: Path, tmp_path: Path) -> None:
+def test_a_frame_with_known_content_is_not_solved(stand_in: Install, picture: Path, tmp_path: Path) -> None:
     marker = tmp_path / "engine-ran"
     stand_in(f"touch {marker}")
     before = task_of(picture, tmp_path)
@@ -135,7 +135,7 @@ def test_content_that_has_its_result_is_let_be(stand_in: Install, picture: Path,
     assert marker.exists()
 
 
-def test_what_nova_wrote_is_no_frame_unless_it_is_known_for_one(tmp_path: Path, slots_dir: Path) -> None:
+def test_an_output_of_nova_is_recognised_if_it_is_new(tmp_path: Path, slots_dir: Path) -> None:
     path = tmp_path / "a.wcs"
     card = "HISTORY This is a WCS header was created by Astrometry.net."
     cards = [
@@ -152,7 +152,7 @@ def test_what_nova_wrote_is_no_frame_unless_it_is_known_for_one(tmp_path: Path, 
     assert done.result.status == FAILED
 
 
-def test_what_is_wrong_with_a_frame_is_in_its_result(tmp_path: Path, stand_in: Install) -> None:
+def test_an_error_that_concerns_a_frame_is_in_its_result(tmp_path: Path, stand_in: Install) -> None:
     stand_in("exit 0")
     junk = tmp_path / "junk.fits"
     junk.write_text("no image")
@@ -167,7 +167,7 @@ def test_what_is_wrong_with_a_frame_is_in_its_result(tmp_path: Path, stand_in: I
     assert gone.exit_code == 66
 
 
-def test_a_place_that_is_none_fails_the_frame_and_not_the_worker(picture: Path, tmp_path: Path) -> None:
+def test_a_wrong_place_fails_the_frame_and_not_the_worker(picture: Path, tmp_path: Path) -> None:
     task = task_of(picture, tmp_path)
     done = worker.work(replace(task, setup=replace(task.setup, key="elsewhere", place="-o,x")))
     assert done.result is not None
@@ -185,7 +185,7 @@ def test_a_place_that_is_none_fails_the_frame_and_not_the_worker(picture: Path, 
         ("out", (("wcs", "out/stars.wcs"),), False, "or write below another folder by --out DIR"),
     ],
 )
-def test_where_permissions_are_against_it_no_engine_runs_and_the_remedy_is_one_for_a_batch(
+def test_denied_outputs_are_refused_before_an_engine_runs(
     forbidden: str, files: tuple[tuple[str, str], ...], update: bool, remedy: str,
     stand_in: Install, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -210,7 +210,7 @@ def test_where_permissions_are_against_it_no_engine_runs_and_the_remedy_is_one_f
     assert marker.exists()
 
 
-def test_a_file_that_is_gone_is_told_as_that_though_it_could_not_be_written_either(
+def test_a_missing_file_is_told_before_a_denied_output(
     stand_in: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in("exit 0")
@@ -227,7 +227,7 @@ def test_a_file_that_is_gone_is_told_as_that_though_it_could_not_be_written_eith
 
 @pytest.mark.parametrize("name", ["new_fits", "wcs"])
 def test_an_image_of_the_user_s_is_never_replaced(stand_in: Install, picture: Path, tmp_path: Path, name: str) -> None:
-    """Where a batch would write its copy, another frame may lie; no engine runs for nothing."""
+    """Another frame may have the name of an output; then no engine runs."""
     marker = tmp_path / "ran"
     stand_in(f"touch '{marker}'")
     other = tmp_path / "a.new.fits"
@@ -256,7 +256,7 @@ def test_update_of_a_frame_that_is_not_fits_is_refused_before_it_is_solved(stand
 
 @pytest.mark.engine
 @pytest.mark.parametrize("keep", [KEEP_FAILURES, KEEP_ALL])
-def test_a_solved_frame_has_its_outputs_and_the_digest_of_what_it_is_now(
+def test_a_solved_frame_has_its_outputs_and_its_new_digest(
     drawn: DrawnField, real_indexes: object, slots_dir: Path, tmp_path: Path, keep: str
 ) -> None:
     frame = drawn.write_fits(tmp_path / "a.fits")
@@ -275,7 +275,7 @@ def test_a_solved_frame_has_its_outputs_and_the_digest_of_what_it_is_now(
 
 
 @pytest.mark.engine
-def test_an_output_that_cannot_be_written_is_an_error_of_a_solved_frame(
+def test_an_output_that_cannot_be_written_fails_a_solved_frame(
     drawn: DrawnField, real_indexes: object, slots_dir: Path, tmp_path: Path
 ) -> None:
     frame = drawn.write_fits(tmp_path / "a.fits")
@@ -283,3 +283,36 @@ def test_an_output_that_cannot_be_written_is_an_error_of_a_solved_frame(
     done = worker.work(task_of(frame, tmp_path, files=(("wcs", str(tmp_path / "file" / "a.wcs")),)))
     assert done.result is not None
     assert (done.result.status, done.result.exit_code, done.has_outputs) == (SOLVED, 73, False)
+
+
+def test_a_full_disk_is_noticed_before_a_frame_is_solved(
+    stand_in: Install, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "engine-ran"
+    stand_in(f"touch {marker}")
+    task = task_of(picture, tmp_path)
+    fields = list(os.statvfs(tmp_path))
+    fields[4] = 0  # f_bavail
+    monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result(fields))
+    result = worker.work(task).result
+    assert result is not None and result.error is not None
+    assert (result.exit_code, result.error.retry_is_safe) == (73, True)
+    assert "is full: free some space" in result.error.message
+    assert not marker.exists()
+
+
+@pytest.mark.engine
+def test_the_solution_of_another_batch_is_no_reason_to_solve_a_frame_again(
+    drawn: DrawnField, real_indexes: object, slots_dir: Path, tmp_path: Path
+) -> None:
+    """Two crontab lines update the frames of nested folders, each with a ledger of its own."""
+    frame = drawn.write_fits(tmp_path / "a.fits")
+    first = worker.work(task_of(frame, tmp_path, update=True))
+    second = worker.work(task_of(frame, tmp_path, update=True))
+    assert first.content is not None and second.content is not None
+    again = worker.work(task_of(frame, tmp_path, update=True, known_content=first.content))
+    assert again.result is None
+    assert again.content == second.content
+    fitsio.write(str(frame), fitsio.read(str(frame))[::-1], header=fitsio.read_header(str(frame)), clobber=True)
+    changed = worker.work(task_of(frame, tmp_path, update=True, known_content=first.content))
+    assert changed.result is not None
