@@ -56,7 +56,7 @@ def test_named_jobs_are_tried_again(nova, jobs: Path, backend: Exhausted) -> Non
     assert (first.state(), second.state()) == ("unsolved", "unsolved")
 
 
-def test_a_state_picks_the_jobs(nova, jobs: Path, backend: Exhausted) -> None:
+def test_a_state_selects_the_jobs(nova, jobs: Path, backend: Exhausted) -> None:
     make_job(jobs)
     failed = make_job(jobs, "failed")
     ran = nova("retry", "--state", "failed", "--json")
@@ -145,6 +145,6 @@ def test_a_running_job_is_refused(nova, jobs: Path, backend: Exhausted) -> None:
 @pytest.mark.parametrize(
     "arguments", [(), ("last", "--timeout", "0"), ("last", "--timeout", "nan"), ("--state", "solved")]
 )
-def test_what_makes_no_sense_is_a_usage_error(nova, jobs: Path, backend: Exhausted, arguments: tuple[str, ...]) -> None:
+def test_wrong_arguments_are_usage_errors(nova, jobs: Path, backend: Exhausted, arguments: tuple[str, ...]) -> None:
     make_job(jobs)
     assert (nova("retry", *arguments).code, backend.wall_s) == (2, [])

@@ -10,7 +10,7 @@ from novacli.records.result import Result
 from solvehost.formats.jobdir import RESULT
 
 
-def test_a_solved_job_is_shown_as_it_was_solved(nova, jobs: Path) -> None:
+def test_a_solved_job_is_shown_like_submit(nova, jobs: Path) -> None:
     make_job(jobs)
     ran = nova("show", "last")
     assert ran.code == 0
@@ -30,14 +30,14 @@ def test_an_unsolved_job_is_shown_without_an_error_code(nova, jobs: Path) -> Non
     assert (ran.code, "no attempt found a match" in ran.out) == (0, True)
 
 
-def test_a_failed_job_says_its_error_and_what_to_do(nova, jobs: Path) -> None:
+def test_a_failed_job_shows_its_error_and_what_to_do(nova, jobs: Path) -> None:
     job = make_job(jobs, "failed")
     ran = nova("show", "last")
     assert ran.out.startswith("field.fits: failed\n  Error         field.fits: the disk is full\n")
     assert ran.out.endswith(f"What to do    nova retry {job.job_id}\n")
 
 
-def test_a_running_job_says_to_wait(nova, jobs: Path) -> None:
+def test_a_running_job_shows_how_to_wait(nova, jobs: Path) -> None:
     job = make_job(jobs, "running")
     with job.locked():
         out = nova("show", "last").out
@@ -46,7 +46,7 @@ def test_a_running_job_says_to_wait(nova, jobs: Path) -> None:
     assert status == "running"
 
 
-def test_an_interrupted_job_says_how_to_take_it_up(nova, jobs: Path) -> None:
+def test_an_interrupted_job_shows_how_to_retry_it(nova, jobs: Path) -> None:
     job = make_job(jobs, "interrupted")
     assert f"it ended before it was done: nova retry {job.job_id}" in nova("show", "last").out
 
@@ -70,7 +70,7 @@ def test_a_damaged_result_is_one_line(nova, jobs: Path, result: dict[str, object
     assert ran.err.count("\n") == 1
 
 
-def test_a_job_that_is_not_there_is_a_missing_input(nova, jobs: Path) -> None:
+def test_a_missing_job_is_a_missing_input(nova, jobs: Path) -> None:
     ran = nova("show", "nosuch")
     assert (ran.code, ran.out) == (66, "")
     assert ran.err.endswith("there is no job 'nosuch': see nova jobs\n")

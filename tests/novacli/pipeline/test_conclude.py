@@ -1,4 +1,4 @@
-"""From a race to a result, wherever it was run."""
+"""From the outcome of a race to the result of the job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def job(tmp_path: Path) -> JobDir:
     return make_job(tmp_path, "interrupted")
 
 
-def test_a_draft_is_what_the_request_says(job: JobDir) -> None:
+def test_a_draft_has_the_values_of_the_request(job: JobDir) -> None:
     source = {"path": "/a", "format": "FITS", "hdu": 0, "kind": "image", "width": 9, "height": 8}
     request = {"input": "a.fits", "notes": ["n"], "source": {**source, "sha256": "x"}, "created": "c"}
     draft = JobRequest.from_json(request).draft(job)
@@ -49,7 +49,7 @@ def test_a_solved_race_becomes_a_solution(job: JobDir) -> None:
     assert result.files["wcs"] == str(job.wcs)
 
 
-def test_a_hint_that_was_wrong_is_told_once_it_is_known(job: JobDir) -> None:
+def test_a_wrong_hint_gives_a_note(job: JobDir) -> None:
     job.wcs.write_bytes(wcs_fits())
     hint = ScaleHint(1.0, 2.0, "--scale-low/--scale-high", Provenance.USER)
     result, _ = conclude(job, JobRequest(hints=(hint,)), SolveOutcome(SOLVED))
@@ -59,10 +59,10 @@ def test_a_hint_that_was_wrong_is_told_once_it_is_known(job: JobDir) -> None:
 @pytest.mark.parametrize(
     ("params", "keep"), [(None, False), (SolveParams(), False), (SolveParams(tweak_order=0), True)]
 )
-def test_a_distortion_that_the_user_asked_for_is_kept(
+def test_the_distortion_order_of_the_user_is_kept(
     job: JobDir, params: SolveParams | None, keep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise the solution is fitted again; what held-out stars say of it is in the result."""
+    """Otherwise the solution is fitted again; its leave-one-out RMS is in the result."""
     told: list[bool] = []
 
     def improve(_job: JobDir, *, keep: bool) -> refitfiles.Judgement:
@@ -98,17 +98,17 @@ def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
     assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
 
 
-def test_a_solution_that_is_not_there_is_an_error(job: JobDir) -> None:
+def test_a_missing_solution_is_an_error(job: JobDir) -> None:
     with pytest.raises(DataError, match="no such file: the job has no solution"):
         conclude(job, JobRequest(), SolveOutcome(SOLVED))
 
 
-def test_only_files_that_are_there_are_named(job: JobDir) -> None:
+def test_only_existing_files_are_listed(job: JobDir) -> None:
     assert files_of(job) == {"directory": str(job.path), "axy": str(job.axy(1))}
 
 
-def test_a_match_that_was_not_believed_is_told(job: JobDir) -> None:
-    """Where nothing else solved the picture, whoever wonders why reads it."""
+def test_a_rejected_match_gives_a_note(job: JobDir) -> None:
+    """If no other attempt solves the image."""
     doubted = replace(EXHAUSTED, attempts=(AttemptOutcome(1, "by flux", "doubtful", 0.5, 0.4),))
     for race, notes in ((EXHAUSTED, []), (doubted, ["rests on clustered sources"])):
         result, _ = conclude(job, JobRequest(), SolveOutcome(race))

@@ -1,4 +1,4 @@
-"""A job that is tried again: from its star lists, with the attempts that it never came to, one try at a time."""
+"""Retries: from the star lists of a job, with further attempts from its image, one retry at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUICK = {"timeout_s": 60.0}
 
 @pytest.mark.engine
 def test_a_job_is_tried_again_from_its_star_lists(drawn: DrawnField, fits: Path, real_context: Context) -> None:
-    """Whatever became of the picture."""
+    """The image is not needed."""
     first = solve_input(FileInput(str(fits)), SolveParams(**QUICK), real_context)
     fits.unlink()
     (job,) = jobdir.list_jobs(real_context.jobs_dir)
@@ -40,13 +40,13 @@ def test_a_job_is_tried_again_from_its_star_lists(drawn: DrawnField, fits: Path,
     assert job.read_json(jobdir.RESULT) == again
 
 
-def test_a_retry_of_what_is_no_job_says_so(context: Context, tmp_path: Path) -> None:
+def test_a_retry_of_a_directory_without_star_lists_is_an_error(context: Context, tmp_path: Path) -> None:
     (tmp_path / "jobs" / "empty").mkdir(parents=True)
     with pytest.raises(DataError, match="has no star lists to try again: submit the image instead"):
         retry_job(JobDir(tmp_path / "jobs" / "empty"), context)
 
 
-def test_a_retry_of_a_job_that_is_worked_on_is_for_later(context: Context, field_of_stars: Any) -> None:
+def test_a_retry_of_a_locked_job_is_an_error_to_retry_later(context: Context, field_of_stars: Any) -> None:
     solve_field(field_of_stars, SolveParams(), context)
     (job,) = jobdir.list_jobs(context.jobs_dir)
     before = job.read_json(jobdir.RESULT)
@@ -56,7 +56,7 @@ def test_a_retry_of_a_job_that_is_worked_on_is_for_later(context: Context, field
 
 
 def test_a_retry_of_a_job_that_cannot_be_locked_names_it(context: Context, field_of_stars: Any) -> None:
-    """One of another user's, or on a disk that takes no writes."""
+    """As of another user, or on a read-only disk."""
     solve_field(field_of_stars, SolveParams(), context)
     (job,) = jobdir.list_jobs(context.jobs_dir)
     (job.path / jobdir.LOCK).unlink()
@@ -65,7 +65,7 @@ def test_a_retry_of_a_job_that_cannot_be_locked_names_it(context: Context, field
         retry_job(job, context)
 
 
-def test_a_retry_keeps_hints_and_notes_and_says_each_note_once(context: Context, field_of_stars: Any) -> None:
+def test_a_retry_keeps_hints_and_has_each_note_once(context: Context, field_of_stars: Any) -> None:
     params = SolveParams(scale=Scale(50, 70, ARCSEC), position=Position(84, -3, 5))
     first = line_of(solve_field(field_of_stars, params, context))
     (job,) = jobdir.list_jobs(context.jobs_dir)
@@ -78,7 +78,7 @@ def test_a_retry_keeps_hints_and_notes_and_says_each_note_once(context: Context,
 
 
 def interrupt(job: JobDir) -> None:
-    """Leave a job as a kill before its second attempt leaves it."""
+    """Make a job as a kill before its second attempt leaves it."""
     job.clear_results()
     for number in job.attempts()[1:]:
         job.axy(number).unlink()
@@ -88,7 +88,7 @@ def labels_of(job: JobDir) -> list[str]:
     return [axy.read(job.axy(number)).schedule.label for number in job.attempts()]
 
 
-def test_a_retry_makes_the_attempts_that_an_interrupted_job_never_came_to(
+def test_a_retry_makes_the_attempts_that_an_interrupted_job_did_not_reach(
     context: Context, field_of_stars: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "field.fits"
@@ -104,7 +104,7 @@ def test_a_retry_makes_the_attempts_that_an_interrupted_job_never_came_to(
 
 
 @pytest.mark.parametrize("change", ["gone", "another image", "no parameters"])
-def test_a_retry_without_the_image_has_the_star_lists_alone(
+def test_a_retry_without_the_image_uses_only_the_star_lists(
     context: Context, field_of_stars: Any, tmp_path: Path, change: str
 ) -> None:
     path = tmp_path / "field.fits"
@@ -123,7 +123,7 @@ def test_a_retry_without_the_image_has_the_star_lists_alone(
     assert job.attempts() == [1]
 
 
-def test_two_tries_at_a_time_do_not_mix(context: Context, field_of_stars: Any) -> None:
+def test_only_one_of_two_concurrent_retries_runs(context: Context, field_of_stars: Any) -> None:
     solve_field(field_of_stars, SolveParams(), context)
     (job,) = jobdir.list_jobs(context.jobs_dir)
     with contextlib.ExitStack() as stack:

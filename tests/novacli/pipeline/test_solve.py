@@ -1,4 +1,4 @@
-"""From a picture to a result, with the real engine on a drawn field, and with stand-ins for what rarely happens."""
+"""From an image to a result: the real engine on a drawn field, and stand-ins for rare events."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ WRONG = {
 
 @pytest.mark.engine
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_hint_does_not_cost_the_image(wrong: str, drawn: DrawnField, real_context: Context) -> None:
+def test_an_image_with_a_wrong_hint_is_solved(wrong: str, drawn: DrawnField, real_context: Context) -> None:
     line = line_of(solve_field(from_array(drawn.pixels), SolveParams(**WRONG[wrong], **QUICK), real_context))
     drawn.assert_found(line["calibration"], parity=-1)
     assert line["match"]["attempt"].endswith("(blind)")
@@ -139,7 +139,9 @@ def test_a_wrong_hint_that_is_trusted_leaves_the_image_unsolved(
 
 
 @pytest.mark.engine
-def test_a_scale_that_no_index_file_serves_is_told_at_once(drawn: DrawnField, real_context: Context) -> None:
+def test_a_scale_that_no_index_file_serves_is_an_error_before_the_race(
+    drawn: DrawnField, real_context: Context
+) -> None:
     params = SolveParams(scale=Scale(0.001, 0.002, ARCSEC), fallback=False)
     with pytest.raises(UnavailableError, match=r"array: no installed index file fits a field .* those here solve"):
         solve_field(from_array(drawn.pixels), params, real_context)
@@ -147,7 +149,7 @@ def test_a_scale_that_no_index_file_serves_is_told_at_once(drawn: DrawnField, re
 
 
 @pytest.mark.engine
-def test_a_scale_that_no_index_file_serves_is_noted_where_a_blind_attempt_follows(
+def test_a_scale_that_no_index_file_serves_is_noted_if_a_blind_attempt_follows(
     drawn: DrawnField, real_context: Context
 ) -> None:
     line = line_of(
@@ -158,7 +160,7 @@ def test_a_scale_that_no_index_file_serves_is_noted_where_a_blind_attempt_follow
 
 
 @pytest.mark.engine
-def test_noise_is_honestly_unsolved(real_context: Context) -> None:
+def test_noise_is_unsolved(real_context: Context) -> None:
     """Stars that are in no catalogue: no false answer, and the time limit holds."""
     picture = star_picture(scattered(60, (400, 500)), (400, 500), flux=20_000)
     solved = solve_field(from_array(picture), SolveParams(timeout_s=3.0), real_context)
@@ -169,8 +171,8 @@ def test_noise_is_honestly_unsolved(real_context: Context) -> None:
 
 
 @pytest.mark.engine
-def test_a_solved_line_is_as_it_has_always_been(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
-    """Held to a golden file, but for seconds, ids, places and what depends on the index files that are installed."""
+def test_a_solved_line_equals_the_golden_file(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
+    """Except for seconds, ids, paths, and values that depend on the installed index files."""
     cards = {"PIXSCALE": 54.0, "OBJCTRA": "05 36 00", "OBJCTDEC": "-03 00 00", "RA": 654.0, "DEC": 1.0}
     path = str(drawn.write_fits(tmp_path / "golden.fits", **cards))
     line = normalised(line_of(solve_input(FileInput(path), SolveParams(**QUICK), real_context)))
@@ -182,7 +184,9 @@ def test_a_solved_line_is_as_it_has_always_been(drawn: DrawnField, tmp_path: Pat
 
 
 @pytest.mark.engine
-def test_the_job_directory_holds_all_but_the_pixels(drawn: DrawnField, fits: Path, real_context: Context) -> None:
+def test_the_job_directory_has_everything_except_the_pixels(
+    drawn: DrawnField, fits: Path, real_context: Context
+) -> None:
     line = line_of(solve_input(FileInput(str(fits)), SolveParams(**QUICK), real_context))
     (job,) = jobdir.list_jobs(real_context.jobs_dir)
     assert line["job"] == job.job_id
@@ -198,7 +202,7 @@ def test_the_job_directory_holds_all_but_the_pixels(drawn: DrawnField, fits: Pat
 
 
 @pytest.mark.engine
-def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
+def test_a_star_list_is_solved_like_its_image(drawn: DrawnField, tmp_path: Path, real_context: Context) -> None:
     """FITS pixel coordinates in a text file, found by other software."""
     from novacli.extraction.detect import DetectionSettings
     from novacli.extraction.extractor import StarExtractor
@@ -216,7 +220,7 @@ def test_a_star_list_is_solved_as_its_picture_is(drawn: DrawnField, tmp_path: Pa
 # --- With a stand-in for the engine --------------------------------------------------------------------------------
 
 
-def test_an_unsolved_line_is_valid_and_says_why(context: Context, field_of_stars: Any) -> None:
+def test_an_unsolved_line_is_valid_and_has_a_reason(context: Context, field_of_stars: Any) -> None:
     solved = solve_field(field_of_stars, SolveParams(), context)
     line = line_of(solved)
     assert (line["status"], line["reason"], line["calibration"]) == (UNSOLVED, "exhausted", None)
@@ -244,7 +248,7 @@ def test_a_file_that_cannot_be_read_is_a_failed_line_without_a_job(context: Cont
 
 
 def test_credentials_in_a_url_are_shown_nowhere(context: Context) -> None:
-    """Not even where nothing could be fetched."""
+    """Not even if nothing could be downloaded."""
     words: list[str] = []
     url = "http://ada:secret@127.0.0.1:1/a.fits?token=hidden"
     solved = solve_input(
@@ -260,7 +264,7 @@ def test_credentials_in_a_url_are_shown_nowhere(context: Context) -> None:
 
 @dataclasses.dataclass
 class Failing:
-    """A backend that fails, once it has pulled a few attempts."""
+    """A backend that fails after it has taken two attempts."""
 
     files: Sequence[IndexFile]
     error: Exception
@@ -307,13 +311,13 @@ def test_a_job_that_fails_keeps_its_star_lists_and_its_result(
 def test_an_error_names_its_input_once(
     failing: Callable[[Exception], Context], field_of_stars: Any, message: str, expected: str
 ) -> None:
-    """Also where the message happens to begin like the name."""
+    """Also if the message happens to begin like the name."""
     field = dataclasses.replace(field_of_stars, origin=dataclasses.replace(field_of_stars.origin, name="a"))
     line = line_of(solve_field(field, SolveParams(), failing(InternalError(message))))
     assert line["error"]["message"] == expected
 
 
-def test_a_fault_of_ours_is_a_failed_line_and_not_the_end_of_the_call(
+def test_a_fault_of_nova_is_a_failed_result(
     failing: Callable[[Exception], Context], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_args: object, **_options: object) -> None:
@@ -347,10 +351,8 @@ def test_attempts_are_written_as_the_race_asks_for_them(
     assert seen == [[1], [1], [1, 2]]
 
 
-def test_a_job_that_is_seen_is_being_worked_on(
-    context: Context, field_of_stars: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else ``nova retry --state interrupted``, run at that moment, would take it away."""
+def test_a_visible_job_is_locked(context: Context, field_of_stars: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise ``nova retry --state interrupted`` could take it at that moment."""
     publish, states = jobdir.publish, []
 
     def watched(staged: JobDir) -> JobDir:
@@ -365,7 +367,7 @@ def test_a_job_that_is_seen_is_being_worked_on(
     assert (job.state(), job.is_locked()) == (result.status, False)
 
 
-def test_progress_is_told_step_by_step(context: Context, tmp_path: Path) -> None:
+def test_progress_hears_each_step(context: Context, tmp_path: Path) -> None:
 
     words: list[str] = []
     fitsio.write(str(tmp_path / "a.fits"), star_picture(scattered(40, (300, 400)), (300, 400), flux=9000))
@@ -379,7 +381,7 @@ def test_progress_is_told_step_by_step(context: Context, tmp_path: Path) -> None
     assert words[2].endswith("(blind)")
 
 
-def test_a_cancelled_solve_says_so(context: Context, field_of_stars: Any) -> None:
+def test_a_cancelled_solve_has_the_reason_cancelled(context: Context, field_of_stars: Any) -> None:
     solved = solve_field(
         field_of_stars, SolveParams(), dataclasses.replace(context, progress=Progress(cancelled=lambda: True))
     )
@@ -394,10 +396,10 @@ def test_a_jobs_directory_that_cannot_be_made_is_named(context: Context, field_o
             solve_field(field_of_stars, SolveParams(), dataclasses.replace(context, jobs_dir=place))
 
 
-def test_a_job_that_cannot_be_written_leaves_no_half(
+def test_a_job_that_cannot_be_written_leaves_nothing(
     context: Context, field_of_stars: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk is not filled further by what nobody can use."""
+    """Half a job would take the room that is left on a full disk."""
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -421,8 +423,8 @@ def test_a_damaged_index_file_is_named_in_the_notes_and_left_out(
     assert line["reason"] == "exhausted"
 
 
-def test_schema_problems_would_show(context: Context, field_of_stars: Any) -> None:
-    """The check itself: a line with a key too many is refused."""
+def test_the_check_against_the_schema_refuses_an_unknown_key(context: Context, field_of_stars: Any) -> None:
+    """A test of the tests' own check."""
     line = solve_field(field_of_stars, SolveParams(), context).result.to_json()
     assert problems(line) == []
     assert problems({**line, "extra": 1})

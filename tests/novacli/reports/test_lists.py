@@ -1,4 +1,4 @@
-"""The lists that a terminal gets; piped ones are tested with their commands."""
+"""Lists on a terminal; lists in a pipe are tested with their commands."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_a_terminal_gets_a_coloured_table_of_every_state() -> None:
     assert "\x1b[32msolved" in stream.getvalue()
 
 
-def test_a_name_is_no_markup() -> None:
+def test_markup_in_a_name_is_not_interpreted() -> None:
     stream = Terminal()
     joblist.write(JOBS, stream, as_json=False)
     assert "[bold]m31.fits" in stream.getvalue()
 
 
-def test_no_color_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
     joblist.write(JOBS, stream, as_json=False)

@@ -19,7 +19,7 @@ def listing(*paths: str) -> list[str]:
     return lines
 
 
-def test_what_the_engine_says() -> None:
+def test_the_match_is_read_from_the_comments() -> None:
     """Index file, its number, log-odds and number of matches."""
     quad = engine_comments.read((*made.INDEX_LINES, "Field name: job.axy", *made.QUAD_LINES))
     assert quad == engine_comments.QuadMatch("index-tycho2-17.littleendian.fits", 4117, 226.735, 47)
@@ -43,15 +43,15 @@ def test_index_number_to_file(names: list[str], index_id: int, healpix: int, nam
     assert engine_comments.read(lines).index == name
 
 
-def test_files_of_any_name_are_told_apart_by_their_headers(tmp_path: Path) -> None:
-    """Index files with names of the user's own are opened, where they are on this machine."""
+def test_files_with_other_names_are_identified_by_their_headers(tmp_path: Path) -> None:
+    """Index files with names of the user's own are opened if they are on this machine."""
     for name, number in (("a.fits", 7), ("b.fits", 8)):
         (tmp_path / name).write_bytes(made.wcs_fits(INDEXID=number, HEALPIX=-1))
     lines = [*listing(str(tmp_path / "a.fits"), str(tmp_path / "b.fits")), "index id: 8", "index healpix: -1"]
     assert engine_comments.read(lines).index == "b.fits"
 
 
-def test_a_long_path_stands_on_several_lines() -> None:
+def test_a_long_path_takes_several_lines() -> None:
     """Lines broken within a word are joined without, those broken at a space with a space."""
     deep = "/" + "d" * 80 + "/index-4110.fits"
     lines = ["Index(0):", "  " + "/" + "e" * 57, "  eee/dir with", "  space/index-4111 x.fits", *listing("/a", deep)]
@@ -65,20 +65,20 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     assert engine_comments.read(["Index(0):", "  /x/\x1b[2Jevil\x07.fits"]).index == r"\x1b[2Jevil\x07.fits"
 
 
-def test_a_number_without_end_in_a_name_is_no_error() -> None:
+def test_a_very_long_number_in_a_name_is_not_an_error() -> None:
     """Python refuses to read one of more than 4300 digits."""
     lines = [*listing("/x/" + "1" * 5000, "/x/b.fits"), "index id: 8"]
     assert engine_comments.read(lines).index == "index 8"
 
 
 def test_devices_are_not_opened() -> None:
-    """A listed path that is no plain file is passed over: reading it might never end."""
+    """A listed path that is not a plain file is ignored: reading it might never end."""
     lines = [*listing("/dev/zero", "/dev/tty"), "index id: 8"]
     assert engine_comments.read(lines).index == "index 8"
 
 
 @given(st.lists(st.text(max_size=80), max_size=30))
 def test_prose_never_raises(lines: list[str]) -> None:
-    """Whatever stands in the comments, the answer is a record."""
+    """Any comments give a record."""
     quad = engine_comments.read([*lines, "Index(0):", *lines])
     assert quad.index.isprintable()

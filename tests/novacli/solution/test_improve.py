@@ -1,4 +1,4 @@
-"""The files of a job, replaced where a solution fitted again is truer, and left alone in every other case."""
+"""The files of a job are replaced if the new solution is better, and stay in every other case."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wcs_of(solution: TanSip) -> bytes:
 
 @pytest.fixture
 def job(tmp_path: Path) -> JobDir:
-    """A job that was solved about a corner, without the distortion that is there; the outer stars were missed."""
+    """A job whose solution is centred on a corner, without distortion, and without the outer stars."""
     directory = tmp_path / "0123456789abcdef"
     directory.mkdir()
     (directory / "wcs.fits").write_bytes(wcs_of(engine_solution_of(TRUTH)))
@@ -53,7 +53,7 @@ def contents(job: JobDir) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in job.path.iterdir()}
 
 
-def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
+def test_a_better_solution_replaces_the_engine_s(job: JobDir) -> None:
     judged = improve.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new
@@ -61,7 +61,7 @@ def test_a_truer_solution_takes_the_engine_s_place(job: JobDir) -> None:
     assert worst_px(header.read_wcs(job.wcs), TRUTH) < 0.02
 
 
-def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
+def test_the_engine_s_comments_on_its_match_stay(job: JobDir) -> None:
     before = fitsfile.read_primary_header(job.wcs)
     improve.improve(job, keep=False)
     after = fitsfile.read_primary_header(job.wcs)
@@ -73,7 +73,7 @@ def test_what_the_engine_said_of_its_match_stays(job: JobDir) -> None:
 
 
 def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
-    """Rows that the engine wrote keep what only it knows; positions follow the new solution."""
+    """Rows of the engine keep their other columns; positions follow the new solution."""
     engines = {int(row["field_id"]): row for row in read_table((job.path / "corr.fits").read_bytes())}
     improve.improve(job, keep=False)
     table = read_table((job.path / "corr.fits").read_bytes())
@@ -93,14 +93,14 @@ def test_matches_are_those_of_the_new_solution(job: JobDir) -> None:
     assert len(solved.stars) == 120
 
 
-def test_a_second_time_changes_nothing_to_speak_of(job: JobDir) -> None:
+def test_a_second_fit_changes_almost_nothing(job: JobDir) -> None:
     improve.improve(job, keep=False)
     once = header.read_wcs(job.wcs)
     improve.improve(job, keep=False)
     assert worst_px(header.read_wcs(job.wcs), once) < 0.01
 
 
-def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
+def test_keep_leaves_the_files_as_they_are(job: JobDir) -> None:
     before = contents(job)
     judged = improve.improve(job, keep=True)
     assert judged is not None
@@ -110,7 +110,7 @@ def test_a_solution_that_is_to_stay_stays(job: JobDir) -> None:
 
 
 @pytest.mark.parametrize(("stars", "heldout_rms_px", "is_new"), [(12, 1.2, True), (11, 0.1, False), (20, 1.3, False)])
-def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
+def test_a_solution_with_far_fewer_stars_or_a_larger_rms_is_rejected(
     job: JobDir, monkeypatch: pytest.MonkeyPatch, stars: int, heldout_rms_px: float, is_new: bool
 ) -> None:
     matched = stars_of(TRUTH, 20)
@@ -124,7 +124,7 @@ def test_a_solution_of_far_fewer_stars_or_worse_ones_is_not_taken(
 
 
 @pytest.mark.parametrize("missing", ["rdls.fits", "job.axy"])
-def test_without_all_stars_the_matched_ones_must_do(job: JobDir, missing: str) -> None:
+def test_without_all_stars_the_matched_ones_are_used(job: JobDir, missing: str) -> None:
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
     (job.path / missing).unlink()
     assert improve.improve(job, keep=False) is not None
@@ -146,15 +146,15 @@ def test_files_that_cannot_be_read_are_left_as_they_are(job: JobDir, name: str, 
 
 @pytest.mark.parametrize("name", ["rdls.fits", "job.axy"])
 @pytest.mark.parametrize("content", [b"", bytes(5760), made.table_fits({"Q": "J"}, [(1,)])])
-def test_damaged_star_lists_are_passed_over(job: JobDir, name: str, content: bytes) -> None:
+def test_damaged_star_lists_are_ignored(job: JobDir, name: str, content: bytes) -> None:
     (job.path / name).write_bytes(content)
     judged = improve.improve(job, keep=False)
     assert judged is not None
     assert judged.is_new
 
 
-def test_tables_without_end_are_not_compared(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stranger's server may send as many reference stars as the file may hold."""
+def test_very_large_tables_are_not_compared(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile server may send very many reference stars."""
     monkeypatch.setattr(improve, "_MAX_COMPARED", 1000)
     matched = len(read_table((job.path / "corr.fits").read_bytes()))
     improve.improve(job, keep=False)
@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_the_engine_s_solution_and_is_noted(job: JobDir, monk
 def test_a_fit_that_fails_leaves_the_engine_s_solution_and_is_noted(
     job: JobDir, error: Exception, note: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a fault went unnoticed: the engine's plain fit was handed out for ever."""
+    """Such a fault went unnoticed, and the result was the engine's plain fit."""
 
     def fail(*_: object) -> None:
         raise error
@@ -209,8 +209,8 @@ def test_nova_debug_shows_where_a_fit_fails(job: JobDir, monkeypatch: pytest.Mon
         improve.improve(job, keep=False)
 
 
-def test_stars_that_the_winner_did_not_look_at_are_matched_too(job: JobDir) -> None:
-    """It had those in the middle alone; another attempt has them all."""
+def test_stars_of_other_attempts_are_matched_too(job: JobDir) -> None:
+    """The winner had only the stars in the middle; another attempt has all."""
     stars = job.axy(1).read_bytes()
     table = read_table(stars)
     central = [tuple(row) for row in table.tolist() if abs(row[0] - WIDTH / 2) < 250]

@@ -38,7 +38,7 @@ def job(tmp_path: Path) -> Path:
     return directory
 
 
-def test_match_says_how_sure_it_is(job: Path) -> None:
+def test_match_has_index_stars_residual_and_log_odds(job: Path) -> None:
     """Index file, number of pairs, log-odds and SIP order; the residual is the RMS with the distortion applied."""
     match = read_solution(job, is_fits_like=False).match
     assert match.index == "index-tycho2-17.littleendian.fits"
@@ -109,7 +109,7 @@ def test_it_outlives_its_directory(job: Path) -> None:
 
 
 def test_stars_are_the_reference_stars_with_their_matches(job: Path) -> None:
-    """One row a reference star: place, catalogue columns, and the image's star where there is one."""
+    """One row for each reference star: position, catalogue columns, and the matched star if there is one."""
     import numpy as np
 
     stars = read_solution(job, is_fits_like=False).stars
@@ -120,7 +120,7 @@ def test_stars_are_the_reference_stars_with_their_matches(job: Path) -> None:
 
 
 def test_without_tables(job: Path) -> None:
-    """A server that sends wcs.fits alone still gives a solution; the engine's own count stands in."""
+    """wcs.fits alone gives a solution, with the number of stars that the engine reported."""
     for name in ("corr.fits", "rdls.fits", "job.axy"):
         (job / name).unlink()
     answer = read_solution(job, is_fits_like=False)
@@ -128,8 +128,7 @@ def test_without_tables(job: Path) -> None:
     assert len(answer.stars) == len(answer.sources) == 0
 
 
-def test_reference_stars_from_the_matches_where_there_is_no_list(job: Path) -> None:
-    """Without rdls.fits the stars are the matched ones."""
+def test_without_rdls_the_reference_stars_are_the_matched_ones(job: Path) -> None:
     (job / "rdls.fits").unlink()
     assert len(read_solution(job, is_fits_like=False).stars) == 3
 
@@ -141,7 +140,7 @@ def test_the_star_list_of_the_attempt_that_solved(job: Path) -> None:
 
 
 def test_no_solution_in_the_directory(job: Path) -> None:
-    """The error names the file and says how to try again."""
+    """The error names the file and how to try again."""
     (job / "wcs.fits").unlink()
     with pytest.raises(DataError, match=r"wcs\.fits: .*nova retry 0123456789abcdef"):
         read_solution(job, is_fits_like=False)
@@ -166,14 +165,14 @@ ONE = [(1.0, 1.0, 190.0, 55.0, 0)]
     ],
 )
 def test_damaged_matches_are_named(job: Path, content: bytes, says: str) -> None:
-    """A corr.fits that lies about its size or lacks a column is a DataError with file and remedy."""
+    """A corr.fits with a wrong size or without a column is a DataError that names the file and the remedy."""
     (job / "corr.fits").write_bytes(content)
     with pytest.raises(DataError, match=rf"corr\.fits: .*({says}).*; solve the image again"):
         read_solution(job, is_fits_like=False)
 
 
 def test_a_file_too_large_for_a_result(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the engine cannot have written is not read into memory."""
+    """A file that the engine cannot have written is not read into memory."""
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 100)
     with pytest.raises(DataError, match=r"wcs\.fits: it is larger than any result"):
         read_solution(job, is_fits_like=False)
@@ -190,7 +189,7 @@ def test_the_module_is_light() -> None:
 @pytest.mark.engine
 @pytest.mark.skipif(shutil.which("astrometry-engine") is None, reason="astrometry-engine is not installed")
 def test_what_the_engine_really_writes(tmp_path: Path) -> None:
-    """A field made of an index's own stars is solved by the engine and read back where it was put."""
+    """The engine solves a field of an index's own stars, and the solution is read back."""
     index = Path("/usr/share/astrometry/index-tycho2-17.littleendian.fits")
     if not index.exists() or shutil.which("query-starkd") is None:
         pytest.skip(f"{index} (astrometry-data-tycho2) or query-starkd is not installed")

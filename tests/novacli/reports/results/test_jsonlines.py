@@ -23,15 +23,15 @@ def test_one_object_a_line() -> None:
 
 
 def test_each_line_is_flushed_at_once() -> None:
-    """A script that reads a pipe sees a result when it is there."""
+    """A script that reads a pipe gets each result at once."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="utf-8")
     open_report("json", stream).add(Result("a", FAILED))
     assert raw.getvalue().endswith(b"}\n")
 
 
-def test_a_name_that_is_no_utf_8_is_still_json_and_comes_back() -> None:
-    """As Python's own escapes (PEP 383), and in ASCII, so that any stream takes it."""
+def test_a_name_that_is_not_utf_8_survives_json() -> None:
+    """As escapes (PEP 383) in ASCII, so that any stream accepts it."""
     name = os.fsdecode(b"bad\xff.fits")
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")

@@ -1,4 +1,4 @@
-"""The JSON Schema itself: it is one, it says what the documentation says, and it lets nothing else through."""
+"""The JSON Schema: it is valid, agrees with code and documentation, and refuses everything else."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_solved_image_whose_output_failed_passes() -> None:
 
 
 @pytest.mark.parametrize("key", ["rms_arcsec", "heldout_rms_arcsec", "corner_error_arcsec", "logodds", "attempt"])
-def test_what_the_engine_did_not_say_may_be_null(key: str) -> None:
+def test_unknown_values_may_be_null(key: str) -> None:
     assert problems(make(match={**MATCH, key: None})) == []
 
 
@@ -124,8 +124,8 @@ def test_every_key_is_required(key: str) -> None:
     assert problems(line)
 
 
-def test_its_words_are_the_code_s_own() -> None:
-    """Keys, outcomes and exit codes; a new one must come here, too."""
+def test_it_agrees_with_the_code() -> None:
+    """Keys, outcomes and exit codes; a new one must be added to the schema."""
     defs = SCHEMA["$defs"]
     assert list(SCHEMA["properties"]) == SCHEMA["required"] == ["schema", *(f.name for f in dataclasses.fields(Result))]
     assert SCHEMA["properties"]["schema"]["const"] == SCHEMA_VERSION
@@ -149,7 +149,7 @@ def test_every_key_is_documented() -> None:
 
 
 def test_labels_of_attempts_fit_their_card() -> None:
-    """The axy holds 60 characters, plain ones."""
+    """The axy has room for 60 ASCII characters."""
     for member in (*BLIND, *POINTED):
         assert member.label.isascii()
         assert len(member.label) < 30

@@ -1,4 +1,4 @@
-"""Results for a person: what is on the screen, and what never is."""
+"""Results for people: the rows, and protection from hostile names."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_piped_output_is_plain_lines() -> None:
     ]
 
 
-def test_what_the_engine_did_not_say_is_left_out() -> None:
+def test_unknown_values_are_left_out() -> None:
     match = dataclasses.replace(SOLUTION.match, rms_arcsec=None, logodds=None)
     assert dict(rows(dataclasses.replace(SOLUTION, match=match)))["Match"] == "47 stars"
 
 
 @pytest.mark.parametrize(("order", "text"), [(3, "SIP of order 3"), (0, None)])
-def test_a_distortion_is_told_where_there_is_one(order: int, text: str | None) -> None:
+def test_a_distortion_has_its_row(order: int, text: str | None) -> None:
     solution = dataclasses.replace(SOLUTION, match=dataclasses.replace(SOLUTION.match, sip_order=order))
     assert dict(rows(solution)).get("Distortion") == text
 
@@ -85,25 +85,23 @@ def test_an_orientation_is_below_360_once_it_is_rounded(angle: float, text: str)
         ("cancelled", (), "cancelled", "nova retry"),
     ],
 )
-def test_an_unsolved_image_says_why_and_what_to_do(
-    reason: str, hints: tuple[Hint, ...], what: str, remedy: str
-) -> None:
+def test_an_unsolved_image_has_reason_and_remedy(reason: str, hints: tuple[Hint, ...], what: str, remedy: str) -> None:
     found = dict(rows(Result("a.fits", UNSOLVED, reason=reason, hints=hints)))
     assert what in found["Unsolved"]
     assert remedy in found["To do"]
     assert "{" not in found["To do"]
 
 
-def test_a_reason_of_another_version_is_shown_as_it_stands() -> None:
+def test_an_unknown_reason_is_shown_as_it_is() -> None:
     assert dict(rows(Result("a.fits", UNSOLVED, reason="clouds")))["Unsolved"] == "clouds"
 
 
 def test_a_failed_input_has_no_table() -> None:
-    """Its one line goes to stderr."""
+    """Its error is printed on stderr."""
     assert shown(Result("a.fits", FAILED)) == ""
 
 
-def test_hostile_names_and_notes_are_shown_not_obeyed() -> None:
+def test_control_characters_in_names_and_notes_are_escaped() -> None:
     """In a pipe and on a terminal: no control character, no line of their own, no markup."""
     hostile = dataclasses.replace(SOLUTION, input=HOSTILE, notes=(HOSTILE, "[bold]x[/b]"))
     plain = shown(hostile)
