@@ -1,4 +1,4 @@
-"""The benchmark of accuracy: errors of known size are measured as such, and its report runs on stand-ins."""
+"""The accuracy benchmark: errors of known size are measured correctly, and its report runs on stand-ins."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CARDS = {
 }  # fmt: skip
 
 
-def test_the_truth_is_without_error() -> None:
+def test_truth_has_no_error() -> None:
     a = accuracy.accuracy_of(TRUTH, TRUTH)
     assert (a.center_px, a.scale, a.sip_order) == (0, 0, 0)
     assert a.grid_worst_px < 1e-6
 
 
-def test_a_shift_is_the_same_everywhere() -> None:
+def test_shift_is_the_same_everywhere() -> None:
     moved = replace(TRUTH, crpix=(503.5, 404.5))
     a = accuracy.accuracy_of(moved, TRUTH)
     assert a.center_px == pytest.approx(5, rel=1e-3)
@@ -41,7 +41,7 @@ def test_a_shift_is_the_same_everywhere() -> None:
     assert a.grid_rms_px == pytest.approx(5, rel=0.02)
 
 
-def test_a_wrong_scale_shows_at_the_edges() -> None:
+def test_wrong_scale_shows_at_the_edges() -> None:
     larger = replace(TRUTH, cd=((-0.0101, 0.0), (0.0, 0.0101)))
     a = accuracy.accuracy_of(larger, TRUTH)
     assert a.center_px < 1e-6
@@ -49,7 +49,7 @@ def test_a_wrong_scale_shows_at_the_edges() -> None:
     assert a.grid_worst_px == pytest.approx(0.01 * math.hypot(500, 400), rel=0.03)
 
 
-def test_a_distortion_that_is_not_there_shows_in_the_corners_alone() -> None:
+def test_spurious_distortion_shows_in_the_corners() -> None:
     k = 2e-8
     bent = replace(TRUTH, sip_order=3, a=((3, 0, k), (1, 2, k)), b=((2, 1, k), (0, 3, k)))
     a = accuracy.accuracy_of(bent, TRUTH)
@@ -65,7 +65,7 @@ def test_quantiles(values: list[float], share: float, expected: float) -> None:
     assert accuracy.quantile(values, share) == expected
 
 
-def test_no_value_has_no_quantile() -> None:
+def test_quantile_of_no_values_is_nan() -> None:
     assert math.isnan(accuracy.quantile([], 0.5))
 
 
@@ -93,9 +93,7 @@ def no_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy.reporting, "installed_indexes", list)
 
 
-def test_the_report_says_how_far_off_solutions_are(
-    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_report_states_the_errors(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = made_nova(tmp_path, CRPIX1=501.5)
     files = ["--json", str(tmp_path / "out.json"), "--markdown", str(tmp_path / "out.md")]
     assert accuracy.main([str(picture), "--nova", command, *files]) == 0
@@ -107,19 +105,19 @@ def test_the_report_says_how_far_off_solutions_are(
 
 
 @pytest.mark.parametrize("changes", [{"CRVAL2": 21.0}, {"CD1_1": 0.01}], ids=["elsewhere", "mirrored"])
-def test_a_wrong_answer_counts_as_one_and_in_no_mean(
+def test_wrong_answer_is_counted_and_left_out_of_means(
     picture: Path, tmp_path: Path, changes: dict[str, float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert accuracy.main([str(picture), "--nova", made_nova(tmp_path, **changes)]) == 0
     assert "0 of 1 fields solved, 1 wrong answers" in capsys.readouterr().out
 
 
-def test_an_unsolved_picture_is_told(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unsolved_image_is_reported(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert accuracy.main([str(picture), "--nova", "false"]) == 0
     assert "unsolved" in capsys.readouterr().out
 
 
-def test_a_truth_is_read_as_it_was_drawn(picture: Path, tmp_path: Path) -> None:
+def test_truth_file_round_trip(picture: Path, tmp_path: Path) -> None:
     width_deg, truth = accuracy.truth_of(picture)
     assert width_deg == 9.9
     assert truth == from_header({**CARDS, "IMAGEW": 1000, "IMAGEH": 800})

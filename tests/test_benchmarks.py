@@ -1,4 +1,4 @@
-"""The benchmarks run, on tiny cases with stand-ins for the slow programs, and their statistics are right."""
+"""The benchmarks run on tiny cases with stand-ins for the slow programs, and their statistics are right."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def made_program(tmp_path: Path) -> Callable[[str, str], Path]:
 # --- Running commands --------------------------------------------------------------------------------------------
 
 
-def test_a_run_has_the_output_and_the_exit_status() -> None:
+def test_run_returns_output_and_exit_status() -> None:
     done = measure.run([sys.executable, "-c", "import sys; print(input()); sys.exit(3)"], 60, text_in="hello\n")
     assert (done.stdout, done.exit_status, done.timed_out) == ("hello\n", 3, False)
     assert done.peak_bytes > 1_000_000
@@ -89,13 +89,13 @@ def test_cpu_time_counts_descendants() -> None:
     assert measure.run([sys.executable, "-c", nested], 60).cpu_s >= 0.3
 
 
-def test_a_run_that_takes_too_long_is_ended() -> None:
+def test_run_that_exceeds_its_time_is_killed() -> None:
     done = measure.run(["sleep", "60"], 0.1)
     assert done.timed_out
     assert done.exit_status < 0
 
 
-def test_a_run_leaves_no_descendant_behind(tmp_path: Path) -> None:
+def test_run_kills_all_descendants(tmp_path: Path) -> None:
     """A process in the background holds a lock file open; once the run is over, it has been killed."""
     pipe = tmp_path / "pipe"
     measure.run(["sh", "-c", f"mkfifo {pipe}; sleep 600 > {pipe} & exec 3< {pipe}"], 60)
@@ -103,7 +103,7 @@ def test_a_run_leaves_no_descendant_behind(tmp_path: Path) -> None:
         measure.os.open(pipe, measure.os.O_WRONLY | measure.os.O_NONBLOCK)
 
 
-def test_a_fresh_state_is_empty_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fresh_state_is_empty_and_removed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOVA_INDEX", "elsewhere")
     with measure.fresh_state() as (folder, env):
         assert "NOVA_INDEX" not in env
@@ -131,7 +131,7 @@ def test_pairs_alternate_their_order(second_begins: bool, order: str) -> None:
     assert got == (["a"] * 3, ["b"] * 3)
 
 
-def test_no_pair_follows_one_that_failed() -> None:
+def test_no_pair_follows_a_failed_one() -> None:
     got = measure.interleave(lambda: 1, lambda: 2, 5, goes_on=lambda a, b: a == b)
     assert got == ([1], [2])
 
@@ -157,16 +157,16 @@ def test_means() -> None:
         (Place(84.0, -3.0, 54.0, 1.0), False),
     ],
 )
-def test_an_answer_is_right_within_one_per_cent(answer: Place, is_right: bool) -> None:
+def test_answer_is_right_within_one_percent(answer: Place, is_right: bool) -> None:
     assert truths.error(answer, Truth(HERE, 800)).is_small == is_right
 
 
-def test_separations_hold_across_the_pole() -> None:
+def test_separation_across_the_pole() -> None:
     a, b = Place(0.0, 89.0, 1, 1), Place(180.0, 89.0, 1, 1)
     assert truths.separation_deg(a, b) == pytest.approx(2)
 
 
-def test_a_corpus_gives_what_may_be_solved(tmp_path: Path) -> None:
+def test_corpus_yields_images_that_should_or_may_solve(tmp_path: Path) -> None:
     known = {"width": 800, "ra": 84.0, "dec": -3.0, "pixscale_arcsec": 54.0, "parity": -1.0}
     rows = [
         {"name": "a.fits", "expect": "solved", **known},
@@ -190,7 +190,7 @@ def test_drawn_fields_follow_the_seed(tmp_path: Path, made_program: Callable[[st
     assert other.about != once[0].about
 
 
-def test_a_field_that_cannot_be_drawn_is_an_error(tmp_path: Path, made_program: Callable[[str, str], Path]) -> None:
+def test_failed_drawing_is_an_error(tmp_path: Path, made_program: Callable[[str, str], Path]) -> None:
     nova = made_program("nova", "sys.exit('no stars today')")
     with pytest.raises(RuntimeError, match=r"drawn-1-001\.fits could not be drawn: no stars today"):
         next(cases.drawn([str(nova)], tmp_path, 1, 1))
@@ -216,7 +216,7 @@ def test_outcomes(run: Run, answer: Place | None, truth: Truth | None, outcome: 
     assert trial.solved == (outcome in ("right", "unchecked"))
 
 
-def test_the_stated_place_is_judged_and_the_solution_measured() -> None:
+def test_outcome_uses_the_stated_place_and_error_the_solution() -> None:
     case, off = cases.Case("x", Path("x"), Truth(HERE, 800)), Place(84.0, -3.0 + 3 * 54 / 3600, 54.0, -1.0)
     trial = programs.judged(made_run(), HERE, case, honest=(0,), solution=off)
     assert trial.outcome == programs.RIGHT
@@ -224,29 +224,29 @@ def test_the_stated_place_is_judged_and_the_solution_measured() -> None:
     assert trial.error.center_px == pytest.approx(3)
 
 
-def test_cpu_time_of_a_killed_run_is_not_known() -> None:
+def test_cpu_time_of_a_killed_run_is_unknown() -> None:
     trials = tuple(programs.Trial(made_run(timed_out=out), programs.UNSOLVED) for out in (False, True))
     assert math.isnan(comparison.Side(trials).cpu_s)
     assert comparison.Side(trials[:1]).cpu_s == 1
 
 
-def test_wcsinfo_is_understood() -> None:
+def test_output_of_wcsinfo_is_parsed() -> None:
     assert programs.parse_wcsinfo(WCSINFO) == HERE
     assert programs.parse_wcsinfo("") is None
 
 
-def test_hints_by_hand_are_solve_fields_options() -> None:
+def test_hints_by_hand_become_options_of_solve_field() -> None:
     expected = "-L 50 -H 60 -u arcsecperpix --ra 84.000000 --dec -3.000000 --radius 5.000000"
     assert " ".join(programs.hints_by_hand(RESULT)) == expected
     assert programs.hints_by_hand({}) == []
 
 
-def test_the_last_json_line_counts() -> None:
+def test_last_json_line_is_used() -> None:
     assert programs.last_json('noise\n{"status": "solved"}\n') == {"status": "solved"}
     assert programs.last_json("") == programs.last_json("words") == programs.last_json("[1]") == {}
 
 
-def test_a_summary_counts_ratios_only_where_both_solved() -> None:
+def test_summary_has_ratios_only_for_images_that_both_solve() -> None:
     right, unsolved, wrong = programs.RIGHT, programs.UNSOLVED, programs.WRONG
     results = [
         comparison.Comparison("a", made_side(right, 1, 1, 9), made_side(right, 8, 8, 1)),
@@ -266,7 +266,7 @@ def test_a_summary_counts_ratios_only_where_both_solved() -> None:
     assert (s.ours_wrong, s.theirs_wrong) == (("f",), ())
 
 
-def test_a_picture_that_solves_now_and_then_is_not_solved() -> None:
+def test_image_that_solves_only_sometimes_is_not_solved() -> None:
     trials = tuple(programs.Trial(made_run(), outcome) for outcome in (programs.RIGHT, programs.UNSOLVED))
     side = comparison.Side(trials)
     assert side.is_unsteady
@@ -315,7 +315,7 @@ def test_the_comparison_runs(
     assert "both solve" in capsys.readouterr().out
 
 
-def test_overhead_is_all_but_the_engine() -> None:
+def test_overhead_excludes_the_engine() -> None:
     c = overhead.cost_of("x", [made_run(1.5, 1.0)], [RESULT], helper_cpu_s=0.02)
     assert c.engines == 2
     assert c.engine_cpu_s == pytest.approx(0.25 - 2 * 0.02)
@@ -324,7 +324,7 @@ def test_overhead_is_all_but_the_engine() -> None:
     assert c.peak_per_image == pytest.approx(3)
 
 
-def test_import_times_are_read_from_what_python_prints() -> None:
+def test_import_times_are_parsed() -> None:
     text = "import time: self [us] | cumulative | imported package\nimport time:  500 |  500 |   inner\nwords\n"
     text += "import time: 1000 | 1500 | outer\n"
     assert overhead.parse_import_times(text) == [
@@ -333,7 +333,7 @@ def test_import_times_are_read_from_what_python_prints() -> None:
     ]
 
 
-def test_what_becoming_the_engine_costs_is_measured_as_the_engine_s_gate_starts_it(
+def test_cost_of_starting_the_engine_is_measured_with_the_real_helper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert overhead.becoming_cpu_s() >= 0

@@ -53,7 +53,7 @@ def made_catalogue() -> Catalogue:
 
 
 @pytest.mark.parametrize("kind", nosky.KINDS)
-def test_a_picture_is_the_same_for_its_number_and_another_for_the_next(kind: str, made_catalogue: Catalogue) -> None:
+def test_number_determines_the_image(kind: str, made_catalogue: Catalogue) -> None:
     one, again, other = (nosky.draw(kind, number, made_catalogue) for number in (3, 3, 4))
     assert np.array_equal(one.pixels, again.pixels)
     assert one.pixels.shape != other.pixels.shape or not np.array_equal(one.pixels, other.pixels)
@@ -62,7 +62,7 @@ def test_a_picture_is_the_same_for_its_number_and_another_for_the_next(kind: str
 
 
 @pytest.mark.parametrize("kind", ["sheared", "stretched", "scattered", "swapped"])
-def test_no_similarity_brings_the_real_sky_back(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_similarity_restores_the_real_sky(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn, a scale and a mirror, the best that there are, leave stars far more than a lens's distortion away."""
     rng = np.random.default_rng(1)
     x, y = 800 + rng.uniform(-100, 100, (2, 40))
@@ -84,7 +84,7 @@ def best_similarity_rms(before: Any, after: Any) -> float:
     return min(left)
 
 
-def test_a_mere_similarity_would_be_told() -> None:
+def test_plain_similarity_would_be_recognised() -> None:
     """The test above can fail: a mirrored, turned and scaled sky is brought back."""
     before = np.array([1 + 2j, 5 + 1j, 3 + 7j, 9 + 9j])
     assert best_similarity_rms(before, (2 + 1j) * before.conj() + 30) < 1e-9
@@ -94,7 +94,7 @@ def test_a_mere_similarity_would_be_told() -> None:
     ("place", "is_true"),
     [((10.0, 20.0, 30.0), True), ((14.0, 21.0, 20.0), True), ((16.0, 20.0, 30.0), False), ((10.0, 20.0, 70.0), False)],
 )
-def test_a_match_of_the_sky_that_was_distorted_is_told_by_place_and_scale(
+def test_match_of_the_distorted_sky_is_recognised_by_place_and_scale(
     place: tuple[float, float, float], is_true: bool
 ) -> None:
     assert nosky.TrueSky(10.0, 20.0, 10.0, 30.0).is_at(*place) is is_true
@@ -103,7 +103,7 @@ def test_a_match_of_the_sky_that_was_distorted_is_told_by_place_and_scale(
 # --- What the engine says, and how it is made to -----------------------------------------------------------------
 
 
-def test_the_matches_of_a_log_are_read() -> None:
+def test_matches_in_a_log_are_parsed() -> None:
     first, second = matchlines.read(LOG)
     assert (first.logodds, first.index_stars, first.dec_deg) == (7.5016, 28, -19.2197)
     assert (second.matched, second.conflicts, second.distractors, second.pixscale_arcsec) == (5, 1, 12, 120.0)
@@ -112,7 +112,7 @@ def test_the_matches_of_a_log_are_read() -> None:
     assert second.as_list(None)[-1] == 0
 
 
-def test_an_engine_that_names_more_accepts_what_it_always_does() -> None:
+def test_lowered_logging_threshold_does_not_change_acceptance() -> None:
     stars = Stars.from_bytes(*(np.arange(1, 6, dtype=np.float32).tobytes() for _ in range(3)))
     attempt = axy.Attempt(width=100, height=80, stars=stars, schedule=axy.Schedule(delay_s=1.5))
     plain = axy.to_bytes(attempt)
@@ -138,7 +138,7 @@ def made_heard(slope: float, pictures: int = 400) -> list[Heard]:
     return [Heard(10.0, tuple(8 + rng.exponential(slope, rng.poisson(20)))) for _ in range(pictures)]
 
 
-def test_the_tail_beyond_is_that_of_what_was_drawn() -> None:
+def test_extrapolated_tail_is_that_of_the_drawn_distribution() -> None:
     fitted = falsetail.fit(made_heard(1.2), cut=8.0, threshold=20.0)
     truth = 2.0 * math.exp(-12 / 1.2)
     assert fitted.slope == pytest.approx(1.2, rel=0.05)
@@ -147,23 +147,23 @@ def test_the_tail_beyond_is_that_of_what_was_drawn() -> None:
     assert fitted.shape_limits[0] < 0 < fitted.shape_limits[1]
 
 
-def test_a_fat_tail_is_told_by_its_shape() -> None:
+def test_fat_tail_has_a_positive_shape() -> None:
     rng = np.random.default_rng(4)
     fat = [Heard(10.0, tuple(8 + rng.pareto(4.0, 20))) for _ in range(400)]
     assert falsetail.fit(fat, 8.0, 20.0).shape_limits[0] > 0.05
 
 
-def test_few_pictures_give_a_wider_bound() -> None:
+def test_few_images_give_a_wider_bound() -> None:
     few, many = (falsetail.fit(made_heard(1.2, n), 8.0, 20.0) for n in (5, 400))
     assert few.bound / few.beyond > 1.5 * many.bound / many.beyond
 
 
-def test_nothing_heard_is_no_figure_and_no_error() -> None:
+def test_no_matches_give_nan_and_no_error() -> None:
     assert math.isnan(falsetail.fit([], 8.0, 20.0).bound)
     assert math.isnan(falsetail.fit([Heard(3.0, ())], 8.0, 20.0).beyond)
 
 
-def test_what_a_tune_up_lifts_above_a_threshold_is_told_from_below() -> None:
+def test_tune_up_gain_is_predicted_from_below_the_threshold() -> None:
     """Matches from 13 on are tuned and gain what those from 8 on gain: told without one that was tuned from 13 on."""
     rng = np.random.default_rng(6)
 
@@ -180,7 +180,7 @@ def test_what_a_tune_up_lifts_above_a_threshold_is_told_from_below() -> None:
     assert second.a_cpu_s == pytest.approx(first.a_cpu_s * math.exp(-6 / 3), rel=0.4)
 
 
-def test_bounds_of_counts_and_shares_are_the_exact_ones() -> None:
+def test_bounds_of_counts_and_proportions_are_exact() -> None:
     assert falsetail.count_bound(0) == pytest.approx(-math.log(0.05))
     assert falsetail.count_bound(3) == pytest.approx(7.754, abs=1e-3)
     assert falsetail.share_bound(0, 300) == pytest.approx(1 - 0.05 ** (1 / 300))
@@ -205,7 +205,7 @@ def tail_row(kind: str, number: int, logodds: Sequence[float], accept_from: floa
     }  # fmt: skip
 
 
-def test_what_is_done_is_not_done_again_and_a_cut_line_is_passed_over(tmp_path: Path) -> None:
+def test_recorded_images_are_skipped_and_a_truncated_line_is_ignored(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     falserecords.append(state, [full_row("grid", 1)])
     falserecords.append(state, [full_row("cat", 2, cpu_s=math.nan)])
@@ -218,14 +218,14 @@ def test_what_is_done_is_not_done_again_and_a_cut_line_is_passed_over(tmp_path: 
     assert todo == [("cat", 1), ("grid", 2), ("grid", 3)]
 
 
-def test_trials_come_back_as_they_were_and_take_little_room(tmp_path: Path) -> None:
+def test_trials_survive_the_compact_round_trip(tmp_path: Path) -> None:
     rows = [tail_row("cat", 7, [9.0, 8.25]), tail_row("cat", 7, []), tail_row("cat", 7, [5.5], accept_from=5.0)]
     falserecords.append(tmp_path / "state", rows)
     assert falserecords.read(tmp_path / "state") == rows
     assert (tmp_path / "state").stat().st_size < len(json.dumps(rows)) / 2
 
 
-def test_shares_have_every_picture_once(tmp_path: Path) -> None:
+def test_shares_cover_every_image_once(tmp_path: Path) -> None:
     kinds = list(nosky.KINDS)
     each = 2 * len(kinds)
     shares = [itertools.islice(falserecords.to_do("tail", kinds, (n, 2), tmp_path / "no"), each) for n in (0, 1)]
@@ -234,7 +234,7 @@ def test_shares_have_every_picture_once(tmp_path: Path) -> None:
     assert len(taken) == 2 * each
 
 
-def test_a_solution_is_false_unless_it_is_where_the_picture_is() -> None:
+def test_solution_is_false_unless_it_is_at_the_true_position() -> None:
     answer = {"logodds": 25.0, "matched": 9, "is_true": False}
     rows = [
         full_row("sheared", 1, status="solved", reason="none", answer={**answer, "is_true": True}),
@@ -263,7 +263,7 @@ def test_the_worst_kind_comes_first() -> None:
     assert table.index("| grid") < table.index("| cat")
 
 
-def test_what_a_later_tune_up_finds_stands_beside_what_was_expected() -> None:
+def test_report_compares_a_later_tune_up_with_the_expectation() -> None:
     rows = [tail_row("cat", n, [8.5, 9.0, 9.5, 10.5]) for n in range(4)]
     rows += [{**tail_row("cat", n, [9.0, 12.5, 15.0]), "tuned_from": 8.0} for n in range(4)]
     rows += [{**tail_row("cat", n, [14.5, 17.0]), "tuned_from": 10.0} for n in range(2)]
@@ -273,7 +273,7 @@ def test_what_a_later_tune_up_finds_stands_beside_what_was_expected() -> None:
     assert [row["expected"] for row in later.values()] == [1.0, 1.0, 0.5, 0.0, 0.0]
 
 
-def test_matches_at_the_true_place_and_lowered_trials_do_not_count_as_heard() -> None:
+def test_true_matches_and_lowered_trials_are_not_counted() -> None:
     true = [30.0, 9, 0, 0, 20, 30.0, 1]
     rows = [tail_row("sheared", 1, [9.0]), tail_row("sheared", 1, [40.0], accept_from=8.0)]
     rows[0]["matches"].append(true)
@@ -284,7 +284,7 @@ def test_matches_at_the_true_place_and_lowered_trials_do_not_count_as_heard() ->
     assert figures["lowered_by_threshold"]["8"]["accepted"] == 1
 
 
-def test_whole_solves_are_held_against_what_the_trials_foretell() -> None:
+def test_whole_solves_are_compared_with_the_prediction() -> None:
     """As many matches above 18 as there would be, of the kinds that were listened to, and no others."""
     rng = np.random.default_rng(9)
     rows = [tail_row("cat", n, 8 + rng.exponential(1, 20)) for n in range(300)]
@@ -297,7 +297,7 @@ def test_whole_solves_are_held_against_what_the_trials_foretell() -> None:
     assert [row["found"] for row in foretold.values()] == [1, 0, 0]
 
 
-def test_the_tail_of_whole_solves_stands_beside_that_of_the_trials() -> None:
+def test_report_has_the_tail_of_whole_solves_and_of_trials() -> None:
     rng = np.random.default_rng(10)
     tuned = falsereport.TUNES + rng.exponential(2.5, 400)
     rows = [tail_row("cat", 1, [9.0])]
@@ -317,7 +317,7 @@ def clumps_row(number: int, matches: Sequence[tuple[float, float, int]]) -> dict
     return {"mode": "clumps", "kind": "clouded", "number": number, "cpu_s": 5.0, "tries": 9, "matches": found}
 
 
-def test_what_clumps_leave_is_told_beside_what_was_found() -> None:
+def test_report_has_log_odds_before_and_after_the_clustering_test() -> None:
     rows = [clumps_row(1, [(31.0, 40.0, 0), (32.0, 10.0, 0)]), clumps_row(2, [(80.0, 20.0, 1), (15.0, 0.5, 0)])]
     figures = falseclumps.summary([*rows, full_row("clouded", 1)])
     assert (figures["pictures"], figures["tries"], figures["cpu_s"]) == (2, 18, 10.0)
@@ -332,7 +332,7 @@ def test_what_clumps_leave_is_told_beside_what_was_found() -> None:
 # --- The command -------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_kind_or_share_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_kind_or_share_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert false_solutions.main(["full", "--state", str(tmp_path / "s"), "--kinds", "dog"]) == 64
     assert "unknown kinds dog" in capsys.readouterr().err
     with pytest.raises(SystemExit):
@@ -351,7 +351,7 @@ def test_a_summary_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.engine
-def test_the_study_runs_and_goes_on_where_it_was_left(
+def test_study_runs_and_continues_from_its_state(
     tmp_path: Path, real_indexes: IndexSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert real_indexes.files
@@ -376,7 +376,7 @@ def test_the_study_runs_and_goes_on_where_it_was_left(
 
 
 @pytest.mark.engine
-def test_every_match_is_taken_and_weighed(
+def test_every_match_is_accepted_and_weighed(
     tmp_path: Path, real_indexes: IndexSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those that rest on clumps, which a race would not take."""

@@ -54,7 +54,7 @@ def gives_up(seconds: float = math.inf) -> Alone:
         pytest.param([Entry(A)], {A: Alone(1.0, math.inf, "bin2")}, 1, 1.02, id="stars are looked for first"),
     ],
 )
-def test_a_race_takes_what_the_rules_say(
+def test_duration_of_a_race_follows_the_rules(
     schedule: list[Entry], field: dict[str, Alone], cores: int, expected_s: float
 ) -> None:
     """Cores are shared in turns that double; delays are kept while something runs."""
@@ -66,7 +66,7 @@ members = st.one_of(times.map(solves), times.map(gives_up), st.just(gives_up()))
 
 
 @given(st.fixed_dictionaries({A: members, B: members, C: members}), st.sampled_from([1, 2, 3]))
-def test_a_race_is_never_faster_than_its_best_nor_loses_it(field: dict[str, Alone], cores: int) -> None:
+def test_race_is_never_faster_than_its_best_member_and_solves_its_fields(field: dict[str, Alone], cores: int) -> None:
     """Whatever the members do, the first to solve ends it, and one that solves is reached."""
     schedule = [Entry(A), Entry(B), Entry(C, 0.3)]
     best_s = min((a.solved_s for a in field.values() if a.solved_s is not None), default=math.inf)
@@ -76,7 +76,7 @@ def test_a_race_is_never_faster_than_its_best_nor_loses_it(field: dict[str, Alon
         assert taken_s <= 8 * best_s + 3
 
 
-def test_members_that_complement_each_other_are_chosen() -> None:
+def test_complementary_members_are_chosen() -> None:
     """One solves half of the fields, another the other half; a third is slower than both everywhere."""
     fields = {f"field {n}": {A: solves(0.1), B: gives_up(), C: solves(5.0)} for n in range(4)}
     fields |= {f"other {n}": {A: gives_up(), B: solves(0.1), C: solves(5.0)} for n in range(4)}
@@ -104,14 +104,14 @@ def a_table(count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ORDERS)
 @pytest.mark.parametrize("count", [0, 1, 5, 300])
-def test_an_order_names_no_star_twice(name: str, count: int) -> None:
+def test_order_has_no_star_twice(name: str, count: int) -> None:
     """Orders may leave stars out, but not repeat or invent them."""
     rows = [int(n) for n in ORDERS[name](a_table(count), (101.0, 101.0))]
     assert len(set(rows)) == len(rows)
     assert set(rows) <= set(range(count))
 
 
-def test_members_have_names_of_their_own() -> None:
+def test_names_of_members_are_unique() -> None:
     """A name tells a member; every member that ships is a candidate, so that a choice can be held against it."""
     assert len({c.name for c in CANDIDATES}) == len(CANDIDATES)
     assert [candidate(e.member).name for e in portfolio.shipped()] == [e.member for e in portfolio.shipped()]
@@ -121,7 +121,7 @@ def test_members_have_names_of_their_own() -> None:
 # --- Trials ----------------------------------------------------------------------------------------------------------
 
 
-def test_trials_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_trials_round_trip(tmp_path: Path) -> None:
     """Solved, given up and not fit: what races make of each."""
     rows = [
         {"field": "f", "member": "all flux bin2", "width_deg": 3.0, "outcome": "solved", "cpu_s": 0.4},
@@ -158,7 +158,7 @@ def test_members_are_tried_on_a_drawn_field(tmp_path: Path, capsys: pytest.Captu
 # --- What files cost -------------------------------------------------------------------------------------------------
 
 
-def test_costs_are_found_again() -> None:
+def test_least_squares_recovers_the_costs() -> None:
     """From CPU times that follow the model, its numbers; more quads cost more matches."""
     true = index_scaling.Costs(start_s=0.01, file_s=0.001, group_s=1e-6, match_s=20e-6, matches_per_entry=1e-8)
     lookups = [
