@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from novacli.errors import OutputError, UsageError
+from novacli.errors import OutputError, TransferError, UsageError
 from novacli.exports.update import Stamp, update_in_place
-from novacli.files.atomic import NotWritableError
+from novacli.files.atomic import NotWritableError, read_error
 
 from .conftest import SOLUTION, origin
 from .test_new_fits import assert_only_header_changed, assert_same_sky
@@ -125,3 +125,19 @@ def test_other_formats_are_refused(tmp_path: Path, kind: str) -> None:
     path.write_bytes(b"x")
     with pytest.raises(UsageError, match=rf"p\.jpg is a {kind} file.*use --new-fits FILE"):
         update_in_place(origin(path, 0, kind), SOLUTION, Stamp.of(str(path)))
+
+
+def test_an_image_that_cannot_be_read_again_is_not_an_error_of_the_output(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the image that was read, and does not ask for another place to write to."""
+    before = image.read_bytes()
+
+    def fail(_stream: object, _size: int = -1) -> bytes:
+        raise read_error(str(image), OSError(errno.EIO, "Input/output error"))
+
+    monkeypatch.setattr("novacli.files.atomic._SourceStream.read", fail)
+    with pytest.raises(TransferError, match=r"image\.fits cannot be read: Input/output error; check the disk"):
+        update(image)
+    assert image.read_bytes() == before
+    assert [path.name for path in image.parent.iterdir()] == ["image.fits"]

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from novacli.errors import OutputError, UsageError
+from novacli.errors import OutputError, TransferError, UsageError
 from novacli.files import atomic
 from novacli.files.atomic import NotWritableError, denial, replacing
 
@@ -184,3 +185,23 @@ class TestDenial:
         monkeypatch.setattr(os, "geteuid", lambda: uid)
         assert atomic._is_protected(Owned(), existing) is not is_free  # type: ignore[arg-type]
         assert not atomic._is_protected(Owned(), None)  # type: ignore[arg-type]
+
+
+def test_an_error_of_the_source_is_not_blamed_on_the_target(tmp_path: Path) -> None:
+    """An OSError of what the block reads passes through as it is; the target keeps its content."""
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    with pytest.raises(OSError, match="of the source") as caught, replacing(target):
+        raise OSError(errno.EIO, "of the source")
+    assert type(caught.value) is OSError
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_source_that_cannot_be_read_is_named() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(TransferError, match=r"^img\.fits cannot be read: Input/output error; check the disk$"):
+        atomic.reading(Broken(), "img.fits").read(1)
