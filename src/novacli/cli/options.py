@@ -6,18 +6,18 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from novacli.config import Config
 from novacli.errors import UsageError
-from novacli.exports.naming import standard_files
 from novacli.exports.registry import Export, all_exports, export_named
-from novacli.exports.request import OutputRequest
-from novacli.inputs.kinds import parse_input
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
+
+if TYPE_CHECKING:
+    from novacli.exports.request import OutputRequest
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -92,6 +92,10 @@ def build_outputs(raw: dict[str, Any], inputs: Sequence[str]) -> list[OutputRequ
     UsageError
         If an option names one file for several inputs.
     """
+    from novacli.exports.naming import standard_files
+    from novacli.exports.request import OutputRequest
+    from novacli.inputs.kinds import parse_input
+
     exports = all_exports()
     named = {e.name: Path(raw[e.name]) for e in exports if raw[e.name] not in (None, _NO_FILE)}
     if len(inputs) > 1:

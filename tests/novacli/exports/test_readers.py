@@ -17,7 +17,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from novacli.errors import UsageError
-from novacli.exports.new_fits import write_pixels
+from novacli.exports.fits_copy import write_pixels
 from novacli.exports.update import Stamp, update_in_place
 from novacli.fits import celestial
 from novacli.hints.cards import Cards

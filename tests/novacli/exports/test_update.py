@@ -16,7 +16,7 @@ from novacli.exports.update import Stamp, update_in_place
 from novacli.files.atomic import NotWritableError, read_error
 
 from .conftest import SOLUTION, origin
-from .test_new_fits import assert_only_header_changed, assert_same_sky
+from .test_fits_copy import assert_only_header_changed, assert_same_sky
 
 
 def update(path: Path, hdu: int = 0) -> tuple[str, ...]:

@@ -23,8 +23,6 @@ from novacli.cli.options import (
 )
 from novacli.cli.progress import progress
 from novacli.errors import NovaError, UsageError, worst_exit_code
-from novacli.exports.request import OutputRequest
-from novacli.inputs.kinds import Input, parse_input
 from novacli.records.params import SolveParams
 from novacli.records.progress import Progress
 from novacli.records.result import FAILED, Result, error_of
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from novacli.backends.base import Backend
+    from novacli.exports.request import OutputRequest
+    from novacli.inputs.kinds import Input
     from novacli.pipeline.context import Context, Solved
 
     SolveCall = Callable[[Input, SolveParams, Context], Solved]
@@ -72,6 +72,8 @@ def command(
 
     Exit code: 0 all solved, 1 some unsolved, others as in sysexits.h.
     """
+    from novacli.inputs.kinds import parse_input
+
     config = build_config(configuration.load().replaced("--jobs-dir", jobs_dir=as_path(jobs_dir)), raw)
     params = build_params(raw, config)
     requests = build_outputs(raw, inputs)

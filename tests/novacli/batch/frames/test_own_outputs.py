@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from novacli.batch.frames.own_outputs import is_written_by_nova
-from novacli.exports import new_fits as newfits
+from novacli.exports import fits_copy as newfits
+from novacli.exports.fits_copy import new_fits
 from novacli.exports.insert import COPY_HISTORY, HISTORY
-from novacli.exports.new_fits import new_fits
 from novacli.exports.update import Stamp, update_in_place
 from novacli.records.field import Origin
 from solvehost.formats import fitsfile

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from novacli.errors import DataError, InputMissingError, OutputError, UsageError
-from novacli.exports.new_fits import new_fits, write_pixels
+from novacli.exports.fits_copy import new_fits, write_pixels
 from novacli.fits import cards
 from novacli.fits.celestial import celestial_cards
 from novacli.records.field import Origin
