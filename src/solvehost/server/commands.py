@@ -1,4 +1,7 @@
-"""The protocol's commands other than ``solve``, one function each: what the server is, and the client's stored jobs."""
+"""The protocol's commands other than ``solve``, one function each: what the server is, and the client's stored jobs.
+
+Modules that only one of them needs are imported there, since clients often ask for ``info``.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 
 from solvehost import __version__
-from solvehost.engine import live_log
 from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_file import IndexFile
 from solvehost.server.engine_setup import EngineSetup
-from solvehost.server.runner import read_files
 from solvehost.server.state_dir import StateDir
 from solvehost.server.stdio import AnswerWriter, PeerMonitor
-from solvehost.server.stored_job import StoredJob
+from solvehost.server.stored_job import StoredJob, read_files
 from solvehost.wire import PROTOCOL
 from solvehost.wire.command import FOLLOW, Command
 from solvehost.wire.escaping import escape_lines
@@ -29,7 +30,6 @@ from solvehost.wire.json_lines import (
     Info,
     write_line,
 )
-from solvehost.wire.reply import write_reply
 
 #: How long ``cancel`` waits for the engines to end before it answers, in seconds.
 _CANCEL_S = 2.0
@@ -101,6 +101,8 @@ def _jobs(_command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
 
 
 def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes]:
+    from solvehost.wire.reply import write_reply
+
     stored = _find(command, state)
     line = stored.line()
     if line.state == FAILED:
@@ -115,6 +117,8 @@ def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
 
 
 def _log(command: Command, state: StateDir, peer: PeerMonitor) -> Iterator[bytes]:
+    from solvehost.engine import live_log
+
     stored = _find(command, state)
     if command.option == FOLLOW:
         log = live_log.follow(stored.job, lambda: stored.state() in (RUNNING, WAITING))

@@ -15,12 +15,12 @@ from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Token
 from solvehost.errors import CrashError, DataError, DiskError, SolvehostError
 from solvehost.formats import axy, fitsfile, match_comments
-from solvehost.formats.jobdir import LOG, OUTPUTS, JobDir
+from solvehost.formats.jobdir import JobDir
 from solvehost.server.engine_setup import EngineSetup
 from solvehost.server.request_log import LogEntry
 from solvehost.server.state_dir import ClientDir, StateDir
 from solvehost.server.stdio import MessageWriter
-from solvehost.server.stored_job import folder_bytes
+from solvehost.server.stored_job import folder_bytes, read_files
 from solvehost.wire.escaping import escape
 
 #: Limit of a job's directory, with the star lists and logs of all attempts.
@@ -214,11 +214,6 @@ def release_memory(axys: dict[int, bytes]) -> None:
 
         with contextlib.suppress(AttributeError):  # musl has no malloc_trim; glibc keeps freed memory without it
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def read_files(job: JobDir) -> dict[str, bytes]:
-    """Return the log and the result files of a finished job by name."""
-    return {name: (job.path / name).read_bytes() for name in (LOG, *OUTPUTS) if (job.path / name).is_file()}
 
 
 def _matched_index(job: JobDir) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from solvehost.errors import BusyError
 from solvehost.formats import jobdir
-from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
+from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RESULT, JobDir
 from solvehost.wire.json_lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
 
 RECORD, STARTED, CANCEL = "record.json", "started", "cancel"
@@ -98,6 +98,11 @@ def record_owner(job: JobDir, client: str, job_id: str) -> None:
     record = {"client": client, "id": job_id}
     with contextlib.suppress(OSError):
         (job.path / RECORD).write_text(json.dumps(record) + "\n", encoding="ascii")
+
+
+def read_files(job: JobDir) -> dict[str, bytes]:
+    """Return the log and the result files of a finished job by name."""
+    return {name: (job.path / name).read_bytes() for name in (LOG, *OUTPUTS) if (job.path / name).is_file()}
 
 
 def folder_bytes(folder: Path) -> int:

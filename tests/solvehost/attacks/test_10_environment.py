@@ -61,7 +61,7 @@ def test_the_engine_is_not_searched_in_the_clients_path(
     sshd: MadeSshd, hostile: dict[str, str], real_engine: Path, drawn_axy: bytes
 ) -> None:
     """The settings give the name of the engine only, as by default."""
-    from served import request
+    from attack_server import request
 
     host = sshd.add_host()
     done = run(sshd, host.alias, hostile, request(drawn_axy))

@@ -98,7 +98,7 @@ def test_the_original_pipeline_with_the_program_instead_of_ssh(
 @pytest.mark.sshd
 def test_a_lost_connection_does_not_lose_a_detached_job(sshd: MadeSshd, drawn_axy: bytes) -> None:
     """The process of the connection is killed during ``log --follow``; the job is solved and fetched over another."""
-    from served import read_reply, request
+    from attack_server import read_reply, request
     from standin import wait_until
 
     host = sshd.add_host("--log", "stderr")

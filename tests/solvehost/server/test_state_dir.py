@@ -10,10 +10,10 @@ import pytest
 
 from solvehost.errors import BusyError, ConfigError, DiskError
 from solvehost.formats import jobdir
-from solvehost.formats.jobdir import MANIFEST, RESULT
+from solvehost.formats.jobdir import RESULT
 from solvehost.server import settings, state_dir
 from solvehost.server.state_dir import ClientDir, StateDir
-from solvehost.server.stored_job import RECORD, STARTED, StoredJob
+from solvehost.server.stored_job import RECORD, StoredJob
 
 
 def make_state(folder: Path, **changes: object) -> StateDir:
@@ -127,31 +127,6 @@ def test_jobs_are_listed_oldest_first(tmp_path: Path) -> None:
     assert [stored.line().id for stored in client.stored()] == ["a", "b", "c"]
 
 
-def test_the_state_of_a_job_follows_from_its_files(tmp_path: Path) -> None:
-    client = make_state(tmp_path).client()
-    stored = keep(client, "job-1")
-    assert stored.state() == "interrupted"
-    with stored.job.locked():
-        assert stored.state() == "waiting"
-        (stored.job.path / STARTED).touch()
-        assert stored.state() == "running"
-    stored.job.write_json(RESULT, {"status": "solved"})
-    assert stored.state() == "interrupted", "without a manifest, there is no reply"
-    stored.job.write_json(MANIFEST, {})
-    for status in ("solved", "unsolved", "failed"):
-        stored.job.write_json(RESULT, {"status": status})
-        assert stored.state() == status
-    stored.job.write_json(RESULT, {"status": "nonsense"})
-    assert stored.state() == "failed"
-
-
-def test_the_line_of_a_failed_job_has_the_reason(tmp_path: Path) -> None:
-    stored = keep(make_state(tmp_path).client(), "j", status="failed", exit_code=69, message="no engine", finished="t")
-    line = stored.line()
-    assert (line.state, line.exit_code, line.message, line.finished) == ("failed", 69, "no engine", "t")
-    assert line.size_bytes > 0
-
-
 def test_a_client_above_its_quota_is_refused(tmp_path: Path) -> None:
     client = make_state(tmp_path, max_stored_mb=1).client()
     stored = keep(client, "job-1")
@@ -171,14 +146,6 @@ def test_many_small_jobs_reach_the_quota(tmp_path: Path) -> None:
         keep(client, f"job-{number}")
     with pytest.raises(DiskError, match="fetch some and remove them"):
         client.check_quota()
-
-
-def test_the_size_counts_whole_blocks_of_small_files(tmp_path: Path) -> None:
-    stored = keep(make_state(tmp_path).client(), "job-1")
-    (stored.job.path / "small").write_bytes(b"x")
-    os.sync()
-    on_disk = sum(path.stat().st_blocks * 512 for path in stored.job.path.iterdir())
-    assert stored.size_bytes() >= on_disk > sum(path.stat().st_size for path in stored.job.path.iterdir())
 
 
 def test_expired_jobs_are_removed_unless_a_process_works_on_them(tmp_path: Path) -> None:
