@@ -22,7 +22,8 @@ from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field
 from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, SolveParams, in_unit
 from novacli.records.progress import SILENT, Progress
-from novacli.records.result import SOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import SOLVED
 from novacli.rigs.store import RigStore
 from novacli.solution.reading import Solution
 
@@ -272,7 +273,7 @@ class Solver:
         key = (params.indexes, params.engine_config)
         with self._lock:
             if key not in self._backends:
-                self._backends[key] = backends.connect(self.to, self.config.with_indexes_of(params))
+                self._backends[key] = backends.connect(self.to, params.configure(self.config))
             return self._backends[key]
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from novacli.errors import ConfigError
-from novacli.records.params import DEFAULT_TIMEOUT_S, SolveParams
 
 
 class SettingOrigin(enum.Enum):
@@ -26,6 +25,10 @@ class SettingOrigin(enum.Enum):
     FILE = "file"
     ENVIRONMENT = "environment"
     CALLER = "caller"  # an option of the command line, or a parameter of the Python API
+
+
+#: Wall-clock limit of a solve, in seconds, if neither the user nor the configuration gives one.
+DEFAULT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +145,6 @@ class Config:
         """Return a copy with the values that are not None; ``source`` names the option or parameter they came from."""
         new = {k: Setting(v, source, SettingOrigin.CALLER) for k, v in values.items() if v is not None}
         return replace(self, settings={**self.settings, **new})
-
-    def with_indexes_of(self, params: SolveParams) -> Config:
-        """Return a copy with the index files and the engine configuration that the parameters name, if they do."""
-        path = None if params.engine_config is None else Path(params.engine_config)
-        return self.replaced("indexes", index=params.indexes or None).replaced("engine_config", engine_config=path)
 
 
 def config_file(env: Mapping[str, str]) -> Path:

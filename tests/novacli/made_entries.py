@@ -8,7 +8,8 @@ from typing import Any
 
 from novacli.batch.records import GONE, OWN_OUTPUT, RETRIABLE, WAITING, FrameRecord, LedgerEntry
 from novacli.errors import DataError, OutputError
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.records.timing import Timing
 
 #: 2026-03-04 05:06:07 UTC

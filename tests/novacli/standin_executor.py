@@ -10,7 +10,8 @@ from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import FileContent, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import DataError, InputMissingError, NovaError
 from novacli.records.calibration import Calibration
-from novacli.records.result import FAILED, SOLVED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED, SOLVED
 from novacli.records.timing import Timing
 from solvehost.formats import fitsfile
 

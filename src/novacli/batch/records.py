@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from novacli.errors import InputMissingError
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, ErrorRecord, Result
+from novacli.records.result import ErrorRecord, Result
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 
 if TYPE_CHECKING:
     from novacli.config import Config

@@ -14,15 +14,8 @@ from novacli.records.field import Field, Image
 from novacli.records.hints import Hint
 from novacli.records.json_fields import JsonFields, as_text
 from novacli.records.params import SolveParams
-from novacli.records.result import (
-    UNSOLVED,
-    Result,
-    SourceRecord,
-    hint_from_json,
-    hint_to_json,
-    source_from_json,
-    source_to_json,
-)
+from novacli.records.result import Result, SourceRecord, hint_from_json, hint_to_json, source_from_json, source_to_json
+from novacli.records.status import UNSOLVED
 from solvehost.formats.jobdir import REQUEST, JobDir
 
 JOB_FORMAT = 1

@@ -11,15 +11,16 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novacli.errors import DataError, InputMissingError
-from novacli.jobs.remote import read_remote
-from novacli.jobs.request import read_request
 from novacli.records.json_fields import JsonFields
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
-from novacli.records.result import REMOTE as REMOTE_STATE
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
+from novacli.records.status import REMOTE as REMOTE_STATE
 from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
+
+if TYPE_CHECKING:
+    from novacli.records.result import Result
 
 STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE_STATE, INTERRUPTED)
 FINISHED = frozenset({SOLVED, UNSOLVED, FAILED})
@@ -112,6 +113,8 @@ def read_result(job: JobDir) -> Result:
     InputMissingError
         If it was removed meanwhile.
     """
+    from novacli.records.result import Result  # lists of jobs do not need it
+
     value = job.read_json(RESULT)
     if value is None:
         unfinished = _unfinished(job)
@@ -125,6 +128,8 @@ def read_result(job: JobDir) -> Result:
 
 
 def _unfinished(job: JobDir) -> Result:
+    from novacli.jobs.request import read_request
+
     request = read_request(job)
     if request is None:
         raise InputMissingError(f"{job.path}: there is no such job any more: see nova jobs")
@@ -134,6 +139,8 @@ def _unfinished(job: JobDir) -> Result:
 
 def _place_of(job: JobDir) -> str | None:
     """Return the place where a job was left; None if its ``remote.json`` is damaged."""
+    from novacli.jobs.remote import read_remote
+
     try:
         remote = read_remote(job)
     except DataError:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from novacli.backends.base import SolveOutcome
 from novacli.jobs.request import JobRequest
 from novacli.pipeline.hint_check import wrong_hints
-from novacli.records.result import SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved, read_solution
 from solvehost.engine.records import DOUBTFUL
 from solvehost.formats import jobdir

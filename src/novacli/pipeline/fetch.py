@@ -27,7 +27,8 @@ from novacli.jobs.request import JobRequest, read_request
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED
 from novacli.records.timing import Timing
 from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir

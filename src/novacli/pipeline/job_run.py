@@ -19,7 +19,8 @@ from novacli.jobs.source_digest import digest_recorded
 from novacli.pipeline.conclude import conclude, files_of
 from novacli.pipeline.context import Context, Solved
 from novacli.records.budget import Budget
-from novacli.records.result import FAILED, REMOTE, error_of
+from novacli.records.result import error_of
+from novacli.records.status import FAILED, REMOTE
 from novacli.records.timing import Clock
 from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir

@@ -16,7 +16,8 @@ from novacli.pipeline.context import Context, Solved
 from novacli.pipeline.prepare import prepare, utc_now
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED
 from novacli.records.timing import Clock
 from novacli.solution.reading import Solution
 

@@ -9,8 +9,10 @@ import enum
 import math
 from dataclasses import asdict, dataclass, field
 from dataclasses import fields as dataclass_fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from novacli.config import DEFAULT_TIMEOUT_S, Config
 from novacli.errors import ParameterError, UsageError
 from novacli.records.json_fields import JsonFields
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 FILM_WIDTH_MM = 36.0
 #: Search radius around a position given without one, in degrees.
 DEFAULT_RADIUS_DEG = 15.0
-#: Wall-clock limit of a solve, in seconds, if neither the user nor the configuration gives one.
-DEFAULT_TIMEOUT_S = 300.0
 
 
 class Parity(enum.Enum):
@@ -314,6 +314,11 @@ class SolveParams:
     def limit_s(self) -> float:
         """Wall-clock seconds that the solve may take."""
         return DEFAULT_TIMEOUT_S if self.timeout_s is None else self.timeout_s
+
+    def configure(self, config: Config) -> Config:
+        """Return the settings with the index files and the engine configuration that these parameters name."""
+        path = None if self.engine_config is None else Path(self.engine_config)
+        return config.replaced("indexes", index=self.indexes or None).replaced("engine_config", engine_config=path)
 
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as JSON has them, for :meth:`from_json`."""

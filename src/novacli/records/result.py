@@ -16,14 +16,12 @@ from novacli.records.hints import Hint, ParityHint, PositionHint, ScaleHint, Wcs
 from novacli.records.json_fields import JsonFields
 from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
+from novacli.records.status import REMOTE, SOLVED, UNSOLVED
 from novacli.records.timing import AttemptTiming, Timing
 
 #: Version of the JSON.  Adding a key does not change it; results written before it existed have no ``schema``.
 SCHEMA = 1
 
-SOLVED, UNSOLVED, FAILED = "solved", "unsolved", "failed"
-#: Status of a job that a server has, until it is fetched.
-REMOTE = "remote"
 _EXIT_CODES = {SOLVED: 0, UNSOLVED: 1, REMOTE: 0}
 
 

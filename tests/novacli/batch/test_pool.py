@@ -24,7 +24,7 @@ from novacli.batch.frames.listing import frame_at
 from novacli.batch.records import KEEP_NONE, BatchOutputs, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import UnavailableError
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, UNSOLVED
+from novacli.records.status import FAILED, UNSOLVED
 
 PATIENCE_S = 60.0
 Install = Callable[[str], Path]

@@ -201,7 +201,8 @@ def test_the_worst_result_gives_the_exit_code(
 ) -> None:
     from novacli.inputs import Input
     from novacli.pipeline.context import Solved
-    from novacli.records.result import FAILED, SOLVED, UNSOLVED, ErrorRecord, Result
+    from novacli.records.result import ErrorRecord, Result
+    from novacli.records.status import FAILED, SOLVED, UNSOLVED
 
     def made(given: Input, *_rest: object) -> Solved:
         name = given.name

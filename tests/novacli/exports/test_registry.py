@@ -25,7 +25,8 @@ from novacli.exports.request import OutputRequest, check_requests, write_outputs
 from novacli.exports.targets import TargetExistsError
 from novacli.inputs.kinds import FileInput
 from novacli.records.field import Origin
-from novacli.records.result import SOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import SOLVED
 from novacli.solution.reading import read_solution
 from solvehost.formats.jobdir import JobDir
 

@@ -21,7 +21,8 @@ from novacli.pipeline.context import Context
 from novacli.pipeline.job_run import JobRun
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
-from novacli.records.result import FAILED, REMOTE, UNSOLVED, SourceRecord
+from novacli.records.result import SourceRecord
+from novacli.records.status import FAILED, REMOTE, UNSOLVED
 from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.indexes.index_file import IndexFile

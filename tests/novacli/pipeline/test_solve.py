@@ -27,7 +27,7 @@ from novacli.pipeline.solve import solve_field, solve_input
 from novacli.records.budget import Budget
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
 from novacli.records.progress import Progress
-from novacli.records.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir

@@ -15,17 +15,8 @@ from novacli.records.calibration import Calibration, Match
 from novacli.records.hints import ParityHint, PositionHint, ScaleHint, WcsHint
 from novacli.records.params import Parity, Position
 from novacli.records.provenance import Provenance
-from novacli.records.result import (
-    FAILED,
-    SCHEMA,
-    SOLVED,
-    UNSOLVED,
-    ErrorRecord,
-    Result,
-    SourceRecord,
-    error_of,
-    hint_from_json,
-)
+from novacli.records.result import SCHEMA, ErrorRecord, Result, SourceRecord, error_of, hint_from_json
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.records.timing import AttemptTiming, Timing
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,7 +11,8 @@ import made_results as made
 import pytest
 
 from novacli.errors import DataError
-from novacli.records.result import SOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import SOLVED
 from novacli.solution import files
 from novacli.solution.reading import calibration_of, read_solution
 from novacli.wcs import tansip

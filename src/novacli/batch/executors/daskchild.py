@@ -14,7 +14,8 @@ from novacli.batch.children.child import ChildProcess
 from novacli.batch.records import FrameTask, TaskOutcome
 from novacli.batch.run import worker
 from novacli.errors import InternalError, fault_text
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED
 
 #: The first word of an answer.  ``DONE``: the outcome of the task follows.  ``UNSEEN``: a path follows that does not
 #: exist on this machine.

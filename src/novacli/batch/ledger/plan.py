@@ -21,7 +21,7 @@ from novacli.batch.records import (
 from novacli.config import Config
 from novacli.errors import DeniedError, OutputError, RetryLaterError
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 
 #: The value of ``--retry`` → the fates that are tried again.
 RETRIES = {

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
-from novacli.records.result import SOLVED
+from novacli.records.status import SOLVED
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 

@@ -25,7 +25,7 @@ from novacli.batch.reports.pagecells import FATE_TEXTS, SOLVED_CELLS, UNSOLVED_C
 from novacli.batch.reports.pagepaths import CommonFolder, names_only
 from novacli.batch.reports.pagestyle import SCRIPT, style
 from novacli.batch.reports.sky import SIZES, Sky
-from novacli.records.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text
 

@@ -9,7 +9,7 @@ from html import escape
 from novacli.batch.records import GONE, RETRIABLE, WAITING
 from novacli.batch.reports.columns import Value
 from novacli.batch.reports.folders import sort_button
-from novacli.records.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.reports.results.table import REASONS
 
 #: A frame's values by the names of the report's columns.

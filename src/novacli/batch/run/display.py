@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from novacli.batch.records import RETRIABLE, LedgerEntry
 from novacli.batch.run.recorder import RunCounts
 from novacli.batch.run.summary import ProblemSummary
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.text.printable import printable_line
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from novacli.batch.records import (
 )
 from novacli.errors import NovaError, OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.jobs.store import JobStore
-from novacli.records.result import FAILED, SOLVED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED, SOLVED
 from novacli.text.printable import shown_name
 from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir

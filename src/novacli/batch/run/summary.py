@@ -9,7 +9,8 @@ from pathlib import Path
 
 from novacli.batch.records import GONE, RETRIABLE, UNCHANGED, WAITING, LedgerEntry
 from novacli.batch.run.recorder import RunCounts
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 

@@ -23,7 +23,8 @@ from novacli.files.atomic import NotWritableError, as_output_error
 from novacli.jobs.request import read_request
 from novacli.records.budget import Budget
 from novacli.records.progress import Progress
-from novacli.records.result import FAILED, SOLVED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED, SOLVED
 from novacli.text.printable import shown_name
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import RESULT, JobDir

@@ -15,7 +15,7 @@ from novacli.jobs.filters import JobFilter, build_filter
 from novacli.jobs.remote import is_remote
 from novacli.jobs.store import JobStore
 from novacli.jobs.summaries import FINISHED, read_result
-from novacli.records.result import REMOTE
+from novacli.records.status import REMOTE
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from novacli.text.quantities import count_text

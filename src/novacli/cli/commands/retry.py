@@ -16,7 +16,7 @@ from novacli.jobs.filters import build_filter
 from novacli.jobs.store import JobStore
 from novacli.jobs.summaries import STATES, read_result
 from novacli.records.progress import Progress
-from novacli.records.result import REMOTE
+from novacli.records.status import REMOTE
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import RUNNING
@@ -97,7 +97,7 @@ class _Connections:
         where = place or request.place
         config, params = self._config, request.params
         if where == LOCAL and params is not None:
-            config = config.with_indexes_of(params)
+            config = params.configure(config)
         key = (where, config["index"], config["engine_config"])
         if key not in self._backends:
             self._backends[key] = backends.connect(where, config)

@@ -8,7 +8,8 @@ import click
 
 from novacli.cli.jobargs import JOB, JOBS_DIR, open_store
 from novacli.jobs.summaries import read_result
-from novacli.records.result import REMOTE, SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import REMOTE, SOLVED, UNSOLVED
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 from solvehost.formats.jobdir import INTERRUPTED, RUNNING

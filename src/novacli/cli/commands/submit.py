@@ -25,7 +25,8 @@ from novacli.cli.progress import progress
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.records.params import SolveParams
 from novacli.records.progress import Progress
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED
 from novacli.reports.results import open_report
 from novacli.text.printable import printable_line
 

@@ -7,7 +7,8 @@ from typing import TextIO
 
 from novacli.records.calibration import Calibration, Match
 from novacli.records.hints import Hint, ParityHint
-from novacli.records.result import FAILED, REMOTE, SOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import FAILED, REMOTE, SOLVED
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from novacli.text.printable import printable_line
 from novacli.text.quantities import angle_text

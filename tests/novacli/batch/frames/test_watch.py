@@ -16,7 +16,7 @@ from novacli.batch.frames import watch
 from novacli.batch.frames.watch import WatchFeed, WatchSettings
 from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord
-from novacli.records.result import SOLVED
+from novacli.records.status import SOLVED
 
 
 class Clock:

@@ -17,7 +17,7 @@ from novacli.batch.records import FATES, GONE, OWN_OUTPUT, RETRIABLE, WAITING, F
 from novacli.config import load
 from novacli.errors import DeniedError, OutputError
 from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
-from novacli.records.result import FAILED, SOLVED, UNSOLVED
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 
 SOURCE = Path(__file__).parents[4] / "src"
 DONE = (SOLVED, UNSOLVED, FAILED)

@@ -36,7 +36,8 @@ from novacli.batch.run.recorder import Recorder
 from novacli.batch.run.session import _leave
 from novacli.errors import DataError, InputMissingError, NovaError, OutputError, UnavailableError
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from solvehost.formats import jobdir
 
 Answer = Callable[[FrameTask], TaskOutcome]

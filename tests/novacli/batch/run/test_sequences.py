@@ -17,7 +17,8 @@ from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import RETRIABLE, FrameRecord, SequenceHint, TaskOutcome
 from novacli.batch.run import sequences
 from novacli.batch.run.sequences import SequenceQueue
-from novacli.records.result import SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import SOLVED, UNSOLVED
 
 numbers = itertools.count()
 

@@ -23,7 +23,8 @@ from novacli.batch.run.session import run_batch
 from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import OutputError, UsageError
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED
 
 
 @pytest.fixture(autouse=True)

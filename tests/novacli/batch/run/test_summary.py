@@ -7,7 +7,8 @@ from pathlib import Path
 from novacli.batch.records import FrameRecord, LedgerEntry
 from novacli.batch.run.recorder import RunCounts
 from novacli.batch.run.summary import BatchOutcome, ProblemSummary
-from novacli.records.result import FAILED, UNSOLVED, ErrorRecord, Result
+from novacli.records.result import ErrorRecord, Result
+from novacli.records.status import FAILED, UNSOLVED
 
 
 def problems(*frames: tuple[str, str, str]) -> ProblemSummary:

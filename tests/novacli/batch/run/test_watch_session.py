@@ -37,7 +37,8 @@ from novacli.batch.run.summary import BatchOutcome
 from novacli.batch.run.watch_session import watch_batch
 from novacli.errors import DeniedError, InputMissingError, NovaError, OutputError, RetryLaterError, UsageError
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, Result, error_of
+from novacli.records.result import Result, error_of
+from novacli.records.status import FAILED
 
 SOURCE = Path(__file__).parents[4] / "src"
 #: Longer than any wait in a correct run.

@@ -31,7 +31,8 @@ from novacli.jobs.request import sha256_of
 from novacli.pipeline import solve as pipeline
 from novacli.pipeline.context import Context, Solved
 from novacli.records.params import SolveParams
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 

@@ -9,7 +9,8 @@ import os
 
 import pytest
 
-from novacli.records.result import FAILED, Result
+from novacli.records.result import Result
+from novacli.records.status import FAILED
 from novacli.records.timing import Timing
 from novacli.reports.results import open_report
 

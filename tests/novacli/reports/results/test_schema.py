@@ -14,8 +14,9 @@ from made_lines import SCHEMA, problems
 
 from novacli.errors import NotSolvedError, NovaError
 from novacli.records.calibration import Calibration
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
 from novacli.records.result import SCHEMA as SCHEMA_VERSION
+from novacli.records.result import Result
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.strategy.portfolio import BLIND, POINTED
 from solvehost.engine import records
 

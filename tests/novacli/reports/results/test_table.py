@@ -9,7 +9,8 @@ import os
 import pytest
 
 from novacli.records.hints import Hint
-from novacli.records.result import FAILED, SOLVED, UNSOLVED, Result
+from novacli.records.result import Result
+from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.reports.results import open_report
 from novacli.reports.results.table import rows
 
