@@ -346,7 +346,7 @@ def test_a_hanging_scheduler_does_not_block_the_end_of_a_run(env: dict[str, str]
             cluster.scheduler.send_signal(signal.SIGCONT)
     assert done.returncode == 75
     assert "1 left for the next run" in done.stdout
-    assert "the time was up" in done.stdout
+    assert "the time limit passed" in done.stdout
 
 
 def test_to_and_dask_exclude_each_other(env: dict[str, str], one: Path) -> None:

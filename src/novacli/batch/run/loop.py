@@ -182,4 +182,4 @@ class FrameLoop:
         while self._pending and may_finish and time.monotonic() < until_s:
             self._collect(queue)
         if self._counts.stopped is None and self._counts.left:
-            self._counts.stopped = "the time was up" if self._stop.signal is None else "it was interrupted"
+            self._counts.stopped = "the time limit passed" if self._stop.signal is None else "it was interrupted"

@@ -271,7 +271,7 @@ def test_no_frame_is_begun_after_the_time_limit(bench: Bench) -> None:
     executor = Here(solved)
     assert bench.run(bench.todo("a.fits"), executor) == {}
     assert executor.tasks == []
-    assert bench.recorder.counts.stopped == "the time was up"
+    assert bench.recorder.counts.stopped == "the time limit passed"
 
 
 @pytest.mark.parametrize("page", ["howto/batch.md", "reference/cli.md"])
@@ -299,7 +299,7 @@ def test_a_frame_that_does_not_end_in_time_is_left_for_the_next_run(
     executor = Stuck(solved)
     assert bench.run(bench.todo("a.fits"), executor) == {}
     assert (len(executor.tasks), bench.recorder.counts.left) == (1, 1)
-    assert bench.recorder.counts.stopped == "the time was up"
+    assert bench.recorder.counts.stopped == "the time limit passed"
 
 
 def test_a_signal_leaves_the_remaining_frames(bench: Bench) -> None:
