@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from novacli.inputs.kinds import UrlInput as UrlInput
     from novacli.records.calibration import Calibration as Calibration
     from novacli.records.calibration import Match as Match
-    from novacli.records.params import Parity as Parity
     from novacli.records.params import Position as Position
     from novacli.records.params import Scale as Scale
     from novacli.records.params import ScaleUnit as ScaleUnit
     from novacli.records.params import SolveParams as SolveParams
+    from novacli.records.parity import Parity as Parity
     from novacli.records.progress import Progress as Progress
     from novacli.solution.reading import Solution as Solution
 
@@ -54,7 +54,8 @@ _NAMES = {
     "novacli.files.urls": ("UrlPolicy",),
     "novacli.inputs.kinds": ("FileInput", "StreamInput", "UrlInput"),
     "novacli.records.calibration": ("Calibration", "Match"),
-    "novacli.records.params": ("Parity", "Position", "Scale", "ScaleUnit", "SolveParams"),
+    "novacli.records.parity": ("Parity",),
+    "novacli.records.params": ("Position", "Scale", "ScaleUnit", "SolveParams"),
     "novacli.records.progress": ("Progress",),
     "novacli.solution.reading": ("Solution",),
 }  # fmt: skip

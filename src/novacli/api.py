@@ -20,7 +20,8 @@ from novacli.errors import InternalError, NotSolvedError, ParameterError
 from novacli.inputs import FileInput, StreamInput, UrlInput, from_array, open_field, parse_input
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field
-from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, SolveParams, in_unit
+from novacli.records.params import DEFAULT_RADIUS_DEG, Position, Scale, SolveParams, in_unit
+from novacli.records.parity import Parity
 from novacli.records.progress import SILENT, Progress
 from novacli.records.result import Result
 from novacli.records.status import SOLVED

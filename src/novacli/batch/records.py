@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from novacli.errors import InputMissingError
+from novacli.records.parity import Parity
 from novacli.records.result import ErrorRecord, Result
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 
@@ -182,7 +183,7 @@ class SequenceHint:
     aimed_deg: tuple[float, float] | None
     centre_deg: tuple[float, float] | None
     pixscale_arcsec: float
-    parity: int
+    parity: Parity
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import click
 from novacli.config import Config
 from novacli.errors import UsageError
 from novacli.exports.registry import Export, all_exports, export_named
-from novacli.records.params import DEFAULT_RADIUS_DEG, Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import DEFAULT_RADIUS_DEG, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 from novacli.text.angles import parse_dec, parse_ra
 
 if TYPE_CHECKING:

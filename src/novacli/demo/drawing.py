@@ -14,6 +14,7 @@ from novacli.demo.population import DrawnStars, populate
 from novacli.demo.projection import CardValue, Projection
 from novacli.demo.psf import Psf, add_stars
 from novacli.demo.scene import Scene
+from novacli.records.parity import Parity
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -57,7 +58,7 @@ class Truth:
     height_deg: float
     pixscale_arcsec: float
     rotation_deg: float
-    parity: int
+    parity: Parity
     distortion_percent: float
     wcs: dict[str, CardValue]
     size: tuple[int, int]

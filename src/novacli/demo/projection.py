@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.demo.scene import Scene
+from novacli.records.parity import Parity
 from novacli.wcs.projection import directions_to_plane
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ class Projection:
         )
 
     @property
-    def parity(self) -> int:
+    def parity(self) -> Parity:
         """Sign of det(CD): -1 for an unmirrored FITS image, +1 for a mirrored one."""
         (cd11, cd12), (cd21, cd22) = self.cd
-        return 1 if cd11 * cd22 - cd12 * cd21 > 0 else -1
+        return Parity.of(cd11 * cd22 - cd12 * cd21)
 
     @property
     def reach_rad(self) -> float:

@@ -15,7 +15,8 @@ from novacli.hints.cards import Cards
 from novacli.hints.positions import POINTING_ERROR_DEG, read_pair
 from novacli.hints.scales import Reading, is_possible_scale
 from novacli.records.hints import PositionHint, WcsHint
-from novacli.records.params import Parity, Position
+from novacli.records.params import Position
+from novacli.records.parity import Parity
 from novacli.wcs.tansip import TanSip
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
@@ -67,7 +68,7 @@ def read_header_wcs(cards: Cards, width: int, height: int) -> HeaderWcs:
     whole = _whole_size(cards, width, height)
     crval = (reference.position.ra_deg, reference.position.dec_deg)
     tan = TanSip(crval, (math.nan, math.nan), cd, *(whole or (width, height)))
-    parity = Parity.POSITIVE if tan.det_cd > 0 else Parity.NEGATIVE
+    parity = tan.parity
     scales = tuple(_scales(tan, width, height, source))
     crpix = _reference_pixel(cards)
     if crpix is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from novacli.records.parity import Parity
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -33,7 +35,7 @@ class Calibration:
     radius: float
     pixscale: float
     orientation: float
-    parity: float
+    parity: Parity
     width_arcsec: float
     height_arcsec: float
     up_deg_e_of_n: float

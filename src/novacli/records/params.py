@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from novacli.config import DEFAULT_TIMEOUT_S, Config
 from novacli.errors import ParameterError, UsageError
 from novacli.records.json_fields import JsonFields
+from novacli.records.parity import Parity
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -24,30 +25,6 @@ if TYPE_CHECKING:
 FILM_WIDTH_MM = 36.0
 #: Search radius around a position given without one, in degrees.
 DEFAULT_RADIUS_DEG = 15.0
-
-
-class Parity(enum.Enum):
-    """Sign of det(CD): +1 for an unmirrored JPEG (rows from the top), -1 for an unmirrored FITS image.
-
-    The engine's words are the other way round: its ``neg`` finds det(CD) > 0.  ``word`` is the engine's, which
-    ``--parity`` takes as ``solve-field`` does.
-    """
-
-    POSITIVE = 1
-    NEGATIVE = -1
-
-    @property
-    def word(self) -> str:
-        """The engine's word for this parity (``--parity``, ANPARITY in lower case)."""
-        return "neg" if self is Parity.POSITIVE else "pos"
-
-    @classmethod
-    def from_word(cls, word: str) -> Parity | None:
-        """Return the parity for solve-field's ``pos``, ``neg`` or ``both`` (None)."""
-        try:
-            return {"pos": cls.NEGATIVE, "neg": cls.POSITIVE, "both": None}[word]
-        except KeyError:
-            raise ParameterError(f"parity {word!r} is unknown: use pos, neg or both") from None
 
 
 class ScaleUnit(enum.Enum):

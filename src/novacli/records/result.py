@@ -14,7 +14,8 @@ from novacli.errors import NovaError
 from novacli.records.calibration import Calibration, Match
 from novacli.records.hints import Hint, ParityHint, PositionHint, ScaleHint, WcsHint
 from novacli.records.json_fields import JsonFields
-from novacli.records.params import Parity, Position
+from novacli.records.params import Position
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.records.status import REMOTE, SOLVED, UNSOLVED
 from novacli.records.timing import AttemptTiming, Timing
@@ -114,7 +115,7 @@ class Result:
             "status": self.status,
             "job": self.job,
             "reason": self.reason,
-            "calibration": None if self.calibration is None else dataclasses.asdict(self.calibration),
+            "calibration": None if self.calibration is None else _calibration_to_json(self.calibration),
             "match": None if self.match is None else _match_to_json(self.match),
             "hints": [hint_to_json(hint) for hint in self.hints],
             "timing": _timing_to_json(self.timing),
@@ -184,7 +185,7 @@ def hint_from_json(value: object) -> Hint:
     fields = JsonFields(value, "a hint")
     kind = fields.text("kind")
     if kind == "parity":
-        return ParityHint(Parity(fields.number("parity")))
+        return ParityHint(Parity(int(fields.number("parity"))))
     source = fields.text("source")
     provenance = Provenance(fields.text("provenance")) if fields.has("provenance") else _provenance_of(source)
     if kind == "scale":
@@ -230,6 +231,10 @@ def source_from_json(fields: JsonFields) -> SourceRecord | None:
     )
 
 
+def _calibration_to_json(calibration: Calibration) -> dict[str, Any]:
+    return {**dataclasses.asdict(calibration), "parity": float(calibration.parity)}
+
+
 def _calibration_from_json(fields: JsonFields) -> Calibration:
     return Calibration(
         ra=fields.number("ra", 0, 360),
@@ -237,7 +242,7 @@ def _calibration_from_json(fields: JsonFields) -> Calibration:
         radius=fields.number("radius", 0),
         pixscale=fields.number("pixscale", 0),
         orientation=fields.number("orientation"),
-        parity=fields.number("parity", -1, 1),
+        parity=Parity.of(fields.number("parity", -1, 1)),
         width_arcsec=fields.number("width_arcsec", 0),
         height_arcsec=fields.number("height_arcsec", 0),
         up_deg_e_of_n=fields.number("up_deg_e_of_n"),

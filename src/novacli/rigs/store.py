@@ -27,7 +27,8 @@ from novacli.files.atomic import write_file
 from novacli.records.calibration import Calibration
 from novacli.records.field import Field, HeaderValue, Image
 from novacli.records.hints import Hints, PositionHint, ScaleHint
-from novacli.records.params import Parity, Position
+from novacli.records.params import Position
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 
 FORMAT = 1
@@ -66,7 +67,7 @@ class Rig:
     width: int
     height: int
     pixscale_arcsec: float
-    parity: int
+    parity: Parity
     frames: int
     ra_deg: float
     dec_deg: float
@@ -236,7 +237,7 @@ def _parse_rig(entry: Any) -> Rig | None:
             width=int(entry["width"]),
             height=int(entry["height"]),
             pixscale_arcsec=float(entry["pixscale_arcsec"]),
-            parity=1 if entry["parity"] > 0 else -1,
+            parity=Parity.of(entry["parity"]),
             frames=int(entry["frames"]),
             ra_deg=float(entry["ra_deg"]),
             dec_deg=float(entry["dec_deg"]),
@@ -280,14 +281,14 @@ def _hints_of(rig: Rig, now_s: float) -> Hints:
     if 0 <= now_s - rig.solved_s < POINTING_S:
         width_deg = rig.width * rig.pixscale_arcsec / 3600
         positions = (earlier_position_hint(rig.ra_deg, rig.dec_deg, width_deg, SOURCE),)
-    return Hints((earlier_scale_hint(rig.pixscale_arcsec, SOURCE),), positions, parity=Parity(rig.parity))
+    return Hints((earlier_scale_hint(rig.pixscale_arcsec, SOURCE),), positions, parity=rig.parity)
 
 
 def _updated_rig(
     known: Rig | None, identity: tuple[str, str], field: Field, calibration: Calibration, solved_s: float
 ) -> Rig:
     """Return the rig after one more frame; a frame that contradicts ``known`` begins anew."""
-    scale, parity, frames = calibration.pixscale, int(calibration.parity), 1
+    scale, parity, frames = calibration.pixscale, calibration.parity, 1
     if known is not None and abs(scale / known.pixscale_arcsec - 1) < _SAME_SCALE and parity == known.parity:
         frames = known.frames + 1
         # A running mean of about five frames: more precise than one frame, and it follows a slow drift.

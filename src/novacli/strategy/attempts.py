@@ -17,7 +17,8 @@ from novacli.extraction.order import StarOrder
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.indexes.coverage import width_ranges_deg
 from novacli.records.field import Field, Image
-from novacli.records.params import Parity, SolveParams
+from novacli.records.params import SolveParams
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.strategy.portfolio import BLIND, BLURRED_BINNING, POINTED, SCALED, ImageSizes, Member
 from novacli.text.quantities import angle_text

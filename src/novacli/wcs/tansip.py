@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from novacli.records.parity import Parity
 from novacli.wcs.projection import plane_to_sky, sky_to_plane
 from novacli.wcs.sphere import position_angle_deg
 
@@ -63,9 +64,9 @@ class TanSip:
         return cd11 * cd22 - cd12 * cd21
 
     @property
-    def parity(self) -> float:
-        """Sign of det(CD): +1.0 for an unmirrored JPEG (rows from the top), -1.0 for an unmirrored FITS image."""
-        return math.copysign(1.0, self.det_cd)
+    def parity(self) -> Parity:
+        """Sign of det(CD): +1 for an unmirrored JPEG (rows from the top), -1 for an unmirrored FITS image."""
+        return Parity.of(self.det_cd)
 
     @property
     def pixscale_arcsec(self) -> float:

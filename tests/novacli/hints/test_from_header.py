@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novacli.hints import Hints, from_header
-from novacli.records.params import Parity
+from novacli.records.parity import Parity
 from novacli.text.angles import separation_deg
 
 INDI_SIMULATOR = {

@@ -3,7 +3,7 @@
 import pytest
 
 from novacli.hints import from_header
-from novacli.records.params import Parity
+from novacli.records.parity import Parity
 from novacli.text.angles import separation_deg
 from novacli.wcs.tansip import TanSip
 

@@ -3,7 +3,8 @@
 import pytest
 
 from novacli.hints import Hints, PositionHint, ScaleHint, WcsHint, combine, user_hints
-from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 
 HEADER = Hints(

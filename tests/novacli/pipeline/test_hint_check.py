@@ -12,7 +12,8 @@ from novacli.jobs.request import JobRequest
 from novacli.pipeline.hint_check import wrong_hints
 from novacli.records.calibration import Calibration
 from novacli.records.hints import Hint, ParityHint, PositionHint, ScaleHint, WcsHint
-from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.records.result import SourceRecord
 

@@ -16,7 +16,8 @@ from novacli.inputs import FileInput
 from novacli.pipeline.context import Context
 from novacli.pipeline.retry import retry_job
 from novacli.pipeline.solve import solve_field, solve_input
-from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 from novacli.records.status import SOLVED, UNSOLVED
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import JobDir

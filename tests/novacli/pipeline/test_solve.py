@@ -25,7 +25,8 @@ from novacli.inputs import FileInput, UrlInput, from_array
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field, solve_input
 from novacli.records.budget import Budget
-from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 from novacli.records.progress import Progress
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved

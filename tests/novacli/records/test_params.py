@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novacli.errors import UsageError
-from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 
 
 @pytest.mark.parametrize(("word", "sign"), [("neg", 1), ("pos", -1)])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from novacli.errors import OutputError, RetryLaterError
 from novacli.records.calibration import Calibration, Match
 from novacli.records.hints import ParityHint, PositionHint, ScaleHint, WcsHint
-from novacli.records.params import Parity, Position
+from novacli.records.params import Position
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.records.result import SCHEMA, ErrorRecord, Result, SourceRecord, error_of, hint_from_json
 from novacli.records.status import FAILED, SOLVED, UNSOLVED

@@ -12,7 +12,8 @@ import pytest
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.calibration import Calibration
 from novacli.records.field import Field, Image, Origin, StarList
-from novacli.records.params import Parity, Position
+from novacli.records.params import Position
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.rigs.store import SOURCE, RigStore, identify_rig
 

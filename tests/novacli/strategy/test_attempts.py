@@ -20,7 +20,8 @@ from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.inputs import from_array
 from novacli.records.field import Image, Origin, StarList
-from novacli.records.params import Parity, Position, SolveParams
+from novacli.records.params import Position, SolveParams
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import LEAST_STARS, constraints

@@ -15,7 +15,6 @@ from novacli.pipeline.context import Memory
 from novacli.records.calibration import Calibration
 from novacli.records.field import Field
 from novacli.records.hints import Hints, PositionHint
-from novacli.records.params import Parity
 from novacli.rigs.store import are_from_user, earlier_position_hint, earlier_scale_hint, identify_rig
 from novacli.text.angles import separation_deg
 
@@ -64,7 +63,7 @@ class SequenceMemory:
         positions = given.positions
         if not are_from_user(positions):
             positions = self._positions(field, own) or positions
-        parity = Parity(own[0].parity) if given.parity is None else given.parity
+        parity = own[0].parity if given.parity is None else given.parity
         return dataclasses.replace(given, scales=scales, positions=positions, parity=parity)
 
     def _positions(self, field: Field, own: Sequence[SequenceHint]) -> tuple[PositionHint, ...]:
@@ -88,7 +87,7 @@ class SequenceMemory:
         if found is not None:
             centre_deg = (calibration.ra, calibration.dec)
             self.hint = SequenceHint(
-                found[0], _target(field), self._aimed_deg, centre_deg, calibration.pixscale, int(calibration.parity)
+                found[0], _target(field), self._aimed_deg, centre_deg, calibration.pixscale, calibration.parity
             )
 
 

@@ -16,7 +16,8 @@ from novacli.batch.ledger.plan import RETRIES, PlanOptions, exit_code, fingerpri
 from novacli.batch.records import FATES, GONE, OWN_OUTPUT, RETRIABLE, WAITING, FileContent, FrameFile, FrameRecord
 from novacli.config import load
 from novacli.errors import DeniedError, OutputError
-from novacli.records.params import Parity, Position, Scale, ScaleUnit, SolveParams
+from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
+from novacli.records.parity import Parity
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 
 SOURCE = Path(__file__).parents[4] / "src"

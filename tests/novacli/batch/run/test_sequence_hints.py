@@ -13,7 +13,8 @@ from novacli.batch.run.sequence_hints import SOURCE, SequenceMemory
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.records.calibration import Calibration
 from novacli.records.field import HeaderValue, Image, Origin, StarList
-from novacli.records.params import Parity, Position
+from novacli.records.params import Position
+from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.rigs.store import RigStore, identify_rig
 
