@@ -19,6 +19,8 @@ source_suffix = {".md": "markdown"}
 # The pages link to headings by the anchors that GitHub gives them.
 myst_heading_anchors = 4
 autodoc_member_order = "bysource"
+# Show "progress=SILENT", and not the representation of that object.
+autodoc_preserve_defaults = True
 # Fields of dataclasses are described in the text of their class.
 numpydoc_show_class_members = False
 autosummary_generate = False

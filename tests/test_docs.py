@@ -309,6 +309,13 @@ def test_links_lead_somewhere(page: str, target: str) -> None:
 SITE_PAGES = {"docs/index.md", "docs/changelog.md", "docs/contributing.md"}
 
 
+def test_every_page_is_in_the_contents_of_the_site() -> None:
+    """Sphinx warns of a page that is in no table of contents; this says so sooner."""
+    contents = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").splitlines()
+    pages = {str(p.relative_to(ROOT / "docs").with_suffix("")) for p in (ROOT / "docs").rglob("*.md")}
+    assert pages - set(contents) == {"index"}
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     """A reader of the repository finds every page of the documentation."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
