@@ -1,4 +1,4 @@
-"""A scene drawn as an image, with the truth about it; the scene's seed determines every random number."""
+"""Draw a scene as an image, with the truth about it; the scene's seed determines every random number."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def add_trail(light: NDArray[np.float32], sky_noise: float, rng: Generator) -> N
 def has_trail(scene: Scene, rng: Generator) -> bool:
     """Return True if a satellite crosses the scene.
 
-    A random number is always drawn, so that the trail itself does not depend on how the question was decided.
+    A random number is drawn in any case, so the trail is the same whether the scene or chance decides on it.
     """
     crosses = bool(rng.random() < TRAIL_SHARE)
     return crosses if scene.trail is None else scene.trail

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DROPPED_FRACTION = 0.04
-STRANGER_FRACTION = 0.04
+ADDED_FRACTION = 0.04
 MAGNITUDE_SCATTER = 0.25
 POSITION_SCATTER_ARCSEC = 0.3
 #: Added stars reach this far below the limiting magnitude, into the noise.
@@ -31,7 +31,7 @@ _BELOW_LIMIT_MAG = 1.0
 #: The density of stars is measured within at least this radius, so that small fields have enough stars.
 _LEAST_RADIUS_RAD = float(np.radians(2.0))
 _BIN_MAG = 0.25
-#: Largest number of added stars.
+#: Largest number of faint stars that are added.
 _MAX_ADDED = 3_000_000
 
 
@@ -103,11 +103,11 @@ def _uncatalogued(known: Stars, radius_rad: float, faintest: float, rng: Generat
     missing = expected - np.count_nonzero((known.magnitudes >= complete) & (known.magnitudes < faintest))
     if missing > _MAX_ADDED:
         raise UsageError(
-            f"this limit means about {missing:.0e} stars in the field: use a brighter --limit or a smaller --width"
+            f"this limit gives about {missing:.0e} stars in the field: use a brighter --limit or a smaller --width"
         )
     faint = _magnitudes_between(complete, faintest, rng.poisson(max(missing, 0)), rng)
-    strangers = known.magnitudes[rng.random(len(known)) < STRANGER_FRACTION]
-    magnitudes = np.concatenate([faint, strangers])
+    others = known.magnitudes[rng.random(len(known)) < ADDED_FRACTION]
+    magnitudes = np.concatenate([faint, others])
     return Stars(_near(known.directions, area_deg2, len(magnitudes), rng), magnitudes)
 
 
@@ -119,7 +119,7 @@ def _magnitudes_between(bright: float, faint: float, count: int, rng: Generator)
 
 
 def _near(directions: NDArray[np.float64], area_deg2: float, count: int, rng: Generator) -> NDArray[np.float64]:
-    """Return directions as crowded as the catalogue: each within some star distances of a random catalogue star."""
+    """Return random directions with the density of the catalogue: each is near a random catalogue star."""
     spread_rad = 2 * np.radians(np.sqrt(area_deg2 / len(directions)))
     places = directions[rng.integers(0, len(directions), count)] + rng.normal(0, spread_rad, (count, 3))
     places /= np.linalg.norm(places, axis=1, keepdims=True)

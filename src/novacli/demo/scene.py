@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from novacli.errors import UsageError
 
 #: Mean of the whole sky: (V magnitude, log10 of the number of brighter stars in a square degree).  Source: up to 11
-#: mag, counts in Tycho-2 (Høg et al. 2000, A&A 355, L27); beyond, the slope continues to fall from 0.40 to 0.30 per
-#: magnitude, as in the model of Bahcall & Soneira 1980, ApJS 44, 73.
+#: mag, counts in Tycho-2 (Høg et al. 2000, A&A 355, L27); for fainter stars, the slope continues to fall from 0.40 to
+#: 0.30 per magnitude, as in the model of Bahcall & Soneira 1980, ApJS 44, 73.
 STAR_COUNTS = (
     (-2.0, -5.5), (0.0, -3.8), (2.0, -2.76), (4.0, -1.85), (5.0, -1.52), (6.0, -0.98), (7.0, -0.48), (8.0, 0.0),
     (9.0, 0.46), (10.0, 0.90), (11.0, 1.31), (12.0, 1.71), (13.0, 2.09), (14.0, 2.45), (15.0, 2.80), (16.0, 3.13),
@@ -62,16 +62,16 @@ class Scene:
     mirrored
         If False, east is left of north and det(CD) < 0; if True, east is right of north and det(CD) > 0.
     distortion_percent
-        How far stars in the corners are moved outwards (pincushion; negative: inwards, barrel), in percent of their
+        Shift of stars in the corners outwards (pincushion; negative: inwards, barrel), in percent of their
         distance from the centre; the shift grows with the cube of that distance.
     limit_mag
-        Magnitude of stars with a signal-to-noise ratio of 5 without clouds; None for a value by the field's size.
+        Magnitude of stars with a signal-to-noise ratio of 5 without clouds; None for one that fits the field's size.
     trail
-        Whether a satellite crosses; None for a random choice, yes in one image of three.
+        True if a satellite crosses the image; None for a random choice, which is True in one image of three.
     clouds
-        0 is a clear sky, 0.5 thick clouds with stars between them; 1 hides nearly every star.
+        Cloud cover: 0 is a clear sky, 0.5 thick clouds with stars between them; 1 hides nearly every star.
     states_pointing
-        Whether the header states where the telescope points (OBJCTRA, OBJCTDEC).
+        True if the header states where the telescope points (OBJCTRA, OBJCTDEC).
     date_obs
         DATE-OBS in the header.
     """

@@ -1,4 +1,4 @@
-"""Writes a drawing: ``OUT.fits`` as a camera would write it, and the truth beside it in ``OUT.fits.truth.json``."""
+"""Write a drawing: ``OUT.fits`` as a camera would write it, and the truth beside it in ``OUT.fits.truth.json``."""
 
 from __future__ import annotations
 

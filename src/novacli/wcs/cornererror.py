@@ -1,10 +1,10 @@
-"""The estimated error of a solution at the corners of the image, where few stars are and a wrong model shows first.
+"""The estimated error of a solution at the image's corners, where stars are few and a wrong model errs the most.
 
 The estimate is the distance within which the worst corner lies with a probability of 90 percent, under a mixture of all
 models that the stars determine.  Each model counts by how well it predicts stars that were left out of its fit, and
 contributes two parts: the variance of its parameters, propagated to the corners, and its distance from the solution
-there.  Where stars fill the image, one model dominates and both parts are small; where no star confirms the outer part
-of the image, models that agree at the stars disagree at the corners, and the estimate grows.
+there.  If stars fill the image, one model dominates and both parts are small.  If no star confirms the outer part of
+the image, models that agree at the stars disagree at the corners, and the estimate is large.
 
 Source: Hoeting et al. 1999, Statistical Science 14, 382 (Bayesian model averaging); the tails are those of the
 bivariate t-distribution, since the variance of few stars is itself uncertain.
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 #: Probability that the error of the worst corner is larger than the estimate.
 EXCEEDANCE = 0.1
-#: No model is believed to be further off than this, in half diagonals: about what an equidistant fisheye lens with a
-#: diagonal of 90 degrees differs from the gnomonic projection in its corners.
+#: Upper limit on the error of a model, in half diagonals: about the difference, in the corners, between an equidistant
+#: fisheye lens with a diagonal of 90 degrees and the gnomonic projection.
 _MAX_ERROR = 0.3
 #: Leave-one-out scores of few stars are uncertain themselves, so a star counts for less than in a likelihood.
 _EVIDENCE_PER_STAR = 0.5
@@ -54,7 +54,7 @@ def corner_error_px(corners: Floats, candidates: Sequence[Fit], pairs: Pairs) ->
     Returns
     -------
     float or None
-        Pixels; None if no model is determined by the stars, or the solution has no place for a corner.
+        Pixels; None if the stars determine no model, or if the solution cannot project a corner.
     """
     fits = [f for f in candidates if f.terms is not None]
     if not fits or not np.isfinite(corners).all():

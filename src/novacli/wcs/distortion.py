@@ -1,7 +1,7 @@
 """Least-squares fits of lens models to matched stars, and the choice of the model that the stars support.
 
 Models are compared by leave-one-out cross-validation: by how well a fit predicts a star that was left out of it.  The
-prediction takes no second fit, since the leave-one-out residual of a star is its residual divided by one minus its
+prediction needs no second fit, since the leave-one-out residual of a star is its residual divided by one minus its
 leverage.  Source: Cook & Weisberg 1982, Residuals and Influence in Regression, section 2.2.
 
 Units are those of :mod:`novacli.wcs.lensmodels`; names with ``_px`` are in pixels.
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-#: A star is an outlier (a wrong match, or blended) if its leave-one-out residual is more than this many times typical …
+#: A star is an outlier (a wrong match, or blended) if its leave-one-out residual is more than this many times the
+#: typical one …
 _OUTLIER_FACTOR = 4.0
-#: … but never if it is below this, in pixels.
+#: … but never if its residual is below this, in pixels.
 MIN_OUTLIER_PX = 0.4
 _REJECTION_ROUNDS = 5
 #: Number of measured coordinates that a fit needs for each parameter.
@@ -37,7 +38,7 @@ _SIGNIFICANT_SIGMAS = 1.0
 _MIN_GAIN_PX = 0.01
 #: A model stays a candidate while its mean square is below a multiple of the best one's, plus a margin in pixels.
 _CANDIDATE_FACTOR, _CANDIDATE_MARGIN_PX = 1.7, 0.1
-#: Leave-one-out residuals are cut off at this value where simple models are compared with complex ones.
+#: Leave-one-out residuals are clipped at this value to decide if a polynomial of the next order is worth a fit.
 _CUTOFF_PX = 10.0
 #: Median of the distance from the centre of a two-dimensional normal distribution, in units of its sigma.
 _RAYLEIGH_MEDIAN = 1.1774
@@ -54,7 +55,7 @@ class Pairs:
     target
         Positions of the reference stars on the tangent plane, shape (2, n).
     px
-        Pixels in a unit of both.
+        Pixels per unit of both.
     grid
         Monomials of a grid over the whole image.
     """
@@ -262,7 +263,7 @@ def promising_models(candidates: Sequence[Fit]) -> tuple[Model, ...]:
 
 
 def common_cutoff_px(candidates: Sequence[Fit]) -> float:
-    """Return the residual above which a star is an outlier of the best candidate, to compare all of them by."""
+    """Return the residual above which a star is an outlier of the best candidate; all are compared with this cutoff."""
     return max(MIN_OUTLIER_PX, _OUTLIER_FACTOR * min(sigma_px(f.loo_residuals_px[f.inliers]) for f in candidates))
 
 

@@ -56,7 +56,7 @@ def from_header(header: Header) -> TanSip:
     """
     kinds = tuple(str(header.get(f"CTYPE{i}", "")).strip() for i in (1, 2))
     if kinds not in _PROJECTIONS:
-        raise DataError(f"its projection is {kinds[0]!r}, {kinds[1]!r} where RA---TAN[-SIP], DEC--TAN[-SIP] is needed")
+        raise DataError(f"its projection is {kinds[0]!r}, {kinds[1]!r} instead of RA---TAN[-SIP], DEC--TAN[-SIP]")
     crval, crpix = _pair(header, "CRVAL1", "CRVAL2"), _pair(header, "CRPIX1", "CRPIX2")
     cd = _pair(header, "CD1_1", "CD1_2"), _pair(header, "CD2_1", "CD2_2")
     if abs(crval[0]) > 360 or abs(crval[1]) > 90:
@@ -111,7 +111,7 @@ def _check_scale(wcs: TanSip) -> None:
 def _number(header: Header, keyword: str) -> float:
     value = header.get(keyword)
     if isinstance(value, (bool, str)) or value is None:
-        raise DataError(f"its {keyword} is {value!r} where a number is needed")
+        raise DataError(f"its {keyword} is {value!r}, not a number")
     # A card can hold 70 digits, and float() of a longer integer would overflow.
     if not abs(value) < 1e60:
         raise DataError(f"its {keyword} is not a finite number")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _Number = TypeVar("_Number", float, "Floats")
 #: Cosines of the largest angles from the reference point that are projected: just under 90 degrees for a single
-#: position, 87 degrees for arrays, where larger tangents would only upset a fit.
+#: position, 87 degrees for arrays, because larger tangents would dominate a fit.
 _LEAST_COSINE, _LEAST_COSINE_OF_ARRAYS = 1e-9, 0.05
 
 

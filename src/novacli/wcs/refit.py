@@ -1,7 +1,7 @@
-"""A solution fitted again to its matched stars, with the distortion that the stars support, about the image's centre.
+"""Fit a solution again to its matched stars, with the distortion that the stars support, about the image's centre.
 
-The engine fits the order that it is told, about the tangent point of its quad.  Here stars that are left out of the fit
-decide on the order (see :mod:`novacli.wcs.distortion`), and the better solution matches stars that the engine's missed.
+The engine fits the order that it is given, about a tangent point at its quad.  Here stars that are left out of the fit
+decide on the order (see :mod:`novacli.wcs.distortion`), and the better solution matches stars that the engine missed.
 All inputs come from the files in a job directory, wherever the job was solved.
 """
 
@@ -85,12 +85,14 @@ class Refit:
     corner_error_px: float | None = None
 
 
-def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: Floats | None = None) -> Refit | None:
+def refit(
+    engine_solution: TanSip, matched: Matched, field: Floats | None = None, sky: Floats | None = None
+) -> Refit | None:
     """Fit a solution of the engine again.
 
     Parameters
     ----------
-    engines
+    engine_solution
         The solution.
     matched
         The stars that it matched.
@@ -103,11 +105,11 @@ def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: F
     Refit or None
         None if the stars are too few to compare models, or the best model maps two pixels to one position.
     """
-    plane, models = _Plane.at_centre_of(engines), lensmodels.models()
+    plane, models = _Plane.at_centre_of(engine_solution), lensmodels.models()
     previous: _Iteration | None = None
     current: _Iteration | None = None
     for _ in range(_MAX_ITERATIONS):
-        current = _iterate(engines, plane, models, matched)
+        current = _iterate(engine_solution, plane, models, matched)
         if current is None or current.solution is None or current.has_converged(previous):
             break
         if current.may_drop_candidates(previous):
@@ -116,15 +118,15 @@ def refit(engines: TanSip, matched: Matched, field: Floats | None = None, sky: F
         matched = current.matched
         if field is not None and sky is not None:
             matched = _match(current.solution, field, sky, _match_radius_px(current.chosen))
-    return None if current is None else current.result(engines)
+    return None if current is None else current.result(engine_solution)
 
 
-def assess(engines: TanSip, matched: Matched) -> Refit | None:
+def assess(engine_solution: TanSip, matched: Matched) -> Refit | None:
     """Assess a solution of the engine that is kept; None if the stars are too few."""
-    plane = _Plane.at_centre_of(engines)
+    plane = _Plane.at_centre_of(engine_solution)
     pairs = plane.pairs(matched)
-    fit = plane.evaluate(engines, matched, pairs) if len(matched) >= _MIN_STARS else None
-    return None if fit is None else _Iteration(plane, pairs, [fit], fit, None, matched).result(engines)
+    fit = plane.evaluate(engine_solution, matched, pairs) if len(matched) >= _MIN_STARS else None
+    return None if fit is None else _Iteration(plane, pairs, [fit], fit, None, matched).result(engine_solution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class _Iteration:
             return False
         return len(previous.matched) >= len(self.matched)
 
-    def result(self, engines: TanSip) -> Refit:
+    def result(self, engine_solution: TanSip) -> Refit:
         """Return the outcome.
 
         Stars far from a new solution are no longer matched; an engine's solution keeps its matches.
@@ -161,7 +163,7 @@ class _Iteration:
             chosen, solution = self._with_lower_order(chosen, solution, fits)
         radius_px = math.inf if solution is None else _match_radius_px(chosen)
         near = chosen.loo_residuals_px < radius_px
-        corners = self.plane.corners_by(solution or engines)
+        corners = self.plane.corners_by(solution or engine_solution)
         return Refit(
             tan_sip=solution,
             model=chosen.model.name,
@@ -183,13 +185,13 @@ class _Iteration:
         return safest, self.plane.solution(safest) or solution
 
 
-def _iterate(engines: TanSip, plane: _Plane, models: Sequence[Model], matched: Matched) -> _Iteration | None:
+def _iterate(engine_solution: TanSip, plane: _Plane, models: Sequence[Model], matched: Matched) -> _Iteration | None:
     """Fit the models to the matched stars; None if the stars determine none, or the chosen mapping folds over."""
-    matched = plane.in_sight(matched)
+    matched = plane.projectable(matched)
     if len(matched) < _MIN_STARS:
         return None
     pairs = plane.pairs(matched)
-    own = plane.evaluate(engines, matched, pairs)
+    own = plane.evaluate(engine_solution, matched, pairs)
     candidates = [*distortion.fit_all(pairs, models), *([own] if own is not None else [])]
     if not candidates:
         return None
@@ -207,7 +209,7 @@ def _match_radius_px(fit: Fit) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """A tangent plane near the image's centre, in units of half the image's diagonal: what fits are made in.
+    """The tangent plane in which fits are made; it is near the image's centre, in units of half the image's diagonal.
 
     ``base`` is the CD matrix of square pixels that defines its axes.
     """
@@ -242,7 +244,7 @@ class _Plane:
         plane = sky_arrays_to_plane(ra, dec, self.crval)
         return np.asarray(np.linalg.solve(np.array(self.base) * self.unit_px, plane), np.float64)
 
-    def in_sight(self, matched: Matched) -> Matched:
+    def projectable(self, matched: Matched) -> Matched:
         """Return those stars whose reference stars can be projected."""
         xi, eta = self.project(matched.ra, matched.dec)
         return matched.only(np.isfinite(xi + eta))

@@ -1,9 +1,9 @@
-"""The clustering test: reject matches that rest on clustered sources, which chance produces too easily.
+"""The clustering test: reject matches of clustered sources, which occur by chance too easily.
 
-The engine computes the odds of a match against stars spread evenly over the picture.  In rags of cloud, halos and
-nebulae, sources are clustered instead; where a cluster of the picture falls on a cluster of the index, some of its
-sources meet index stars even if the match is false.  The test therefore subtracts from the log-odds, for each matched
-star, the logarithm of the ratio of the density of sources around it to the average density.
+The engine computes the odds of a match against stars spread evenly over the picture.  In patches of cloud, halos
+and nebulae, sources are clustered instead.  If a cluster of the picture falls on a cluster of the index, some of its
+sources coincide with index stars even if the match is false.  The test therefore subtracts from the log-odds, for each
+matched star, the logarithm of the ratio of the density of sources around it to the average density.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from solvehost.formats.jobdir import CORR, WCS
 
 #: The density around a source comes from the distance to this neighbour; the first may be the other half of a double.
 _NEIGHBOURS = 2
-#: A match may lose odds of 10⁴ below the odds that the attempt asks for, not more.
+#: Log-odds by which a corrected match may fall short of those that the attempt asks for: odds of 10⁴.
 TOLERATED_LOSS = math.log(1e4)
 _DEFAULT_ODDS = 1e9
 #: Log-odds above which a match is accepted without the clustering test.
@@ -32,8 +32,8 @@ _MAX_RANKS, _MAX_MATCHED = 2000, 200
 def is_doubtful(attempt: axy.Attempt, run_dir: Path) -> bool:
     """Return True if the log-odds of a solution are too low once clustering is subtracted.
 
-    An attempt without a schedule comes from another program than nova; the engine's judgement is final for it.  It is
-    final, too, if the files cannot be read.
+    An attempt without a schedule comes from another program than nova; False is returned for it, as for files that
+    cannot be read: the engine's judgement is then final.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The log of a running job: the logs of its attempts, followed as they grow.
 
-The attempts' logs are deleted when the race ends.  Files that are open stay readable, so nothing of them is lost.
+The attempts' logs are deleted when the race ends.  Files that are open stay readable, so no text is lost.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from solvehost.engine.logs import label_of
 from solvehost.engine.result_files import open_plain_file
 from solvehost.formats.jobdir import RUN_LOG, JobDir
 
-#: At most this much of an attempt's log is read at a time, so that an engine that writes faster blocks no reader.
+#: Bytes of an attempt's log that are read at a time, so that one engine that logs fast does not hold up its reader.
 _CHUNK = 1 << 18
 _POLL_S = 0.1
-#: Between being created and being started, a job is not locked for an instant.
+#: A job is unlocked for an instant between its creation and its start, so one idle poll is not its end.
 _IDLE_POLLS_AT_END = 2
 
 
@@ -31,11 +31,11 @@ class LiveLog:
 
     @property
     def has_seen_any(self) -> bool:
-        """Whether an attempt's log was found."""
+        """True if an attempt's log was found."""
         return bool(self._open)
 
     def read(self) -> bytes:
-        """Return what was added since the last call; of a log that grew a lot, the first part of that."""
+        """Return what was added since the last call, at most ``_CHUNK`` bytes of each log."""
         self._open_new_logs()
         pieces = []
         for number, log in sorted(self._open.items()):

@@ -13,7 +13,7 @@ from solvehost.errors import SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import LOG, RUN_LOG, JobDir
 
-#: Of a longer log, this much of its beginning and of its end is kept: an engine may write megabytes a second.
+#: Bytes that are kept of the beginning and of the end of a longer log; an engine may write megabytes a second.
 _LOG_END_BYTES = 2**19
 _FAILED_INDEX = re.compile(rb'(?:Failed to (?:add|load)|Couldn\'t find) index (?:from path )?"?([^"\n]+?)"?\.?\n')
 

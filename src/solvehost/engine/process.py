@@ -117,7 +117,7 @@ class EngineProcess:
 
     @property
     def has_begun(self) -> bool:
-        """Whether it has read its permission, and so ends with this process; suspended before that, it would not."""
+        """True if it has read its permission, and so ends with this process; if suspended before that, it would not."""
         if self._permission is None:
             return True
         waiting = array.array("i", [0])

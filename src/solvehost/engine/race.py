@@ -10,8 +10,8 @@ A race goes through these states::
                 │                     │
                 └──→ cancelled        └──→ exhausted, time-limit or cancelled ──→ logs joined
 
-``scheduler`` decides which attempt has a core, ``referee`` what an outcome means and who wins.  This file sets the
-limits of time and puts the results into the job directory.
+``scheduler`` decides which attempt has a core, ``referee`` what an outcome means and which attempt wins.  This file
+enforces the time limits and puts the results into the job directory.
 """
 
 from __future__ import annotations

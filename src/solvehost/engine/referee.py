@@ -33,7 +33,7 @@ def find_winner(job: JobDir, ended: Iterable[EngineRun]) -> EngineRun | None:
         If the disk is full.
     """
     for run in ended:
-        run.outcome = CRASHED  # stays if judging raises
+        run.outcome = CRASHED  # the outcome if judging raises
         run.outcome = _judge(job, run)
         if run.outcome == SOLVED:
             return run

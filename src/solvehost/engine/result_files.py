@@ -80,7 +80,7 @@ def check_wcs(path: Path) -> None:
     Raises
     ------
     DataError
-        If it has not; the message says what is wrong.
+        If one of these is missing; the message says which.
     """
     if not is_plain_file(path):
         raise DataError(f"{path.name} is not a regular file")
@@ -91,7 +91,7 @@ def check_wcs(path: Path) -> None:
     values = [header.get(k) for k in WCS_CARDS]
     numbers = [float(v) for v in values if not isinstance(v, str) and v is not None]
     if len(numbers) < len(WCS_CARDS) or not all(map(math.isfinite, numbers)):
-        raise DataError(f"{path.name} has no finite solution in it")
+        raise DataError(f"{path.name} is not a complete solution: a card is missing or not finite")
     *_, cd11, cd12, cd21, cd22 = numbers
     if cd11 * cd22 - cd12 * cd21 == 0:
         raise DataError(f"{path.name} has a CD matrix that cannot be inverted")

@@ -38,12 +38,12 @@ from solvehost.engine.slots import Token, Tokens
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 
-#: The longest wait for an engine to end; slices, other jobs and the caller's cancel flag are checked after it.
+#: The longest wait for an engine to end, in seconds; slices, other jobs and cancellation are checked after each wait.
 _TICK_S = 0.1
 
 
 class RunState(enum.Enum):
-    """Whether an attempt that was started has a core."""
+    """The state of an attempt that was started."""
 
     RUNNING = enum.auto()
     SUSPENDED = enum.auto()
@@ -210,7 +210,7 @@ class Scheduler:
 
     @property
     def is_over(self) -> bool:
-        """Whether no attempt runs, is suspended or is to come."""
+        """True if no attempt is running, suspended or still to come."""
         return not self._has_living() and self._queue.peek() is None
 
     @property
@@ -233,7 +233,7 @@ class Scheduler:
     # -- The steps, in their order ----------------------------------------------------------------------------------
 
     def _free_memory(self) -> None:
-        """Kill the largest engines if all together, the suspended too, use more memory than those that may run."""
+        """Kill the largest engines if all, suspended ones included, use more memory than the running ones may use."""
         living = [run for run in self.runs if run.state is not RunState.ENDED]
         if len(living) <= len(self._cores):
             return  # each is limited by itself

@@ -1,4 +1,4 @@
-"""A second look at a solution that rests on a part of the field: verify it again, against all of the field's stars.
+"""The second look: verify a solution again, with the stars of the whole field, if it is poor or the field is wide.
 
 The engine is given the solution to verify, against the index that matched and coarser ones, whose bright stars span the
 whole field; it fits the distortion again from there.  There are three kinds of second look (:class:`Kind`).  The files
@@ -38,15 +38,16 @@ WIDE_DEG = 28.0
 _FIRST_NUMBER = 98
 _TIME_LIMIT_S = 10.0
 _MIN_MATCHES = 10
-#: A second look at the centre is accepted with a median distance that is larger by this.
+#: A second look of kind ``CENTRE`` is accepted with a median distance that is larger by up to this.
 _CENTRE_TOLERANCE_PX = 0.25
 #: Positional error of the stars and least order of distortion in a loose second look.
 _LOOSE_ERROR_PX, _LOOSE_ORDER = 5.0, 3
-#: With more than this many times as many matches, a loose second look is accepted with a distance larger by that.
+#: A loose second look whose matches are more numerous by this factor is accepted with a distance larger by up to this.
 _LOOSE_GAIN, _LOOSE_TOLERANCE_PX = 1.3, 1.0
-#: Stars that span less of the width than the first come from a part of the field; more than the second, from all of it.
+#: Stars are from a part of the field if they span less than the first fraction of its width, and from the whole field
+#: if they span more than the second.
 _PART, _WHOLE = 0.7, 0.8
-#: One or two coarse quads, so that the engine gives up at once if the solution does not verify.
+#: Only the quads of the four best stars are searched, so the engine stops at once if the solution does not verify.
 _MINIMAL_DEPTHS = ((1, 4),)
 #: Index files up to this many times coarser than the one that matched take part: two files in steps of √2.
 _COARSER_BY = 2.1
@@ -59,7 +60,7 @@ class Kind(enum.Enum):
     #: The tangent point moves to the image's centre, for a field wider than 28 degrees: about a point far from the
     #: centre, a distortion of order 2 cannot represent what the projection leaves.
     CENTRE = enum.auto()
-    #: Nothing: for a poor solution, or one by stars of a part of the field, which gets those of the whole field.
+    #: Nothing but the stars: for a poor solution, or for one from a part of the field, verified with all of its stars.
     VERIFY = enum.auto()
     #: Stars may lie far off, and the distortion has order 3 or more: for a poor solution of a fisheye frame.
     LOOSE = enum.auto()
@@ -123,7 +124,7 @@ def improve(job: JobDir, solved: PlannedAttempt, terms: RaceTerms, wall_s: float
         for look in _plan_looks(job, solved, terms.indexes.files, before.median_px):
             if time.monotonic() >= deadline or terms.cancelled():
                 break
-            outcome = _take(job, look, terms, deadline)
+            outcome = _run_look(job, look, terms, deadline)
             taken.append(outcome)
             run_dir = job.run_dir(look.planned.number)
             if outcome.outcome == SOLVED and _is_better(look, before, read_residual(run_dir / CORR)):
@@ -135,7 +136,7 @@ def improve(job: JobDir, solved: PlannedAttempt, terms: RaceTerms, wall_s: float
 def _plan_looks(
     job: JobDir, solved: PlannedAttempt, files: tuple[IndexFile, ...], before_px: float
 ) -> Iterator[SecondLook]:
-    """Yield the second looks that a solution with a median distance of ``before_px`` deserves."""
+    """Yield the second looks to take at a solution with a median distance of ``before_px``, best first."""
     header = fitsfile.read_primary_header(job.run_dir(solved.number) / WCS)
     solution = tuple(float(header[k]) for k in result_files.WCS_CARDS)
     *_, cd11, cd12, cd21, cd22 = solution
@@ -194,13 +195,13 @@ def _span_px(stars: Stars) -> float:
     return max(stars.x) - min(stars.x) if len(stars) else 0.0
 
 
-def _take(job: JobDir, look: SecondLook, terms: RaceTerms, deadline: float) -> AttemptOutcome:
+def _run_look(job: JobDir, look: SecondLook, terms: RaceTerms, deadline: float) -> AttemptOutcome:
     """Run the engine on a second look, until ``deadline`` (monotonic clock) at most."""
     planned, began = look.planned, time.monotonic()
     try:
         axy.write(planned.attempt, job.axy(planned.number))
         engine = start_engine(job, planned, terms.engine, terms.limits)
-        is_finished = _wait(engine, deadline, terms.cancelled)
+        is_finished = _wait_or_kill(engine, deadline, terms.cancelled)
     finally:
         job.axy(planned.number).unlink(missing_ok=True)
     outcome = judge_exit(job, planned.number, engine.exit_status or 0) if is_finished else STOPPED
@@ -208,7 +209,7 @@ def _take(job: JobDir, look: SecondLook, terms: RaceTerms, deadline: float) -> A
     return AttemptOutcome(planned.number, planned.label, outcome, seconds, round(engine.cpu_s, 3))
 
 
-def _wait(engine: EngineProcess, deadline: float, cancelled: Callable[[], bool]) -> bool:
+def _wait_or_kill(engine: EngineProcess, deadline: float, cancelled: Callable[[], bool]) -> bool:
     """Wait for an engine to end, and kill it if it does not; return True if it ended by itself."""
     try:
         while not engine.poll() and time.monotonic() < deadline and not cancelled():
@@ -223,7 +224,7 @@ def _is_better(look: SecondLook, before: Residual, after: Residual) -> bool:
     allowed_px = before.median_px
     if look.planned.attempt.crpix_center:
         allowed_px += _CENTRE_TOLERANCE_PX
-    if look.has_other_stars:  # more of the field lies farther off, and is worth more
+    if look.has_other_stars:  # stars of the whole field lie farther off, but confirm more of it
         allowed_px = max(allowed_px, POOR_PX)
     if look.kind is Kind.LOOSE and after.matches > _LOOSE_GAIN * before.matches:
         allowed_px = before.median_px + _LOOSE_TOLERANCE_PX

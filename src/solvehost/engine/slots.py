@@ -19,11 +19,11 @@ from pathlib import Path
 from solvehost.errors import BusyError, DiskError
 
 _WAITING, _QUEUE = "waiting", "queue"
-#: How often a waiting process looks for a token: one that is next in the queue, and all others.
+#: Seconds between two looks for a token: of a process that is next in the queue, and of all others.
 _POLL_NEXT_S, _POLL_S = 0.01, 0.05
-#: A process that has not looked for this long (suspended by Ctrl-Z) is skipped, and has its place again when it looks.
+#: A process that has not looked for this long (suspended by Ctrl-Z) is skipped until it looks again.
 _ASLEEP_S = 2.0
-#: Pause between two looks at a lock that another process may hold only to look at it.
+#: Pause between two checks of a lock that another process may hold only to check it.
 _LOOK_S = 0.001
 
 
@@ -100,7 +100,7 @@ class Tokens:
         BusyError
             If no token came free in time, or the wait was cancelled.
         """
-        token = None if self._is_queued_for() else self.try_acquire()
+        token = None if self._has_queue() else self.try_acquire()
         if token is not None:
             return token
         began = time.monotonic()
@@ -123,7 +123,7 @@ class Tokens:
         """Return True if a job waits for its first token."""
         fd = self._open(_WAITING)
         try:
-            for pause_s in (_LOOK_S, 0.0):  # twice: another race may hold the lock only to look at it
+            for pause_s in (_LOOK_S, 0.0):  # twice: another race may hold the lock only to check it
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -155,7 +155,7 @@ class Tokens:
         """Return True if fewer processes wait before this ticket than there are tokens, so that it may look for one."""
         return sum(1 for _ in zip(range(self.count), self._waiting_tickets(before=ticket), strict=False)) < self.count
 
-    def _is_queued_for(self) -> bool:
+    def _has_queue(self) -> bool:
         return next(self._waiting_tickets(), None) is not None
 
     def _waiting_tickets(self, before: str = "~") -> Iterator[str]:

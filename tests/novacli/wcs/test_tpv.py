@@ -43,5 +43,5 @@ def test_the_sky_is_the_same_to_a_microarcsecond(order: int) -> None:
 
 
 def test_an_order_above_the_convention_is_refused() -> None:
-    with pytest.raises(UsageError, match="a distortion of order 8 has no form"):
+    with pytest.raises(UsageError, match="a distortion of order 8 cannot be written"):
         tpv_coefficients(distorted(MAX_ORDER + 1))
