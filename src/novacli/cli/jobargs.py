@@ -13,7 +13,7 @@ from novacli.jobs.store import LAST, JobStore
 from novacli.jobs.summaries import read_summary
 from novacli.text.printable import printable_line
 
-#: With more candidates than this, completion leaves out the description beside each id: it costs a file read a job.
+#: With more candidates than this, completion leaves out the description beside each id, since each is read from a file.
 _MAX_DESCRIBED = 50
 
 JOBS_DIR = click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")

@@ -23,8 +23,8 @@ COMMANDS = {
     "batch": ("novacli.cli.commands.batch", "Solve many frames, and only those that are not solved yet."),
     "jobs": ("novacli.cli.commands.jobs", "List the jobs kept on this machine."),
     "show": ("novacli.cli.commands.show", "Show a job's result again."),
-    "log": ("novacli.cli.commands.log", "Show what the engine said in a job."),
-    "fetch": ("novacli.cli.commands.fetch", "Bring home what servers have solved."),
+    "log": ("novacli.cli.commands.log", "Show the engine's log of a job."),
+    "fetch": ("novacli.cli.commands.fetch", "Fetch the results of jobs that were left with servers."),
     "cancel": ("novacli.cli.commands.cancel", "End jobs that servers are working on."),
     "retry": ("novacli.cli.commands.retry", "Try jobs again from their star lists."),
     "rm": ("novacli.cli.commands.rm", "Remove jobs."),
@@ -60,7 +60,9 @@ class LazyGroup(click.Group):
             if exc.errno not in _FULL or exc.filename is not None:
                 raise
             _close_stdout()
-            raise OutputError(f"the output: {exc.strerror}: free some space, and run it again") from exc
+            raise OutputError(
+                f"the output cannot be written: {exc.strerror}: free some space, and run the command again"
+            ) from exc
         return status
 
     def resolve_command(
@@ -111,14 +113,14 @@ def main() -> None:
     _open_closed_streams()
     # One thread is enough for numpy here: starting a pool of threads takes more CPU time than a solve.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # With the default threshold, garbage is collected about a hundred times during the imports, without any effect.
+    # With the default threshold, garbage is collected about a hundred times during the imports, but nothing is freed.
     gc.set_threshold(50_000)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale without ° or … must not end a solve
     try:
         status = cli.main(prog_name="nova", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes an Abort of Ctrl-C
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click turns Ctrl-C into an Abort
         _leave("interrupted; unfinished jobs can be tried again with nova retry", 130)
     except click.exceptions.NoArgsIsHelpError as exc:
         exc.show()
@@ -159,5 +161,5 @@ def _leave(message: str, exit_code: int) -> None:
 
 
 def _close_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at exit does not complain."""
+    """Redirect stdout to the null device, so that the interpreter's flush at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

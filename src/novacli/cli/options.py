@@ -29,11 +29,11 @@ _UNITS = click.Choice([u.value for u in ScaleUnit])
 
 
 def _refuse_depth(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Explain that solve-field's --depth has no counterpart: each attempt has its own depths."""
+    """End with a usage error if solve-field's --depth is given: each attempt has its own depths."""
     del param
     if value is not None:
         raise click.UsageError(
-            "nova chooses how deep each attempt looks: leave --depth out, or limit the stars by --objs", ctx
+            "--depth is not supported, because each attempt has its own depth: limit the stars with --objs", ctx
         )
 
 
@@ -42,7 +42,7 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("-H", "--scale-high", type=float, metavar="X", help="Upper bound of the image scale."),
     click.option("-u", "--scale-units", type=_UNITS, default="degwidth", show_default=True, help="Units of the scale."),
     click.option("--scale-est", type=float, metavar="X", help="Estimated scale, with --scale-err."),
-    click.option("--scale-err", type=float, metavar="PERCENT", help="Its error.  [default: 20]"),
+    click.option("--scale-err", type=float, metavar="PERCENT", help="Error of --scale-est.  [default: 20]"),
     click.option("-3", "--ra", metavar="RA", help="Centre: degrees, or hours as 12:34:56."),
     click.option("-4", "--dec", metavar="DEC", help="Centre: degrees, or degrees as -12:34:56."),
     click.option("-5", "--radius", type=float, metavar="DEG",
@@ -52,7 +52,7 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
         help="As in solve-field: neg finds unmirrored JPEGs, pos unmirrored FITS images.",
     ),
     click.option("--blind", is_flag=True, help="Ignore the header."),
-    click.option("--no-learn", is_flag=True, help="Neither use nor keep what earlier frames of a camera show."),
+    click.option("--no-learn", is_flag=True, help="Use no hints from earlier frames of the camera, and store none."),
     click.option("--no-fallback", is_flag=True, help="Make no blind attempt after the hints have failed."),
     click.option("-z", "--downsample", type=int, metavar="N", help="Bin the image N x N before looking for stars."),
     click.option("-t", "--tweak-order", type=int, metavar="N", help="Order of the SIP distortion, 0 for none."),
@@ -62,8 +62,8 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
                  help="Wall-clock seconds an image may take.  [default: 300]"),
     click.option("--ext", type=int, metavar="N", help="FITS HDU to read, counted from 0.  [default: first image]"),
     click.option("--size", metavar="WxH", help="Width and height in pixels of the image of a star list."),
-    click.option("--width", type=click.IntRange(1, _MAX_SIDE), metavar="W", help="Its width, with --height."),
-    click.option("--height", type=click.IntRange(1, _MAX_SIDE), metavar="H", help="Its height, with --width."),
+    click.option("--width", type=click.IntRange(1, _MAX_SIDE), metavar="W", help="Width of the image, with --height."),
+    click.option("--height", type=click.IntRange(1, _MAX_SIDE), metavar="H", help="Height of the image, with --width."),
     click.option("-d", "--depth", metavar="N", hidden=True, callback=_refuse_depth, expose_value=False),
     click.option("--index", multiple=True, metavar="DIR|FILE", help="Index files to use; repeatable."),
     click.option("--engine-config", metavar="FILE", help="The engine's configuration, which names index files."),
@@ -81,7 +81,7 @@ OUTPUT_OPTIONS: tuple[Decorator, ...] = (
     click.option("-D", "--dir", "out_dir", metavar="DIR", help="Write all files above to DIR, named after the image."),
     click.option("-o", "--out", "out_base", metavar="NAME", help="Write all files above, named NAME.wcs and so on."),
     click.option("-O", "--overwrite", is_flag=True, help="Replace output files that exist; never an image to solve."),
-    click.option("-p", "--no-plots", is_flag=True, help="Accepted for solve-field's sake; nova draws no plots."),
+    click.option("-p", "--no-plots", is_flag=True, help="Ignored; solve-field has it."),
 )
 
 
@@ -131,7 +131,7 @@ def with_options(options: Sequence[Decorator]) -> Decorator:
 
 
 def build_config(config: Config, raw: dict[str, Any]) -> Config:
-    """Return the settings, with those replaced that the options give."""
+    """Return the settings, with the values of the options in place of configured ones."""
     return (
         config.replaced("--index", index=tuple(raw["index"]) or None)
         .replaced("--engine-config", engine_config=as_path(raw["engine_config"]))

@@ -15,7 +15,7 @@ class _NonEmptyText(click.types.StringParamType):
     """Text of at least one character that is not white space."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the text as it stands, or end with a usage error."""
+        """Return the text unchanged, or end with a usage error if it is empty."""
         text = super().convert(value, param, ctx)
         if isinstance(text, str) and not text.strip():
             self.fail("the value is empty; is a shell variable not set?", param, ctx)

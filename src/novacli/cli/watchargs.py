@@ -28,8 +28,8 @@ WATCH_OPTIONS: tuple[Decorator, ...] = (
 )  # fmt: skip
 
 
-def settings_of(raw: dict[str, Any], now: datetime | None = None) -> WatchSettings | None:
-    """Return how to watch, None without ``--watch``.
+def watch_settings(raw: dict[str, Any], now: datetime | None = None) -> WatchSettings | None:
+    """Return the settings of a watch, None without ``--watch``.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ import pytest
 
 import novacli
 from novacli.cli.commands.batch import command
-from novacli.cli.watchargs import settings_of
+from novacli.cli.watchargs import watch_settings
 
 SHARE = Path(novacli.__file__).parent / "share"
 UNITS = ("nova-watch.service", "nova-batch.service", "nova-batch.timer")
@@ -55,7 +55,7 @@ def test_the_commands_in_the_units_are_valid(name: str) -> None:
     assert isinstance(command, click.Group)
     raw: dict[str, Any] = command.commands["run"].make_context("run", shlex.split(found[1])).params
     assert raw["paths"] == ("/data/new",)
-    assert (settings_of(raw) is not None) is (name == "nova-watch.service")
+    assert (watch_settings(raw) is not None) is (name == "nova-watch.service")
 
 
 @pytest.mark.parametrize("name", UNITS)

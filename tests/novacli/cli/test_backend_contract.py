@@ -295,7 +295,7 @@ def test_the_log_is_read_there(place: KeepingPlace, left: JobDir, nova: Any) -> 
 @keeping_places
 def test_a_cancelled_job_is_unsolved(place: KeepingPlace, left: JobDir, nova: Any) -> None:
     ran = nova("cancel", "last")
-    assert (ran.code, ran.out) == (0, f"{left.job_id}: unsolved; fetch it by nova fetch {left.job_id}\n")
+    assert (ran.code, ran.out) == (0, f"{left.job_id}: unsolved; fetch it with nova fetch {left.job_id}\n")
 
 
 @keeping_places

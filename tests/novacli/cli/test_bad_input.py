@@ -212,8 +212,8 @@ WRONG_OPTIONS = {
     "--to local,solve1": "local (local) and solve1 (ssh) cannot be combined",
     "--to solve1 --index /usr": "--index is about this machine",
     "--to solve1 --engine-config /a.cfg": "--engine-config is about this machine",
-    "--detach": "--detach leaves jobs with a server: name one by --to",
-    "--detach --to solve1 --wcs a.wcs": "--detach has no result to write yet",
+    "--detach": "--detach leaves jobs with a server: name one with --to",
+    "--detach --to solve1 --wcs a.wcs": "--detach cannot write outputs",
     "--parity left": "'left' is not one of",
     "--scale-units inches": "'inches' is not one of",
     "--objs many": "'many' is not a valid integer",
@@ -410,7 +410,9 @@ def test_an_output_that_is_full_is_told_in_one_line(words: tuple[str, ...]) -> N
         command = [sys.executable, "-m", "novacli", *words]
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == 73
-    assert ran.stderr == "nova: the output: No space left on device: free some space, and run it again\n"
+    assert ran.stderr == (
+        "nova: the output cannot be written: No space left on device: free some space, and run the command again\n"
+    )
 
 
 def test_a_fault_of_ours_anywhere_is_one_line(nova, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

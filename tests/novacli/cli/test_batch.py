@@ -327,7 +327,7 @@ def test_the_report_marks_renamed_frames(night: Path, nova) -> None:
     nova("batch", "night")
     lines = nova("batch", "report", "night").out.splitlines()
     assert [Path(line.split()[0].rstrip(":")).name for line in lines] == ["a.fits", "b.fits", "c.fits", "junk.fits"]
-    assert [line.endswith("; the file is not there any more") for line in lines] == [True, False, False, True]
+    assert [line.endswith("; the file does not exist any more") for line in lines] == [True, False, False, True]
     nova("batch", "report", "night", "--report", "r.csv")
     rows = [row.split(",")[:3] for row in (night.parent / "r.csv").read_text().splitlines()]
     assert [row[2] for row in rows] == ["present", "no", "yes", "yes", "no"]

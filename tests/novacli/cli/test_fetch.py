@@ -325,7 +325,7 @@ def test_wrong_arguments_are_usage_errors(nova: Any, jobs: Path, arguments: tupl
 def test_a_job_that_was_not_detached_is_refused(nova: Any, jobs: Path) -> None:
     make_job(jobs, "interrupted")
     ran = nova("fetch", "last")
-    assert (ran.code, "is interrupted, and no server has it" in ran.err) == (2, True)
+    assert (ran.code, "is interrupted and is not with a server" in ran.err) == (2, True)
 
 
 def test_without_ssh_several_jobs_give_one_error(
@@ -390,14 +390,14 @@ def test_cancel_ends_a_job_on_the_server(leave, nova: Any, servers: Servers) -> 
     servers.has("solve1", JobLine(wire_id(job), "unsolved"))
     servers.add("solve1", cancel="cat jobs.json")
     ran = nova("cancel", "last")
-    assert (ran.code, ran.out) == (0, f"{job.job_id}: unsolved; fetch it by nova fetch {job.job_id}\n")
+    assert (ran.code, ran.out) == (0, f"{job.job_id}: unsolved; fetch it with nova fetch {job.job_id}\n")
     assert servers.calls("cancel") == [f"solve1 cancel {wire_id(job)}"]
 
 
 def test_cancel_refuses_a_job_that_was_not_detached(nova: Any, jobs: Path, servers: Servers) -> None:
     make_job(jobs)
     ran = nova("cancel", "last")
-    assert (ran.code, "is with no server" in ran.err, servers.calls()) == (2, True, [])
+    assert (ran.code, "was not left with a server" in ran.err, servers.calls()) == (2, True, [])
 
 
 def test_rm_removes_the_job_on_the_server_too(leave, nova: Any, servers: Servers, jobs: Path) -> None:
@@ -442,7 +442,7 @@ def test_the_jobs_on_a_server_are_listed(nova: Any, servers: Servers) -> None:
 def test_a_detached_job_is_retried_elsewhere_only_with_to(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     ran = nova("retry", "last")
-    assert (ran.code, "is with a server: nova fetch it" in ran.err) == (75, True)
+    assert (ran.code, "is with a server: use nova fetch" in ran.err) == (75, True)
     servers.replies("solve2")
     assert nova("retry", "last", "--to", "solve2").code == 0
     assert not (job.path / "remote.json").exists()

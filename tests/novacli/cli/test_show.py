@@ -48,7 +48,7 @@ def test_a_running_job_shows_how_to_wait(nova, jobs: Path) -> None:
 
 def test_an_interrupted_job_shows_how_to_retry_it(nova, jobs: Path) -> None:
     job = make_job(jobs, "interrupted")
-    assert f"it ended before it was done: nova retry {job.job_id}" in nova("show", "last").out
+    assert f"it was interrupted: nova retry {job.job_id}" in nova("show", "last").out
 
 
 @pytest.mark.parametrize(

@@ -418,7 +418,7 @@ def test_options_of_solve_field_are_understood(stand_in, nova, jobs: Path, pictu
 def test_a_depth_is_refused_with_the_reason(nova) -> None:
     ran = nova("submit", "-d", "10", "a.fits")
     assert (ran.code, ran.out) == (2, "")
-    assert "nova chooses how deep each attempt looks: leave --depth out, or limit the stars by --objs" in ran.err
+    assert "--depth is not supported, because each attempt has its own depth: limit the stars with --objs" in ran.err
 
 
 def test_width_and_height_are_the_size_of_a_star_list(stand_in, nova, home: Path) -> None:

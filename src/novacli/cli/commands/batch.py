@@ -1,4 +1,4 @@
-"""``nova batch``: solves many frames, and only those that are not solved yet."""
+"""``nova batch``: solve many frames, and only those that are not solved yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from novacli import config as configuration
 from novacli.batch.records import KEEP_FAILURES, KEEPS
 from novacli.cli.options import SOLVE_OPTIONS, Decorator, as_path, build_config, build_params, with_options
-from novacli.cli.watchargs import WATCH_OPTIONS, seconds, settings_of, watch_display
+from novacli.cli.watchargs import WATCH_OPTIONS, seconds, watch_display, watch_settings
 from novacli.errors import NovaError, UsageError
 from novacli.exports.registry import all_exports
 from novacli.text.printable import printable_line
@@ -50,15 +50,17 @@ def command() -> None:
     """Solve many frames, and only those that are not solved yet."""
 
 
-#: The options by which the ledger is found; the same for running a batch and for asking about it.
-_WHICH: tuple[Decorator, ...] = (
+#: The options that select the ledger, for running a batch and for asking about it.
+_LEDGER_OPTIONS: tuple[Decorator, ...] = (
     click.option("--from", "lists", multiple=True, metavar="FILE|-", help="Read paths from a list; repeatable."),
-    click.option("--out", metavar="DIR", help="Write below DIR, as the frames lie below their folders."),
-    click.option("--ledger", metavar="FILE", help="What was done.  [default: by the paths, or in --out]"),
+    click.option("--out", metavar="DIR", help="Write below DIR, in the subfolders of the frames."),
+    click.option(
+        "--ledger", metavar="FILE", help="The record of the batch.  [default: found by the paths, or in --out]"
+    ),
 )
 _BATCH_OPTIONS: tuple[Decorator, ...] = (
-    click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Names in folders, such as 'light*'."),
-    click.option("--newer", metavar="DATE|FILE", help="Only files changed since."),
+    click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Only such names, as 'light*'."),
+    click.option("--newer", metavar="DATE|FILE", help="Only files changed since then."),
     click.option("--settle", type=click.FloatRange(min=0), default=2.0, show_default=True, metavar="S",
                  help="Wait for files that were written to within S seconds."),
     click.option("--dry-run", is_flag=True, help="Show what would be done with each frame, and why."),
@@ -67,8 +69,8 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
     *(click.option(e.option, e.name, is_flag=True, help=f"Write {e.help} beside each frame.") for e in all_exports()),
     click.option("--update", is_flag=True, help="Put the solution into the FITS images' own headers."),
     click.option("--keep", type=click.Choice(KEEPS), default=KEEP_FAILURES, show_default=True,
-                 help="Which job directories stay."),
-    click.option("--report", metavar="FILE", help="Write a report on all frames there, by its suffix: .csv, .html …"),
+                 help="Which job directories to keep."),
+    click.option("--report", metavar="FILE", help="Write a report on all frames, by its suffix: .csv, .html …"),
     click.option("--to", "place", default="local", show_default=True, metavar="PLACE", help="Where to solve."),
     click.option("--sequence", type=click.Choice(["auto", "off"]), default="auto", show_default=True,
                  help="Give hints from solved frames to the next ones of a camera."),
@@ -78,13 +80,13 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for another run over these frames."),
     click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that is done."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing if all is well."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing if all is well."),
 )  # fmt: skip
 
 
 @command.command(_RUN, context_settings={"max_content_width": 100})
 @click.argument("paths", nargs=-1, metavar="PATH...")
-@with_options(_WHICH)
+@with_options(_LEDGER_OPTIONS)
 @with_options(_BATCH_OPTIONS)
 @with_options(WATCH_OPTIONS)
 @with_options(SOLVE_OPTIONS)
@@ -97,7 +99,7 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
 
     Exit code: 0 all solved, 1 some unsolved, 75 some to be tried again, others as in sysexits.h.
     """
-    settings, request = settings_of(raw), _request(paths, raw)
+    settings, request = watch_settings(raw), _request(paths, raw)
     if report is not None:
         from novacli.batch.reports import check_path
 
@@ -118,21 +120,21 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
 
     def say(words: str) -> None:
         if not quiet:
-            _tell(words)
+            _print_note(words)
 
     try:
-        outcome = _outcome(request, settings, display, say, tell)
+        outcome = _run_batch(request, settings, display, say, tell)
     except NovaError as exc:
         if quiet and exc.exit_code == 75 and not raw["wait"]:
             return exc.exit_code  # another run is solving the frames, as --no-wait expects
         raise
     if report is not None:
         _write_report(request, Path(report), outcome.elapsed_s)
-    _keep_house(request.config)
+    _remove_old_jobs(request.config)
     return outcome.exit_code
 
 
-def _outcome(
+def _run_batch(
     request: BatchRequest, settings: WatchSettings | None, display: QuietDisplay, say: Callable[[str], None], tell: Tell
 ) -> BatchOutcome:
     if settings is None:
@@ -153,7 +155,7 @@ def _dry_run(request: BatchRequest, settings: WatchSettings | None, *, as_json: 
     for line in lines:
         click.echo(json.dumps(line.to_json()) if as_json else printable_line(line.text()))
     for remark in found.remarks:
-        _tell(remark)
+        _print_note(remark)
     return 75 if found.remarks else 0
 
 
@@ -163,7 +165,7 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:
     from novacli.batch.run.request import BatchRequest
 
     if raw["dask"] is not None and raw["place"] != "local":
-        raise UsageError("--dask and --to exclude each other: frames are solved where the Dask workers are")
+        raise UsageError("--dask and --to exclude each other: with --dask, the Dask workers solve the frames")
     config = build_config(
         configuration.load().replaced("--jobs-dir", jobs_dir=as_path(raw["jobs_dir"])),
         raw,
@@ -194,19 +196,19 @@ def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:
 
 
 def _paths(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the paths and lists as they were given, and all paths, those in the lists included."""
+    """Return the names that select the ledger, and all paths, those in the lists included."""
     from novacli.batch.frames.listing import read_list
 
     if not paths and not lists:
-        raise UsageError("name frames or folders, or a list of them by --from")
+        raise UsageError("name frames or folders, or a list of them with --from")
     if "-" in paths:
         raise UsageError("- is not a frame: --from - reads a list of paths from standard input")
     listed = [path for name in dict.fromkeys(lists) for path in read_list(name)]
-    return _given(paths, lists), (*paths, *listed)
+    return _ledger_names(paths, lists), (*paths, *listed)
 
 
-def _given(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names by which the ledger is found; a list from standard input stands for the current folder."""
+def _ledger_names(paths: tuple[str, ...], lists: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that select the ledger; for a list from standard input, that is the current folder."""
     return (*paths, *(os.curdir if name == "-" else name for name in lists))
 
 
@@ -240,11 +242,11 @@ def _display(*, as_json: bool, quiet: bool) -> QuietDisplay:
     return inner or display.LineDisplay(sys.stdout)
 
 
-def _tell(words: str) -> None:
+def _print_note(words: str) -> None:
     click.echo(f"nova: {printable_line(words)}", err=True)
 
 
-def _keep_house(config: configuration.Config) -> None:
+def _remove_old_jobs(config: configuration.Config) -> None:
     from novacli.jobs import retention
 
     retention.sweep_if_due(config)
@@ -267,7 +269,7 @@ def _title(given: tuple[str, ...]) -> str:
 
 @command.command("status")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@with_options(_WHICH)
+@with_options(_LEDGER_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each ledger.")
 def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw: Any) -> int:
     """Show the number of frames of each fate, also during a run; without PATH, of all your batches."""
@@ -275,13 +277,13 @@ def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw:
     from novacli.batch.ledger.status import state_of, write_states
 
     is_one = paths or lists or raw["ledger"] is not None or raw["out"] is not None
-    found = [_ledger_path(_given(paths, lists), raw)] if is_one else ledgers()
+    found = [_ledger_path(_ledger_names(paths, lists), raw)] if is_one else ledgers()
     states, codes = [], [0]
     for path in found:
         try:
             states.append(state_of(path))
         except NovaError as exc:  # the other ledgers are still shown
-            _tell(str(exc))
+            _print_note(str(exc))
             codes.append(exc.exit_code)
     if as_json:
         for state in states:
@@ -289,14 +291,14 @@ def status(paths: tuple[str, ...], lists: tuple[str, ...], as_json: bool, **raw:
     elif states:
         write_states(states, sys.stdout)
     elif not found:
-        _tell("there is no batch yet: start with nova batch FOLDER")
+        _print_note("there is no batch yet: start with nova batch FOLDER")
     return max(codes)
 
 
 @command.command("report")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@with_options(_WHICH)
-@click.option("--report", metavar="FILE", help="Write a report there, by its suffix: .csv, .ecsv, .jsonl, .html.")
+@with_options(_LEDGER_OPTIONS)
+@click.option("--report", metavar="FILE", help="Write a report; its suffix is the format: .csv, .ecsv, .jsonl, .html.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame that has a result.")
 def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, as_json: bool, **raw: Any) -> int:
     """Show the fate of each frame, also during a run: on a line each, or as a report in a file."""
@@ -305,7 +307,7 @@ def report_(paths: tuple[str, ...], lists: tuple[str, ...], report: str | None, 
 
     if not (paths or lists) and raw["ledger"] is None and raw["out"] is None:
         raise UsageError("name the batch by its paths, as nova batch was called: see nova batch status")
-    given = _given(paths, lists)
+    given = _ledger_names(paths, lists)
     if report is not None:
         check_path(Path(report))
     with Ledger.read(_ledger_path(given, raw)) as ledger:
@@ -325,4 +327,4 @@ def _write_lines(ledger: Ledger, *, as_json: bool) -> None:
             click.echo(entry.line)
         elif not as_json and entry.record.fate != OWN_OUTPUT:
             is_there = entry.record.fate == GONE or os.path.exists(entry.path)  # noqa: PTH110 - may hold any bytes
-            click.echo(frame_line(entry, entry.result) + ("" if is_there else "; the file is not there any more"))
+            click.echo(frame_line(entry, entry.result) + ("" if is_there else "; the file does not exist any more"))

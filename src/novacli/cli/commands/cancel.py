@@ -31,7 +31,7 @@ def command(jobs: tuple[str, ...], jobs_dir: str | None) -> int:
         except NovaError as exc:
             errors.report(exc)
         else:
-            click.echo(printable_line(f"{job.job_id}: {state}; fetch it by nova fetch {job.job_id}"))
+            click.echo(printable_line(f"{job.job_id}: {state}; fetch it with nova fetch {job.job_id}"))
     return errors.exit_code
 
 
@@ -39,7 +39,7 @@ def _cancel(job: JobDir, config: Config) -> str:
     """End a job and return its state."""
     remote = read_unfinished(job)
     if remote is None:
-        raise UsageError(f"job {job.job_id} is with no server: a job that runs here is ended by Ctrl-C")
+        raise UsageError(f"job {job.job_id} was not left with a server: end a job that runs here with Ctrl-C")
     from novacli import backends
 
     return backends.of_job(remote, config).cancel(remote)

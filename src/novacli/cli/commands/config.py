@@ -31,6 +31,6 @@ def show(as_json: bool) -> int:
 
 @command.command("path")
 def path() -> int:
-    """Print where config.toml is looked for."""
+    """Print the path of config.toml, which need not exist."""
     click.echo(configuration.config_file(os.environ))
     return 0

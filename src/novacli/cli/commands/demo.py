@@ -1,4 +1,4 @@
-"""``nova demo``: draw a real sky field, to try nova without an image of one's own."""
+"""``nova demo``: draw a real sky field, to try nova without an image of your own."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _SUFFIXES = (".fits", ".fit", ".fts")
     help="Move stars in the corners outwards; negative: inwards.",
 )
 @click.option(
-    "--limit", type=float, metavar="MAG", help="Magnitude of the faintest visible stars.  [default: by the width]"
+    "--limit", type=float, metavar="MAG", help="Magnitude of the faintest visible stars.  [default: depends on --width]"
 )
 @click.option("--clouds", type=float, default=0.0, metavar="0..1", help="Cloud cover; 1 hides nearly every star.")
 @click.option("--trail/--no-trail", default=None, help="Draw a satellite trail.  [default: in one image of three]")

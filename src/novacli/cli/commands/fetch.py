@@ -68,7 +68,7 @@ def command(
         unfinished = _fetch(remote, config, report, errors, verbose=verbose)
         _report_unfinished(unfinished, errors, is_error=not by_filter)
     elif by_filter and sys.stdout.isatty():
-        click.echo("nova: no server has a job of yours", err=True)
+        click.echo("nova: none of your jobs is with a server", err=True)
     return errors.exit_code
 
 
@@ -85,7 +85,7 @@ def _show_finished(jobs: Sequence[JobDir], report: Report, errors: ErrorCollecto
         try:
             result = read_result(job)
             if result.status not in FINISHED:
-                raise UsageError(f"job {job.job_id} is {result.status}, and no server has it: nova fetch is for those")
+                raise UsageError(f"job {job.job_id} is {result.status} and is not with a server: see nova show")
         except NovaError as exc:
             errors.report(exc)
         else:

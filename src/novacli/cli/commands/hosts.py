@@ -21,7 +21,7 @@ from novacli.text.printable import printable_line
 def command() -> None:
     """Give solve servers names, and check them.
 
-    A name stands for an ssh destination, wherever one can be given: nova submit --to NAME.
+    A name can be used in place of an ssh destination, as in nova submit --to NAME.
     """
 
 
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> int:
     if len(rows) > 1:
         write_aligned([tuple(map(printable_line, row)) for row in rows], sys.stdout)
     elif sys.stdout.isatty():
-        click.echo("nova: no server has a name: give it one by nova hosts add", err=True)
+        click.echo("nova: no server has a name: add one with nova hosts add", err=True)
     return 0
 
 
@@ -87,9 +87,11 @@ def _checks(names: Sequence[str], config: Config) -> Iterator[tuple[str, list[Ch
 
     chosen = names or tuple(hosts.read_hosts(config))
     if not chosen:
-        raise InputMissingError(f"{hosts.hosts_file(config)}: no server has a name: give one, or nova hosts add it")
+        raise InputMissingError(
+            f"{hosts.hosts_file(config)}: no server has a name: name one to check, or add one with nova hosts add"
+        )
     checked: set[str] = set()
-    for place in [backends.check_place(name, config) for name in chosen]:  # a wrong name ends it before the first check
+    for place in [backends.check_place(name, config) for name in chosen]:  # a wrong name raises before the first check
         for server, checks in place:
             if server not in checked:
                 checked.add(server)

@@ -43,8 +43,8 @@ def command(
 ) -> int:
     """List the jobs kept on this machine, newest first.
 
-    A job is running, finished (solved, unsolved or failed), remote (a server has it: fetch it by nova fetch) or
-    interrupted (try it again by nova retry).
+    A job is running, finished (solved, unsolved or failed), remote (a server has it: use nova fetch) or interrupted
+    (try it again with nova retry).
     """
     if server is not None:
         _list_remote(server, (*states, newer, older_than, text, limit), as_json=as_json)

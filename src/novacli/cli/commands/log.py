@@ -20,7 +20,7 @@ from solvehost.formats.jobdir import JobDir
 @click.option("-f", "--follow", is_flag=True, help="Continue as the log grows, until the job is finished.")
 @JOBS_DIR
 def command(job: str, follow: bool, jobs_dir: str | None) -> int:
-    """Show the engine's log of a job, attempt by attempt.  The log of a job that a server has is read there.
+    """Show the engine's log of a job, attempt by attempt.  If a server has the job, its log is read there.
 
     JOB is an id from nova jobs, the beginning of one, or "last".
     """

@@ -38,7 +38,7 @@ _RETRIABLE = tuple(state for state in STATES if state not in ("solved", RUNNING,
 @click.option("--to", "place", metavar="PLACE", help="Where to solve.  [default: where the job was submitted to]")
 @click.option("--timeout", type=float, metavar="S", help="Wall-clock seconds a job may take.  [default: as before]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each job.")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is being done.")
+@click.option("-v", "--verbose", is_flag=True, help="Report each step on stderr.")
 @JOBS_DIR
 def command(
     jobs: tuple[str, ...],
@@ -92,7 +92,7 @@ class _Connections:
         from novacli.jobs.request import JobRequest, read_request
 
         if place is None and read_result(job).status == REMOTE:
-            raise RetryLaterError(f"job {job.job_id} is with a server: nova fetch it, or name another place by --to")
+            raise RetryLaterError(f"job {job.job_id} is with a server: use nova fetch, or name another place with --to")
         request = read_request(job) or JobRequest()
         where = place or request.place
         config, params = self._config, request.params

@@ -1,4 +1,4 @@
-"""``nova show``: a job's result again."""
+"""``nova show``: show a job's result again."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def _print_unfinished(result: Result) -> None:
 
 def _what_to_do(result: Result) -> str:
     if result.status == REMOTE:
-        return f"it is on {result.server}: nova fetch {result.job}; watch it by nova log -f {result.job}"
+        return f"it is on {result.server}: nova fetch {result.job}; watch it with nova log -f {result.job}"
     if result.status == RUNNING:
         return f"wait, or watch it by nova log -f {result.job}"
     retry = f"nova retry {result.job}"
     if result.status == INTERRUPTED:
-        return f"it ended before it was done: {retry}"
+        return f"it was interrupted: {retry}"
     safe = result.error is not None and result.error.retry_is_safe
     return retry if safe else f"see nova log {result.job}; then {retry}, or submit the image again"

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     metavar="PLACE",
     help="Where to solve: local, ssh hosts separated by commas, or a pool.",
 )
-@click.option("--detach", is_flag=True, help="Leave the jobs with the server; nova fetch brings the results.")
+@click.option("--detach", is_flag=True, help="Leave the jobs with the server; nova fetch fetches the results.")
 @click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each input.")
 @click.option("-v", "--verbose", is_flag=True, help="Write each step to stderr.")
@@ -104,9 +104,11 @@ def command(
 def _check_detach(detach: bool, place: str, requests: Sequence[OutputRequest]) -> None:
     """Raise if jobs cannot be left with a server, or if outputs are asked for that only a solved job has."""
     if detach and place == "local":
-        raise UsageError("--detach leaves jobs with a server: name one by --to")
+        raise UsageError("--detach leaves jobs with a server: name one with --to")
     if detach and not all(request.is_empty for request in requests):
-        raise UsageError("--detach has no result to write yet: fetch it first; its files are in the job directory")
+        raise UsageError(
+            "--detach cannot write outputs, because there is no result yet: leave them out, and use nova fetch later"
+        )
 
 
 def _prepare_outputs(inputs: Sequence[Input], requests: Sequence[OutputRequest], directory: Path | None) -> None:
