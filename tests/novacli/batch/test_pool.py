@@ -21,7 +21,7 @@ from novacli import config
 from novacli.batch.children import child
 from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor, pool
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.records import KEEP_NONE, BatchOutputs, FrameTask, RunSetup, TaskOutcome
+from novacli.batch.records import KEEP_NONE, BatchOutputs, FileContent, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import UnavailableError
 from novacli.records.params import SolveParams
 from novacli.records.status import FAILED, UNSOLVED
@@ -204,7 +204,9 @@ def test_only_a_frame_on_a_hanging_disk_is_given_up(
     workers = open_executor("pool", setup_of(tmp_path), 1)
     try:
         futures = [
-            submitted(workers, FrameTask(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_content="0"))
+            submitted(
+                workers, FrameTask(setup_of(tmp_path), frame_at(str(disk[0] / name)), known_content=FileContent("0"))
+            )
             for name in ("a.fits", f"{STUCK}.fits", "b.fits")
         ]
         settled(workers, *futures)
@@ -225,7 +227,7 @@ def test_closing_leaves_a_worker_with_a_hanging_disk_behind(
     assert isinstance(workers, pool._PoolExecutor)
     ((thread, process),) = workers._hired
     future = submitted(
-        workers, FrameTask(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_content="0")
+        workers, FrameTask(setup_of(tmp_path), frame_at(str(point / f"{STUCK}.fits")), known_content=FileContent("0"))
     )
     until_stuck()
     workers.close()

@@ -374,6 +374,15 @@ def test_a_signal_ends_the_run_and_the_next_one_goes_on(night: Path, nova, stand
     assert {line["input"] for line in done} >= {f"{night}/a.fits", f"{night}/b.fits"}
 
 
+def test_a_report_in_place_of_a_frame_is_refused_before_anything_is_solved(home: Path, nova) -> None:
+    stars = write_star_list(home / "a.csv")
+    before = stars.read_bytes()
+    ran = nova("batch", "--report", str(stars), "--size", f"{WIDTH}x{HEIGHT}", str(stars))
+    assert (ran.code, ran.out) == (2, "")
+    assert "which the report would replace" in ran.err
+    assert stars.read_bytes() == before
+
+
 def test_the_time_of_a_run_is_limited(night: Path, nova, stand_in) -> None:
     ran = nova("batch", "--max-time", "0", "night")
     assert ran.code == 75

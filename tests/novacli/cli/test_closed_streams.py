@@ -16,7 +16,7 @@ def run_in_shell(words: str, redirections: str, home: Path) -> subprocess.Comple
     """Run ``nova`` in a shell that closes some of its streams."""
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(SOURCE)}
     command = f'"{sys.executable}" -m novacli {words} {redirections}'
-    return subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(["/bin/sh", "-c", command], env=env, cwd=home, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("redirections", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])

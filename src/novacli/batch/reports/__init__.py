@@ -10,13 +10,14 @@ are never all in memory.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
 from novacli.batch.records import OWN_OUTPUT, LedgerEntry
 from novacli.errors import UsageError
+from novacli.records.status import SOLVED, UNSOLVED
 
 MODULES = {
     ".csv": "novacli.batch.reports.csvtable",
@@ -72,7 +73,7 @@ def write_report(entries: Iterable[LedgerEntry], summary: Summary, path: Path) -
     Raises
     ------
     UsageError
-        If no format has this suffix.
+        If no format has this suffix, or ``path`` is one of the frames.
     OutputError
         If the report cannot be written, or the disk is full.
     """
@@ -81,8 +82,28 @@ def write_report(entries: Iterable[LedgerEntry], summary: Summary, path: Path) -
     check_path(path)
     module = import_module(MODULES[path.suffix.lower()])
     with replacing(path) as stream:
-        frames = (entry for entry in entries if entry.record.fate != OWN_OUTPUT)
+        frames = (entry for entry in _without(path, entries) if entry.record.fate != OWN_OUTPUT)
         try:
             module.write(frames, summary, stream, path.resolve().parent)
         except OSError as exc:  # of a temporary file beside the report
             raise as_output_error(path, exc) from exc
+
+
+def check_not_a_frame(path: Path, frames: Iterable[str]) -> None:
+    """Raise UsageError if a report would replace one of the frames, however the two are spelled."""
+    from novacli.exports.targets import file_identity
+
+    if path.exists() and file_identity(path) in map(file_identity, frames):
+        raise UsageError(f"{path}: this is a frame of the batch, which the report would replace: give another name")
+
+
+def _without(path: Path, entries: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:
+    """Yield the entries; raise UsageError if one of them is the file that the report would replace.
+
+    A file that failed may be an earlier report in a folder of star lists, so it may be replaced.
+    """
+    size = path.stat().st_size if path.exists() else None
+    for entry in entries:
+        if entry.record.size == size and entry.record.fate in (SOLVED, UNSOLVED):
+            check_not_a_frame(path, [entry.path])
+        yield entry

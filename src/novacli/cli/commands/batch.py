@@ -101,9 +101,10 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
     """
     settings, request = watch_settings(raw), _request(paths, raw)
     if report is not None:
-        from novacli.batch.reports import check_path
+        from novacli.batch.reports import check_not_a_frame, check_path
 
         check_path(Path(report))
+        check_not_a_frame(Path(report), paths)
     if dry_run:
         return _dry_run(request, settings, as_json=as_json)
     display = (

@@ -15,6 +15,7 @@ import pytest
 from novacli.batch.records import LedgerEntry
 from novacli.batch.reports import MODULES, Summary, check_path, write_report
 from novacli.errors import OutputError, UsageError
+from novacli.records.status import SOLVED
 
 SUMMARY = Summary("/data", 12.5, made_s=made.FINISHED_S)
 FORMATS = tuple(MODULES)
@@ -31,6 +32,18 @@ def test_unknown_format_is_refused_before_a_frame_is_read(name: str, tmp_path: P
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError):
         check_path(Path(name))
+
+
+@pytest.mark.parametrize("spelling", ["stars.csv", "link.csv"])
+def test_a_report_never_replaces_a_frame(spelling: str, tmp_path: Path) -> None:
+    frame = tmp_path / "stars.csv"
+    frame.write_text("x,y\n1,2\n")
+    (tmp_path / "link.csv").symlink_to(frame)
+    solved = next(entry for entry in made.every_fate() if entry.record.fate == SOLVED)
+    entry = replace(solved, path=str(frame), record=replace(solved.record, size=frame.stat().st_size))
+    with pytest.raises(UsageError, match="this is a frame of the batch"):
+        write_report([entry], SUMMARY, tmp_path / spelling)
+    assert frame.read_text() == "x,y\n1,2\n"
 
 
 @pytest.mark.parametrize("name", ["Report.CSV", "a.b.Html"])
