@@ -18,6 +18,7 @@ from novacli.inputs import FileInput
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_input
 from novacli.records.params import SolveParams
+from novacli.records.progress import Progress
 
 pytestmark = [pytest.mark.engine, pytest.mark.corpus]
 
@@ -101,7 +102,9 @@ def test_progress_names_what_is_tried(corpus: Path, real_context: Context) -> No
     entry_of(corpus, "apod4.jpg")
     words: list[str] = []
     solved_line(
-        corpus / "apod4.jpg", SolveParams(timeout_s=60), dataclasses.replace(real_context, observe=words.append)
+        corpus / "apod4.jpg",
+        SolveParams(timeout_s=60),
+        dataclasses.replace(real_context, progress=Progress(words.append)),
     )
     assert words[:2] == [f"reading {corpus / 'apod4.jpg'}", "looking for stars"]
     assert len(words) > 2

@@ -30,7 +30,7 @@ def image(**header: HeaderValue) -> Image:
 
 
 def calibration(ra: float = 84.0, dec: float = -3.0) -> Calibration:
-    return Calibration(ra, dec, 1.0, 2.0, 0.0, -1.0, 1.0, 1.0, 0.0)
+    return Calibration(ra, dec, 1.0, 2.0, 0.0, Parity.NEGATIVE, 1.0, 1.0, 0.0)
 
 
 def aimed(ra: float, dec: float, source: str = "OBJCTRA/OBJCTDEC", provenance: Provenance = Provenance.HEADER) -> Hints:
