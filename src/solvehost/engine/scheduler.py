@@ -8,8 +8,9 @@ An attempt goes through these states::
                            SUSPENDED ─────────────┘
 
 - to come → planned: there is a core for it, so it is prepared; it is unserved if no index file fits it.
-- planned → RUNNING: it is due, and a core is free.
-- RUNNING → SUSPENDED: its slice is over, or another job waits for a core.
+- planned → RUNNING: it is due, and a core is free.  Delays are measured by the CPU time that earlier attempts have
+  used (:class:`RaceClock`), so that on a busy machine none starts only because its forerunners had to wait for a core.
+- RUNNING → SUSPENDED: its slice, which is CPU time as well, is over, or another job waits for a core.
 - SUSPENDED → RUNNING: a core is free, and no new attempt is due.
 - RUNNING, SUSPENDED → ENDED: its engine has ended, or was killed to free memory or because the race is over.
 
@@ -26,7 +27,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,8 +38,12 @@ from solvehost.engine.slots import Token, Tokens
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 
-#: The longest wait for an engine to end, in seconds; slices, other jobs and cancellation are checked after each wait.
-_TICK_S = 0.1
+#: The longest and the shortest wait for an engine to end, in seconds; slices, other jobs and cancellation are checked
+#: after each wait.
+_TICK_S, _SHORT_TICK_S = 0.1, 0.01
+#: An engine counts as having used at least this share of the time that it ran: one that waits for a slow disk uses no
+#: CPU, and must not keep others from starting.
+_LEAST_SHARE = 0.1
 
 
 class RunState(enum.Enum):
@@ -55,7 +59,7 @@ class EngineRun:
     """An attempt that was started.
 
     ``turn_began`` is when its state last changed (monotonic clock), ``turns`` how often it was suspended, ``seconds``
-    how long it has run in the turns before this one.
+    how long it has run in the turns before this one, and ``used_before_s`` what it had used when this turn began.
     """
 
     planned: PlannedAttempt
@@ -64,12 +68,27 @@ class EngineRun:
     state: RunState = RunState.RUNNING
     turns: int = 0
     seconds: float = 0.0
+    used_before_s: float = 0.0
     outcome: str = STOPPED
 
-    def is_slice_over(self, now: float) -> bool:
-        """Return True if it has used its slice, which doubles with each turn."""
+    @property
+    def used_s(self) -> float:
+        """The CPU seconds that it has used, or at least a share of the seconds that it ran.
+
+        If the system does not tell the CPU time of a running process, these are the seconds that it ran.
+        """
+        is_running = self.state is RunState.RUNNING
+        ran_s = self.seconds + (time.monotonic() - self.turn_began if is_running else 0.0)
+        cpu_s = self.engine.cpu_so_far_s
+        return ran_s if cpu_s is None else max(cpu_s, _LEAST_SHARE * ran_s)
+
+    @property
+    def is_slice_over(self) -> bool:
+        """True if it has used its slice, which doubles with each turn."""
         first_s = self.planned.attempt.schedule.slice_s
-        return first_s is not None and self.engine.has_begun and now - self.turn_began >= first_s * 2**self.turns
+        if first_s is None or not self.engine.has_begun:
+            return False
+        return self.used_s - self.used_before_s >= first_s * 2.0**self.turns
 
     def change_state(self, state: RunState) -> None:
         """Change the state, and count the time of a turn that ends with this."""
@@ -87,6 +106,7 @@ class EngineRun:
 
     def resume(self) -> None:
         """Give it a core again."""
+        self.used_before_s = self.used_s
         self.engine.resume()
         self.change_state(RunState.RUNNING)
 
@@ -96,12 +116,36 @@ class EngineRun:
         return AttemptOutcome(number, label, self.outcome, round(self.seconds, 3), round(self.engine.cpu_s, 3))
 
 
+class RaceClock:
+    """The time of a race; it advances by the CPU time that the running engines use, on average of them.
+
+    On a quiet machine it keeps pace with the clock on the wall, and on a busy one it is slower.
+    """
+
+    def __init__(self) -> None:
+        #: Seconds since the race began.
+        self.seconds = 0.0
+        self._used_s = 0.0
+
+    def advance(self, used_s: float, running: int) -> None:
+        """Advance.
+
+        Parameters
+        ----------
+        used_s
+            CPU seconds that all engines of the race have used until now.
+        running
+            How many of them ran since the last call.
+        """
+        self.seconds += max(0.0, used_s - self._used_s) / max(1, running)
+        self._used_s = max(used_s, self._used_s)
+
+
 class AttemptQueue:
     """The attempts that were not started yet; each is prepared only when :meth:`peek` needs it."""
 
     def __init__(self, job: JobDir, numbers: Iterator[int], files: tuple[IndexFile, ...]) -> None:
         self._job, self._numbers, self._files = job, numbers, files
-        self._began = time.monotonic()
         self._next: PlannedAttempt | None = None
         #: Attempts that no index file fits.
         self.unserved: list[PlannedAttempt] = []
@@ -122,21 +166,18 @@ class AttemptQueue:
         self._next = None
         return planned
 
-    def has_due(self, *, is_idle: bool) -> bool:
-        """Return True if the next attempt may start now; its delay does not count while no engine runs."""
+    def has_due(self, race_s: float, *, is_idle: bool) -> bool:
+        """Return True if the next attempt may start at ``race_s``; its delay does not count while no engine runs."""
         planned = self.peek()
-        return planned is not None and (is_idle or self._due_in_s(planned) <= 0)
+        return planned is not None and (is_idle or planned.attempt.schedule.delay_s <= race_s)
 
-    def patience_s(self) -> float:
-        """Return how long to wait for an engine to end before the next attempt may be due."""
+    def patience_s(self, race_s: float) -> float:
+        """Return how long to wait at ``race_s`` for an engine to end before the next attempt may be due."""
         if self._next is None:
             return _TICK_S
-        due_in_s = self._due_in_s(self._next)
+        due_in_s = self._next.attempt.schedule.delay_s - race_s
         # An attempt that is due already waits for a token, and nothing signals that one is released.
-        return due_in_s if 0 < due_in_s < _TICK_S else _TICK_S
-
-    def _due_in_s(self, planned: PlannedAttempt) -> float:
-        return self._began + planned.attempt.schedule.delay_s - time.monotonic()
+        return max(due_in_s, _SHORT_TICK_S) if 0 < due_in_s < _TICK_S else _TICK_S
 
 
 class Cores:
@@ -191,6 +232,7 @@ class Scheduler:
     ) -> None:
         self._terms, self._queue, self._start = terms, queue, start
         self._cores = Cores(terms.tokens, first)
+        self._clock = RaceClock()
         #: Every attempt that was started.
         self.runs: list[EngineRun] = []
 
@@ -202,8 +244,9 @@ class Scheduler:
         self._fill_cores()
         running = self._in_state(RunState.RUNNING)
         if running:
-            wait_for_any([run.engine for run in running], self._queue.patience_s())
+            wait_for_any([run.engine for run in running], self._queue.patience_s(self._clock.seconds))
         ended = [run for run in running if run.engine.poll()]
+        self._clock.advance(self.used_s, len(running))
         for run in ended:
             run.change_state(RunState.ENDED)
         return ended
@@ -214,11 +257,9 @@ class Scheduler:
         return not self._has_living() and self._queue.peek() is None
 
     @property
-    def cpu_so_far_s(self) -> float:
-        """CPU seconds of all engines until now; 0 if the race has no limit on it."""
-        if math.isinf(self._terms.cpu_s):
-            return 0.0
-        return sum(run.engine.cpu_so_far_s for run in self.runs)
+    def used_s(self) -> float:
+        """CPU seconds that all engines have used until now."""
+        return sum(run.used_s for run in self.runs)
 
     def stop(self, kept_tokens: int = 0) -> None:
         """Kill every engine, and give back all tokens but ``kept_tokens``."""
@@ -251,9 +292,8 @@ class Scheduler:
 
     def _end_turns(self) -> None:
         """Suspend attempts whose slice is over if another one could use their core."""
-        now = time.monotonic()
         for run in self._in_state(RunState.RUNNING):
-            if run.is_slice_over(now) and (self._in_state(RunState.SUSPENDED) or self._has_due()):
+            if run.is_slice_over and (self._in_state(RunState.SUSPENDED) or self._has_due()):
                 run.suspend()
 
     def _return_cores(self) -> None:
@@ -292,7 +332,7 @@ class Scheduler:
         return any(run.state is not RunState.ENDED for run in self.runs)
 
     def _has_due(self) -> bool:
-        return self._queue.has_due(is_idle=not self._has_living())
+        return self._queue.has_due(self._clock.seconds, is_idle=not self._has_living())
 
     def _has_free_core(self) -> bool:
         allowed = self._terms.engines or self._terms.tokens.count

@@ -43,10 +43,11 @@ class Range(NamedTuple):
 class Schedule:
     """An attempt's place in the race.
 
-    ``rank`` orders attempts (0 is the most promising).  ``delay_s`` is how long after the race's start it may begin,
-    ``slice_s`` how long it runs before it is suspended for others (None: never).  ``quads_arcmin`` is the window of
-    index scales (diameters of their quads) that it uses, None for all that fit the field; ``coarse_first`` is the order
-    of the index files, and ``parallel`` whether the engine takes them together.  ``label`` is for logs and tables.
+    ``rank`` orders attempts (0 is the most promising).  It begins once earlier attempts have used ``delay_s`` seconds
+    of CPU time, on average of those that run at once, and is suspended for others once it has used ``slice_s`` itself
+    (None: never).  ``quads_arcmin`` is the window of index scales (diameters of their quads) that it uses, None for all
+    that fit the field; ``coarse_first`` is the order of the index files, and ``parallel`` whether the engine takes them
+    together.  ``label`` is for logs and tables.
     """
 
     rank: int = 0

@@ -401,3 +401,8 @@ def test_the_largest_number_of_stars_holds_for_every_attempt() -> None:
 def test_parameters_of_the_fit_reach_every_attempt(changes: dict[str, Any]) -> None:
     for attempt in planned(Hints(scales=(SCALE,)), SolveParams(**changes)):
         assert {name: getattr(attempt, name) for name in changes} == changes
+
+
+def test_without_a_wish_the_engine_fits_no_distortion() -> None:
+    """Its fit takes most of its time, and the distortion is fitted again afterwards."""
+    assert {a.tweak_order for a in planned(Hints(scales=(SCALE,), positions=(PLACE,)))} == {1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import standin
 from standin import alive, assert_clean, make_attempt, make_job, make_terms, outcomes, pids, run_race, wait_until
 
 from solvehost.engine import process, scheduler
+from solvehost.engine.scheduler import RaceClock
 from solvehost.engine.slots import Tokens
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -47,14 +47,52 @@ def test_attempts_are_prepared_lazily(tmp_path: Path) -> None:
     assert asked == [1]
 
 
-def test_an_attempt_starts_no_earlier_than_its_delay(tmp_path: Path) -> None:
-    """While another attempt runs, even if a core is free."""
-    job = make_job(tmp_path, make_attempt("take-turns a b"), make_attempt("turn-then-sleep b", delay_s=0.4))
-    started: dict[str, float] = {}
-    began = time.monotonic()
-    terms = make_terms(tmp_path, observe=lambda label: started.setdefault(label.split()[0], time.monotonic() - began))
-    assert run_race(job, terms).winner == 1
-    assert started["turn-then-sleep"] >= 0.4
+def test_a_delay_passes_while_earlier_attempts_use_cpu_time(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_attempt("burn"), make_attempt("solve", delay_s=0.2))
+    result = run_race(job, make_terms(tmp_path))
+    assert result.winner == 2
+    assert result.attempts[0].cpu_s >= 0.2
+
+
+@pytest.mark.parametrize("schedule", [{"delay_s": 0.2}, {}], ids=["a delay", "a slice"])
+def test_time_does_not_pass_for_an_attempt_that_waits_for_a_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: dict[str, Any]
+) -> None:
+    """The first attempt uses no CPU time, as on a busy machine; the second waits for its delay or for its core."""
+    monkeypatch.setattr(scheduler, "_LEAST_SHARE", 0.0)
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.2), make_attempt("solve", **schedule))
+    terms = make_terms(tmp_path, count=2 if schedule else 1, wall_s=1.5)
+    assert outcomes(run_race(job, terms)) == ["stopped"]
+
+
+@pytest.mark.parametrize("schedule", [{"delay_s": 0.05}, {}], ids=["a delay", "a slice"])
+def test_an_engine_that_waits_for_the_disk_does_not_hold_up_the_others(
+    tmp_path: Path, schedule: dict[str, Any]
+) -> None:
+    """It uses no CPU time, but a share of the time counts."""
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.05), make_attempt("solve", **schedule))
+    assert run_race(job, make_terms(tmp_path, count=2 if schedule else 1)).winner == 2
+
+
+def test_where_cpu_time_is_unknown_the_time_that_engines_ran_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS; the least share, which would do as well, is switched off."""
+    monkeypatch.setattr(scheduler, "_LEAST_SHARE", 0.0)
+    monkeypatch.setattr(process, "_TELLS_CPU", False)
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("solve", delay_s=0.2))
+    assert run_race(job, make_terms(tmp_path)).winner == 2
+
+
+def test_the_clock_of_a_race_advances_by_the_average_of_the_running_engines() -> None:
+    clock = RaceClock()
+    clock.advance(0.2, 2)
+    assert clock.seconds == pytest.approx(0.1)
+    clock.advance(0.5, 1)
+    assert clock.seconds == pytest.approx(0.4)
+    clock.advance(0.4, 1)  # an engine ended, and is not reaped yet
+    clock.advance(0.5, 0)
+    assert clock.seconds == pytest.approx(0.4)
 
 
 def test_a_delay_ends_when_no_other_attempt_runs(tmp_path: Path) -> None:
@@ -66,8 +104,8 @@ def test_attempts_take_turns_on_one_core(tmp_path: Path) -> None:
     """The first can only solve after the second ran, so it is suspended and resumed."""
     job = make_job(
         tmp_path,
-        make_attempt("take-turns a b", slice_s=0.2),
-        make_attempt("turn-then-sleep b", slice_s=0.2),
+        make_attempt("take-turns a b", slice_s=0.02),
+        make_attempt("turn-then-sleep b", slice_s=0.02),
     )
     terms = make_terms(tmp_path, count=1)
     result = run_race(job, terms)
@@ -121,7 +159,9 @@ def test_an_engine_that_has_solved_is_not_suspended_for_another_job(
 
 
 def test_a_suspended_engine_is_killed_at_the_end(tmp_path: Path) -> None:
-    job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.1), make_attempt("solve-when a", slice_s=0.1))
+    job = make_job(
+        tmp_path, make_attempt("turn-then-sleep a", slice_s=0.02), make_attempt("solve-when a", slice_s=0.02)
+    )
     terms = make_terms(tmp_path, count=1)
     assert run_race(job, terms).winner == 2
     assert_clean(job, terms, "wcs.fits", "corr.fits", "rdls.fits", "backend.log")
