@@ -11,7 +11,7 @@ import pytest
 
 import made_sshd
 from solvehost.engine import program
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.indexes import engine_config, index_set
 
 _XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
@@ -42,7 +42,7 @@ def real_engine() -> Path:
     """The installed astrometry-engine."""
     try:
         return program.find_engine()
-    except SolvehostError as exc:
+    except NovaError as exc:
         pytest.skip(str(exc))
 
 

@@ -1,40 +1,31 @@
-"""Every error that ``nova`` raises, with its exit code (sysexits.h) and whether a retry is safe.
+"""The errors that ``nova`` raises: those of :mod:`solvehost.errors`, and two of the Python API.
 
-::
-
-    NovaError
-    ├── UsageError         2  options that contradict each other, a value out of range
-    │   └── ParameterError 2  a parameter of the Python API that is out of range; also a ValueError
-    ├── NotSolvedError     1  the solution of an image that was not solved was asked for
-    ├── DataError         65  the input is no image and no source list, or is damaged
-    ├── InputMissingError 66  the input is not there, or is a directory
-    ├── UnavailableError  69  no engine, no index file, or none that fits the field
-    ├── InternalError     70  the engine crashed, or a bug of ours
-    ├── OutputError       73  an output cannot be written; the disk is full
-    ├── TransferError     74  a download or a connection broke off
-    ├── RetryLaterError   75  busy, or a time-out on the way to an answer
-    ├── DeniedError       77  the input may not be read
-    └── ConfigError       78  config.toml or an environment variable is wrong
-
-A solved and an unsolved image are results, not errors (exit codes 0 and 1).
+Each class has an exit code and says whether a retry is safe.  A solved and an unsolved image are results, not errors
+(exit codes 0 and 1).
 """
 
 from __future__ import annotations
 
-from solvehost import errors as solvehost_errors
+from solvehost.errors import (
+    ConfigError,
+    DataError,
+    DeniedError,
+    InputMissingError,
+    InternalError,
+    NovaError,
+    OutputError,
+    RetryLaterError,
+    TransferError,
+    UnavailableError,
+    UsageError,
+    by_exit_code,
+)
 
-
-class NovaError(Exception):
-    """Base of the tree; the message is one line: what happened, to which file, and what to do next."""
-
-    exit_code = 70
-    retry_is_safe = False
-
-
-class UsageError(NovaError):
-    """Options contradict each other, or a value is out of range; the same call fails again."""
-
-    exit_code = 2
+__all__ = [
+    "ConfigError", "DataError", "DeniedError", "InputMissingError", "InternalError", "NotSolvedError", "NovaError",
+    "OutputError", "ParameterError", "RetryLaterError", "TransferError", "UnavailableError", "UsageError",
+    "by_exit_code", "fault_text", "worst_exit_code",
+]  # fmt: skip
 
 
 class ParameterError(UsageError, ValueError):
@@ -45,89 +36,6 @@ class NotSolvedError(NovaError):
     """The WCS or another part of a solution was asked for, but the image was not solved; retry with other hints."""
 
     exit_code = 1
-
-
-class DataError(NovaError):
-    """The input is no image and no source list, or is damaged; the same file fails again."""
-
-    exit_code = 65
-
-
-class InputMissingError(NovaError):
-    """The input is not there, or is a directory; safe to retry once it is."""
-
-    exit_code = 66
-
-
-class UnavailableError(NovaError):
-    """No engine, no index file, or none that fits the field; safe to retry after installing one."""
-
-    exit_code = 69
-    retry_is_safe = True
-
-
-class InternalError(NovaError):
-    """The engine crashed on every attempt, or a bug of ours; safe to retry, though it may fail again."""
-
-    exit_code = 70
-    retry_is_safe = True
-
-
-class OutputError(NovaError):
-    """An output cannot be written, or the disk is full; safe to retry once it can."""
-
-    exit_code = 73
-    retry_is_safe = True
-
-
-class TransferError(NovaError):
-    """A download or a connection broke off; safe to retry."""
-
-    exit_code = 74
-    retry_is_safe = True
-
-
-class RetryLaterError(NovaError):
-    """Busy, or a time-out on the way to an answer; safe to retry later."""
-
-    exit_code = 75
-    retry_is_safe = True
-
-
-class DeniedError(NovaError):
-    """The input may not be read; the same call fails again until permissions change."""
-
-    exit_code = 77
-
-
-class ConfigError(NovaError):
-    """config.toml or an environment variable is wrong; the same call fails again until it is corrected."""
-
-    exit_code = 78
-
-
-_BY_EXIT_CODE: dict[int, type[NovaError]] = {
-    64: UsageError,
-    65: DataError,
-    66: InputMissingError,
-    69: UnavailableError,
-    70: InternalError,
-    73: OutputError,
-    74: TransferError,
-    75: RetryLaterError,
-    77: DeniedError,
-    78: ConfigError,
-}
-
-
-def by_exit_code(code: int) -> type[NovaError]:
-    """Return the error class of an exit code of sysexits.h; ``InternalError`` if no class has it."""
-    return _BY_EXIT_CODE.get(code, InternalError)
-
-
-def from_solvehost(exc: solvehost_errors.SolvehostError) -> NovaError:
-    """Return the ``NovaError`` with the message and exit code of an error of ``solvehost``; raise it ``from exc``."""
-    return by_exit_code(exc.exit_code)(str(exc))
 
 
 def fault_text(exc: Exception) -> str:

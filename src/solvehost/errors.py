@@ -1,97 +1,106 @@
-"""The errors that ``solvehost`` raises, with their exit codes (sysexits.h) and whether a retry is safe.
+"""The errors that ``solvehost`` and ``nova`` raise, with their exit codes (sysexits.h) and whether a retry is safe.
 
 ::
 
-    SolvehostError
-    ├── UsageError        64  the command line is wrong
-    ├── DataError         65  the data sent cannot be used
-    ├── NoInputError      66  no data was sent, or a file is missing
-    ├── UnavailableError  69  no engine, or no index file that loads
-    ├── CrashError        70  every attempt crashed
-    ├── DiskError         73  the disk is full, or a file cannot be made
-    ├── PeerError         74  the other side stopped reading or writing
-    ├── BusyError         75  no free slot in time
+    NovaError
+    ├── UsageError         2  options contradict each other, a value is out of range
+    │   └── CommandLineError 64  the command line of solvehost, or the command of its client, is wrong
+    ├── DataError         65  the input is no image and no star list, or is damaged
+    ├── InputMissingError 66  the input does not exist, or nothing was sent
+    ├── UnavailableError  69  no engine, no index file that loads, or none that fits the field
+    ├── InternalError     70  every attempt crashed, or a bug of ours
+    ├── OutputError       73  an output cannot be written; the disk is full
+    ├── TransferError     74  a download or a connection broke off
+    ├── RetryLaterError   75  busy, or a time-out on the way to an answer
     ├── DeniedError       77  not permitted
     └── ConfigError       78  the configuration is wrong
 
-255 is never used: it is ssh's own.
+``novacli.errors`` adds the errors that only the Python API raises.  255 is never used: it is ssh's own.
 """
 
 
-class SolvehostError(Exception):
-    """Base of the tree; its message says what happened, to what, and what to do next."""
+class NovaError(Exception):
+    """Base of the tree; the message is one line: what happened, to which file, and what to do next."""
 
     exit_code = 70
     retry_is_safe = False
 
 
-class UsageError(SolvehostError):
-    """The command line is wrong; the same call fails again."""
+class UsageError(NovaError):
+    """Options contradict each other, or a value is out of range; the same call fails again."""
+
+    exit_code = 2
+
+
+class CommandLineError(UsageError):
+    """The command line of ``solvehost``, or the command of its client, is wrong; the same call fails again."""
 
     exit_code = 64
 
 
-class DataError(SolvehostError):
-    """The data sent cannot be used; the same data fails again."""
+class DataError(NovaError):
+    """The input is no image and no star list, or is damaged; the same input fails again."""
 
     exit_code = 65
 
 
-class NoInputError(SolvehostError):
-    """No data was sent, or a file is missing; safe to retry once it exists."""
+class InputMissingError(NovaError):
+    """The input does not exist, is a directory, or was not sent; safe to retry once it exists."""
 
     exit_code = 66
 
 
-class UnavailableError(SolvehostError):
-    """No engine, or no index file that loads; safe to retry after installing one."""
+class UnavailableError(NovaError):
+    """No engine, no index file that loads, or none that fits the field; safe to retry after installing one."""
 
     exit_code = 69
     retry_is_safe = True
 
 
-class CrashError(SolvehostError):
-    """Every attempt crashed; safe to retry, though it may crash again."""
+class InternalError(NovaError):
+    """The engine crashed on every attempt, or a bug of ours; safe to retry, though it may fail again."""
 
     exit_code = 70
     retry_is_safe = True
 
 
-class DiskError(SolvehostError):
-    """The disk is full, or a file cannot be made; safe to retry once there is space."""
+class OutputError(NovaError):
+    """An output cannot be written, or the disk is full; safe to retry once it can be written."""
 
     exit_code = 73
     retry_is_safe = True
 
 
-class PeerError(SolvehostError):
-    """The other side stopped reading or writing; safe to retry."""
+class TransferError(NovaError):
+    """A download or a connection broke off; safe to retry."""
 
     exit_code = 74
     retry_is_safe = True
 
 
-class BusyError(SolvehostError):
-    """No slot came free in time; safe to retry later."""
+class RetryLaterError(NovaError):
+    """Busy, or a time-out on the way to an answer; safe to retry later."""
 
     exit_code = 75
     retry_is_safe = True
 
 
-class DeniedError(SolvehostError):
-    """Not permitted; the same call fails again."""
+class DeniedError(NovaError):
+    """Not permitted; the same call fails again until permissions change."""
 
     exit_code = 77
 
 
-class ConfigError(SolvehostError):
+class ConfigError(NovaError):
     """The configuration is wrong; the same call fails again until it is corrected."""
 
     exit_code = 78
 
 
-def from_exit_code(code: int, message: str) -> SolvehostError:
-    """Return the error with an exit code; a ``CrashError`` if there is none."""
-    kinds = (UsageError, DataError, NoInputError, UnavailableError, CrashError, DiskError, PeerError, BusyError,
-             DeniedError, ConfigError)  # fmt: skip
-    return next((kind for kind in kinds if kind.exit_code == code), CrashError)(message)
+_KINDS = (CommandLineError, DataError, InputMissingError, UnavailableError, InternalError, OutputError, TransferError,
+          RetryLaterError, DeniedError, ConfigError)  # fmt: skip
+
+
+def by_exit_code(code: int) -> type[NovaError]:
+    """Return the error class of an exit code of sysexits.h; ``InternalError`` if no class has it."""
+    return next((kind for kind in _KINDS if kind.exit_code == code), InternalError)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from novacli.backends.base import Backend, JobKeeper, SolveOutcome
 from novacli.config import Config
-from novacli.errors import UnavailableError, UsageError, from_solvehost
+from novacli.errors import UnavailableError, UsageError
 from novacli.indexes.places import index_places
 from novacli.jobs.remote import RemoteJob, damaged_remote
 from novacli.records.budget import Budget
@@ -18,7 +18,6 @@ from novacli.text.printable import printable_line
 from solvehost.engine import program, race, records
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Tokens
-from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import MANIFEST, JobDir
 from solvehost.indexes import index_set
 from solvehost.indexes.cache import IndexCache
@@ -86,10 +85,7 @@ class LocalBackend:
         UnavailableError
             If there is no engine or no index file.
         """
-        try:
-            files = self._indexes.files
-        except SolvehostError as exc:
-            raise from_solvehost(exc) from exc
+        files = self._indexes.files
         if not files:
             raise UnavailableError(self._no_index_file_text())
         return files
@@ -109,22 +105,19 @@ class LocalBackend:
     def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
         """Race the attempts; see :meth:`novacli.backends.base.Backend.solve`."""
         wall_s = budget.left_s
-        try:
-            terms = records.RaceTerms(
-                engine=self._engine,
-                indexes=self._indexes,
-                tokens=Tokens(self._config["slots_dir"], self._config["slots"]),
-                wall_s=wall_s,
-                queue_wait_s=wall_s,
-                total_s=wall_s,
-                cpu_s=budget.cpu_share * engine_cpu_s(wall_s),
-                engines=budget.engines,
-                cancelled=progress.cancelled,
-                observe=progress.observe,
-            )
-            result = race.run(job, numbers, terms)
-            damaged = self._indexes.damaged_names
-            job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine), damaged=damaged))
-        except SolvehostError as exc:
-            raise from_solvehost(exc) from exc
+        terms = records.RaceTerms(
+            engine=self._engine,
+            indexes=self._indexes,
+            tokens=Tokens(self._config["slots_dir"], self._config["slots"]),
+            wall_s=wall_s,
+            queue_wait_s=wall_s,
+            total_s=wall_s,
+            cpu_s=budget.cpu_share * engine_cpu_s(wall_s),
+            engines=budget.engines,
+            cancelled=progress.cancelled,
+            observe=progress.observe,
+        )
+        result = race.run(job, numbers, terms)
+        damaged = self._indexes.damaged_names
+        job.write_json(MANIFEST, build_manifest(job, result, engine=str(self._engine), damaged=damaged))
         return SolveOutcome(result)

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from novacli.errors import UnavailableError
-from solvehost.errors import SolvehostError
+from novacli.errors import DataError, UnavailableError
 from solvehost.formats import fitsfile
 from solvehost.indexes import index_set
 
@@ -81,7 +80,7 @@ class Catalogue:
             if name is None:
                 raise UnavailableError(f"{path}: this index file has no magnitudes to draw with: {INSTALL}")
             return cls(path, name, *_map(path, hdus, name))
-        except SolvehostError as exc:
+        except DataError as exc:
             raise UnavailableError(f"{path}: this index file cannot be used: {exc}; {INSTALL}") from exc
         except OSError as exc:
             raise UnavailableError(f"{path}: {exc.strerror}: this index file cannot be read; {INSTALL}") from exc

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from novacli.config import Config
-from novacli.errors import UnavailableError
+from novacli.errors import NovaError, UnavailableError
 from novacli.records.check import Check
 from solvehost.engine import program
 from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
-from solvehost.errors import SolvehostError
 
 _START_TIMEOUT_S = 10.0
 
@@ -21,7 +20,7 @@ def check_engine(settings: Config) -> Iterator[Check]:
     code = UnavailableError.exit_code
     try:
         path = program.find_engine(settings["engine"])
-    except SolvehostError as exc:
+    except NovaError as exc:
         remedy = str(exc).partition(": ")[2]
         yield Check("engine", False, f"{settings['engine']} was not found", remedy, code)
         return
@@ -39,7 +38,7 @@ def _start_problem(path: Path) -> str | None:
         log = Path(folder, "log")
         try:
             child = EngineProcess([str(path), "--help"], Path(folder), log, EngineLimits())
-        except (OSError, SolvehostError) as exc:
+        except (OSError, NovaError) as exc:
             return str(exc)
         wait_for_any([child], _START_TIMEOUT_S)
         if not child.poll():

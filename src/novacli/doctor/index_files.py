@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from novacli.config import Config
-from novacli.errors import UnavailableError
+from novacli.errors import NovaError, UnavailableError
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from novacli.indexes.places import index_places, installed_engine
 from novacli.records.check import Check
 from novacli.text.quantities import angle_text, bytes_text
-from solvehost.errors import SolvehostError
 from solvehost.indexes import index_set
 from solvehost.indexes.index_file import IndexFile
 
@@ -20,7 +19,7 @@ def check_indexes(settings: Config) -> Iterator[Check]:
     code = UnavailableError.exit_code
     try:
         found = index_set.scan(index_places(settings, installed_engine(settings)))
-    except (SolvehostError, OSError) as exc:
+    except (NovaError, OSError) as exc:
         remedy = "name index files by index or engine_config: see nova config show"
         yield Check("index files", False, str(exc), remedy, code)
         return

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from novacli.config import Config
-from novacli.errors import OutputError
+from novacli.errors import NovaError, OutputError
 from novacli.records.check import Check
 from novacli.text.quantities import bytes_text, count_text
 from solvehost.engine.slots import Tokens
-from solvehost.errors import SolvehostError
 
 #: An image of 100 megapixels takes about three times its 400 MB.
 _ENOUGH_MEMORY_BYTES = 1_200_000_000
@@ -26,7 +25,7 @@ def check_slots(settings: Config) -> Check:
         token = tokens.try_acquire()  # only taking one shows whether the file system supports locks
         if token is not None:
             token.release()
-    except (SolvehostError, OSError) as exc:
+    except (NovaError, OSError) as exc:
         return Check("slots", False, str(exc), "name another directory by slots_dir", OutputError.exit_code)
     return Check("slots", True, f"{count_text(tokens.count, 'engine')} may run at once, {busy or 'none'} running")
 

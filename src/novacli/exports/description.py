@@ -11,7 +11,6 @@ from novacli.fits.cards import keyword
 from novacli.wcs import header as wcsheader
 from novacli.wcs.tansip import TanSip
 from novacli.wcs.tpv import tpv_coefficients
-from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 _SIP_WORD = re.compile(r"(?:A|B|AP|BP)_(?:ORDER|DMAX|\d_\d)|CTYPE[12]")
@@ -27,7 +26,7 @@ def read_solution(wcs_fits: bytes) -> TanSip:
     """
     try:
         return wcsheader.from_header(fitsfile.read_header(io.BytesIO(wcs_fits)))
-    except (HeaderError, DataError) as exc:
+    except DataError as exc:
         raise DataError(f"wcs.fits: {exc}; solve the image again") from exc
 
 

@@ -12,7 +12,6 @@ from novacli.exports.description import description_cards, read_solution
 from novacli.files.atomic import read_error, reading
 from novacli.fits import celestial, checksum
 from novacli.fits.cards import keyword, split
-from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
@@ -62,19 +61,25 @@ def plan(stream: BinaryIO, hdu: int, wcs_fits: bytes, shown: str, history: str =
         If the file cannot be read.
     """
     try:
-        header, offset = next(islice(fitsfile.iter_hdus(stream), hdu, None))
-        size = fitsfile.data_size(header)
+        header, offset, size = _find_hdu(stream, hdu, shown)
         _check_image(header, read_solution(wcs_fits), hdu, shown)
         stream.seek(offset - header.size)
         cards = [card for card in split(stream.read(header.size)) if keyword(card) != _STALE]
         new = celestial.replace_celestial(cards, description_cards(wcs_fits, celestial.count_axes(cards)), history)
         return NewHeader(offset - header.size, offset, _finished(new, stream, size))
-    except StopIteration:
-        raise DataError(f"{shown} has no HDU {hdu}: it has changed since it was read") from None
-    except HeaderError as exc:
-        raise DataError(f"{shown}: {exc}: it has changed since it was read") from exc
     except OSError as exc:
         raise read_error(shown, exc) from exc
+
+
+def _find_hdu(stream: BinaryIO, hdu: int, shown: str) -> tuple[fitsfile.Header, int, int]:
+    """Return the header of an HDU, and the offset and the length of its data in bytes."""
+    try:
+        header, offset = next(islice(fitsfile.iter_hdus(stream), hdu, None))
+        return header, offset, fitsfile.data_size(header)
+    except StopIteration:
+        raise DataError(f"{shown} has no HDU {hdu}: it has changed since it was read") from None
+    except DataError as exc:
+        raise DataError(f"{shown}: {exc}: it has changed since it was read") from exc
 
 
 def _finished(cards: Sequence[bytes], stream: BinaryIO, data_bytes: int) -> bytes:

@@ -18,7 +18,6 @@ from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
 from novacli.text.printable import shown_name
-from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 _STAR_LISTS = ("JSON", "text")
@@ -143,7 +142,7 @@ def holds_image(path: Path) -> bool:
             if word != "FITS":
                 return word not in _STAR_LISTS
             return any(_is_image(header) for header, _ in fitsfile.iter_hdus(source.file))
-    except (NovaError, HeaderError, OSError, ValueError):
+    except (NovaError, OSError, ValueError):
         return False
 
 

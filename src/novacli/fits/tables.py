@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING
 
 from novacli.errors import DataError
-from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 if TYPE_CHECKING:
@@ -35,12 +34,9 @@ def read_table(data: bytes) -> NDArray[np.void]:
     """
     import numpy as np
 
-    try:
-        table, offset = _first_table(data)
-        row, rows = table.number("NAXIS1"), table.number("NAXIS2")
-        columns = _columns(table)
-    except HeaderError as exc:
-        raise DataError(str(exc)) from exc
+    table, offset = _first_table(data)
+    row, rows = table.number("NAXIS1"), table.number("NAXIS2")
+    columns = _columns(table)
     if row < 1 or rows < 0 or row * rows > len(data) - offset:
         raise DataError("its table is cut short")
     dtype = np.dtype(columns)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from novacli.config import Config
+from novacli.errors import NovaError
 from solvehost.engine import program
-from solvehost.errors import SolvehostError
 from solvehost.indexes.engine_config import configured_places
 
 
@@ -14,7 +14,7 @@ def installed_engine(config: Config) -> Path | None:
     """Return the path of the engine that the settings name; None if it is not installed."""
     try:
         return program.find_engine(config["engine"])
-    except SolvehostError:
+    except NovaError:
         return None
 
 
@@ -33,7 +33,7 @@ def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
 
     Raises
     ------
-    solvehost.errors.ConfigError
+    ConfigError
         The engine's configuration file cannot be read.
     """
     if config["index"]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from novacli.config import Config
 from novacli.errors import NovaError
 from novacli.jobs.store import JobStore
-from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOCK, RESULT, JobDir
 
@@ -58,7 +57,7 @@ def sweep_if_due(config: Config) -> SweepResult | None:
         done = sweep(root, config["keep_days"], config["keep_jobs"])
         if not done.is_done:
             (root / STAMP).unlink(missing_ok=True)
-    except (OSError, NovaError, SolvehostError):
+    except (OSError, NovaError):
         return None
     return done
 
@@ -145,7 +144,7 @@ def _remove(entry: _JobAge) -> bool:
             if _age_of(entry.job) != entry:
                 return False
             jobdir.discard(entry.job)
-    except (OSError, SolvehostError):
+    except (OSError, NovaError):
         return False
     return True
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
+from novacli.errors import NovaError
 from novacli.jobs.request import JobRequest, sha256_of
-from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import REQUEST, JobDir
 
 
@@ -33,5 +33,5 @@ def _record_digest(job: JobDir, request: JobRequest, path: str) -> None:
     sha256 = sha256_of(path)
     if sha256 is not None:
         # Without its digest a job can still be solved; a full disk is reported when the result is written.
-        with contextlib.suppress(OSError, SolvehostError):
+        with contextlib.suppress(OSError, NovaError):
             job.write_json(REQUEST, replace(request, sha256=sha256).to_json())

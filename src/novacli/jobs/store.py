@@ -6,9 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, NovaError, UsageError, from_solvehost
+from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, NovaError, UsageError
 from novacli.jobs.summaries import JobSummary, read_summary
-from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import REQUEST, JobDir
 
@@ -82,8 +81,6 @@ class JobStore:
         try:
             with job.locked():
                 jobdir.discard(job)
-        except SolvehostError as exc:
-            raise from_solvehost(exc) from exc
         except OSError as exc:
             raise DeniedError(f"{job.path}: {exc.strerror}: it cannot be removed") from exc
         return freed_bytes

@@ -6,6 +6,7 @@ its result is safe here, so a fetch that is interrupted at any moment can be rep
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ from novacli.backends.base import (
     UnusableReplyError,
 )
 from novacli.config import Config
-from novacli.errors import InternalError, NovaError, OutputError, from_solvehost
+from novacli.errors import InternalError, NovaError, OutputError, RetryLaterError
 from novacli.jobs.remote import RemoteJob, read_remote
 from novacli.jobs.request import JobRequest, read_request
 from novacli.pipeline.conclude import conclude, files_of
@@ -30,7 +31,6 @@ from novacli.records.progress import SILENT, Progress
 from novacli.records.result import Result, error_of
 from novacli.records.status import FAILED
 from novacli.records.timing import Timing
-from solvehost.errors import BusyError, SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
 
 #: A job that a place has lost this many times is not sent again.
@@ -95,16 +95,16 @@ def _settle(
 ) -> FetchOutcome:
     """Do what the state of a job requires; after an error the job is as before, for the next fetch."""
     try:
-        with remote.job.locked():
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(remote.job.locked())
+            except RetryLaterError:  # another process works on the job; a busy server is an error
+                return FetchOutcome(remote.job, remote.place, state="running")
             if read_remote(remote.job) != remote:
                 return FetchOutcome(remote.job, remote.place, state="changed")
             return _settle_locked(keeper, remote, state, budget, progress)
-    except BusyError:
-        return FetchOutcome(remote.job, remote.place, state="running")
     except NovaError as exc:
         return FetchOutcome(remote.job, remote.place, error=exc)
-    except SolvehostError as exc:
-        return FetchOutcome(remote.job, remote.place, error=from_solvehost(exc))
     except OSError as exc:
         error = OutputError(f"{remote.job.path}: {exc.strerror or exc}: the result cannot be written there")
         return FetchOutcome(remote.job, remote.place, error=error)

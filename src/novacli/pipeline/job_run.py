@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from novacli.backends.base import Detach
-from novacli.errors import InternalError, NovaError, OutputError, fault_text, from_solvehost
+from novacli.errors import InternalError, NovaError, OutputError, fault_text
 from novacli.jobs.request import JobRequest
 from novacli.jobs.source_digest import digest_recorded
 from novacli.pipeline.conclude import conclude, files_of
@@ -22,7 +22,6 @@ from novacli.records.budget import Budget
 from novacli.records.result import error_of
 from novacli.records.status import FAILED, REMOTE
 from novacli.records.timing import Clock
-from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import RESULT, JobDir
 
 #: A job whose time limit has passed while it was prepared still gets this long.
@@ -126,8 +125,6 @@ class JobRun:
         try:
             with self.lock:
                 yield
-        except SolvehostError as exc:
-            raise from_solvehost(exc) from exc
         except OSError as exc:
             raise OutputError(f"{self.job.path}: {exc.strerror or exc}: the job cannot be worked on there") from exc
 
@@ -152,8 +149,6 @@ class JobRun:
     def _as_nova_error(self, exc: Exception) -> NovaError:
         if isinstance(exc, NovaError):
             error = exc
-        elif isinstance(exc, SolvehostError):
-            error = from_solvehost(exc)
         elif isinstance(exc, OSError):
             error = OutputError(f"{self.job.path}: {exc.strerror or exc}: the job cannot be kept there")
         else:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from novacli import hints
-from novacli.errors import OutputError, from_solvehost
+from novacli.errors import OutputError
 from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints
 from novacli.indexes.series import LIKELY_INDEXES
@@ -20,7 +20,6 @@ from novacli.records.params import SolveParams
 from novacli.records.timing import Clock
 from novacli.solution.reading import Unsolved
 from novacli.strategy import attempts as strategy
-from solvehost.errors import SolvehostError
 from solvehost.formats import atomic, axy, jobdir
 from solvehost.formats.jobdir import REQUEST, JobDir
 
@@ -113,8 +112,6 @@ def _make_job(
             job = jobdir.publish(staged)
             on_failure.pop_all()
         return JobRun(job, request, _numbers(job, rest), context, lock, clock)
-    except SolvehostError as exc:
-        raise from_solvehost(exc) from exc
     except OSError as exc:
         raise OutputError(f"{context.jobs_dir}: {exc.strerror}: a job directory cannot be made there") from exc
 

@@ -17,7 +17,6 @@ from novacli.pipeline.prepare import gather_hints, write_each
 from novacli.records.field import Field
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts as strategy
-from solvehost.errors import SolvehostError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.jobdir import JobDir
 
@@ -66,7 +65,7 @@ def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, cont
         attempts = strategy.plan_attempts(extractor, params, given, LIKELY_INDEXES if files is None else files)
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
         yield from write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
-    except (NovaError, SolvehostError):
+    except NovaError:
         return  # only the existing star lists are tried
 
 

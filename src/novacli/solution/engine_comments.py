@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from novacli.errors import NovaError
 from novacli.text.printable import printable_line
-from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile, match_comments
 
 #: The engine breaks comments at this length, and indents the lines that follow by this.
@@ -99,6 +99,6 @@ def _is_index(path: Path, index_id: int, healpix: int | None) -> bool:
         if not path.is_file():
             return False
         header = fitsfile.read_primary_header(path)
-    except (OSError, ValueError, SolvehostError):
+    except (OSError, ValueError, NovaError):
         return False
     return header.get("INDEXID") == index_id and (healpix is None or header.get("HEALPIX", -1) == healpix)

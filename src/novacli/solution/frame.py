@@ -6,7 +6,6 @@ import io
 
 from novacli.errors import NovaError
 from novacli.fits.celestial import with_frame
-from solvehost.errors import SolvehostError
 from solvehost.formats import atomic, fitsfile, jobdir
 
 _MAX_BYTES = 16 * 2**20
@@ -19,7 +18,7 @@ def state_frame(job: jobdir.JobDir) -> None:
 
     Raises
     ------
-    DiskError
+    OutputError
         If the file cannot be written.
     """
     try:
@@ -27,7 +26,7 @@ def state_frame(job: jobdir.JobDir) -> None:
             content = stream.read(_MAX_BYTES + 1)
         size = fitsfile.read_header(io.BytesIO(content)).size
         stated = with_frame(content[:size]) + content[size:]
-    except (NovaError, SolvehostError, OSError):
+    except (NovaError, OSError):
         return
     if len(content) <= _MAX_BYTES and stated != content:
         atomic.write_atomic(job.wcs, stated, durable=False)

@@ -21,7 +21,6 @@ from novacli.solution import tables
 from novacli.wcs import header, refit
 from novacli.wcs.refit import Matched, Refit
 from novacli.wcs.tansip import TanSip
-from solvehost.errors import SolvehostError
 from solvehost.formats import atomic, fitsfile, jobdir
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def improve(job: jobdir.JobDir, *, keep: bool) -> Judgement | None:
     try:
         with np.errstate(all="ignore"):
             return _fit_again(job, engines, keep=keep)
-    except (OSError, SolvehostError) as exc:
+    except (OSError, NovaError) as exc:
         raise FitError(f"a better solution could not be written ({exc}): this is the engine's") from exc
     except (ArithmeticError, np.linalg.LinAlgError) as exc:
         raise FitError(f"the solution could not be fitted again ({exc}): it is the engine's") from exc
@@ -116,7 +115,7 @@ def _read_engine_files(job: jobdir.JobDir) -> _EngineFiles | None:
         corr = _bytes(job.path / jobdir.CORR)
         table = read_table(corr)
         files = _EngineFiles(header.read_wcs(job.wcs), corr, table, Matched(*tables.pairs(table)))
-    except (NovaError, SolvehostError, OSError, ValueError):
+    except (NovaError, OSError, ValueError):
         return None
     return files if len(files.matched) <= _MAX_STARS else None
 

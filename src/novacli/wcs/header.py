@@ -14,7 +14,6 @@ from pathlib import Path
 
 from novacli.errors import DataError
 from novacli.wcs.tansip import TanSip, Terms
-from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 #: Highest order that the SIP convention allows.
@@ -36,11 +35,13 @@ def read_wcs(path: Path) -> TanSip:
         If the file cannot be read or holds no usable solution; the message names the file.
     """
     try:
-        return from_header(fitsfile.read_primary_header(path))
-    except HeaderError as exc:
+        header = fitsfile.read_primary_header(path)
+    except DataError as exc:  # its message names the file
         raise DataError(f"{exc}; solve the image again") from exc
     except OSError as exc:
         raise DataError(f"{path}: {exc.strerror}: the solution cannot be read; solve the image again") from exc
+    try:
+        return from_header(header)
     except DataError as exc:
         raise DataError(f"{path}: {exc}; solve the image again") from exc
 

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from solvehost.admin.records import Finding
-from solvehost.errors import ConfigError, CrashError
+from solvehost.errors import ConfigError, InternalError
 
 DEFAULT_USER = "solve"
 
@@ -67,7 +67,7 @@ def check_as(account: Account, check: Callable[[], Iterable[Finding]]) -> list[F
         text = stream.read()
     os.waitpid(child, 0)
     if not text:
-        raise CrashError(f"the checks could not run as user {account.name}")
+        raise InternalError(f"the checks could not run as user {account.name}")
     return [Finding(*values) for values in json.loads(text)]
 
 

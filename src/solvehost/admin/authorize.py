@@ -15,7 +15,15 @@ from solvehost.admin import installation, keylines, programs, pubkeys
 from solvehost.admin.accounts import DEFAULT_USER
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import AuthorizeResult
-from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, DiskError, NoInputError, SolvehostError
+from solvehost.errors import (
+    ConfigError,
+    DataError,
+    DeniedError,
+    InputMissingError,
+    NovaError,
+    OutputError,
+    RetryLaterError,
+)
 from solvehost.formats.atomic import replace_file
 from solvehost.server import settings
 
@@ -49,7 +57,7 @@ def authorize(
 
     Raises
     ------
-    SolvehostError
+    NovaError
         If the key, a setting or the file is invalid; the file is unchanged then.
     """
     config = settings.load(flags)
@@ -151,7 +159,7 @@ def _lock(fd: int, folder: Path) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise BusyError(
+                raise RetryLaterError(
                     f"{folder}: another process has kept it locked for {_LOCK_TIMEOUT_S:g} s: "
                     "end that process, or try again later"
                 ) from None
@@ -201,10 +209,10 @@ def _mode(status: os.stat_result | None) -> int:
     return stat.S_IMODE(status.st_mode) & ~0o022
 
 
-def _error(exc: OSError, path: Path) -> SolvehostError:
+def _error(exc: OSError, path: Path) -> NovaError:
     reason = f"{path}: {exc.strerror}"
     if isinstance(exc, PermissionError):
         return DeniedError(f"{reason}: run this as root, or name another file with --to")
     if isinstance(exc, FileNotFoundError):
-        return NoInputError(f"{reason}: create the directory {path.parent} first, owned by root, with mode 0755")
-    return DiskError(reason)
+        return InputMissingError(f"{reason}: create the directory {path.parent} first, owned by root, with mode 0755")
+    return OutputError(reason)

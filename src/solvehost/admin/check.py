@@ -14,7 +14,7 @@ from solvehost.admin.checks import keys, run_check, serving, sshd, trial_jobs
 from solvehost.admin.checks.keys import Service
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import CheckReport, Finding
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.server import settings
 from solvehost.server.engine_setup import EngineSetup
 
@@ -40,7 +40,7 @@ def check(
     """
     try:
         account = accounts.find(user)
-    except SolvehostError as exc:
+    except NovaError as exc:
         remedy = "useradd --system --create-home --shell /bin/sh solve, or name another user with --user"
         return CheckReport((Finding("user", False, str(exc), remedy, exc.exit_code),))
     run = _CheckRun(account, flags, key_file=keys, sshd_config=sshd_config)
@@ -75,12 +75,12 @@ class _CheckRun:
     def _check_sshd(self) -> Iterator[Finding]:
         try:
             self.sshd_values = sshd.effective(self.account, self.sshd_config)
-        except SolvehostError as exc:
+        except NovaError as exc:
             yield Finding("sshd", None, str(exc), "run this as root, who can read sshd's configuration")
             return
         try:
             wall_s = settings.load(self.flags).max_wall
-        except SolvehostError:  # the check "configuration" reports the error
+        except NovaError:  # the check "configuration" reports the error
             wall_s = settings.load({"config": "/dev/null"}).max_wall
         yield from run_check("sshd", lambda: sshd.check(self.sshd_values, self.account, wall_s))
 
@@ -105,7 +105,7 @@ class _CheckRun:
     def _add_service(self, line: KeyLine) -> None:
         try:
             service = keys.service_of(line)
-        except SolvehostError:
+        except NovaError:
             return
         if service is not None:
             self.services.append(service)
@@ -125,7 +125,7 @@ class _CheckRun:
                 continue
             try:
                 settings.load(service.flags)
-            except SolvehostError as exc:
+            except NovaError as exc:
                 yield Finding("settings", False, f"of client {service.flags.get('client', 'default')}: {exc}",
                               exit_code=exc.exit_code)  # fmt: skip
         kinds = {tuple(sorted((k, v) for k, v in s.flags.items() if k != "client")) for s in self.services}
@@ -137,7 +137,7 @@ class _CheckRun:
         try:
             config = settings.load(service.flags)
             files = serving.scan(EngineSetup(config)).files
-        except SolvehostError as exc:
+        except NovaError as exc:
             yield Finding(trial_jobs.SOLVES, None, f"not proven: {exc}", "first correct what failed above")
             return
         yield from trial_jobs.check(self.account, files, service.program, service.words)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from solvehost import __version__
 from solvehost.admin.records import CheckReport, Result
-from solvehost.errors import DeniedError, PeerError, SolvehostError, UsageError
+from solvehost.errors import CommandLineError, DeniedError, NovaError, TransferError
 from solvehost.server import settings
 
 _PREFIX = "setting_"
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports errors like the rest of ``solvehost``: in one line, with exit code 64."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}: see {self.prog} --help")
+        raise CommandLineError(f"{message}: see {self.prog} --help")
 
 
 def main(words: Sequence[str]) -> int:
@@ -48,7 +48,7 @@ def main(words: Sequence[str]) -> int:
         render.write(result, sys.stdout, as_json=arguments.as_json)
         sys.stdout.flush()
         return result.exit_code if isinstance(result, CheckReport) else 0
-    except SolvehostError as exc:
+    except NovaError as exc:
         say(str(exc))
         return exc.exit_code
     except PermissionError as exc:
@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
         return DeniedError.exit_code
     except BrokenPipeError:
         sys.stderr.close()
-        return PeerError.exit_code
+        return TransferError.exit_code
 
 
 # --- The parser ---------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def _config(arguments: argparse.Namespace, flags: dict[str, Any]) -> Result:
     if arguments.action == "show" and arguments.file is None:
         return config.show(flags)
     if arguments.action == "show" or arguments.file is None:
-        raise UsageError(f"config print needs one of the files {', '.join(config.FILES)}")
+        raise CommandLineError(f"config print needs one of the files {', '.join(config.FILES)}")
     return config.print_file(arguments.file)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from solvehost.admin.records import FileText, SettingRow, SettingTable
-from solvehost.errors import ConfigError, UsageError
+from solvehost.errors import CommandLineError, ConfigError
 from solvehost.server import settings
 
 TOML_NAME = "solvehost.toml"
@@ -37,13 +37,13 @@ def print_file(name: str) -> FileText:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If there is no file with this name.
     """
     if name == TOML_NAME:
         return FileText(name, default_toml())
     if name not in SHARED:
-        raise UsageError(f"there is no file {name[:40]!r}: the files are {', '.join(FILES)}")
+        raise CommandLineError(f"there is no file {name[:40]!r}: the files are {', '.join(FILES)}")
     data = pkgutil.get_data("solvehost", f"share/{name}")
     if data is None:
         raise ConfigError(f"the installation of solvehost is incomplete (share/{name} is missing): install it again")

@@ -6,7 +6,7 @@ import contextlib
 
 from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import GcResult
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.formats import jobdir
 from solvehost.server.settings import Settings
 from solvehost.server.state_dir import StateDir
@@ -36,5 +36,5 @@ def collect(config: Settings, *, dry_run: bool = False) -> GcResult:
 def _remove(stored: StoredJob) -> bool:
     try:
         return stored.remove() and not stored.job.path.exists()
-    except (OSError, SolvehostError):
+    except (OSError, NovaError):
         return False

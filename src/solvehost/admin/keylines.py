@@ -15,7 +15,7 @@ from pathlib import Path
 
 from solvehost.admin import pubkeys
 from solvehost.admin.pubkeys import PublicKey
-from solvehost.errors import DataError, UsageError
+from solvehost.errors import CommandLineError, DataError
 
 #: One option: a name, and perhaps a value in quotes, in which a backslash precedes each quote.
 _OPTION = re.compile(r'([A-Za-z0-9@.-]+)(?:="((?:[^"\\]|\\"|\\)*)")?(,|[ \t]+|$)')
@@ -88,7 +88,7 @@ def forced(
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If a word has characters that cannot be quoted safely, or ``sources`` or ``expiry`` is invalid.
     """
     options: list[tuple[str, str | None]] = [("restrict", None), ("command", quote_command(command))]
@@ -104,12 +104,12 @@ def quote_command(command: Sequence[str]) -> str:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If a word has a character that some shells, or authorized_keys, cannot quote safely.
     """
     for word in command:
         if not word or not word.isascii() or not word.isprintable() or set(word) & set("\"'\\!"):
-            raise UsageError(
+            raise CommandLineError(
                 f"{word!r} cannot be written into authorized_keys safely: "
                 "use ASCII characters other than quotes, backslashes and '!'"
             )
@@ -121,7 +121,7 @@ def check_sources(patterns: str) -> str:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If a pattern is invalid, or all are exceptions, so that no address can match.
     """
     words = patterns.split(",")
@@ -129,9 +129,11 @@ def check_sources(patterns: str) -> str:
         if "/" in word:
             _check_network(word.removeprefix("!"))
         elif _PATTERN.fullmatch(word) is None:
-            raise UsageError(f"--from: {word!r} is not an address, a host name, or a network like 192.0.2.0/24")
+            raise CommandLineError(f"--from: {word!r} is not an address, a host name, or a network like 192.0.2.0/24")
     if all(word.startswith("!") for word in words):
-        raise UsageError("--from: it has only exceptions (!), so no address matches: add the addresses to allow, or *")
+        raise CommandLineError(
+            "--from: it has only exceptions (!), so no address matches: add the addresses to allow, or *"
+        )
     return patterns
 
 
@@ -139,7 +141,7 @@ def _check_network(text: str) -> None:
     try:
         ipaddress.ip_network(text, strict=True)
     except ValueError as exc:
-        raise UsageError(f"--from: {text!r}: {exc}") from exc
+        raise CommandLineError(f"--from: {text!r}: {exc}") from exc
 
 
 def expiry_time(text: str) -> str:
@@ -147,15 +149,15 @@ def expiry_time(text: str) -> str:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If the text is not a date, or the date has passed.
     """
     digits = _ISO_DATE.sub(r"\1\2\3", text)
     when = parse_time(digits)
     if when is None:
-        raise UsageError(f"--expiry: {text!r} is not a date: write it like 2027-12-31")
+        raise CommandLineError(f"--expiry: {text!r} is not a date: write it like 2027-12-31")
     if when < datetime.now():  # local time, as in sshd
-        raise UsageError(f"--expiry: {text!r} has passed: give a later date")
+        raise CommandLineError(f"--expiry: {text!r} has passed: give a later date")
     return digits
 
 

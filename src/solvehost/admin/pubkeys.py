@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 from solvehost.wire.escaping import escape
 
 _MAX_FILE_BYTES = 64 * 1024
@@ -50,7 +50,7 @@ def read(path: Path) -> PublicKey:
 
     Raises
     ------
-    NoInputError
+    InputMissingError
         If the file cannot be read.
     DataError
         If the file does not hold exactly one valid public key.
@@ -59,7 +59,7 @@ def read(path: Path) -> PublicKey:
         with path.open("rb") as stream:
             data = stream.read(_MAX_FILE_BYTES + 1)
     except OSError as exc:
-        raise NoInputError(f"{path}: {exc.strerror}: name the file of a public key (KEY.pub)") from exc
+        raise InputMissingError(f"{path}: {exc.strerror}: name the file of a public key (KEY.pub)") from exc
     try:
         return parse_file(data)
     except DataError as exc:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.admin import programs
-from solvehost.errors import SolvehostError, UnavailableError
+from solvehost.errors import NovaError, UnavailableError
 from solvehost.formats import fitsfile
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
@@ -59,7 +59,7 @@ def magnitude_column(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
             names = [str(header.get("TTYPE1", "")) for header, _ in fitsfile.iter_hdus(stream)]
-    except (OSError, SolvehostError):
+    except (OSError, NovaError):
         return None
     return next((name for name in names if "MAG" in name.upper()), None)
 

@@ -14,7 +14,7 @@ from solvehost.engine.exec_helper import EXIT_NOT_STARTED
 from solvehost.engine.process import EngineLimits, EngineProcess
 from solvehost.engine.records import CRASHED, EXHAUSTED, SOLVED
 from solvehost.engine.result_files import has_solution, is_complete
-from solvehost.errors import DiskError, UnavailableError
+from solvehost.errors import OutputError, UnavailableError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
 from solvehost.indexes import selection
@@ -61,7 +61,7 @@ def start_engine(job: JobDir, planned: PlannedAttempt, engine: Path, limits: Eng
 
     Raises
     ------
-    DiskError
+    OutputError
         If the working directory cannot be made.
     UnavailableError
         If no process can be started.
@@ -73,7 +73,7 @@ def start_engine(job: JobDir, planned: PlannedAttempt, engine: Path, limits: Eng
         config = parallel + "".join(f"index {f.path}\n" for f in planned.files)
         (run_dir / _CONFIG).write_bytes(os.fsencode(config))
     except OSError as exc:
-        raise DiskError(f"{run_dir}: {exc.strerror}: the engine's working directory cannot be made") from exc
+        raise OutputError(f"{run_dir}: {exc.strerror}: the engine's working directory cannot be made") from exc
     command = [str(engine), "-c", _CONFIG, f"../{job.axy(planned.number).name}"]
     reads = (job.axy(planned.number), *(f.path for f in planned.files))
     rules = sandbox.rules(engine, run_dir, reads) if limits.confined else ""
@@ -94,7 +94,7 @@ def judge_exit(job: JobDir, number: int, exit_status: int) -> str:
     ------
     UnavailableError
         If the engine's program cannot be run.
-    DiskError
+    OutputError
         If the engine failed because the disk is full.
     """
     if exit_status == EXIT_NOT_STARTED:
@@ -111,10 +111,10 @@ def judge_exit(job: JobDir, number: int, exit_status: int) -> str:
 
 
 def _raise_if_disk_is_full(run_dir: Path) -> None:
-    """Raise DiskError before the files that filled the disk are removed: the engine leaves half a file and exits 0."""
+    """Raise OutputError before the files that filled the disk are removed: despite half a file the engine exits 0."""
     try:
         found = os.statvfs(run_dir)
     except OSError:
         return
     if found.f_blocks and found.f_bavail * found.f_frsize < _FULL_BYTES:
-        raise DiskError(f"{run_dir.parent}: the disk is full: free some space")
+        raise OutputError(f"{run_dir.parent}: the disk is full: free some space")

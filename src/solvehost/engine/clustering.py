@@ -14,7 +14,7 @@ import math
 from pathlib import Path
 
 from solvehost.engine.result_files import read_matches
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS
 
@@ -44,7 +44,7 @@ def is_doubtful(attempt: axy.Attempt, run_dir: Path) -> bool:
     """
     if attempt.schedule == axy.Schedule():
         return False
-    with contextlib.suppress(SolvehostError, OSError, ValueError):
+    with contextlib.suppress(NovaError, OSError, ValueError):
         comments = fitsfile.read_primary_header(run_dir / WCS).comments
         logodds = match_comments.number(comments, match_comments.LOG_ODDS)
         if logodds is not None and logodds < _ACCEPTED_LOG_ODDS:

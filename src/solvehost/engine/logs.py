@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from solvehost.engine.records import AttemptOutcome
 from solvehost.engine.result_files import open_plain_file
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import LOG, RUN_LOG, JobDir
 
@@ -50,6 +50,6 @@ def label_of(job: JobDir, number: int) -> str:
     """Return the label of an attempt in tables and logs."""
     try:
         label = axy.read(job.axy(number)).schedule.label
-    except (SolvehostError, OSError):
+    except (NovaError, OSError):
         label = ""
     return label or f"attempt {number}"

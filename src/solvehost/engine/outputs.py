@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from solvehost.engine.result_files import is_complete
-from solvehost.errors import DiskError
+from solvehost.errors import OutputError
 from solvehost.formats.jobdir import OUTPUTS, JobDir, remove_tree
 
 
@@ -15,7 +15,7 @@ def place_outputs(job: JobDir, number: int) -> None:
 
     Raises
     ------
-    DiskError
+    OutputError
         If they cannot be moved.
     """
     try:
@@ -24,7 +24,7 @@ def place_outputs(job: JobDir, number: int) -> None:
         for name in OUTPUTS:
             with contextlib.suppress(OSError):
                 (job.path / name).unlink(missing_ok=True)
-        raise DiskError(f"{job.path}: {exc.strerror}: the results cannot be put in place") from exc
+        raise OutputError(f"{job.path}: {exc.strerror}: the results cannot be put in place") from exc
 
 
 def move_outputs(source: Path, target: Path) -> None:

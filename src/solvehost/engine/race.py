@@ -25,7 +25,7 @@ from solvehost.engine.attempts import start_engine
 from solvehost.engine.records import UNSOLVED, AttemptOutcome, RaceResult, RaceTerms
 from solvehost.engine.scheduler import AttemptQueue, EngineRun, Scheduler
 from solvehost.engine.slots import Token
-from solvehost.errors import BusyError
+from solvehost.errors import RetryLaterError
 from solvehost.formats.jobdir import JobDir
 
 
@@ -48,20 +48,20 @@ def run(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token | No
 
     Raises
     ------
-    BusyError
+    RetryLaterError
         If no token came free in time.
     UnavailableError
         If no index file fits any attempt, or the engine cannot be run.
-    CrashError
+    InternalError
         If every attempt crashed.
-    DiskError
+    OutputError
         If the disk is full.
     """
     called = time.monotonic()
     if first is None:
         try:
             first = terms.tokens.acquire(min(terms.queue_wait_s, terms.total_s), terms.cancelled)
-        except BusyError:
+        except RetryLaterError:
             if not terms.cancelled():
                 raise
             return RaceResult(UNSOLVED, "cancelled", None, (), (), (), round(time.monotonic() - called, 3), 0.0)

@@ -18,7 +18,7 @@ from solvehost.engine.records import (
     RaceTerms,
 )
 from solvehost.engine.scheduler import EngineRun
-from solvehost.errors import CrashError, UnavailableError
+from solvehost.errors import InternalError, UnavailableError
 from solvehost.formats.jobdir import JobDir
 
 
@@ -29,7 +29,7 @@ def find_winner(job: JobDir, ended: Iterable[EngineRun]) -> EngineRun | None:
     ------
     UnavailableError
         If the engine's program cannot be run.
-    DiskError
+    OutputError
         If the disk is full.
     """
     for run in ended:
@@ -106,4 +106,4 @@ def raise_if_nothing_ran(result: RaceResult, terms: RaceTerms) -> None:
         if result.indexes_failed:
             names = ", ".join(result.indexes_failed)
             raise UnavailableError(f"the engine cannot load {names}: install the index files again")
-        raise CrashError("the engine failed on every attempt: see the job's log")
+        raise InternalError("the engine failed on every attempt: see the job's log")

@@ -24,7 +24,7 @@ from solvehost.engine import outputs, result_files
 from solvehost.engine.attempts import PlannedAttempt, judge_exit, start_engine
 from solvehost.engine.process import EngineProcess, wait_for_any
 from solvehost.engine.records import SOLVED, STOPPED, AttemptOutcome, RaceTerms
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS, JobDir
 from solvehost.formats.star_table import Stars
@@ -119,7 +119,7 @@ def improve(job: JobDir, solved: PlannedAttempt, terms: RaceTerms, wall_s: float
         return ()
     taken: list[AttemptOutcome] = []
     deadline = time.monotonic() + min(wall_s, _TIME_LIMIT_S)
-    with contextlib.suppress(SolvehostError, OSError):
+    with contextlib.suppress(NovaError, OSError):
         before = read_residual(job.run_dir(solved.number) / CORR)
         for look in _plan_looks(job, solved, terms.indexes.files, before.median_px):
             if time.monotonic() >= deadline or terms.cancelled():

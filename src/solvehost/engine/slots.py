@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from solvehost.errors import BusyError, DiskError
+from solvehost.errors import OutputError, RetryLaterError
 
 _WAITING, _QUEUE = "waiting", "queue"
 #: Seconds between two looks for a token: of a process that is next in the queue, and of all others.
@@ -68,7 +68,7 @@ class Tokens:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
-            raise DiskError(f"{self.directory}: {exc.strerror}: engine slots cannot be kept there") from exc
+            raise OutputError(f"{self.directory}: {exc.strerror}: engine slots cannot be kept there") from exc
 
     def try_acquire(self) -> Token | None:
         """Return an idle token, None if all are in use."""
@@ -80,7 +80,7 @@ class Tokens:
                 os.close(fd)
             except OSError as exc:
                 os.close(fd)
-                raise DiskError(f"{self.directory}: {exc.strerror}: engine slots cannot be locked there") from exc
+                raise OutputError(f"{self.directory}: {exc.strerror}: engine slots cannot be locked there") from exc
             else:
                 return Token(fd)
         return None
@@ -97,7 +97,7 @@ class Tokens:
 
         Raises
         ------
-        BusyError
+        RetryLaterError
             If no token came free in time, or the wait was cancelled.
         """
         token = None if self._has_queue() else self.try_acquire()
@@ -117,7 +117,7 @@ class Tokens:
                     return token
                 time.sleep(_POLL_NEXT_S if is_next else _POLL_S)
         waited_s = time.monotonic() - began
-        raise BusyError(f"all {self.count} {self.what} were in use for {waited_s:.1f} s: try again later")
+        raise RetryLaterError(f"all {self.count} {self.what} were in use for {waited_s:.1f} s: try again later")
 
     def others_wait(self) -> bool:
         """Return True if a job waits for its first token."""
@@ -195,4 +195,4 @@ class Tokens:
         try:
             return os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as exc:
-            raise DiskError(f"{self.directory / name}: {exc.strerror}: engine slots cannot be kept there") from exc
+            raise OutputError(f"{self.directory / name}: {exc.strerror}: engine slots cannot be kept there") from exc

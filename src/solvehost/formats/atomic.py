@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from solvehost.errors import DiskError
+from solvehost.errors import OutputError
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -15,13 +15,13 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 
     Raises
     ------
-    DiskError
+    OutputError
         If it cannot be written; the old content stays, and nothing is left beside it.
     """
     try:
         replace_file(path, data, durable=durable)
     except OSError as exc:
-        raise DiskError(f"{path}: {exc.strerror}: it cannot be written") from exc
+        raise OutputError(f"{path}: {exc.strerror}: it cannot be written") from exc
 
 
 def replace_file(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 from solvehost.formats import fitsfile
 from solvehost.formats.axy_cards import AxyCards
 from solvehost.formats.jobdir import CORR, RDLS, WCS
@@ -187,7 +187,7 @@ def read(path: Path) -> Attempt:
     ------
     DataError
         If the file cannot be used; the message names it.
-    NoInputError
+    InputMissingError
         If the file is missing or cannot be opened.
     """
     try:
@@ -196,7 +196,7 @@ def read(path: Path) -> Attempt:
     except DataError as exc:
         raise DataError(f"{path}: {exc}") from exc
     except OSError as exc:
-        raise NoInputError(f"{path}: {exc.strerror}: the star list cannot be read") from exc
+        raise InputMissingError(f"{path}: {exc.strerror}: the star list cannot be read") from exc
 
 
 def parse(data: bytes) -> Attempt:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solvehost.errors import BusyError, DiskError
+from solvehost.errors import OutputError, RetryLaterError
 from solvehost.formats.atomic import write_atomic
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -142,12 +142,12 @@ class JobDir:
 
         Raises
         ------
-        BusyError
+        RetryLaterError
             If another process holds it.
         """
         with self._open_lock() as fd:
             if not _flock_soon(fd) or not self._is_lock(fd):
-                raise BusyError(f"job {self.job_id} is being worked on by another process")
+                raise RetryLaterError(f"job {self.job_id} is being worked on by another process")
             yield
 
     def _is_lock(self, fd: int) -> bool:
@@ -187,7 +187,7 @@ def create(root: Path) -> JobDir:
 
     Raises
     ------
-    DiskError
+    OutputError
         If it cannot be made.
     """
     path = root / f"{_STAGING}{new_id()}"
@@ -195,7 +195,7 @@ def create(root: Path) -> JobDir:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.mkdir(mode=0o700)
     except OSError as exc:
-        raise DiskError(f"{root}: {exc.strerror}: a job directory cannot be made there") from exc
+        raise OutputError(f"{root}: {exc.strerror}: a job directory cannot be made there") from exc
     return JobDir(path)
 
 
@@ -204,14 +204,14 @@ def publish(staged: JobDir) -> JobDir:
 
     Raises
     ------
-    DiskError
+    OutputError
         If it cannot be renamed.
     """
     final = staged.path.with_name(staged.job_id)
     try:
         staged.path.rename(final)
     except OSError as exc:
-        raise DiskError(f"{final}: {exc.strerror}: the job directory cannot be put in place") from exc
+        raise OutputError(f"{final}: {exc.strerror}: the job directory cannot be put in place") from exc
     return JobDir(final)
 
 

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from solvehost.errors import DiskError
+from solvehost.errors import OutputError
 from solvehost.formats.atomic import write_atomic
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_file import IndexFile
@@ -65,7 +65,7 @@ class IndexCache:
         # Entries of places that were not scanned this time stay, if their files still exist.
         kept = {path: entry for path, entry in self._known.items() if os.path.exists(path)}  # noqa: PTH110
         text = json.dumps({"format": _FORMAT, "files": {**kept, **self._seen}}).encode()
-        with contextlib.suppress(OSError, DiskError):
+        with contextlib.suppress(OSError, OutputError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_atomic(self._path, text, durable=False)
 

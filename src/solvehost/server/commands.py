@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from solvehost import __version__
-from solvehost.errors import BusyError, NoInputError, SolvehostError, from_exit_code
+from solvehost.errors import InputMissingError, NovaError, RetryLaterError, by_exit_code
 from solvehost.formats.jobdir import MANIFEST
 from solvehost.indexes.index_file import IndexFile
 from solvehost.server.engine_setup import EngineSetup
@@ -52,7 +52,7 @@ def answer(command: Command, state: StateDir, writer: AnswerWriter, peer: PeerMo
 
     Raises
     ------
-    SolvehostError
+    NovaError
         If there is no answer; for example, if the job does not exist.
     """
     try:
@@ -106,13 +106,13 @@ def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
     stored = _find(command, state)
     line = stored.line()
     if line.state == FAILED:
-        raise from_exit_code(line.exit_code or SolvehostError.exit_code, line.message or "the job failed")
+        raise by_exit_code(line.exit_code or NovaError.exit_code)(line.message or "the job failed")
     if line.state not in FINISHED_STATES:
         remedy = "send it again" if line.state == INTERRUPTED else "ask again later"
-        raise BusyError(f"job {command.job_id} is {line.state}: {remedy}")
+        raise RetryLaterError(f"job {command.job_id} is {line.state}: {remedy}")
     manifest = stored.job.read_json(MANIFEST)
     if manifest is None:
-        raise BusyError(f"job {command.job_id} is damaged: send it again")
+        raise RetryLaterError(f"job {command.job_id} is damaged: send it again")
     return write_reply(manifest, read_files(stored.job), mtime_s=int(stored.last_change_s()))
 
 
@@ -145,7 +145,7 @@ def _rm(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[bytes
     stored = _find(command, state)
     line = stored.line()
     if not stored.remove():
-        raise BusyError(f"job {command.job_id} is {line.state}: cancel it first")
+        raise RetryLaterError(f"job {command.job_id} is {line.state}: cancel it first")
     yield write_line(line._replace(state=REMOVED))
 
 
@@ -157,8 +157,8 @@ def _find(command: Command, state: StateDir) -> StoredJob:
     return stored
 
 
-def _no_such_job(command: Command) -> NoInputError:
-    return NoInputError(f"there is no job {command.job_id}: it was never sent, or was removed")
+def _no_such_job(command: Command) -> InputMissingError:
+    return InputMissingError(f"there is no job {command.job_id}: it was never sent, or was removed")
 
 
 _COMMANDS: dict[str, Callable[[Command, StateDir, PeerMonitor], Iterator[bytes]]] = {

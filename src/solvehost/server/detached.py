@@ -11,7 +11,7 @@ from typing import Any
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import RaceResult
 from solvehost.engine.slots import Token, hold
-from solvehost.errors import DataError, DiskError, SolvehostError
+from solvehost.errors import DataError, NovaError, OutputError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.server import request_log, supervisor
@@ -45,7 +45,7 @@ def store(runner: JobRunner, client: ClientDir, request: Request, waiting: list[
     ------
     DataError
         If another job of the client has this id, or the request is invalid.
-    DiskError
+    OutputError
         If there is no room for the job.
     """
     return _DetachedJob(runner, client, request.job_id, waiting).store(request)
@@ -92,7 +92,7 @@ class _DetachedJob:
 
     def _restart(self) -> None:
         """Solve an interrupted job again, unless another process has begun to."""
-        with contextlib.suppress(SolvehostError), self._stored.job.locked():
+        with contextlib.suppress(NovaError), self._stored.job.locked():
             self._stored.job.clear_results()
             for name in (STARTED, CANCEL):
                 (self._stored.job.path / name).unlink(missing_ok=True)
@@ -102,7 +102,7 @@ class _DetachedJob:
         """Fork the process that solves the job; it inherits the job's lock and the waiting token."""
         if os.fork():
             return
-        code = SolvehostError.exit_code
+        code = NovaError.exit_code
         try:
             os.setsid()
             _redirect_stdio()
@@ -118,7 +118,7 @@ class _DetachedJob:
         try:
             result = self._solve()
         except Exception as exc:
-            code = exc.exit_code if isinstance(exc, SolvehostError) else SolvehostError.exit_code
+            code = exc.exit_code if isinstance(exc, NovaError) else NovaError.exit_code
             entry.exit_code, entry.reason, entry.result = code, str(exc), FAILED
             result = {"status": FAILED, "exit_code": code, "message": escape(str(exc) or repr(exc), 500)}
         self._stored.job.write_json(RESULT, {**result, "finished": _now()})
@@ -129,7 +129,7 @@ class _DetachedJob:
         self._runner.setup.check()
         try:
             tokens = self._runner.wait_for_turn(self._client, float("inf"), stored.is_cancelled)
-        except SolvehostError:
+        except NovaError:
             if not stored.is_cancelled():
                 raise
             return self._record_cancelled()
@@ -166,7 +166,7 @@ def _rename(staged: JobDir, final: JobDir) -> bool:
     except OSError as exc:
         if final.path.exists():
             return False
-        raise DiskError(f"{final.path}: {exc.strerror}: the job cannot be stored") from exc
+        raise OutputError(f"{final.path}: {exc.strerror}: the job cannot be stored") from exc
     return True
 
 

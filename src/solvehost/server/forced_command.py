@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from solvehost.engine.descriptors import hold_standard
-from solvehost.errors import SolvehostError, UsageError
+from solvehost.errors import CommandLineError, NovaError
 from solvehost.server import settings, supervisor
 from solvehost.server.stdio import STDIN, AnswerWriter, MessageWriter, PeerMonitor, RequestReader
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
@@ -38,7 +38,7 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
             _refuse_terminal()
         if command == Command(SOLVE):
             supervisor.enter_worker()
-    except SolvehostError as exc:
+    except NovaError as exc:
         messages.write_message(escape(str(exc), 500))
         if config is not None:
             _log_refusal(exc, config, messages)
@@ -50,12 +50,12 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _refuse_terminal() -> None:
     if os.isatty(STDIN):
-        raise UsageError(
+        raise CommandLineError(
             "standard input is a terminal, but a job's id and star lists are read from it: see solvehost --help"
         )
 
 
-def _log_refusal(exc: SolvehostError, config: settings.Settings, messages: MessageWriter) -> None:
+def _log_refusal(exc: NovaError, config: settings.Settings, messages: MessageWriter) -> None:
     """Log a request that is not a valid command: many of them are a sign that someone probes what a key can do."""
     from solvehost.server import request_log
 
@@ -92,13 +92,13 @@ class _RequestHandler:
         entry = request_log.LogEntry(self.config.client, verb.replace(" --", "-"), self.command.job_id or "-")
         try:
             self._handle(entry)
-        except SolvehostError as exc:
+        except NovaError as exc:
             entry.exit_code, entry.reason = exc.exit_code, str(exc)
             self.messages.write_message(escape(str(exc), 500))
         except SystemExit as exc:
             entry.exit_code, entry.result = int(exc.code or 0), "stopped"
         except Exception as exc:
-            entry.exit_code, entry.reason = SolvehostError.exit_code, f"{type(exc).__name__}: {exc}"
+            entry.exit_code, entry.reason = NovaError.exit_code, f"{type(exc).__name__}: {exc}"
             self.messages.write_message(f"a fault in solvehost itself: {escape(entry.reason, 300)}; please report it")
         if self.command.verb == SOLVE or entry.exit_code:
             request_log.write(entry.line(), self.config.log, self.messages)
@@ -181,9 +181,9 @@ class _RequestHandler:
         return read_request(reader.read, record_id)
 
     def _raise_if_gone(self) -> bool:
-        """Raise PeerError if the client has disconnected; return False otherwise (the race asks whether to stop)."""
-        from solvehost.errors import PeerError
+        """Raise TransferError if the client has disconnected; else return False (the race asks whether to stop)."""
+        from solvehost.errors import TransferError
 
         if self.peer.is_gone():
-            raise PeerError("the connection was lost before the job was done: send it again")
+            raise TransferError("the connection was lost before the job was done: send it again")
         return False

@@ -13,7 +13,7 @@ from solvehost.engine import race, records
 from solvehost.engine.live_log import LiveLog, pieces
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Token
-from solvehost.errors import CrashError, DataError, DiskError, SolvehostError
+from solvehost.errors import DataError, InternalError, NovaError, OutputError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import JobDir
 from solvehost.server.engine_setup import EngineSetup
@@ -70,7 +70,7 @@ class JobRunner:
         ------
         DataError
             If a star list is invalid.
-        DiskError
+        OutputError
             If a star list cannot be written.
         """
         for number, data in axys.items():
@@ -87,7 +87,7 @@ class JobRunner:
             try:
                 axy.write(attempt, job.axy(number))
             except OSError as exc:
-                raise DiskError(f"the star list cannot be written: {exc.strerror}") from exc
+                raise OutputError(f"the star list cannot be written: {exc.strerror}") from exc
 
     def wait_for_turn(self, client: ClientDir, wait_s: float, cancelled: Callable[[], bool]) -> list[Token]:
         """Wait for the tokens with which a job may begin.
@@ -108,7 +108,7 @@ class JobRunner:
 
         Raises
         ------
-        BusyError
+        RetryLaterError
             If the tokens are not free in time, or ``cancelled`` returns True.
         """
         began = time.monotonic()
@@ -139,7 +139,7 @@ class JobRunner:
 
         Raises
         ------
-        SolvehostError
+        NovaError
             If no attempt could be made.  An attempt without a solution is a result.
         """
         settings, setup = self.state.settings, self.setup
@@ -158,9 +158,9 @@ class JobRunner:
         )
         try:
             result = race.run(job, iter(job.attempts()), terms, slot)
-        except CrashError as exc:
+        except InternalError as exc:
             self.state.check_room()  # on a full disk, an engine leaves incomplete files without a message
-            raise CrashError(f"{exc}") from exc
+            raise InternalError(f"{exc}") from exc
         finally:
             monitor.close()
         self.entry.record_race(result, _matched_index(job) if result.winner else None)
@@ -184,14 +184,14 @@ class RaceMonitor:
 
         Raises
         ------
-        DiskError
+        OutputError
             If the job's directory is larger than MAX_JOB_BYTES.
         """
         now = time.monotonic()
         if now - self._size_checked_s > _SIZE_CHECK_S:
             self._size_checked_s = now
             if folder_bytes(self._job.path) > MAX_JOB_BYTES:
-                raise DiskError(f"the job was ended: it wrote more than {MAX_JOB_BYTES // 2**20} MiB")
+                raise OutputError(f"the job was ended: it wrote more than {MAX_JOB_BYTES // 2**20} MiB")
         self._messages.write_log(self._tails.read())
         return self._cancelled()
 
@@ -220,5 +220,5 @@ def _matched_index(job: JobDir) -> int | None:
     """Return the number of the index that matched, None if the solution does not tell."""
     try:
         return match_comments.whole(fitsfile.read_primary_header(job.wcs).comments, match_comments.INDEX_ID)
-    except (SolvehostError, OSError):
+    except (NovaError, OSError):
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from solvehost.engine.slots import default_slots
-from solvehost.errors import ConfigError, UsageError
+from solvehost.errors import CommandLineError, ConfigError
 
 DEFAULT_FILE = Path("/etc/solvehost.toml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -133,7 +133,7 @@ def parse_flags(words: Sequence[str]) -> dict[str, Any]:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If a word is not a flag, a value is missing, or a flag is given twice.
     """
     flags: dict[str, Any] = {}
@@ -143,20 +143,20 @@ def parse_flags(words: Sequence[str]) -> dict[str, Any]:
         key = _BY_FLAG.get(flag)
         if key is None and flag != "--config":
             what = "option" if flag.startswith("-") else "command"
-            raise UsageError(f"there is no {what} {flag[:40]!r}: see solvehost --help")
+            raise CommandLineError(f"there is no {what} {flag[:40]!r}: see solvehost --help")
         name = "config" if key is None else key.name
         if name in flags:
-            raise UsageError(f"{flag} is given twice")
+            raise CommandLineError(f"{flag} is given twice")
         if key is not None and key.parse is _flag:
             if equals:
-                raise UsageError(f"{flag} takes no value")
+                raise CommandLineError(f"{flag} takes no value")
             flags[name] = True
         elif equals:
             flags[name] = value
         elif remaining:
             flags[name] = remaining.pop(0)
         else:
-            raise UsageError(f"{flag} needs a value")
+            raise CommandLineError(f"{flag} needs a value")
     return flags
 
 
@@ -175,7 +175,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If the value of a flag is invalid.
     ConfigError
         If the file cannot be read, has an unknown key, or has an invalid value.
@@ -189,7 +189,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
         values[name] = _parse(_BY_NAME[name], value, ConfigError, f"{path}: {name}")
     for name, value in flags.items():
         if name != "config":
-            values[name] = _parse(_BY_NAME[name], value, UsageError, _BY_NAME[name].flag)
+            values[name] = _parse(_BY_NAME[name], value, CommandLineError, _BY_NAME[name].flag)
     return Settings(**values)
 
 
@@ -209,7 +209,7 @@ def read_file(flags: Mapping[str, Any]) -> dict[str, Any]:
     return _load_toml(file_of(flags), required=flags.get("config") is not None)
 
 
-def _parse(key: SettingKey, value: Any, error: type[UsageError | ConfigError], where: str) -> Any:
+def _parse(key: SettingKey, value: Any, error: type[CommandLineError | ConfigError], where: str) -> Any:
     try:
         return key.parse(value)
     except (ValueError, TypeError, OverflowError) as exc:

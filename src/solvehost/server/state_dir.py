@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from solvehost.engine.slots import Token, Tokens
-from solvehost.errors import BusyError, ConfigError, DiskError, SolvehostError
+from solvehost.errors import ConfigError, NovaError, OutputError, RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.server.settings import Settings
@@ -83,14 +83,14 @@ class StateDir(NamedTuple):
         ------
         ConfigError
             If it belongs to another user, or other users may write to it.
-        DiskError
+        OutputError
             If it cannot be made.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = self.path.lstat()
         except OSError as exc:
-            raise DiskError(
+            raise OutputError(
                 f"{self.path}: {exc.strerror}: create it as a directory of the server's user, with mode 0700"
             ) from exc
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -124,20 +124,20 @@ class StateDir(NamedTuple):
 
         Raises
         ------
-        DiskError
+        OutputError
             If fewer than MIN_FREE_BYTES or MIN_FREE_INODES are free.
         """
         free = free_space(self.path)
         if free.bytes < MIN_FREE_BYTES:
-            raise DiskError(f"{self.path}: only {free.bytes // 2**20} MiB are free: make room")
+            raise OutputError(f"{self.path}: only {free.bytes // 2**20} MiB are free: make room")
         if free.is_too_little:
-            raise DiskError(f"{self.path}: only {free.inodes} more files can be created: make room")
+            raise OutputError(f"{self.path}: only {free.inodes} more files can be created: make room")
 
     def sweep_stale(self, limit: int = _MAX_SWEPT) -> int:
         """Remove at most ``limit`` plain jobs that a crash left behind; return how many were removed."""
         removed = 0
         for path in jobdir.list_staged(self.work)[: 4 * limit]:
-            with contextlib.suppress(OSError, SolvehostError):
+            with contextlib.suppress(OSError, NovaError):
                 if removed < limit and _is_stale(path, _STALE_S):
                     jobdir.discard(JobDir(path))
                     removed += 1
@@ -173,12 +173,14 @@ class ClientDir(NamedTuple):
 
         Raises
         ------
-        BusyError
+        RetryLaterError
             If the client has as many waiting jobs as ``max_waiting`` allows.
         """
         token = self.waiting().try_acquire()
         if token is None:
-            raise BusyError(f"{self.settings.max_waiting} jobs of {self.name} are waiting already: send this one later")
+            raise RetryLaterError(
+                f"{self.settings.max_waiting} jobs of {self.name} are waiting already: send this one later"
+            )
         return token
 
     def connect(self) -> list[Token]:
@@ -186,16 +188,16 @@ class ClientDir(NamedTuple):
 
         Raises
         ------
-        BusyError
+        RetryLaterError
             If the client has as many open connections as it may: each one is a process.
         """
         limit = self.settings.max_waiting + self.settings.slots + _EXTRA_CONNECTIONS
         try:
             token = Tokens(self.path / "connections", limit).try_acquire()
-        except DiskError:
+        except OutputError:
             return []
         if token is None:
-            raise BusyError(f"{limit} connections of {self.name} are open already: try again later")
+            raise RetryLaterError(f"{limit} connections of {self.name} are open already: try again later")
         return [token]
 
     def running(self) -> Tokens | None:
@@ -218,13 +220,13 @@ class ClientDir(NamedTuple):
 
         Raises
         ------
-        DiskError
+        OutputError
             If they take ``max_stored_mb`` or more.
         """
         sizes = (StoredJob(job).size_bytes() for job in jobdir.list_jobs(self.jobs_dir))
         stored_mb = sum(max(size, _MIN_COUNTED_BYTES) for size in sizes) / 1e6
         if stored_mb >= self.settings.max_stored_mb:
-            raise DiskError(
+            raise OutputError(
                 f"the stored jobs of {self.name} take {stored_mb:.0f} MB of the {self.settings.max_stored_mb} MB "
                 "allowed: fetch some and remove them"
             )
@@ -242,7 +244,7 @@ class ClientDir(NamedTuple):
         """Remove expired jobs that no process works on, and leftovers of crashes; return how many jobs were removed."""
         removed = 0
         for stored in self.expired():
-            with contextlib.suppress(OSError, SolvehostError):
+            with contextlib.suppress(OSError, NovaError):
                 if stored.remove():
                     removed += 1
         for job in self.stale():

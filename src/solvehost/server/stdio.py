@@ -13,7 +13,7 @@ import select
 import time
 from collections.abc import Iterable
 
-from solvehost.errors import BusyError, PeerError
+from solvehost.errors import RetryLaterError, TransferError
 from solvehost.wire.escaping import escape_lines
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -36,9 +36,9 @@ class RequestReader:
 
     Raises
     ------
-    BusyError
+    RetryLaterError
         If the peer sends too slowly.
-    PeerError
+    TransferError
         If reading fails.
     """
 
@@ -67,7 +67,7 @@ class RequestReader:
         try:
             chunk = os.read(self._fd, _CHUNK)
         except OSError as exc:
-            raise PeerError(f"the upload broke off: {exc.strerror}: send it again") from exc
+            raise TransferError(f"the upload broke off: {exc.strerror}: send it again") from exc
         self.count += len(chunk)
         return chunk
 
@@ -77,7 +77,7 @@ class RequestReader:
             # The limit grows with the bytes received, so a slow peer is refused long before UPLOAD_S.
             allowed_s = min(UPLOAD_S, LINE_S + self.count / MIN_UPLOAD_RATE) if self._has_id else LINE_S
             if elapsed_s >= allowed_s:
-                raise BusyError(f"only {self.count:,} bytes arrived in {elapsed_s:.0f} s: send it again, faster")
+                raise RetryLaterError(f"only {self.count:,} bytes arrived in {elapsed_s:.0f} s: send it again, faster")
             if self._poller.poll((allowed_s - elapsed_s) * 1000):
                 return
 
@@ -87,7 +87,7 @@ class AnswerWriter:
 
     Raises
     ------
-    PeerError
+    TransferError
         If the peer stops reading, or reads too slowly.
     """
 
@@ -107,7 +107,7 @@ class AnswerWriter:
                 try:
                     count = os.write(self._fd, view[:_ATOMIC])
                 except OSError as exc:
-                    raise PeerError(f"the client does not read the answer: {exc.strerror}") from exc
+                    raise TransferError(f"the client does not read the answer: {exc.strerror}") from exc
                 self._count += count
                 view = view[count:]
 
@@ -120,7 +120,7 @@ class AnswerWriter:
             waited_s = self._waited_s + time.monotonic() - began
             too_slow = f"fast enough ({self._count:,} bytes in {waited_s:.0f} s)"
             how = f"for {STALL_S:g} s" if allowed_s >= STALL_S else too_slow
-            raise PeerError(f"the client did not read the answer {how}: ask again")
+            raise TransferError(f"the client did not read the answer {how}: ask again")
         self._waited_s += time.monotonic() - began
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from solvehost.errors import BusyError
+from solvehost.errors import RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RESULT, JobDir
 from solvehost.wire.json_lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
@@ -88,7 +88,7 @@ class StoredJob(NamedTuple):
         try:
             with self.job.locked():
                 jobdir.discard(self.job)
-        except BusyError:
+        except RetryLaterError:
             return False
         return True
 

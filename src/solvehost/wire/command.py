@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from solvehost.errors import UsageError
+from solvehost.errors import CommandLineError
 from solvehost.formats.jobdir import is_id
 from solvehost.wire.escaping import escape
 
@@ -44,7 +44,7 @@ def parse_command(text: str | None) -> Command:
 
     Raises
     ------
-    UsageError
+    CommandLineError
         If ``text`` is not a command of the protocol; the message lists all commands.
     """
     if not text:
@@ -55,7 +55,7 @@ def parse_command(text: str | None) -> Command:
             if words[0] == verb and (command := _match(verb, rest, words[1:])):
                 return command
     known = ", ".join(" ".join(words) for words in _GRAMMAR)
-    raise UsageError(f"'{escape(text)}' is not a command of this server; its commands are {known}")
+    raise CommandLineError(f"'{escape(text)}' is not a command of this server; its commands are {known}")
 
 
 def _match(verb: str, rest: list[str], words: list[str]) -> Command | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from solvehost.errors import CrashError, DataError
+from solvehost.errors import DataError, InternalError
 from solvehost.formats.jobdir import LOG, MANIFEST, MANIFEST_FORMAT, OUTPUTS, WCS
 from solvehost.wire.escaping import escape
 from solvehost.wire.json_types import (
@@ -62,7 +62,7 @@ def read_reply(read: Read, job_id: str) -> Reply:
 
     Raises
     ------
-    NoInputError
+    InputMissingError
         If the reply is empty.
     DataError
         If the reply is damaged, contradicts itself, or belongs to another job.
@@ -91,13 +91,13 @@ def write_reply(manifest: Mapping[str, Any], files: Mapping[str, bytes], *, mtim
 
     Raises
     ------
-    CrashError
+    InternalError
         If a client would refuse the reply.  The call itself raises it, before the first piece.
     """
     try:
         return write_tar(_checked_members(manifest, files).items(), mtime_s)
     except (DataError, TypeError, ValueError) as exc:
-        raise CrashError(f"the result cannot be sent: {escape(str(exc), 200)}") from exc
+        raise InternalError(f"the result cannot be sent: {escape(str(exc), 200)}") from exc
 
 
 def _checked_members(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 from solvehost.formats.jobdir import MAX_ATTEMPTS, axy_name, is_id
 from solvehost.wire.escaping import escape
 from solvehost.wire.tarblocks import MIB, Read, Rules, read_tar, tar_length, write_tar
@@ -30,7 +30,7 @@ def read_id(read: Read) -> str:
 
     Raises
     ------
-    NoInputError
+    InputMissingError
         If the stream is empty.
     DataError
         If the line is not a job id followed by a line feed.
@@ -39,7 +39,7 @@ def read_id(read: Read) -> str:
     while len(line) <= MAX_ID_CHARACTERS and not line.endswith(b"\n"):
         char = read(1)
         if not char and not line:
-            raise NoInputError("nothing was sent: send a line with the job's id, then a tar archive")
+            raise InputMissingError("nothing was sent: send a line with the job's id, then a tar archive")
         if not char:
             raise DataError(f"the id line '{escape(bytes(line))}' ends without a line feed: send it again")
         line += char
@@ -57,7 +57,7 @@ def read_request(read: Read, on_id: Callable[[str], None] = lambda _id: None) ->
 
     Raises
     ------
-    NoInputError
+    InputMissingError
         If nothing was sent, or an archive without a member.
     DataError
         If the request breaks a rule of the protocol.

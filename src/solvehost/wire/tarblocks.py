@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 from solvehost.wire.escaping import escape
 
 #: Called with n, returns between 1 and n bytes, or none at the end of the stream; may raise errors of its own.
@@ -92,7 +92,7 @@ def read_tar(read: Read, rules: Rules) -> Archive:
 
     Raises
     ------
-    NoInputError
+    InputMissingError
         If the archive has no member.
     DataError
         If the archive is damaged, cut short, too large, or has a member that ``rules`` forbid.
@@ -118,7 +118,7 @@ def read_tar(read: Read, rules: Rules) -> Archive:
         if keep:
             files[name] = content
     if not members:
-        raise NoInputError("the archive is empty: the files did not exist when it was made")
+        raise InputMissingError("the archive is empty: the files did not exist when it was made")
     return Archive(tuple(members), files)
 
 
@@ -180,7 +180,7 @@ def _headers(source: _BoundedStream, limit: int) -> Iterator[_Header]:
 def _check_first_block(block: bytes) -> None:
     """Raise if the stream does not begin with a header, and name what it may be instead of an archive."""
     if not block:
-        raise NoInputError("nothing was sent: an archive was expected here")
+        raise InputMissingError("nothing was sent: an archive was expected here")
     for magic, name in _COMPRESSIONS.items():
         if block.startswith(magic):
             raise DataError(f"the archive is compressed with {name}: send a plain tar")

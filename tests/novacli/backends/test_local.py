@@ -13,7 +13,6 @@ from novacli.backends import local
 from novacli.errors import ConfigError, RetryLaterError, UnavailableError
 from novacli.records.budget import Budget
 from solvehost.engine import race, records
-from solvehost.errors import BusyError
 from solvehost.formats.jobdir import JobDir
 
 
@@ -76,7 +75,7 @@ def test_the_limits_of_a_solve_reach_the_race(
 
     def run(_job: object, _numbers: object, terms: records.RaceTerms) -> None:
         seen.append(terms)
-        raise BusyError("enough")
+        raise RetryLaterError("enough")
 
     monkeypatch.setattr(race, "run", run)
     stand_in("exit 0")

@@ -309,6 +309,16 @@ def test_a_locked_job_is_skipped(leave, nova: Any, servers: Servers) -> None:
     assert (job.path / "remote.json").exists()
 
 
+def test_a_server_that_is_busy_during_a_fetch_is_an_error(leave, nova: Any, servers: Servers) -> None:
+    """A busy server and the lock of another process have the same exit code, but only the lock means "running"."""
+    job = leave()
+    finish(servers, job)
+    servers.add("solve1", fetch="echo 'solvehost: no slot was free' >&2; exit 75")
+    ran = nova("fetch", "--all")
+    assert (ran.code, "solve1: no slot was free" in ran.err) == (75, True)
+    assert (job.path / "remote.json").exists()
+
+
 def test_a_damaged_record_is_reported(leave, nova: Any, servers: Servers) -> None:
     job = leave()
     (job.path / "remote.json").write_text('{"destination": "-oProxyCommand=x"}')

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from novacli.errors import DataError
 from novacli.wcs.header import Header, cards, from_header, read_wcs
 from novacli.wcs.tansip import TanSip
-from solvehost.errors import DataError as HeaderError
 from solvehost.formats import fitsfile
 
 
@@ -73,7 +72,7 @@ def test_any_bytes_are_a_data_error_or_a_solution(junk: bytes) -> None:
     content[640 : 640 + len(junk)] = junk[: 5760 - 640]
     try:
         solution = from_header(_header(bytes(content)))
-    except (DataError, HeaderError):
+    except DataError:
         return
     assert all(map(math.isfinite, solution.pixel_to_sky(1, 1)))
 

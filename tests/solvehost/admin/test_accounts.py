@@ -11,7 +11,7 @@ import pytest
 from admin import made_keys
 from solvehost.admin import accounts
 from solvehost.admin.records import Finding
-from solvehost.errors import ConfigError, CrashError
+from solvehost.errors import ConfigError, InternalError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -48,7 +48,7 @@ def test_root_checks_as_another_user(tmp_path: Path) -> None:
 @needs_root
 def test_a_check_that_raises_in_the_child_is_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     nobody = made_keys.account(tmp_path, uid=65534, gid=65534)
-    with pytest.raises(CrashError, match="could not run as user me"):
+    with pytest.raises(InternalError, match="could not run as user me"):
         accounts.check_as(nobody, lambda: [Finding("a", True, str(1 / 0))])
     assert "ZeroDivisionError" in capfd.readouterr().err
 

@@ -16,7 +16,7 @@ import pytest
 from admin import made_keys
 from solvehost.admin import authorize as module
 from solvehost.admin.authorize import ADDED, PRINTED, REPLACED, UNCHANGED, authorize
-from solvehost.errors import BusyError, ConfigError, DataError, DeniedError, NoInputError, UsageError
+from solvehost.errors import CommandLineError, ConfigError, DataError, DeniedError, InputMissingError, RetryLaterError
 
 OTHERS = b'# mine\r\n\ncommand="\xff\xfe" nonsense\nssh-ed25519 AAAA other  \n   ' + made_keys.line(9).encode()
 
@@ -148,7 +148,7 @@ def test_a_lock_that_stays_taken_is_an_error(
     fd = os.open(place.parent, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     try:
-        with pytest.raises(BusyError, match="kept it locked"):
+        with pytest.raises(RetryLaterError, match="kept it locked"):
             authorize(key, {}, to=place)
     finally:
         os.close(fd)
@@ -159,13 +159,13 @@ def test_invalid_settings_are_refused(key: Path, place: Path, tmp_path: Path) ->
     """Nothing is written then."""
     bad = tmp_path / "bad.toml"
     bad.write_text("slots = 0\n")
-    with pytest.raises(UsageError, match="--slots"):
+    with pytest.raises(CommandLineError, match="--slots"):
         authorize(key, {"slots": "many"}, to=place)
-    with pytest.raises(UsageError, match="--client"):
+    with pytest.raises(CommandLineError, match="--client"):
         authorize(key, {"client": "a b"}, to=place)
     with pytest.raises(ConfigError, match="slots"):
         authorize(key, {"config": str(bad)}, to=place)
-    with pytest.raises(UsageError, match="cannot be written into"):
+    with pytest.raises(CommandLineError, match="cannot be written into"):
         authorize(key, {"state": "/a'b"}, to=place)
     assert not place.exists()
 
@@ -184,7 +184,7 @@ def test_a_program_that_does_not_start_is_not_authorized(key: Path, monkeypatch:
 
 
 def test_the_message_names_a_missing_directory(key: Path, tmp_path: Path) -> None:
-    with pytest.raises(NoInputError, match="create the directory"):
+    with pytest.raises(InputMissingError, match="create the directory"):
         authorize(key, {}, to=tmp_path / "no" / "such" / "solve")
 
 

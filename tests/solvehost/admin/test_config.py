@@ -10,7 +10,7 @@ import pytest
 
 import solvehost
 from solvehost.admin import config
-from solvehost.errors import ConfigError, UsageError
+from solvehost.errors import CommandLineError, ConfigError
 from solvehost.server import settings
 
 
@@ -56,7 +56,7 @@ def test_every_file_can_be_printed(name: str) -> None:
 
 
 def test_other_files_cannot_be_printed() -> None:
-    with pytest.raises(UsageError, match="there is no file"):
+    with pytest.raises(CommandLineError, match="there is no file"):
         config.print_file("../engine/exec_helper.py")
 
 

@@ -10,7 +10,7 @@ from admin import made_state
 from solvehost.admin import gc
 from solvehost.admin.gc import collect
 from solvehost.admin.records import GcResult
-from solvehost.errors import BusyError
+from solvehost.errors import RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.server.state_dir import StateDir
 
@@ -75,7 +75,7 @@ def test_jobs_that_cannot_be_removed_are_counted(state: StateDir, monkeypatch: p
     made_state.add_stored(state, "a", "old", age_days=8)
 
     def refuse(_: object) -> bool:
-        raise BusyError("another process holds the lock")
+        raise RetryLaterError("another process holds the lock")
 
     monkeypatch.setattr(gc.StoredJob, "remove", refuse)
     assert collect(state.settings) == GcResult(0, 0, 0, failed=1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from admin import made_keys
 from solvehost.admin import keylines, pubkeys
-from solvehost.errors import DataError, UsageError
+from solvehost.errors import CommandLineError, DataError
 
 KEY = pubkeys.parse(made_keys.line())
 
@@ -40,13 +40,13 @@ def test_a_shell_splits_a_quoted_command_into_its_words() -> None:
 
 @pytest.mark.parametrize("word", ["", "a'b", 'a"b', "a\\b", "a\nb", "a\0b", "a!b", "\u00e9", "\x1b", "a\tb"])
 def test_words_that_cannot_be_quoted_safely_are_refused(word: str) -> None:
-    with pytest.raises(UsageError, match="cannot be written into authorized_keys"):
+    with pytest.raises(CommandLineError, match="cannot be written into authorized_keys"):
         keylines.quote_command(["/usr/bin/python3", word])
 
 
 @pytest.mark.parametrize("text", ["", "a b", '"', "192.0.2.1/24", "192.0.2.0/99", "a,,b", "!192.0.2.1", "a\nb", "x;y"])
 def test_invalid_sources_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--from"):
+    with pytest.raises(CommandLineError, match="--from"):
         keylines.check_sources(text)
 
 
@@ -59,7 +59,7 @@ def test_valid_sources_are_accepted(text: str) -> None:
     "text", ["", "tomorrow", "2999-13-01", "29990230", "2999", "20010101", "2999-1-1", "\u0662" * 8]
 )
 def test_invalid_and_past_dates_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--expiry"):
+    with pytest.raises(CommandLineError, match="--expiry"):
         keylines.expiry_time(text)
 
 
@@ -139,7 +139,7 @@ def test_random_lines_are_parsed_or_refused(line: str) -> None:
 def test_random_commands_are_the_same_after_parsing_or_refused(words: list[str]) -> None:
     try:
         line = keylines.forced(KEY, words)
-    except UsageError:
+    except CommandLineError:
         assert any(set(word) & set("\"'\\!") for word in words)
         return
     assert keylines.parse_line(line.text) == line

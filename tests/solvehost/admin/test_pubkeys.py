@@ -10,7 +10,7 @@ import pytest
 
 from admin import made_keys
 from solvehost.admin import pubkeys
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 
 POINT = b"\x04" + bytes(64)
 WHOLE = {
@@ -82,5 +82,5 @@ def test_a_comment_is_escaped_and_bounded() -> None:
 
 
 def test_the_message_names_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(NoInputError, match=r"none\.pub"):
+    with pytest.raises(InputMissingError, match=r"none\.pub"):
         pubkeys.read(tmp_path / "none.pub")

@@ -25,7 +25,7 @@ from standin import PATIENCE_S, alive
 
 from made_sshd import Host, MadeSshd
 from solvehost import wire
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 
 #: Exit codes that a client may see after a kill; it then sends the job again.
 RETRIABLE = frozenset({69, 70, 74, 75, 129, 137, 143, 255, -9})
@@ -166,7 +166,7 @@ class _Lane:
             return
         try:
             wire.read_reply(in_pieces(stdout), f"job-{number}")
-        except SolvehostError:
+        except NovaError:
             if code == 0:
                 self.blame(number, "exit 0, but no whole reply")
 

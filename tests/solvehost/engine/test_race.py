@@ -13,7 +13,7 @@ import standin
 from standin import assert_clean, make_attempt, make_job, make_terms, outcomes, pids, run_race
 
 from solvehost.engine import attempts, records, referee, second_look
-from solvehost.errors import BusyError, CrashError, UnavailableError
+from solvehost.errors import InternalError, RetryLaterError, UnavailableError
 from solvehost.indexes.index_set import IndexSet
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -91,7 +91,7 @@ def test_the_total_limit_ends_the_wait_for_a_token(tmp_path: Path) -> None:
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path, count=1, queue_wait_s=60, total_s=0.1)
     held = terms.tokens.try_acquire()
     assert held is not None
-    with pytest.raises(BusyError, match="all 1 engine slots were in use"):
+    with pytest.raises(RetryLaterError, match="all 1 engine slots were in use"):
         run_race(job, terms)
     held.release()
 
@@ -120,7 +120,7 @@ def test_without_a_token_in_time_the_machine_is_busy(tmp_path: Path) -> None:
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path, count=1, queue_wait_s=0.1)
     held = terms.tokens.try_acquire()
     assert held is not None
-    with pytest.raises(BusyError, match="all 1 engine slots were in use"):
+    with pytest.raises(RetryLaterError, match="all 1 engine slots were in use"):
         run_race(job, terms)
     held.release()
     assert_clean(job, terms)
@@ -132,7 +132,7 @@ def test_without_a_token_in_time_the_machine_is_busy(tmp_path: Path) -> None:
 )
 def test_a_damaged_solution_counts_as_a_crash(tmp_path: Path, behaviour: str) -> None:
     job, terms = make_job(tmp_path, make_attempt(behaviour)), make_terms(tmp_path)
-    with pytest.raises(CrashError, match="failed on every attempt: see the job's log"):
+    with pytest.raises(InternalError, match="failed on every attempt: see the job's log"):
         run_race(job, terms)
     assert_clean(job, terms, "backend.log")
 

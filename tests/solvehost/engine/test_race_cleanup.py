@@ -18,7 +18,7 @@ from standin import alive, assert_clean, make_attempt, make_job, make_terms, pid
 
 from solvehost.engine import attempts, process, records
 from solvehost.engine.slots import Tokens
-from solvehost.errors import CrashError, DataError, DiskError, NoInputError, UnavailableError
+from solvehost.errors import DataError, InputMissingError, InternalError, OutputError, UnavailableError
 from solvehost.formats.jobdir import JobDir
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -56,7 +56,7 @@ def test_an_interrupt_leaves_no_engine(tmp_path: Path, where: str) -> None:
 
 def test_the_error_names_a_missing_star_list(tmp_path: Path) -> None:
     job, terms = make_job(tmp_path), make_terms(tmp_path)
-    with pytest.raises(NoInputError, match=r"job\.axy: No such file"):
+    with pytest.raises(InputMissingError, match=r"job\.axy: No such file"):
         run_race(job, terms, iter([1]))
     assert_clean(job, terms, "backend.log")
 
@@ -102,7 +102,7 @@ def test_the_error_names_a_working_directory_that_cannot_be_made(
 ) -> None:
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path)
     monkeypatch.setattr(JobDir, "run_dir", lambda job, number: job.path / "no" / "such" / "place")
-    with pytest.raises(DiskError, match="working directory cannot be made"):
+    with pytest.raises(OutputError, match="working directory cannot be made"):
         run_race(job, terms)
     assert_clean(job, terms, "backend.log")
 
@@ -118,7 +118,7 @@ def test_results_that_cannot_be_put_in_place_are_removed(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(Path, "replace", replace)
     job, terms = make_job(tmp_path, make_attempt("solve")), make_terms(tmp_path)
-    with pytest.raises(DiskError, match="No space left on device: the results cannot be put in place"):
+    with pytest.raises(OutputError, match="No space left on device: the results cannot be put in place"):
         run_race(job, terms)
     assert_clean(job, terms, "backend.log")
 
@@ -150,7 +150,7 @@ def test_the_limit_of_file_size_kills_an_engine(tmp_path: Path) -> None:
     """By a signal, so that it does not retry for ever."""
     job = make_job(tmp_path, make_attempt("too-large-a-file"))
     terms = make_terms(tmp_path)
-    with pytest.raises(CrashError, match="failed on every attempt"):
+    with pytest.raises(InternalError, match="failed on every attempt"):
         run_race(job, records.RaceTerms(**{**_fields(terms), "limits": process.EngineLimits(file_bytes=2**20)}))
     assert_clean(job, terms, "backend.log")
 
@@ -165,7 +165,7 @@ def test_a_race_leaves_no_descriptor_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for behaviours in (("solve", "sleep"), ("exhaust", "exhaust"), ("half",)):
         job = make_job(tmp_path, *map(make_attempt, behaviours))
-        with contextlib.suppress(CrashError):
+        with contextlib.suppress(InternalError):
             run_race(job, terms)
     assert len(os.listdir("/proc/self/fd")) == before
 

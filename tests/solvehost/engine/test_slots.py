@@ -15,7 +15,7 @@ from standin import PATIENCE_S, wait_until
 
 from solvehost.engine import slots
 from solvehost.engine.slots import Token, Tokens
-from solvehost.errors import BusyError, DiskError
+from solvehost.errors import OutputError, RetryLaterError
 
 
 def take_all(tokens: Tokens) -> list[Token]:
@@ -55,7 +55,7 @@ def test_by_default_there_is_one_token_for_each_core(tmp_path: Path, monkeypatch
 def test_a_wait_that_is_too_long_is_an_error(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (held,) = take_all(tokens)
-    with pytest.raises(BusyError, match=r"all 1 engine slots were in use for 0\.\d s: try again later"):
+    with pytest.raises(RetryLaterError, match=r"all 1 engine slots were in use for 0\.\d s: try again later"):
         tokens.acquire(0.1)
     assert not tokens.others_wait()
     held.release()
@@ -65,7 +65,7 @@ def test_a_wait_that_is_too_long_is_an_error(tmp_path: Path) -> None:
 def test_a_wait_can_be_cancelled(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (held,) = take_all(tokens)
-    with pytest.raises(BusyError, match="in use"):
+    with pytest.raises(RetryLaterError, match="in use"):
         tokens.acquire(3600.0, cancelled=lambda: True)
     held.release()
 
@@ -128,7 +128,7 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     os.close(before)
     assert tokens.try_acquire() is None
     assert not tokens.others_wait()
-    with pytest.raises(BusyError, match="in use"):
+    with pytest.raises(RetryLaterError, match="in use"):
         tokens.acquire(0.0)
     after = os.dup(0)
     os.close(after)
@@ -138,14 +138,14 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
 
 def test_the_error_names_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="file/slots: Not a directory: engine slots cannot be kept there"):
+    with pytest.raises(OutputError, match="file/slots: Not a directory: engine slots cannot be kept there"):
         Tokens(tmp_path / "file" / "slots", 1)
 
 
 def test_the_error_names_a_lock_file_that_cannot_be_made(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path, 1)
     (tmp_path / "slot-0").mkdir()
-    with pytest.raises(DiskError, match="slot-0: Is a directory"):
+    with pytest.raises(OutputError, match="slot-0: Is a directory"):
         tokens.try_acquire()
 
 
@@ -154,7 +154,7 @@ def test_the_error_names_a_file_system_without_locks(tmp_path: Path, monkeypatch
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(slots.fcntl, "flock", refuse)
-    with pytest.raises(DiskError, match="No locks available: engine slots cannot be locked there"):
+    with pytest.raises(OutputError, match="No locks available: engine slots cannot be locked there"):
         Tokens(tmp_path, 1).try_acquire()
 
 
@@ -196,7 +196,7 @@ def test_a_new_process_does_not_overtake_the_queue(tmp_path: Path) -> None:
     child = queue_up(tokens, served, "first")
     os.kill(child.pid, signal.SIGSTOP)
     held.release()
-    with pytest.raises(BusyError):
+    with pytest.raises(RetryLaterError):
         tokens.acquire(0.0)
     os.kill(child.pid, signal.SIGCONT)
     assert child.wait(PATIENCE_S) == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from standin import PATIENCE_S, wait_until
 
-from solvehost.errors import DiskError
+from solvehost.errors import OutputError
 from solvehost.formats.atomic import replace_file, write_atomic
 
 WRITER = """
@@ -54,7 +54,7 @@ def test_a_full_disk_leaves_the_old_content_and_no_other_file(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path if call == "replace" else os, call, full)
-        with pytest.raises(DiskError, match=r"result\.json: No space left on device: it cannot be written"):
+        with pytest.raises(OutputError, match=r"result\.json: No space left on device: it cannot be written"):
             write_atomic(path, b"new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

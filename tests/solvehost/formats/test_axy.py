@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 from solvehost.formats import axy, fitsfile, star_table
 from solvehost.formats.axy import Attempt, Range, Schedule, parse, to_bytes
 from solvehost.formats.fitsfile import card, end_header, pad_data
@@ -154,12 +154,12 @@ def test_a_file_is_written_and_read(tmp_path: Path) -> None:
 
 def test_the_error_names_a_file_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "job.axy"
-    with pytest.raises(NoInputError, match=r"job\.axy: No such file"):
+    with pytest.raises(InputMissingError, match=r"job\.axy: No such file"):
         axy.read(path)
     path.write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"job\.axy: a FITS header ends"):
         axy.read(path)
-    with pytest.raises(NoInputError, match="Is a directory"):
+    with pytest.raises(InputMissingError, match="Is a directory"):
         axy.read(tmp_path)
 
 

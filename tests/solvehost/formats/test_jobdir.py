@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from standin import PATIENCE_S, wait_until
 
-from solvehost.errors import BusyError, DiskError
+from solvehost.errors import OutputError, RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
@@ -111,7 +111,7 @@ def test_other_files_in_the_root_are_not_jobs(tmp_path: Path) -> None:
 
 def test_the_error_names_a_root_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="file/jobs: Not a directory: a job directory cannot be made there"):
+    with pytest.raises(OutputError, match="file/jobs: Not a directory: a job directory cannot be made there"):
         jobdir.create(tmp_path / "file" / "jobs")
 
 
@@ -121,7 +121,7 @@ def test_the_error_names_a_job_that_cannot_be_published(tmp_path: Path) -> None:
     taken = tmp_path / staged.job_id
     taken.mkdir()
     (taken / "file").touch()
-    with pytest.raises(DiskError, match=f"{staged.job_id}: Directory not empty: .* cannot be put in place"):
+    with pytest.raises(OutputError, match=f"{staged.job_id}: Directory not empty: .* cannot be put in place"):
         jobdir.publish(staged)
 
 
@@ -188,7 +188,7 @@ def test_reading_the_state_writes_no_file(tmp_path: Path) -> None:
 
 def test_a_lock_is_held_by_one_process(tmp_path: Path) -> None:
     job = make(tmp_path)
-    with job.locked(), pytest.raises(BusyError, match=f"job {job.job_id} is being worked on"), job.locked():
+    with job.locked(), pytest.raises(RetryLaterError, match=f"job {job.job_id} is being worked on"), job.locked():
         pass
     with job.locked():
         assert job.is_locked()
@@ -234,7 +234,7 @@ def test_the_lock_of_a_removed_job_is_not_the_lock_of_a_new_one(
         return waited(fd)
 
     monkeypatch.setattr(jobdir, "_flock_soon", wait)
-    with pytest.raises(BusyError), job.locked():
+    with pytest.raises(RetryLaterError), job.locked():
         pytest.fail("it holds a lock on a removed file")
     with job.locked():
         assert job.is_locked()
@@ -347,13 +347,13 @@ def test_a_full_file_system_leaves_the_old_result(tmp_path: Path) -> None:
         import os, sys
         from pathlib import Path
         from solvehost.formats import jobdir
-        from solvehost.errors import DiskError
+        from solvehost.errors import OutputError
         root = Path(sys.argv[1])
         job = jobdir.publish(jobdir.create(root))
         job.write_json("result.json", {"status": "solved"})
         try:
             job.write_json("result.json", {"status": "x" * 2**20})
-        except DiskError as exc:
+        except OutputError as exc:
             assert "No space left" in str(exc), exc
         else:
             sys.exit("it was written")

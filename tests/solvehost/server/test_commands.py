@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import standin
 
-from solvehost.errors import BusyError, NoInputError, UnavailableError
+from solvehost.errors import InputMissingError, RetryLaterError, UnavailableError
 from solvehost.formats.jobdir import RESULT
 from solvehost.server import commands, settings
 from solvehost.server.state_dir import StateDir
@@ -68,19 +68,19 @@ def test_fetch_of_a_failed_job_fails_in_the_same_way(state: StateDir) -> None:
 
 def test_fetch_of_an_interrupted_job_says_what_to_do(state: StateDir) -> None:
     store(state, "job-1")
-    with pytest.raises(BusyError, match="job job-1 is interrupted: send it again"):
+    with pytest.raises(RetryLaterError, match="job job-1 is interrupted: send it again"):
         answer(state, "fetch job-1")
 
 
 @pytest.mark.parametrize("command", ["fetch job-9", "log job-9", "cancel job-9", "rm job-9"])
 def test_an_unknown_job_is_no_input(state: StateDir, command: str) -> None:
-    with pytest.raises(NoInputError, match="there is no job job-9"):
+    with pytest.raises(InputMissingError, match="there is no job job-9"):
         answer(state, command)
 
 
 def test_rm_of_a_job_in_use_says_what_to_do(state: StateDir) -> None:
     stored = store(state, "job-1")
-    with stored.job.locked(), pytest.raises(BusyError, match="job job-1 is waiting: cancel it first"):
+    with stored.job.locked(), pytest.raises(RetryLaterError, match="job job-1 is waiting: cancel it first"):
         answer(state, "rm job-1")
     assert json.loads(answer(state, "rm job-1"))["state"] == "removed"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import standin
 
-from solvehost.errors import BusyError, DataError, DiskError
+from solvehost.errors import DataError, OutputError, RetryLaterError
 from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.server import runner as module
 from solvehost.server import settings
@@ -66,7 +66,7 @@ def test_a_wait_that_ends_releases_the_tokens_taken(runner: JobRunner) -> None:
     assert running is not None
     slot = runner.state.slots().try_acquire()
     assert slot is not None
-    with pytest.raises(BusyError, match="engine slots were in use"):
+    with pytest.raises(RetryLaterError, match="engine slots were in use"):
         runner.wait_for_turn(client, 60, lambda: running.count_held() == 1)
     assert running.count_held() == 0
     slot.release()
@@ -83,7 +83,7 @@ def test_a_job_that_has_grown_too_large_is_ended(
     job = jobdir.create(tmp_path)
     monitor = RaceMonitor(job, stderr[0], lambda: True)
     (job.path / "large").write_bytes(bytes(2**20 + 1))
-    with pytest.raises(DiskError, match="it wrote more than 1 MiB"):
+    with pytest.raises(OutputError, match="it wrote more than 1 MiB"):
         monitor.check()
     monitor.close()
 

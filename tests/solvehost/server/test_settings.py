@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from solvehost.errors import ConfigError, UsageError
+from solvehost.errors import CommandLineError, ConfigError
 from solvehost.server import settings
 from solvehost.server.settings import KEYS, load, parse_flags
 
@@ -57,7 +57,7 @@ def test_every_setting_is_a_flag() -> None:
     ],
 )
 def test_an_invalid_flag_is_a_usage_error(words: list[str], message: str) -> None:
-    with pytest.raises(UsageError, match="^" + message.replace("(", r"\(")):
+    with pytest.raises(CommandLineError, match="^" + message.replace("(", r"\(")):
         load(parse_flags(words))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from solvehost.errors import BusyError, ConfigError, DiskError
+from solvehost.errors import ConfigError, OutputError, RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import RESULT
 from solvehost.server import settings, state_dir
@@ -59,7 +59,7 @@ def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_created_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    with pytest.raises(DiskError, match="create it as a directory of the server's user"):
+    with pytest.raises(OutputError, match="create it as a directory of the server's user"):
         make_state(tmp_path)
 
 
@@ -67,7 +67,7 @@ def test_a_full_disk_is_reported_before_a_job_begins(tmp_path: Path, monkeypatch
     found = make_state(tmp_path)
     found.check_room()
     monkeypatch.setattr(state_dir, "MIN_FREE_BYTES", 2**80)
-    with pytest.raises(DiskError, match="MiB are free: make room"):
+    with pytest.raises(OutputError, match="MiB are free: make room"):
         found.check_room()
 
 
@@ -88,7 +88,7 @@ def test_leftovers_of_a_crash_are_removed_and_jobs_in_use_are_not(tmp_path: Path
 def test_the_number_of_waiting_jobs_is_limited(tmp_path: Path) -> None:
     client = make_state(tmp_path, max_waiting=2).client()
     tokens = [client.begin_waiting(), client.begin_waiting()]
-    with pytest.raises(BusyError, match="2 jobs of nova1 are waiting already"):
+    with pytest.raises(RetryLaterError, match="2 jobs of nova1 are waiting already"):
         client.begin_waiting()
     assert make_state(tmp_path, client="other").client().begin_waiting() is not None
     tokens.pop().release()
@@ -133,7 +133,7 @@ def test_a_client_above_its_quota_is_refused(tmp_path: Path) -> None:
     client.check_quota()
     (stored.job.path / "backend.log").write_bytes(bytes(1_100_000))
     with pytest.raises(
-        DiskError, match="the stored jobs of nova1 take 1 MB of the 1 MB allowed: fetch some and remove them"
+        OutputError, match="the stored jobs of nova1 take 1 MB of the 1 MB allowed: fetch some and remove them"
     ):
         client.check_quota()
 
@@ -144,7 +144,7 @@ def test_many_small_jobs_reach_the_quota(tmp_path: Path) -> None:
     for number in range(10):
         client.check_quota()
         keep(client, f"job-{number}")
-    with pytest.raises(DiskError, match="fetch some and remove them"):
+    with pytest.raises(OutputError, match="fetch some and remove them"):
         client.check_quota()
 
 

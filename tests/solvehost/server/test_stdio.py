@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from solvehost.errors import BusyError, PeerError
+from solvehost.errors import RetryLaterError, TransferError
 from solvehost.server import stdio
 from solvehost.server.stdio import AnswerWriter, MessageWriter, PeerMonitor, RequestReader
 
@@ -37,7 +37,7 @@ def test_a_reader_returns_at_most_the_requested_bytes(pipe: list[int]) -> None:
 
 def test_a_silent_peer_is_refused_at_the_first_deadline(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "LINE_S", 0.05)
-    with pytest.raises(BusyError, match="only 0 bytes arrived"):
+    with pytest.raises(RetryLaterError, match="only 0 bytes arrived"):
         RequestReader(pipe[0]).read(1)
 
 
@@ -57,7 +57,7 @@ def test_a_slow_upload_is_refused_before_the_deadline_of_the_upload(
     dripping = threading.Thread(target=drip)
     dripping.start()
     try:
-        with pytest.raises(BusyError, match="send it again, faster"):
+        with pytest.raises(RetryLaterError, match="send it again, faster"):
             while upload.read(1):
                 pass
     finally:
@@ -70,7 +70,7 @@ def test_a_fast_upload_is_refused_at_its_deadline(pipe: list[int], monkeypatch: 
     os.write(pipe[1], bytes(60_000))
     upload = RequestReader(pipe[0])
     upload.end_id_line()
-    with pytest.raises(BusyError, match="60,000 bytes arrived"):
+    with pytest.raises(RetryLaterError, match="60,000 bytes arrived"):
         while upload.read(1 << 16):
             pass
 
@@ -93,7 +93,7 @@ def test_a_slow_reader_gets_the_whole_answer(pipe: list[int]) -> None:
 
 def test_a_peer_that_reads_nothing_is_given_up(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "STALL_S", 0.05)
-    with pytest.raises(PeerError, match="the client did not read the answer"):
+    with pytest.raises(TransferError, match="the client did not read the answer"):
         AnswerWriter(pipe[1]).write([bytes(1 << 20)])
 
 
@@ -110,7 +110,7 @@ def test_a_peer_that_reads_too_slowly_is_given_up(pipe: list[int], monkeypatch: 
     reading.start()
     monkeypatch.setattr(stdio, "MIN_ANSWER_RATE", 10**9)
     try:
-        with pytest.raises(PeerError, match="the client did not read the answer fast enough"):
+        with pytest.raises(TransferError, match="the client did not read the answer fast enough"):
             AnswerWriter(pipe[1]).write([bytes(1 << 24)])
     finally:
         gone.set()
@@ -119,7 +119,7 @@ def test_a_peer_that_reads_too_slowly_is_given_up(pipe: list[int], monkeypatch: 
 
 def test_an_answer_to_a_disconnected_peer_is_a_peer_error(pipe: list[int]) -> None:
     close(pipe, 0)
-    with pytest.raises(PeerError, match="the client does not read the answer: Broken pipe"):
+    with pytest.raises(TransferError, match="the client does not read the answer: Broken pipe"):
         AnswerWriter(pipe[1]).write([b"x"])
 
 

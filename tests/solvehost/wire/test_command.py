@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvehost import wire
-from solvehost.errors import UsageError
+from solvehost.errors import CommandLineError
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_command_is_the_same_after_parsing_and_writing(text: str | None, comma
     ],
 )
 def test_other_text_is_a_usage_error_with_a_printable_message(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a command of this server; its commands are solve") as caught:
+    with pytest.raises(CommandLineError, match="is not a command of this server; its commands are solve") as caught:
         wire.parse_command(text)
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
@@ -97,6 +97,6 @@ def test_other_text_is_a_usage_error_with_a_printable_message(text: str) -> None
 def test_random_text_is_a_command_or_a_usage_error(text: str) -> None:
     try:
         command = wire.parse_command(text)
-    except UsageError:
+    except CommandLineError:
         return
     assert command.text == (text or "solve")

@@ -17,7 +17,7 @@ from rawwire import (
 )
 
 from solvehost import wire
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 from solvehost.wire.tarblocks import Rules, read_tar, write_tar
 
 RULES = Rules(frozenset({"job.axy"}), member_bytes=10_000, stream_bytes=100_000)
@@ -58,7 +58,7 @@ def test_mutated_streams_are_read_or_refused(
     for read in (wire.read_request, lambda r: wire.read_reply(r, wire.read_id(r))):
         try:
             result = read(in_pieces(data, 999))
-        except (DataError, NoInputError) as exc:
+        except (DataError, InputMissingError) as exc:
             assert str(exc).isascii()
             assert str(exc).isprintable()
             assert len(str(exc)) < 1000

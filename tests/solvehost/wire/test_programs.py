@@ -20,7 +20,7 @@ from rawwire import (
 )
 
 from solvehost import wire
-from solvehost.errors import DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError
 
 
 def _run(*command: str, data: bytes = b"") -> bytes:
@@ -46,7 +46,7 @@ def test_archives_of_other_tar_programs_are_read(tmp_path: Path, writer: list[st
 def test_the_original_client_without_a_file_sends_no_input(tmp_path: Path) -> None:
     command = ["tar", "cf", "-", "--ignore-failed-read", "-C", str(tmp_path), "job.axy"]
     archive = subprocess.run(command, capture_output=True, check=False).stdout
-    with pytest.raises(NoInputError, match="the archive is empty"):
+    with pytest.raises(InputMissingError, match="the archive is empty"):
         read_request(archive)
 
 

@@ -19,7 +19,7 @@ from rawwire import (
 )
 
 from solvehost import wire
-from solvehost.errors import CrashError, DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError, InternalError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -137,7 +137,7 @@ def test_a_manifest_above_its_size_limit_is_not_parsed() -> None:
 def test_both_ends_refuse_files_that_the_manifest_does_not_describe(files: dict[str, bytes], match: str) -> None:
     with pytest.raises(DataError, match=match):
         wire.read_reply(in_pieces(reply_bytes(make_manifest(), files)), "job-1")
-    with pytest.raises(CrashError, match=f"the result cannot be sent: {match}"):
+    with pytest.raises(InternalError, match=f"the result cannot be sent: {match}"):
         wire.write_reply(make_manifest(), files)
 
 
@@ -148,13 +148,13 @@ def test_a_file_that_the_manifest_does_not_list_is_refused() -> None:
 
 
 def test_a_reply_with_a_nan_is_not_written() -> None:
-    with pytest.raises(CrashError, match="the result cannot be sent: Out of range float"):
+    with pytest.raises(InternalError, match="the result cannot be sent: Out of range float"):
         wire.write_reply(make_manifest(seconds=float("nan")), FILES)
 
 
 def test_a_reply_that_a_client_would_refuse_is_not_written() -> None:
     log = {"backend.log": bytes(32 * 2**20 + 1)}
-    with pytest.raises(CrashError, match="the result cannot be sent: a file is longer than 33,554,432 bytes"):
+    with pytest.raises(InternalError, match="the result cannot be sent: a file is longer than 33,554,432 bytes"):
         wire.write_reply(make_manifest(log, status="unsolved", reason="exhausted"), log)
 
 
@@ -185,5 +185,5 @@ def test_skipped_members_must_have_plain_names(name: bytes) -> None:
 
 
 def test_an_empty_reply_is_no_input() -> None:
-    with pytest.raises(NoInputError, match="the archive is empty"):
+    with pytest.raises(InputMissingError, match="the archive is empty"):
         wire.read_reply(in_pieces(bytes(10240)), "job-1")

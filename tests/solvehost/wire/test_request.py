@@ -18,7 +18,7 @@ from rawwire import (
 )
 
 from solvehost import wire
-from solvehost.errors import BusyError, DataError, NoInputError
+from solvehost.errors import DataError, InputMissingError, RetryLaterError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -79,7 +79,7 @@ def test_an_endless_id_line_is_refused_within_256_bytes() -> None:
 
 
 def test_an_empty_stream_is_no_input() -> None:
-    with pytest.raises(NoInputError, match="nothing was sent: send a line with the job's id"):
+    with pytest.raises(InputMissingError, match="nothing was sent: send a line with the job's id"):
         wire.read_request(in_pieces(b""))
 
 
@@ -91,9 +91,9 @@ def test_an_id_without_a_line_feed_is_bad_data(line: bytes) -> None:
 
 def test_exceptions_of_the_read_function_pass_through() -> None:
     def read(size: int) -> bytes:
-        raise BusyError("the line took too long")
+        raise RetryLaterError("the line took too long")
 
-    with pytest.raises(BusyError, match="took too long"):
+    with pytest.raises(RetryLaterError, match="took too long"):
         wire.read_request(read)
 
 

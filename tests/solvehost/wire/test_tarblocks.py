@@ -19,7 +19,7 @@ from rawwire import (
 )
 
 from solvehost import wire
-from solvehost.errors import DataError, NoInputError, SolvehostError
+from solvehost.errors import DataError, InputMissingError, NovaError
 from solvehost.wire.tarblocks import MAX_PADDING_BYTES, Rules, read_tar
 
 RULES = Rules(frozenset({"job.axy"}), member_bytes=10_000, stream_bytes=100_000)
@@ -191,12 +191,12 @@ def test_memory_stays_below_the_limits(most: int) -> None:
 
 @pytest.mark.parametrize("zeros", [1024, 10240, 512 * 2000])
 def test_an_archive_of_zeros_is_no_input(zeros: int) -> None:
-    with pytest.raises(NoInputError, match="the archive is empty"):
+    with pytest.raises(InputMissingError, match="the archive is empty"):
         read_request(bytes(zeros))
 
 
 def test_nothing_after_the_id_line_is_no_input() -> None:
-    with pytest.raises(NoInputError, match="nothing was sent: an archive was expected here"):
+    with pytest.raises(InputMissingError, match="nothing was sent: an archive was expected here"):
         read_request(b"")
 
 
@@ -227,7 +227,7 @@ def test_every_cut_of_a_request_is_refused() -> None:
     marks = len(b"job-1\n" + JOB + member(b"job-2.axy", b"x") + END)
     assert wire.read_request(in_pieces(whole[:marks])).axys[1] == AXY
     for cut in (*range(0, marks - 1, 61), marks - 1):
-        with pytest.raises(SolvehostError, match=r"cut short|nothing was sent|without a line feed|not a tar archive"):
+        with pytest.raises(NovaError, match=r"cut short|nothing was sent|without a line feed|not a tar archive"):
             wire.read_request(in_pieces(whole[:cut]))
 
 

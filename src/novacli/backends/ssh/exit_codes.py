@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from novacli import errors
 from novacli.errors import (
     ConfigError,
     InternalError,
@@ -18,6 +17,8 @@ from novacli.errors import (
     RetryLaterError,
     TransferError,
     UnavailableError,
+    UsageError,
+    by_exit_code,
 )
 
 #: ssh itself failed.
@@ -34,12 +35,20 @@ class NoProgramError(UnavailableError):
     """There is no solvehost on the server; safe to retry once it is installed."""
 
 
+class ServerOutputError(OutputError):
+    """A server cannot write, so another one is tried; safe to retry.  A full disk here is a plain ``OutputError``."""
+
+
 class UnreachedError(RetryLaterError):
     """ssh could not connect, or the connection broke; safe to retry, but a server may be switched off."""
 
 
 #: After these errors another server is tried.
-PASSED_ON = (UnavailableError, InternalError, OutputError, TransferError, RetryLaterError, ConfigError)
+PASSED_ON = (UnavailableError, InternalError, ServerOutputError, TransferError, RetryLaterError, ConfigError)
+
+#: The classes of the protocol's exit codes that differ from those of ``by_exit_code``.  After 64 (the server does not
+#: know the command) ``nova`` ends with its own exit code of usage errors, 2.
+_SPECIAL: dict[int, type[NovaError]] = {64: UsageError, OutputError.exit_code: ServerOutputError}
 
 #: Pattern of a message of ssh → what to do.  Trying again would not help, and might lock the user out.
 _PERMANENT = {
@@ -85,7 +94,12 @@ def error_of(name: str, destination: str, code: int | None, stderr_lines: Sequen
         return TransferError(f"{name}: ssh did not end as it should ({reason})")
     if code < FIRST_OF_PROTOCOL or code > 128:
         return InternalError(f"{name}: the server ended with exit code {code}: {reason}")
-    return errors.by_exit_code(code)(f"{name}: {reason}")
+    return kind_of(code)(f"{name}: {reason}")
+
+
+def kind_of(code: int) -> type[NovaError]:
+    """Return the error class of an exit code of the protocol."""
+    return _SPECIAL.get(code) or by_exit_code(code)
 
 
 def no_answer(name: str) -> RetryLaterError:

@@ -17,7 +17,6 @@ from novacli.backends.ssh.limits import TimeUpError
 from novacli.backends.ssh.packing import new_wire_id
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.unpack import put_in_place
-from novacli.errors import from_solvehost
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from solvehost import wire
@@ -25,7 +24,6 @@ from solvehost.engine import clustering, records
 from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import AttemptOutcome, RaceResult
-from solvehost.errors import SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Schedule
 from solvehost.formats.jobdir import MANIFEST, WCS, JobDir
@@ -76,7 +74,7 @@ def solve(
     began = time.monotonic()
     winner, reason = None, "exhausted"
     for number in numbers:
-        attempt = _read(job, number)
+        attempt = axy.read(job.axy(number))
         if _as_engine_sees(attempt) in tried.attempts:
             continue
         label = label_of(job, number)
@@ -100,13 +98,6 @@ def solve(
 def _race(winner: int | None, reason: str, tried: TriedAttempts, seconds: float) -> RaceResult:
     status = "unsolved" if winner is None else records.SOLVED
     return RaceResult(status, reason, winner, tuple(tried.outcomes), (), (), round(seconds, 3), 0.0)
-
-
-def _read(job: JobDir, number: int) -> Attempt:
-    try:
-        return axy.read(job.axy(number))
-    except SolvehostError as exc:
-        raise from_solvehost(exc) from exc
 
 
 def _as_engine_sees(attempt: Attempt) -> Attempt:

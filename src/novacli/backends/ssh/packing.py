@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from novacli.errors import InputMissingError, from_solvehost
+from novacli.errors import InputMissingError
 from solvehost import wire
-from solvehost.errors import SolvehostError
 from solvehost.formats.jobdir import MAX_ATTEMPTS, JobDir
 from solvehost.wire.request import MAX_ID_CHARACTERS, MAX_REQUEST_BYTES
 
@@ -109,6 +108,4 @@ def pack(job: JobDir, numbers: Sequence[int], wire_id: str | None = None) -> Pac
         request = b"".join(wire.write_request(job_id, axys))
     except OSError as exc:
         raise InputMissingError(f"{exc.filename}: {exc.strerror}: the star list cannot be read") from exc
-    except SolvehostError as exc:
-        raise from_solvehost(exc) from exc
     return Packet(job_id, tuple(numbers), request)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from novacli.config import Config
 from novacli.errors import NovaError
 from novacli.indexes.coverage import width_ranges_deg
-from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
@@ -94,7 +93,7 @@ def _real_stars(width_deg: float, config: Config) -> Stars | None:
     projection = Projection.of(scene)
     try:
         catalogue = Catalogue.open(find_index(index_places(config, installed_engine(config))))
-    except (NovaError, SolvehostError):
+    except NovaError:
         return None
     found = catalogue.around(direction(_RA_DEG, _DEC_DEG), projection.reach_rad)
     x, y = projection.sky_to_pixel(found.directions)

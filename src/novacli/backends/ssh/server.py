@@ -19,12 +19,11 @@ from novacli.backends.ssh import exit_codes
 from novacli.backends.ssh.child_process import Call, ProgramEnd
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
-from novacli.errors import TransferError, UnavailableError
+from novacli.errors import DataError, InputMissingError, NovaError, TransferError, UnavailableError
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from novacli.text.printable import printable_text
 from solvehost import wire
-from solvehost.errors import SolvehostError
 from solvehost.wire import Info, JobLine, Reply
 from solvehost.wire.command import DETACH, FOLLOW, SOLVE
 from solvehost.wire.json_lines import MAX_LINES_BYTES
@@ -121,16 +120,16 @@ class Server:
 
     def _exchange(
         self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress, parse: Callable[[wire.Read], T]
-    ) -> tuple[T | None, SolvehostError | None, ProgramEnd]:
+    ) -> tuple[T | None, NovaError | None, ProgramEnd]:
         """Return the parsed answer or the error of parsing it, and how ssh ended."""
         with self._call(words, stdin, budget, progress) as call:
             try:
                 value, problem = parse(call.read), None
-            except SolvehostError as exc:
+            except (DataError, InputMissingError) as exc:  # a fault of the answer; call.read raises other errors
                 value, problem = None, exc
             return value, problem, call.finish()
 
-    def _checked(self, value: T | None, problem: SolvehostError | None, ended: ProgramEnd) -> T:
+    def _checked(self, value: T | None, problem: NovaError | None, ended: ProgramEnd) -> T:
         """Return the answer, or raise; an exit code tells more than the error of parsing a truncated answer."""
         if ended.code != 0 and (problem is None or ended.code is not None):
             raise exit_codes.error_of(self.name, self.host.destination, ended.code, ended.stderr_lines)
@@ -150,5 +149,5 @@ def _read_all(read: wire.Read) -> bytes:
 def _parsed(server: Server, parse: Callable[[bytes], T], text: bytes) -> T:
     try:
         return parse(text)
-    except SolvehostError as exc:
+    except NovaError as exc:
         raise TransferError(f"{server.name}: {exc}") from exc

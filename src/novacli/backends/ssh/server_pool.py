@@ -25,7 +25,6 @@ from novacli.files.atomic import write_file
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from solvehost import wire
-from solvehost.errors import SolvehostError
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_file import IndexFile
 from solvehost.wire import Info
@@ -225,7 +224,7 @@ class _Cache:
             age_s = time.time() - path.stat().st_mtime
             text = path.read_bytes()
             info = None if json.loads(text) is None else wire.read_info(text)
-        except (OSError, ValueError, RecursionError, SolvehostError):
+        except (OSError, ValueError, RecursionError, NovaError):
             return None
         return KnownServer(server, info) if 0 <= age_s < MAX_AGE_S else None
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from novacli import errors
 from novacli.backends.base import LOST, RemoteState, SolveOutcome
 from novacli.backends.ssh import packing
 from novacli.backends.ssh.destinations import SshHost, check_destination
-from novacli.backends.ssh.exit_codes import no_answer
+from novacli.backends.ssh.exit_codes import kind_of, no_answer
 from novacli.backends.ssh.limits import CancelledError, TimeUpError
 from novacli.backends.ssh.packing import Packet
 from novacli.backends.ssh.retrying import patiently
@@ -87,7 +86,7 @@ def _state_of(line: JobLine | None, server: Server) -> RemoteState:
         return RemoteState(LOST)
     if line.state != FAILED:
         return RemoteState(line.state)
-    kind = errors.by_exit_code(line.exit_code or InternalError.exit_code)
+    kind = kind_of(line.exit_code or InternalError.exit_code)
     return RemoteState(line.state, kind(f"{server.name}: {line.message or 'the job failed there'}"))
 
 

@@ -15,13 +15,12 @@ from typing import Any
 
 from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh.packing import Packet
-from novacli.errors import DataError, NovaError
+from novacli.errors import DataError, NovaError, OutputError
 from novacli.solution.reading import read_solution
 from solvehost.engine import records, result_files
 from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import AttemptOutcome, RaceResult
-from solvehost.errors import DiskError, SolvehostError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.wire import Reply, escape
@@ -53,7 +52,7 @@ def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: Race
     ------
     UnusableReplyError
         If the reply is not the result of a solve; the directory is as before.
-    DiskError
+    OutputError
         If the files cannot be written.  This is a problem of this machine, so no other server is tried.
     """
     race = read_race(job, packet, reply, server)
@@ -161,7 +160,7 @@ def put_in_place(
     ------
     UnusableReplyError
         If they are not the result of a solve; the directory is as before.
-    DiskError
+    OutputError
         If they cannot be written.
     """
     # Without a solution the other files cannot be checked.
@@ -179,7 +178,7 @@ def put_in_place(
             _move(job, folder)
             return True
     except OSError as exc:
-        raise DiskError(f"{job.path}: {exc.strerror or exc}: the results cannot be written") from exc
+        raise OutputError(f"{job.path}: {exc.strerror or exc}: the results cannot be written") from exc
 
 
 @contextlib.contextmanager
@@ -211,7 +210,7 @@ def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
             raise DataError(f"{WCS} belongs to an image of another size")
         if solution.files.rdls is not None:
             _check_table(solution.files.rdls)
-    except (NovaError, SolvehostError, ArithmeticError, ValueError) as exc:
+    except (NovaError, ArithmeticError, ValueError) as exc:
         reason = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
         raise UnusableReplyError(f"{server}: what it sent back cannot be used: {escape(reason, 300)}") from exc
 

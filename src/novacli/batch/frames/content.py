@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from novacli.batch.records import FileContent
+from novacli.errors import NovaError
 from novacli.exports.insert import HISTORY
 from novacli.files import compression
 from novacli.fits import cards as fitscards
 from novacli.fits import celestial
-from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 
 _CHUNK_BYTES = 2**20
@@ -49,7 +49,7 @@ def _content(file: BinaryIO) -> FileContent:
     digest: str | None = None
     if kind is not None or head == b"SIMPLE":
         # A damaged file has no digest: then only the same bytes are the same frame.
-        with contextlib.suppress(EOFError, OSError, zlib.error, SolvehostError):
+        with contextlib.suppress(EOFError, OSError, zlib.error, NovaError):
             digest = _fits_digest(_unpacked(raw, kind))
     for _ in iter(lambda: raw.read(_CHUNK_BYTES), b""):
         pass
@@ -106,7 +106,7 @@ def _fits_digest(stream: BinaryIO) -> str:
 
     Raises
     ------
-    SolvehostError
+    NovaError
         If the stream does not begin with a FITS header, or a header is damaged.
     EOFError, OSError, zlib.error
         If it cannot be unpacked.
@@ -138,7 +138,7 @@ def _read_header(stream: BinaryIO) -> _RawHeader | None:
     kept = _KeepingStream(stream)
     try:
         header = fitsfile.read_header(cast("BinaryIO", kept))
-    except SolvehostError:
+    except NovaError:
         if not kept.data:
             return None
         raise

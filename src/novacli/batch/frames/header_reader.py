@@ -20,11 +20,10 @@ from typing import BinaryIO, cast
 from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.records import FrameFile
-from novacli.errors import UnavailableError
+from novacli.errors import NovaError, UnavailableError
 from novacli.files.compression import unpacked_name
 from novacli.records.field import HeaderValue
 from novacli.rigs.store import identify_rig_of_header
-from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 
 #: The image is searched in this many extensions.
@@ -74,7 +73,7 @@ def read_exposure(frame: FrameFile) -> Exposure:
     try:
         with open(frame.path, "rb") as file:  # noqa: PTH123 - a plain string may hold any bytes
             header = _image_header(file)
-    except (OSError, EOFError, ValueError, zlib.error, SolvehostError):
+    except (OSError, EOFError, ValueError, zlib.error, NovaError):
         header = None
     if header is None:
         return _from_name(frame)
@@ -106,7 +105,7 @@ def _cards(stream: BinaryIO) -> dict[str, HeaderValue]:
             break
         try:
             header = fitsfile.read_header(stream)
-        except SolvehostError:
+        except NovaError:
             break
         # Cards of the extension take precedence, as they do when the pixels are read.
         cards |= dict(header)

@@ -20,7 +20,6 @@ from novacli.batch.frames.watched_paths import PathState, WatchedPath, WatchedPa
 from novacli.batch.ledger.plan import PlannedFrame, is_denied
 from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord
 from novacli.errors import NovaError
-from solvehost.errors import SolvehostError
 from solvehost.formats import fitsfile
 
 #: Listing the folders takes at most this part of a core.
@@ -311,5 +310,5 @@ def _is_whole(frame: FrameFile) -> bool | None:
             return sum(1 for _ in fitsfile.iter_hdus(file)) > 0
     except (OSError, ValueError):
         return None
-    except SolvehostError:
+    except NovaError:
         return False

@@ -35,7 +35,6 @@ from novacli.jobs.store import JobStore
 from novacli.records.result import Result, error_of
 from novacli.records.status import FAILED, SOLVED
 from novacli.text.printable import shown_name
-from solvehost.errors import SolvehostError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
@@ -272,7 +271,7 @@ class Recorder:
         """Remove the job of a frame's earlier result, so that a frame that fails every night leaves one job only."""
         if earlier is None or earlier.line is None:
             return
-        with contextlib.suppress(NovaError, SolvehostError, OSError, ValueError, TypeError, AttributeError):
+        with contextlib.suppress(NovaError, OSError, ValueError, TypeError, AttributeError):
             job = json.loads(earlier.line).get("job")
             if isinstance(job, str) and jobdir.is_id(job):
                 store = JobStore(Path(self._setup.jobs_dir))

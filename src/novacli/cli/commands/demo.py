@@ -12,9 +12,8 @@ from novacli import config as configuration
 from novacli.cli.options import parse_size
 from novacli.config import Config
 from novacli.demo.scene import Scene, random_place
-from novacli.errors import UsageError, from_solvehost
+from novacli.errors import UsageError
 from novacli.text.angles import parse_dec, parse_ra
-from solvehost.errors import SolvehostError
 
 if TYPE_CHECKING:
     from novacli.demo.catalogue import Catalogue
@@ -116,11 +115,8 @@ def _catalogue(config: Config) -> Catalogue:
     from novacli.demo.catalogue import Catalogue, find_index
     from novacli.indexes.places import index_places, installed_engine
 
-    try:
-        # Stars can be drawn without an engine.
-        return Catalogue.open(find_index(index_places(config, installed_engine(config))))
-    except SolvehostError as exc:
-        raise from_solvehost(exc) from exc
+    # Stars can be drawn without an engine.
+    return Catalogue.open(find_index(index_places(config, installed_engine(config))))
 
 
 def _sentence(output: str, truth: Truth) -> str:

@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from solvehost.admin.records import Finding
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 
 
 def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """Yield the findings of ``check``; turn an exception into a failed finding, so that the other checks still run."""
     try:
         yield from check()
-    except SolvehostError as exc:
+    except NovaError as exc:
         yield Finding(name, False, str(exc), exit_code=exc.exit_code)
     except OSError as exc:
         where = f"{exc.filename}: " if exc.filename else ""
         yield Finding(name, False, f"{where}{exc.strerror or exc}", exit_code=77)
     except Exception as exc:
         detail = f"the check itself failed: {type(exc).__name__}: {exc}"
-        yield Finding(name, False, detail, "please report this fault of solvehost", exit_code=SolvehostError.exit_code)
+        yield Finding(name, False, detail, "please report this fault of solvehost", exit_code=NovaError.exit_code)

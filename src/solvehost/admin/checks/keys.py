@@ -14,7 +14,7 @@ from solvehost.admin.accounts import Account, writable_finding
 from solvehost.admin.authorize import DEFAULT_FILE
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Finding
-from solvehost.errors import DataError, SolvehostError
+from solvehost.errors import DataError, NovaError
 from solvehost.server import settings
 
 #: Options that permit what ``restrict`` forbids.
@@ -99,7 +99,7 @@ def service_of(line: KeyLine) -> Service | None:
 
     Raises
     ------
-    SolvehostError
+    NovaError
         If its command or its flags are invalid.
     """
     split = keylines.split_command(line.value("command") or "")
@@ -121,7 +121,7 @@ def check_line(number: int, line: KeyLine, account: Account) -> Iterator[Finding
 def _client(line: KeyLine) -> str:
     try:
         service = service_of(line)
-    except SolvehostError:
+    except NovaError:
         return "client ?"
     return f"client {service.flags.get('client', 'default')}" if service else "another program"
 
@@ -164,7 +164,7 @@ def _command(number: int, line: KeyLine, account: Account) -> Iterator[Finding]:
         return
     try:
         service = service_of(line)
-    except SolvehostError as exc:
+    except NovaError as exc:
         yield Finding(name, False, f"its command is invalid: {exc}", _AUTHORIZE)
         return
     if service is None:

@@ -20,7 +20,7 @@ from solvehost.admin.keylines import without_flags
 from solvehost.admin.programs import ProgramResult
 from solvehost.admin.records import Finding
 from solvehost.admin.synthetic_field import FieldGeometry
-from solvehost.errors import SolvehostError
+from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
@@ -67,7 +67,7 @@ def check(
     geometry = synthetic_field.geometry_for(file)
     try:
         stars = synthetic_field.make_stars(file.path, column, geometry)
-    except SolvehostError as exc:
+    except NovaError as exc:
         yield Finding(SOLVES, None, f"not proven: {exc}", "install all programs of astrometry.net beside the engine")
         return
     attempt = _attempt(geometry, stars)
@@ -98,7 +98,7 @@ def _send(account: Account, command: str, data: bytes) -> ProgramResult:
 def check_solves(result: ProgramResult, geometry: FieldGeometry) -> Finding:
     """Check that the reply solves the field, with its true centre."""
     if result.exit_code:
-        code = result.exit_code if 64 <= result.exit_code <= 78 else SolvehostError.exit_code
+        code = result.exit_code if 64 <= result.exit_code <= 78 else NovaError.exit_code
         detail = f"the server failed with exit code {result.exit_code}: {escape(result.last_line, 300)}"
         return Finding(SOLVES, False, detail, "first correct what failed above", code)
     reply = _reply(result)

@@ -20,7 +20,7 @@ from made_sky import DrawnField
 from novacli import backends, config
 from novacli.backends.base import Backend
 from novacli.backends.ssh import packing, retrying
-from novacli.errors import RetryLaterError, TransferError, UnavailableError
+from novacli.errors import OutputError, RetryLaterError, TransferError, UnavailableError
 from novacli.inputs import FileInput
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_input
@@ -147,7 +147,6 @@ def test_after_a_full_disk_on_this_machine_no_other_server_is_tried(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from novacli.backends.ssh import unpack
-    from solvehost.errors import DiskError
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -156,7 +155,7 @@ def test_after_a_full_disk_on_this_machine_no_other_server_is_tried(
     servers.replies("solve1")
     servers.says("solve2", make_info(running=1))
     servers.replies("solve2")
-    with pytest.raises(DiskError, match="No space left on device"):
+    with pytest.raises(OutputError, match="No space left on device"):
         connected("solve1,solve2").solve(job, iter([1]), Budget.of_seconds(60))
     assert servers.calls("solve") == ["solve1 solve"]
     assert not job.wcs.exists()

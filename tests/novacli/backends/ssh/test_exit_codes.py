@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from novacli import errors
-from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, UnreachedError, error_of, is_temporary
+from novacli.backends.ssh.exit_codes import (
+    PASSED_ON,
+    NoProgramError,
+    ServerOutputError,
+    UnreachedError,
+    error_of,
+    is_temporary,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +23,7 @@ from novacli.backends.ssh.exit_codes import PASSED_ON, NoProgramError, Unreached
         (66, errors.InputMissingError, False, False),
         (69, errors.UnavailableError, True, False),
         (70, errors.InternalError, True, False),
-        (73, errors.OutputError, True, False),
+        (73, ServerOutputError, True, False),
         (74, errors.TransferError, True, False),
         (75, errors.RetryLaterError, True, True),
         (77, errors.DeniedError, False, False),

@@ -8,7 +8,9 @@ import pytest
 from made_servers import Servers, make_info
 
 from novacli import config
+from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh import server as server_module
+from novacli.backends.ssh import stderr_log
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
 from novacli.backends.ssh.limits import TimeUpError
@@ -118,3 +120,22 @@ def test_a_log_that_is_too_long_is_refused(
     with pytest.raises(TransferError, match="s1: the log does not end"):
         for _ in server.log("a-1", budget, follow=False):
             pass
+
+
+def test_an_error_while_an_answer_is_read_is_no_fault_of_the_answer(
+    server: Server, servers: Servers, budget: Budget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job can be fetched again; after an answer that cannot be used it has failed."""
+    monkeypatch.setattr(stderr_log, "MAX_BYTES", 100_000)
+    servers.add("me@solve1", fetch="exec yes >&2")
+    with pytest.raises(TransferError, match=r"^s1: its log does not end") as caught:
+        server.fetch("a-1", budget)
+    assert type(caught.value) is TransferError
+
+
+def test_an_answer_that_cannot_be_used_is_told_from_an_error_while_it_is_read(
+    server: Server, servers: Servers, budget: Budget
+) -> None:
+    servers.sends("me@solve1", b"", verb="fetch")
+    with pytest.raises(UnusableReplyError, match=r"^s1: what it sent back cannot be used: nothing was sent"):
+        server.fetch("a-1", budget)

@@ -15,7 +15,7 @@ from admin import made_keys, made_state
 from solvehost.admin.checks import run_check, serving
 from solvehost.admin.records import Finding
 from solvehost.engine import sandbox
-from solvehost.errors import BusyError
+from solvehost.errors import RetryLaterError
 from solvehost.indexes.index_set import IndexSet
 from solvehost.server import settings
 from solvehost.server.engine_setup import EngineSetup
@@ -209,7 +209,7 @@ def test_a_log_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
 
 def test_an_exception_in_a_check_becomes_a_finding(tmp_path: Path) -> None:
     def busy() -> list[Finding]:
-        raise BusyError("busy")
+        raise RetryLaterError("busy")
 
     def denied() -> list[Finding]:
         return [Finding("a", True, (tmp_path / "none").read_text())]
