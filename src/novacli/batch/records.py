@@ -64,18 +64,23 @@ class BatchOutputs:
     """The files that a run writes for each solved frame, by their names in results (``wcs``, ``new_fits`` …).
 
     ``update`` also writes the solution into the frame itself.  Files are written beside the frame, or below ``out_dir``
-    in the same arrangement as the frames have below their folders.
+    in the same arrangement as the frames have below their folders.  ``overwrite`` allows to replace files that the
+    batch did not write.
     """
 
     kinds: tuple[str, ...] = ()
     update: bool = False
     out_dir: str | None = None
+    overwrite: bool = False
+
+    def word(self, kind: str) -> str:
+        """Return the word for an output, as the ledger stores it; another folder makes another word."""
+        return kind if self.out_dir is None else f"{kind}:{self.out_dir}"
 
     @property
     def words(self) -> frozenset[str]:
-        """One word for each output, as the ledger stores them; another folder makes another word."""
-        where = "" if self.out_dir is None else f":{self.out_dir}"
-        return frozenset({*(kind + where for kind in self.kinds), *(("update",) if self.update else ())})
+        """The words for all outputs."""
+        return frozenset({*map(self.word, self.kinds), *(("update",) if self.update else ())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,8 @@ class FrameTask:
         How many engines may run for the frame at once: 1 if other frames keep the cores busy, None for all idle cores.
     hints
         What earlier frames of the sequence tell, the nearest in time first.
+    replaceable
+        Those paths in ``files`` that the batch itself has written, so that they may be replaced.
     """
 
     setup: RunSetup
@@ -213,6 +220,7 @@ class FrameTask:
     may_be_own_output: bool = False
     engines: int | None = None
     hints: tuple[SequenceHint, ...] = ()
+    replaceable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +241,8 @@ class TaskOutcome:
         Whether all outputs were written.
     hint
         What the frame tells the next frames of its sequence.
+    written
+        The paths of the outputs that were written, also if a further one failed.
     """
 
     frame: FrameFile
@@ -242,6 +252,7 @@ class TaskOutcome:
     has_changed: bool = False
     has_outputs: bool = False
     hint: SequenceHint | None = None
+    written: tuple[str, ...] = ()
 
 
 def fate_of_result(result: Result) -> str:

@@ -31,12 +31,16 @@ class OutputRequest:
         True to put the solution into the image itself.
     overwrite
         True to replace files that exist.
+    replaceable
+        Names of exports in ``files`` whose existing files may be replaced without ``overwrite``, such as those that an
+        earlier run wrote.
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
     update: bool = False
     overwrite: bool = False
+    replaceable: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -144,7 +148,7 @@ def write_outputs(
     for target, name in zip(request.targets, request.files, strict=True):
         try:
             if target.path.exists():  # it may have come into being while the image was solved
-                check_existing(target, overwrite=request.overwrite)
+                check_existing(target, overwrite=request.overwrite or name in request.replaceable)
             export_named(name).write(solved, target.path)
         except UsageError as exc:
             if name not in request.optional:

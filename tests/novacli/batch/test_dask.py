@@ -192,7 +192,7 @@ def test_a_frame_that_hangs_is_stopped(cluster: Cluster, env: dict[str, str], ni
     code = "from novacli.batch.executors import dask; dask.GRACE_S = -299"  # of the 300 s that a frame may take
     done = _patched(_slow(env, tmp_path, 300), code, "--blind", "--dask", cluster.address, night / "1.jpg")
     assert done.returncode == 75
-    assert "it did not come to an end within 1 s, and was stopped" in done.stdout
+    assert "it did not end within 1 s, and was stopped" in done.stdout
     assert not _engines_in(tmp_path)
     assert _nova(env, "--blind", "--dask", cluster.address, night / "2.jpg").returncode == 0
     assert cluster.workers == workers

@@ -257,5 +257,5 @@ def test_a_run_with_a_hanging_disk_ends_and_tells_all_frames(
     command = [sys.executable, "-c", _PATCHED, "batch", "--jobs-dir", str(tmp_path), "--settle", "0", str(disk[0])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 75
-    assert f"{STUCK}.fits: it did not come to an end within 2 s, and its process hangs in the kernel" in done.stdout
+    assert f"{STUCK}.fits: it did not end within 2 s, and its process hangs in the kernel" in done.stdout
     assert "3 frames: 2 failed, 1 failed and to be tried again" in done.stderr + done.stdout

@@ -511,10 +511,36 @@ def test_a_read_only_frame_is_told_once_and_done_once_it_may_be_written(sky: Pat
 
 
 @pytest.mark.engine
+def test_only_own_outputs_are_replaced_unless_overwrite_is_given(sky: Path, nova) -> None:
+    """A user's file stops its own frame, and nothing that the batch wrote stops a later run."""
+    notes = sky / "a.wcs"
+    notes.write_text("notes")
+    would = f"--wcs would replace {notes}, which this batch did not write: "
+    assert f"{sky}/a.fits: refuse: {would}" in nova("batch", "--dry-run", "--wcs", "sky").out
+    first = nova("batch", "-q", "--wcs", "sky")
+    assert (first.code, would in first.err, notes.read_text()) == (73, True, "notes")
+    assert (sky / "deep" / "b.wcs").exists()
+    assert nova("batch", "-q", "--wcs", "sky")[:3] == (73, "", "")
+    notes.rename(sky / "notes")
+    assert nova("batch", "-q", "--wcs", "sky").code == 0
+    for frame in (sky / "a.fits", sky / "deep" / "b.fits"):
+        frame.write_bytes(frame.read_bytes() + bytes(2880))
+        os.utime(frame, (1e9, 1e9))
+    again = nova("batch", "--json", "--wcs", "sky")
+    assert (again.code, len(read_lines(again.out))) == (0, 2)
+    notes.unlink()
+    default_ledger(["sky"], None).unlink()
+    notes.write_text("notes")
+    assert nova("batch", "-q", "--wcs", "sky").code == 73
+    assert nova("batch", "-q", "--wcs", "--overwrite", "sky").code == 0
+    assert fitsio.read_header(str(notes))["CRVAL1"]
+
+
+@pytest.mark.engine
 def test_a_killed_run_and_its_rerun_give_the_results_of_one_run(sky: Path, home: Path, nova) -> None:
     for n in range(6):
         shutil.copy2(sky / "a.fits", sky / f"c{n}.fits")
-    run = start(home, "sky", "--update")
+    run = start(home, "sky", "--update", "--wcs")
     ledger = default_ledger(["sky"], None)
     try:
         wait_until(lambda: has_solved(ledger, 2))
@@ -522,12 +548,12 @@ def test_a_killed_run_and_its_rerun_give_the_results_of_one_run(sky: Path, home:
         run.kill()
         run.communicate(timeout=PATIENCE_S)
     before = counts(ledger)["solved"]
-    again = nova("batch", "--json", "sky", "--update")
+    again = nova("batch", "--json", "sky", "--update", "--wcs")
     assert again.code == 0
     assert len(read_lines(again.out)) == 8 - before
     assert counts(ledger) == {"solved": 8}
     assert all("CRVAL1" in fitsio.read_header(str(path)) for path in sky.rglob("*.fits"))
-    assert nova("batch", "--json", "sky", "--update").out == ""
+    assert nova("batch", "--json", "sky", "--update", "--wcs").out == ""
     assert not list(sky.rglob(".nova-*"))
 
 

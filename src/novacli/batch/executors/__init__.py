@@ -34,7 +34,7 @@ class WorkerLostError(Exception):
 
 
 class TaskHungError(Exception):
-    """A task did not end in time; the message tells the time, and follows "it did not come to an end"."""
+    """A task did not end in time; the message tells the time limit, and follows "it did not end"."""
 
 
 class ExecutorGoneError(Exception):

@@ -7,18 +7,18 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
+from novacli.batch.frames.existing_outputs import check_distinct, existing_error, replaceable
 from novacli.batch.frames.listing import SUFFIXES, check_paths
 from novacli.batch.records import BatchOutputs, FrameFile
 from novacli.config import UserFolders
-from novacli.errors import UsageError
+from novacli.errors import NovaError
 from novacli.exports.naming import frame_file, stem
 from novacli.exports.registry import export_named
 from novacli.files.atomic import NotWritableError, denial
 from novacli.files.compression import unpacked_name
-from novacli.text.printable import shown_name
 
 #: The ledger's name in the folder of ``--out``.
 LEDGER_NAME = ".nova-batch.sqlite"
@@ -104,7 +104,7 @@ def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str
     Raises
     ------
     UsageError
-        If two frames would be written to one file.
+        If two outputs would be written to one file.
     """
     if not outputs.kinds:
         return {}
@@ -118,7 +118,7 @@ def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str
         path: tuple((e.name, frame_file(e, base, named[path], is_below_out=is_below_out)) for e in exports)
         for path, base in bases.items()
     }
-    _check_unique(files)
+    check_distinct(files)
     return files
 
 
@@ -154,9 +154,21 @@ def with_remedy(error: NotWritableError, frame: FrameFile) -> NotWritableError:
     return type(error)(error.what, remedy, error.target)
 
 
-def may_write(frame: FrameFile, outputs: BatchOutputs) -> bool:
-    """Return True if permissions allow to write the outputs of a frame, as far as is known."""
-    return denied(frame, output_files([frame], outputs).get(frame.path, ()), outputs) is None
+def refusal(frame: FrameFile, written: Set[str], outputs: BatchOutputs) -> NovaError | None:
+    """Return the error with which permissions or existing files keep the outputs of a frame from being written.
+
+    Parameters
+    ----------
+    frame
+        A frame whose outputs are not written yet.
+    written
+        The outputs that the ledger lists.
+    outputs
+        What is written of each frame.
+    """
+    files = output_files([frame], outputs).get(frame.path, ())
+    own = replaceable(files, written, None, outputs)
+    return denied(frame, files, outputs) or existing_error(frame.path, files, own, outputs)
 
 
 def _base(frame: FrameFile, out_dir: str | None) -> str:
@@ -165,14 +177,3 @@ def _base(frame: FrameFile, out_dir: str | None) -> str:
         return frame.path
     top = os.path.dirname(frame.root or frame.path)  # noqa: PTH120
     return os.path.join(out_dir, os.path.relpath(frame.path, top))  # noqa: PTH118
-
-
-def _check_unique(files: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-    """Raise UsageError if two frames would be written to one file."""
-    seen: dict[str, str] = {}
-    for frame, written in files.items():
-        for _, path in written:
-            if path in seen:
-                first, second = shown_name(seen[path]), shown_name(frame)
-                raise UsageError(f"{first} and {second} would both be written to {shown_name(path)}: run them apart")
-            seen[path] = frame

@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.errors import UsageError
 from novacli.exports.insert import COPY_HISTORY
-from novacli.exports.request import OutputRequest, check_input
-from novacli.exports.targets import holds_image
 from novacli.files import compression
-from novacli.inputs.kinds import FileInput
-from novacli.text.printable import shown_name
 from solvehost.formats import fitsfile
 
 #: Marks are searched within this many bytes; they stand in the first headers.
@@ -36,27 +31,6 @@ def _head(path: str, size: int) -> bytes | None:
             return head if kind is None else _unpacked_head(file, kind, size)
     except (OSError, EOFError, ValueError):
         return None
-
-
-def check_outputs(frame: str, request: OutputRequest) -> None:
-    """Raise if an output would replace an image that nova did not write, or if the frame is unfit for an output.
-
-    A batch replaces what an earlier run wrote.  A user's own ``img.new.fits`` beside ``img.fits`` is not that.
-
-    Raises
-    ------
-    UsageError
-        If an output would replace such an image, or if --update is asked for a frame that is not FITS.
-    NovaError
-        If the frame cannot be read.
-    """
-    check_input(FileInput(frame), request)
-    for target in request.targets:
-        if target.path.exists() and not is_written_by_nova(str(target.path)) and holds_image(target.path):
-            raise UsageError(
-                f"{shown_name(frame)}: {target.option} would replace {shown_name(str(target.path))}, "
-                "an image that nova did not write: move it, or write below another folder by --out DIR"
-            )
 
 
 def _unpacked_head(file: BinaryIO, kind: str, size: int) -> bytes | None:

@@ -30,7 +30,7 @@ _BUSY_S = 60.0
 #: for a slow reader, such as a report that is piped into a pager.
 _PAGE_ROWS = 500
 _INT64 = 2**63 - 1
-#: The exit code that stands for a frame that is not solved yet.
+#: The exit code of a frame that is not solved yet.
 _NOT_YET = RetryLaterError.exit_code
 
 
@@ -142,6 +142,13 @@ class Ledger:
                 self._db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
                 self._db.execute(f"PRAGMA user_version = {schema.FORMAT}")
             self._execute_all(schema.ADDED_TABLES)
+            self._rename_old_table()
+
+    def _rename_old_table(self) -> None:
+        """Move the rows of a table that older versions named otherwise."""
+        if self._has_table(schema.OLD_UNREPORTED):
+            self._db.execute(f"INSERT OR IGNORE INTO unreported SELECT path FROM {schema.OLD_UNREPORTED}")  # noqa: S608
+            self._db.execute(f"DROP TABLE {schema.OLD_UNREPORTED}")
 
     def _execute_all(self, statements: str) -> None:
         """Run statements one by one; ``executescript`` would commit the transaction."""
@@ -204,25 +211,44 @@ class Ledger:
             row = self._db.execute(schema.ALL + " WHERE path = ?", (_key(path),)).fetchone()
         return None if row is None else _entry(row)
 
-    def put(self, entry: LedgerEntry, *, is_told: bool = True) -> None:
+    def put(self, entry: LedgerEntry, *, is_reported: bool = True, written: Iterable[str] | None = ()) -> None:
         """Store a row in one transaction.
 
         Parameters
         ----------
         entry
             The row; it replaces an earlier one of the same path.
-        is_told
-            False if the user still has to be told of it: :meth:`untold` returns it until :meth:`mark_told`.
+        is_reported
+            False if it still has to be reported to the user: :meth:`unreported` returns it until
+            :meth:`mark_reported`.
+        written
+            The paths of the outputs that were written for the frame; None if that is unknown.
         """
         record, key = entry.record, _key(entry.path)
         outputs = "\n".join(sorted(record.outputs))
         values = (record.size, _int64(record.mtime_ns), record.sha256, record.params, outputs)
-        told = "DELETE FROM untold WHERE path = ?" if is_told else "INSERT OR IGNORE INTO untold VALUES (?)"
+        change = (
+            "DELETE FROM unreported WHERE path = ?" if is_reported else "INSERT OR IGNORE INTO unreported VALUES (?)"
+        )
         with _translated(self.path), self._transaction():
             fate = (record.fate, record.exit_code, record.tries)
             self._db.execute(schema.PUT, (key, *values, *fate, entry.line, entry.finished_s))
             self._put_content(key, record.content)
-            self._db.execute(told, (key,))
+            self._db.execute(change, (key,))
+            if written is not None:
+                self._forget_expected(key)
+                self._put_outputs((entry.path, path, True) for path in written)
+
+    def _put_outputs(self, rows: Iterable[tuple[str, str, bool]]) -> None:
+        """Store outputs: the frame's path, the output's path, and whether it is written."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO output_files VALUES (?, ?, ?)",
+            ((_key(frame), _key(path), is_written) for frame, path, is_written in rows),
+        )
+
+    def _forget_expected(self, key: str | bytes) -> None:
+        """Remove the outputs that a run was about to write for a frame, and has not written."""
+        self._db.execute("DELETE FROM output_files WHERE frame = ? AND NOT is_written", (key,))
 
     def _put_content(self, key: str | bytes, content: FileContent | None) -> None:
         if content is None or content.digest is None:
@@ -230,11 +256,29 @@ class Ledger:
         else:
             self._db.execute("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", (key, content.sha256, content.digest))
 
-    def add_waiting(self, frames: Iterable[FrameFile], params: str) -> None:
-        """Add frames that the ledger does not have yet, as waiting, in one transaction."""
+    def add_waiting(self, frames: Iterable[FrameFile], params: str, outputs: Iterable[tuple[str, str]] = ()) -> None:
+        """Add frames that the ledger does not have yet, as waiting, in one transaction.
+
+        ``outputs`` are the files that the run is about to write and that do not exist yet: pairs of the frame's path
+        and the output's path.  If the run is killed, the next one may replace them.
+        """
         rows = ((_key(f.path), f.size, _int64(f.mtime_ns), params, WAITING, _NOT_YET) for f in frames)
         with _translated(self.path), self._transaction():
             self._db.executemany(schema.ADD, rows)
+            self._put_outputs((frame, path, False) for frame, path in outputs)
+
+    def forget_expected(self, frames: Iterable[str]) -> None:
+        """Remove the outputs that the run was about to write for frames that it did not begin."""
+        with _translated(self.path), self._transaction():
+            for frame in frames:
+                self._forget_expected(_key(frame))
+
+    def written_outputs(self) -> frozenset[str]:
+        """Return the paths of all outputs that runs have written, or were about to write when they were killed."""
+        with _translated(self.path):
+            if not self._has_table("output_files"):
+                return frozenset()
+            return frozenset(_path(path) for (path,) in self._db.execute("SELECT path FROM output_files"))
 
     def refresh(self, frame: FrameFile, content: FileContent | None = None) -> None:
         """Store the size, the time and the content of a file that still has the result in the ledger."""
@@ -246,31 +290,32 @@ class Ledger:
             if content is not None:
                 self._db.execute("UPDATE frames SET sha256 = ? WHERE path = ?", (content.sha256, key))
                 self._put_content(key, content)
+            self._forget_expected(key)
 
     def counts(self) -> dict[str, int]:
         """Return the number of frames of each fate."""
         with _translated(self.path):
             return dict(self._db.execute("SELECT fate, count(*) FROM frames GROUP BY fate").fetchall())
 
-    # -- what the user was told ------------------------------------------------------------------------------------
+    # -- what was reported to the user -----------------------------------------------------------------------------
 
-    def untold(self) -> list[LedgerEntry]:
-        """Return the rows that the user has not been told of, as after a run that was killed."""
+    def unreported(self) -> list[LedgerEntry]:
+        """Return the rows that were not reported to the user, because a run was killed."""
         with _translated(self.path):
-            return [_entry(row) for row in self._db.execute(schema.UNTOLD)]
+            return [_entry(row) for row in self._db.execute(schema.UNREPORTED)]
 
-    def told_remarks(self) -> frozenset[str]:
-        """Return the remarks that the last run told."""
+    def reported_remarks(self) -> frozenset[str]:
+        """Return the remarks that the last run reported."""
         with _translated(self.path):
             return frozenset(remark for (remark,) in self._db.execute("SELECT remark FROM remarks"))
 
-    def mark_told(self, remarks: Iterable[str]) -> None:
-        """Record that the user was told of all rows, and of these remarks on paths."""
+    def mark_reported(self, remarks: Iterable[str]) -> None:
+        """Record that all rows, and these remarks on paths, were reported to the user."""
         remarks = frozenset(remarks)
-        if not self.untold() and remarks == self.told_remarks():
+        if not self.unreported() and remarks == self.reported_remarks():
             return
         with _translated(self.path), self._transaction():
-            self._db.execute("DELETE FROM untold")
+            self._db.execute("DELETE FROM unreported")
             self._db.execute("DELETE FROM remarks")
             rows = ((remark,) for remark in remarks)
             self._db.executemany("INSERT OR IGNORE INTO remarks VALUES (?)", rows)

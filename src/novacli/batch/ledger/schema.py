@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Stands in the file's header, by which ``file`` and other programs recognise it: "nova".
+#: "nova", in the header of the file, by which ``file`` and other programs recognise it.
 APPLICATION_ID = 0x6E6F7661
 FORMAT = 1
 SCHEMA = """
@@ -36,13 +36,21 @@ CREATE TABLE IF NOT EXISTS contents (  -- digests that leave out the solution
     sha256 TEXT NOT NULL,   -- the row counts while the frame's row has the same one
     digest TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS untold (
-    path PRIMARY KEY        -- of a frame that was not solved, while no run has told the user
+CREATE TABLE IF NOT EXISTS unreported (
+    path PRIMARY KEY        -- of a frame that was not solved, until a run has reported that to the user
 );
 CREATE TABLE IF NOT EXISTS remarks (
-    remark PRIMARY KEY      -- on paths that could not be read, as the last run told them
+    remark PRIMARY KEY      -- on a path that could not be read, as the last run reported it
 );
+CREATE TABLE IF NOT EXISTS output_files (
+    frame NOT NULL,         -- the frame's path
+    path NOT NULL,          -- absolute path of an output
+    is_written INTEGER NOT NULL,  -- 0 while a run is about to write it, or was killed before it recorded that
+    PRIMARY KEY (frame, path)
+) WITHOUT ROWID;
 """
+#: The name of the table ``unreported`` in older ledgers; its rows are moved.
+OLD_UNREPORTED = "untold"
 COLUMNS = "path, size, mtime_ns, sha256, params, outputs, fate, exit_code, tries"
 RECORDS = f"SELECT {COLUMNS} FROM frames"  # noqa: S608 - constants
 RECORDS_WITH_DIGESTS = """
@@ -52,5 +60,5 @@ FROM frames AS f LEFT JOIN contents AS c ON c.path = f.path AND c.sha256 = f.sha
 ALL = f"SELECT {COLUMNS}, line, finished_s FROM frames"  # noqa: S608
 PAGE = ALL + " WHERE path > ? ORDER BY path LIMIT ?"
 PUT = "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-UNTOLD = ALL + " WHERE path IN (SELECT path FROM untold) ORDER BY path"  # noqa: S608
+UNREPORTED = ALL + " WHERE path IN (SELECT path FROM unreported) ORDER BY path"  # noqa: S608
 ADD = "INSERT OR IGNORE INTO frames VALUES (?, ?, ?, NULL, ?, '', ?, ?, 0, NULL, NULL)"

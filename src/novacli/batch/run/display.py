@@ -47,7 +47,7 @@ class QuietDisplay:
     """Shows nothing, but collects what is to be told at the end."""
 
     #: Whether the user sees each frame that was not solved as soon as it is done.
-    tells_at_once = False
+    reports_at_once = False
 
     def __init__(self) -> None:
         self.problems = ProblemSummary()
@@ -87,7 +87,7 @@ class JsonDisplay(QuietDisplay):
 class LineDisplay(QuietDisplay):
     """Writes a line of text for each frame."""
 
-    tells_at_once = True
+    reports_at_once = True
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class BarDisplay(QuietDisplay):
     def __init__(self, stream: TextIO, inner: QuietDisplay | None = None) -> None:
         super().__init__()
         self._stream, self._inner = stream, inner
-        self.tells_at_once = inner is None or inner.tells_at_once
+        self.reports_at_once = inner is None or inner.reports_at_once
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._began_s = time.monotonic()

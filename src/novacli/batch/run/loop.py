@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 from novacli.batch.executors import Executor, ExecutorGoneError, TaskHungError, WorkerLostError
+from novacli.batch.frames.existing_outputs import FrameFiles, replaceable
 from novacli.batch.ledger.plan import PlannedFrame
 from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from novacli.batch.run.queues import FrameFeed, FrameQueue
@@ -70,7 +71,7 @@ class FrameLoop:
     def __init__(
         self,
         setup: RunSetup,
-        files: Mapping[str, tuple[tuple[str, str], ...]],
+        files: Mapping[str, FrameFiles],
         executor: Executor,
         recorder: Recorder,
         display: FrameDisplay,
@@ -79,6 +80,7 @@ class FrameLoop:
         self._setup, self._files = setup, files
         self._executor, self._recorder, self._display, self._stop = executor, recorder, display, stop
         self._pending: dict[Future[TaskOutcome], PlannedFrame] = {}
+        self._submitted_s: dict[str, float] = {}
         self._again: list[PlannedFrame] = []
         self._deaths: Counter[str] = Counter()
 
@@ -118,6 +120,7 @@ class FrameLoop:
             tasks.append(self._task(planned, others, queue))
             chosen.append(planned)
         if tasks:
+            self._submitted_s.update((task.frame.path, time.monotonic()) for task in tasks)
             futures = self._executor.submit(tasks, len(self._again) + queue.ready)
             self._pending.update(zip(futures, chosen, strict=True))
 
@@ -126,14 +129,20 @@ class FrameLoop:
         return self._executor.room if left >= self._executor.workers else self._executor.workers
 
     def _task(self, planned: PlannedFrame, others: int, queue: FrameQueue) -> FrameTask:
+        path = planned.frame.path
+        files = self._files.get(path, ())
+        own = replaceable(files, self._recorder.written, planned.record, self._setup.outputs)
+        if path in self._deaths:  # the worker that died over it may have written them
+            own = tuple(output for _, output in files)
         return FrameTask(
             setup=self._setup,
             frame=planned.frame,
-            files=self._files.get(planned.frame.path, ()),
+            files=files,
             known_content=planned.known_content,
             may_be_own_output=planned.may_be_own_output,
             engines=1 if others >= self._executor.workers else None,
             hints=queue.hints(planned),
+            replaceable=own,
         )
 
     def _collect(self, queue: FrameQueue) -> None:
@@ -153,6 +162,7 @@ class FrameLoop:
         """Record the outcome of a task, or have the frame tried again if its worker died."""
         path = planned.frame.path
         outcome: TaskOutcome | None = None
+        elapsed_s = time.monotonic() - self._submitted_s.pop(path)
         try:
             outcome = self._executor.collect(future)
         except WorkerLostError as exc:
@@ -160,14 +170,15 @@ class FrameLoop:
             if self._deaths[path] < _MAX_DEATHS:
                 self._again.append(planned)
                 return
-            error = InternalError(f"a worker {exc} over it, twice: the file may be damaged, or the memory too small")
-            self._recorder.record_failure(planned, error, is_final=True)
-        except TaskHungError as exc:
-            self._recorder.record_hang(planned, str(exc))
-        except Exception as exc:
-            self._recorder.record_failure(
-                planned, exc if isinstance(exc, NovaError) else InternalError(fault_text(exc))
+            error: NovaError = InternalError(
+                f"a worker {exc} over it, twice: the file may be damaged, or the memory too small"
             )
+            self._recorder.record_failure(planned, error, elapsed_s=elapsed_s, is_final=True)
+        except TaskHungError as exc:
+            self._recorder.record_hang(planned, str(exc), elapsed_s=elapsed_s)
+        except Exception as exc:
+            error = exc if isinstance(exc, NovaError) else InternalError(fault_text(exc))
+            self._recorder.record_failure(planned, error, elapsed_s=elapsed_s)
         else:
             self._recorder.record(planned, outcome)
         queue.finish(planned, outcome)

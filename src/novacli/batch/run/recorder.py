@@ -34,6 +34,7 @@ from novacli.errors import NovaError, OutputError, RetryLaterError, TransferErro
 from novacli.jobs.store import JobStore
 from novacli.records.result import Result, error_of
 from novacli.records.status import FAILED, SOLVED
+from novacli.records.timing import Timing
 from novacli.text.printable import shown_name
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
@@ -105,7 +106,7 @@ class FrameDisplay(Protocol):
     """Something that shows the fates of frames to the user."""
 
     @property
-    def tells_at_once(self) -> bool:
+    def reports_at_once(self) -> bool:
         """Whether the user sees each frame that was not solved as soon as it is done."""
         ...
 
@@ -147,6 +148,8 @@ class Recorder:
         How far the run is.
     records
         The records of the frames that were done, by path.
+    written
+        The paths of the outputs that this run and earlier ones have written.
     """
 
     def __init__(
@@ -165,6 +168,7 @@ class Recorder:
         self._folders: dict[str, tuple[int, int] | None] = {}
         self._common_failures = 0
         self.counts = RunCounts()
+        self.written = set(ledger.written_outputs()) if setup.outputs.kinds else set[str]()
         self.records: dict[str, FrameRecord] = {}
 
     def expect(self, planned: PlannedFrame) -> None:
@@ -189,24 +193,41 @@ class Recorder:
             self.record_gone(planned)
         elif fate == WAITING or outcome.result is None:
             why = "it was written to while it was being solved" if outcome.has_changed else "it was cancelled"
-            self.record_waiting(planned, outcome.frame, why)
+            self.record_waiting(planned, outcome.frame, why, outcome.written)
         else:
-            self._record_result(planned, outcome, outcome.result)
+            self._record_result(planned, outcome, outcome.result, outcome.written)
 
-    def record_failure(self, planned: PlannedFrame, error: NovaError, *, is_final: bool = False) -> None:
-        """Record that a task ended without an outcome; ``is_final`` if another try would not help."""
+    def record_failure(
+        self, planned: PlannedFrame, error: NovaError, *, elapsed_s: float = 0.0, is_final: bool = False
+    ) -> None:
+        """Record that a task ended without an outcome.
+
+        Parameters
+        ----------
+        planned
+            The frame.
+        error
+            What happened; the frame's path is added to its message.
+        elapsed_s
+            The seconds since the task was submitted, for the result's timing.
+        is_final
+            True if another try would not help.
+        """
         failure = error_of(type(error)(f"{shown_name(planned.frame.path)}: {error}"))
         failure = replace(failure, retry_is_safe=not is_final)
-        self._record_result(planned, TaskOutcome(planned.frame), Result(planned.frame.path, FAILED, error=failure))
+        result = Result(planned.frame.path, FAILED, error=failure, timing=Timing(total_s=round(elapsed_s, 4)))
+        self._record_result(planned, TaskOutcome(planned.frame), result, written=None)
 
-    def record_hang(self, planned: PlannedFrame, how: str) -> None:
-        """Record that a task did not end; ``how`` follows "it did not come to an end"."""
-        error = RetryLaterError(f"it did not come to an end {how}: check its disk")
-        self.record_failure(planned, error, is_final=self._tries(planned, None) >= _MAX_HANGS)
+    def record_hang(self, planned: PlannedFrame, how: str, *, elapsed_s: float = 0.0) -> None:
+        """Record that a task exceeded its time limit; ``how`` follows "it did not end"."""
+        error = RetryLaterError(f"it did not end {how}: check its disk")
+        is_final = self._tries(planned, None) >= _MAX_HANGS
+        self.record_failure(planned, error, elapsed_s=elapsed_s, is_final=is_final)
 
-    def record_waiting(self, planned: PlannedFrame, frame: FrameFile, why: str) -> None:
-        """Record that a frame is left for the next run."""
-        self._store(LedgerEntry(frame.path, self._record(planned, frame, WAITING, RetryLaterError.exit_code)))
+    def record_waiting(self, planned: PlannedFrame, frame: FrameFile, why: str, written: Iterable[str] = ()) -> None:
+        """Record that a frame is left for the next run, although its outputs may have been ``written``."""
+        record = self._record(planned, frame, WAITING, RetryLaterError.exit_code)
+        self._store(LedgerEntry(frame.path, record), written=written)
         if not self._is_watching:
             self._display.passed(frame.path, f"{why}; left for the next run")
 
@@ -230,14 +251,16 @@ class Recorder:
         if planned.record is not None:
             self.records[path] = planned.record
 
-    def _record_result(self, planned: PlannedFrame, outcome: TaskOutcome, result: Result) -> None:
+    def _record_result(
+        self, planned: PlannedFrame, outcome: TaskOutcome, result: Result, written: Iterable[str] | None
+    ) -> None:
         outputs = self._setup.outputs.words if outcome.has_outputs else frozenset()
         fate = fate_of_result(result)
         record = self._record(planned, outcome.frame, fate, result.exit_code, outcome.content, outputs)
         line = json.dumps(result.to_json(), allow_nan=False)
         entry = LedgerEntry(outcome.frame.path, record, line, time.time())
         earlier = None if planned.record is None else self._ledger.entry(entry.path)
-        self._store(entry, is_told=fate == SOLVED or self._display.tells_at_once)
+        self._store(entry, is_reported=fate == SOLVED or self._display.reports_at_once, written=written)
         self._remove_job(earlier)
         self._display.frame(entry, result)
         self._look_for_common_failure(entry, result)
@@ -262,8 +285,9 @@ class Recorder:
             return 1
         return before.tries + 1
 
-    def _store(self, entry: LedgerEntry, *, is_told: bool = True) -> None:
-        self._ledger.put(entry, is_told=is_told)
+    def _store(self, entry: LedgerEntry, *, is_reported: bool = True, written: Iterable[str] | None = ()) -> None:
+        self._ledger.put(entry, is_reported=is_reported, written=written)
+        self.written.update(written or ())
         self.records[entry.path] = entry.record
         self.counts.set_fate(entry.path, entry.record.fate)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import FrameType
 
 from novacli.batch import executors
 from novacli.batch.frames import output_paths
 from novacli.batch.frames.disk_room import full_disk
+from novacli.batch.frames.existing_outputs import FrameFiles
 from novacli.batch.frames.header_reader import ExposureReader
 from novacli.batch.frames.listing import FoundFrames, find_frames
 from novacli.batch.ledger.database import Ledger
@@ -71,9 +71,9 @@ def run_batch(
     with locked(request.ledger, wait=request.wait, until_s=stop.until_s, say=say):
         found = frames_of(request)
         with opened(request.ledger) as ledger:
-            records, untold = ledger.records(), ledger.untold()
+            records, unreported = ledger.records(), ledger.unreported()
             check_mount(request, found, records)
-            options = plan_options(request)
+            options = plan_options(request, ledger.written_outputs())
             made = plan(found.frames, records, options)
             counts, done = RunCounts(), dict[str, FrameRecord]()
             session = BatchSession(request, found, records, options, ledger, stop)
@@ -87,12 +87,12 @@ def run_batch(
                 skipped=len(made.skipped) - made.own_outputs,
                 own_outputs=made.own_outputs + sum(record.fate == OWN_OUTPUT for record in done.values()),
                 remarks=found.remarks,
-                new_remarks=tuple(remark for remark in found.remarks if remark not in ledger.told_remarks()),
-                earlier=problems_of([entry for entry in untold if entry.path not in done]),
+                new_remarks=tuple(remark for remark in found.remarks if remark not in ledger.reported_remarks()),
+                earlier=problems_of([entry for entry in unreported if entry.path not in done]),
                 ledger=request.ledger,
             )
             tell(outcome)
-            ledger.mark_told(found.remarks)
+            ledger.mark_reported(found.remarks)
     return outcome
 
 
@@ -109,11 +109,14 @@ def opened(path: Path) -> Ledger:
     return ledger
 
 
-def plan_options(request: BatchRequest) -> PlanOptions:
-    """Return what the plan needs to know of a request."""
+def plan_options(request: BatchRequest, written: Set[str]) -> PlanOptions:
+    """Return what the plan needs to know of a request; ``written`` are the outputs that the ledger lists."""
     params = fingerprint(request.params, request.config)
     outputs = request.outputs
-    may_write = functools.partial(output_paths.may_write, outputs=outputs)
+
+    def may_write(frame: FrameFile) -> bool:
+        return output_paths.refusal(frame, written, outputs) is None
+
     return PlanOptions(params, outputs.words, request.retry, request.force, may_write)
 
 
@@ -196,12 +199,21 @@ class BatchSession:
         recorder = self.recorder(display)
         recorder.counts.plan(item.frame.path for item in planned)
         feed = ListFeed(planned, self._request.settle_s, lambda item, is_gone: _leave(recorder, item, is_gone))
-        self.add_waiting(planned)
-        return self.run_loop(feed, self.queue(), files, recorder, display), recorder.records
+        self.add_waiting(planned, files)
+        counts = self.run_loop(feed, self.queue(), files, recorder, display)
+        self.forget_expected(item.frame.path for item in planned if item.frame.path not in recorder.records)
+        return counts, recorder.records
 
-    def add_waiting(self, planned: Sequence[PlannedFrame]) -> None:
-        """Add new frames to the ledger as waiting."""
-        self._ledger.add_waiting([item.frame for item in planned if item.record is None], self._options.params)
+    def add_waiting(self, planned: Sequence[PlannedFrame], files: Mapping[str, FrameFiles]) -> None:
+        """Add new frames to the ledger as waiting, and the outputs that are going to be written for all of them."""
+        new = [item.frame for item in planned if item.record is None]
+        paths = [(item.frame.path, path) for item in planned for _, path in files.get(item.frame.path, ())]
+        expected = [(frame, path) for frame, path in paths if not os.path.lexists(path)]
+        self._ledger.add_waiting(new, self._options.params, expected)
+
+    def forget_expected(self, frames: Iterable[str]) -> None:
+        """Remove the outputs from the ledger that this run has not begun to write."""
+        self._ledger.forget_expected(frames)
 
     def recorder(self, display: QuietDisplay, *, is_watching: bool = False) -> Recorder:
         """Return a recorder for this run."""
@@ -212,7 +224,7 @@ class BatchSession:
         self,
         feed: FrameFeed,
         queue: FrameQueue,
-        files: Mapping[str, tuple[tuple[str, str], ...]],
+        files: Mapping[str, FrameFiles],
         recorder: Recorder,
         display: QuietDisplay,
     ) -> RunCounts:

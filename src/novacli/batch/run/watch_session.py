@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from novacli.batch.frames import output_paths
+from novacli.batch.frames.existing_outputs import FrameFiles, OutputClaims
 from novacli.batch.frames.watch import WatchFeed, WatchSettings
 from novacli.batch.ledger.lock import locked
 from novacli.batch.ledger.plan import NOT_BEGUN, PlannedFrame, PlanOptions, exit_code, plan
@@ -52,8 +53,8 @@ def watch_batch(
     with locked(request.ledger, wait=request.wait, until_s=stop.until_s, say=say):
         found = frames_of(request)  # raises at once if the folders cannot be read
         with opened(request.ledger) as ledger:
-            records, untold = ledger.records(), ledger.untold()
-            options = plan_options(request)
+            records, unreported = ledger.records(), ledger.unreported()
+            options = plan_options(request, ledger.written_outputs())
             session = BatchSession(request, found, records, options, ledger, stop)
             session.remove_leftovers()
             recorder = session.recorder(display, is_watching=True)
@@ -72,11 +73,11 @@ def watch_batch(
                 elapsed_s=time.monotonic() - began_s,
                 skipped=sum(row.fate != OWN_OUTPUT for row in skipped),
                 own_outputs=own_outputs,
-                earlier=problems_of([entry for entry in untold if entry.path not in recorder.records]),
+                earlier=problems_of([entry for entry in unreported if entry.path not in recorder.records]),
                 ledger=request.ledger,
             )
             tell(outcome)
-            ledger.mark_told(())
+            ledger.mark_reported(())
     return outcome
 
 
@@ -128,7 +129,8 @@ class LandingPlanner:
     ) -> None:
         self._session, self._recorder, self._before = session, recorder, before
         self._options, self._outputs = options, outputs
-        self.files: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._claims = OutputClaims()
+        self.files: dict[str, FrameFiles] = {}
         self.planned: set[str] = set()
 
     def record(self, path: str) -> FrameRecord | None:
@@ -150,7 +152,7 @@ class LandingPlanner:
         planned = [*plan(first, records, self._options).planned, *plan(later, records, once).planned]
         if self._outputs.kinds:
             planned = [item for item in planned if self._find_outputs(item, siblings)]
-        self._session.add_waiting(planned)
+        self._session.add_waiting(planned, self.files)
         paths = [item.frame.path for item in planned]
         self._recorder.counts.plan(paths)
         self.planned.update(paths)
@@ -164,6 +166,8 @@ class LandingPlanner:
         beside = [frame for frame in others if os.path.dirname(frame.path) == folder]  # noqa: PTH120
         try:
             self.files[path] = output_paths.output_files([*beside, planned.frame], self._outputs)[path]
+            for _, output in self.files[path]:
+                self._claims.claim(path, output)
         except UsageError as exc:
             self._recorder.counts.plan([path])
             self.planned.add(path)

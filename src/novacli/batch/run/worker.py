@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 from novacli.batch.frames import output_paths
 from novacli.batch.frames.content import read_content
 from novacli.batch.frames.disk_room import full_disk
+from novacli.batch.frames.existing_outputs import existing_error
 from novacli.batch.frames.listing import frame_at
-from novacli.batch.frames.own_outputs import check_outputs, is_written_by_nova
+from novacli.batch.frames.own_outputs import is_written_by_nova
 from novacli.batch.records import KEEP_ALL, KEEP_NONE, FileContent, FrameFile, FrameTask, RunSetup, TaskOutcome
 from novacli.errors import NovaError, OutputError
-from novacli.exports.request import OutputRequest
+from novacli.exports.request import OutputRequest, check_input
 from novacli.files.atomic import NotWritableError, as_output_error
 from novacli.jobs.request import read_request
 from novacli.records.budget import Budget
 from novacli.records.progress import Progress
 from novacli.records.result import Result, error_of
 from novacli.records.status import FAILED, SOLVED
+from novacli.records.timing import Clock
 from novacli.text.printable import shown_name
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import RESULT, JobDir
@@ -54,6 +56,7 @@ def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> Task
     cancelled
         Returns True to end the solve; called often while engines run.
     """
+    clock = Clock()
     before = _frame_now(task.frame)
     if task.may_be_own_output and is_written_by_nova(task.frame.path):
         return TaskOutcome(before, is_own_output=True)
@@ -66,17 +69,21 @@ def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> Task
         budget = Budget(engines=task.engines, cpu_share=_SEQUENCE_CPU_SHARE if task.hints else 1.0)
         context = replace(_context(task.setup), progress=Progress(cancelled=cancelled), budget=budget)
     except NovaError as exc:
-        return TaskOutcome(before, result=Result(task.frame.path, FAILED, error=error_of(_about(task.frame, exc))))
+        error = error_of(_about(task.frame, exc))
+        return TaskOutcome(before, result=Result(task.frame.path, FAILED, error=error, timing=clock.timing()))
     return _solve(task, before, context)
 
 
 def _check_outputs(task: FrameTask) -> None:
     """Raise NovaError if the outputs cannot be written, before engines run in vain."""
-    check_outputs(task.frame.path, _request_of(task))
+    from novacli.inputs.kinds import FileInput
+
+    check_input(FileInput(task.frame.path), _request_of(task))
     outputs = task.setup.outputs
-    denied = output_paths.denied(task.frame, task.files, outputs)
-    if denied is not None:
-        raise denied
+    error = existing_error(task.frame.path, task.files, task.replaceable, outputs)
+    error = error or output_paths.denied(task.frame, task.files, outputs)
+    if error is not None:
+        raise error
     message = full_disk(task.frame, outputs, [task.setup.jobs_dir], for_outputs=True)
     if message is not None:
         raise OutputError(f"{message}: free some space")
@@ -103,7 +110,7 @@ def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
         stamp = Stamp.of(task.frame.path)
     solved = solve_input(FileInput(task.frame.path), task.setup.params, context)
     content = _content_of_job(solved.result)
-    result = _with_outputs(task, solved, stamp)
+    result, written = _with_outputs(task, solved, stamp)
     has_outputs = result.status == SOLVED and result.error is None
     is_updated = has_outputs and task.setup.outputs.update
     if content is None or is_updated:
@@ -111,9 +118,8 @@ def _solve(task: FrameTask, before: FrameFile, context: Context) -> TaskOutcome:
     after = _frame_now(task.frame)
     is_same = (after.size, after.mtime_ns) == (before.size, before.mtime_ns)
     kept = _kept_or_removed(result, task.setup)
-    return TaskOutcome(
-        after, content, kept, has_changed=not (is_same or is_updated), has_outputs=has_outputs, hint=memory.hint
-    )
+    has_changed = not (is_same or is_updated)
+    return TaskOutcome(after, content, kept, False, has_changed, has_outputs, memory.hint, written)
 
 
 def _frame_now(frame: FrameFile) -> FrameFile:
@@ -146,8 +152,11 @@ def _content_of_job(result: Result) -> FileContent | None:
     return None if request is None or request.sha256 is None else FileContent(request.sha256)
 
 
-def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Result:
-    """Write the outputs; one that fails makes a solved result a failed one, as in ``nova submit``."""
+def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> tuple[Result, tuple[str, ...]]:
+    """Write the outputs; return the result and the paths of what was written.
+
+    An output that cannot be written adds an error to a solved result, as in ``nova submit``.
+    """
     from novacli.exports.registry import SolvedField
     from novacli.exports.request import write_outputs
     from novacli.solution.reading import Solution
@@ -155,8 +164,9 @@ def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Resul
     result, answer = solved.result, solved.answer
     request = _request_of(task)
     if not isinstance(answer, Solution) or solved.origin is None or request.is_empty:
-        return result
+        return result, ()
     field = SolvedField(solved.origin, JobDir(Path(result.files["directory"])), solved.winner, answer)
+    others = [path for path in request.files.values() if path.exists() and str(path) not in task.replaceable]
     try:
         for path in request.files.values():
             try:
@@ -164,16 +174,19 @@ def _with_outputs(task: FrameTask, solved: Solved, stamp: Stamp | None) -> Resul
             except OSError as exc:
                 raise as_output_error(path, exc) from exc
         written, notes = write_outputs(request, field, stamp)
-    except NotWritableError as exc:
-        return replace(result, error=error_of(output_paths.with_remedy(exc, task.frame)))
     except NovaError as exc:
-        return replace(result, error=error_of(exc))
-    return replace(result, files={**result.files, **written}, notes=(*result.notes, *notes))
+        error = output_paths.with_remedy(exc, task.frame) if isinstance(exc, NotWritableError) else exc
+        existing = [path for path in request.files.values() if path.exists() and path not in others]
+        return replace(result, error=error_of(error)), tuple(map(str, existing))
+    complete = replace(result, files={**result.files, **written}, notes=(*result.notes, *notes))
+    return complete, tuple(path for _, path in task.files)
 
 
 def _request_of(task: FrameTask) -> OutputRequest:
     files = {kind: Path(path) for kind, path in task.files}
-    return OutputRequest(files, update=task.setup.outputs.update, overwrite=True)
+    own = frozenset(kind for kind, path in task.files if path in task.replaceable)
+    outputs = task.setup.outputs
+    return OutputRequest(files, update=outputs.update, overwrite=outputs.overwrite, replaceable=own)
 
 
 def _kept_or_removed(result: Result, setup: RunSetup) -> Result:

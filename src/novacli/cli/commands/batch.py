@@ -68,6 +68,7 @@ _BATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--force", is_flag=True, help="Solve all frames again."),
     *(click.option(e.option, e.name, is_flag=True, help=f"Write {e.help} beside each frame.") for e in all_exports()),
     click.option("--update", is_flag=True, help="Put the solution into the FITS images' own headers."),
+    click.option("--overwrite", is_flag=True, help="Replace existing files that this batch did not write."),
     click.option("--keep", type=click.Choice(KEEPS), default=KEEP_FAILURES, show_default=True,
                  help="Which job directories to keep."),
     click.option("--report", metavar="FILE", help="Write a report on all frames, by its suffix: .csv, .html …"),
@@ -116,7 +117,7 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
     def tell(outcome: BatchOutcome) -> None:
         if not quiet or not outcome.is_well:
             on_stdout = not quiet and not as_json
-            text = outcome.paragraph(None if display.tells_at_once else display.problems, only_new=quiet)
+            text = outcome.paragraph(None if display.reports_at_once else display.problems, only_new=quiet)
             click.echo(f"nova: {printable_line(text)}", err=not on_stdout)
 
     def say(words: str) -> None:
@@ -221,7 +222,7 @@ def _outputs(raw: dict[str, Any]) -> BatchOutputs:
     out_dir = None if out is None else os.path.abspath(out)  # noqa: PTH100 - may hold any bytes
     if out_dir is not None and not kinds:
         kinds = ("new_fits",)
-    return BatchOutputs(kinds, raw["update"], out_dir)
+    return BatchOutputs(kinds, raw["update"], out_dir, raw["overwrite"])
 
 
 def _ledger_path(given: tuple[str, ...], raw: dict[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""The paths of ledgers: the same command finds its ledger again."""
+"""The paths of ledgers and outputs: a command finds its ledger again, and no two outputs reach one file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from novacli.batch.frames.output_paths import default_ledger, ledgers, remember
+from novacli.batch.frames.output_paths import default_ledger, ledgers, output_files, remember
+from novacli.batch.records import BatchOutputs, FrameFile
+from novacli.errors import UsageError
 
 
 class TestLedger:
@@ -71,3 +73,49 @@ class TestAllLedgers:
         (tmp_path / "state").touch()
         remember(tmp_path / "l.sqlite", {"XDG_STATE_HOME": str(tmp_path / "state")})
         assert ledgers({"XDG_STATE_HOME": str(tmp_path / "state")}) == []
+
+
+class TestOutputFiles:
+    """Two frames whose outputs would reach one file, although the paths differ, are refused."""
+
+    @pytest.fixture
+    def frames(self, tmp_path: Path) -> list[FrameFile]:
+        return [
+            FrameFile(str(tmp_path / night / "f.fits"), 1, 1, str(tmp_path / night)) for night in ("first", "second")
+        ]
+
+    def test_folders_of_their_own_are_distinct(self, tmp_path: Path, frames: list[FrameFile]) -> None:
+        files = output_files(frames, BatchOutputs(("wcs", "corr"), out_dir=str(tmp_path / "out")))
+        assert len({path for pairs in files.values() for _, path in pairs}) == 4
+
+    def test_a_folder_behind_a_symbolic_link_is_the_same_folder(self, tmp_path: Path, frames: list[FrameFile]) -> None:
+        out = tmp_path / "out"
+        (out / "first").mkdir(parents=True)
+        (out / "second").symlink_to("first")
+        with pytest.raises(
+            UsageError, match=r"would both be written to .*/out/second/f\.wcs, which is the same file as"
+        ):
+            output_files(frames, BatchOutputs(("wcs",), out_dir=str(out)))
+
+    def test_a_dot_in_a_path_makes_no_other_file(self, tmp_path: Path, frames: list[FrameFile]) -> None:
+        twice = [frames[0], FrameFile(f"{tmp_path}/first/./f.fits", 1, 1)]
+        with pytest.raises(UsageError, match="would both be written to"):
+            output_files(twice, BatchOutputs(("wcs",)))
+
+    @pytest.mark.parametrize("is_hard", [False, True])
+    def test_an_output_that_is_a_link_to_another_output(
+        self, tmp_path: Path, frames: list[FrameFile], is_hard: bool
+    ) -> None:
+        for night in ("first", "second"):
+            (tmp_path / night).mkdir()
+        file, link = (tmp_path / night / "f.wcs" for night in ("first", "second"))
+        file.touch()
+        (link.hardlink_to if is_hard else link.symlink_to)(file)
+        with pytest.raises(UsageError, match="would both be written to"):
+            output_files(frames, BatchOutputs(("wcs",)))
+
+    def test_two_outputs_of_one_frame(self, tmp_path: Path, frames: list[FrameFile]) -> None:
+        (tmp_path / "first").mkdir()
+        (tmp_path / "first" / "f.corr").symlink_to("f.wcs")
+        with pytest.raises(UsageError, match="two outputs of one frame would both be written to"):
+            output_files(frames, BatchOutputs(("wcs", "corr")))

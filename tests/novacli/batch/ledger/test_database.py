@@ -352,32 +352,41 @@ def test_a_reader_beside_a_busy_writer_sees_whole_rows_and_never_fewer(path: Pat
     assert seen > 1
 
 
-class TestWhatWasTold:
-    def test_rows_are_untold_until_they_are_marked(self, path: Path) -> None:
+class TestReported:
+    def test_rows_are_unreported_until_they_are_marked(self, path: Path) -> None:
         with Ledger.open(path) as ledger:
-            ledger.put(entry("/a", "unsolved"), is_told=False)
-            ledger.put(entry("/b", "failed"), is_told=False)
+            ledger.put(entry("/a", "unsolved"), is_reported=False)
+            ledger.put(entry("/b", "failed"), is_reported=False)
             ledger.put(entry("/c", "failed"))
         with Ledger.open(path) as ledger:
-            assert [e.path for e in ledger.untold()] == ["/a", "/b"]
+            assert [e.path for e in ledger.unreported()] == ["/a", "/b"]
             ledger.put(entry("/a", "solved"))
-            assert [e.path for e in ledger.untold()] == ["/b"]
-            ledger.mark_told(["/loop cannot be looked at"])
-            assert ledger.untold() == []
-            assert ledger.told_remarks() == {"/loop cannot be looked at"}
-            ledger.mark_told([])
-            assert ledger.told_remarks() == frozenset()
+            assert [e.path for e in ledger.unreported()] == ["/b"]
+            ledger.mark_reported(["/loop cannot be looked at"])
+            assert ledger.unreported() == []
+            assert ledger.reported_remarks() == {"/loop cannot be looked at"}
+            ledger.mark_reported([])
+            assert ledger.reported_remarks() == frozenset()
 
     def test_a_ledger_of_an_older_version_stays_usable(self, path: Path) -> None:
         with Ledger.open(path) as ledger:
             ledger.put(entry("/a"))
-            for table in ("contents", "untold", "remarks"):
+            for table in ("contents", "unreported", "remarks", "output_files"):
                 ledger._db.execute(f"DROP TABLE {table}")
         with Ledger.read(path) as ledger:
             assert list(ledger.records()) == ["/a"]
         with Ledger.open(path) as ledger:
-            assert ledger.untold() == []
+            assert ledger.unreported() == []
             assert ledger.records()["/a"] == entry().record
+
+    def test_what_an_older_version_had_not_reported_is_kept(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            ledger.put(entry("/a", "failed"))
+            ledger._db.execute("CREATE TABLE untold (path PRIMARY KEY)")
+            ledger._db.execute("INSERT INTO untold VALUES ('/a')")
+        for _ in range(2):
+            with Ledger.open(path) as ledger:
+                assert [e.path for e in ledger.unreported()] == ["/a"]
 
     def test_a_digest_counts_only_with_its_content(self, path: Path) -> None:
         """An older version of nova stores a new content, and leaves the digest of the old one."""
@@ -386,3 +395,31 @@ class TestWhatWasTold:
             assert ledger.records()["/a"].digest == "d1g"
             ledger._db.execute("UPDATE frames SET sha256 = 'other'")
             assert ledger.records()["/a"].digest is None
+
+
+class TestOutputs:
+    """The files that the batch wrote, which later runs may replace."""
+
+    def test_outputs_stay_when_the_frame_is_not_solved_later(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            ledger.put(entry("/a"), written=["/a.wcs", "/a.corr"])
+            ledger.put(entry("/a", "unsolved"))
+            assert ledger.written_outputs() == {"/a.wcs", "/a.corr"}
+
+    def test_expected_outputs_count_until_their_frame_is_done(self, path: Path) -> None:
+        """As after a run that was killed; a frame without a solution has written none of them."""
+        expected = [("/a", "/a.wcs"), ("/b", "/b.wcs"), ("/c", "/c.wcs"), ("/d", "/d.wcs"), ("/\udcff", "/\udcff.wcs")]
+        with Ledger.open(path) as ledger:
+            ledger.add_waiting([], "p", expected)
+            assert ledger.written_outputs() == {output for _, output in expected}
+            ledger.put(entry("/a", "unsolved"))
+            ledger.put(entry("/b", "failed"), written=None)
+            ledger.refresh(FrameFile("/c", 1, 1))
+            ledger.forget_expected(["/d", "/\udcff"])
+            assert ledger.written_outputs() == {"/b.wcs"}
+
+    def test_a_ledger_of_an_older_version_lists_none(self, path: Path) -> None:
+        with Ledger.open(path) as ledger:
+            ledger._db.execute("DROP TABLE output_files")
+        with Ledger.read(path) as ledger:
+            assert ledger.written_outputs() == frozenset()

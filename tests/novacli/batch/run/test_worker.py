@@ -242,6 +242,39 @@ def test_an_image_of_the_user_s_is_never_replaced(stand_in: Install, picture: Pa
     assert not marker.exists()
 
 
+@pytest.mark.parametrize("name", ["wcs", "rdls", "corr", "axy"])
+def test_a_file_that_the_batch_did_not_write_is_not_replaced(
+    stand_in: Install, picture: Path, tmp_path: Path, name: str
+) -> None:
+    stand_in(f"echo run >> {tmp_path}/engines; exit 0")
+    theirs = tmp_path / f"stars.{name}"
+    theirs.write_text("notes")
+    task = task_of(picture, tmp_path, files=((name, str(theirs)),))
+    done = worker.work(task)
+    assert done.result is not None
+    assert done.result.error is not None
+    assert done.result.exit_code == 73
+    expected = f"{picture}: --{name} would replace {theirs}, which this batch did not write: "
+    assert done.result.error.message.startswith(expected)
+    assert done.result.error.message.endswith("or replace it by --overwrite")
+    assert done.result.timing.total_s is not None
+    assert (done.written, theirs.read_text()) == ((), "notes")
+    assert not (tmp_path / "engines").exists()
+    overwriting = replace(task.setup, outputs=replace(task.setup.outputs, overwrite=True))
+    for allowed in (replace(task, replaceable=(str(theirs),)), replace(task, setup=overwriting)):
+        result = worker.work(allowed).result
+        assert result is not None
+        assert result.status == UNSOLVED
+
+
+def test_a_folder_in_place_of_an_output_is_refused_before_an_engine_runs(picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "stars.wcs").mkdir()
+    result = worker.work(task_of(picture, tmp_path, files=(("wcs", str(tmp_path / "stars.wcs")),))).result
+    assert result is not None
+    assert result.error is not None
+    assert "stars.wcs, a folder: move it" in result.error.message
+
+
 def test_update_of_a_frame_that_is_not_fits_is_refused_before_it_is_solved(stand_in: Install, tmp_path: Path) -> None:
     from PIL import Image
 
