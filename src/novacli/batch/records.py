@@ -6,10 +6,11 @@ Records are small and picklable, because tasks and outcomes travel between proce
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from novacli.errors import InputMissingError
+from novacli.errors import InputMissingError, RetryLaterError
 from novacli.records.parity import Parity
 from novacli.records.result import ErrorRecord, Result
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
@@ -253,6 +254,11 @@ class TaskOutcome:
     has_outputs: bool = False
     hint: SequenceHint | None = None
     written: tuple[str, ...] = ()
+
+
+def worst_exit_code(codes: Collection[int]) -> int:
+    """Return the exit code of a batch with these codes: 75 if it is among them, else the largest, 0 without any."""
+    return RetryLaterError.exit_code if RetryLaterError.exit_code in codes else max(codes, default=0)
 
 
 def fate_of_result(result: Result) -> str:

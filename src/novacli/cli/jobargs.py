@@ -17,8 +17,8 @@ from novacli.text.printable import printable_line
 _MAX_DESCRIBED = 50
 
 JOBS_DIR = click.option("--jobs-dir", metavar="DIR", help="Where job directories are kept.")
-NEWER = click.option("--newer", metavar="AGE", help="Only jobs made within this time, such as 90m, 12h or 30d.")
-OLDER_THAN = click.option("--older-than", metavar="AGE", help="Only jobs made longer ago than this.")
+NEWER = click.option("--newer", metavar="AGE|DATE", help="Only jobs made since then, such as 90m, 30d or 2026-03-01.")
+OLDER_THAN = click.option("--older-than", metavar="AGE|DATE", help="Only jobs made before then.")
 
 
 def open_store(jobs_dir: str | None) -> JobStore:

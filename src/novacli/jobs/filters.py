@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from novacli.errors import UsageError
 from novacli.jobs.summaries import JobSummary
@@ -26,6 +28,33 @@ def parse_age(text: str) -> float:
     if match is None:
         raise UsageError(f"age {text[:40]!r} is not understood: write 90m (minutes), 12h, 30d or 2w")
     return float(match[1]) * _UNIT_S[match[2]]
+
+
+def parse_time(text: str, now_s: float) -> float:
+    """Parse a point in time: an age, a date, or a date and time; return seconds since 1970.
+
+    Parameters
+    ----------
+    text
+        An age before ``now_s``, as :func:`parse_age` takes it, or a date such as ``2026-03-01`` or
+        ``2026-03-01T20:00``; without a zone, it is in the zone of this machine.
+    now_s
+        The present time in seconds since 1970.
+
+    Raises
+    ------
+    UsageError
+        If the text is neither an age nor a date.
+    """
+    with contextlib.suppress(ValueError, OverflowError):
+        return datetime.fromisoformat(text.strip()).timestamp()
+    try:
+        return now_s - parse_age(text)
+    except UsageError:
+        raise UsageError(
+            f"time {text[:40]!r} is not understood: write an age, such as 90m, 12h, 30d or 2w, or a date, such as "
+            "2026-03-01 or 2026-03-01T20:00"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +96,18 @@ def build_filter(
     states
         States to accept; none for all.
     newer, older
-        Ages, counted from now, as :func:`parse_age` takes them.
+        Ages or dates, as :func:`parse_time` takes them.
     text
         Text to look for in input and id.
 
     Raises
     ------
     UsageError
-        If an age is not understood, or no job can be both newer and older.
+        If a time is not understood, or no job can be both newer and older.
     """
     now_s = time.time()
-    after_s = None if newer is None else now_s - parse_age(newer)
-    before_s = None if older is None else now_s - parse_age(older)
+    after_s = None if newer is None else parse_time(newer, now_s)
+    before_s = None if older is None else parse_time(older, now_s)
     if after_s is not None and before_s is not None and after_s >= before_s:
         raise UsageError(f"no job can be newer than {newer} and older than {older}: swap the two")
     return JobFilter(frozenset(states), after_s, before_s, text)

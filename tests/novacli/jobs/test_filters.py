@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novacli.errors import UsageError
-from novacli.jobs.filters import build_filter, parse_age
+from novacli.jobs.filters import build_filter, parse_age, parse_time
 from novacli.jobs.summaries import JobSummary
 
 
@@ -52,6 +52,24 @@ def test_an_empty_filter_accepts_every_job() -> None:
 def test_states_are_alternatives() -> None:
     wanted = build_filter(["failed", "unsolved"])
     assert [wanted.accepts(job(s)) for s in ("failed", "unsolved", "solved")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 92_800.0), ("1970-01-01T00:00:10Z", 10.0), ("1970-01-02T01:00+01:00", 86_400.0)]
+)
+def test_a_point_in_time_is_an_age_or_a_date(text: str, seconds: float) -> None:
+    assert parse_time(text, 100_000.0) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "12", "-3h"])
+def test_other_texts_are_no_point_in_time(text: str) -> None:
+    with pytest.raises(UsageError, match="write an age, such as 90m"):
+        parse_time(text, 0.0)
+
+
+def test_dates_bound_the_age_as_ages_do() -> None:
+    wanted = build_filter(newer="2001-09-09T01:46:40Z", older="1d")
+    assert wanted.after_s == 1e9
 
 
 def test_newer_and_older_bound_the_age() -> None:

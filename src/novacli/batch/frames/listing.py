@@ -10,18 +10,20 @@ import errno
 import os
 import stat
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from fnmatch import fnmatchcase
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from novacli.batch.records import FrameFile
-from novacli.errors import DeniedError, InputMissingError, UsageError
+from novacli.batch.records import FrameFile, worst_exit_code
+from novacli.errors import DeniedError, InputMissingError, RetryLaterError, UsageError
 from novacli.files.compression import unpacked_name
 from novacli.inputs.registry import FORMATS
+from novacli.jobs.filters import parse_time
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats import jobdir
@@ -34,6 +36,8 @@ SIDECAR_SUFFIXES = (".wcs", ".corr", ".rdls", ".axy", ".truth.json")
 _JOB_FILES = (jobdir.REQUEST, jobdir.axy_name(1))
 #: Up to this many missing paths of a folder have a remark each; if there are more, they share one.
 _REMARKS_PER_FOLDER = 3
+#: Errors that last until the user changes something → the exit code; other errors may pass.
+_LASTING = {errno.ELOOP: InputMissingError.exit_code, errno.EACCES: DeniedError.exit_code}
 #: The ledger stores times as signed 64-bit numbers of nanoseconds; some file systems have later times.
 _MAX_NS = 2**63 - 1
 
@@ -42,13 +46,15 @@ _MAX_NS = 2**63 - 1
 class FoundFrames:
     """What a search found.
 
-    ``frames`` are sorted by path, ``remarks`` tell of paths that could not be read, and ``folders`` are the real paths
-    of the folders that were read.
+    ``frames`` are sorted by path, ``remarks`` describe paths that could not be read, and ``folders`` are the real paths
+    of the folders that were read.  ``exit_code`` is that of the paths in the remarks: 75 if one of them may be readable
+    later without a change by the user, 0 without remarks.
     """
 
     frames: tuple[FrameFile, ...]
     remarks: tuple[str, ...] = ()
     folders: frozenset[str] = frozenset()
+    exit_code: int = 0
 
 
 @dataclass(slots=True)
@@ -64,6 +70,18 @@ class _Search:
     links: deque[tuple[str, str]] = field(default_factory=deque)
     remarks: list[str] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    exit_codes: set[int] = field(default_factory=set)
+
+    def note_unreadable(self, path: str, exc: OSError | ValueError, others: int = 0) -> None:
+        """Add a remark on a path that cannot be read; ``others`` of its folder fail for the same reason."""
+        more = f" (and {count_text(others, 'more file')} of this folder)" if others else ""
+        self.remarks.append(_unreadable(path, exc) + more)
+        self.exit_codes.add(_LASTING.get(getattr(exc, "errno", None) or 0, RetryLaterError.exit_code))
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the paths that could not be read."""
+        return RetryLaterError.exit_code if self.missing else worst_exit_code(self.exit_codes)
 
     def add(self, path: str, real: str, status: os.stat_result, root: str | None) -> None:
         """Add a file.  If it has several names, the real one counts, else the first in alphabetical order."""
@@ -126,7 +144,7 @@ def find_frames(
         denied = any(reason == errno.EACCES for reason in map(_errno_of, paths))
         raise (DeniedError if denied else InputMissingError)("; ".join(search.remarks))
     frames = sorted(search.real.values(), key=lambda frame: frame.path)
-    return FoundFrames(tuple(frames), tuple(search.remarks), frozenset(search.folders))
+    return FoundFrames(tuple(frames), tuple(search.remarks), frozenset(search.folders), search.exit_code)
 
 
 def _acceptor(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -182,7 +200,7 @@ def _take(path: str, search: _Search) -> bool:
         if getattr(exc, "errno", None) in (errno.ENOENT, errno.ENOTDIR, None):
             search.missing.setdefault(os.path.dirname(path), []).append(path)  # noqa: PTH120
         else:
-            search.remarks.append(_unreadable(path, exc))
+            search.note_unreadable(path, exc)
         return False
     if stat.S_ISDIR(status.st_mode):
         if os.path.islink(path):  # noqa: PTH114
@@ -223,24 +241,24 @@ def _walk(top: str, root: str, search: _Search) -> bool:
             with os.scandir(folder) as scan:
                 entries = list(scan)
         except OSError as exc:
-            search.remarks.append(_unreadable(folder, exc))
+            search.note_unreadable(folder, exc)
             can_list = can_list and folder != top
             continue
         if not set(_JOB_FILES) <= {entry.name for entry in entries}:
             wanted = [entry for entry in entries if not entry.name.startswith(".")]
-            waiting += _take_folder(wanted, (folder, real, root), exclude, search)
+            waiting += _take_folder(wanted, (real, root), exclude, search)
     return can_list
 
 
 def _take_folder(
-    entries: Sequence[os.DirEntry[str]], where: tuple[str, str, str], exclude: tuple[str, ...], search: _Search
+    entries: Sequence[os.DirEntry[str]], where: tuple[str, str], exclude: tuple[str, ...], search: _Search
 ) -> Iterator[tuple[str, str]]:
     """Add the files among a folder's entries, and yield the folders: (path, real path).
 
-    ``where`` is the folder's path, its real path, and the folder that was named.
+    ``where`` is the folder's real path, and the folder that was named.
     """
-    folder, real, root = where
-    broken: list[OSError] = []
+    real, root = where
+    broken: dict[int | None, list[tuple[str, OSError]]] = {}
     for entry in entries:
         try:
             if entry.is_dir():
@@ -255,10 +273,9 @@ def _take_folder(
         except FileNotFoundError:  # removed since the folder was listed
             continue
         except OSError as exc:
-            broken.append(exc)
-    if broken:
-        words = f"{count_text(len(broken), 'file')} cannot be looked at: {broken[0].strerror}"
-        search.remarks.append(f"{shown_name(folder)}: {words}; the rest is taken")
+            broken.setdefault(exc.errno, []).append((entry.path, exc))
+    for failures in broken.values():
+        search.note_unreadable(*min(failures, key=itemgetter(0)), others=len(failures) - 1)
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -270,7 +287,9 @@ def _unreadable(path: str, exc: OSError | ValueError) -> str:
     if isinstance(exc, PermissionError):
         return f"{shown_name(path)} may not be read: check its permissions"
     if isinstance(exc, FileNotFoundError):
-        return f"{shown_name(path)} is not there any more: its frames wait for the next run"
+        return f"{shown_name(path)} does not exist any more: its frames wait for the next run"
+    if getattr(exc, "errno", None) == errno.ELOOP:
+        return f"{shown_name(path)} is a loop of symbolic links: remove it"
     reason = getattr(exc, "strerror", None) or str(exc)
     return f"{shown_name(path)} cannot be read: {reason}; check the disk or the mount, its frames wait for the next run"
 
@@ -317,24 +336,30 @@ def read_list(name: str, stdin: BinaryIO | None = None) -> list[str]:
     return list(dict.fromkeys(os.fsdecode(item) for item in items if item.strip()))
 
 
-def parse_newer(text: str) -> float:
-    """Return the time that ``--newer`` means, in seconds since 1970: a date, a date and time, or the time of a file.
+def parse_newer(text: str, now_s: float | None = None) -> float:
+    """Return the time that ``--newer`` means, in seconds since 1970.
 
-    A time without a zone is in the zone of this machine.
+    Parameters
+    ----------
+    text
+        An age or a date, as :func:`~novacli.jobs.filters.parse_time` takes it, or a file, whose time counts.
+    now_s
+        The present time in seconds since 1970, in place of the clock's.
 
     Raises
     ------
     UsageError
-        If the text is neither a date nor a file.
+        If the text is none of these.
     """
-    with contextlib.suppress(ValueError, OverflowError):
-        return datetime.fromisoformat(text.strip()).timestamp()
+    with contextlib.suppress(UsageError):
+        return parse_time(text, time.time() if now_s is None else now_s)
     try:
         return os.stat(text).st_mtime  # noqa: PTH116
     except (OSError, ValueError):
         shown = shown_name(text)
         raise UsageError(
-            f"--newer {shown}: it is neither a date nor a file: write 2026-03-01, 2026-03-01T20:00 or a path"
+            f"--newer {shown}: it is neither an age nor a date nor a file: write 12h, 2026-03-01, 2026-03-01T20:00 "
+            "or a path"
         ) from None
 
 

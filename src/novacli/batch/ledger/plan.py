@@ -17,6 +17,7 @@ from novacli.batch.records import (
     FileContent,
     FrameFile,
     FrameRecord,
+    worst_exit_code,
 )
 from novacli.config import Config
 from novacli.errors import DeniedError, OutputError, RetryLaterError
@@ -210,4 +211,4 @@ def exit_code(records: Iterable[FrameRecord]) -> int:
         for record in records
         if record.fate not in (OWN_OUTPUT, GONE)
     }
-    return RetryLaterError.exit_code if RetryLaterError.exit_code in codes else max(codes, default=0)
+    return worst_exit_code(codes)

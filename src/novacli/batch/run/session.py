@@ -145,8 +145,7 @@ def _exit_code(made: BatchPlan, done: Mapping[str, FrameRecord], found: FoundFra
     of_frames = exit_code(
         [*made.skipped.values(), *(done.get(planned.frame.path, NOT_BEGUN) for planned in made.planned)]
     )
-    # A path that cannot be read is to be tried again, but the frames' own code tells more.
-    return of_frames or (RetryLaterError.exit_code if found.remarks else 0)
+    return of_frames or found.exit_code  # the frames' own code is of more use
 
 
 class BatchSession:

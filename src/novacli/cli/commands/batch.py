@@ -60,7 +60,7 @@ _LEDGER_OPTIONS: tuple[Decorator, ...] = (
 )
 _BATCH_OPTIONS: tuple[Decorator, ...] = (
     click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Only such names, as 'light*'."),
-    click.option("--newer", metavar="DATE|FILE", help="Only files changed since then."),
+    click.option("--newer", metavar="AGE|DATE|FILE", help="Only files changed since then, such as 12h."),
     click.option("--settle", type=click.FloatRange(min=0), default=2.0, show_default=True, metavar="S",
                  help="Wait for files that were written to within S seconds."),
     click.option("--dry-run", is_flag=True, help="Show what would be done with each frame, and why."),
@@ -158,7 +158,7 @@ def _dry_run(request: BatchRequest, settings: WatchSettings | None, *, as_json: 
         click.echo(json.dumps(line.to_json()) if as_json else printable_line(line.text()))
     for remark in found.remarks:
         _print_note(remark)
-    return 75 if found.remarks else 0
+    return found.exit_code
 
 
 def _request(paths: tuple[str, ...], raw: dict[str, Any]) -> BatchRequest:

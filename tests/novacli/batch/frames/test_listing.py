@@ -223,13 +223,14 @@ class TestLists:
 
 
 class TestTimes:
-    def test_newer_takes_dates_and_files(self, tmp_path: Path) -> None:
+    def test_newer_takes_ages_dates_and_files(self, tmp_path: Path) -> None:
+        assert parse_newer("90m", now_s=10_000.0) == 4600.0
         assert parse_newer("2026-03-01T20:00:00Z") == 1772395200
         assert parse_newer("2026-03-01") == datetime(2026, 3, 1).timestamp()
         path = put(tmp_path / "stamp")
         os.utime(path, (1234.5, 1234.5))
         assert parse_newer(str(path)) == 1234.5
-        with pytest.raises(UsageError, match="neither a date nor a file"):
+        with pytest.raises(UsageError, match="neither an age nor a date nor a file"):
             parse_newer("yesterday-ish")
 
     @pytest.mark.parametrize(

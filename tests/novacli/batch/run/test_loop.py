@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -175,6 +176,7 @@ def test_a_frame_that_kills_two_workers_is_failed(bench: Bench) -> None:
     assert entry.record.exit_code == 70
     assert entry.result.error.message.startswith(f"{bench.night}/b.fits: a worker was killed by SIGSEGV over it, twice")
     assert entry.result.error.retry_is_safe is False
+    assert entry.result.timing.total_s is not None
 
 
 @pytest.mark.parametrize("lost", [WorkerLostError("died"), *[WorkerLostError("was let go", is_frames_fault=False)] * 2])
@@ -197,6 +199,9 @@ def test_a_frame_that_hangs_in_three_runs_is_failed(bench: Bench) -> None:
         fates.append(bench.run(bench.todo("a.fits", known=known), executor)["a.fits"])
         known = bench.recorder.records[str(bench.night / "a.fits")]
     assert fates == [RETRIABLE, RETRIABLE, FAILED, FAILED]
+    entry = bench.ledger.entry(str(bench.night / "a.fits"))
+    assert entry is not None and entry.line is not None
+    assert "total_s" in json.loads(entry.line)["timing"]
 
 
 def test_an_exception_in_a_worker_fails_its_frame(bench: Bench) -> None:
@@ -206,6 +211,7 @@ def test_an_exception_in_a_worker_fails_its_frame(bench: Bench) -> None:
     entry = bench.ledger.entry(str(bench.night / "a.fits"))
     assert entry is not None and entry.line is not None
     assert "ValueError: oh: a fault in nova itself" in entry.line
+    assert "total_s" in json.loads(entry.line)["timing"]
 
 
 def test_own_outputs_unchanged_and_changed_files_are_recorded(bench: Bench) -> None:
