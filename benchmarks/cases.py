@@ -1,10 +1,11 @@
-"""The images to compare programs on: named files, a corpus with a manifest, or drawn fields."""
+"""The images to compare programs on: named files, a corpus with a manifest, drawn fields, or scenes."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class Case:
 
 
 def from_paths(paths: Sequence[Path]) -> list[Case]:
-    """Return named images, with the truth files that ``nova demo`` wrote beside its own."""
+    """Return named images, with the truth files that ``nova demo`` or ``scenes.py`` wrote beside them."""
     return [Case(path.name, path.absolute(), _truth_beside(path)) for path in paths]
 
 
@@ -96,6 +97,31 @@ def _drawing_options(chance: random.Random) -> list[str]:
     mirror = ["--mirror"] if chance.random() < 0.5 else []
     options = [f"{name}={value:.6f}" for name, value in numbers.items()]
     return [*options, f"--size={size}", f"--seed={chance.randrange(2**31)}", *mirror]
+
+
+def scenes(folder: Path, count: int, seed: int, first: int = 1) -> Iterator[Case]:
+    """Draw scenes (``scenes.py``) into ``folder``, each when it is needed; equal seeds give equal scenes.
+
+    Each is drawn by another process, since large programs disturb measurements of memory.
+
+    Raises
+    ------
+    RuntimeError
+        Where one cannot be drawn.
+    """
+    script = Path(__file__).with_name("scenes.py")
+    for number in range(first, first + count):
+        options = [f"--seed={seed}", f"--first={number}", "--count=1"]
+        made = measure.run([sys.executable, script, folder.absolute(), *options], _DRAWING_TIMEOUT_S)
+        if made.exit_status != 0:
+            raise RuntimeError(f"scene {number} of seed {seed} could not be drawn: {made.stderr.strip()}")
+        path = Path(made.stdout.strip())
+        yield Case(path.name, path, _truth_beside(path), _about_scene(path))
+
+
+def _about_scene(path: Path) -> str:
+    truth = json.loads(path.with_name(path.name + ".truth.json").read_text())
+    return f"{truth['kind']}, {truth['width_deg']:.1f}° wide, {truth['stars_catalogue']} stars"
 
 
 def _about(options: Sequence[str]) -> str:

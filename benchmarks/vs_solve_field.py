@@ -87,8 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="a folder with images and manifest.json")
     parser.add_argument("--only", default="", metavar="TEXT", help="only images of the corpus with TEXT in their name")
     parser.add_argument("--drawn", type=int, default=0, metavar="N", help="draw N fields, 1 to 90 degrees wide")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the drawn fields (default: 1)")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the drawn fields in this folder")
+    parser.add_argument("--scenes", type=int, default=0, metavar="N", help="draw N scenes of all kinds (scenes.py)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of fields and scenes (default: 1)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the drawn fields and scenes in this folder")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each program (default: 3)")
     parser.add_argument(
         "--timeout", type=float, default=60, metavar="S", help="time limit of each run in seconds (default: 60)"
@@ -125,6 +126,7 @@ def _cases(options: argparse.Namespace, nova: Sequence[str], folder: Path) -> It
         options.keep.mkdir(parents=True, exist_ok=True)
     where, pointing = options.keep or folder, options.hints != "none"
     yield from cases.drawn(nova, where, options.drawn, options.seed, states_pointing=pointing)
+    yield from cases.scenes(where, options.scenes, options.seed)
 
 
 # --- Reports -----------------------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ def _write_reports(
             "pairs": contest.pairs,
             "timeout_s": contest.nova.timeout_s,
             "hints": contest.hints,
-            "seed": options.seed if options.drawn else None,
+            "seed": options.seed if options.drawn or options.scenes else None,
             "summary": summary,
             "pictures": [
                 {"name": c.name, "about": c.about, "nova": c.ours.plain(), "solve_field": c.theirs.plain()}

@@ -19,7 +19,8 @@ TRAIL_SHARE = 1 / 3
 _ADC_MAX = 65_535
 #: Extinction of the thinnest and the thickest part of a full cloud cover, magnitudes.
 _CLOUD_MAG = (6.0, 12.0)
-_CLOUD_OCTAVES = ((4, 1.0), (8, 0.5), (16, 0.3), (32, 0.15))
+#: A texture's grids: (cells on each side, weight).
+CLOUD_OCTAVES = ((4, 1.0), (8, 0.5), (16, 0.3), (32, 0.15))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def draw_sky(scene: Scene, conditions: Conditions, rng: Generator) -> Sky:
     transmission = 1 - np.float32(conditions.vignetting) * (x**2 + y**2)
     if not scene.clouds:
         return Sky(transmission, np.ones((1, 1), np.float32), glow)
-    thickness = _cloud_texture(scene.width_px, scene.height_px, rng)
+    thickness = cloud_texture(scene.width_px, scene.height_px, rng)
     low, high = _CLOUD_MAG
     extinction = np.float32(scene.clouds**2) * (low + (high - low) * thickness)
     return Sky(
@@ -88,10 +89,12 @@ def _axes(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return x[None, :], y[:, None]
 
 
-def _cloud_texture(width_px: int, height_px: int, rng: Generator) -> NDArray[np.float32]:
+def cloud_texture(
+    width_px: int, height_px: int, rng: Generator, octaves: tuple[tuple[int, float], ...] = CLOUD_OCTAVES
+) -> NDArray[np.float32]:
     """Return smooth noise between 0 and 1: the sum of interpolated random grids of several resolutions."""
     total = np.zeros((height_px, width_px), np.float32)
-    for cells, weight in _CLOUD_OCTAVES:
+    for cells, weight in octaves:
         grid = rng.random((cells + 1, cells + 1), dtype=np.float32)
         total += np.float32(weight) * (_spline(height_px, cells) @ grid @ _spline(width_px, cells).T)
     total -= total.min()

@@ -15,19 +15,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BETA = 2.8
-#: Relative growth of the profile's radius in the corners: along the line to the centre, and perpendicular to it.
-_RADIAL_GROWTH, _TANGENTIAL_GROWTH = 0.30, 0.12
 _HALF_SIDES_PX = (5, 10, 20, 40, 80)
 _PIXELS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
 class Psf:
-    """A point-spread function: full width at half maximum at the centre, the centre, and the corners' distance."""
+    """A point-spread function.
+
+    Attributes
+    ----------
+    fwhm_px
+        Full width at half maximum at the centre, pixels.
+    center_px
+        FITS pixel of the optical axis.
+    half_diagonal_px
+        Distance from the centre to the corners, pixels.
+    radial_growth, tangential_growth
+        Relative growth of the profile's radius in the corners: along the line to the centre, and perpendicular to it.
+    """
 
     fwhm_px: float
     center_px: tuple[float, float]
     half_diagonal_px: float
+    radial_growth: float = 0.30
+    tangential_growth: float = 0.12
 
     @property
     def alpha_px(self) -> float:
@@ -111,7 +123,7 @@ def _shape(x: NDArray[np.float64], y: NDArray[np.float64], psf: Psf) -> tuple[ND
     r = np.hypot(u, v)
     cos, sin = (np.divide(c, r, out=np.full_like(r, np.sqrt(0.5)), where=r > 0) for c in (u, v))
     edge = (r / psf.half_diagonal_px) ** 2
-    return cos, sin, psf.alpha_px * (1 + _RADIAL_GROWTH * edge), psf.alpha_px * (1 + _TANGENTIAL_GROWTH * edge)
+    return cos, sin, psf.alpha_px * (1 + psf.radial_growth * edge), psf.alpha_px * (1 + psf.tangential_growth * edge)
 
 
 def _add_dim(
