@@ -62,6 +62,7 @@ class SolveOptions(TypedDict, total=False):
     indexes: tuple[str, ...]
     engine_config: str | None
     size: tuple[int, int] | None
+    invert: bool | None
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,8 @@ SOLVE_OPTIONS: tuple[Decorator, ...] = (
     click.option("-l", "--timeout", "--cpulimit", "timeout", type=float, metavar="S",
                  help="Wall-clock seconds an image may take.  [default: 300]"),
     click.option("--ext", type=int, metavar="N", help="FITS HDU to read, counted from 0.  [default: first image]"),
+    click.option("--invert/--no-invert", default=None,
+                 help="The image is a negative, with dark stars, or is not.  [default: find out]"),
     click.option("--size", metavar="WxH", help="Width and height in pixels of the image of a star list."),
     click.option("--width", type=click.IntRange(1, _MAX_SIDE), metavar="W", help="Width of the image, with --height."),
     click.option("--height", type=click.IntRange(1, _MAX_SIDE), metavar="H", help="Height of the image, with --width."),
@@ -170,6 +172,7 @@ def build_params(raw: dict[str, Any], config: Config) -> SolveParams:
         indexes=tuple(os.path.abspath(path) for path in raw["index"]),  # noqa: PTH100 - may hold any bytes
         engine_config=None if raw["engine_config"] is None else os.path.abspath(raw["engine_config"]),  # noqa: PTH100
         size=_size(raw),
+        invert=raw["invert"],
     )
 
 

@@ -63,7 +63,7 @@ def detect_sources(image: Image, settings: DetectionSettings) -> NDArray[np.void
     DataError
         Every pixel is masked.
     """
-    image = _mask_absurd(image)
+    image = mask_absurd(image)
     if image.mask is not None and image.mask.all():
         raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
     if min(image.pixels.shape) < _MIN_SIDE_PX * settings.binning:
@@ -93,6 +93,15 @@ def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     return total
 
 
+def mask_absurd(image: Image) -> Image:
+    """Return the image with pixels of absurd values masked."""
+    if max(-float(image.pixels.min()), float(image.pixels.max())) <= _ABSURD:
+        return image
+    absurd = np.abs(image.pixels) > _ABSURD
+    mask = absurd if image.mask is None else absurd | image.mask
+    return replace(image, pixels=np.where(absurd, np.float32(0), image.pixels), mask=mask)
+
+
 def _bin_image(image: Image, factor: int) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
     """Return the binned image and its mask.
 
@@ -112,15 +121,6 @@ def _bin_image(image: Image, factor: int) -> tuple[NDArray[np.float32], NDArray[
     data[partly] *= factor * factor / (factor * factor - bad[partly].astype(np.float32))
     data[mask] = 0
     return data, mask
-
-
-def _mask_absurd(image: Image) -> Image:
-    """Return the image with pixels of absurd values masked."""
-    if max(-float(image.pixels.min()), float(image.pixels.max())) <= _ABSURD:
-        return image
-    absurd = np.abs(image.pixels) > _ABSURD
-    mask = absurd if image.mask is None else absurd | image.mask
-    return replace(image, pixels=np.where(absurd, np.float32(0), image.pixels), mask=mask)
 
 
 def _no_sources() -> NDArray[np.void]:

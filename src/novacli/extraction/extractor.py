@@ -9,6 +9,7 @@ import numpy as np
 from novacli.extraction import centroids
 from novacli.extraction.detect import DetectionSettings, detect_sources
 from novacli.extraction.order import Ranking, StarOrder, rank_list, rank_sources
+from novacli.extraction.polarity import with_bright_stars
 from novacli.records.field import Field, Image, StarList
 from solvehost.formats.star_table import MAX_STARS, Stars
 
@@ -30,10 +31,17 @@ class StarExtractor:
         An image, or a list of stars, which only needs to be ordered.
     max_stars
         Largest number of stars in a list; None for ``DEFAULT_MAX_STARS``.
+    invert
+        True if the image is a negative, False if it is not, None to find out.
+
+    Attributes
+    ----------
+    field
+        The field; a negative is inverted, and its notes say so.
     """
 
-    def __init__(self, field: Field, max_stars: int | None = None) -> None:
-        self.field = field
+    def __init__(self, field: Field, max_stars: int | None = None, invert: bool | None = None) -> None:
+        self.field = with_bright_stars(field, invert)
         self._max_stars = min(max_stars or DEFAULT_MAX_STARS, MAX_STARS)  # each takes memory while it is measured
         self._tables: dict[DetectionSettings, NDArray[np.void]] = {}
 

@@ -43,7 +43,7 @@ def prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -
     for remark in misfits:  # now, since the search may take minutes
         context.progress.observe(remark)
     context.progress.observe("looking for stars")
-    extractor = StarExtractor(field, params.max_stars)
+    extractor = StarExtractor(field, params.max_stars, params.invert)
     attempts = strategy.plan_attempts(extractor, params, given, files)
     first = next(attempts, None)
     request = JobRequest(
@@ -53,7 +53,7 @@ def prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -
         timeout_s=params.limit_s,
         params=params,
         hints=given.listed(),
-        notes=(*field.notes, *given.notes, *misfits, *context.backend.notes()),
+        notes=(*extractor.field.notes, *given.notes, *misfits, *context.backend.notes()),
         is_fits_like=field.is_fits_like,
         place=context.backend.name,
     )

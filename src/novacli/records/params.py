@@ -252,6 +252,8 @@ class SolveParams:
         Configuration file of the engine, in place of the configured one.
     size
         (width, height) in pixels of the image that a star list was made from.
+    invert
+        True if the image is a negative, with stars darker than the sky; False if it is not; None to find out.
 
     Raises
     ------
@@ -273,6 +275,7 @@ class SolveParams:
     indexes: tuple[str, ...] = ()
     engine_config: str | None = None
     size: tuple[int, int] | None = field(default=None)
+    invert: bool | None = None
 
     def __post_init__(self) -> None:
         _require_type("scale", self.scale, Scale, "use Scale(low, high) or Scale.from_quantity")
@@ -333,6 +336,7 @@ class SolveParams:
                 indexes=fields.texts("indexes"),
                 engine_config=fields.optional(fields.text, "engine_config"),
                 size=_size_from_json(fields) if fields.has("size") else None,
+                invert=fields.optional(fields.flag, "invert"),
             )
         except ValueError as exc:
             raise UsageError(f"the parameters of the job are not understood ({exc})") from exc

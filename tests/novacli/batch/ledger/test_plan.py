@@ -213,7 +213,7 @@ OTHERS = [
     SolveParams(position=Position(1, 2)), SolveParams(position=Position(1, 2, 3)), SolveParams(parity=Parity.POSITIVE),
     SolveParams(blind=True), SolveParams(fallback=False), SolveParams(downsample=2), SolveParams(tweak_order=0),
     SolveParams(tweak_order=2), SolveParams(crpix_center=True), SolveParams(max_stars=50), SolveParams(hdu=0),
-    SolveParams(hdu=1), SolveParams(size=(10, 20)),
+    SolveParams(hdu=1), SolveParams(size=(10, 20)), SolveParams(invert=True), SolveParams(invert=False),
 ]  # fmt: skip
 
 
