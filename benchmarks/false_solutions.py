@@ -52,7 +52,7 @@ from novacli.strategy.attempts import LEAST_STARS
 from solvehost.engine import program, race, records
 from solvehost.engine.records import RaceResult
 from solvehost.engine.slots import Tokens
-from solvehost.formats import axy, fitsfile, jobdir
+from solvehost.formats import axy, fitsfile, jobdir, match_lines
 from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.index_set import IndexSet
@@ -135,7 +135,7 @@ def full_record(field: nosky.NoSky, bench: Bench, keep: Path | None = None) -> d
         solved = solve_field(from_array(field.pixels), params, Context(Path(jobs), bench))
         ended = bench.last
         logs = [path.read_bytes() for path in sorted(Path(jobs).glob(f"*/{jobdir.LOG}"))]
-        heard = [match for log in logs for match in matchlines.read(log)]
+        heard = [match for log in logs for match in match_lines.read(log)]
         if keep is not None and isinstance(solved.answer, Solution):
             _keep(keep / field.name, solved.answer)
     record: dict[str, Any] = {
@@ -146,7 +146,7 @@ def full_record(field: nosky.NoSky, bench: Bench, keep: Path | None = None) -> d
         "cpu_s": 0.0 if ended is None else ended.cpu_s,
         "limit_cpu_s": bench.cpu_s,
         "attempts": [] if ended is None else [[a.label, a.outcome, a.cpu_s] for a in ended.attempts],
-        "matches": [match.as_list(field.truth) for match in heard],
+        "matches": [matchlines.as_list(match, field.truth) for match in heard],
     }
     if isinstance(solved.answer, Solution):
         match, place = solved.answer.match, solved.answer.calibration
@@ -250,7 +250,7 @@ def _tail_record(field: nosky.NoSky, cell: Cell, bench: Bench) -> dict[str, Any]
         "accept_from": cell.accept_from,
         "end": "solved" if ended.winner else ended.reason,
         "cpu_s": round(ended.cpu_s, 2),
-        "matches": [match.as_list(field.truth) for match in matchlines.read(log)],
+        "matches": [matchlines.as_list(match, field.truth) for match in match_lines.read(log)],
     }
 
 

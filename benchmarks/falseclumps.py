@@ -15,7 +15,6 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import falsetail
-import matchlines
 import nosky
 import reporting
 from falsereport import ACCEPTS, SOLVE_CPU_S, THRESHOLDS, TUNES
@@ -29,7 +28,7 @@ from novacli.records.params import SolveParams
 from novacli.strategy import attempts
 from solvehost.engine import clustering
 from solvehost.engine.records import RaceResult
-from solvehost.formats import axy, jobdir
+from solvehost.formats import axy, jobdir, match_lines
 from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_file import IndexFile
 
@@ -89,7 +88,7 @@ def _trial(
     with bench.alone(axy.to_bytes(plain), (file,), _CPU_S) as (ended, job):
         if ended.winner is None:
             return ended.cpu_s, None
-        named = list(matchlines.read((job.path / jobdir.LOG).read_bytes()))
+        named = list(match_lines.read((job.path / jobdir.LOG).read_bytes()))
         best = max(named, key=lambda match: match.logodds)
         cost = clustering.clustering_loss(attempt, job.path / jobdir.CORR)
         is_true = field.truth is not None and field.truth.is_at(best.ra_deg, best.dec_deg, best.pixscale_arcsec)

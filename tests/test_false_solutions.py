@@ -27,7 +27,7 @@ import nosky
 from falsetail import Heard
 
 from novacli.demo.catalogue import Catalogue
-from solvehost.formats import axy
+from solvehost.formats import axy, match_lines
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_set import IndexSet
 
@@ -104,12 +104,12 @@ def test_match_of_the_distorted_sky_is_recognised_by_place_and_scale(
 
 
 def test_matches_in_a_log_are_parsed() -> None:
-    first, second = matchlines.read(LOG)
+    first, second = match_lines.read(LOG)
     assert (first.logodds, first.index_stars, first.dec_deg) == (7.5016, 28, -19.2197)
     assert (second.matched, second.conflicts, second.distractors, second.pixscale_arcsec) == (5, 1, 12, 120.0)
     assert second.ra_deg == 359.5
-    assert second.as_list(nosky.TrueSky(0.0, 88.0, 10.0, 100.0)) == [14.5, 5, 1, 12, 30, 120.0, 1]
-    assert second.as_list(None)[-1] == 0
+    assert matchlines.as_list(second, nosky.TrueSky(0.0, 88.0, 10.0, 100.0)) == [14.5, 5, 1, 12, 30, 120.0, 1]
+    assert matchlines.as_list(second, None)[-1] == 0
 
 
 def test_lowered_logging_threshold_does_not_change_acceptance() -> None:
@@ -127,7 +127,7 @@ def test_lowered_logging_threshold_does_not_change_acceptance() -> None:
     for data in (changed, tuned):
         read = axy.parse(data)
         assert read.odds_to_solve is None
-        assert replace(read, schedule=attempt.schedule, dropped_cards=()) == axy.parse(plain)
+        assert replace(read, schedule=attempt.schedule, odds_to_tune=None, dropped_cards=()) == axy.parse(plain)
 
 
 # --- Statistics --------------------------------------------------------------------------------------------------

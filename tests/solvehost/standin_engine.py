@@ -109,6 +109,21 @@ def crash():
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def log_match(logodds="20", then="exhaust"):
+    """Log a match as the engine does."""
+    print(f"  log-odds ratio {logodds} (1e+09), 6 match, 0 conflict, 1 distractors, 18 index.")
+    print("  RA,Dec = (10.5,20.25), pixel scale 30 arcsec/pix.", flush=True)
+    BEHAVIOURS[then]()
+
+
+def follow_up():
+    """Solve the follow-up of a candidate if the file ``confirm`` exists; note that it ran."""
+    with Path("../followed").open("a") as followed:
+        followed.write(f"{Path.cwd().name} ")
+    if Path("../confirm").exists():
+        solve(CRVAL1=77.0)
+
+
 def half():
     Path("solved").write_bytes(b"\1")
     Path("wcs.fits").write_bytes(header(**CARDS)[:1440])
@@ -321,7 +336,7 @@ BEHAVIOURS = {
     "fill-for-real": fill_for_real, "sparse-log": sparse_log, "hog": hog, "escapes": escapes,
     "huge-solution": huge_solution, "leftovers": leftovers,
     "solve-once": solve_once, "solve-late": solve_late, "environ": environ,
-    "meddle": meddle, "half-matches": half_matches,
+    "log-match": log_match, "follow-up": follow_up, "meddle": meddle, "half-matches": half_matches,
 }  # fmt: skip
 
 

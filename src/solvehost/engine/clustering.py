@@ -22,7 +22,8 @@ from solvehost.formats.jobdir import CORR, WCS
 _NEIGHBOURS = 2
 #: Log-odds by which a corrected match may fall short of those that the attempt asks for: odds of 10⁴.
 TOLERATED_LOSS = math.log(1e4)
-_DEFAULT_ODDS = 1e9
+#: Odds at which the engine accepts a match if the attempt does not say.
+DEFAULT_ODDS = 1e9
 #: Log-odds above which a match is accepted without the clustering test.
 _ACCEPTED_LOG_ODDS = 400.0
 #: Only the best stars of longer lists count, because the number of pairs grows with the square of a client's list.
@@ -48,7 +49,7 @@ def is_doubtful(attempt: axy.Attempt, run_dir: Path) -> bool:
         comments = fitsfile.read_primary_header(run_dir / WCS).comments
         logodds = match_comments.number(comments, match_comments.LOG_ODDS)
         if logodds is not None and logodds < _ACCEPTED_LOG_ODDS:
-            minimum = math.log(attempt.odds_to_solve or _DEFAULT_ODDS) - TOLERATED_LOSS
+            minimum = math.log(attempt.odds_to_solve or DEFAULT_ODDS) - TOLERATED_LOSS
             return logodds - clustering_loss(attempt, run_dir / CORR) < minimum
     return False
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 from solvehost.engine import logs, outputs, referee, second_look
 from solvehost.engine.attempts import start_engine
+from solvehost.engine.follow_up import FollowUps
 from solvehost.engine.records import UNSOLVED, AttemptOutcome, RaceResult, RaceTerms
 from solvehost.engine.scheduler import AttemptQueue, EngineRun, Scheduler
 from solvehost.engine.slots import Token
@@ -78,31 +79,36 @@ def _race(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token, l
     queue = AttemptQueue(job, numbers, terms.indexes.files)
     start = functools.partial(start_engine, job, engine=terms.engine, limits=terms.limits)
     scheduler = Scheduler(terms, queue, first, start)
+    follow_ups = FollowUps(job, terms, deadline)
     looks: tuple[AttemptOutcome, ...] = ()
     try:
-        winner, reason = _run_to_end(job, scheduler, terms, deadline)
+        winner, reason = _run_to_end(job, scheduler, follow_ups, terms, deadline)
         if winner is not None:
             scheduler.stop(kept_tokens=1)  # for the second look
             looks = second_look.improve(job, winner.planned, terms, deadline - time.monotonic())
         scheduler.stop()
-        result = referee.result(job, scheduler.runs, looks, queue.unserved, winner, reason, time.monotonic() - began)
+        extra = (*follow_ups.outcomes, *looks)
+        result = referee.result(job, scheduler.runs, extra, queue.unserved, winner, reason, time.monotonic() - began)
         if winner is not None:
             outputs.place_outputs(job, winner.planned.number)
     finally:
         scheduler.stop()
-        logs.join_logs(job, referee.outcomes(scheduler.runs, looks))
+        follow_ups.close()
+        logs.join_logs(job, referee.outcomes(scheduler.runs, (*follow_ups.outcomes, *looks)))
         outputs.remove_run_dirs(job)
     return result
 
 
-def _run_to_end(job: JobDir, scheduler: Scheduler, terms: RaceTerms, deadline: float) -> tuple[EngineRun | None, str]:
+def _run_to_end(
+    job: JobDir, scheduler: Scheduler, follow_ups: FollowUps, terms: RaceTerms, deadline: float
+) -> tuple[EngineRun | None, str]:
     """Run engines until one solves, none is left, or a limit is reached; return (winner, reason)."""
     while not scheduler.is_over:
         if terms.cancelled():
             return None, "cancelled"
         if time.monotonic() >= deadline or scheduler.used_s >= terms.cpu_s:
             return None, "time-limit"
-        winner = referee.find_winner(job, scheduler.advance())
+        winner = referee.find_winner(job, scheduler.advance()) or follow_ups.find_winner(scheduler.runs)
         if winner is not None:
             return winner, "none"
     return None, "exhausted"

@@ -48,15 +48,15 @@ def _judge(job: JobDir, run: EngineRun) -> str:
     return outcome
 
 
-def outcomes(runs: Iterable[EngineRun], second_looks: Iterable[AttemptOutcome]) -> list[AttemptOutcome]:
+def outcomes(runs: Iterable[EngineRun], extra_runs: Iterable[AttemptOutcome]) -> list[AttemptOutcome]:
     """Return how all engines of a race ended, in the order of the attempts' numbers."""
-    return sorted([*(run.record() for run in runs), *second_looks], key=lambda outcome: outcome.number)
+    return sorted([*(run.record() for run in runs), *extra_runs], key=lambda outcome: outcome.number)
 
 
 def result(
     job: JobDir,
     runs: list[EngineRun],
-    second_looks: tuple[AttemptOutcome, ...],
+    extra_runs: tuple[AttemptOutcome, ...],
     unserved: list[PlannedAttempt],
     winner: EngineRun | None,
     reason: str,
@@ -68,8 +68,8 @@ def result(
     ----------
     job, runs
         The job, and every attempt that was started.
-    second_looks
-        How the second looks at the solution ended.
+    extra_runs
+        How the follow-ups of candidates and the second looks at the solution ended.
     unserved
         Attempts that no index file fits.
     winner
@@ -79,7 +79,7 @@ def result(
     seconds
         How long the race took.
     """
-    attempts = outcomes(runs, second_looks)
+    attempts = outcomes(runs, extra_runs)
     attempts += [AttemptOutcome(p.number, p.label, NO_INDEX, 0.0, 0.0) for p in unserved]
     failed = logs.failed_indexes(b"".join(logs.attempt_log(job, run.planned.number) for run in runs))
     used = {file.path for run in runs for file in run.planned.files}

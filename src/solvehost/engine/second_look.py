@@ -16,14 +16,13 @@ import dataclasses
 import enum
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from solvehost.engine import outputs, result_files
-from solvehost.engine.attempts import PlannedAttempt, judge_exit, start_engine
-from solvehost.engine.process import EngineProcess, wait_for_any
-from solvehost.engine.records import SOLVED, STOPPED, AttemptOutcome, RaceTerms
+from solvehost.engine import extra_run, outputs, result_files
+from solvehost.engine.attempts import PlannedAttempt
+from solvehost.engine.records import SOLVED, AttemptOutcome, RaceTerms
 from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS, JobDir
@@ -51,7 +50,6 @@ _PART, _WHOLE = 0.7, 0.8
 _MINIMAL_DEPTHS = ((1, 4),)
 #: Index files up to this many times coarser than the one that matched take part: two files in steps of √2.
 _COARSER_BY = 2.1
-_TICK_S = 0.05
 
 
 class Kind(enum.Enum):
@@ -124,7 +122,7 @@ def improve(job: JobDir, solved: PlannedAttempt, terms: RaceTerms, wall_s: float
         for look in _plan_looks(job, solved, terms.indexes.files, before.median_px):
             if time.monotonic() >= deadline or terms.cancelled():
                 break
-            outcome = _run_look(job, look, terms, deadline)
+            outcome = extra_run.run(job, look.planned, terms, deadline)
             taken.append(outcome)
             run_dir = job.run_dir(look.planned.number)
             if outcome.outcome == SOLVED and _is_better(look, before, read_residual(run_dir / CORR)):
@@ -193,30 +191,6 @@ def _stars_of_whole_field(job: JobDir, solved: PlannedAttempt) -> Stars | None:
 
 def _span_px(stars: Stars) -> float:
     return max(stars.x) - min(stars.x) if len(stars) else 0.0
-
-
-def _run_look(job: JobDir, look: SecondLook, terms: RaceTerms, deadline: float) -> AttemptOutcome:
-    """Run the engine on a second look, until ``deadline`` (monotonic clock) at most."""
-    planned, began = look.planned, time.monotonic()
-    try:
-        axy.write(planned.attempt, job.axy(planned.number))
-        engine = start_engine(job, planned, terms.engine, terms.limits)
-        is_finished = _wait_or_kill(engine, deadline, terms.cancelled)
-    finally:
-        job.axy(planned.number).unlink(missing_ok=True)
-    outcome = judge_exit(job, planned.number, engine.exit_status or 0) if is_finished else STOPPED
-    seconds = round(time.monotonic() - began, 3)
-    return AttemptOutcome(planned.number, planned.label, outcome, seconds, round(engine.cpu_s, 3))
-
-
-def _wait_or_kill(engine: EngineProcess, deadline: float, cancelled: Callable[[], bool]) -> bool:
-    """Wait for an engine to end, and kill it if it does not; return True if it ended by itself."""
-    try:
-        while not engine.poll() and time.monotonic() < deadline and not cancelled():
-            wait_for_any([engine], _TICK_S)
-        return engine.poll()
-    finally:
-        engine.kill()
 
 
 def _is_better(look: SecondLook, before: Residual, after: Residual) -> bool:

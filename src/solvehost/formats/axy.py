@@ -63,13 +63,14 @@ class Schedule:
 class Attempt:
     """One attempt at a field: its parameters and its stars.
 
-    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn.  ``parity`` is the sign of det(CD): +1, -1, or
-    None for both.  A match with ``odds_to_solve`` ends the search; if the search ends without one, the best match is
-    written if it has ``odds_to_keep`` (None: 10⁹, the engine's default, for either).  ``tweak_order`` 0 fits no
-    distortion.  ``verify_uniformize`` spreads the stars evenly, ``verify_dedup`` drops stars that lie close together,
-    before a match is verified (None: the engine's default, which is to do so).  ``verify_wcs`` is a TAN header (CRVAL1,
-    CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1, CD2_2) that the engine verifies before it searches.  ``dropped_cards``
-    are the unknown keywords of an axy from outside; they may contain control characters.
+    ``scales_arcsec_per_pixel`` and ``depths`` are tried in turn. ``parity`` is the sign of det(CD): +1, -1, or None for
+    both. A match with ``odds_to_solve`` ends the search; if the search ends without one, the best match is written if
+    it has ``odds_to_keep`` (None: 10⁹, the engine's default, for either). A match with ``odds_to_tune`` (None: 10⁶) is
+    fitted again to the stars that matched. ``tweak_order`` 0 fits no distortion. ``verify_uniformize`` spreads the
+    stars evenly, ``verify_dedup`` drops stars that lie close together, before a match is verified (None: the engine's
+    default, which is to do so). ``verify_wcs`` is a TAN header (CRVAL1, CRVAL2, CRPIX1, CRPIX2, CD1_1, CD1_2, CD2_1,
+    CD2_2) that the engine verifies before it searches. ``dropped_cards`` are the unknown keywords of an axy from
+    outside; they may contain control characters.
     """
 
     width: int
@@ -86,6 +87,7 @@ class Attempt:
     cpu_limit_s: float | None = None
     odds_to_solve: float | None = None
     odds_to_keep: float | None = None
+    odds_to_tune: float | None = None
     position_error_px: float | None = None
     quad_fraction: Range | None = None
     verify_uniformize: bool | None = None
@@ -142,6 +144,7 @@ def _search_cards(attempt: Attempt) -> list[tuple[str, fitsfile.CardValue]]:
         "ANCLIM": attempt.cpu_limit_s,
         "ANODDSSL": attempt.odds_to_solve,
         "ANODDSKP": attempt.odds_to_keep,
+        "ANODDSTU": attempt.odds_to_tune,
         "ANPOSERR": attempt.position_error_px,
     }
     return cards + [(k, float(v)) for k, v in optional.items() if v is not None]
@@ -245,6 +248,7 @@ def _build(cards: AxyCards, stars: Stars) -> Attempt:
         cpu_limit_s=cards.real("ANCLIM", 0, 1e6),
         odds_to_solve=cards.real("ANODDSSL", 1, 1e100),
         odds_to_keep=cards.real("ANODDSKP", 1, 1e100),
+        odds_to_tune=cards.real("ANODDSTU", 1, 1e100),
         position_error_px=cards.real("ANPOSERR", 1e-3, 100),
         quad_fraction=_range(cards.real, "ANQSFMIN", "ANQSFMAX", 0.0, 1.0),
         verify_uniformize=cards.flag("ANVERUNI"),

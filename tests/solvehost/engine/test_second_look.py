@@ -19,7 +19,7 @@ from novacli.extraction.extractor import StarExtractor
 from novacli.extraction.order import StarOrder
 from novacli.inputs import from_array
 from novacli.wcs.header import read_wcs
-from solvehost.engine import race, records, second_look
+from solvehost.engine import extra_run, race, records, second_look
 from solvehost.engine.attempts import PlannedAttempt
 from solvehost.engine.second_look import Kind, Residual, SecondLook
 from solvehost.engine.slots import Tokens
@@ -110,7 +110,7 @@ def test_the_solution_stays_if_a_second_look_fails(solve, monkeypatch: pytest.Mo
     def fail(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(second_look, "_run_look", fail)
+    monkeypatch.setattr(extra_run, "run", fail)
     job, record, _ = solve(Scene(106.0, -51.0, width_deg=40, width_px=800, height_px=600))
     assert (record.status, labels(record)) == ("solved", ["attempt 1"])
     assert read_wcs(job.wcs).pixscale_arcsec > 0
@@ -214,6 +214,6 @@ def test_without_time_no_engine_is_started(
     look = SecondLook(Kind.VERIFY, solved, has_other_stars=False)
     monkeypatch.setattr(second_look, "_plan_looks", lambda *_arguments: iter([look] * 3))
     outcome = records.AttemptOutcome(98, SECOND_LOOK, records.EXHAUSTED, 0.1, 0.1)
-    monkeypatch.setattr(second_look, "_run_look", lambda *_arguments: outcome)
+    monkeypatch.setattr(extra_run, "run", lambda *_arguments: outcome)
     terms = standin.make_terms(tmp_path, cancelled=lambda: is_cancelled)
     assert len(second_look.improve(job, solved, terms, wall_s)) == looks
