@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,12 +26,16 @@ _DRAWING_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An image, the truth about it if it is known, and a description for reports (``about``)."""
+    """An image, the truth about it if it is known, and a description for reports (``about``).
+
+    ``source`` is where it comes from: images of one source resemble one another.
+    """
 
     name: str
     path: Path
     truth: Truth | None
     about: str = ""
+    source: str = ""
 
 
 def from_paths(paths: Sequence[Path]) -> list[Case]:
@@ -53,7 +58,24 @@ def from_corpus(folder: Path, only: str = "") -> list[Case]:
     """
     rows = json.loads((folder / "manifest.json").read_text())
     wanted = [r for r in rows if r["expect"] != "fail" and only in r["name"]]
-    return [Case(r["name"], folder.absolute() / r["name"], Truth.of_manifest(r)) for r in wanted]
+    return [
+        Case(
+            r["name"],
+            folder.absolute() / r["name"],
+            Truth.of_manifest(r),
+            source=_source(r["name"], r.get("source", "")),
+        )
+        for r in wanted
+    ]
+
+
+def _source(name: str, stated: str) -> str:
+    """Return the origin of an image: the word before a colon, of the original if the image was derived from another.
+
+    Without such a word, it is the beginning of the file's name.
+    """
+    found = re.search(r"original: ([^:]+):", stated) or re.match(r"([^:\s]+):", stated)
+    return found[1] if found else re.split(r"[_.]", name)[0]
 
 
 def drawn(nova: Sequence[str], folder: Path, count: int, seed: int, *, states_pointing: bool = False) -> Iterator[Case]:
@@ -102,6 +124,7 @@ def _drawing_options(chance: random.Random) -> list[str]:
 def scenes(folder: Path, count: int, seed: int, first: int = 1) -> Iterator[Case]:
     """Draw scenes (``scenes.py``) into ``folder``, each when it is needed; equal seeds give equal scenes.
 
+    A scene that is already there is used again.
     Each is drawn by another process, since large programs disturb measurements of memory.
 
     Raises
@@ -111,17 +134,21 @@ def scenes(folder: Path, count: int, seed: int, first: int = 1) -> Iterator[Case
     """
     script = Path(__file__).with_name("scenes.py")
     for number in range(first, first + count):
+        kept = next(folder.absolute().glob(f"scene-*-{seed}-{number:04d}.*.truth.json"), None)
+        if kept is not None:
+            yield _scene(kept.with_name(kept.name.removesuffix(".truth.json")))
+            continue
         options = [f"--seed={seed}", f"--first={number}", "--count=1"]
         made = measure.run([sys.executable, script, folder.absolute(), *options], _DRAWING_TIMEOUT_S)
         if made.exit_status != 0:
             raise RuntimeError(f"scene {number} of seed {seed} could not be drawn: {made.stderr.strip()}")
-        path = Path(made.stdout.strip())
-        yield Case(path.name, path, _truth_beside(path), _about_scene(path))
+        yield _scene(Path(made.stdout.strip()))
 
 
-def _about_scene(path: Path) -> str:
+def _scene(path: Path) -> Case:
     truth = json.loads(path.with_name(path.name + ".truth.json").read_text())
-    return f"{truth['kind']}, {truth['width_deg']:.1f}° wide, {truth['stars_catalogue']} stars"
+    about = f"{truth['kind']}, {truth['width_deg']:.1f}° wide, {truth['stars_catalogue']} stars"
+    return Case(path.name, path, Truth.of_drawing(truth), about, f"scene: {truth['kind']}")
 
 
 def _about(options: Sequence[str]) -> str:

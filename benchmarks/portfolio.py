@@ -81,10 +81,11 @@ class Bench:
             low, high = SERVED_DEG[member.window]
             outcome, cpu_s = "unfit", 0.0
             if low <= width_deg < high:
-                outcome, cpu_s = self._solve(member.attempt(found), case.truth)
+                outcome, cpu_s = self.solve(member.attempt(found), case.truth)
             yield Trial(case.name, member.name, round(width_deg, 3), outcome, cpu_s)
 
-    def _solve(self, attempt: axy.Attempt, truth: truths.Truth) -> tuple[str, float]:
+    def solve(self, attempt: axy.Attempt, truth: truths.Truth) -> tuple[str, float]:
+        """Run the engine on one attempt; return the outcome and its CPU seconds."""
         if len(attempt.stars) < LEAST_STARS or not selection.select(attempt, self.indexes.files):
             return "unfit", 0.0
         staged = jobdir.create(self.folder)

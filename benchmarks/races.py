@@ -23,12 +23,19 @@ EXTRACTION_S = {"bin1": 0.065, "bin2": 0.02, "bin4": 0.01}
 class Alone:
     """Times of a member alone: CPU seconds until it solved (None if it did not), and until it gave up (inf if never).
 
-    ``extraction`` is the name of the star extraction that it needs; the first member that needs it waits for it.
+    ``extraction`` is the name of the star extraction that it needs, and ``extraction_s`` its time (None for the usual
+    one); the first member that needs it waits for it.
     """
 
     solved_s: float | None
     gave_up_s: float = math.inf
     extraction: str = ""
+    extraction_s: float | None = None
+
+    @property
+    def first_s(self) -> float:
+        """Seconds to find the stars, if no other member has found them."""
+        return EXTRACTION_S.get(self.extraction, 0.0) if self.extraction_s is None else self.extraction_s
 
     @property
     def ended_s(self) -> float:
@@ -69,7 +76,7 @@ def race_s(schedule: Sequence[Entry], field: Field, cores: int = 2, limit_s: flo
             if waiting and (waiting[0].delay_s <= now or idle):
                 entry = waiting.pop(0)
                 alone = field[entry.member]
-                first_s = 0.0 if alone.extraction in looked else EXTRACTION_S.get(alone.extraction, 0.0)
+                first_s = 0.0 if alone.extraction in looked else alone.first_s
                 looked.add(alone.extraction)
                 running.append(_Runner(alone.solved_s is not None, alone.ended_s + first_s, entry.slice_s))
             elif suspended:
@@ -114,7 +121,7 @@ def score(schedule: Sequence[Entry], fields: Mapping[str, Field], cores: int = 2
     """Return the score of a schedule over the fields that at least one member solves."""
     logs, ratios, lost, worst = [], [], [], 0.0
     for name, field in fields.items():
-        solved = [a.solved_s + EXTRACTION_S.get(a.extraction, 0.0) for a in field.values() if a.solved_s is not None]
+        solved = [a.solved_s + a.first_s for a in field.values() if a.solved_s is not None]
         best_s = min(solved, default=None)
         if best_s is None:
             continue
