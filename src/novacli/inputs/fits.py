@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.inputs import headers, starlist
+from novacli.inputs import headers, ldac, starlist
 from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.inputs.source import CHUNK_BYTES, full_disk, library_path, temporary_file
 from novacli.records.field import Field, HeaderValue, Image, StarList
@@ -92,7 +92,7 @@ def read(source: Source, options: ReadOptions) -> Field:
             if _layout(hdu) is not None:
                 image = _image(hdu, hdus[0], whole, options)
                 return image if options.hdu is not None else replace(image, notes=(*image.notes, *_others(hdus, hdu)))
-            return _star_list(hdu, hdus[0], whole, options)
+            return _star_list(hdu, hdus, whole, options)
         except (OSError, ValueError, RuntimeError) as exc:
             raise _damaged(source, exc) from exc
 
@@ -282,20 +282,30 @@ def _star_columns(hdu: Any) -> starlist.StarColumns | None:
     return starlist.pick_columns(info["colnames"]) if "colnames" in info and info["nrows"] > 0 else None
 
 
-def _star_list(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> StarList:
+def _star_list(hdu: Any, hdus: Any, source: Source, options: ReadOptions) -> StarList:
     columns = _star_columns(hdu)
     assert columns is not None  # noqa: S101 - _chosen checked it
     options.limits.check_stars(source.shown, int(hdu.get_info()["nrows"]))
     _check_whole(hdu, source)
     own, damaged = _cards(hdu)
-    header = _header(hdu, own, primary)
+    header = _header(hdu, own, hdus[0])
+    of_image = ldac.image_header(hdus, _number(hdu))
     values = {name: _column(hdu, name, source) for name in columns.names}
-    found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=damaged)
+    found = starlist.FoundStars(
+        columns,
+        values,
+        {**of_image, **header},
+        declared_size=starlist.declared_size(of_image) or starlist.declared_size(header),
+        notes=damaged,
+    )
     return starlist.build(found, source, options, hdu=_number(hdu))
 
 
 def _column(hdu: Any, name: str, source: Source) -> NDArray[np.float64]:
+    """Return a column; of one with several numbers a star, such as the fluxes in several apertures, the first."""
     values = np.asarray(hdu.read_column(name))
+    if values.ndim == 2 and values.shape[1]:
+        values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "buif":
         raise DataError(f"{source.shown}: column {name} of its table does not hold plain numbers: rename or convert it")
     return values.astype(np.float64)

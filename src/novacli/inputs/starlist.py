@@ -6,6 +6,7 @@ Shared by the readers of FITS tables, text and JSON.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,11 +22,22 @@ if TYPE_CHECKING:
 
 #: A solution needs a quad: four stars.
 MIN_STARS = 4
-#: Names of the columns, best first, in lower case without underscores.  Sources: upstream's xylists (X, Y, XIMAGE),
-#: SExtractor (X_IMAGE, XWIN_IMAGE, FLUX_AUTO, MAG_AUTO), photutils (xcentroid, x_centroid, segment_flux), DAOPHOT.
-_X_NAMES = ("x", "ximage", "xwinimage", "xcentroid", "xcenter", "xpos", "xpix", "xpixel")
-_FLUX_NAMES = ("flux", "fluxauto", "fluxiso", "fluxaper", "fluxbest", "segmentflux", "kronflux", "fluxpsf", "counts")
+#: Names of the columns, best first, as ``_bare`` returns them.  Sources: upstream's xylists (X, Y, XIMAGE), SExtractor
+#: (X_IMAGE, XWIN_IMAGE, XPSF_IMAGE, FLUX_AUTO, MAG_AUTO), photutils (xcentroid, x_centroid, x_fit, segment_flux), IRAF
+#: (XCENTER), AstroImageJ (X(FITS)_T1, Source-Sky_T1).
+_X_NAMES = (
+    *("x", "ximage", "xwinimage", "xpsfimage", "xcentroid", "xcenter", "xpos", "xpix", "xpixel", "xfits", "xfit"),
+    *("xcen", "xcoord", "xmean", "xpx", "xij"),
+)
+_FLUX_NAMES = (
+    *("flux", "fluxauto", "fluxiso", "fluxaper", "fluxbest", "segmentflux", "kronflux", "fluxpsf", "fluxfit"),
+    *("counts", "sourcesky"),
+)
 _MAG_NAMES = ("mag", "magauto", "magiso", "magaper", "magbest", "magpsf", "magnitude")
+#: Any other name of a magnitude, but not that of its error (magerr, e_mag).
+_OTHER_MAG = re.compile(r"(?!.*err|[ed]mag)(mag.*|.*mag)")
+#: The aperture in a column's name of AstroImageJ.
+_APERTURE = re.compile(r"_[tc]\d+$")
 _FROM_ZERO = ("xcentroid",)
 _SIZE_NAMES = (("imagew", "imageh"), ("width", "height"), ("imnaxis1", "imnaxis2"), ("naxis1", "naxis2"))
 #: NAXIS1 and NAXIS2 of a FITS table are its bytes and rows, not the image's size.
@@ -66,7 +78,8 @@ class FoundStars:
 
 
 def _bare(name: str) -> str:
-    return name.strip().lower().replace("_", "")
+    """Return a column's name in lower case, letters and digits only: ``xfits`` for ``X(FITS)_T1``."""
+    return re.sub(r"[^a-z0-9]", "", _APERTURE.sub("", name.strip().lower()))
 
 
 def pick_columns(names: Sequence[str]) -> StarColumns | None:
@@ -76,7 +89,8 @@ def pick_columns(names: Sequence[str]) -> StarColumns | None:
         y = "y" + x[1:]
         if x in by_bare and y in by_bare:
             flux = next((by_bare[f] for f in _FLUX_NAMES if f in by_bare), None)
-            mag = next((by_bare[m] for m in _MAG_NAMES if m in by_bare), None)
+            mags = [*(m for m in _MAG_NAMES if m in by_bare), *filter(_OTHER_MAG.fullmatch, map(_bare, names))]
+            mag = next((by_bare[m] for m in mags), None)
             return StarColumns(by_bare[x], by_bare[y], flux, mag if flux is None else None)
     return None
 

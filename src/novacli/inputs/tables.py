@@ -1,7 +1,7 @@
 """CSV, ECSV and whitespace-separated text → ``StarList``.
 
-One parser for all: ``#`` starts a comment, a first line of words or a comment (as of numpy and SExtractor) names the
-columns, and ``key: number`` in a comment is a header entry.
+One parser for all: ``#`` starts a comment, a first line of words or a comment (as of numpy, SExtractor and Siril) names
+the columns, and ``key: number`` in a comment is a header entry.  ``dialects`` first makes an ordinary table of others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.inputs import starlist
+from novacli.inputs import dialects, starlist
 from novacli.records.field import HeaderValue
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ _MISSING = frozenset({"", "nan", "null", "none", "--", "-", "n/a", "na", "masked
 _ENTRY = re.compile(r"([A-Za-z][\w-]*)[\"']?\s*[:=]\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?![\w.])")
 #: ``#   2 X_IMAGE   Object position along x   [pixel]``
 _SEXTRACTOR = re.compile(r"#\s*(\d+)\s+([A-Za-z]\w*)\b")
+#: The first column's name in a list by Siril's findstar.
+_SIRIL = "star#"
 _BY_POSITION = ("x", "y", "flux")
+_NUMBER = "number"
+_WHOLE = re.compile(r"\d{1,9}")
 #: Number of column names, and characters of each, in the error about a table without stars.
 _MAX_NAMES, _MAX_NAME_LENGTH = 8, 20
 
@@ -42,7 +46,7 @@ def read(source: Source, options: ReadOptions) -> StarList:
     DataError
         The text has no columns x and y, too few stars, or is too large.
     """
-    comments, lines = _split(read_text(source, options))
+    comments, lines = dialects.as_ordinary(*_split(read_text(source, options)))
     if not lines:
         raise DataError(f"{source.shown} is a text file without a line of data: give an image or a list of stars")
     delimiter = _delimiter(lines[0])
@@ -55,7 +59,7 @@ def read(source: Source, options: ReadOptions) -> StarList:
         values = _values(lines[first:], delimiter, columns, names)
     except csv.Error as exc:
         raise DataError(f"{source.shown} is damaged: its text is not a table ({exc}); export it again") from exc
-    notes = _unnamed(names) if first == 0 else ()
+    notes = (*_unnamed(names), *_from_the_top(comments)) if first == 0 else ()
     found = starlist.FoundStars(columns, values, header, declared_size=starlist.declared_size(header), notes=notes)
     return starlist.build(found, source, options)
 
@@ -89,13 +93,25 @@ def _columns(
 ) -> tuple[starlist.StarColumns | None, list[str], int]:
     """Return the columns to read, the names of all columns, and the 0-based number of the first line of numbers."""
     cells = next(_cells(lines[:1], delimiter))
-    if not all(_is_number(cell) for cell in cells):
-        return starlist.pick_columns(cells), cells, 1
+    if columns := starlist.pick_columns(cells):
+        return columns, cells, 1
     for names in _commented_names(comments, len(cells)):
         if columns := starlist.pick_columns(names):
             return columns, names, 0
-    names = [*_BY_POSITION, *[""] * len(cells)][: len(cells)]
+    if not all(_is_number(cell) for cell in cells):
+        return None, cells, 1
+    known = (_NUMBER, *_BY_POSITION) if _is_numbered(lines, delimiter) else _BY_POSITION
+    names = [*known, *[""] * len(cells)][: len(cells)]
     return starlist.pick_columns(names), names, 0
+
+
+def _is_numbered(lines: Sequence[str], delimiter: str | None) -> bool:
+    """Return True if the first of three or more columns is a running number, which begins with 0 or 1."""
+    rows = list(_cells(lines, delimiter))
+    if min(map(len, rows)) < len(_BY_POSITION) or rows[0][0] not in ("0", "1"):
+        return False
+    start = int(rows[0][0])
+    return all(_WHOLE.fullmatch(row[0]) and int(row[0]) == start + n for n, row in enumerate(rows))
 
 
 def _description(names: Sequence[str], data: Sequence[str], delimiter: str | None) -> str:
@@ -109,10 +125,21 @@ def _description(names: Sequence[str], data: Sequence[str], delimiter: str | Non
 
 
 def _unnamed(names: Sequence[str]) -> tuple[str, ...]:
-    """Return a note if more columns than x, y and flux have no name: the first could be a running number."""
-    if len(names) <= len(_BY_POSITION) or any(names[len(_BY_POSITION) :]):
+    """Return a note if columns have no names, and are more than x, y and flux: the choice could be wrong."""
+    if names[:1] == [_NUMBER]:
+        taken, which = names[1:4], f"columns 2 to {min(4, len(names))}"
+    elif len(names) > len(_BY_POSITION) and not any(names[len(_BY_POSITION) :]):
+        taken, which = list(_BY_POSITION), "the first 3"
+    else:
         return ()
-    return (f"took the first 3 of {len(names)} columns without names as x, y and flux: name them in a first line",)
+    words = " and ".join((", ".join(taken[:-1]), taken[-1]))
+    return (f"took {which} of {len(names)} columns without names as {words}: name them in a first line",)
+
+
+def _from_the_top(comments: Sequence[str]) -> tuple[str, ...]:
+    """Return a note on a list of Siril, which counts rows from the top, unlike FITS."""
+    is_siril = any(line.lstrip("# ").startswith(_SIRIL) for line in comments)
+    return ("Siril counts y from the top of the picture: so does the solution",) if is_siril else ()
 
 
 def _commented_names(comments: Sequence[str], count: int) -> Iterator[list[str]]:

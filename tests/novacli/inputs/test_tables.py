@@ -58,8 +58,7 @@ def test_commas_between_thousands_are_not_decimal_commas(tmp_path: Path) -> None
 
 
 def test_a_note_warns_of_further_columns_without_names(tmp_path: Path) -> None:
-    """A running number in the first column would be taken for x, and no solution would be found."""
-    rows = "".join(f"{number} {x} {y} {flux}\n" for number, (x, y, flux) in enumerate(ROWS, 1))
+    rows = "".join(f"{x} {y} {flux} {flux}\n" for x, y, flux in ROWS)
     stars = read_stars(tmp_path, rows, size=(500, 500))
     assert stars.notes == ("took the first 3 of 4 columns without names as x, y and flux: name them in a first line",)
 
