@@ -187,7 +187,9 @@ def test_another_image_than_the_solved_one(image: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.fits"
     small = tmp_path / "small.fits"
     fits.PrimaryHDU(np.ones((5, 5), "u1")).writeto(small)
-    with pytest.raises(DataError, match=r"small\.fits has 5 x 5 pixels in HDU 0, but 60 x 40 were solved"):
+    with pytest.raises(
+        DataError, match=r"small\.fits has 5 x 5 pixels in HDU 0, but 60 x 40 were solved: solve the image again$"
+    ):
         new_fits(origin(small), SOLUTION, out)
     with pytest.raises(UsageError, match=r"image\.fits has no image in HDU 2"):
         new_fits(origin(image, 2), SOLUTION, out)

@@ -58,10 +58,10 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, text: str) -> N
 
 
 def test_missing_and_truncated_files_are_reported(tmp_path: Path) -> None:
-    """The DataError names the file and what to do next."""
+    """The DataError names the file, once, and what to do next."""
     with pytest.raises(DataError, match=r"none\.fits: No such file.*solve the image again"):
         read_wcs(tmp_path / "none.fits")
-    with pytest.raises(DataError, match=r"wcs\.fits: .*cut short.*solve the image again"):
+    with pytest.raises(DataError, match=rf"^{tmp_path}/wcs\.fits: a FITS header .*cut short.*; solve the image again$"):
         read(tmp_path, made.wcs_fits()[:1000])
 
 

@@ -127,7 +127,7 @@ def test_an_error_while_an_answer_is_read_is_no_fault_of_the_answer(
 ) -> None:
     """The job can be fetched again; after an answer that cannot be used it has failed."""
     monkeypatch.setattr(stderr_log, "MAX_BYTES", 100_000)
-    servers.add("me@solve1", fetch="exec yes >&2")
+    servers.add("me@solve1", fetch="yes >&2")
     with pytest.raises(TransferError, match=r"^s1: its log does not end") as caught:
         server.fetch("a-1", budget)
     assert type(caught.value) is TransferError
