@@ -16,7 +16,7 @@ MAX_FUNCTION_LINES = 60
 
 #: Rooms from the ground up.  A room imports from lower floors, and from rooms of its floor if that makes no circle.
 FLOORS = (
-    ("solvehost.errors",),
+    ("solvehost.errors", "solvehost.record"),
     ("solvehost.formats",),
     ("solvehost.indexes", "solvehost.wire"),
     ("solvehost.engine",),
@@ -35,7 +35,7 @@ FLOORS = (
     ("novacli.__main__",),
 )
 #: Rooms of solvehost that novacli may import: the server and its tools belong to another machine.
-SHARED_WITH_NOVACLI = {f"solvehost.{room}" for room in ("errors", "formats", "indexes", "engine", "wire")}
+SHARED_WITH_NOVACLI = {f"solvehost.{room}" for room in ("errors", "record", "formats", "indexes", "engine", "wire")}
 
 #: Third-party packages, and the only rooms that import them; novacli imports none elsewhere, solvehost none at all.
 THIRD_PARTY = {

@@ -11,11 +11,12 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from novacli.errors import ConfigError
+from solvehost.record import record
 
 
 class SettingOrigin(enum.Enum):
@@ -31,7 +32,7 @@ class SettingOrigin(enum.Enum):
 DEFAULT_TIMEOUT_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Key:
     """One setting.
 
@@ -46,7 +47,7 @@ class Key:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """A value and its origin; ``source`` names it for people: ``default``, a file, ``$VARIABLE`` or an option."""
 
@@ -55,7 +56,7 @@ class Setting:
     origin: SettingOrigin
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UserFolders:
     """The folders of a user, by the rules of XDG.
 
@@ -130,7 +131,7 @@ def _home() -> Path:
         ) from exc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Config:
     """All settings by name, the path of config.toml, and the user's folders; frozen."""
 

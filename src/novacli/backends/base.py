@@ -6,7 +6,6 @@ A backend takes a job directory and a lazy sequence of attempts, and fills the d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from novacli.config import Config
@@ -18,6 +17,7 @@ from novacli.records.progress import SILENT, Progress
 from solvehost.engine.records import RaceResult
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
+from solvehost.record import record
 
 #: States of a job at another place.  ``LOST``: the place does not have it.
 WAITING, RUNNING, SOLVED, UNSOLVED, FAILED = "waiting", "running", "solved", "unsolved", "failed"
@@ -28,7 +28,7 @@ class UnusableReplyError(TransferError):
     """A place sent back something that is no result; sending it again would not help, so the job fails."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SolveOutcome:
     """The outcome of a solve.
 
@@ -47,7 +47,7 @@ class SolveOutcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DetachOutcome:
     """The server with which a job was left, and remarks for the user."""
 
@@ -55,7 +55,7 @@ class DetachOutcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoteState:
     """The state of a job at another place, and the error of a job that failed there."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from novacli.errors import InputMissingError, RetryLaterError
 from novacli.records.parity import Parity
 from novacli.records.result import ErrorRecord, Result
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from novacli.config import Config
@@ -31,7 +31,7 @@ KEEP_ALL, KEEP_FAILURES, KEEP_NONE = "all", "failures", "none"
 KEEPS = (KEEP_ALL, KEEP_FAILURES, KEEP_NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FrameFile:
     """A file on disk: absolute path, size in bytes, modification time in nanoseconds since 1970.
 
@@ -44,7 +44,7 @@ class FrameFile:
     root: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileContent:
     """Digests of a file's content, in hexadecimal.
 
@@ -60,7 +60,7 @@ class FileContent:
         return self.sha256 == other.sha256 or (self.digest is not None and self.digest == other.digest)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchOutputs:
     """The files that a run writes for each solved frame, by their names in results (``wcs``, ``new_fits`` …).
 
@@ -84,7 +84,7 @@ class BatchOutputs:
         return frozenset({*map(self.word, self.kinds), *(("update",) if self.update else ())})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FrameRecord:
     """What the ledger stores of a frame, without its result.
 
@@ -124,7 +124,7 @@ class FrameRecord:
         return None if self.sha256 is None else FileContent(self.sha256, self.digest)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerEntry:
     """A row of the ledger: a frame's path, its record, its JSON line, and when it was done (seconds since 1970)."""
 
@@ -145,7 +145,7 @@ class LedgerEntry:
             return Result(self.path, FAILED, error=ErrorRecord(message, 70, retry_is_safe=True))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunSetup:
     """What all tasks of a run have in common.
 
@@ -175,7 +175,7 @@ class RunSetup:
     work_dir: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SequenceHint:
     """What a solved frame tells the next frames of its sequence.
 
@@ -192,7 +192,7 @@ class SequenceHint:
     parity: Parity
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FrameTask:
     """One frame to be solved; a worker needs no other data.
 
@@ -224,7 +224,7 @@ class FrameTask:
     replaceable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskOutcome:
     """What a worker returns for a task.
 

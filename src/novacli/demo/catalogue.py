@@ -10,7 +10,6 @@ Source: the layout as the files' headers state it (KDT_NDAT, KDT_DATA, ENDIAN; t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from novacli.errors import DataError, UnavailableError
 from solvehost.formats import fitsfile
 from solvehost.indexes import index_set
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ _ROWS_AT_ONCE = 1 << 18
 Hdus = Mapping[str, tuple[fitsfile.Header, int]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stars:
     """Stars of a catalogue: unit vectors (ICRS), float64, shape (n, 3), and magnitudes, float64, shape (n,)."""
 
@@ -44,7 +44,7 @@ class Stars:
         return len(self.magnitudes)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Catalogue:
     """The memory-mapped stars of one index file.
 

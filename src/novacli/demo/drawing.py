@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from novacli.demo.projection import CardValue, Projection
 from novacli.demo.psf import Psf, add_stars
 from novacli.demo.scene import Scene
 from novacli.records.parity import Parity
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -28,7 +28,7 @@ LIMIT_SIGMA = 5.0
 _STREAMS = {"stars": 1, "conditions": 2, "clouds": 3, "trail": 4, "sensor": 5}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Truth:
     """The true parameters of an image.
 

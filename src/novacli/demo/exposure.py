@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from novacli.demo.scene import Camera, Scene
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -23,7 +23,7 @@ _CLOUD_MAG = (6.0, 12.0)
 CLOUD_OCTAVES = ((4, 1.0), (8, 0.5), (16, 0.3), (32, 0.15))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conditions:
     """Observing conditions: focus, the sky's gradient (fraction of its level; direction), vignetting."""
 
@@ -43,7 +43,7 @@ class Conditions:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sky:
     """Everything between stars and sensor, as float32 arrays that broadcast to (height, width).
 

@@ -8,7 +8,6 @@ catalogue's completeness limit, and a few of any magnitude (planets, variables, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from novacli.demo.catalogue import Catalogue, Stars
 from novacli.demo.projection import Projection, direction
 from novacli.demo.scene import STAR_COUNTS, Scene
 from novacli.errors import UsageError
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -35,7 +35,7 @@ _BIN_MAG = 0.25
 _MAX_ADDED = 3_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DrawnStars:
     """Stars on an image: FITS pixels ``x``, ``y``, and ``magnitudes``; the first ``catalogued`` are catalogue stars."""
 

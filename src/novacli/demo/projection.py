@@ -9,7 +9,6 @@ Source: Calabretta & Greisen 2002, A&A 395, 1077 (TAN); Shupe et al. 2005, ASP C
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from novacli.demo.scene import Scene
 from novacli.records.parity import Parity
 from novacli.wcs.projection import directions_to_plane
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def direction(ra_deg: float, dec_deg: float) -> NDArray[np.float64]:
     return np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Projection:
     """A scene's world coordinates.
 

@@ -6,10 +6,11 @@ Source: Moffat 1969, A&A 3, 455; the wings of the profile follow a power law, li
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ _HALF_SIDES_PX = (5, 10, 20, 40, 80)
 _PIXELS_AT_ONCE = 1 << 21
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Psf:
     """A point-spread function.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from novacli.errors import UsageError
+from solvehost.record import record
 
 #: Mean of the whole sky: (V magnitude, log10 of the number of brighter stars in a square degree).  Source: up to 11
 #: mag, counts in Tycho-2 (Høg et al. 2000, A&A 355, L27); for fainter stars, the slope continues to fall from 0.40 to
@@ -25,7 +26,7 @@ MAX_DISTORTION_PERCENT = 20.0
 MAGNITUDE_LIMITS = (0.0, 20.0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Camera:
     """A camera; units in names: ``e`` for electrons, ``adu`` for counts.
 
@@ -44,7 +45,7 @@ class Camera:
     hot_pixel_e: float = 2000.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scene:
     """A field and how it is photographed; equal scenes give equal images.
 

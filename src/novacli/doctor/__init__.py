@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from novacli import config as configuration
@@ -23,9 +22,10 @@ from novacli.doctor.jobs import check_jobs_dir, check_retention
 from novacli.doctor.machine import check_extras, check_memory, check_slots
 from novacli.errors import ConfigError
 from novacli.records.check import Check, exit_codes
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Health:
     """All checks, and the settings that they were made with."""
 

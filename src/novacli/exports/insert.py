@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,6 +12,7 @@ from novacli.files.atomic import read_error, reading
 from novacli.fits import celestial, checksum
 from novacli.fits.cards import keyword, split
 from solvehost.formats import fitsfile
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from novacli.wcs.tansip import TanSip
@@ -26,7 +26,7 @@ _INTERLEAVED_CHANNELS = (3, 4)
 _STALE = "ZHECKSUM"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewHeader:
     """A new header: ``start`` and ``end`` are the place of the old one in the file, bytes; ``header`` replaces it."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from novacli.records.field import Origin
@@ -35,7 +36,7 @@ class Need(enum.Enum):
     IMAGE = "the image, read again from its file"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SolvedField:
     """A field with its solution, as an export receives it.
 
@@ -57,7 +58,7 @@ class SolvedField:
     solution: Solution
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Export:
     """A kind of file that nova can write for a solved field.
 

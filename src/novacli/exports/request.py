@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
@@ -14,9 +14,10 @@ from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
 from novacli.text.printable import shown_name
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutputRequest:
     """The outputs of one input.
 

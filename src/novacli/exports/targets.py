@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import NovaError, OutputError, UsageError
@@ -19,6 +18,7 @@ from novacli.inputs.opening import open_input
 from novacli.inputs.registry import choose
 from novacli.text.printable import shown_name
 from solvehost.formats import fitsfile
+from solvehost.record import record
 
 _STAR_LISTS = ("JSON", "text")
 FileIdentity = tuple[int, int] | str
@@ -30,7 +30,7 @@ class TargetExistsError(OutputError):
     retry_is_safe = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """A file to write.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
@@ -15,9 +14,10 @@ from novacli.inputs.source import open_file
 from novacli.inputs.unpack import unpack_source
 from novacli.records.field import Origin
 from novacli.text.printable import shown_name
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stamp:
     """The size (bytes) and the modification time (nanoseconds) of a file, which show if it has changed."""
 

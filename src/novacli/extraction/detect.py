@@ -5,13 +5,14 @@ Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from novacli.errors import DataError
 from novacli.records.field import Image
+from solvehost.record import record
 
 if TYPE_CHECKING:
     import sep
@@ -33,7 +34,7 @@ _MAX_BRIGHT_PIXELS, _MAX_NOISY_CELLS = 0.5, 0.1
 _ABSURD = 1e30
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DetectionSettings:
     """How sources are detected: binning factor, threshold in background sigma, least area in binned pixels."""
 

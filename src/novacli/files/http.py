@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
@@ -34,12 +33,13 @@ from novacli.errors import (
 from novacli.files.urls import UrlPolicy, mask_credentials
 from novacli.text.printable import printable_line
 from novacli.text.quantities import bytes_text
+from solvehost.record import record
 
 _CHUNK_BYTES = 64 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bounds:
     """Bounds on one download.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+from solvehost.record import record
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -27,7 +28,7 @@ _PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
 _SPECIAL_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20", "2002::/16")))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UrlPolicy:
     """Which servers a download may reach; it holds for the URL, for every redirect and for every name lookup.
 

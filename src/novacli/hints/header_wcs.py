@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from novacli.hints.cards import Cards
 from novacli.hints.positions import POINTING_ERROR_DEG, read_pair
@@ -18,6 +18,7 @@ from novacli.records.hints import PositionHint, WcsHint
 from novacli.records.params import Position
 from novacli.records.parity import Parity
 from novacli.wcs.tansip import TanSip
+from solvehost.record import record
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
@@ -32,7 +33,7 @@ _MAX_CRPIX = 1e6
 _MAX_SKEW = 1.25
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Axes:
     """The FITS axes, 1 or 2, of right ascension and declination."""
 
@@ -40,7 +41,7 @@ class _Axes:
     dec: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HeaderWcs:
     """The hints that a WCS in the header gives.
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from novacli.hints.cards import Cards
 from novacli.records.hints import ScaleHint
+from solvehost.record import record
 
 ARCSEC_PER_RADIAN = math.degrees(3600)
 #: Pixel scales outside these limits, and fields wider than this, are errors of the header.
@@ -34,7 +34,7 @@ _BINNING = ("XBINNING", "CCDXBIN", "CCDBIN1", "BINX", "CCDSUM")
 _OPTICS_TOLERANCE = 0.10
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """A scale by one interpretation of the header, before it is checked.
 

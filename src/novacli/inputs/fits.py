@@ -9,7 +9,7 @@ import contextlib
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import fitsio
@@ -21,6 +21,7 @@ from novacli.inputs import headers, ldac, starlist
 from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.inputs.source import CHUNK_BYTES, full_disk, library_path, temporary_file
 from novacli.records.field import Field, HeaderValue, Image, StarList
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from novacli.inputs.source import ReadOptions, Source
@@ -44,7 +45,7 @@ _WCS = re.compile(
 _COLOUR_PLANES = (3, 4)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Layout:
     """How to read an HDU's array, shape ``dims`` with the fastest axis last, as rows of pixels.
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO
 
 from novacli.errors import InputMissingError, UsageError
 from novacli.files.urls import USER_POLICY, UrlPolicy, mask_credentials
+from solvehost.record import record
 
 STANDARD_INPUT = "-"
 _HTTP_URL = re.compile(r"https?://", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileInput:
     """A file on this machine; ``path`` is used as it stands, whatever characters it holds."""
 
@@ -31,7 +32,7 @@ class FileInput:
         return self.path
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UrlInput:
     """A URL to download; the default ``policy`` lets it lead to the public internet alone."""
 
@@ -44,7 +45,7 @@ class UrlInput:
         return mask_credentials(self.url)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StreamInput:
     """Bytes that can be read once, such as standard input or an upload.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from novacli.errors import DataError
 from novacli.text.quantities import bytes_text
+from solvehost.record import record
 
 _GIB = 1024**3
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """Bounds on an input.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from novacli.errors import DataError
 from novacli.inputs.source import ReadOptions, Source
 from novacli.records.field import Field
+from solvehost.record import record
 
 _RAW_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef"),
@@ -37,7 +37,7 @@ class Reader(Protocol):
         """Return the field in ``source``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputFormat:
     """A format: its name in results, its test of (first bytes, suffix), and its module in this package.
 

@@ -13,7 +13,6 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,6 +21,7 @@ from novacli.files.compression import unpacked_name
 from novacli.inputs.limits import Limits
 from novacli.records.field import Origin
 from novacli.text.printable import shown_name
+from solvehost.record import record
 
 #: Bytes from the start of a file by which its format is recognised.
 HEAD_BYTES = 64 * 1024
@@ -29,7 +29,7 @@ CHUNK_BYTES = 1024 * 1024
 _DESCRIPTORS = Path("/dev/fd")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """An open input: ``name`` is for the ``Origin``, ``shown`` for messages, ``head`` for recognising the format."""
 
@@ -55,7 +55,7 @@ class Source:
         return Origin(name=self.name, path=self.path, format=word, hdu=hdu)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReadOptions:
     """How to read a source: the format's name, and the parameters of ``open_field``."""
 

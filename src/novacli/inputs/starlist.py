@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from novacli.errors import DataError, UsageError
 from novacli.records.field import HeaderValue, StarList
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from novacli.inputs.source import ReadOptions, Source
@@ -44,7 +44,7 @@ _SIZE_NAMES = (("imagew", "imageh"), ("width", "height"), ("imnaxis1", "imnaxis2
 _TABLE_AXES = "XTENSION"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StarColumns:
     """Names of the columns, as the file spells them; at most one of flux and magnitude."""
 
@@ -66,7 +66,7 @@ class StarColumns:
         return (f"took {self.x}, {self.y} as FITS pixel coordinates (photutils counts from 0, FITS from 1)",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundStars:
     """The content of a file: ``values`` by column name (float64, all of one length), header, and size if it has one."""
 

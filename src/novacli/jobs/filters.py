@@ -6,11 +6,12 @@ import contextlib
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from novacli.errors import UsageError
 from novacli.jobs.summaries import JobSummary
+from solvehost.record import record
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhdw])", re.ASCII)
@@ -57,7 +58,7 @@ def parse_time(text: str, now_s: float) -> float:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobFilter:
     """The conditions that a job must meet.
 

@@ -7,17 +7,18 @@ sends the job again if the place never received it.  Its keys are specified in d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from novacli.errors import DataError
 from solvehost.formats.jobdir import REMOTE, RESULT, JobDir
+from solvehost.record import record
 
 FORMAT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoteJob:
     """A job that was left at another place.
 
@@ -69,7 +70,7 @@ class RemoteJob:
         (self.job.path / REMOTE).unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredJob:
     """A job of the user's as a place lists it.
 

@@ -5,7 +5,6 @@ Its keys are specified in docs/reference/job-directory.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ from novacli.records.params import SolveParams
 from novacli.records.result import Result, SourceRecord, hint_from_json, hint_to_json, source_from_json, source_to_json
 from novacli.records.status import UNSOLVED
 from solvehost.formats.jobdir import REQUEST, JobDir
+from solvehost.record import record
 
 JOB_FORMAT = 1
 #: A wall-clock limit outside this range is damaged.
 _LEAST_S, _MOST_S = 1e-3, 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobRequest:
     """What was asked of a job.
 

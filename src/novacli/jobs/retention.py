@@ -10,7 +10,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.config import Config
@@ -18,6 +17,7 @@ from novacli.errors import NovaError
 from novacli.jobs.store import JobStore
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOCK, RESULT, JobDir
+from solvehost.record import record
 
 STAMP = ".swept"
 _DAY_S = 86400.0
@@ -27,7 +27,7 @@ _STAGED_S = 3600.0
 _BUDGET_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SweepResult:
     """The numbers of jobs and staged directories that a sweep removed; ``is_done`` is False if it stopped early."""
 
@@ -36,7 +36,7 @@ class SweepResult:
     is_done: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _JobAge:
     """A job, when it was last written to (seconds since 1970), and if it is finished."""
 

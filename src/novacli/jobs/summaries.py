@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from novacli.records.json_fields import JsonFields
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.records.status import REMOTE as REMOTE_STATE
 from solvehost.formats.jobdir import INTERRUPTED, REMOTE, REQUEST, RESULT, RUNNING, JobDir
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from novacli.records.result import Result
@@ -26,7 +27,7 @@ STATES = (SOLVED, UNSOLVED, FAILED, RUNNING, REMOTE_STATE, INTERRUPTED)
 FINISHED = frozenset({SOLVED, UNSOLVED, FAILED})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobSummary:
     """One job as lists show it.
 

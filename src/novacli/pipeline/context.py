@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from novacli.records.hints import Hints
 from novacli.records.progress import SILENT, Progress
 from novacli.records.result import Result
 from novacli.solution.reading import Solution, Unsolved
+from solvehost.record import record
 
 
 class Memory(Protocol):
@@ -29,7 +30,7 @@ class Memory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """What a solve needs besides its input.
 
@@ -54,7 +55,7 @@ class Context:
     budget: Budget = field(default_factory=Budget)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Solved:
     """A result, and the objects behind it.
 

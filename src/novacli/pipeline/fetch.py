@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from novacli import backends
 from novacli.backends.base import FAILED as FAILED_THERE
@@ -32,12 +32,13 @@ from novacli.records.result import Result, error_of
 from novacli.records.status import FAILED
 from novacli.records.timing import Timing
 from solvehost.formats.jobdir import RESULT, JobDir
+from solvehost.record import record
 
 #: A job that a place has lost this many times is not sent again.
 _MAX_TIMES_SENT = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FetchOutcome:
     """The outcome for one job: its ``result``, the ``error`` that prevented it, or the ``state`` it is still in."""
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from novacli.backends.base import Detach
 from novacli.errors import InternalError, NovaError, OutputError, fault_text
@@ -23,12 +23,13 @@ from novacli.records.result import error_of
 from novacli.records.status import FAILED, REMOTE
 from novacli.records.timing import Clock
 from solvehost.formats.jobdir import RESULT, JobDir
+from solvehost.record import record
 
 #: A job whose time limit has passed while it was prepared still gets this long.
 _LEAST_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobRun:
     """A job that has its directory and its first star list.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Budget:
     """The limits of one solve.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from novacli.records.parity import Parity
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Calibration:
     """The place of the image on the sky, with nova.astrometry.net's names and meanings; from the TAN part alone.
 
@@ -41,7 +40,7 @@ class Calibration:
     up_deg_e_of_n: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """The match that solved the image, and how well its stars agree.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from solvehost.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Check:
     """The outcome of one check.
 

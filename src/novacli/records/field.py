@@ -7,8 +7,9 @@ one, not to import this module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from solvehost.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 HeaderValue = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """The origin of a field.
 
@@ -31,7 +32,7 @@ class Origin:
     hdu: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """A monochrome image, ready for source extraction.
 
@@ -73,7 +74,7 @@ class Image:
         return int(self.pixels.shape[0])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StarList:
     """A list of stars that was extracted by another program.
 

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from novacli.records.params import Position
 from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScaleHint:
     """A range of pixel scales, in arcsec/pixel at the field's centre."""
 
@@ -22,7 +21,7 @@ class ScaleHint:
     provenance: Provenance = Provenance.HEADER
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PositionHint:
     """A position on the sky; the field's centre is expected within its radius.
 
@@ -35,7 +34,7 @@ class PositionHint:
     provenance: Provenance = Provenance.HEADER
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WcsHint:
     """A celestial WCS in the header, which may give scale, position or parity; ``source`` names its form."""
 
@@ -43,7 +42,7 @@ class WcsHint:
     provenance: Provenance = Provenance.HEADER
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParityHint:
     """The sign of det(CD)."""
 
@@ -53,7 +52,7 @@ class ParityHint:
 Hint = ScaleHint | PositionHint | WcsHint | ParityHint
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hints:
     """All hints for a field; each tuple is best first.
 

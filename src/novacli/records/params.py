@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from novacli.config import DEFAULT_TIMEOUT_S, Config
 from novacli.errors import ParameterError, UsageError
 from novacli.records.json_fields import JsonFields
 from novacli.records.parity import Parity
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -57,7 +58,7 @@ class ScaleUnit(enum.Enum):
         return 3600 if self is ScaleUnit.DEG_WIDTH else 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scale:
     """A range of scales.
 
@@ -135,7 +136,7 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Position:
     """A place on the sky where the field's centre is looked for.
 
@@ -222,7 +223,7 @@ def _require_type(name: str, value: object, expected: type, advice: str) -> None
         raise ParameterError(f"{name}={value!r:.40} is no {expected.__name__}: {advice}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SolveParams:
     """All that a user can ask of a solve; the defaults ask for nothing.
 

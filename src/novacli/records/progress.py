@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress:
     """``observe`` is called with a few words at each step; ``cancelled`` is asked often, and True ends the solve."""
 

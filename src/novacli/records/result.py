@@ -7,7 +7,7 @@ src/novacli/reports/results/schema.json.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from novacli.errors import NovaError
@@ -19,6 +19,7 @@ from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.records.status import REMOTE, SOLVED, UNSOLVED
 from novacli.records.timing import AttemptTiming, Timing
+from solvehost.record import record
 
 #: Version of the JSON.  Adding a key does not change it; results written before it existed have no ``schema``.
 SCHEMA = 1
@@ -26,7 +27,7 @@ SCHEMA = 1
 _EXIT_CODES = {SOLVED: 0, UNSOLVED: 1, REMOTE: 0}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorRecord:
     """An error as results have it; ``exit_code`` is the one that this input alone would give."""
 
@@ -35,7 +36,7 @@ class ErrorRecord:
     retry_is_safe: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceRecord:
     """The image or star list that was read.
 
@@ -51,7 +52,7 @@ class SourceRecord:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """The result of one input.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from solvehost.engine.records import RaceResult
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 Step = Literal["read_s", "prepare_s", "solve_s", "result_s", "send_s"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptTiming:
     """One attempt: its label, how it ended, wall-clock seconds, CPU seconds."""
 
@@ -22,7 +24,7 @@ class AttemptTiming:
     cpu_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timing:
     """Wall-clock seconds of each step, None for a step that was not reached.
 

@@ -18,7 +18,6 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from novacli.records.hints import Hints, PositionHint, ScaleHint
 from novacli.records.params import Position
 from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
+from solvehost.record import record
 
 FORMAT = 1
 #: Header keywords that tell rigs apart, beside the frame's size and format: camera, optics and read-out.
@@ -53,7 +53,7 @@ _MAX_TIME_S = 1e11
 SOURCE = "earlier frames of this camera"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rig:
     """One optical setup.
 

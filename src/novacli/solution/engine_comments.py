@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from novacli.errors import NovaError
 from novacli.text.printable import printable_line
 from solvehost.formats import fitsfile, match_comments
+from solvehost.record import record
 
 #: The engine breaks comments at this length, and indents the lines that follow by this.
 _LINE = 60
@@ -26,7 +26,7 @@ _UNKNOWN = "unknown"
 _NUMBER = re.compile("[0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuadMatch:
     """The match that solved the image; None for what the engine did not report.  ``index`` is a name for people."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.errors import DataError
+from solvehost.record import record
 
 #: The engine writes no larger result file.
 MAX_FILE_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResultFiles:
     """The bytes of the files that a solve writes; None for a file that is missing."""
 

@@ -7,7 +7,6 @@ stay.  ``corr.fits`` gets the stars that the new solution matches, with their po
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from novacli.wcs import header, refit
 from novacli.wcs.refit import Matched, Refit
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import atomic, fitsfile, jobdir
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ _MAX_BYTES, _MAX_STARS, _MAX_COMPARED = 16 * 2**20, 5000, 2_000_000
 _HELD_OUT_FACTOR, _MATCHED_FACTOR = 1.25, 0.6
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """How well a solution predicts stars that were left out of its fit, and the image's corners.
 
@@ -62,7 +62,7 @@ class FitError(Exception):
     """The solution could not be fitted again, so the engine's stands; the message is a note for the user."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _EngineFiles:
     """What the engine left: its solution, the bytes and the table of ``corr.fits``, the matched stars."""
 

@@ -21,6 +21,7 @@ from novacli.wcs.header import read_wcs
 from novacli.wcs.sphere import wrap_degrees
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile, jobdir
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -58,7 +59,7 @@ class Solution:
         return tables.with_units(tables.stars(self.files, self.tan_sip))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unsolved:
     """An image that no attempt solved: a result, not an error.
 

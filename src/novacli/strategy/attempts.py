@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from novacli.errors import UnavailableError
 from novacli.extraction.detect import DetectionSettings
@@ -27,6 +27,7 @@ from solvehost.formats.jobdir import MAX_ATTEMPTS
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import selection
 from solvehost.indexes.index_file import IndexFile
+from solvehost.record import record
 
 #: Images with more pixels than this count as large: members for ``ImageSizes.LARGE`` are tried.
 LARGE_PX = 3_000_000
@@ -52,7 +53,7 @@ _TWEAK_ORDER = 1
 LEAST_STARS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constraint:
     """The hints that one group of attempts takes for granted; empty for blind attempts."""
 
@@ -70,6 +71,9 @@ class Constraint:
         """The sources of its hints, such as ``FOCALLEN + XPIXSZ``; ``blind`` if there are none."""
         sources = [h.source for h in (self.scale, self.position) if h is not None]
         return " + ".join(dict.fromkeys(sources)) or ("parity" if self.parity else "blind")
+
+
+_NO_HINTS = Constraint()
 
 
 def constraints(hints: Hints, *, fallback: bool, is_tiled: bool = False) -> list[Constraint]:
@@ -100,7 +104,7 @@ def constraints(hints: Hints, *, fallback: bool, is_tiled: bool = False) -> list
     return hinted if hinted and not fallback else [*hinted, Constraint()]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Plan:
     """An attempt without its stars, and the member that says how to extract them."""
 
@@ -202,7 +206,7 @@ def _members(constraint: Constraint, field: Field, params: SolveParams) -> Seque
 
 
 def attempt_without_stars(
-    field: Field, params: SolveParams, member: Member, constraint: Constraint = Constraint(), delay_s: float = 0.0
+    field: Field, params: SolveParams, member: Member, constraint: Constraint = _NO_HINTS, delay_s: float = 0.0
 ) -> Attempt:
     """Return the attempt that a member makes at a field, with an empty star list.
 

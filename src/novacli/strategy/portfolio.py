@@ -7,11 +7,11 @@ every field, so members that differ race each other.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from novacli.extraction.detect import DetectionSettings
 from novacli.extraction.order import StarOrder
 from solvehost.formats.axy import Range
+from solvehost.record import record
 
 _TO_50 = ((1, 6), (7, 12), (13, 20), (21, 30), (31, 50))
 _TO_200 = tuple((n, n + 9) for n in range(1, 200, 10))
@@ -30,7 +30,7 @@ class ImageSizes(enum.Enum):
     SMALL = "small"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Member:
     """One member of the portfolio.
 

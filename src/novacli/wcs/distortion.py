@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from novacli.wcs.lensmodels import MAX_FREE_ORDER, Model, corners_of, free_polynomial
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ _CUTOFF_PX = 10.0
 _RAYLEIGH_MEDIAN = 1.1774
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Pairs:
     """Matched stars as a fit needs them.
 
@@ -69,7 +69,7 @@ class Pairs:
         return len(self.monomials)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Fit:
     """A model fitted to matched stars.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from novacli.wcs.distortion import Fit, Pairs
 from novacli.wcs.lensmodels import POWERS, Model
 from novacli.wcs.projection import sky_arrays_to_plane
 from novacli.wcs.tansip import TanSip, Terms
+from solvehost.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,7 @@ _INVERSE_GRID_POINTS = 15
 _MIN_PIXEL_AREA, _FOLD_GRID_POINTS = 0.05, 9
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Matched:
     """Matched stars: FITS pixels ``x``, ``y``, the reference stars' ``ra``, ``dec`` in degrees, each of shape (n,)."""
 
@@ -60,7 +61,7 @@ class Matched:
         return Matched(*(column[which] for column in (self.x, self.y, self.ra, self.dec)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Refit:
     """The outcome of a fit.
 
@@ -129,7 +130,7 @@ def assess(engine_solution: TanSip, matched: Matched) -> Refit | None:
     return None if fit is None else _Iteration(plane, pairs, [fit], fit, None, matched).result(engine_solution)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Iteration:
     """One round of fitting all models and choosing one; ``solution`` is None if that is the engine's own."""
 
@@ -207,7 +208,7 @@ def _match_radius_px(fit: Fit) -> float:
     return min(_MAX_MATCH_PX, max(_MIN_MATCH_PX, _MATCH_SIGMAS * typical_px))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Plane:
     """The tangent plane in which fits are made; it is near the image's centre, in units of half the image's diagonal.
 

@@ -9,11 +9,11 @@ Source: Calabretta & Greisen 2002, A&A 395, 1077 (TAN); Shupe et al. 2005, ASP C
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from novacli.records.parity import Parity
 from novacli.wcs.projection import plane_to_sky, sky_to_plane
 from novacli.wcs.sphere import position_angle_deg
+from solvehost.record import record
 
 _INVERSE_STEPS = 30
 _INVERSE_TOLERANCE_PX = 1e-11
@@ -24,7 +24,7 @@ Terms = tuple[tuple[int, int, float], ...]
 """The terms (p, q, coefficient) of one SIP polynomial: coefficient · u^p · v^q."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TanSip:
     """A TAN or TAN-SIP world coordinate system and the size of the image that it describes.
 

@@ -8,16 +8,17 @@ import pwd
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 
 from solvehost.admin.records import Finding
 from solvehost.errors import ConfigError, InternalError
+from solvehost.record import record
 
 DEFAULT_USER = "solve"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """A user of this machine; ``groups`` holds the ids of all groups of the user."""
 

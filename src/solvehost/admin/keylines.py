@@ -9,13 +9,13 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from solvehost.admin import pubkeys
 from solvehost.admin.pubkeys import PublicKey
 from solvehost.errors import CommandLineError, DataError
+from solvehost.record import record
 
 #: One option: a name, and perhaps a value in quotes, in which a backslash precedes each quote.
 _OPTION = re.compile(r'([A-Za-z0-9@.-]+)(?:="((?:[^"\\]|\\"|\\)*)")?(,|[ \t]+|$)')
@@ -24,7 +24,7 @@ _TIME_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyLine:
     """One line: its options in order (the value is None for an option without a value), and the key."""
 

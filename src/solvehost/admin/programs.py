@@ -10,18 +10,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from solvehost.admin.accounts import Account
 from solvehost.errors import UnavailableError
+from solvehost.record import record
 from solvehost.server.engine_setup import SEARCH_PATH
 
 _TIMEOUT_S = 30.0
 _ENVIRONMENT = {"PATH": SEARCH_PATH, "LC_ALL": "C"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramResult:
     """How a program ended: its exit code (128 + n if signal n ended it) and its output."""
 

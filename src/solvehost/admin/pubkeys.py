@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.errors import DataError, InputMissingError
+from solvehost.record import record
 from solvehost.wire.escaping import escape
 
 _MAX_FILE_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ TYPES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PublicKey:
     """A public key: its type, the key data in base64, and a comment in printable ASCII."""
 

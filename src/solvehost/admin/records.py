@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from solvehost.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Finding:
     """One thing that ``solvehost check`` looked at.
 
@@ -21,7 +22,7 @@ class Finding:
     exit_code: int = 78
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckReport:
     """All findings of ``solvehost check``."""
 
@@ -33,7 +34,7 @@ class CheckReport:
         return max((finding.exit_code for finding in self.checks if finding.ok is False), default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuthorizeResult:
     """The result of ``solvehost authorize``.
 
@@ -48,7 +49,7 @@ class AuthorizeResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobRow:
     """A job, detached or plain.  Client and id are empty if a crash left no record of them."""
 
@@ -60,14 +61,14 @@ class JobRow:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobTable:
     """All jobs, in the order in which they are printed."""
 
     rows: tuple[JobRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GcResult:
     """What ``solvehost gc`` removed, or would remove: expired jobs, and directories that crashes left behind."""
 
@@ -78,7 +79,7 @@ class GcResult:
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettingRow:
     """One setting; ``source`` is ``flag``, ``default``, or the path of the configuration file."""
 
@@ -90,14 +91,14 @@ class SettingRow:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettingTable:
     """All settings."""
 
     rows: tuple[SettingRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileText:
     """A file for the sysadmin, printed unchanged."""
 

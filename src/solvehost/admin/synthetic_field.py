@@ -9,7 +9,6 @@ import math
 import random
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.admin import programs
@@ -18,6 +17,7 @@ from solvehost.formats import fitsfile
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.sphere import separation_deg
+from solvehost.record import record
 
 #: Standard deviations of the simulated position errors (pixels) and brightness errors (magnitudes).
 _NOISE_PX, _NOISE_MAG = 0.3, 0.15
@@ -28,7 +28,7 @@ _PREFERRED_STARS = 100_000
 _MAX_WIDTH_DEG = 25.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldGeometry:
     """Size in pixels, scale, and centre (RA, Dec in degrees); y points north, x east for parity +1, west for -1."""
 

@@ -6,7 +6,6 @@ Success is a complete, finite wcs.fits, never the exit code: the engine exits 0 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.engine import logs, sandbox
@@ -19,13 +18,14 @@ from solvehost.formats import axy
 from solvehost.formats.jobdir import OUTPUTS, RUN_LOG, WCS, JobDir
 from solvehost.indexes import selection
 from solvehost.indexes.index_file import IndexFile
+from solvehost.record import record
 
 _CONFIG = "engine.cfg"
 #: A disk with less free space than this counts as full.
 _FULL_BYTES = 64 * 2**10
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedAttempt:
     """An attempt with the index files that it uses, in the order in which the engine takes them."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from solvehost.engine.result_files import open_plain_file
 from solvehost.formats import match_lines
 from solvehost.formats.jobdir import RUN_LOG, JobDir
 from solvehost.indexes.sphere import separation_deg
+from solvehost.record import record
 
 #: Bytes of a log that are read at a time, and that are kept because a match may continue in what follows.
 _CHUNK, _KEPT = 1 << 18, 1000
@@ -23,7 +23,7 @@ _CHUNK, _KEPT = 1 << 18, 1000
 _SAME_PLACE, _SAME_SCALE = 0.1, 1.02
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A logged match: the attempt that found it, its log-odds, the field's centre in degrees, the pixel scale."""
 

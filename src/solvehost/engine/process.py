@@ -20,13 +20,13 @@ import sys
 import termios
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solvehost.engine import exec_helper
 from solvehost.engine.descriptors import above_standard, close_others
 from solvehost.errors import UnavailableError
+from solvehost.record import record
 
 if TYPE_CHECKING:
     import subprocess
@@ -36,7 +36,7 @@ _POLL_S = 0.01
 _OWN_MEMORY = re.compile(rb"^(?:RssAnon|VmSwap):\s*([0-9]+) kB", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EngineLimits:
     """What one engine may use: CPU seconds, bytes of private memory, bytes in any one file, open files.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from solvehost.engine.process import EngineLimits
 from solvehost.engine.slots import Tokens
 from solvehost.indexes.index_set import IndexSet
+from solvehost.record import record
 
 #: How an attempt can end.  DOUBTFUL: its match is due to clustered sources.  STOPPED: by another attempt's solution, a
 #: time limit or a cancelled race.
@@ -19,7 +20,7 @@ NO_INDEX, STOPPED = "no-index", "stopped"
 UNSOLVED = "unsolved"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptOutcome:
     """How one attempt ended.
 
@@ -34,7 +35,7 @@ class AttemptOutcome:
     cpu_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RaceTerms:
     """The engine, the index files and the limits of a race.
 
@@ -56,7 +57,7 @@ class RaceTerms:
     observe: Callable[[str], None] = lambda _label: None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RaceResult:
     """How a race ended.
 

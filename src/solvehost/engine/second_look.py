@@ -17,7 +17,6 @@ import enum
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.engine import extra_run, outputs, result_files
@@ -28,6 +27,7 @@ from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS, JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
+from solvehost.record import record
 
 #: Median distance between matched stars, in pixels, above which a solution is poor.
 POOR_PX = 1.5
@@ -64,7 +64,7 @@ class Kind(enum.Enum):
     LOOSE = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SecondLook:
     """A second look to be taken; ``has_other_stars`` if its stars are those of another attempt."""
 
@@ -73,7 +73,7 @@ class SecondLook:
     has_other_stars: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Residual:
     """The number of matches of a solution, and the median distance in pixels between field and index stars."""
 

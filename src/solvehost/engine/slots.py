@@ -13,10 +13,11 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from solvehost.errors import OutputError, RetryLaterError
+from solvehost.record import record
 
 _WAITING, _QUEUE = "waiting", "queue"
 #: Seconds between two looks for a token: of a process that is next in the queue, and of all others.
@@ -35,7 +36,7 @@ def default_slots() -> int:
         return os.cpu_count() or 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Token:
     """A token that this process holds."""
 
@@ -56,7 +57,7 @@ def hold(tokens: list[Token]) -> Iterator[list[Token]]:
             tokens.pop().release()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tokens:
     """The tokens of one machine: ``count`` lock files in ``directory``; messages call them ``what``."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from solvehost.formats import fitsfile
 from solvehost.formats.axy_cards import AxyCards
 from solvehost.formats.jobdir import CORR, RDLS, WCS
 from solvehost.formats.star_table import Stars, parse_table, table_bytes
+from solvehost.record import record
 
 T = TypeVar("T", int, float)
 
@@ -39,7 +40,7 @@ class Range(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """An attempt's place in the race.
 
@@ -59,7 +60,7 @@ class Schedule:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """One attempt at a field: its parameters and its stars.
 

@@ -16,12 +16,12 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from solvehost.errors import OutputError, RetryLaterError
 from solvehost.formats.atomic import write_atomic
+from solvehost.record import record
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_ATTEMPTS = 16
@@ -61,7 +61,7 @@ def axy_name(number: int) -> str:
     return "job.axy" if number == 1 else f"job-{number}.axy"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobDir:
     """One job directory: every path in it, its state and its lock."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from solvehost.record import record
 
 _MATCH = re.compile(
     rb"log-odds ratio (?P<logodds>[-+.\de]+) \(.*?\), (?P<matched>\d+) match, (?P<conflicts>\d+) conflict, "
@@ -18,7 +19,7 @@ _MATCH = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoggedMatch:
     """A match as the engine's log describes it.
 

@@ -10,19 +10,19 @@ import os
 import re
 import sys
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from solvehost.errors import DataError
 from solvehost.formats import fitsfile
+from solvehost.record import record
 
 #: More stars than this do not help the engine; a longer table is cut.
 MAX_STARS = 10_000
 MAX_TABLE_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stars:
     """Stars as float32 columns, best first; x and y are FITS pixel coordinates (the first pixel's centre is 1, 1)."""
 

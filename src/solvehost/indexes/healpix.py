@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 
 from solvehost.indexes.sphere import separation_deg
+from solvehost.record import record
 
 _QUARTER = math.pi / 4
 #: Points on each edge at which the radius of a tile is measured; its corners are farthest out in most tiles.
@@ -20,7 +20,7 @@ _STEPS = 8
 _MARGIN_DEG = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cap:
     """A circle on the sky, in degrees, that contains a tile."""
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.errors import DataError
 from solvehost.formats import fitsfile
 from solvehost.formats.axy import Range
+from solvehost.record import record
 
 _ARCMIN_PER_RADIAN = math.degrees(1) * 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IndexFile:
     """One index file that loads.
 

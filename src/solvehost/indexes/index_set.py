@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from solvehost.errors import DataError
 from solvehost.formats.axy import Range
 from solvehost.indexes.cache import IndexCache
 from solvehost.indexes.index_file import IndexFile, read_index
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IndexSet:
     """The index files that were found.
 

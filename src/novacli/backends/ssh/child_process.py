@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO
 
@@ -26,6 +25,7 @@ from novacli.errors import UnavailableError
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from solvehost.engine import exec_helper
+from solvehost.record import record
 
 _Stream = IO[bytes]
 _CHUNK = 64 * 1024
@@ -37,7 +37,7 @@ _ENDING_S = 10.0
 _TERM_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramEnd:
     """How a program ended.
 

@@ -13,12 +13,12 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.config import Config, UserFolders
 from novacli.errors import OutputError, UnavailableError
 from novacli.files.atomic import write_file
+from solvehost.record import record
 
 #: No terminal, no X11, no agent, no questions, no forwarding, and no command of the user's instead of the verb.
 _OVERRIDES = (
@@ -40,7 +40,7 @@ _SOCKET_NAME_CHARACTERS = 1 + 40 + 1 + _DIGEST_CHARACTERS + 17
 _FORBIDDEN = frozenset('"%${}\n\\')
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ssh:
     """The ssh program.
 

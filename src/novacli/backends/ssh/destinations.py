@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from novacli.errors import UsageError
 from novacli.text.printable import printable_line
+from solvehost.record import record
 
 #: Not allowed in a destination: white space, control characters, and the comma, which separates several.
 _FORBIDDEN = re.compile(r"[\s,\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -17,7 +17,7 @@ _MAX_CHARACTERS = 255
 _LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SshHost:
     """A host: the name by which the user knows it, and the destination that ssh is given."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from novacli.errors import InputMissingError
 from solvehost import wire
 from solvehost.formats.jobdir import MAX_ATTEMPTS, JobDir
+from solvehost.record import record
 from solvehost.wire.request import MAX_ID_CHARACTERS, MAX_REQUEST_BYTES
 
 #: How long attempts after the first are prepared before those that are ready are sent.
@@ -19,7 +19,7 @@ _MAX_LISTS_BYTES = MAX_REQUEST_BYTES - 64 * 1024
 _RANDOM_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Packet:
     """A request.
 

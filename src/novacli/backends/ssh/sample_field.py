@@ -10,7 +10,6 @@ import math
 import random
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from novacli.config import Config
 from novacli.errors import NovaError
@@ -18,6 +17,7 @@ from novacli.indexes.coverage import width_ranges_deg
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
+from solvehost.record import record
 
 _SIDE_PX = 1000
 _CPU_S = 20.0
@@ -27,7 +27,7 @@ _WIDTHS_DEG = Range(2.0, 30.0)
 _SKY_STARS, _RANDOM_STARS = 100, 20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SampleField:
     """A job for a check; ``is_sky`` tells whether its stars are real, so that it can be solved."""
 

@@ -11,7 +11,6 @@ import codecs
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from novacli.backends.base import UnusableReplyError
@@ -24,6 +23,7 @@ from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from novacli.text.printable import printable_text
 from solvehost import wire
+from solvehost.record import record
 from solvehost.wire import Info, JobLine, Reply
 from solvehost.wire.command import DETACH, FOLLOW, SOLVE
 from solvehost.wire.json_lines import MAX_LINES_BYTES
@@ -40,7 +40,7 @@ _BROKEN = re.compile(
 _MAX_LOG_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Server:
     """A server, and the ssh program that connects to it."""
 

@@ -13,7 +13,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from novacli.records.progress import SILENT, Progress
 from solvehost import wire
 from solvehost.formats.axy import Range
 from solvehost.indexes.index_file import IndexFile
+from solvehost.record import record
 from solvehost.wire import Info
 from solvehost.wire.json_lines import write_line
 
@@ -42,7 +42,7 @@ _GRACE_S = 2.0
 _MAX_THREADS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownServer:
     """A server, and what it told of itself; ``info`` is None for a server that runs the original script."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from novacli.backends.base import LOST, RemoteState, SolveOutcome
@@ -21,6 +20,7 @@ from novacli.jobs.remote import RemoteJob, damaged_remote
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from solvehost.formats.jobdir import MAX_ATTEMPTS, is_id
+from solvehost.record import record
 from solvehost.wire import JobLine
 from solvehost.wire.json_lines import FAILED
 
@@ -28,7 +28,7 @@ from solvehost.wire.json_lines import FAILED
 FETCH_S, _ANSWER_S = 120.0, 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """What identifies a job on a server.
 

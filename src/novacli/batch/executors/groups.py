@@ -10,10 +10,10 @@ import itertools
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from novacli.batch.executors.mark_file import MarkFile
 from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
+from solvehost.record import record
 
 #: A group has as many frames as take about this many seconds, by those that came last, and at most this many.
 GROUP_S = 0.5
@@ -26,7 +26,7 @@ _GROUPS_PER_WORKER = 4
 _OLD_MARKS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GroupMember:
     """A task's place: the key of its group, that group's mark file, and its number in the group, counted from 0."""
 

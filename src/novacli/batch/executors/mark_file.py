@@ -12,15 +12,15 @@ The file answers three questions that Dask's scheduler leaves open:
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from novacli.batch.records import RunSetup
+from solvehost.record import record
 
 _BEGUN, _ENDED = "begun", "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MarkFile:
     """The file of a group."""
 

@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from novacli.batch.records import FileContent
@@ -21,6 +20,7 @@ from novacli.files import compression
 from novacli.fits import cards as fitscards
 from novacli.fits import celestial
 from solvehost.formats import fitsfile
+from solvehost.record import record
 
 _CHUNK_BYTES = 2**20
 _MAGIC_BYTES = len(b"SIMPLE")
@@ -125,7 +125,7 @@ def _fits_digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _RawHeader:
     """A header's bytes, and the length in bytes of the data behind it, padding included."""
 

@@ -13,7 +13,6 @@ import re
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
@@ -25,6 +24,7 @@ from novacli.files.compression import unpacked_name
 from novacli.records.field import HeaderValue
 from novacli.rigs.store import identify_rig_of_header
 from solvehost.formats import fitsfile
+from solvehost.record import record
 
 #: The image is searched in this many extensions.
 _MAX_EXTENSIONS = 3
@@ -33,7 +33,7 @@ _LIMIT_S, _REST_S = 10.0, 600.0
 _DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exposure:
     """The camera and the time of a frame.
 

@@ -27,6 +27,7 @@ from novacli.jobs.filters import parse_time
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats import jobdir
+from solvehost.record import record
 
 #: The suffixes, in lower case, by which pictures are found in folders; the suffix of a packed file may follow.
 SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
@@ -42,7 +43,7 @@ _LASTING = {errno.ELOOP: InputMissingError.exit_code, errno.EACCES: DeniedError.
 _MAX_NS = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundFrames:
     """What a search found.
 

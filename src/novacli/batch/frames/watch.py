@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from novacli.batch.frames.listing import FoundFrames, find_frames, frame_at, is_settled
@@ -21,6 +21,7 @@ from novacli.batch.ledger.plan import PlannedFrame, is_denied
 from novacli.batch.records import RETRIABLE, WAITING, FrameFile, FrameRecord
 from novacli.errors import NovaError
 from solvehost.formats import fitsfile
+from solvehost.record import record
 
 #: Listing the folders takes at most this part of a core.
 _LISTING_SHARE = 0.01
@@ -53,7 +54,7 @@ class WatchPlanner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WatchSettings:
     """How to watch folders.
 

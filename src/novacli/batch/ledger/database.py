@@ -15,7 +15,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from urllib.parse import quote
 from novacli.batch.ledger import schema
 from novacli.batch.records import WAITING, FileContent, FrameFile, FrameRecord, LedgerEntry
 from novacli.errors import ConfigError, DataError, DeniedError, InputMissingError, OutputError, RetryLaterError
+from solvehost.record import record
 
 #: How long a writer waits for a process that reads or copies the ledger.
 _BUSY_S = 60.0
@@ -34,7 +34,7 @@ _INT64 = 2**63 - 1
 _NOT_YET = RetryLaterError.exit_code
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunRecord:
     """One run over the ledger; ``outcome`` is None while it runs, and if it was killed."""
 

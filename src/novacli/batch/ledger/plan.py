@@ -23,6 +23,7 @@ from novacli.config import Config
 from novacli.errors import DeniedError, OutputError, RetryLaterError
 from novacli.records.params import SolveParams
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
+from solvehost.record import record
 
 #: The value of ``--retry`` → the fates that are tried again.
 RETRIES = {
@@ -58,7 +59,7 @@ class Reason(StrEnum):
 _UNFINISHED = {WAITING: Reason.WAITING, RETRIABLE: Reason.RETRIABLE, GONE: Reason.GONE}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanOptions:
     """What a run asks for.
 
@@ -83,7 +84,7 @@ class PlanOptions:
     may_write: Callable[[FrameFile], bool] = lambda _frame: True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedFrame:
     """A frame that a run has to solve, or to compare with the content that its result belongs to.
 

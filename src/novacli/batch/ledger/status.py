@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,6 +11,7 @@ from novacli.batch.ledger.database import Ledger, RunRecord
 from novacli.batch.ledger.lock import is_locked
 from novacli.batch.records import FATES, OWN_OUTPUT, RETRIABLE
 from novacli.text.printable import printable_line
+from solvehost.record import record
 
 #: The state of a run without an outcome: it was killed (or the power failed), or it is in progress.
 KILLED, RUNNING = "killed", "running"
@@ -21,7 +21,7 @@ _NAMED = 3
 _WORDS = {RETRIABLE: "failed and to be tried again", OWN_OUTPUT: "written by nova"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerStatus:
     """A ledger's path, the last run over it, the state of that run, and the number of frames of each fate."""
 

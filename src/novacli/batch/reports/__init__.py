@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 
 from novacli.batch.records import OWN_OUTPUT, LedgerEntry
 from novacli.errors import UsageError
 from novacli.records.status import SOLVED, UNSOLVED
+from solvehost.record import record
 
 MODULES = {
     ".csv": "novacli.batch.reports.csvtable",
@@ -27,7 +28,7 @@ MODULES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Summary:
     """Facts about the batch as a whole; the reports count the fates themselves.
 

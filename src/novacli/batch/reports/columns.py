@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from novacli.batch.records import LedgerEntry
 from novacli.records.result import Result
 from novacli.text.printable import printable_line
+from solvehost.record import record
 
 #: A cell: text is one printable line and never empty; None if the value is unknown or does not apply to the frame.
 Value = str | float | int | None
@@ -18,7 +18,7 @@ _Read = Callable[[LedgerEntry, Result], Any]
 YES, NO = "yes", "no"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column of a report.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 
 from novacli.batch.records import GONE, RETRIABLE, WAITING
@@ -11,6 +10,7 @@ from novacli.batch.reports.columns import Value
 from novacli.batch.reports.folders import sort_button
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.reports.results.table import REASONS
+from solvehost.record import record
 
 #: A frame's values by the names of the report's columns.
 FrameValues = dict[str, Value]
@@ -25,7 +25,7 @@ FATE_TEXTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """A column of the page.
 

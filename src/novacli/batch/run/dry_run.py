@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from novacli.batch.frames import output_paths
@@ -18,13 +17,14 @@ from novacli.batch.run.request import BatchRequest
 from novacli.batch.run.session import check_mount, frames_of, plan_options
 from novacli.errors import InputMissingError
 from novacli.text.printable import shown_name
+from solvehost.record import record
 
 #: What a run would do with a frame: solve it; read it to see if it still has the content that its result belongs to;
 #: wait until it is written; nothing; fail it, because permissions or existing files are in the way of its outputs.
 SOLVE, COMPARE, WAIT, SKIP, REFUSE = "solve", "compare", "wait", "skip", "refuse"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DryRunLine:
     """What a run would do with a frame.
 

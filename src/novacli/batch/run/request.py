@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from novacli.batch.records import BatchOutputs
 from novacli.config import Config
 from novacli.records.params import SolveParams
+from solvehost.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchRequest:
     """What the user asks of a run.
 

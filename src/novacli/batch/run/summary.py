@@ -13,6 +13,7 @@ from novacli.records.result import Result
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
+from solvehost.record import record
 
 #: How many different reasons are told.
 _MAX_REASONS = 8
@@ -54,7 +55,7 @@ def _sentence(message: str, count: int) -> str:
     return f"{message.rstrip('.')}{others}."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchOutcome:
     """How a run ended.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from solvehost.admin.authorize import DEFAULT_FILE
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import Finding
 from solvehost.errors import DataError, NovaError
+from solvehost.record import record
 from solvehost.server import settings
 
 #: Options that permit what ``restrict`` forbids.
@@ -24,7 +24,7 @@ _EXPIRES_SOON = timedelta(days=30)
 _AUTHORIZE = "solvehost authorize KEY.pub --replace writes the line anew"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Service:
     """What a key starts: the words of the program, the words of its flags, and the flags by name."""
 
