@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from novacli.wcs.statistics import median
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,7 +57,7 @@ def window_sigma_px(a: Floats, b: Floats, binning: int) -> float:
     """
     if not len(a):
         return _MIN_SIGMA_PX
-    measured = float(np.median(np.sqrt(a[:_STARS_FOR_WIDTH] * b[:_STARS_FOR_WIDTH]))) * binning
+    measured = float(median(np.sqrt(a[:_STARS_FOR_WIDTH] * b[:_STARS_FOR_WIDTH]))) * binning
     # Without the width that a binned pixel adds to a point.
     sigma_px = math.sqrt(max(0.0, measured**2 - (binning**2 - 1) / 12))
     return min(_MAX_SIGMA_PX, max(_MIN_SIGMA_PX, _WINDOW_PER_STAR * sigma_px))
@@ -114,7 +116,7 @@ def measure(image: Image, x: Floats, y: Floats, sigma_px: float, max_shift_px: f
 def _background(cutouts: Floats) -> Floats:
     """Return the median of the outermost pixels of each cut-out, shape (n, 1, 1)."""
     ring = np.concatenate([cutouts[:, 0], cutouts[:, -1], cutouts[:, 1:-1, 0], cutouts[:, 1:-1, -1]], axis=1)
-    return np.asarray(np.median(ring, axis=1))[:, None, None]
+    return median(ring)[:, None, None]
 
 
 def _move_windows(light: Floats, x: Floats, y: Floats, sigma_px: float) -> tuple[Floats, Floats, NDArray[np.bool_]]:

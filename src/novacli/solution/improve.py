@@ -121,20 +121,21 @@ def _read_engine_files(job: jobdir.JobDir) -> _EngineFiles | None:
 
 
 def _fit_again(job: jobdir.JobDir, engines: _EngineFiles, *, keep: bool) -> Judgement | None:
-    own = refit.assess(engines.solution, engines.matched)
     found = None if keep else refit.refit(engines.solution, engines.matched, *_all_stars(job))
-    if found is not None and found.tan_sip is not None and _is_worth_it(found, own, len(engines.matched)):
+    if found is not None and found.tan_sip is not None and _is_worth_it(found, engines):
         corr = new_corr(engines.corr, engines.table, found, found.tan_sip)
         atomic.write_atomic(job.path / jobdir.CORR, corr, durable=False)
         atomic.write_atomic(job.wcs, new_wcs(_bytes(job.wcs), found, found.tan_sip), durable=False)
         return Judgement.of(found, found.tan_sip, is_new=True)
+    own = refit.assess(engines.solution, engines.matched)
     return None if own is None else Judgement.of(own, engines.solution, is_new=False)
 
 
-def _is_worth_it(found: Refit, own: Refit | None, stars: int) -> bool:
-    if len(found.matched) < _MATCHED_FACTOR * stars:
+def _is_worth_it(found: Refit, engines: _EngineFiles) -> bool:
+    if len(found.matched) < _MATCHED_FACTOR * len(engines.matched):
         return False
-    return own is None or found.heldout_rms_px <= _HELD_OUT_FACTOR * own.heldout_rms_px
+    own_rms_px = refit.engine_heldout_rms_px(engines.solution, engines.matched)
+    return own_rms_px is None or found.heldout_rms_px <= _HELD_OUT_FACTOR * own_rms_px
 
 
 def _bytes(path: Path) -> bytes:

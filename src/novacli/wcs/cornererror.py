@@ -35,7 +35,8 @@ _MAX_ERROR = 0.3
 _EVIDENCE_PER_STAR = 0.5
 #: Mean squares below this, in square pixels, are equally good.
 _MIN_SCORE_PX2 = 1e-4
-_STEPS = 600
+#: The errors that are tried, as fractions of the largest: a coarse step has ``_FINE_STEPS`` fine ones.
+_COARSE_STEPS = _FINE_STEPS = 25
 
 
 def corner_error_px(corners: Floats, candidates: Sequence[Fit], pairs: Pairs) -> float | None:
@@ -61,11 +62,18 @@ def corner_error_px(corners: Floats, candidates: Sequence[Fit], pairs: Pairs) ->
         return None
     variances_px2 = np.array([_corner_square_errors_px2(f, corners, pairs) for f in fits])
     limit_px = _MAX_ERROR * pairs.px
-    errors_px = np.geomspace(1e-3, 10 * limit_px, _STEPS)
+    weights = _weights(fits)[:, None, None]
     freedom = np.array([f.degrees_of_freedom for f in fits])[:, None, None]
-    scaled = 2 * errors_px**2 / (freedom * np.minimum(variances_px2, limit_px**2)[:, :, None])
-    exceedance = (_weights(fits)[:, None, None] * (1 + scaled) ** (-freedom / 2)).sum(axis=0).max(axis=0)
-    return float(errors_px[int(np.argmax(exceedance <= EXCEEDANCE))])
+    scales = 2 / (freedom * np.minimum(variances_px2, limit_px**2)[:, :, None])
+
+    def first_safe(errors_px: Floats) -> int:
+        """Return the index of the first error that the worst corner exceeds rarely enough."""
+        exceedance = (weights * (1 + scales * errors_px**2) ** (-freedom / 2)).sum(axis=0).max(axis=0)
+        return int(np.argmax(exceedance <= EXCEEDANCE))
+
+    errors_px = np.geomspace(1e-3, 10 * limit_px, _COARSE_STEPS * _FINE_STEPS).reshape(_COARSE_STEPS, _FINE_STEPS)
+    within = errors_px[first_safe(errors_px[:, -1])]
+    return float(within[first_safe(within)])
 
 
 def _corner_square_errors_px2(fit: Fit, corners: Floats, pairs: Pairs) -> Floats:

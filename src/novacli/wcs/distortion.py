@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.wcs.lensmodels import MAX_FREE_ORDER, Model, corners_of, free_polynomial
+from novacli.wcs.statistics import median
 from solvehost.record import record
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ def fit(model: Model, pairs: Pairs) -> Fit | None:
         q, r_inverse = factors
         parameters = r_inverse @ (q.T @ pairs.target[:, inliers].ravel())
         residuals = pairs.target - design @ parameters
-        found = _evaluate(model, model.coefficients(parameters), residuals, r_inverse, inliers, pairs)
+        found = _evaluate(
+            model, model.coefficients(parameters), design @ r_inverse, r_inverse, residuals, inliers, pairs
+        )
         kept = find_inliers(found.loo_residuals_px, inliers)
         if (kept == inliers).all():
             break
@@ -163,8 +166,11 @@ def evaluate_engine_solution(order: int, residuals: Floats, pairs: Pairs) -> Fit
     """
     model = free_polynomial(max(1, min(order, MAX_FREE_ORDER)))
     inliers = find_inliers(np.hypot(*residuals) * pairs.px, np.ones(len(pairs), np.bool_))
-    factors = _factorize(model.design(pairs.monomials), inliers)
-    return None if factors is None else _evaluate(model, None, residuals, factors[1], inliers, pairs)
+    design = model.design(pairs.monomials)
+    factors = _factorize(design, inliers)
+    if factors is None:
+        return None
+    return _evaluate(model, None, design @ factors[1], factors[1], residuals, inliers, pairs)
 
 
 def find_inliers(residuals_px: Floats, inliers: Flags) -> Flags:
@@ -175,7 +181,7 @@ def find_inliers(residuals_px: Floats, inliers: Flags) -> Flags:
 
 def sigma_px(distances: Floats) -> float:
     """Return the sigma along one axis of distances in two dimensions, from their median; 0 if there are none."""
-    return float(np.median(distances)) / _RAYLEIGH_MEDIAN if len(distances) else 0.0
+    return float(median(distances)) / _RAYLEIGH_MEDIAN if len(distances) else 0.0
 
 
 def _factorize(design: Floats, inliers: Flags) -> tuple[Floats, Floats] | None:
@@ -189,18 +195,23 @@ def _factorize(design: Floats, inliers: Flags) -> tuple[Floats, Floats] | None:
 
 
 def _evaluate(
-    model: Model, terms: Floats | None, residuals: Floats, r_inverse: Floats, inliers: Flags, pairs: Pairs
+    model: Model,
+    terms: Floats | None,
+    orthonormal_design: Floats,
+    r_inverse: Floats,
+    residuals: Floats,
+    inliers: Flags,
+    pairs: Pairs,
 ) -> Fit:
     """Return the fit with these residuals, shape (2, n); the covariance of its parameters is sigma² R⁻¹ R⁻ᵀ."""
-    loo_residuals_px = pairs.px * leave_one_out(residuals, model.design(pairs.monomials) @ r_inverse, inliers)
+    loo_residuals_px = pairs.px * leave_one_out(residuals, orthonormal_design, inliers)
     count = int(inliers.sum())
     degrees_of_freedom = max(1, 2 * count - model.parameters)
     variance_px2 = float((residuals[:, inliers] ** 2).sum()) / degrees_of_freedom * pairs.px**2
-    over_image, at_corners = (
-        ((model.design(points) @ r_inverse) ** 2).sum(axis=(0, 2)) for points in (pairs.grid, corners_of(pairs.grid))
-    )
+    over_image = ((model.design(pairs.grid) @ r_inverse) ** 2).sum(axis=(0, 2))
     excess = float(over_image.mean()) - model.parameters / count
-    return Fit(model, terms, inliers, loo_residuals_px, variance_px2 * excess, variance_px2 * at_corners)
+    corner_variance_px2 = variance_px2 * corners_of(over_image)
+    return Fit(model, terms, inliers, loo_residuals_px, variance_px2 * excess, corner_variance_px2)
 
 
 def leave_one_out(residuals: Floats, orthonormal_design: Floats, inliers: Flags) -> Floats:

@@ -136,5 +136,5 @@ def grid_monomials(width: int, height: int) -> Floats:
 
 
 def corners_of(grid: Floats) -> Floats:
-    """Return the rows of a grid's monomials that belong to the image's corners, shape (4, monomials)."""
+    """Return what belongs to the image's four corners, of values at the points of a grid, shape (points, …)."""
     return grid[[0, _GRID_POINTS - 1, -_GRID_POINTS, -1]]

@@ -124,18 +124,30 @@ def refit(
 
 def assess(engine_solution: TanSip, matched: Matched) -> Refit | None:
     """Assess a solution of the engine that is kept; None if the stars are too few."""
+    iteration = _engine_iteration(engine_solution, matched)
+    return None if iteration is None else iteration.result(engine_solution)
+
+
+def engine_heldout_rms_px(engine_solution: TanSip, matched: Matched) -> float | None:
+    """Return ``heldout_rms_px`` of a solution of the engine; None if the stars are too few."""
+    iteration = _engine_iteration(engine_solution, matched)
+    return None if iteration is None else iteration.chosen.mean_square_px2() ** 0.5
+
+
+def _engine_iteration(engine_solution: TanSip, matched: Matched) -> _Iteration | None:
     plane = _Plane.at_centre_of(engine_solution)
     pairs = plane.pairs(matched)
     fit = plane.evaluate(engine_solution, matched, pairs) if len(matched) >= _MIN_STARS else None
-    return None if fit is None else _Iteration(plane, pairs, [fit], fit, None, matched).result(engine_solution)
+    return None if fit is None else _Iteration(plane, pairs, (), [fit], fit, None, matched)
 
 
 @record
 class _Iteration:
-    """One round of fitting all models and choosing one; ``solution`` is None if that is the engine's own."""
+    """One round of fitting models and choosing one; ``solution`` is None if that is the engine's own."""
 
     plane: _Plane
     pairs: Pairs
+    models: Sequence[Model]
     candidates: Sequence[Fit]
     chosen: Fit
     solution: TanSip | None
@@ -158,7 +170,7 @@ class _Iteration:
 
         Stars far from a new solution are no longer matched; an engine's solution keeps its matches.
         """
-        fits = distortion.fit_all(self.pairs, lensmodels.models())
+        fits = self._fits_of_all_models()
         chosen, solution = self.chosen, self.solution
         if solution is not None:
             chosen, solution = self._with_lower_order(chosen, solution, fits)
@@ -172,6 +184,11 @@ class _Iteration:
             heldout_rms_px=chosen.mean_square_px2(which=near) ** 0.5,
             corner_error_px=corner_error_px(corners, fits, self.pairs),
         )
+
+    def _fits_of_all_models(self) -> Sequence[Fit]:
+        if len(self.models) < len(lensmodels.models()):
+            return distortion.fit_all(self.pairs, lensmodels.models())
+        return [fit for fit in self.candidates if fit.terms is not None]
 
     def _with_lower_order(self, chosen: Fit, solution: TanSip, fits: Sequence[Fit]) -> tuple[Fit, TanSip]:
         """Return a fit with fewer parameters, and its solution, if the corners are much safer with it."""
@@ -200,7 +217,7 @@ def _iterate(engine_solution: TanSip, plane: _Plane, models: Sequence[Model], ma
     solution = plane.solution(chosen)
     if solution is not None and not _is_one_to_one(solution):
         return None
-    return _Iteration(plane, pairs, candidates, chosen, solution, matched)
+    return _Iteration(plane, pairs, models, candidates, chosen, solution, matched)
 
 
 def _match_radius_px(fit: Fit) -> float:

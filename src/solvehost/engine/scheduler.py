@@ -7,7 +7,8 @@ An attempt goes through these states::
        └──→ unserved         ↓   │                │
                            SUSPENDED ─────────────┘
 
-- to come → planned: there is a core for it, so it is prepared; it is unserved if no index file fits it.
+- to come → planned: there is a core for it, and the attempt before it has had its head start, so it is prepared; it is
+  unserved if no index file fits it.
 - planned → RUNNING: it is due, and a core is free.  Delays are measured by the CPU time that earlier attempts have
   used (:class:`RaceClock`), so that on a busy machine none starts only because its forerunners had to wait for a core.
 - RUNNING → SUSPENDED: its slice, which is CPU time as well, is over, or another job waits for a core.
@@ -41,6 +42,9 @@ from solvehost.indexes.index_file import IndexFile
 #: The longest and the shortest wait for an engine to end, in seconds; slices, other jobs and cancellation are checked
 #: after each wait.
 _TICK_S, _SHORT_TICK_S = 0.1, 0.01
+#: How long the attempt that started last runs alone, in CPU seconds, before the next one is prepared: most fields are
+#: solved within it, and a further star list and engine would be wasted.
+_HEAD_START_S = 0.04
 #: An engine counts as having used at least this share of the time that it ran: one that waits for a slow disk uses no
 #: CPU, and must not keep others from starting.
 _LEAST_SHARE = 0.1
@@ -233,6 +237,8 @@ class Scheduler:
         self._terms, self._queue, self._start = terms, queue, start
         self._cores = Cores(terms.tokens, first)
         self._clock = RaceClock()
+        #: Until when, on the race's clock, no further attempt is prepared.
+        self._head_start_ends_s = 0.0
         #: Every attempt that was started.
         self.runs: list[EngineRun] = []
 
@@ -244,7 +250,7 @@ class Scheduler:
         self._fill_cores()
         running = self._in_state(RunState.RUNNING)
         if running:
-            wait_for_any([run.engine for run in running], self._queue.patience_s(self._clock.seconds))
+            wait_for_any([run.engine for run in running], self._patience_s())
         ended = [run for run in running if run.engine.poll()]
         self._clock.advance(self.used_s, len(running))
         for run in ended:
@@ -322,6 +328,7 @@ class Scheduler:
         if planned is not None:
             self._terms.observe(planned.label)
             self.runs.append(EngineRun(planned, self._start(planned), time.monotonic()))
+            self._head_start_ends_s = self._clock.seconds + _HEAD_START_S
 
     # -- What the steps ask -----------------------------------------------------------------------------------------
 
@@ -332,7 +339,16 @@ class Scheduler:
         return any(run.state is not RunState.ENDED for run in self.runs)
 
     def _has_due(self) -> bool:
+        if self._has_living() and self._clock.seconds < self._head_start_ends_s:
+            return False
         return self._queue.has_due(self._clock.seconds, is_idle=not self._has_living())
+
+    def _patience_s(self) -> float:
+        """Return how long to wait for an engine to end."""
+        head_start_s = self._head_start_ends_s - self._clock.seconds
+        if head_start_s > 0:
+            return max(head_start_s, _SHORT_TICK_S)
+        return self._queue.patience_s(self._clock.seconds)
 
     def _has_free_core(self) -> bool:
         allowed = self._terms.engines or self._terms.tokens.count

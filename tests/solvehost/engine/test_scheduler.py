@@ -47,6 +47,24 @@ def test_attempts_are_prepared_lazily(tmp_path: Path) -> None:
     assert asked == [1]
 
 
+def test_the_second_attempt_is_prepared_after_the_head_start_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is a core for it, but most fields are solved before it would be needed."""
+    monkeypatch.setattr(scheduler, "_LEAST_SHARE", 0.0)
+    monkeypatch.setattr(scheduler, "_HEAD_START_S", 10.0)  # more than the stand-in's start takes
+    job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("solve"))
+    asked: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in (1, 2):
+            asked.append(number)
+            yield number
+
+    run_race(job, make_terms(tmp_path, wall_s=1.0), numbers())
+    assert asked == [1]
+
+
 def test_a_delay_passes_while_earlier_attempts_use_cpu_time(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("burn"), make_attempt("solve", delay_s=0.2))
     result = run_race(job, make_terms(tmp_path))
