@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from draft import Draft
+from foregrounds import FOREGROUNDS
 
 from novacli.demo import exposure
 from novacli.demo.catalogue import Catalogue
@@ -329,6 +331,37 @@ def _blurred(light: NDArray[np.float32], times: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(light)
 
 
+# --- What stands before the sky --------------------------------------------------------------------------------------
+
+
+def _scenery(*effects: str, stars: _Draw | None = None) -> _Draw:
+    """Return a kind that shows effects of ``foregrounds.py``; they hide some of the stars, if there are any."""
+
+    def spots_of(rng: Generator, width: int, height: int, catalogue: Catalogue) -> _Spots:
+        nothing = np.zeros(0)
+        spots = _Spots(nothing, nothing, nothing) if stars is None else stars(rng, width, height, catalogue)
+        camera = Camera()
+        draft = Draft(
+            light=np.full((height, width, 3), camera.sky_e, np.float32),
+            clear=np.ones((height, width), np.float32),
+            sky_e=camera.sky_e,
+            noise_e=math.sqrt(camera.sky_e),
+            px_per_deg=width / _log_uniform(rng, 5, 70),
+            rng=rng,
+        )
+        for effect in effects:
+            FOREGROUNDS[effect](draft)
+        # The sky is added to all kinds alike, so only the rest is returned: less than nothing where the sky is hidden.
+        light = np.maximum(draft.light.mean(axis=2) - np.float32(camera.sky_e), np.float32(-0.6 * camera.sky_e))
+        column, row = (
+            np.clip(np.rint(axis - 1).astype(int), 0, side - 1) for axis, side in ((spots.x, width), (spots.y, height))
+        )
+        seen = draft.clear[row, column] > 0.5
+        return replace(spots, x=spots.x[seen], y=spots.y[seen], flux_e=spots.flux_e[seen], light=light, clouds=0.0)
+
+    return spots_of
+
+
 #: The kinds; the order must never change, because a kind's index seeds its random numbers.
 KINDS: dict[str, _Draw] = {
     "random": _random,
@@ -344,4 +377,12 @@ KINDS: dict[str, _Draw] = {
     "text": _text,
     "cat": _cat,
     "clouded": _clouded,
+    "town": _scenery("dome", "treeline", "lamps"),
+    "leaves": _scenery("tree", "tree", "wires"),
+    "building": _scenery("roof", "lamps"),
+    "lit-clouds": _scenery("clouds", "moon", "haze"),
+    "traffic": _scenery("trails", "train", "aeroplane"),
+    "rendered": _scenery("milky way", "nebula", stars=_random),
+    "behind-trees": _scenery("dome", "treeline", "tree", stars=_sheared),
+    "behind-roofs": _scenery("clouds", "roof", stars=_scattered),
 }

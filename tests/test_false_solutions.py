@@ -27,6 +27,7 @@ import nosky
 from falsetail import Heard
 
 from novacli.demo.catalogue import Catalogue
+from novacli.demo.scene import Camera
 from solvehost.formats import axy, match_lines
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_set import IndexSet
@@ -72,6 +73,18 @@ def test_no_similarity_restores_the_real_sky(kind: str, monkeypatch: pytest.Monk
         spots = nosky.KINDS[kind](rng, 1600, 1600, None)  # type: ignore[arg-type]
         assert len(spots.x) == 40
         assert best_similarity_rms(x + 1j * y, spots.x + 1j * spots.y) > 8
+
+
+def test_foreground_hides_stars() -> None:
+    """A kind with a foreground has fewer of the same stars, and light that may be negative but never below the sky."""
+    behind, there = (
+        draw(np.random.default_rng(2), 400, 300, None)  # type: ignore[arg-type]
+        for draw in (nosky._scenery("roof", stars=nosky._random), nosky._random)
+    )
+    assert 0 < len(behind.x) < len(there.x)
+    assert set(behind.x) < set(there.x)
+    assert behind.light is not None
+    assert -Camera().sky_e < behind.light.min() < 0
 
 
 def best_similarity_rms(before: Any, after: Any) -> float:
