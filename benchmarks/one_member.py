@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from novacli.cli.main import main
 from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints
+from novacli.matchers.base import Matcher
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts
 from solvehost.formats.axy import Attempt
@@ -19,10 +20,14 @@ from solvehost.indexes.index_file import IndexFile
 
 
 def single_attempt(
-    extractor: StarExtractor, params: SolveParams, hints: Hints, files: Sequence[IndexFile]
+    extractor: StarExtractor,
+    params: SolveParams,
+    hints: Hints,
+    files: Sequence[IndexFile],
+    matcher: Matcher | None = None,
 ) -> Iterator[Attempt]:
     """Yield the attempt of the member that the command line named."""
-    del params, hints, files
+    del params, hints, files, matcher
     from candidates import candidate
 
     yield candidate(_NAME).attempt(extractor)

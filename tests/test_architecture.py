@@ -25,7 +25,15 @@ FLOORS = (
     ("solvehost.__main__",),
     ("novacli.errors",),
     ("novacli.config", "novacli.text", "novacli.files", "novacli.fits", "novacli.wcs", "novacli.records"),
-    ("novacli.inputs", "novacli.hints", "novacli.rigs", "novacli.extraction", "novacli.indexes", "novacli.solution"),
+    (
+        "novacli.inputs",
+        "novacli.hints",
+        "novacli.rigs",
+        "novacli.extraction",
+        "novacli.indexes",
+        "novacli.matchers",
+        "novacli.solution",
+    ),
     ("novacli.exports", "novacli.jobs", "novacli.strategy"),
     ("novacli.demo", "novacli.doctor", "novacli.reports"),
     ("novacli.backends",),
@@ -56,6 +64,7 @@ THIRD_PARTY = {
     "requests": {"novacli.files"},
     "urllib3": {"novacli.files"},
     "distributed": {"novacli.batch"},
+    "tetra3rs": {"novacli.matchers"},
 }  # fmt: skip
 
 MODULES = {

@@ -18,6 +18,7 @@ from novacli import backends
 from novacli import config as configuration
 from novacli.errors import InternalError, NotSolvedError, ParameterError
 from novacli.inputs import FileInput, StreamInput, UrlInput, from_array, open_field, parse_input
+from novacli.matchers.patterns import installed_matcher
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field
 from novacli.records.params import DEFAULT_RADIUS_DEG, Position, Scale, SolveParams, in_unit
@@ -198,6 +199,7 @@ class Solver:
         self.to = to
         self._jobs_dir = None if jobs_dir is None else Path(jobs_dir)
         self._rigs = RigStore(config.folders.rigs_file) if self.config["learn"] else None
+        self._matcher = installed_matcher(self.config)
         self._lock = threading.Lock()
         self._backends: dict[tuple[tuple[str, ...], str | None], Backend] = {}
         self._backend_for(SolveParams())
@@ -252,7 +254,8 @@ class Solver:
         backend = self._backend_for(params)
         field = _field(image, params, header, mask)
         with self._jobs_folder() as folder:
-            done = solve_field(field, params, Context(folder, backend, progress, self._rigs))
+            context = Context(folder, backend, progress, self._rigs, matcher=self._matcher)
+            done = solve_field(field, params, context)
         if done.error is not None:
             raise done.error
         solution = done.answer if isinstance(done.answer, Solution) else None

@@ -246,6 +246,8 @@ KEYS = (
     Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _: DEFAULT_TIMEOUT_S, "wall-clock seconds an image may take"),
     Key("learn", "NOVA_LEARN", _flag, lambda _: True,
         "true if solved frames give hints for the next frames of their camera"),
+    Key("patterns", "NOVA_PATTERNS", _flag, lambda _: True,
+        "true if wide fields may be recognised by star patterns, once nova doctor --fix has made their database"),
     Key("ssh", "NOVA_SSH", _text, lambda _: "ssh", "the ssh program's name or path"),
     Key("pools", "NOVA_POOLS", _pools, lambda _: {}, "names for several solve servers, each a list of hosts"),
 )  # fmt: skip

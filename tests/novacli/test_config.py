@@ -23,6 +23,7 @@ VALUES: dict[str, tuple[str, Any, str, Any]] = {
     "slots_dir": ('"/f/slots"', Path("/f/slots"), "/e/slots", Path("/e/slots")),
     "timeout_s": ("12.5", 12.5, "60", 60.0),
     "learn": ("false", False, "off", False),
+    "patterns": ("false", False, "yes", True),
     "ssh": ('"/f/ssh"', "/f/ssh", "ssh-2", "ssh-2"),
     "pools": ('{a = ["s1", "s2"]}', {"a": ("s1", "s2")}, "b=s1, s3;c=s4", {"b": ("s1", "s3"), "c": ("s4",)}),
 }

@@ -4,8 +4,10 @@ engine       the engine program
 index_files  the installed index files and the fields that they serve
 machine      memory, engine slots, optional packages
 jobs         the jobs directory: room, and how long jobs are kept
+patterns     the database of star patterns
 
-Checks change nothing, except that the directory of the engine slots is made if it is missing.
+Checks change nothing, except that the directory of the engine slots is made if it is missing.  ``repair`` makes what
+can be made.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ from novacli.doctor.engine import check_engine
 from novacli.doctor.index_files import check_indexes
 from novacli.doctor.jobs import check_jobs_dir, check_retention
 from novacli.doctor.machine import check_extras, check_memory, check_slots
+from novacli.doctor.patterns import check_patterns, repair
 from novacli.errors import ConfigError
 from novacli.records.check import Check, exit_codes
 from solvehost.record import record
+
+__all__ = ["Health", "check_configuration", "examine", "repair"]
 
 
 @record
@@ -46,7 +51,7 @@ def examine(env: Mapping[str, str] = os.environ) -> Health:
     """Make all checks; if the configuration cannot be read, the others are made with the defaults."""
     settings, first = check_configuration(env)
     checks = [first, *check_engine(settings), *check_indexes(settings), check_slots(settings), check_memory()]
-    checks += [check_jobs_dir(settings), *check_retention(settings), *check_extras()]
+    checks += [check_jobs_dir(settings), *check_retention(settings), *check_extras(), check_patterns(settings)]
     return Health(tuple(checks), settings)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from novacli.backends.base import Backend
 from novacli.errors import NovaError
+from novacli.matchers.base import Matcher
 from novacli.records.budget import Budget
 from novacli.records.calibration import Calibration
 from novacli.records.field import Field, Origin
@@ -46,6 +47,8 @@ class Context:
         Memory of earlier frames, None to use and keep none.
     budget
         Limits besides the time limit of the parameters.
+    matcher
+        Proposes where wide fields are; None for no proposals.
     """
 
     jobs_dir: Path
@@ -53,6 +56,7 @@ class Context:
     progress: Progress = SILENT
     rigs: Memory | None = None
     budget: Budget = field(default_factory=Budget)
+    matcher: Matcher | None = None
 
 
 @record

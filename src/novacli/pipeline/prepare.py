@@ -44,7 +44,7 @@ def prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -
         context.progress.observe(remark)
     context.progress.observe("looking for stars")
     extractor = StarExtractor(field, params.max_stars, params.invert)
-    attempts = strategy.plan_attempts(extractor, params, given, files)
+    attempts = strategy.plan_attempts(extractor, params, given, files, context.matcher)
     first = next(attempts, None)
     request = JobRequest(
         input=field.origin.name,

@@ -62,7 +62,8 @@ def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, cont
         given = gather_hints(field, params)
         files = context.backend.index_files()
         extractor = StarExtractor(field, params.max_stars, params.invert)
-        attempts = strategy.plan_attempts(extractor, params, given, LIKELY_INDEXES if files is None else files)
+        known = LIKELY_INDEXES if files is None else files
+        attempts = strategy.plan_attempts(extractor, params, given, known, context.matcher)
         fresh = (attempt for attempt in attempts if attempt.schedule.label not in tried)
         yield from write_each(job, fresh, range(numbers[-1] + 1, jobdir.MAX_ATTEMPTS + 1))
     except NovaError:

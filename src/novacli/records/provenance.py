@@ -14,3 +14,5 @@ class Provenance(enum.Enum):
     HEADER = "header"
     #: Frames of the same camera or sequence that were solved before.
     EARLIER = "earlier"
+    #: The field's own stars: a matcher proposed it, and no one has confirmed it.
+    PATTERN = "pattern"

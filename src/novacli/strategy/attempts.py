@@ -16,11 +16,12 @@ from novacli.extraction.extractor import ENOUGH_STARS, StarExtractor
 from novacli.extraction.order import StarOrder
 from novacli.hints import Hints, PositionHint, ScaleHint
 from novacli.indexes.coverage import width_ranges_deg
+from novacli.matchers.base import Matcher
 from novacli.records.field import Field, Image
 from novacli.records.params import SolveParams
 from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
-from novacli.strategy.portfolio import BLIND, BLURRED_BINNING, POINTED, SCALED, ImageSizes, Member
+from novacli.strategy.portfolio import BLIND, BLURRED_BINNING, POINTED, PROPOSED, SCALED, ImageSizes, Member
 from novacli.text.quantities import angle_text
 from solvehost.formats.axy import MAX_ARCSEC_PER_PIXEL, Attempt, Range, Schedule
 from solvehost.formats.jobdir import MAX_ATTEMPTS
@@ -110,10 +111,15 @@ class _Plan:
 
     member: Member
     attempt: Attempt
+    constraint: Constraint
 
 
 def plan_attempts(
-    extractor: StarExtractor, params: SolveParams, hints: Hints, files: Sequence[IndexFile]
+    extractor: StarExtractor,
+    params: SolveParams,
+    hints: Hints,
+    files: Sequence[IndexFile],
+    matcher: Matcher | None = None,
 ) -> Iterator[Attempt]:
     """Yield the attempts at a field, best first, each with its stars.
 
@@ -129,25 +135,30 @@ def plan_attempts(
         The hints to use, best first.
     files
         The index files of the place that will solve.
+    matcher
+        Proposes where the field is; None for no such attempts.
 
     Raises
     ------
     UnavailableError
         No index file serves any attempt.
     """
-    plans = _served_plans(extractor.field, params, hints, files)
+    plans = _served_plans(extractor.field, params, hints, files, () if matcher is None else PROPOSED)
     if not plans:
         reason = next(misfits(extractor.field, hints, files), f"no installed index file fits it: {_remedy(files)}")
         raise UnavailableError(f"{extractor.field.origin.name}: {reason}")
     tried: list[tuple[DetectionSettings, StarOrder, Attempt]] = []
     for plan in plans:
         settings = detection_settings_for(extractor, plan.member, params)
-        search = (settings, extractor.effective_order(plan.member.order), _without_schedule(plan.attempt))
         stars = extractor.stars(settings, plan.member.order)
-        if len(stars) >= LEAST_STARS and search not in tried:
-            schedule = replace(plan.attempt.schedule, rank=len(tried))
+        attempt = None if len(stars) < LEAST_STARS else _with_proposal(plan, stars, extractor.field, params, matcher)
+        if attempt is None:
+            continue
+        search = (settings, extractor.effective_order(plan.member.order), _without_schedule(attempt))
+        if search not in tried:
+            schedule = replace(attempt.schedule, rank=len(tried))
             tried.append(search)
-            yield replace(plan.attempt, stars=stars, schedule=schedule)
+            yield replace(attempt, stars=stars, schedule=schedule)
 
 
 def misfits(field: Field, hints: Hints, files: Sequence[IndexFile]) -> Iterator[str]:
@@ -167,7 +178,9 @@ def _remedy(files: Sequence[IndexFile]) -> str:
     return f"those here solve fields {widths} wide; get others (data.astrometry.net) or correct the scale"
 
 
-def _served_plans(field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile]) -> list[_Plan]:
+def _served_plans(
+    field: Field, params: SolveParams, hints: Hints, files: Sequence[IndexFile], proposed: Sequence[Member]
+) -> list[_Plan]:
     """Return the attempts that index files serve, in the order of their delays, at most ``MAX_ATTEMPTS``.
 
     The hinted groups share what the blind attempts leave.  The race takes attempts as they come: sorted by delay, the
@@ -179,8 +192,8 @@ def _served_plans(field: Field, params: SolveParams, hints: Hints, files: Sequen
     hinted: list[list[_Plan]] = []
     for constraint in to_try:
         delay_s = _BLIND_DELAY_S if constraint.is_blind and len(to_try) > 1 else 0.0
-        members = _members(constraint, field, params)
-        group = [_Plan(m, attempt_without_stars(field, params, m, constraint, delay_s)) for m in members]
+        members = [*_members(constraint, field, params), *(proposed if constraint.position is None else ())]
+        group = [_Plan(m, attempt_without_stars(field, params, m, constraint, delay_s), constraint) for m in members]
         served = [plan for plan in group if selection.select(plan.attempt, files)]
         if constraint.is_blind:
             blind = served
@@ -189,6 +202,21 @@ def _served_plans(field: Field, params: SolveParams, hints: Hints, files: Sequen
     share = (MAX_ATTEMPTS - len(blind)) // max(1, len(hinted))
     kept = [plan for group in hinted for plan in group[:share]]
     return sorted([*kept, *blind[:MAX_ATTEMPTS]], key=lambda plan: plan.attempt.schedule.delay_s)
+
+
+def _with_proposal(
+    plan: _Plan, stars: Stars, field: Field, params: SolveParams, matcher: Matcher | None
+) -> Attempt | None:
+    """Return the attempt of a plan; if its member asks for a proposal, the attempt there, or None if there is none."""
+    if matcher is None or plan.member.pattern_stars is None:
+        return plan.attempt
+    scales = () if plan.constraint.scale is None else (plan.constraint.scale,)
+    found = matcher.propose(stars, field.width, field.height, scales, plan.member.pattern_stars)
+    if found is None or plan.constraint.parity not in (None, found.parity):
+        return None
+    constraint = Constraint(found.scales[0], found.positions[0], found.parity)
+    attempt = attempt_without_stars(field, params, plan.member, constraint)
+    return replace(attempt, schedule=replace(attempt.schedule, delay_s=plan.attempt.schedule.delay_s))
 
 
 def _without_schedule(attempt: Attempt) -> Attempt:
@@ -224,7 +252,11 @@ def attempt_without_stars(
         Added to the member's own delay, seconds.
     """
     scale, position = constraint.scale, constraint.position
-    odds = None if position is not None and position.position.radius_deg <= _NEAR_DEG else _BLIND_ODDS
+    # A proposal is the outcome of a search all over the sky, however small the region that it names.
+    is_all_sky = (
+        position is None or position.position.radius_deg > _NEAR_DEG or position.provenance is Provenance.PATTERN
+    )
+    odds = _BLIND_ODDS if is_all_sky else None
     return Attempt(
         width=field.width,
         height=field.height,

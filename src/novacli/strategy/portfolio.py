@@ -60,6 +60,8 @@ class Member:
         How long after the race's start it begins, seconds.
     slice_s
         CPU time between two members that take turns on one core, seconds; None for no turns.
+    pattern_stars
+        For members that look where a matcher proposes: of how many stars it makes patterns.  None for all others.
     """
 
     label: str
@@ -75,6 +77,7 @@ class Member:
     image_sizes: ImageSizes = ImageSizes.ANY
     delay_s: float = 0.0
     slice_s: float | None = 0.15
+    pattern_stars: int | None = None
 
 
 #: For fields of which nothing is known.  Chosen by simulated races of some seventy candidates on real and drawn fields
@@ -130,6 +133,21 @@ SCALED = (
     Member("by both ranks", StarOrder.MIXED, None),
     Member("by flux", StarOrder.FLUX, None, delay_s=0.1),
     Member("by peak, thoroughly", StarOrder.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.4, slice_s=0.3),
+)
+#: For fields of unknown position, if there is a matcher: each looks where the matcher proposes, and is left out if it
+#: proposes nothing.  The later one pays for a thorough search.
+PROPOSED = (
+    Member("star pattern", StarOrder.MIXED, None, depths=_TO_200, code_tolerance=None, delay_s=0.15, pattern_stars=12),
+    Member(
+        "star pattern, full size",
+        StarOrder.PEAK,
+        None,
+        depths=_TO_200,
+        code_tolerance=None,
+        binning=1,
+        delay_s=1.5,
+        pattern_stars=16,
+    ),
 )
 #: For fields of known scale and position: few quads are left to compare, so that the search can be thorough.  Coarse
 #: index files first: their quads span the field, and a match is verified all over it at once.

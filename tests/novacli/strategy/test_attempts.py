@@ -25,10 +25,11 @@ from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import LEAST_STARS, constraints
-from novacli.strategy.portfolio import BLIND, POINTED, SCALED
+from novacli.strategy.portfolio import BLIND, POINTED, PROPOSED, SCALED
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.jobdir import MAX_ATTEMPTS
+from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
 
 SHAPE = (300, 400)
@@ -125,6 +126,88 @@ def test_no_search_is_repeated() -> None:
             "other indexes, eighth size",
         }
     )
+
+
+# --- Proposals of a matcher ----------------------------------------------------------------------------------------
+
+
+class StandInMatcher:
+    """Proposes one place, or nothing; ``asked`` keeps the scales and the numbers of stars that it was asked with."""
+
+    def __init__(self, found: Hints | None) -> None:
+        self.found = found
+        self.asked: list[tuple[tuple[ScaleHint, ...], int]] = []
+
+    def propose(
+        self, stars: Stars, width: int, height: int, scales: Sequence[ScaleHint] = (), pattern_stars: int = 12
+    ) -> Hints | None:
+        assert (width, height) == (400, 300)
+        assert len(stars) >= LEAST_STARS
+        self.asked.append((tuple(scales), pattern_stars))
+        return self.found
+
+
+PROPOSAL = Hints(
+    scales=(ScaleHint(90.0, 100.0, "star pattern", Provenance.PATTERN),),
+    positions=(PositionHint(Position(120.0, 40.0, 0.5), "star pattern", Provenance.PATTERN),),
+    parity=Parity.POSITIVE,
+)
+
+
+def planned_with(
+    matcher: StandInMatcher, hints: Hints | None = None, params: SolveParams | None = None
+) -> list[Attempt]:
+    extractor = StarExtractor(from_array(PICTURE))
+    return list(strategy.plan_attempts(extractor, params or SolveParams(), hints or Hints(), TYCHO, matcher))
+
+
+def test_an_attempt_looks_where_the_matcher_proposes() -> None:
+    attempts = planned_with(StandInMatcher(PROPOSAL))
+    there = [a for a in attempts if a.center_deg is not None]
+    assert [a.schedule.label for a in there] == [f"{m.label} (star pattern)" for m in PROPOSED]
+    for attempt in there:
+        assert attempt.center_deg == (120.0, 40.0)
+        assert attempt.scales_arcsec_per_pixel == (Range(90.0, 100.0),)
+        assert attempt.parity == Parity.POSITIVE
+        assert attempt.radius_deg is not None
+        assert attempt.radius_deg < 10
+
+
+def test_a_proposal_needs_the_odds_of_a_blind_search() -> None:
+    """It comes from a search all over the sky, so the small region that it names makes no match more likely."""
+    attempts = planned_with(StandInMatcher(PROPOSAL))
+    assert {(a.odds_to_solve, a.odds_to_keep) for a in attempts} == {(1e13, 1e13)}
+
+
+def test_the_matcher_is_asked_after_the_first_attempts() -> None:
+    matcher = StandInMatcher(PROPOSAL)
+    attempts = strategy.plan_attempts(StarExtractor(from_array(PICTURE)), SolveParams(), Hints(), TYCHO, matcher)
+    first = [next(attempts), next(attempts)]
+    assert all(is_blind(attempt) for attempt in first)
+    assert not matcher.asked
+
+
+def test_without_a_proposal_the_attempts_are_those_without_a_matcher() -> None:
+    assert planned_with(StandInMatcher(None)) == planned()
+
+
+def test_the_matcher_looks_at_known_scales_first_and_at_all_others_with_the_blind_attempts() -> None:
+    matcher = StandInMatcher(None)
+    planned_with(matcher, Hints(scales=(SCALE,)))
+    assert [scales for scales, _ in matcher.asked] == [(SCALE,), (), (SCALE,), ()]
+
+
+def test_hints_that_name_the_place_are_tried_without_a_matcher() -> None:
+    matcher = StandInMatcher(PROPOSAL)
+    planned_with(matcher, Hints(scales=(SCALE,), positions=(PLACE,)), SolveParams(fallback=False))
+    assert not matcher.asked
+
+
+def test_a_proposal_of_the_wrong_parity_is_dropped() -> None:
+    hints = Hints(parity=Parity.NEGATIVE)
+    attempts = planned_with(StandInMatcher(PROPOSAL), hints, SolveParams(fallback=False))
+    assert attempts
+    assert all(a.center_deg is None for a in attempts)
 
 
 # --- Hints ---------------------------------------------------------------------------------------------------------

@@ -133,6 +133,7 @@ def _frame_now(frame: FrameFile) -> FrameFile:
 def _context(setup: RunSetup) -> Context:
     if setup.key not in _contexts:
         from novacli import backends
+        from novacli.matchers.patterns import installed_matcher
         from novacli.pipeline.context import Context
         from novacli.rigs.store import RigStore
 
@@ -140,7 +141,8 @@ def _context(setup: RunSetup) -> Context:
             del _contexts[next(iter(_contexts))]
         rigs = RigStore(setup.config.folders.rigs_file) if setup.config["learn"] else None
         backend = backends.connect(setup.place, setup.config)
-        _contexts[setup.key] = Context(Path(setup.work_dir), backend, rigs=rigs)
+        matcher = installed_matcher(setup.config)
+        _contexts[setup.key] = Context(Path(setup.work_dir), backend, rigs=rigs, matcher=matcher)
     return _contexts[setup.key]
 
 

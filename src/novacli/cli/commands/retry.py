@@ -107,11 +107,13 @@ class _Connections:
 def _retry(
     job: JobDir, config: Config, backend: Backend, report: Report, timeout_s: float | None, verbose: bool
 ) -> int:
+    from novacli.matchers.patterns import installed_matcher
     from novacli.pipeline.context import Context
     from novacli.pipeline.retry import retry_job
 
     with progress(verbose=verbose) as observe:
-        result = retry_job(job, Context(config["jobs_dir"], backend, Progress(observe)), timeout_s).result
+        context = Context(config["jobs_dir"], backend, Progress(observe), matcher=installed_matcher(config))
+        result = retry_job(job, context, timeout_s).result
     report.add(result)
     if result.error is not None:
         click.echo(f"nova: {printable_line(result.error.message)}", err=True)

@@ -82,17 +82,19 @@ def command(
     given = [parse_input(name) for name in inputs]
     _prepare_outputs(given, requests, as_path(raw["out_dir"]))
     from novacli import backends
+    from novacli.matchers.patterns import installed_matcher
     from novacli.pipeline.context import Context
     from novacli.rigs.store import RigStore
 
     backend = backends.connect(place, config)
     solve = _solver(backend, detach)
     rigs = RigStore(config.folders.rigs_file) if config["learn"] else None
+    matcher = installed_matcher(config)
     report = open_report("json" if as_json else "table", sys.stdout)
     codes = []
     for one, outputs in zip(given, requests, strict=True):
         with progress(verbose=verbose) as observe:
-            context = Context(config["jobs_dir"], backend, Progress(observe), rigs=rigs)
+            context = Context(config["jobs_dir"], backend, Progress(observe), rigs=rigs, matcher=matcher)
             result = _submit(one, params, context, outputs, solve)
         report.add(result)
         _report_failure(result)
