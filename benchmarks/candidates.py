@@ -52,6 +52,7 @@ class Candidate:
     order: str = "peak"
     binning: int = 2
     threshold_sigma: float = 4.0
+    local_noise: bool = False
     code_tolerance: float | None = 0.005
     depths: Depths = field(default=TO_50, repr=False)
     coarse_first: bool = True
@@ -64,6 +65,7 @@ class Candidate:
         depth = {TO_50: "50", TO_100: "100", TO_200: "200"}.get(self.depths, str(self.depths))
         words = [self.window, self.order, f"bin{self.binning}", f"over{self.threshold_sigma:g}", f"to{depth}"]
         words += [f"tol{self.code_tolerance or 0.01:g}", "coarse" if self.coarse_first else "fine"]
+        words += ["local"] if self.local_noise else []
         words += ["parallel"] if self.parallel else []
         words += ["not-uniform"] if self.uniformize is False else []
         return " ".join(words)
@@ -82,6 +84,7 @@ class Candidate:
             parallel=self.parallel,
             binning=self.binning,
             threshold_sigma=self.threshold_sigma,
+            local_noise=self.local_noise,
         )
 
     def attempt(self, extractor: StarExtractor) -> Attempt:
@@ -115,19 +118,6 @@ def _without_brightest(column: str, count: int) -> Ranking:
     return lambda table, _size: np.argsort(-table[column], kind="stable")[count:]
 
 
-def _roundish(column: str) -> Ranking:
-    """Return only stars: no trails or galaxies (elongated), no hot pixels (much sharper than most)."""
-
-    def order(table: Any, _size: tuple[float, float]) -> Any:
-        rows = np.argsort(-table[column], kind="stable")
-        sharpness = table["peak"] / np.maximum(table["flux"], 1e-9)
-        usual = np.median(sharpness[rows[:60]]) if len(rows) else 0.0
-        odd = (table["a"] > 2 * table["b"]) | (sharpness > 2.5 * usual) | (sharpness < usual / 4)
-        return np.concatenate([rows[~odd[rows]], rows[odd[rows]]])
-
-    return order
-
-
 def _central(column: str, share: float) -> Ranking:
     """Return only stars near the centre, where a very wide or distorted image preserves the shapes of quads."""
 
@@ -147,8 +137,6 @@ ORDERS: dict[str, Ranking] = {order.value: _shipped(order) for order in StarOrde
 ORDERS |= {
     "grid-peak": _over_grid("peak"),
     "grid-flux": _over_grid("flux"),
-    "round-peak": _roundish("peak"),
-    "round-flux": _roundish("flux"),
     "peak-4": _without_brightest("peak", 4),
     "flux-4": _without_brightest("flux", 4),
     "central-peak": _central("peak", 0.5),
@@ -173,7 +161,7 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_FINE, order="flux"),
     _with(_FINE, order="mixed"),
     _with(_FINE, order="grid-peak"),
-    _with(_FINE, order="round-peak"),
+    _with(_FINE, order="starlike-peak"),
     _with(_FINE, order="peak-4"),
     _with(_FINE, binning=1),
     _with(_FINE, binning=4),
@@ -199,7 +187,7 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_MIDDLE, parallel=False, coarse_first=False),
     _with(_MIDDLE, order="flux"),
     _with(_MIDDLE, order="mixed"),
-    _with(_MIDDLE, order="round-peak"),
+    _with(_MIDDLE, order="starlike-peak"),
     _with(_MIDDLE, code_tolerance=None),
     _with(_MIDDLE, code_tolerance=None, parallel=False, uniformize=False),
     _with(_MIDDLE, binning=4),
@@ -214,7 +202,11 @@ CANDIDATES: tuple[Candidate, ...] = (
     _with(_COARSE, code_tolerance=0.007),
     _with(_COARSE, code_tolerance=None),
     _with(_COARSE, order="grid-flux"),
-    _with(_COARSE, order="round-flux"),
+    _with(_COARSE, order="starlike-flux"),
+    _with(_COARSE, order="starlike-peak", binning=1),
+    _with(_COARSE, order="starlike-flux", binning=1),
+    _with(_COARSE, binning=1, threshold_sigma=8.0, local_noise=True),
+    _with(_COARSE, order="starlike-flux", binning=1, threshold_sigma=8.0, local_noise=True),
     _with(_COARSE, order="flux-4"),
     _with(_COARSE, binning=4),
     _with(_COARSE, binning=1),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.errors import DataError
+from novacli.extraction.star_likeness import star_likeness
 from novacli.records.field import Image
 from solvehost.record import record
 
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
 
 #: A cell of the background mesh is this fraction of the image's smaller side, within the limits.
 _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
-_MAX_OBJECTS = 50_000
-#: How often the threshold is doubled if there are too many sources for sep's buffers or for ``_MAX_OBJECTS``.
+#: The threshold is raised if the image has more local maxima above it.  A list takes 200 stars, and sep takes 0.1 to
+#: 0.5 ms for each source.
+_MAX_MAXIMA = 6_000
+#: Local maxima are counted in bands of this many rows, of about this many pixels together.
+_BAND_ROWS, _SAMPLE_PX = 64, 2_000_000
+#: Local noise is at least this share of the noise of the whole image.
+_LEAST_LOCAL_NOISE = 0.01
+#: How often the threshold is doubled if there are too many pixels above it for sep's buffers.
 _MAX_THRESHOLDS = 8
 #: An image with fewer binned pixels than this on a side is too small to measure a background.
 _MIN_SIDE_PX = 8
@@ -29,6 +36,9 @@ _MIN_SIDE_PX = 8
 _FLAT_NOISE_SHARE = 1e-3
 #: A sky counts as flat if at most these shares of the pixels, and of the mesh's cells, exceed that noise.
 _MAX_BRIGHT_PIXELS, _MAX_NOISY_CELLS = 0.5, 0.1
+_COLUMNS = [(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak", "likeness")]
+#: The star likeness is measured for at most this many of the brightest sources, by flux and by peak.
+_BRIGHTEST = 500
 #: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
 #: and sep crashes.
 _ABSURD = 1e30
@@ -36,11 +46,24 @@ _ABSURD = 1e30
 
 @record
 class DetectionSettings:
-    """How sources are detected: binning factor, threshold in background sigma, least area in binned pixels."""
+    """How sources are detected.
+
+    Attributes
+    ----------
+    binning
+        The binning factor.
+    threshold_sigma
+        The threshold in sigmas of the noise.
+    min_area_px
+        The least area of a source, binned pixels.
+    local_noise
+        True to compare each pixel with the noise around it, False with that of the whole image.
+    """
 
     binning: int = 2
     threshold_sigma: float = 4.0
     min_area_px: int = 3
+    local_noise: bool = False
 
 
 def detect_sources(image: Image, settings: DetectionSettings) -> NDArray[np.void]:
@@ -57,7 +80,7 @@ def detect_sources(image: Image, settings: DetectionSettings) -> NDArray[np.void
     -------
     ndarray
         A structured array with the columns ``x``, ``y`` (centroid, 0-based), ``a``, ``b`` (semi-axes), ``flux`` and
-        ``peak``, all in binned pixels, and whatever else sep measures.
+        ``peak``, all in binned pixels, and ``likeness`` (see :mod:`novacli.extraction.star_likeness`).
 
     Raises
     ------
@@ -73,8 +96,10 @@ def detect_sources(image: Image, settings: DetectionSettings) -> NDArray[np.void
     if mask is not None and mask.all():
         return _no_sources()
     mesh_px = int(np.clip(min(data.shape) // _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX))
-    noise = _subtract_background(data, mask, mesh_px)
-    return _detect_above(settings, noise, data, mask) if noise > 0 else _no_sources()
+    noise = _subtract_background(data, mask, mesh_px, local=settings.local_noise)
+    if not noise.any():
+        return _no_sources()
+    return _measured(_detect_above(settings, noise, data, mask), data)
 
 
 def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
@@ -125,16 +150,24 @@ def _bin_image(image: Image, factor: int) -> tuple[NDArray[np.float32], NDArray[
 
 
 def _no_sources() -> NDArray[np.void]:
-    return np.zeros(0, dtype=[(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak")])
+    return np.zeros(0, dtype=_COLUMNS)
 
 
-def _subtract_background(data: NDArray[np.float32], mask: NDArray[np.bool_] | None, mesh_px: int) -> float:
-    """Subtract the background from ``data`` in place; return its noise, one sigma."""
+def _subtract_background(
+    data: NDArray[np.float32], mask: NDArray[np.bool_] | None, mesh_px: int, *, local: bool
+) -> NDArray[np.float32]:
+    """Subtract the background from ``data`` in place; return its noise, one sigma, as an array of shape () or data's.
+
+    Local noise is at least a share of that of the whole image, since a cell without any noise has no stars either.
+    """
     import sep
 
     background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
     background.subfrom(data)
-    return _noise(background, mesh_px, data)
+    noise = np.float32(_noise(background, mesh_px, data))
+    if not local or noise <= 0:
+        return np.asarray(noise)
+    return np.asarray(np.maximum(background.rms(), _LEAST_LOCAL_NOISE * noise), dtype=np.float32)
 
 
 def _noise(background: sep.Background, mesh_px: int, data: NDArray[np.float32]) -> float:
@@ -154,18 +187,19 @@ def _noise(background: sep.Background, mesh_px: int, data: NDArray[np.float32]) 
 
 
 def _detect_above(
-    settings: DetectionSettings, noise: float, data: NDArray[np.float32], mask: NDArray[np.bool_] | None
+    settings: DetectionSettings, noise: NDArray[np.float32], data: NDArray[np.float32], mask: NDArray[np.bool_] | None
 ) -> NDArray[np.void]:
     """Return the sources above the threshold, which is doubled as long as there are too many of them."""
     import sep
 
-    sigma = settings.threshold_sigma
+    sigma = max(settings.threshold_sigma, _threshold_for(_MAX_MAXIMA, data, noise))
     sep.set_extract_pixstack(max(300_000, data.size // 20))
     for _ in range(_MAX_THRESHOLDS):
         try:
             found: NDArray[np.void] = sep.extract(
                 data,
-                sigma * noise,
+                sigma if noise.ndim else sigma * float(noise),
+                err=noise if noise.ndim else None,
                 mask=mask,
                 minarea=settings.min_area_px,
                 filter_kernel=None,
@@ -175,7 +209,41 @@ def _detect_above(
             if "overflow" not in str(exc) and "full" not in str(exc):
                 raise
         else:
-            if len(found) <= _MAX_OBJECTS:
-                return found
+            return found
         sigma *= 2
     return _no_sources()
+
+
+def _measured(found: NDArray[np.void], data: NDArray[np.float32]) -> NDArray[np.void]:
+    """Return the columns that the orders of stars need, and the star likeness of the brightest by flux or by peak.
+
+    The likeness of the others is 0.
+    """
+    table = np.zeros(len(found), dtype=_COLUMNS)
+    for name in ("x", "y", "a", "b", "flux", "peak"):
+        table[name] = found[name]
+    brightest = [np.argsort(-table[name], kind="stable")[:_BRIGHTEST] for name in ("flux", "peak")]
+    rows = np.unique(np.concatenate(brightest))
+    table["likeness"][rows] = star_likeness(data, table["x"][rows], table["y"][rows])
+    return table
+
+
+def _threshold_for(count: int, data: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
+    """Return the threshold, in sigmas, that about ``count`` local maxima of the image exceed.
+
+    Bands of rows all over a large image are looked at instead of all of it.
+    """
+    first_rows = range(0, data.shape[0], _BAND_ROWS * -(-data.size // _SAMPLE_PX))
+    bands = [slice(row, row + _BAND_ROWS) for row in first_rows]
+    heights = np.concatenate([_maxima(data[band], noise[band] if noise.ndim else noise) for band in bands])
+    rows = sum(len(data[band]) for band in bands)
+    rank = max(1, count * rows // data.shape[0])
+    return float(np.partition(heights, -rank)[-rank]) if rank < len(heights) else 0.0
+
+
+def _maxima(data: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the heights, in sigmas, of the pixels that exceed their four neighbours."""
+    inner = data[1:-1, 1:-1]
+    is_maximum = (inner >= data[:-2, 1:-1]) & (inner >= data[2:, 1:-1])
+    is_maximum &= (inner > data[1:-1, :-2]) & (inner > data[1:-1, 2:])
+    return np.asarray(inner[is_maximum] / (noise[1:-1, 1:-1][is_maximum] if noise.ndim else noise))

@@ -16,17 +16,25 @@ if TYPE_CHECKING:
 #: Central stars lie within this fraction of half the longer side from the centre.
 _CENTRAL_SHARE = 0.5
 
+#: Sources whose star likeness is less do not look like stars.  It is above 0.9 for a star at ten sigmas, and below 0.7
+#: for most letters and edges.
+_LEAST_LIKENESS = 0.8
+
 
 class StarOrder(enum.Enum):
-    """What "best first" means: by flux, by peak, by the mean of both ranks, or by flux among central stars alone.
+    """What "best first" means: by flux, by peak, by the mean of both ranks, or one of three selections.
 
-    In the middle of a very wide or distorted image, quads keep the shapes that they have on the sky.
+    ``CENTRAL`` is by flux among central stars alone: in the middle of a very wide or distorted image, quads keep the
+    shapes that they have on the sky.  ``STARLIKE_FLUX`` and ``STARLIKE_PEAK`` put sources that do not look like stars
+    behind all others: letters and lines of an annotated picture, the edges of trees and roofs, trails.
     """
 
     FLUX = "flux"
     PEAK = "peak"
     MIXED = "mixed"
     CENTRAL = "central"
+    STARLIKE_FLUX = "starlike-flux"
+    STARLIKE_PEAK = "starlike-peak"
 
 
 #: (sources, (width, height) of the image in their pixels) → row numbers, best star first.
@@ -48,12 +56,21 @@ def rank_sources(table: NDArray[np.void], order: StarOrder, size_px: tuple[float
     by_flux = np.argsort(-table["flux"], kind="stable")
     if order is StarOrder.FLUX:
         return by_flux
+    if order is StarOrder.STARLIKE_FLUX:
+        return _starlike_first(by_flux, table)
     if order is StarOrder.CENTRAL:
         return by_flux[_is_central(table["x"], table["y"], size_px)[by_flux]]
     by_peak = np.argsort(-table["peak"], kind="stable")
     if order is StarOrder.PEAK:
         return by_peak
+    if order is StarOrder.STARLIKE_PEAK:
+        return _starlike_first(by_peak, table)
     return np.argsort(np.argsort(by_flux) + np.argsort(by_peak), kind="stable")
+
+
+def _starlike_first(rows: NDArray[np.intp], table: NDArray[np.void]) -> NDArray[np.intp]:
+    is_starlike = table["likeness"][rows] >= _LEAST_LIKENESS
+    return np.concatenate([rows[is_starlike], rows[~is_starlike]])
 
 
 def rank_list(field: StarList, order: StarOrder) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

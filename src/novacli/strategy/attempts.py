@@ -316,9 +316,10 @@ def detection_settings_for(extractor: StarExtractor, member: Member, params: Sol
     if not isinstance(field, Image):
         return DetectionSettings(1)
     least = 2 if field.is_mosaic else 1
+    binning = member.binning if params.downsample is None else -(-params.downsample // least) * least
+    settings = DetectionSettings(max(binning, least), member.threshold_sigma, local_noise=member.local_noise)
     if params.downsample is not None:
-        return DetectionSettings(-(-params.downsample // least) * least, member.threshold_sigma)
-    settings = DetectionSettings(max(member.binning, least), member.threshold_sigma)
+        return settings
     if least < settings.binning < BLURRED_BINNING and extractor.count(settings) < ENOUGH_STARS:
         return max((settings, replace(settings, binning=least)), key=extractor.count)
     return settings

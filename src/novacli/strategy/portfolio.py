@@ -52,7 +52,7 @@ class Member:
         True or False to have the engine spread reference stars evenly for verification or not; None for its default.
     parallel
         True to have the engine load all index files at once.
-    binning, threshold_sigma
+    binning, threshold_sigma, local_noise
         How sources are detected; a user's binning replaces ``binning``.
     image_sizes
         For which images it is meant.
@@ -74,6 +74,7 @@ class Member:
     parallel: bool = False
     binning: int = 2
     threshold_sigma: float = DetectionSettings().threshold_sigma
+    local_noise: bool = False
     image_sizes: ImageSizes = ImageSizes.ANY
     delay_s: float = 0.0
     slice_s: float | None = 0.15
@@ -86,6 +87,27 @@ BLIND = (
     Member("coarse indexes by both ranks", StarOrder.MIXED, _COARSE),
     Member("fine indexes by peak", StarOrder.PEAK, _FINE, uniformize=False),
     Member("other indexes by peak", StarOrder.PEAK, _NOT_FINE),
+    # Annotated pictures, in which letters are brighter than stars.
+    Member("coarse indexes, star-like by flux", StarOrder.STARLIKE_FLUX, _COARSE, delay_s=0.1),
+    # Pictures in which trees, roofs, lamps or a bright horizon fill a part.
+    Member(
+        "coarse indexes, star-like by peak",
+        StarOrder.STARLIKE_PEAK,
+        _COARSE,
+        binning=1,
+        image_sizes=ImageSizes.SMALL,
+        delay_s=0.15,
+    ),
+    Member(
+        "coarse indexes, local noise",
+        StarOrder.FLUX,
+        _COARSE,
+        binning=1,
+        threshold_sigma=8.0,
+        local_noise=True,
+        image_sizes=ImageSizes.SMALL,
+        delay_s=0.2,
+    ),
     Member("coarse indexes, central stars", StarOrder.CENTRAL, _COARSE, delay_s=0.2),
     Member("coarse indexes by flux", StarOrder.FLUX, _COARSE, code_tolerance=0.007, delay_s=0.3, slice_s=0.3),
     # Sparse images of sharp stars lose too many of them to binning; this is quick on a small image.

@@ -54,7 +54,7 @@ _OTHERS_ERROR_PX = 2.5
 #: Only the quads of the four best stars are searched, so the engine stops at once after the verification.
 _MINIMAL_DEPTHS = ((1, 4),)
 #: Numbers of follow-ups: above those of attempts, below those of second looks.  Each may take four runs.
-_FIRST_NUMBER, _RUNS_EACH, _MAX_FOLLOW_UPS = 20, 4, 10
+_FIRST_NUMBER, _RUNS_EACH, _MAX_FOLLOW_UPS = 30, 4, 10
 _TIME_LIMIT_S, _CPU_LIMIT_S = 20.0, 2
 
 

@@ -24,7 +24,7 @@ from solvehost.formats.atomic import write_atomic
 from solvehost.record import record
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-MAX_ATTEMPTS = 16
+MAX_ATTEMPTS = 24
 #: Version of ``manifest.json``, in the directory and on the wire.
 MANIFEST_FORMAT = 1
 

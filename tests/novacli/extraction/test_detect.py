@@ -139,6 +139,42 @@ def test_a_crowded_field_raises_no_error() -> None:
     assert len(stars) == 200
 
 
+@pytest.mark.parametrize("local_noise", [False, True])
+def test_the_threshold_rises_until_the_sources_are_some_thousands_at_most(*, local_noise: bool) -> None:
+    """A grainy picture of twenty thousand specks, of which each takes sep as long as a star: the brightest are kept."""
+    shape = (1200, 1500)
+    places = scattered(20, shape, margin=30, apart=60)
+    chance = np.random.default_rng(3)
+    picture = star_picture(places, shape, flux=40_000)
+    for row, column in chance.integers(1, np.subtract(shape, 2), (20_000, 2)):
+        picture[row : row + 2, column : column + 2] += 40 + 60 * chance.random()
+    table = detect_sources(from_array(picture), DetectionSettings(1, local_noise=local_noise))
+    assert 200 < len(table) < 6000
+    for x, y in places:
+        assert np.hypot(table["x"] - x, table["y"] - y).min() < 0.5
+
+
+def test_with_local_noise_stars_are_found_beside_a_foreground_that_fills_most_of_the_image() -> None:
+    """A rough wall has a hundred times the noise of the sky, and looks full of sources without it."""
+    shape, wall = (400, 400), 240
+    places = [p for p in scattered(40, shape, margin=16, apart=24) if p[0] > wall + 40]
+    picture = star_picture(places, shape, flux=600)
+    chance = np.random.default_rng(4)
+    picture[:, :wall] = 400 + 300 * chance.standard_normal((shape[0], wall))
+    image = from_array(picture)
+    everywhere, locally = (detect_sources(image, DetectionSettings(1, local_noise=local)) for local in (False, True))
+    assert sum(everywhere["x"] > wall) < len(places) / 2
+    assert sum(locally["x"] > wall + 20) >= 0.9 * len(places)
+
+
+def test_local_noise_of_a_flat_sky_is_not_zero() -> None:
+    """Cells without noise beside noisy ones do not turn rounding errors of the background into sources."""
+    shape = (400, 600)
+    picture = star_picture(scattered(30, shape, apart=30), shape, flux=2000)
+    picture[:260] = 0
+    assert len(detect_sources(from_array(picture), DetectionSettings(1, local_noise=True))) < 60
+
+
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1),

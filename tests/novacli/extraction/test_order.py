@@ -59,3 +59,16 @@ def test_the_mixed_order_takes_the_mean_of_both_ranks() -> None:
     assert list(rank_sources(table, StarOrder.FLUX, (4.0, 4.0))) == [0, 1, 2, 3]
     assert list(rank_sources(table, StarOrder.PEAK, (4.0, 4.0))) == [3, 1, 2, 0]
     assert list(rank_sources(table, StarOrder.MIXED, (4.0, 4.0))) == [1, 0, 3, 2]
+
+
+@pytest.mark.parametrize("plain", [StarOrder.FLUX, StarOrder.PEAK])
+def test_a_starlike_order_puts_sources_that_do_not_look_like_stars_last(plain: StarOrder) -> None:
+    """Bright bars, as of a letter or a frame, come after faint stars, and are kept."""
+    stars = [(60.0, 60.0), (200.0, 100.0), (90.0, 160.0)]
+    picture = star_picture(stars, SHAPE, flux=2000)
+    picture[20:23, 100:140] = picture[120:150, 250:252] = 2000
+    columns = [x + 1 for x, _ in stars]
+    assert found_by(picture, 1, plain).x[0] not in [pytest.approx(x, abs=0.5) for x in columns]
+    found = found_by(picture, 1, StarOrder(f"starlike-{plain.value}"))
+    assert sorted(found.x[:3]) == pytest.approx(sorted(columns), abs=0.5)
+    assert len(found) >= 5

@@ -123,6 +123,9 @@ def test_no_search_is_repeated() -> None:
             "full size by flux",
             "quarter size by peak",
             "coarse indexes, full size",
+            "coarse indexes, star-like by flux",
+            "coarse indexes, star-like by peak",
+            "coarse indexes, local noise",
             "other indexes, eighth size",
         }
     )
@@ -312,7 +315,7 @@ def test_the_scale_of_an_earlier_frame_is_tried_without_its_position(is_tiled: b
 @pytest.mark.parametrize("scales", range(5))
 @pytest.mark.parametrize("places", range(5))
 def test_any_number_of_hints_leaves_room_for_all_blind_attempts(scales: int, places: int) -> None:
-    """There are at most 16 attempts, and at least one for each hint."""
+    """There are at most 24 attempts, and at least one for each hint."""
     hints = Hints(
         scales=tuple(ScaleHint(n * 20.0, n * 20.0 + 10, f"scale {n}") for n in range(1, scales + 1)),
         positions=tuple(PositionHint(Position(n * 10.0, 0.0, 5.0), f"place {n}") for n in range(1, places + 1)),
@@ -406,7 +409,12 @@ def test_sources_are_detected_only_when_an_attempt_is_taken(detections: list[Det
     next(attempts)
     assert detections == [DetectionSettings(2)]
     list(attempts)
-    assert detections == [DetectionSettings(2), DetectionSettings(1), DetectionSettings(8)]
+    assert detections == [
+        DetectionSettings(2),
+        DetectionSettings(1),
+        DetectionSettings(1, 8.0, local_noise=True),
+        DetectionSettings(8),
+    ]
 
 
 def test_if_no_index_file_fits_nothing_is_detected(detections: list[DetectionSettings]) -> None:
@@ -463,7 +471,7 @@ def test_few_defocused_stars_at_an_eighth_of_the_size_are_kept() -> None:
 
 def test_the_user_s_binning_replaces_every_other(detections: list[DetectionSettings]) -> None:
     planned(params=SolveParams(downsample=3))
-    assert set(detections) == {DetectionSettings(3)}
+    assert {settings.binning for settings in detections} == {3}
 
 
 @pytest.mark.parametrize(("asked", "used"), [(None, 2), (1, 2), (2, 2), (3, 4)])

@@ -34,7 +34,7 @@ CASES: list[tuple[str, bytes, int, str]] = [
     ("zeros only", END, 66, "the archive is empty"),
     ("zeros only, a whole record", bytes(10240), 66, "the archive is empty"),
     *names(b"/job.axy", b"/etc/cron.d/x", b"../job.axy", b"a/../job.axy", b"./../job.axy", b"a/job.axy", b"..", b".",
-           b"--checkpoint-action=exec=sh", b"-rf", b"wcs.fits", b"job-0.axy", b"job-1.axy", b"job-17.axy",
+           b"--checkpoint-action=exec=sh", b"-rf", b"wcs.fits", b"job-0.axy", b"job-1.axy", b"job-25.axy",
            b"job-02.axy", b"JOB.AXY", b"job.axy ", b"job.axy\n", b"job\\.axy", b".ssh", b"$(id).axy",
            "jöb.axy".encode(), b"a" * 100, b""),
     *kinds(a_hard_link="1", a_symbolic_link="2", a_character_device="3", a_block_device="4", a_directory="5",
@@ -126,7 +126,7 @@ GOOD = [
     ("global pax", pax(b"comment=x", kind=b"g") + JOB + END),
     ("NUL type", header(b"job.axy", len(SOLVE), b"\0") + SOLVE + bytes(-len(SOLVE) % 512) + END),
     ("GNU magic", header(b"job.axy", len(SOLVE), magic=b"ustar  \0") + SOLVE + bytes(-len(SOLVE) % 512) + END),
-    ("16 attempts", JOB + b"".join(member(b"job-%d.axy" % n, SOLVE) for n in range(16, 1, -1)) + END),
+    ("24 attempts", JOB + b"".join(member(b"job-%d.axy" % n, SOLVE) for n in range(24, 1, -1)) + END),
 ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_a_candidate_that_is_not_confirmed_is_dropped(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("log-match 20"), make_attempt("log-match 25"))
     result = run_race(job, make_terms(tmp_path))
     assert (result.status, result.reason) == ("unsolved", "exhausted")
-    assert followed(job) == [".run-20", ".run-21", ".run-22", ".run-24", ".run-25", ".run-26"]
+    assert followed(job) == [".run-30", ".run-31", ".run-32", ".run-34", ".run-35", ".run-36"]
 
 
 def test_a_match_that_the_engine_accepts_is_left_to_it(tmp_path: Path) -> None:
