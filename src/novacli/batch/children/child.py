@@ -7,6 +7,7 @@ disk that is gone, cannot be ended even by SIGKILL, and is left behind.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import math
 import os
@@ -33,7 +34,8 @@ _START = (
     "import sys; from math import inf; sys.path[:] = {path!r}; from novacli.batch.children import childmain; "
     "childmain.serve({entry!r}, {fd}, {pid}, {idle_s}, is_quiet={is_quiet})"
 )
-#: Processes that hang in the kernel.  They are kept, because Python warns if a running one is garbage-collected.
+#: Processes that did not end in time, most of which hang in the kernel.  They are kept until they have ended, because
+#: Python warns if the record of a running process is removed.
 _left_behind: list[subprocess.Popen[bytes]] = []
 
 
@@ -178,8 +180,17 @@ def _ended(running: subprocess.Popen[bytes]) -> int | None:
             return running.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             running.kill()
+    reap_left_behind()
     _left_behind.append(running)
     return None
+
+
+def reap_left_behind() -> None:
+    """Take the exit codes of processes that were left behind and have ended since, so that no zombies stay."""
+    _left_behind[:] = [process for process in _left_behind if process.poll() is None]
+
+
+atexit.register(reap_left_behind)
 
 
 def how_it_ended(exit_code: int | None) -> str:

@@ -174,3 +174,20 @@ def test_a_process_that_hangs_in_the_kernel_is_left_behind(monkeypatch: pytest.M
     """Over a disk that is gone not even SIGKILL ends it."""
     monkeypatch.setattr(child, "_left_behind", [])
     assert child._ended(_Unkillable()) is None  # type: ignore[arg-type]
+
+
+def test_a_process_that_ends_late_leaves_neither_a_zombie_nor_a_warning() -> None:
+    """Its record is removed once it has ended, and at the latest when the program ends."""
+    script = (
+        "import os\n"
+        "from novacli.batch.children import child\n"
+        "process = child.ChildProcess('os:getcwd')\n"
+        "process.start()\n"
+        "child.GRACE_S = 0.0\n"
+        "assert not process.end()\n"
+        "(left,) = child._left_behind\n"
+        "os.waitid(os.P_PID, left.pid, os.WEXITED | os.WNOWAIT)\n"
+    )
+    command = [sys.executable, "-W", "error::ResourceWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
