@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Fates of a frame besides solved, unsolved and failed.  ``RETRIABLE``: the solve failed for a reason that may pass,
 #: such as a full disk.  ``WAITING``: the frame is not solved yet.  ``OWN_OUTPUT``: nova wrote the file, so it is not a
-#: frame. ``GONE``: the file was removed before it was solved.
+#: frame.  ``GONE``: the file was removed before it was solved.
 RETRIABLE, WAITING, OWN_OUTPUT, GONE = "retriable", "waiting", "ours", "gone"
 FATES = (SOLVED, UNSOLVED, FAILED, RETRIABLE, WAITING, OWN_OUTPUT, GONE)
 #: The outcome of a task whose frame still has the content that its result belongs to.  It is never stored.
@@ -86,7 +86,7 @@ class BatchOutputs:
 
 @record
 class FrameRecord:
-    """What the ledger stores of a frame, without its result.
+    """The ledger's record of a frame, without its result.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ class LedgerEntry:
 
 @record
 class RunSetup:
-    """What all tasks of a run have in common.
+    """The data that all tasks of a run share.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ class RunSetup:
 
 @record
 class SequenceHint:
-    """What a solved frame tells the next frames of its sequence.
+    """A hint from a solved frame for the next frames of its sequence.
 
     ``rig`` is the camera's key (:func:`novacli.rigs.store.identify_rig`) and ``target`` the header's OBJECT.
     ``aimed_deg`` is the pointing in the header and ``centre_deg`` the solved centre; both are (right ascension,
@@ -205,11 +205,11 @@ class FrameTask:
     known_content
         The content that already has a result; the worker first compares the file with it.
     may_be_own_output
-        Whether the worker first checks if nova wrote the file.
+        True if the worker first checks whether nova wrote the file.
     engines
         How many engines may run for the frame at once: 1 if other frames keep the cores busy, None for all idle cores.
     hints
-        What earlier frames of the sequence tell, the nearest in time first.
+        Hints from earlier frames of the sequence, the nearest in time first.
     replaceable
         Those paths in ``files`` that the batch itself has written, so that they may be replaced.
     """
@@ -226,7 +226,7 @@ class FrameTask:
 
 @record
 class TaskOutcome:
-    """What a worker returns for a task.
+    """The outcome of a task, as its worker returns it.
 
     Attributes
     ----------
@@ -235,13 +235,13 @@ class TaskOutcome:
     result
         None if the frame still has the content that its result belongs to, or is an output of nova.
     is_own_output
-        Whether nova wrote the file.
+        True if nova wrote the file.
     has_changed
-        Whether another program wrote to the file while it was solved, so that the result belongs to older content.
+        True if another program wrote to the file while it was solved, so that the result belongs to older content.
     has_outputs
-        Whether all outputs were written.
+        True if all outputs were written.
     hint
-        What the frame tells the next frames of its sequence.
+        The hint for the next frames of its sequence; None if the frame was not solved.
     written
         The paths of the outputs that were written, also if a further one failed.
     """
@@ -269,7 +269,7 @@ def fate_of_result(result: Result) -> str:
 
 
 def fate_of(outcome: TaskOutcome, *, exists: bool) -> str:
-    """Return the fate of a frame after its task; ``exists`` tells whether its file is still on the disk."""
+    """Return the fate of a frame after its task; ``exists`` is True if its file is still on the disk."""
     result = outcome.result
     if outcome.is_own_output:
         return OWN_OUTPUT

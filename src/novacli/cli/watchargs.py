@@ -1,4 +1,4 @@
-"""The options of ``nova batch --watch``, and how they become settings and a display."""
+"""The options of ``nova batch --watch``, with the settings and the display that follow from them."""
 
 from __future__ import annotations
 

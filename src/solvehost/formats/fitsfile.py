@@ -59,7 +59,7 @@ class Header(Mapping[str, CardValue]):
         """
         value = self._values.get(keyword, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise DataError(f"FITS card {keyword} is {value!r} where a whole number is needed")
+            raise DataError(f"FITS card {keyword} is {value!r}, but must be a whole number")
         return value
 
 

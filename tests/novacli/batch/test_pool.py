@@ -133,7 +133,7 @@ def test_closing_abandons_frames_in_progress(tmp_path: Path, stand_in: Install, 
         time.sleep(0.01)
     workers.close()
     for each in (future, waiting):
-        with pytest.raises(WorkerLostError, match="was let go") as lost:
+        with pytest.raises(WorkerLostError, match="was released") as lost:
             workers.collect(each)
         assert not lost.value.is_frames_fault
     while is_alive(int(pid_file.read_text())):
@@ -233,7 +233,7 @@ def test_closing_leaves_a_worker_with_a_hanging_disk_behind(
     workers.close()
     assert process._process is not None
     assert is_in_kernel(process._process.pid)
-    with pytest.raises(WorkerLostError, match="was let go"):
+    with pytest.raises(WorkerLostError, match="was released"):
         workers.collect(future)
     assert thread.daemon, "the interpreter would wait for it at its end"
 

@@ -255,7 +255,7 @@ def test_a_folder_that_lost_all_frames_counts_as_an_unmounted_disk(night: Path, 
         path.unlink()
     ran = nova("batch", "night")
     assert ran.code == 75
-    assert "there is no frame any more, of 3 frames that were there: check the mount" in ran.err
+    assert "it has no frame, although the ledger has 3 frames: check the mount" in ran.err
 
 
 def test_a_second_run_waits_or_ends(night: Path, nova) -> None:

@@ -392,7 +392,7 @@ ROW = struct.pack(">ff", 11, 22)
         (make_table(XY, ROW, 0), "there are no stars"),
         (make_table(XY, ROW, 1, NAXIS1=0), "there are no stars"),
         (make_table(XY, ROW, 1, NAXIS1=10**60), "cut short"),
-        (make_table(XY, ROW, 1, NAXIS2="1"), "NAXIS2 is '1' where a whole number is needed"),
+        (make_table(XY, ROW, 1, NAXIS2="1"), "NAXIS2 is '1', but must be a whole number"),
         (make_table(XY, ROW, 1, NAXIS2=2e9), "NAXIS2"),
         (make_table(XY, ROW, 1, NAXIS1=4), "wider than its rows"),
         (make_table(XY, ROW, 1, TFIELDS=10**9), "column 3 has the form None"),

@@ -109,7 +109,7 @@ def test_malformed_cards_are_ignored(line: str) -> None:
 def test_a_card_must_hold_a_whole_number_if_one_is_needed() -> None:
     header = parse(card("A", "x"), card("B", 1.5), card("C", True), card("D", 7))
     for keyword in ("A", "B", "C", "NONE"):
-        with pytest.raises(DataError, match=f"FITS card {keyword} is .* where a whole number is needed"):
+        with pytest.raises(DataError, match=f"FITS card {keyword} is .*, but must be a whole number"):
             header.number(keyword)
     assert header.number("D") == 7
     assert header.number("NONE", 3) == 3

@@ -47,9 +47,9 @@ class ChildProcess:
     entry
         The function that answers in the process, as ``module:function``.
     idle_s
-        The process ends if it was asked nothing for this many seconds; the next question starts another one.
+        The process ends if no question came for this many seconds; the next question starts another one.
     is_quiet
-        Whether its standard output is discarded, and its standard error from the moment when it is ready.
+        True if its standard output is discarded, and its standard error from the moment when it is ready.
     """
 
     def __init__(self, entry: str, *, idle_s: float = math.inf, is_quiet: bool = False) -> None:
@@ -75,7 +75,7 @@ class ChildProcess:
             If the function raised an exception.
         """
         exit_code: int | None = 0
-        for _ in range(2):  # an idle process may end at the moment when it is asked
+        for _ in range(2):  # an idle process may end at the moment of the question
             running, channel = self._ready()
             until_s = time.monotonic() + limit_s
             try:
@@ -96,7 +96,7 @@ class ChildProcess:
         raise WorkerLostError(how_it_ended(exit_code))
 
     def start(self) -> None:
-        """Start the process before it is asked anything."""
+        """Start the process before its first question."""
         with contextlib.suppress(UnavailableError, WorkerLostError):  # the first question raises it again
             self._ready()
 
@@ -119,12 +119,12 @@ class ChildProcess:
     def _ready(self) -> tuple[subprocess.Popen[bytes], Channel]:
         """Return a process that is ready, and the channel to it; start one if there is none."""
         if self._process is not None and self._process.poll() is not None:
-            self._forget()  # it ended while it was idle, so no frame is to blame
+            self._forget()  # it ended while it was idle, so no frame is the cause
         if self._process is not None and self._channel is not None:
             return self._process, self._channel
         with self._lock:
             if self._is_dismissed:
-                raise WorkerLostError("was let go", is_frames_fault=False)
+                raise WorkerLostError("was released", is_frames_fault=False)
             running, channel = self._process, self._channel = self._start_process()
         try:
             channel.receive(time.monotonic() + _READY_S)

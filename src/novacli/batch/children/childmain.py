@@ -1,4 +1,4 @@
-"""What runs in a :class:`~novacli.batch.children.child.ChildProcess`: it answers one question after the other.
+"""The main function of a :class:`~novacli.batch.children.child.ChildProcess`: answers one question after the other.
 
 The process ends with its parent, because nothing would use its answers any more.
 """
@@ -37,11 +37,11 @@ def serve(entry: str, descriptor: int, parent_pid: int, idle_s: float = math.inf
     descriptor
         The descriptor of this end of the channel.
     parent_pid
-        The process that the questions come from; this one ends with it.
+        The process that sends the questions; this one ends with it.
     idle_s
         How many seconds to wait for a question.
     is_quiet
-        Whether to close standard error when the process is ready.
+        True if standard error is closed when the process is ready.
     """
     try:
         _begin(parent_pid)
@@ -50,7 +50,7 @@ def serve(entry: str, descriptor: int, parent_pid: int, idle_s: float = math.inf
         channel = Channel.at(descriptor)
         if is_quiet:
             _close_stderr()
-        channel.send(None)  # tells that the process is ready
+        channel.send(None)  # the process is ready
         while True:
             question = channel.receive(time.monotonic() + idle_s)
             try:
@@ -60,7 +60,7 @@ def serve(entry: str, descriptor: int, parent_pid: int, idle_s: float = math.inf
             channel.send(reply)
     except _Dismissed:  # no handler further up can stop the exit
         os._exit(128 + signal.SIGTERM)
-    except (EOFError, OSError):  # the parent is gone, or asked nothing for a long time
+    except (EOFError, OSError):  # the parent has ended, or no question came for a long time
         return
 
 

@@ -2,7 +2,7 @@
 
 A new kind is a module here and a line in ``MODULES``.  Each module has ``open_executor(setup: RunSetup, workers: int,
 address: str | None) -> Executor``; ``address`` is that of a cluster, and ``workers`` is 0 for all of its workers.
-``daskworker`` and ``daskchild`` run on the cluster; ``groups`` and ``mark_file`` follow what was submitted to it.
+``daskworker`` and ``daskchild`` run on the cluster; ``groups`` and ``mark_file`` keep track of submitted tasks.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 HERE = "pool"
 #: Kind → module, which is imported when it is used.
 MODULES = {HERE: "novacli.batch.executors.pool", "dask": "novacli.batch.executors.dask"}
-#: How many seconds a task may take beyond the time limit of the solve, to read, find stars and write outputs.
+#: Seconds that a task may take beyond the time limit of the solve, to read the frame, find stars and write outputs.
 GRACE_S = 120.0
 
 
 class WorkerLostError(Exception):
-    """The worker ended during a task; the message tells how, and follows the words "its worker".
+    """The worker ended during a task; the message says how, and follows the words "its worker".
 
     ``is_frames_fault`` is False if the frame cannot be the reason.
     """
@@ -34,24 +34,24 @@ class WorkerLostError(Exception):
 
 
 class TaskHungError(Exception):
-    """A task did not end in time; the message tells the time limit, and follows "it did not end"."""
+    """A task did not end in time; the message states the time limit, and follows "it did not end"."""
 
 
 class ExecutorGoneError(Exception):
-    """No worker can do any more tasks; the message tells why.  The remaining frames are for the next run."""
+    """No worker can do any more tasks; the message says why.  The remaining frames are left for the next run."""
 
 
 class Executor(Protocol):
-    """Does tasks side by side, with futures as in ``concurrent.futures``."""
+    """Runs tasks side by side, with futures as in ``concurrent.futures``."""
 
     @property
     def workers(self) -> int:
-        """How many tasks are done at a time."""
+        """The number of tasks that run at a time."""
         ...
 
     @property
     def room(self) -> int:
-        """How many tasks should be submitted at a time, so that no worker waits for one."""
+        """The number of tasks that should be submitted at a time, so that no worker waits for one."""
         ...
 
     def submit(self, tasks: Sequence[FrameTask], to_come: int) -> Sequence[Future[TaskOutcome]]:
@@ -71,7 +71,7 @@ class Executor(Protocol):
         TaskHungError
             If it took too long.
         NovaError
-            If its worker can do no task; it is to be tried again.
+            If its worker cannot run any task; the frame is to be tried again.
         """
         ...
 
@@ -81,7 +81,7 @@ class Executor(Protocol):
         Raises
         ------
         ExecutorGoneError
-            If there are none any more.
+            If no worker is left.
         """
         ...
 

@@ -1,8 +1,8 @@
 """Solves frames on the workers of a Dask cluster, which must see the same files by the same paths.
 
 Frames travel in groups (:mod:`~novacli.batch.executors.groups`); what a worker does with a group is in
-:mod:`~novacli.batch.executors.daskworker`, and a mark file (:mod:`~novacli.batch.executors.mark_file`) tells how far it
-is.
+:mod:`~novacli.batch.executors.daskworker`, and a mark file (:mod:`~novacli.batch.executors.mark_file`) shows its
+progress.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _WorkerCount:
     def update(self, *, is_needed: bool) -> None:
         """Count the workers, if the last count is old; ``is_needed`` if there are tasks for them."""
         if time.monotonic() - self._counted_s > _COUNT_S and self._client.status == "running":
-            with contextlib.suppress(OSError):  # a busy scheduler is asked again later
+            with contextlib.suppress(OSError):  # a busy scheduler answers later
                 self.threads = sum(self._client.nthreads(callback_timeout=_COUNT_S).values())
             self._counted_s = time.monotonic()
         if self.threads or not is_needed:
@@ -105,7 +105,7 @@ class _DaskExecutor:
 
     @property
     def _is_limited(self) -> bool:
-        """Whether the user wants fewer frames at a time than the cluster could solve."""
+        """True if the user wants fewer frames at a time than the cluster could solve."""
         return 0 < self._max_workers < self._count.threads
 
     @property
@@ -184,7 +184,7 @@ class _DaskExecutor:
         return outcome
 
     def _finish_group(self, future: Future[TaskOutcome], member: GroupMember) -> None:
-        """Remove a group that is done, and take note of how long it took."""
+        """Remove a group that is done, and use its time for the size of the next groups."""
         self._groups.finish(member)
         self._release(member.key)
         if not future.cancelled() and future.exception() is None:
@@ -195,7 +195,7 @@ class _DaskExecutor:
 
     def _raise_lost(self, member: GroupMember, mark_text: str, cause: Exception | None) -> NoReturn:
         """Raise WorkerLostError for a task whose worker died; ``mark_text`` is that of the group's mark file."""
-        # Frames that were not begun are not to blame, nor those that were done and whose answers were lost.
+        # The cause is neither a frame that was not begun nor one that was done and whose answer was lost.
         raise WorkerLostError("was lost", is_frames_fault=is_at_frame(mark_text, member.number)) from cause
 
     def _stop_unseen(self, path: str) -> NoReturn:
@@ -204,7 +204,7 @@ class _DaskExecutor:
     def _stop(self, why: str, cause: Exception | None = None) -> NoReturn:
         """Have :meth:`watch` end the run, and raise WorkerLostError for this task."""
         self._common_error = UnavailableError(f"{self._address}: {why}")
-        raise WorkerLostError("is of no use", is_frames_fault=False) from cause
+        raise WorkerLostError("cannot be used", is_frames_fault=False) from cause
 
     def watch(self) -> None:
         if self._common_error is not None:
@@ -257,7 +257,7 @@ async def _pass_on(submitted: Awaitable[Any], futures: Sequence[Future[Any]]) ->
     try:
         answer = await submitted
     except CancelledError:
-        error = WorkerLostError("was let go", is_frames_fault=False)
+        error = WorkerLostError("was released", is_frames_fault=False)
     except Exception as exc:  # any error: a future without an answer would be waited for without end
         error = exc
     for future in futures:

@@ -1,4 +1,4 @@
-"""What the child process of a Dask worker does with a frame.  Each thread of a worker has such a process."""
+"""The child process of a Dask worker, which solves single frames.  Each thread of a worker has such a process."""
 
 from __future__ import annotations
 

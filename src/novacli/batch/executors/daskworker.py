@@ -1,4 +1,4 @@
-"""What a Dask worker does with a group of frames: it solves them one by one.
+"""The task of a Dask worker: solves a group of frames, one by one.
 
 It writes into the group's :class:`~novacli.batch.executors.mark_file.MarkFile` at which frame it is.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FOUND, VERSION = "found", "version"
 #: The word for a single task whose process ended, or that did not end in time; the message follows.
 LOST, HUNG = "lost", "hung"
-#: The topic of the events by which workers tell which group they begin.  All runs share it, because a scheduler never
+#: The topic of the events by which workers report which group they begin.  All runs share it, because a scheduler never
 #: forgets a topic.
 TOPIC = "nova-batch"
 #: Settings that a worker's machine has itself, unless the user's call sets them.
@@ -50,7 +50,7 @@ def answer(version: str, key: str, limit_s: float, group_s: float, pickled: byte
     key
         The group's key.
     limit_s
-        How many seconds a task may take.
+        Time limit of a task in seconds.
     group_s
         After this many seconds, no further task is begun.
     pickled

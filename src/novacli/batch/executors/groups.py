@@ -15,7 +15,7 @@ from novacli.batch.executors.mark_file import MarkFile
 from novacli.batch.records import FrameTask, RunSetup, TaskOutcome
 from solvehost.record import record
 
-#: A group has as many frames as take about this many seconds, by those that came last, and at most this many.
+#: The frames of a group take about this many seconds, estimated from the latest groups; their number is limited.
 GROUP_S = 0.5
 _MAX_IN_GROUP = 8
 #: The weight of the latest group in the average time of a frame.
@@ -37,7 +37,7 @@ class GroupMember:
 
 
 class GroupTracker:
-    """Forms groups, and knows which task of which group each future stands for.
+    """Forms groups, and maps each future to its task and group.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class GroupTracker:
 
     @property
     def usual_size(self) -> int:
-        """How many frames a group has if there are plenty of frames."""
+        """The number of frames in a group, if there are enough frames."""
         return max(1, min(_MAX_IN_GROUP, int(GROUP_S / self._frame_s)))
 
     def split(self, tasks: Sequence[FrameTask], to_come: int, workers: int, most: int) -> list[Sequence[FrameTask]]:
@@ -106,7 +106,7 @@ class GroupTracker:
             self._old_marks.popleft().remove()
 
     def note_time(self, seconds: float, frames: int) -> None:
-        """Take note of how long the frames of a group took together."""
+        """Update the average time of a frame by a group that took this many seconds in all."""
         self._frame_s += _WEIGHT_OF_LATEST * (seconds / frames - self._frame_s)
 
     def abandon(self) -> list[Future[TaskOutcome]]:

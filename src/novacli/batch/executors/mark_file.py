@@ -1,4 +1,4 @@
-"""A file by which a group of frames is followed while a Dask worker solves it.
+"""A file that shows the progress of a group of frames which a Dask worker solves.
 
 A worker that begins a group creates the file in the run's working directory, and writes there which frame it is at.
 The file answers three questions that Dask's scheduler leaves open:
@@ -6,7 +6,7 @@ The file answers three questions that Dask's scheduler leaves open:
 - Has another worker begun this group before?  A scheduler gives the task of a worker that died to the next one; if that
   one finds the file, it hands the group back, so that one frame cannot bring down worker after worker.
 - Over which frame did the worker die?
-- Is the run over?  It removes the files of its groups then, and a worker stops if the file of its group is gone.
+- Has the run ended?  It then removes the files of its groups, and a worker stops if the file of its group is gone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class MarkFile:
             stream.truncate()
 
     def text(self) -> str:
-        """Return what the file says, an empty text if it does not exist."""
+        """Return the content of the file, an empty text if it does not exist."""
         try:
             return self.path.read_text()
         except OSError:

@@ -100,19 +100,19 @@ class _PoolExecutor:
         pass  # each worker is watched by its thread
 
     def close(self) -> None:
-        let_go = WorkerLostError("was let go", is_frames_fault=False)
+        released = WorkerLostError("was released", is_frames_fault=False)
         with contextlib.suppress(Empty):
             while True:
                 taken = self._waiting.get_nowait()
                 if taken is not None and taken[0].set_running_or_notify_cancel():
-                    taken[0].set_exception(let_go)
+                    taken[0].set_exception(released)
         for _ in self._hired:
             self._waiting.put(None)
         for future in self._pending:
             # A future that a thread took and has not begun is cancelled; with an exception, the thread would begin it.
             if not future.cancel():
                 with contextlib.suppress(InvalidStateError):
-                    future.set_exception(let_go)
+                    future.set_exception(released)
         for number in signal.SIGTERM, signal.SIGKILL:
             for _, process in self._hired:
                 process.dismiss(number)

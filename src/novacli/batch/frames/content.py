@@ -48,7 +48,7 @@ def _content(file: BinaryIO) -> FileContent:
     kind = compression.kind_by_content(head)
     digest: str | None = None
     if kind is not None or head == b"SIMPLE":
-        # A damaged file has no digest: then only the same bytes are the same frame.
+        # A damaged file has no digest; it is the same frame only if all bytes are the same.
         with contextlib.suppress(EOFError, OSError, zlib.error, NovaError):
             digest = _fits_digest(_unpacked(raw, kind))
     for _ in iter(lambda: raw.read(_CHUNK_BYTES), b""):
@@ -102,7 +102,8 @@ class _KeepingStream:
 def _fits_digest(stream: BinaryIO) -> str:
     """Return the digest of a FITS file without its solution.
 
-    Whether the file holds a solution by nova counts: a frame that was restored from a backup has lost it.
+    A file that holds a solution by nova has another digest than one without: if a frame was restored from a backup,
+    its solution is lost, and it has to be solved again.
 
     Raises
     ------

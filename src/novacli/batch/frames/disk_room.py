@@ -18,7 +18,7 @@ def full_disk(
 ) -> str | None:
     """Return a message if a disk that is written to for a frame is full, None if all have room.
 
-    Frames may lie on many disks; only the disk of this frame is looked at.
+    Frames may lie on many disks; only those that are written to for this frame are checked.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def full_disk(
     folders
         Folders that are written to for every frame, such as that of the jobs.
     for_outputs
-        Whether the frame's copy or its new version must fit, too.
+        True if the frame's copy or its new version must fit, too.
     """
     beside = os.path.dirname(os.path.realpath(frame.path))  # noqa: PTH120 - may hold any bytes
     copy_bytes = frame.size if for_outputs else 0

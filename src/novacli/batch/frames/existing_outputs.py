@@ -33,7 +33,7 @@ def replaceable(
     written
         The outputs that the ledger lists.
     record
-        The frame's record; in ledgers of older versions it alone tells which outputs were written.
+        The frame's record; ledgers of older versions list written outputs only there.
     outputs
         What the run writes for each frame.
     """
@@ -44,7 +44,7 @@ def replaceable(
 def existing_error(
     frame: str, files: FrameFiles, may_be_replaced: Iterable[str], outputs: BatchOutputs
 ) -> NovaError | None:
-    """Return the error with which existing files keep the outputs of a frame from being written; None without one.
+    """Return the error if existing files prevent the outputs of a frame; None if they do not.
 
     Parameters
     ----------

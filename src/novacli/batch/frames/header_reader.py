@@ -1,7 +1,8 @@
 """Reads the camera and the time of a frame from its header, to put frames in order.  No pixels are read.
 
 FITS headers are read with the standard library, packed ones too.  Other pictures are grouped by folder and format.  A
-frame in the wrong group only takes more time: the worker, which reads the whole header, uses no hint of another camera.
+frame in the wrong group only takes more time, because the worker, which reads the whole header, ignores hints of other
+cameras.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from solvehost.record import record
 
 #: The image is searched in this many extensions.
 _MAX_EXTENSIONS = 3
-#: A header that takes longer than this lies on a hanging disk; then no header is read for some minutes.
+#: If reading a header takes longer than this, its disk hangs; then no header is read for some minutes.
 _LIMIT_S, _REST_S = 10.0, 600.0
 _DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -53,7 +54,7 @@ class ExposureReader:
         self._rests_until_s = 0.0
 
     def read(self, frame: FrameFile) -> Exposure:
-        """Return the camera and the time of a frame; from its name if it cannot be read."""
+        """Return the camera and the time of a frame; they come from its name if its header cannot be read."""
         if time.monotonic() >= self._rests_until_s:
             try:
                 return cast("Exposure", self._child.ask(frame, limit_s=_LIMIT_S))
@@ -134,6 +135,6 @@ def _taken_s(header: Mapping[str, HeaderValue]) -> float | None:
 
 
 def _from_name(frame: FrameFile) -> Exposure:
-    """Return the exposure of a frame without a header: the folder and the suffix stand for the camera."""
+    """Return the exposure of a frame without a header, whose group is its folder and suffix."""
     folder, name = os.path.split(frame.path)
     return Exposure(f"{folder}\n{unpacked_name(name).rpartition('.')[2]}", frame.mtime_ns / 1e9)

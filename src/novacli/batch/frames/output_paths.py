@@ -31,8 +31,8 @@ def default_ledger(given: Sequence[str], out_dir: str | None, env: Mapping[str, 
     """Return the path of the ledger for these paths: in the folder of ``--out``, else in the state directory.
 
     The same paths have the same ledger, in any order and named from any folder.  A picture counts as its folder, so
-    that ``night/*.fits`` keeps its ledger when frames come or go.  A picture is recognised by its suffix alone, because
-    nothing else is known of it while its disk is not mounted.
+    that ``night/*.fits`` keeps its ledger when frames are added or removed.  A picture is recognised by its suffix
+    alone, because its content cannot be read while its disk is not mounted.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def remember(ledger: Path, env: Mapping[str, str] = os.environ) -> None:
 
 
 def ledgers(env: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return all known ledgers, those in the state directory first; remove links to ledgers that are gone."""
+    """Return all known ledgers, those in the state directory first; remove links to ledgers that do not exist."""
     home = _batches_dir(env)
     found = sorted(home.glob(f"*{_LEDGER}"))
     for link in sorted(home.glob(f"*{_LINK}")):
@@ -123,7 +123,7 @@ def output_files(frames: Sequence[FrameFile], outputs: BatchOutputs) -> dict[str
 
 
 def denied(frame: FrameFile, files: Sequence[tuple[str, str]], outputs: BatchOutputs) -> NotWritableError | None:
-    """Return the error with which permissions keep an output or the frame from being written; None if they do not.
+    """Return the error if permissions do not allow to write an output or the frame; None if they do.
 
     Parameters
     ----------
@@ -132,10 +132,10 @@ def denied(frame: FrameFile, files: Sequence[tuple[str, str]], outputs: BatchOut
     files
         Its outputs: pairs of output and absolute path.
     outputs
-        What is written of each frame.
+        What the run writes for each frame.
     """
     targets = [path for _, path in files]
-    # If the frame is gone or may not be read, the reader's message tells more.
+    # If the frame is gone or may not be read, the error message of the reader is more precise.
     if outputs.update and os.access(frame.path, os.R_OK):
         targets.append(frame.path)
     error = next(filter(None, map(denial, map(Path, targets))), None)
@@ -155,7 +155,7 @@ def with_remedy(error: NotWritableError, frame: FrameFile) -> NotWritableError:
 
 
 def refusal(frame: FrameFile, written: Set[str], outputs: BatchOutputs) -> NovaError | None:
-    """Return the error with which permissions or existing files keep the outputs of a frame from being written.
+    """Return the error if permissions or existing files prevent the outputs of a frame; None if they do not.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def refusal(frame: FrameFile, written: Set[str], outputs: BatchOutputs) -> NovaE
     written
         The outputs that the ledger lists.
     outputs
-        What is written of each frame.
+        What the run writes for each frame.
     """
     files = output_files([frame], outputs).get(frame.path, ())
     own = replaceable(files, written, None, outputs)

@@ -1,4 +1,4 @@
-"""Recognises, by marks in their headers, the files that nova itself wrote: those are not frames.  Light."""
+"""Recognises, by marks in their headers, the files that nova itself wrote: those are not frames."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Gives the frames that land in watched folders, for a whole night.
+"""Yields the frames that land in watched folders, for a whole night.
 
 Folders are checked every few seconds, which works on NFS too, where a machine is not notified of what another one
 writes.  They are listed only after one of them changed, or once a minute, and never so often that listing takes more
-than one hundredth of a core.  Files that may be incomplete are checked one by one. The states of a path, and what moves
-it from one to the next, are described in :mod:`~novacli.batch.frames.watched_paths`.
+than one hundredth of a core.  Files that may be incomplete are checked one by one.  The states of a path, and the
+events that change them, are described in :mod:`~novacli.batch.frames.watched_paths`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _INCOMPLETE_SUFFIXES = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crd
 
 
 class WatchPlanner(Protocol):
-    """Decides what is to be done with frames, and has their records."""
+    """Decides which frames a run has to solve, and knows their records."""
 
     def plan(self, frames: Sequence[FrameFile], siblings: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
         """Return what is to be done with frames that are settled; ``siblings`` are all frames of the folders."""
@@ -50,7 +50,7 @@ class WatchPlanner(Protocol):
         ...
 
     def forget_folders(self, paths: Iterable[str]) -> None:
-        """Take note that these folders are back, perhaps on another device."""
+        """Accept that these folders exist again, perhaps on another device."""
         ...
 
 
@@ -82,7 +82,7 @@ class WatchSettings:
 
 
 class WatchFeed:
-    """Gives frames as they are settled.
+    """Yields frames as they are settled.
 
     Parameters
     ----------
@@ -105,14 +105,14 @@ class WatchFeed:
         self._siblings: tuple[FrameFile, ...] = ()
         #: Folder → the time of its last change when it was listed.
         self._changed_ns: dict[str, int] = {}
-        self._told: frozenset[str] = frozenset()
+        self._shown_remarks: frozenset[str] = frozenset()
         self._next_poll_s = self._next_list_s = self._relist_at_s = 0.0
         self._last_news_s = time.monotonic()
         self._has_closed = False
 
     @property
     def is_over(self) -> bool:
-        """Whether no more frames will come."""
+        """True if no more frames will come."""
         if self._has_closed:
             return not self._paths.has(PathState.YOUNG)
         now_s = time.monotonic()
@@ -136,7 +136,7 @@ class WatchFeed:
         return self._planned(settled, now_s) if settled else ()
 
     def finish(self, planned: PlannedFrame) -> None:
-        """Take note that the run is done with a frame; one that may succeed later is tried again."""
+        """Finish a frame that the run is done with; one that may succeed later is tried again."""
         path = planned.frame.path
         watched = self._paths.get(path)
         if watched is None:
@@ -182,7 +182,7 @@ class WatchFeed:
                 self._retry_waiting(folder)
             if found is not None and not folder.is_away:
                 listings.append(found)
-        self._tell([remark for found in listings for remark in found.remarks])
+        self._show_remarks([remark for found in listings for remark in found.remarks])
         self._siblings = tuple(frame for found in listings for frame in found.frames)
         for watched in self._paths.in_state(PathState.DENIED):
             self._paths.make_young(watched.file.path, watched.file, now_s)
@@ -203,7 +203,7 @@ class WatchFeed:
             return None
 
     def _retry_waiting(self, folder: WatchedFolder) -> None:
-        """Try the frames again that waited for a folder which is back."""
+        """Try the frames again that waited for a folder which exists again."""
         self._planner.forget_folders([folder.path])
         for watched in self._paths.in_state(PathState.RETRY, PathState.LEFT):
             path = watched.file.path
@@ -211,15 +211,15 @@ class WatchFeed:
             if record is not None and record.fate in (RETRIABLE, WAITING) and is_below(path, folder.path):
                 self._paths.make_young(path, watched.file, time.monotonic())
 
-    def _tell(self, remarks: Sequence[str]) -> None:
-        """Show remarks on paths that could not be read; each once, until the path could be read again."""
+    def _show_remarks(self, remarks: Sequence[str]) -> None:
+        """Show remarks on paths that could not be read, each once until the path can be read again."""
         for remark in remarks:
-            if remark not in self._told:
+            if remark not in self._shown_remarks:
                 self._say(remark)
-        self._told = frozenset(remarks)
+        self._shown_remarks = frozenset(remarks)
 
     def _see(self, frame: FrameFile, now_s: float) -> None:
-        """Take note of a file in a listing."""
+        """Compare a file of a listing with what is known of its path."""
         watched = self._paths.get(frame.path)
         if frame.path.lower().endswith(_INCOMPLETE_SUFFIXES) or (watched is not None and watched.file == frame):
             return
@@ -260,7 +260,7 @@ class WatchFeed:
             self._paths.remove(watched)
 
     def _is_complete(self, frame: FrameFile, quiet_s: float, wall_s: float) -> bool:
-        """Return True if nobody writes to a file any more, which has been unchanged for ``quiet_s`` seconds."""
+        """Return True if a file that has been unchanged for ``quiet_s`` seconds is complete."""
 
         def has_settled(settle_s: float) -> bool:
             return quiet_s >= settle_s or is_settled(frame, wall_s, settle_s)
@@ -291,8 +291,8 @@ class WatchFeed:
 def _is_renamed(frame: FrameFile) -> bool:
     """Return True if a file was written under another name, renamed, and is whole: then it need not settle.
 
-    A rename changes the status of a file and not its content, so that its two times differ.  Other actions of a program
-    that still writes do so too; therefore only FITS files count, whose headers tell their length.
+    A rename changes the status time of a file and not its modification time, so that the two differ.  A program that
+    still writes can cause that, too; therefore only FITS files count, whose headers define their length.
     """
     try:
         status = os.stat(frame.path)  # noqa: PTH116

@@ -18,7 +18,7 @@ class WatchedFolder:
     path
         Its absolute path.
     is_away
-        Whether it is gone, or an empty folder stands in its place.
+        True if it does not exist, or an empty folder is in its place.
     """
 
     def __init__(self, path: str, say: Callable[[str], None]) -> None:
@@ -28,7 +28,9 @@ class WatchedFolder:
         self._frames = 0
 
     def update(self, found: FoundFrames | None) -> bool:
-        """Take note of a listing, None if there is none; return True if the folder is back.
+        """Compare a listing with earlier ones; return True if the folder exists again or is on another device.
+
+        ``found`` is None if the folder could not be listed.
 
         An empty folder in place of one that held frames is a mount point without its disk; a new device that holds
         frames is the disk, mounted again.
@@ -38,11 +40,11 @@ class WatchedFolder:
         is_away = found is None or identity is None or (is_other and self._frames > 0 and not found.frames)
         was_away, self.is_away = self.is_away, is_away
         if is_away and not was_away:
-            self._say(f"{shown_name(self.path)} is not there any more: check the mount; its frames wait")
+            self._say(f"{shown_name(self.path)} does not exist any more: check the mount; its frames wait")
         if found is None or is_away:
             return False
         if was_away:
-            self._say(f"{shown_name(self.path)} is there again, with {count_text(len(found.frames), 'frame')}")
+            self._say(f"{shown_name(self.path)} exists again, with {count_text(len(found.frames), 'frame')}")
         self._identity, self._frames = identity, len(found.frames)
         return was_away or is_other
 

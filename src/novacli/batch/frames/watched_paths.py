@@ -5,8 +5,8 @@
 - ``GIVEN``: the run has the frame.  If the file changes meanwhile, that is noted, and the path becomes ``YOUNG`` when
   the run is done with the frame.
 - ``RETRY``: the frame failed for a reason that may pass; the path becomes ``YOUNG`` after some minutes.
-- ``DENIED``: permissions were against it.  A change of permissions changes neither the time of a file nor that of its
-  folder, so the path becomes ``YOUNG`` at the next listing.
+- ``DENIED``: permissions did not allow to read the frame or to write its outputs.  A change of permissions changes
+  neither the time of a file nor that of its folder, so the path becomes ``YOUNG`` at the next listing.
 - ``LEFT``: there is nothing to do until the file changes.
 """
 
@@ -31,14 +31,14 @@ class PathState(Enum):
 
 @dataclass(slots=True)
 class WatchedPath:
-    """What is known of a path.
+    """A path with its state.
 
     Attributes
     ----------
     file
-        The file as it was seen last.
+        The file at the last listing.
     since_s
-        Since when the file has been as it is, by ``time.monotonic``.
+        The time since which the file has been unchanged, by ``time.monotonic``.
     state
         Set by :class:`WatchedPaths` alone.
     retry_at_s
@@ -46,9 +46,9 @@ class WatchedPath:
     tries
         How many times in a row the frame failed for a reason that may pass.
     has_changed
-        Whether the file changed in state ``GIVEN``.
+        True if the file changed in state ``GIVEN``.
     was_planned
-        Whether the planner has decided about the path at least once.
+        True if the planner has decided about the path at least once.
     """
 
     file: FrameFile
@@ -71,7 +71,7 @@ class WatchedPaths:
         return iter(self._paths.values())
 
     def get(self, path: str) -> WatchedPath | None:
-        """Return what is known of a path, None if it was not seen yet."""
+        """Return the record of a path, None if it was not seen yet."""
         return self._paths.get(path)
 
     def in_state(self, *states: PathState) -> list[WatchedPath]:

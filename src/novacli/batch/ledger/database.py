@@ -165,7 +165,9 @@ class Ledger:
             raise DataError(f"{self.path}: it is not a ledger of nova batch: name another file by --ledger")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > schema.FORMAT:
-            newer = f"it was written by a newer version of nova (format {version}, this one knows {schema.FORMAT})"
+            newer = (
+                f"it was written by a newer version of nova (format {version}, this one reads format {schema.FORMAT})"
+            )
             raise ConfigError(f"{self.path}: {newer}: use that version, or name another file by --ledger")
         if version != schema.FORMAT:
             raise DataError(f"{self.path}: it claims format {version}, which does not exist: move it away")
@@ -355,7 +357,7 @@ class Ledger:
 
 @contextlib.contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Translate errors of SQLite into errors that tell what to do."""
+    """Translate errors of SQLite into errors whose messages say what to do."""
     try:
         yield
     except sqlite3.OperationalError as exc:

@@ -1,4 +1,4 @@
-"""Lets one run at a time use a ledger, by a lock on a file beside it, which ends with the process that holds it."""
+"""The lock of a ledger, on a file beside it, for one run at a time; it ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def locked(ledger: Path, *, wait: bool, until_s: float, say: Callable[[str], Non
     ledger
         The ledger's path.
     wait
-        Whether to wait for another run that holds the lock.
+        True to wait for another run that holds the lock.
     until_s
         When to stop waiting, by ``time.monotonic``.
     say
@@ -83,7 +83,7 @@ def is_locked(ledger: Path) -> bool:
 
 
 def holder(ledger: Path) -> str:
-    """Return who holds a lock, in words that follow "another run": `` (pid 4711 on host)``, or empty if unknown.
+    """Return the holder of a lock, in words that follow "another run": `` (pid 4711 on host)``, or empty if unknown.
 
     A killed run leaves its number in the file, and the next holder may not have written its own yet.
     """

@@ -1,4 +1,4 @@
-"""What a run has to do: compares each frame on disk with its record in the ledger.  Light."""
+"""Plans a run: compares each frame on disk with its record in the ledger."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RETRIES = {
     "failed": frozenset({FAILED}),
     "all": frozenset({UNSOLVED, FAILED}),
 }
-#: The record that stands for a frame that a run did not begin.
+#: The record of a frame that a run did not begin.
 NOT_BEGUN = FrameRecord(0, 0, None, "", frozenset(), WAITING, RetryLaterError.exit_code, 0)
 #: How many times a frame is tried if permissions seem to allow it here and still refuse it.  Then another machine, such
 #: as a worker's or a file server's, decides about the permissions.
@@ -44,10 +44,10 @@ class Reason(StrEnum):
     NEW = "it is new"
     WAITING = "no run has solved it yet"
     RETRIABLE = "it failed for a reason that may pass"
-    GONE = "it was removed and is there again"
+    GONE = "it was removed before and exists again"
     FORCED = "--force"
     RETRY = "--retry"
-    PERMISSIONS = "its permissions have changed"
+    PERMISSIONS = "permissions or existing files do not prevent it any more"
     PARAMETERS = "the solve parameters have changed"
     OUTPUTS = "it lacks some of the outputs"
     CHANGED = "it has changed"
@@ -72,9 +72,9 @@ class PlanOptions:
     retry
         Fates that are tried again.
     force
-        Whether all frames are solved again.
+        True if all frames are solved again.
     may_write
-        Returns True if permissions allow to write the outputs of a frame.
+        Returns True if permissions and existing files allow to write the outputs of a frame.
     """
 
     params: str
@@ -108,7 +108,7 @@ class BatchPlan:
 
     @property
     def own_outputs(self) -> int:
-        """How many of the skipped files nova wrote."""
+        """The number of skipped files that nova wrote."""
         return sum(record.fate == OWN_OUTPUT for record in self.skipped.values())
 
 
@@ -161,7 +161,7 @@ def is_denied(record: FrameRecord) -> bool:
 
 
 def _planned(frame: FrameFile, record: FrameRecord | None, options: PlanOptions) -> PlannedFrame | None:
-    """Return what is to be done with a frame, None if it is skipped."""
+    """Return the plan for a frame, None if it is skipped."""
     may_be_own_output = not options.force and (record is None or record.fate in (OWN_OUTPUT, WAITING))
     if record is None:
         return PlannedFrame(frame, None, None, may_be_own_output)

@@ -25,7 +25,7 @@ CREATE TABLE runs (
     ended_s REAL,
     pid INTEGER NOT NULL,
     what TEXT NOT NULL,     -- the paths that were given, as JSON
-    frames INTEGER,         -- how many there were to do
+    frames INTEGER,         -- number of frames to solve
     outcome TEXT            -- how it ended; NULL while it runs, or if it was killed
 );
 """

@@ -71,7 +71,7 @@ def _degrees(key: str) -> _Read:
 
 
 def _present(entry: LedgerEntry, _result: Result) -> str:
-    """Return whether the file exists; a ledger also has frames that were renamed or removed later."""
+    """Return "yes" if the file exists, else "no"; a ledger also has frames that were renamed or removed later."""
     return YES if os.path.exists(entry.path) else NO  # noqa: PTH110 - may hold any bytes
 
 

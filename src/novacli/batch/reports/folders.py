@@ -1,4 +1,4 @@
-"""The page's table of folders: how many frames of each folder are solved, unsolved, failed."""
+"""The page's table of folders: the number of frames of each folder that are solved, unsolved, failed."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _top(summary: Summary, folders: Folders, sky: Sky) -> Iterator[str]:
     if sky.count:
         yield '<figure class="overview">'
         yield from sky.svg()
-        larger = f"larger dots stand for {SIZES[1][0]}, and for {SIZES[2][0]}, frames or more"
+        larger = f"larger dots mark places with at least {SIZES[1][0]} or {SIZES[2][0]} frames"
         yield f"<figcaption>Centres of {count_text(sky.count, 'frame')}, east to the left; {larger}.</figcaption>"
         yield "</figure>"
 

@@ -68,7 +68,7 @@ def _number(name: str, form: str) -> Callable[[FrameValues], str]:
 
 
 def _why(frame: FrameValues) -> str:
-    """Return the error without the file's name, which stands beside it, or the reason why no attempt matched."""
+    """Return the error without the file's name, which another cell has, or the reason why no attempt matched."""
     if frame["error"] is not None:
         return escape(str(frame["error"]).removeprefix(f"{frame['path']}: "))
     reason = str(frame["reason"] or "")

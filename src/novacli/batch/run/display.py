@@ -44,9 +44,9 @@ def _seconds(result: Result) -> str:
 
 
 class QuietDisplay:
-    """Shows nothing, but collects what is to be told at the end."""
+    """Shows nothing, but collects the frames that are reported at the end."""
 
-    #: Whether the user sees each frame that was not solved as soon as it is done.
+    #: True if the user sees each frame that was not solved as soon as it is done.
     reports_at_once = False
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class QuietDisplay:
         self.problems.passed(path, why)
 
     def tick(self, counts: RunCounts) -> None:
-        """Ignore how far the run is."""
+        """Ignore the progress of the run."""
 
     def end(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""``nova batch --dry-run``: what a run would do with each frame, and why.  Nothing is locked or written."""
+"""``nova batch --dry-run``: shows what a run would do with each frame, and why.  Nothing is locked or written."""
 
 from __future__ import annotations
 

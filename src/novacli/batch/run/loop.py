@@ -36,9 +36,9 @@ class StopConditions:
     until_s
         The time after which no frame is begun, by ``time.monotonic``.
     signal
-        The signal that told the run to stop, None if none did.
+        The signal that asked the run to stop, None without one.
     finishes_on_signal
-        Whether frames in progress may go on for some seconds after a signal, as they may after ``until_s``.
+        True if frames in progress may go on for some seconds after a signal, as they may after ``until_s``.
     """
 
     until_s: float = float("inf")
@@ -47,7 +47,7 @@ class StopConditions:
 
     @property
     def is_due(self) -> bool:
-        """Whether no more frames may be begun."""
+        """True if no more frames may be begun."""
         return self.signal is not None or time.monotonic() >= self.until_s
 
 
@@ -193,4 +193,5 @@ class FrameLoop:
         while self._pending and may_finish and time.monotonic() < until_s:
             self._collect(queue)
         if self._counts.stopped is None and self._counts.left:
-            self._counts.stopped = "the time limit passed" if self._stop.signal is None else "it was interrupted"
+            by_signal = "it was ended by a signal" if self._stop.finishes_on_signal else "it was interrupted"
+            self._counts.stopped = "the time limit passed" if self._stop.signal is None else by_signal

@@ -1,8 +1,8 @@
-"""Where the frames of a run come from, and the queue in which they wait.
+"""The feeds that the frames of a run come from, and the queues in which they wait.
 
-A feed gives frames over time.  :class:`ListFeed` gives all frames of a list at once, except those that may still be
-incomplete; :class:`~novacli.batch.frames.watch.WatchFeed` gives the frames of a folder as they land.  A queue holds the
-frames that are not begun yet.  :class:`FifoQueue` is first in, first out;
+A feed yields frames over time.  :class:`ListFeed` yields all frames of a list at once, except those that may still be
+incomplete; :class:`~novacli.batch.frames.watch.WatchFeed` yields the frames of a folder as they land.  A queue holds
+the frames that are not begun yet.  :class:`FifoQueue` is first in, first out;
 :class:`~novacli.batch.run.sequences.SequenceQueue` holds frames back until an earlier one of their camera is done.
 """
 
@@ -20,7 +20,7 @@ from novacli.batch.records import SequenceHint, TaskOutcome
 
 
 class FrameFeed(Protocol):
-    """Gives the planned frames of a run, as they become ready."""
+    """Yields the planned frames of a run, as they become ready."""
 
     def poll(self) -> Sequence[PlannedFrame]:
         """Return the frames that became ready since the last call; called a few times a second."""
@@ -28,12 +28,12 @@ class FrameFeed(Protocol):
 
     @property
     def is_over(self) -> bool:
-        """Whether no more frames will come."""
+        """True if no more frames will come."""
         ...
 
 
 class ListFeed:
-    """Gives the frames of a list.  Those that were written to a moment ago come after ``settle_s`` seconds.
+    """Yields the frames of a list.  Those that were changed a moment ago come after ``settle_s`` seconds.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class ListFeed:
 
     @property
     def is_over(self) -> bool:
-        """Whether all frames have come."""
+        """True if all frames have come."""
         return not (self._ready or self._young)
 
     def poll(self) -> Sequence[PlannedFrame]:
@@ -99,16 +99,16 @@ class FrameQueue(Protocol):
         ...
 
     def finish(self, planned: PlannedFrame, outcome: TaskOutcome | None) -> None:
-        """Take note that a frame which was taken is done; ``outcome`` is None if its task ended without one."""
+        """Finish a frame that was taken; ``outcome`` is None if its task ended without one."""
         ...
 
     def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
-        """Return what other frames tell of one that was taken, the nearest in time first."""
+        """Return the hints from other frames for one that was taken, the nearest in time first."""
         ...
 
     @property
     def ready(self) -> int:
-        """How many frames could be begun now, as far as that is known."""
+        """The number of frames that could be begun now, as far as that is known."""
         ...
 
     def __len__(self) -> int:
@@ -134,13 +134,13 @@ class FifoQueue:
         """Do nothing: no frame waits for another one."""
 
     def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
-        """Return nothing: no frame tells anything of another one."""
+        """Return no hints."""
         del planned
         return ()
 
     @property
     def ready(self) -> int:
-        """How many frames wait."""
+        """The number of frames that wait."""
         return len(self)
 
     def __len__(self) -> int:

@@ -43,18 +43,18 @@ from solvehost.formats.jobdir import JobDir
 _MAX_COMMON_FAILURES = 3
 #: Exit codes of such failures: no engine, a broken connection, busy servers.
 _COMMON_FAILURES = frozenset({UnavailableError.exit_code, TransferError.exit_code, RetryLaterError.exit_code})
-#: After this many tries that did not end, a frame is failed: a hanging disk recovers, a file that hangs its reader does
-#: not.
+#: After this many tries that did not end, a frame is failed: a hanging disk recovers, and a file that makes its reader
+#: hang does not.
 _MAX_HANGS = 3
 
 
 class RunCounts:
-    """How far a run is.  Each planned frame counts once, under its latest fate.
+    """The progress of a run.  Each planned frame counts once, under its latest fate.
 
     Attributes
     ----------
     running
-        How many frames are in progress.
+        The number of frames in progress.
     stopped
         Why the run ended before it did all its frames; None if it did.
     """
@@ -88,17 +88,17 @@ class RunCounts:
 
     @property
     def total(self) -> int:
-        """How many frames the run has to do; files that turned out to be outputs of nova do not count."""
+        """The number of frames that the run has to do, without files that turned out to be outputs of nova."""
         return len(self._planned) - self._counts[OWN_OUTPUT]
 
     @property
     def done(self) -> int:
-        """How many frames the run has done."""
+        """The number of frames that the run has done."""
         return len(self._fates) - self._counts[OWN_OUTPUT]
 
     @property
     def left(self) -> int:
-        """How many frames the run has not done."""
+        """The number of frames that the run has not done."""
         return max(0, self.total - self.done)
 
 
@@ -107,7 +107,7 @@ class FrameDisplay(Protocol):
 
     @property
     def reports_at_once(self) -> bool:
-        """Whether the user sees each frame that was not solved as soon as it is done."""
+        """True if the user sees each frame that was not solved as soon as it is done."""
         ...
 
     def frame(self, entry: LedgerEntry, result: Result) -> None:
@@ -119,7 +119,7 @@ class FrameDisplay(Protocol):
         ...
 
     def tick(self, counts: RunCounts) -> None:
-        """Show how far the run is; called a few times a second."""
+        """Show the progress; called a few times a second."""
         ...
 
 
@@ -139,13 +139,13 @@ class Recorder:
     full_disk
         Returns a message if a disk that is written to for the frame at a path is full, else None.
     is_watching
-        Whether the run solves waiting frames itself, later on.  Then they are not shown, and a folder that is gone does
-        not stop the run.
+        True if the run solves waiting frames itself later.  Then they are not shown, and a folder that is gone does not
+        stop the run.
 
     Attributes
     ----------
     counts
-        How far the run is.
+        The progress of the run.
     records
         The records of the frames that were done, by path.
     written
@@ -172,7 +172,7 @@ class Recorder:
         self.records: dict[str, FrameRecord] = {}
 
     def expect(self, planned: PlannedFrame) -> None:
-        """Remember the identity of a frame's folder, to tell a removed frame from a disk that is gone."""
+        """Remember the identity of a frame's folder, to distinguish a removed frame from a disk that is gone."""
         folder = _folder(planned.frame)
         if folder not in self._folders:
             self._folders[folder] = identity_of(folder)
@@ -236,12 +236,12 @@ class Recorder:
         folder = _folder(planned.frame)
         if identity_of(folder) != self._folders.get(folder):
             if not self._is_watching:
-                self.counts.stopped = f"{shown_name(folder)} is not there any more: check the mount"
+                self.counts.stopped = f"{shown_name(folder)} does not exist any more: check the mount"
             self.record_waiting(planned, planned.frame, "its folder is gone")
             return
         self._store(LedgerEntry(planned.frame.path, self._record(planned, planned.frame, GONE, 0)))
         if not self._is_watching:
-            self._display.passed(planned.frame.path, "it was removed before its turn")
+            self._display.passed(planned.frame.path, "it was removed before it was solved")
 
     def _record_unchanged(self, planned: PlannedFrame, outcome: TaskOutcome) -> None:
         path = planned.frame.path

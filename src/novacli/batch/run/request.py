@@ -1,4 +1,4 @@
-"""What the user asks of a run."""
+"""The request for a run, from the options of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from solvehost.record import record
 
 @record
 class BatchRequest:
-    """What the user asks of a run.
+    """The request for a run.
 
     Attributes
     ----------
@@ -32,23 +32,23 @@ class BatchRequest:
     newer_s
         Only files changed at or after this time, in seconds since 1970.
     outputs
-        What is written of each solved frame.
+        What the run writes for each solved frame.
     keep
         Which job directories stay.
     retry, force
-        Fates that are tried again; whether all frames are solved again.
+        Fates that are tried again; True if all frames are solved again.
     settle_s
         Frames that were written to within this many seconds wait.
     sequence
-        Whether solved frames give hints to the next ones of their camera.
+        True if solved frames give hints to the next ones of their camera.
     max_time_s
         After this many seconds no frame is begun.
     wait
-        Whether to wait for another run over the same ledger.
+        True to wait for another run over the same ledger.
     workers
-        How many frames to solve at a time; None for the executor's own number.
+        The number of frames to solve at a time; None for the executor's own number.
     executor, address
-        Who solves the frames, one of :data:`novacli.batch.executors.MODULES`, and where it is.
+        The executor of the tasks, one of :data:`novacli.batch.executors.MODULES`, and where it is.
     """
 
     given: tuple[str, ...]

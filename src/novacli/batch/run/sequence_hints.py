@@ -1,7 +1,7 @@
 """Hints from earlier frames of a sequence for a frame, and from that frame for the next ones.
 
 :class:`SequenceMemory` takes the place that :class:`novacli.rigs.store.RigStore` has for a single frame, and asks it if
-the sequence knows nothing of the camera.  The frame's header decides: hints of another camera are not used, nor the
+the sequence has no hints for the camera.  The frame's header decides: hints of another camera are not used, nor the
 position of another target.
 """
 
@@ -29,14 +29,14 @@ class SequenceMemory:
     Parameters
     ----------
     earlier
-        What earlier frames of the sequence tell, the nearest in time first.
+        Hints from earlier frames of the sequence, the nearest in time first.
     rigs
-        What frames of earlier runs taught; None to leave that out.
+        What nova learned from frames of earlier runs; None to leave that out.
 
     Attributes
     ----------
     hint
-        What the frame tells the next ones; None until it is solved.
+        The hint for the next frames; None until the frame is solved.
     """
 
     def __init__(self, earlier: Sequence[SequenceHint], rigs: Memory | None) -> None:
@@ -47,8 +47,8 @@ class SequenceMemory:
     def recall(self, field: Field, given: Hints) -> Hints:
         """Return the hints of the header and the user, completed by those of the sequence.
 
-        Hints of the sequence come before those of the header, and after those of the user.  If the sequence knows
-        nothing of the camera, the hints come from earlier runs.
+        Hints of the sequence come before those of the header, and after those of the user.  If the sequence
+        has none for the camera, the hints come from earlier runs.
         """
         self._aimed_deg = _first(given.positions)
         found = identify_rig(field)
@@ -80,7 +80,7 @@ class SequenceMemory:
         return separation_deg(*known.aimed_deg, *self._aimed_deg) <= _MAX_POINTING_WIDTHS * width_deg
 
     def learn(self, field: Field, calibration: Calibration) -> None:
-        """Store what the solved frame teaches, for its sequence and for later runs."""
+        """Store the hints that follow from the solved frame, for its sequence and for later runs."""
         if self._rigs is not None:
             self._rigs.learn(field, calibration)
         found = identify_rig(field)

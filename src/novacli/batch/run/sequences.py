@@ -1,4 +1,4 @@
-"""A queue that orders the frames of each camera by time, and passes what solved frames tell to the next ones.
+"""A queue that orders the frames of each camera by time, and passes hints from solved frames to the next ones.
 
 The first frame of a sequence is begun alone, and the others after it is done.  Each gets the scale, the parity and the
 position that are known by then.  A wrong hint, such as the position after the telescope moved to a new target, costs
@@ -42,9 +42,9 @@ class _Sequence:
     leader
         The path of the first frame while it is being solved.
     held_until_s
-        When the others stop waiting for the leader, by ``time.monotonic``.
+        The time at which the others stop waiting for the leader, by ``time.monotonic``.
     is_open
-        Whether a frame is done, so that the others need not wait.
+        True if a frame is done, so that the others need not wait.
     known
         (rig, target) → the time of the frame that was solved last, and its hint.
     """
@@ -110,7 +110,7 @@ class SequenceQueue:
         return planned
 
     def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
-        """Return what earlier frames of its sequence tell."""
+        """Return the hints from earlier frames of its sequence."""
         name, taken_s = self._taken[planned.frame.path]
         return self._sequences[name].hints(taken_s)
 
@@ -127,7 +127,7 @@ class SequenceQueue:
 
     @property
     def ready(self) -> int:
-        """How many frames could be begun now."""
+        """The number of frames that could be begun now."""
         now_s = time.monotonic()
         return sum(len(each.waiting) for each in self._busy.values() if each.may_begin(now_s))
 

@@ -1,4 +1,4 @@
-"""One run of ``nova batch`` from beginning to end: lock, list, plan, solve, tell the user."""
+"""One run of ``nova batch`` from beginning to end: lock, list, plan, solve, report."""
 
 from __future__ import annotations
 
@@ -42,11 +42,14 @@ from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.formats.jobdir import remove_tree
 
-Tell = Callable[[BatchOutcome], None]
+ReportOutcome = Callable[[BatchOutcome], None]
 
 
 def run_batch(
-    request: BatchRequest, display: QuietDisplay, say: Callable[[str], None], tell: Tell = lambda _outcome: None
+    request: BatchRequest,
+    display: QuietDisplay,
+    say: Callable[[str], None],
+    report_outcome: ReportOutcome = lambda _outcome: None,
 ) -> BatchOutcome:
     """Solve the frames that a request asks for, and return how that went.
 
@@ -58,8 +61,8 @@ def run_batch(
         Shows each frame as it is done.
     say
         Shows a line to the user at once.
-    tell
-        Tells the user how the run ended; called while the ledger is locked, which then records what was told.
+    report_outcome
+        Shows the outcome to the user; called while the ledger is locked, which then records what was reported.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def run_batch(
                 earlier=problems_of([entry for entry in unreported if entry.path not in done]),
                 ledger=request.ledger,
             )
-            tell(outcome)
+            report_outcome(outcome)
             ledger.mark_reported(found.remarks)
     return outcome
 
@@ -110,7 +113,7 @@ def opened(path: Path) -> Ledger:
 
 
 def plan_options(request: BatchRequest, written: Set[str]) -> PlanOptions:
-    """Return what the plan needs to know of a request; ``written`` are the outputs that the ledger lists."""
+    """Return the options of the plan; ``written`` are the outputs that the ledger lists."""
     params = fingerprint(request.params, request.config)
     outputs = request.outputs
 
@@ -126,7 +129,7 @@ def check_mount(request: BatchRequest, found: FoundFrames, records: Mapping[str,
         return
     frames = sum(record.fate not in (OWN_OUTPUT, GONE) for record in records.values())
     if frames:
-        gone = f"there is no frame any more, of {count_text(frames, 'frame')} that were there"
+        gone = f"it has no frame, although the ledger has {count_text(frames, 'frame')}"
         raise RetryLaterError(f"{shown_name(request.given[0])}: {gone}: check the mount")
 
 
@@ -160,7 +163,7 @@ class BatchSession:
     records
         The ledger's records at the beginning, by path.
     options
-        What the plan needs to know of the request.
+        The options of the plan.
     ledger
         The open ledger.
     stop
@@ -193,7 +196,7 @@ class BatchSession:
         )
 
     def solve(self, planned: Sequence[PlannedFrame], display: QuietDisplay) -> tuple[RunCounts, dict[str, FrameRecord]]:
-        """Do the planned frames; return how many have which fate, and the records of those that were done."""
+        """Do the planned frames; return the number of frames of each fate, and the records of those that were done."""
         files = output_paths.output_files(self._found.frames, self._request.outputs)
         recorder = self.recorder(display)
         recorder.counts.plan(item.frame.path for item in planned)
@@ -281,7 +284,7 @@ class BatchSession:
                 self._ledger.put(LedgerEntry(path, dataclasses.replace(record, fate=GONE, exit_code=0)))
 
     def queue(self) -> FrameQueue:
-        """Return a queue that makes sequences, or a plain one if the user's hints leave sequences no use."""
+        """Return a queue that makes sequences, or a plain one if the user's options leave no use for them."""
         params = self._request.params
         is_sequence = self._request.sequence and params.fallback and not params.blind
         return SequenceQueue(self._exposures.read) if is_sequence else FifoQueue()

@@ -1,4 +1,4 @@
-"""What the user is told at the end of a run: one sentence of figures, and a paragraph if something needs attention."""
+"""The summary of a run for the user: one sentence of figures, and a paragraph if something needs attention."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
 from solvehost.record import record
 
-#: How many different reasons are told.
+#: The largest number of different reasons in a summary.
 _MAX_REASONS = 8
 
 
@@ -45,9 +45,9 @@ class ProblemSummary:
 
     def sentences(self) -> list[str]:
         """Return one sentence a reason, the most frequent first."""
-        told = [_sentence(self.first[reason], count) for reason, count in self.counts.most_common(_MAX_REASONS)]
-        more = len(self.counts) - len(told)
-        return [*told, f"And {count_text(more, 'more reason')}."] if more > 0 else told
+        found = [_sentence(self.first[reason], count) for reason, count in self.counts.most_common(_MAX_REASONS)]
+        more = len(self.counts) - len(found)
+        return [*found, f"And {count_text(more, 'more reason')}."] if more > 0 else found
 
 
 def _sentence(message: str, count: int) -> str:
@@ -57,22 +57,22 @@ def _sentence(message: str, count: int) -> str:
 
 @record
 class BatchOutcome:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes
     ----------
     counts
-        How many frames have which fate.
+        The number of frames of each fate.
     exit_code
-        Of all frames that were named, solved by this run or not.
+        The exit code of all frames that were named, solved by this run or not.
     elapsed_s
         Wall-clock seconds of the run.
     skipped, own_outputs
-        How many frames had their result already, and how many files nova itself wrote.
+        The number of frames that had their result already, and of files that nova wrote.
     remarks, new_remarks
-        One line for each path that could not be read; and those of them that the last run did not tell.
+        One line for each path that could not be read; and those of them that the last run did not report.
     earlier
-        Frames whose failure no run has told yet, because the run that found it was killed.
+        Frames whose failure is not reported yet, because the run that found it was killed.
     ledger
         The ledger's path.
     """
@@ -89,7 +89,7 @@ class BatchOutcome:
 
     @property
     def is_well(self) -> bool:
-        """Whether a quiet run has nothing to tell: it solved all its frames, and no earlier failure is untold."""
+        """True if a quiet run prints nothing: it solved all its frames, and every earlier failure was reported."""
         has_failures = self.counts.done > self.counts[SOLVED] + self.counts[GONE] + self.counts[UNCHANGED]
         return not (has_failures or self.counts.stopped or self.new_remarks or self.earlier.counts)
 
@@ -112,14 +112,14 @@ class BatchOutcome:
         return "; ".join([text, *others])
 
     def paragraph(self, problems: ProblemSummary | None, *, only_new: bool = False) -> str:
-        """Return all that the user should know, on one line.
+        """Return the whole summary on one line.
 
         Parameters
         ----------
         problems
-            The frames of this run that were not solved; None if the user was told of each already.
+            The frames of this run that were not solved; None if the user has seen each of them.
         only_new
-            Leave out remarks that the last run told.
+            Leave out remarks that the last run reported.
         """
         stopped = [] if self.counts.stopped is None else [f"It stopped before the end: {self.counts.stopped}."]
         found = [] if problems is None else problems.sentences()
@@ -129,14 +129,14 @@ class BatchOutcome:
         remarks = [f"{remark}." for remark in (self.new_remarks if only_new else self.remarks)]
         return " ".join([f"{self.sentence()}.", *stopped, *found, *earlier, *remarks, *self._command(found + earlier)])
 
-    def _command(self, told: list[str]) -> list[str]:
-        """Return the command that tells of each frame, if any frame is told of."""
-        if not told or self.ledger is None:
+    def _command(self, problems: list[str]) -> list[str]:
+        """Return the command that lists all frames, if the summary has problems."""
+        if not problems or self.ledger is None:
             return []
         return [f"All frames: nova batch report --ledger {shlex.quote(str(self.ledger.absolute()))}"]
 
 
-#: Fate → word in the sentence, in the order of telling.
+#: Fate → word in the sentence, in the order of the sentence.
 _WORDS = (
     (SOLVED, "solved"),
     (UNSOLVED, "unsolved"),

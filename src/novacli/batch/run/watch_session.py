@@ -18,7 +18,7 @@ from novacli.batch.run.loop import StopConditions
 from novacli.batch.run.queues import FrameQueue
 from novacli.batch.run.recorder import Recorder
 from novacli.batch.run.request import BatchRequest
-from novacli.batch.run.session import BatchSession, Tell, frames_of, opened, plan_options, problems_of
+from novacli.batch.run.session import BatchSession, ReportOutcome, frames_of, opened, plan_options, problems_of
 from novacli.batch.run.summary import BatchOutcome
 from novacli.errors import UsageError
 from novacli.text.printable import shown_name
@@ -29,13 +29,13 @@ def watch_batch(
     settings: WatchSettings,
     display: QuietDisplay,
     say: Callable[[str], None],
-    tell: Tell = lambda _outcome: None,
+    report_outcome: ReportOutcome = lambda _outcome: None,
 ) -> BatchOutcome:
     """Solve frames as they land in the folders of a request, until it is time or a signal asks to stop.
 
     Parameters
     ----------
-    request, display, say, tell
+    request, display, say, report_outcome
         As for :func:`novacli.batch.run.session.run_batch`.
     settings
         How to watch the folders.
@@ -63,8 +63,6 @@ def watch_batch(
             say(f"watching {', '.join(map(shown_name, request.paths))}; Ctrl-C or SIGTERM ends it")
             queue = NotifyingQueue(session.queue(), feed, planner)
             counts = session.run_loop(feed, queue, planner.files, recorder, display)
-            if counts.stopped == "it was interrupted":
-                counts.stopped = "it was told to end"
             skipped = [row for path in feed.planned_paths() - planner.planned if (row := records.get(path))]
             own_outputs = sum(row.fate == OWN_OUTPUT for row in (*skipped, *recorder.records.values()))
             outcome = BatchOutcome(
@@ -76,7 +74,7 @@ def watch_batch(
                 earlier=problems_of([entry for entry in unreported if entry.path not in recorder.records]),
                 ledger=request.ledger,
             )
-            tell(outcome)
+            report_outcome(outcome)
             ledger.mark_reported(())
     return outcome
 
@@ -109,7 +107,7 @@ class LandingPlanner:
     options
         What the run asks for.
     outputs
-        What is written of each solved frame.
+        What the run writes for each solved frame.
 
     Attributes
     ----------
@@ -138,12 +136,12 @@ class LandingPlanner:
         return self._recorder.records.get(path) or self._before.get(path)
 
     def forget_folders(self, paths: Iterable[str]) -> None:
-        """Take note that folders are back, perhaps on another device."""
+        """Accept that folders exist again, perhaps on another device."""
         for path in paths:
             self._recorder.forget_folder(path)
 
     def plan(self, frames: Sequence[FrameFile], siblings: Sequence[FrameFile]) -> Sequence[PlannedFrame]:
-        """Return what is to be done with settled frames, and add new ones to the ledger."""
+        """Return the plan for settled frames, and add new ones to the ledger."""
         # --retry and --force solve each frame once more, not again and again.
         once = dataclasses.replace(self._options, retry=frozenset(), force=False)
         records = {frame.path: record for frame in frames if (record := self.record(frame.path)) is not None}
@@ -181,7 +179,7 @@ class LandingPlanner:
 
 
 class NotifyingQueue:
-    """A queue that tells a feed and a planner when a frame is done; otherwise it works as ``queue`` does."""
+    """A queue that notifies a feed and a planner when a frame is done; otherwise it works as ``queue`` does."""
 
     def __init__(self, queue: FrameQueue, feed: WatchFeed, planner: LandingPlanner) -> None:
         self._queue, self._feed, self._planner = queue, feed, planner
@@ -195,13 +193,13 @@ class NotifyingQueue:
         return self._queue.take()
 
     def finish(self, planned: PlannedFrame, outcome: TaskOutcome | None) -> None:
-        """Take note that a frame is done, and tell the feed and the planner."""
+        """Remove a frame that is done, and notify the feed and the planner."""
         self._queue.finish(planned, outcome)
         self._planner.finish(planned)
         self._feed.finish(planned)
 
     def hints(self, planned: PlannedFrame) -> tuple[SequenceHint, ...]:
-        """Return what other frames tell of one that was taken."""
+        """Return the hints from other frames for one that was taken."""
         return self._queue.hints(planned)
 
     @property

@@ -1,6 +1,6 @@
-"""What a worker does with one frame: check that it is one, solve it, write its outputs, keep or remove its job.
+"""The work on one frame: check that it is one, solve it, write its outputs, keep or remove its job.
 
-It needs nothing but the task, and writes nothing but the job, the outputs and what frames teach about cameras; its
+It needs only the task.  It writes the job, the outputs and what frames teach about cameras; its
 parent process writes the ledger.  A worker serves many frames, and keeps its connection to the place where engines run.
 """
 
@@ -75,7 +75,7 @@ def work(task: FrameTask, cancelled: Callable[[], bool] = lambda: False) -> Task
 
 
 def _check_outputs(task: FrameTask) -> None:
-    """Raise NovaError if the outputs cannot be written, before engines run in vain."""
+    """Raise NovaError if the outputs cannot be written, before an engine is started."""
     from novacli.inputs.kinds import FileInput
 
     check_input(FileInput(task.frame.path), _request_of(task))
@@ -197,7 +197,7 @@ def _kept_or_removed(result: Result, setup: RunSetup) -> Result:
         return replace(result, job=None) if result.job is not None else result
     job = JobDir(Path(result.files["directory"]))
     is_failure = result.status != SOLVED or result.error is not None
-    # On a full disk, a job that stays takes the room that the next frames need, and tells no more than its error.
+    # On a full disk, a job that stays takes the room that the next frames need; its error is in the ledger anyway.
     is_failure = is_failure and result.exit_code != OutputError.exit_code
     unneeded = setup.keep == KEEP_NONE or (setup.keep != KEEP_ALL and not is_failure)
     if unneeded or result.reason == "cancelled":  # the frame will be solved by another job

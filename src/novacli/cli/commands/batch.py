@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from novacli.batch.records import BatchOutputs
     from novacli.batch.run.display import QuietDisplay
     from novacli.batch.run.request import BatchRequest
-    from novacli.batch.run.session import Tell
+    from novacli.batch.run.session import ReportOutcome
     from novacli.batch.run.summary import BatchOutcome
 
 _RUN = "run"
@@ -114,7 +114,7 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
         else watch_display(as_json=as_json, quiet=quiet, verbose=raw["verbose"])
     )
 
-    def tell(outcome: BatchOutcome) -> None:
+    def report_outcome(outcome: BatchOutcome) -> None:
         if not quiet or not outcome.is_well:
             on_stdout = not quiet and not as_json
             text = outcome.paragraph(None if display.reports_at_once else display.problems, only_new=quiet)
@@ -125,7 +125,7 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
             _print_note(words)
 
     try:
-        outcome = _run_batch(request, settings, display, say, tell)
+        outcome = _run_batch(request, settings, display, say, report_outcome)
     except NovaError as exc:
         if quiet and exc.exit_code == 75 and not raw["wait"]:
             return exc.exit_code  # another run is solving the frames, as --no-wait expects
@@ -137,15 +137,19 @@ def run(paths: tuple[str, ...], as_json: bool, quiet: bool, report: str | None, 
 
 
 def _run_batch(
-    request: BatchRequest, settings: WatchSettings | None, display: QuietDisplay, say: Callable[[str], None], tell: Tell
+    request: BatchRequest,
+    settings: WatchSettings | None,
+    display: QuietDisplay,
+    say: Callable[[str], None],
+    report_outcome: ReportOutcome,
 ) -> BatchOutcome:
     if settings is None:
         from novacli.batch.run.session import run_batch
 
-        return run_batch(request, display, say, tell)
+        return run_batch(request, display, say, report_outcome)
     from novacli.batch.run.watch_session import watch_batch
 
-    return watch_batch(request, settings, display, say, tell)
+    return watch_batch(request, settings, display, say, report_outcome)
 
 
 def _dry_run(request: BatchRequest, settings: WatchSettings | None, *, as_json: bool) -> int:

@@ -127,7 +127,7 @@ def test_a_dismissed_process_ends_and_is_not_started_again(new: Callable[..., Ch
     process.dismiss()
     with pytest.raises(WorkerLostError):
         ask(process, "hang")
-    with pytest.raises(WorkerLostError, match=r"^was let go$") as lost:
+    with pytest.raises(WorkerLostError, match=r"^was released$") as lost:
         ask(process, "echo", 1)
     assert not lost.value.is_frames_fault
 

@@ -263,8 +263,8 @@ class TestMounts:
         scene.settle("c.jpg")
         assert scene.after(61) == []
         assert [line.removeprefix(str(scene.folder)) for line in scene.said] == [
-            " is not there any more: check the mount; its frames wait",
-            " is there again, with 3 frames",
+            " does not exist any more: check the mount; its frames wait",
+            " exists again, with 3 frames",
         ]
 
     def test_an_empty_folder_in_its_place_is_not_the_disk(self, scene: Scene, tmp_path: Path) -> None:

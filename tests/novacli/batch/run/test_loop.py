@@ -179,7 +179,9 @@ def test_a_frame_that_kills_two_workers_is_failed(bench: Bench) -> None:
     assert entry.result.timing.total_s is not None
 
 
-@pytest.mark.parametrize("lost", [WorkerLostError("died"), *[WorkerLostError("was let go", is_frames_fault=False)] * 2])
+@pytest.mark.parametrize(
+    "lost", [WorkerLostError("died"), *[WorkerLostError("was released", is_frames_fault=False)] * 2]
+)
 def test_a_frame_whose_worker_dies_once_is_tried_again(bench: Bench, lost: WorkerLostError) -> None:
     falls = [lost] if lost.is_frames_fault else [lost] * 3
 
@@ -252,7 +254,7 @@ def test_a_missing_folder_stops_the_run_and_its_frames_wait(bench: Bench) -> Non
     names = [f"{n}.fits" for n in range(20)]
     fates = bench.run(bench.todo(*names), Here(unmounted))
     assert set(fates.values()) == {WAITING}
-    assert bench.recorder.counts.stopped == f"{bench.night} is not there any more: check the mount"
+    assert bench.recorder.counts.stopped == f"{bench.night} does not exist any more: check the mount"
     assert bench.recorder.counts.left > 0
 
 

@@ -272,7 +272,7 @@ def test_a_mount_that_vanishes_and_comes_back(
     assert night.fates() == dict.fromkeys(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "solved")
     assert night.lines() == ["a.jpg: solved", "b.jpg: solved", "c.jpg: solved", "d.jpg: solved"]
     told = [line.removeprefix(str(night.folder)).partition(",")[0] for line in night.said[1:]]
-    assert told == [" is not there any more: check the mount; its frames wait", " is there again"]
+    assert told == [" does not exist any more: check the mount; its frames wait", " exists again"]
     assert (outcome.exit_code, outcome.counts.stopped) == (0, None)
 
 
@@ -379,7 +379,7 @@ def test_remaining_frames_are_left_for_the_next_run(night: Night, monkeypatch: p
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(interrupted))
     outcome = night.watch()
     assert outcome.exit_code == 75
-    assert outcome.counts.stopped == "it was told to end"
+    assert outcome.counts.stopped == "it was ended by a signal"
     assert outcome.counts.left == sum(fate == "waiting" for fate in night.fates().values()) > 0
     monkeypatch.setattr(standin_executor.Executor, "do", staticmethod(standin_executor.solve))
     assert night.watch().exit_code == 0
