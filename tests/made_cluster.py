@@ -1,6 +1,6 @@
 """A real Dask cluster on 127.0.0.1: a scheduler, and workers that are processes of their own, gone with the tests.
 
-Which frames bring down whoever opens them is told by their names: see ``KILLER``.
+Frames with certain names crash the process that opens them: see ``KILLER``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-#: A file whose name begins so is told of, and opened; what lies behind its first ``READABLE_BYTES`` never comes.
+#: A file whose name begins so is listed and can be opened; reading beyond its first ``READABLE_BYTES`` never returns.
 STUCK = "stuck"
 READABLE_BYTES = 2880
 _PATIENCE_S = 60.0
@@ -82,7 +82,7 @@ class _Server:
             os.write(self._fd, struct.pack("<IiQ", 16 + len(data), error, unique) + data)
 
     def _answer(self, kind: int, node: int, body: bytes) -> bytes | int | None:
-        """Return an answer's data, or the number of an error; None where there shall be none."""
+        """Return an answer's data, or the number of an error; None for no answer."""
         if kind == _INIT:
             return struct.pack("<IIIIHHIIHH8I", 7, 31, 0, 0, 16, 12, 2**16, 1, 0, 0, *[0] * 8)
         if kind == _LOOKUP:

@@ -150,7 +150,7 @@ def test_quick_frames_travel_in_groups(cluster: Cluster, env: dict[str, str], tm
 
 
 def _groups_so_far(cluster: Cluster) -> int:
-    """Return how many groups of frames workers told the scheduler of; by a process of its own, for what that leaves."""
+    """Return the number of groups that workers reported to the scheduler; a process of its own asks for it."""
     code = "import distributed, sys; print(len(distributed.Client(sys.argv[1]).get_events('nova-batch')))"
     command = [sys.executable, "-c", code, cluster.address]
     return int(subprocess.run(command, capture_output=True, check=True, timeout=_TIMEOUT_S).stdout)
@@ -199,7 +199,7 @@ def test_a_frame_that_hangs_is_stopped(cluster: Cluster, env: dict[str, str], ni
 
 
 def test_workers_that_can_start_no_process_stop_the_run(tmp_path: Path) -> None:
-    """No frame is failed for good, and what is wrong is told, with the machine."""
+    """No frame is failed for good, and the message names the machine and the fault."""
     environment = made_cluster.environment(tmp_path)
     with (tmp_path / "hook" / "sitecustomize.py").open("a") as hook:
         hook.write('if any("daskchild" in word for word in sys.orig_argv): os._exit(3)\n')
@@ -210,8 +210,8 @@ def test_workers_that_can_start_no_process_stop_the_run(tmp_path: Path) -> None:
     with made_cluster.start(tmp_path, environment, workers=1) as cluster:
         done = _nova(environment, "--dask", cluster.address, night)
     assert done.returncode == 75
-    told = f"0.fits: {socket.gethostname()}: the process to solve it in ended with exit code 3 before it was ready"
-    assert told in done.stdout
+    shown = f"0.fits: {socket.gethostname()}: the process to solve it in ended with exit code 3 before it was ready"
+    assert shown in done.stdout
     assert "It stopped before the end: 3 frames in a row failed" in done.stdout
 
 
@@ -285,7 +285,7 @@ def one(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_unfit_workers_are_told_in_one_line(
+def test_unfit_workers_are_reported_in_one_line(
     cluster: Cluster, env: dict[str, str], one: Path, code: str, said: str
 ) -> None:
     """Another version, no nova, and files that workers do not see, end the run at its first frame."""
@@ -301,7 +301,7 @@ def test_unfit_workers_are_told_in_one_line(
         ("tcp://127.0.0.1:1", 75, "no Dask scheduler answers there: start one, or call again later\n"),
     ],
 )
-def test_a_wrong_scheduler_is_told_in_one_line(
+def test_a_wrong_scheduler_is_reported_in_one_line(
     env: dict[str, str], one: Path, address: str, code: int, said: str
 ) -> None:
     short = "from novacli.batch.executors import dask; dask._CONNECT_S = 0.5"
@@ -319,7 +319,7 @@ def test_a_wrong_scheduler_is_told_in_one_line(
     assert said.strip().removeprefix("nova: ") in status.stdout
 
 
-def test_a_missing_extra_is_told_with_its_remedy(env: dict[str, str], one: Path) -> None:
+def test_a_missing_extra_is_reported_with_its_remedy(env: dict[str, str], one: Path) -> None:
     done = _patched(env, "import sys; sys.modules['distributed'] = None", "--dask", "tcp://127.0.0.1:1", one)
     assert (done.returncode, done.stderr) == (69, "nova: --dask needs: pip install 'novacli[dask]'\n")
 

@@ -71,14 +71,14 @@ def _fates(answered: tuple[str, Any]) -> list[tuple[str, Any]]:
 
 
 def test_a_group_that_another_worker_began_is_handed_back(one: Path, tmp_path: Path, answer) -> None:
-    """The next worker tells how far the first one came, and does not touch the frame."""
+    """The next worker returns the progress of the first one, and does not read the frame."""
     mark = MarkFile.of_group(_task(tmp_path, one).setup, "nova-k-1").path
     for text in ("begun 0", "ended"):
         mark.write_text(text)
         assert answer(one) == ("found", text)
 
 
-def test_an_unseen_file_is_told(one: Path, tmp_path: Path, answer) -> None:
+def test_an_unseen_file_is_reported(one: Path, tmp_path: Path, answer) -> None:
     """So is a working directory: workers that do not see it would lose their jobs."""
     missing = tmp_path / "gone.fits"
     assert _fates(answer(missing, one)) == [("unseen", str(missing)), ("done", 65)]
@@ -127,7 +127,7 @@ def test_a_group_ends_after_its_time(one: Path, answer) -> None:
 def test_finished_frames_count_if_the_next_process_cannot_start(
     one: Path, tmp_path: Path, answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Frames that are solved are not solved again for want of a process for those behind them."""
+    """Frames that are solved are not solved again because no process can be started for the next ones."""
     real, made = daskworker.new_child, list[child.ChildProcess]()
 
     class Only(child.ChildProcess):
@@ -148,7 +148,7 @@ def test_finished_frames_count_if_the_next_process_cannot_start(
 
 
 def test_a_worker_uses_its_own_slots_unless_the_call_sets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the caller's config.toml says holds for his machine; his options and his environment hold everywhere."""
+    """The caller's config.toml applies to the caller's machine; options and environment apply to all machines."""
     (tmp_path / "config.toml").write_text("slots = 3\n")
     caller = config.load({"NOVA_CONFIG": str(tmp_path / "config.toml"), "NOVA_ENGINE": "mine", "HOME": "/h"})
     monkeypatch.setenv("NOVA_SLOTS", "7")

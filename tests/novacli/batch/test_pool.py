@@ -173,7 +173,7 @@ def test_a_run_without_threads_does_not_begin(tmp_path: Path, make_task, monkeyp
 
 
 def test_no_more_workers_are_started_than_frames_need(tmp_path: Path, stand_in: Install, make_task) -> None:
-    """But for one, which is ready for the next frame."""
+    """One further process is ready for the next frame."""
     stand_in("exit 0")
     workers = open_executor("pool", setup_of(tmp_path), 8)
     assert isinstance(workers, pool._PoolExecutor)
@@ -191,7 +191,7 @@ def test_no_more_workers_are_started_than_frames_need(tmp_path: Path, stand_in: 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have processes that shall end given up soon."""
+    """Make the pool wait only a moment for processes that have to end."""
     monkeypatch.setattr(child, "GRACE_S", 0.3)
 
 

@@ -1,4 +1,4 @@
-"""``nova batch`` for people and for cron: what it does, what it tells on which stream, and how it ends."""
+"""``nova batch`` for people and for cron: its effects, its output on each stream, and its exit codes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def wait_until(happened: Callable[[], Any]) -> Any:
     return found
 
 
-# --- What is told --------------------------------------------------------------------------------------------------
+# --- What is shown -------------------------------------------------------------------------------------------------
 
 
 def test_each_frame_has_a_line_and_the_run_a_summary(night: Path, nova) -> None:
@@ -100,7 +100,7 @@ def test_json_lines_go_to_stdout_and_the_summary_to_stderr(night: Path, nova) ->
     assert [line["input"] for line in changed] == [f"{night}/a.fits"]
 
 
-def test_a_quiet_run_tells_problems_once_in_one_paragraph(night: Path, nova) -> None:
+def test_a_quiet_run_reports_problems_once_in_one_paragraph(night: Path, nova) -> None:
     ran = nova("batch", "-q", "night")
     assert ran.out == ""
     (line,) = ran.err.splitlines()
@@ -228,14 +228,14 @@ def test_a_frame_that_is_still_being_written_waits_for_the_next_run(night: Path,
         (["status", "night"], 66, "there is no ledger: run nova batch first"),
     ],
 )
-def test_errors_are_told_in_one_line(night: Path, nova, arguments: list[str], code: int, words: str) -> None:
+def test_errors_are_reported_in_one_line(night: Path, nova, arguments: list[str], code: int, words: str) -> None:
     ran = nova("batch", *arguments)
     assert ran.code == code
-    told = ran.out if code == 0 else ran.err
-    assert words in told
+    shown = ran.out if code == 0 else ran.err
+    assert words in shown
     if code:
         assert ran.out == ""
-        assert len(told.splitlines()) == 1
+        assert len(shown.splitlines()) == 1
     assert engines(night) == 0
 
 
@@ -334,7 +334,7 @@ def test_the_report_marks_renamed_frames(night: Path, nova) -> None:
     assert [row[2] for row in rows] == ["present", "no", "yes", "yes", "no"]
 
 
-def test_the_report_tells_a_damaged_line_of_the_ledger(night: Path, nova) -> None:
+def test_the_report_shows_a_damaged_line_of_the_ledger(night: Path, nova) -> None:
     nova("batch", "night")
     with Ledger.open(default_ledger([str(night)], None)) as ledger:
         for name in ("a.fits", "junk.fits"):
@@ -476,7 +476,7 @@ def test_a_further_output_is_written_by_a_later_run(sky: Path, nova) -> None:
     assert nova("batch", "--json", "sky").out == ""
 
 
-#: What has permissions hold for a process of root, too.
+#: A prefix of commands by which permissions apply to a process of root, too.
 _NO_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
 
 
@@ -487,7 +487,9 @@ _NO_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] 
     [("deep/b.fits", "make it writable, or use --wcs or --out DIR in place of --update"),
      ("deep", "make it and its folder writable, or use --out DIR in place of --update")],
 )  # fmt: skip
-def test_a_read_only_frame_is_told_once_and_done_once_it_may_be_written(sky: Path, locked: str, remedy: str) -> None:
+def test_a_read_only_frame_is_reported_once_and_done_once_it_may_be_written(
+    sky: Path, locked: str, remedy: str
+) -> None:
     def cron(*options: str) -> tuple[int, str]:
         command = [*_NO_ROOT, sys.executable, "-m", "novacli", "batch", "-q", *options, "sky"]
         ran = subprocess.run(command, cwd=sky.parent, capture_output=True, text=True, check=False)
@@ -582,7 +584,7 @@ def test_a_wrong_setting_is_an_error_before_frames_are_listed(
     assert list((config.load().folders.state / "batches").glob("*")) == []
 
 
-def test_what_a_killed_quiet_run_found_is_told_by_the_next_run(night: Path, nova, stand_in) -> None:
+def test_what_a_killed_quiet_run_found_is_reported_by_the_next_run(night: Path, nova, stand_in) -> None:
     stand_in("exec sleep 60")
     ledger = default_ledger(("night",), None)
     run = start(night.parent, "-q", "--sequence", "off", "--workers", "3", "night")
@@ -598,9 +600,9 @@ def test_what_a_killed_quiet_run_found_is_told_by_the_next_run(night: Path, nova
     run.kill()
     assert run.communicate() == ("", "")
     stand_in("exit 0")
-    told = nova("batch", "-q", "night")
-    assert f"An earlier run, which was cut off, found: {night}/junk.fits is a text file" in told.err
-    assert (told.code, nova("batch", "-q", "night").err) == (65, "")
+    shown = nova("batch", "-q", "night")
+    assert f"An earlier run, which was cut off, found: {night}/junk.fits is a text file" in shown.err
+    assert (shown.code, nova("batch", "-q", "night").err) == (65, "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

@@ -23,7 +23,7 @@ def leave(exit_code: int) -> None:
 
 
 def hang() -> None:
-    """Come to no end."""
+    """Never return."""
     time.sleep(600)
 
 

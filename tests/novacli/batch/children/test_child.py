@@ -84,18 +84,18 @@ def test_a_process_that_reads_no_question_is_stopped(
     monkeypatch.setattr(child, "GRACE_S", 0.2)
     process = new()
     os.kill(ask(process, "pid"), signal.SIGSTOP)
-    told: list[str] = []
+    shown: list[str] = []
 
     def asks() -> None:
         try:
             ask(process, "echo", _LARGE, limit_s=0.6)
         except TaskHungError as exc:
-            told.append(str(exc))
+            shown.append(str(exc))
 
     thread = threading.Thread(target=asks, daemon=True)
     thread.start()
     thread.join(_PATIENCE_S)
-    assert told == ["within 1 s, and was stopped"]
+    assert shown == ["within 1 s, and was stopped"]
 
 
 def test_an_idle_process_that_ends_loses_no_question(new: Callable[..., ChildProcess]) -> None:
@@ -135,7 +135,7 @@ def test_a_dismissed_process_ends_and_is_not_started_again(new: Callable[..., Ch
 def test_the_output_of_a_quiet_process_is_discarded(
     new: Callable[..., ChildProcess], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Who reads what it writes would wait for it, and it may hang for ever."""
+    """A reader of its output would wait for it, and it may hang for ever."""
     for is_quiet, heard in ((False, "word\n"), (True, "")):
         ask(new(is_quiet=is_quiet), "speak", "word")
         assert tuple(capfd.readouterr()) == (heard, heard)
@@ -165,13 +165,13 @@ class _Unkillable:
         """Do nothing."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait in vain."""
+        """Raise TimeoutExpired, because the process never ends."""
         assert timeout is not None, "this would hang, too"
         raise subprocess.TimeoutExpired("", timeout)
 
 
 def test_a_process_that_hangs_in_the_kernel_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over a disk that is gone not even SIGKILL ends it."""
+    """If a disk does not answer, even SIGKILL does not end the process that reads it."""
     monkeypatch.setattr(child, "_left_behind", [])
     assert child._ended(_Unkillable()) is None  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What a file tells of its camera and its time before it is read."""
+"""The camera and the time of a frame, from its header or its name."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_without_a_valid_date_the_modification_time_counts(date: object, tmp_pat
 @pytest.mark.parametrize(
     "content", [b"", b"SIMPLE", b"SIMPLE  =" + b"x" * 9000, b"\x1f\x8bno gzip", b"BZno bzip2", b"\xff\xd8 picture"]
 )
-def test_other_files_are_told_apart_by_folder_and_format(content: bytes, tmp_path: Path) -> None:
+def test_other_files_are_grouped_by_folder_and_format(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     names = ["a.JPG", "b.jpg", "c.jpg.gz", "a.png", "other/a.jpg"]
     for name in names:
@@ -108,7 +108,7 @@ def test_a_file_that_is_gone_has_an_exposure_by_its_name(tmp_path: Path) -> None
 
 
 def test_a_hanging_disk_does_not_block_the_reader(disk: tuple[Path, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not looked at again for a while: each look would take its time."""
+    """Headers are not read for a while, because each of them would exceed the time limit."""
     monkeypatch.setattr(child, "GRACE_S", 0.3)
     monkeypatch.setattr(module, "_LIMIT_S", 1.0)
     stuck, whole = (frame_at(str(disk[0] / name)) for name in (f"{STUCK}.fits", "a.fits"))

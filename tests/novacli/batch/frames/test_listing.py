@@ -160,7 +160,7 @@ class TestNamed:
 
 
 class TestTrouble:
-    def test_missing_paths_are_told_and_the_others_are_found(self, tmp_path: Path) -> None:
+    def test_missing_paths_are_reported_and_the_others_are_found(self, tmp_path: Path) -> None:
         found = find_frames([str(tmp_path / "gone.fits"), str(put(tmp_path / "a.fits"))])
         assert names(found, tmp_path) == ["a.fits"]
         assert found.remarks == (f"{tmp_path}/gone.fits is not there: check the path or the mount",)
@@ -179,7 +179,7 @@ class TestTrouble:
     def test_no_paths_are_no_frames(self) -> None:
         assert find_frames([]).frames == ()
 
-    def test_a_read_error_in_a_folder_is_told_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_read_error_in_a_folder_is_reported_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(tmp_path / "bad/a.fits")
         put(tmp_path / "good/b.fits")
         real = os.scandir
@@ -217,7 +217,7 @@ class TestLists:
     def test_any_bytes(self) -> None:
         assert read_list("-", io.BytesIO(b"\xff.fits\n")) == ["\udcff.fits"]
 
-    def test_a_missing_list_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_list_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(InputMissingError, match="the list cannot be read: No such file"):
             read_list(str(tmp_path / "none"))
 

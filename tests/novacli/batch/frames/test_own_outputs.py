@@ -1,4 +1,4 @@
-"""Which files nova wrote: told from frames by what stands in them."""
+"""Files that nova wrote are recognised by their headers, and other files are frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a watched folder gives a frame, and what it tells; with a clock that the test controls."""
+"""A watched folder yields frames once they are settled, and shows remarks; the test controls the clock."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class AllFrames:
 
 
 class Scene:
-    """A watched folder, the frames that it gave, and the lines that it told."""
+    """A watched folder, the frames that it yielded, and the lines that it showed."""
 
     def __init__(self, folder: Path, clock: Clock, **terms: Any) -> None:
         self.folder, self.clock, self.planner = folder, clock, AllFrames()
@@ -229,7 +229,9 @@ class TestListing:
         assert scene.after(0.5) == []
         assert scene.after(0.5) == ["a.jpg"]
 
-    def test_a_folder_that_may_not_be_read_is_told_once(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_folder_that_may_not_be_read_is_reported_once(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         real = watch.find_frames
 
         def denied(*args: Any, **terms: Any) -> Any:

@@ -274,7 +274,7 @@ class TestBadFiles:
         with pytest.raises(OutputError, match="--ledger"):
             Ledger.open(path / "l")
 
-    def test_a_full_disk_is_told_and_the_ledger_stays_whole(self, path: Path) -> None:
+    def test_a_full_disk_is_reported_and_the_ledger_stays_whole(self, path: Path) -> None:
         with Ledger.open(path) as ledger:
             ledger.put(entry())
             ledger._db.execute("PRAGMA max_page_count = 8")

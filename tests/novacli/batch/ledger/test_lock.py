@@ -70,7 +70,7 @@ def other_run(ledger: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[
             process.kill()
 
 
-def test_a_second_run_is_told_which_process_holds_the_lock(ledger: Path) -> None:
+def test_a_second_run_is_reported_which_process_holds_the_lock(ledger: Path) -> None:
     with other_run(ledger) as (process, _):
         assert is_locked(ledger)
         words = rf"another run \(pid {process.pid}\) is solving these frames"

@@ -12,7 +12,7 @@ from novacli.batch.ledger.status import LedgerStatus, write_states
 from novacli.batch.records import FATES
 
 
-def told(what: list[str], counts: dict[str, int]) -> str:
+def shown(what: list[str], counts: dict[str, int]) -> str:
     run = RunRecord(1, 1e9, 2e9, 7, what, 9, "finished")
     stream = io.StringIO()
     write_states([LedgerStatus(Path("/l.sqlite"), run, "finished", counts)], stream)
@@ -20,11 +20,11 @@ def told(what: list[str], counts: dict[str, int]) -> str:
 
 
 def test_fates_are_shown_in_words() -> None:
-    every = told(["/n"], dict.fromkeys(FATES, 2))
+    every = shown(["/n"], dict.fromkeys(FATES, 2))
     assert every == (
         "/n: 2 solved, 2 unsolved, 2 failed, 2 failed and to be tried again, 2 waiting, 2 written by nova, 2 gone"
     )
-    assert told(["/n"], {}) == "/n: no frame yet"
+    assert shown(["/n"], {}) == "/n: no frame yet"
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_fates_are_shown_in_words() -> None:
      (1203, "/n/0 /n/1 /n/2 and 1,200 more")],
 )  # fmt: skip
 def test_only_the_first_of_many_paths_are_shown(count: int, words: str) -> None:
-    assert told([f"/n/{n}" for n in range(count)], {"solved": 1}) == f"{words}: 1 solved"
+    assert shown([f"/n/{n}" for n in range(count)], {"solved": 1}) == f"{words}: 1 solved"

@@ -285,8 +285,8 @@ def test_no_frame_is_begun_after_the_time_limit(bench: Bench) -> None:
 @pytest.mark.parametrize("page", ["howto/batch.md", "reference/cli.md"])
 def test_the_documentation_says_how_much_longer_than_its_time_a_run_may_take(page: str) -> None:
     text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
-    told = [part[:400] for part in text.split("`--max-time")]
-    assert any(f"have {loop._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in told)
+    shown = [part[:400] for part in text.split("`--max-time")]
+    assert any(f"have {loop._GRACE_S:.0f} s more" in part and "left for the next run" in part for part in shown)
 
 
 def test_a_frame_that_does_not_end_in_time_is_left_for_the_next_run(

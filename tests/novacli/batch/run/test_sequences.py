@@ -1,4 +1,4 @@
-"""In which order frames are begun, which wait, and what they are told."""
+"""The order in which frames are begun, which frames wait, and which hints they get."""
 
 from __future__ import annotations
 

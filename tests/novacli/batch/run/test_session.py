@@ -1,4 +1,4 @@
-"""A whole run with a stand-in executor: disks, remarks, what is told, exit codes, and the dry run."""
+"""A whole run with a stand-in executor: disks, remarks, reports to the user, exit codes, and the dry run."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_an_empty_list_has_nothing_to_do(night: Path) -> None:
     assert (outcome.exit_code, outcome.sentence()) == (0, "nothing to do")
 
 
-def test_a_path_that_cannot_be_read_is_told_once_and_hides_no_exit_code(night: Path) -> None:
+def test_a_path_that_cannot_be_read_is_reported_once_and_hides_no_exit_code(night: Path) -> None:
     loop_link = night / "loop.jpg"
     loop_link.symlink_to(loop_link)
     first, second = run(request_of(night)), run(request_of(night))
@@ -142,7 +142,7 @@ def test_a_path_that_cannot_be_read_is_told_once_and_hides_no_exit_code(night: P
     assert len(run(request_of(night)).new_remarks) == 1
 
 
-def test_failures_that_could_not_be_told_are_told_by_the_next_run(night: Path) -> None:
+def test_failures_that_could_not_be_reported_are_reported_by_the_next_run(night: Path) -> None:
     bad = night / "a" / "bad.jpg"
     bad.write_text("bad")
     os.utime(bad, (1e9, 1e9))
@@ -152,9 +152,9 @@ def test_failures_that_could_not_be_told_are_told_by_the_next_run(night: Path) -
 
     with pytest.raises(BrokenPipeError):
         run_batch(request_of(night), QuietDisplay(), print, broken)
-    told = run(request_of(night))
-    assert told.earlier.sentences() == [f"{bad}: it is no image."]
-    assert not told.is_well
+    shown = run(request_of(night))
+    assert shown.earlier.sentences() == [f"{bad}: it is no image."]
+    assert not shown.is_well
     assert run(request_of(night)).is_well
 
 
@@ -175,7 +175,7 @@ def test_an_empty_path_is_an_error_and_not_the_current_folder(night: Path, monke
     assert standin_executor.Executor.tasks == []
 
 
-def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(night: Path) -> None:
+def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(night: Path) -> None:
     def lines(request: BatchRequest) -> dict[str, tuple[str, str]]:
         _, found = dry_run(request)
         return {Path(line.path).name: (line.action, line.reason) for line in found}
@@ -190,10 +190,10 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(night: Path) -> N
     os.utime(night / "b" / "3.jpg", (1e9, 1e9))
     before = request.ledger.read_bytes()
     with locked(request.ledger, wait=False, until_s=0.0, say=print):
-        told = lines(request)
-    assert told["1.jpg"] == ("wait", "it was written to within 2 s")
-    assert told["2.jpg"] == ("compare", "its size or its time has changed")
-    assert told["3.jpg"] == ("solve", "it has changed")
-    assert told["4.jpg"] == ("skip", "it has its result (solved)")
+        shown = lines(request)
+    assert shown["1.jpg"] == ("wait", "it was written to within 2 s")
+    assert shown["2.jpg"] == ("compare", "its size or its time has changed")
+    assert shown["3.jpg"] == ("solve", "it has changed")
+    assert shown["4.jpg"] == ("skip", "it has its result (solved)")
     assert request.ledger.read_bytes() == before
     assert set(lines(replace(request, force=True, settle_s=0.0)).values()) == {("solve", "--force")}

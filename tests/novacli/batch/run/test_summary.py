@@ -1,4 +1,4 @@
-"""The paragraph that cron mails: each reason once, and the command that tells the rest."""
+"""The paragraph that cron mails: each reason once, and the command that lists all frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def problems(*frames: tuple[str, str, str]) -> ProblemSummary:
     return made
 
 
-def test_each_reason_is_told_once_with_its_count() -> None:
+def test_each_reason_is_reported_once_with_its_count() -> None:
     frames = [(f"/n/{n}.fits", FAILED, "is a text file") for n in range(40)]
     frames += [(f"/n/u{n}.fits", UNSOLVED, "exhausted") for n in range(2)]
     assert problems(*frames).sentences() == [
@@ -34,12 +34,12 @@ def test_each_reason_is_told_once_with_its_count() -> None:
 
 
 def test_many_reasons_are_cut_short() -> None:
-    told = problems(*((f"/n/{n}.fits", FAILED, f"has fault {n}") for n in range(20))).sentences()
-    assert len(told) == 9
-    assert told[-1] == "And 12 more reasons."
+    shown = problems(*((f"/n/{n}.fits", FAILED, f"has fault {n}") for n in range(20))).sentences()
+    assert len(shown) == 9
+    assert shown[-1] == "And 12 more reasons."
 
 
-def test_the_command_that_tells_the_rest_follows(tmp_path: Path) -> None:
+def test_the_command_that_lists_all_frames_follows(tmp_path: Path) -> None:
     counts = RunCounts(["/n/a.fits"], {"/n/a.fits": FAILED})
     outcome = BatchOutcome(counts, 65, 1.0, ledger=tmp_path / "a b.sqlite")
     paragraph = outcome.paragraph(problems(("/n/a.fits", FAILED, "is a text file")))
@@ -48,7 +48,7 @@ def test_the_command_that_tells_the_rest_follows(tmp_path: Path) -> None:
     )
 
 
-def test_an_earlier_failure_that_was_not_told_makes_a_quiet_run_speak() -> None:
+def test_an_earlier_failure_that_was_not_reported_makes_a_quiet_run_speak() -> None:
     outcome = BatchOutcome(RunCounts(), 65, 1.0, earlier=problems(("/n/a.fits", FAILED, "is a text file")))
     assert not outcome.is_well
     assert "An earlier run, which was cut off, found: /n/a.fits is a text file." in outcome.paragraph(None)

@@ -1,4 +1,4 @@
-"""Runs that watch a folder: the fates of frames that land in different ways, and what the log tells."""
+"""Runs that watch a folder: the fates of frames that land in different ways, and the lines of the log."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_an_updated_frame_is_not_done_again(night: Night, monkeypatch: pytest.Mo
     assert outcome.exit_code == 0
 
 
-def test_a_removed_frame_is_counted_and_not_told(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_frame_is_counted_and_not_reported(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     def remove(task: FrameTask) -> TaskOutcome:
         Path(task.frame.path).unlink()
         return standin_executor.solve(task)
@@ -271,8 +271,8 @@ def test_a_mount_that_vanishes_and_comes_back(
     outcome = night.watch(terms=FOR_EVER)
     assert night.fates() == dict.fromkeys(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "solved")
     assert night.lines() == ["a.jpg: solved", "b.jpg: solved", "c.jpg: solved", "d.jpg: solved"]
-    told = [line.removeprefix(str(night.folder)).partition(",")[0] for line in night.said[1:]]
-    assert told == [" does not exist any more: check the mount; its frames wait", " exists again"]
+    shown = [line.removeprefix(str(night.folder)).partition(",")[0] for line in night.said[1:]]
+    assert shown == [" does not exist any more: check the mount; its frames wait", " exists again"]
     assert (outcome.exit_code, outcome.counts.stopped) == (0, None)
 
 
@@ -282,7 +282,7 @@ def test_a_denied_frame_is_done_once_permissions_allow_it(
     is_known: bool, error: type[NovaError], refused: int, night: Night, monkeypatch: pytest.MonkeyPatch,
     beside: Callable[[Callable[[], None]], None],
 ) -> None:  # fmt: skip
-    """Also after an earlier run told it; permissions change neither the time of the file nor that of its folder."""
+    """An earlier run may have reported it; permissions change neither the time of the file nor that of its folder."""
     path = night.write("a.fits")
     path.write_bytes(standin_executor.FITS)
     os.utime(path, (1e9, 1e9))

@@ -211,7 +211,7 @@ def test_denied_outputs_are_refused_before_an_engine_runs(
     assert marker.exists()
 
 
-def test_a_missing_file_is_told_before_a_denied_output(
+def test_a_missing_file_is_reported_before_a_denied_output(
     stand_in: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in("exit 0")
