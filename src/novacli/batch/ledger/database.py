@@ -14,7 +14,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -269,8 +269,10 @@ class Ledger:
             self._db.executemany(schema.ADD, rows)
             self._put_outputs((frame, path, False) for frame, path in outputs)
 
-    def forget_expected(self, frames: Iterable[str]) -> None:
+    def forget_expected(self, frames: Collection[str]) -> None:
         """Remove the outputs that the run was about to write for frames that it did not begin."""
+        if not frames:
+            return
         with _translated(self.path), self._transaction():
             for frame in frames:
                 self._forget_expected(_key(frame))

@@ -53,6 +53,8 @@ class RunCounts:
 
     Attributes
     ----------
+    planned
+        The paths of the frames that the run has to do.
     running
         The number of frames in progress.
     stopped
@@ -60,7 +62,7 @@ class RunCounts:
     """
 
     def __init__(self, planned: Iterable[str] = (), fates: Mapping[str, str] | None = None) -> None:
-        self._planned = set(planned)
+        self.planned = set(planned)
         self._fates = dict(fates or {})
         self._counts = Counter(self._fates.values())
         self.running = 0
@@ -68,7 +70,7 @@ class RunCounts:
 
     def plan(self, paths: Iterable[str]) -> None:
         """Add frames that the run has to do."""
-        self._planned.update(paths)
+        self.planned.update(paths)
 
     def set_fate(self, path: str, fate: str) -> None:
         """Count a frame under this fate, in place of an earlier one."""
@@ -89,7 +91,7 @@ class RunCounts:
     @property
     def total(self) -> int:
         """The number of frames that the run has to do, without files that turned out to be outputs of nova."""
-        return len(self._planned) - self._counts[OWN_OUTPUT]
+        return len(self.planned) - self._counts[OWN_OUTPUT]
 
     @property
     def done(self) -> int:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import FrameType
 
@@ -202,9 +202,7 @@ class BatchSession:
         recorder.counts.plan(item.frame.path for item in planned)
         feed = ListFeed(planned, self._request.settle_s, lambda item, is_gone: _leave(recorder, item, is_gone))
         self.add_waiting(planned, files)
-        counts = self.run_loop(feed, self.queue(), files, recorder, display)
-        self.forget_expected(item.frame.path for item in planned if item.frame.path not in recorder.records)
-        return counts, recorder.records
+        return self.run_loop(feed, self.queue(), files, recorder, display), recorder.records
 
     def add_waiting(self, planned: Sequence[PlannedFrame], files: Mapping[str, FrameFiles]) -> None:
         """Add new frames to the ledger as waiting, and the outputs that are going to be written for all of them."""
@@ -212,10 +210,6 @@ class BatchSession:
         paths = [(item.frame.path, path) for item in planned for _, path in files.get(item.frame.path, ())]
         expected = [(frame, path) for frame, path in paths if not os.path.lexists(path)]
         self._ledger.add_waiting(new, self._options.params, expected)
-
-    def forget_expected(self, frames: Iterable[str]) -> None:
-        """Remove the outputs from the ledger that this run has not begun to write."""
-        self._ledger.forget_expected(frames)
 
     def recorder(self, display: QuietDisplay, *, is_watching: bool = False) -> Recorder:
         """Return a recorder for this run."""
@@ -262,6 +256,7 @@ class BatchSession:
             with contextlib.suppress(NovaError):  # the ledger itself may be what cannot be written
                 self._ledger.end_run(number, _outcome_text(exc))
             raise
+        self._ledger.forget_expected(counts.planned - recorder.records.keys())
         self._ledger.end_run(number, counts.stopped or "finished")
         return counts
 

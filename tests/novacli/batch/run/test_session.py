@@ -12,6 +12,7 @@ import standin_executor
 
 from novacli import config
 from novacli.batch import executors
+from novacli.batch.ledger.database import Ledger
 from novacli.batch.ledger.lock import locked
 from novacli.batch.ledger.status import state_of
 from novacli.batch.records import BatchOutputs, FileContent, FrameTask, LedgerEntry, TaskOutcome
@@ -197,3 +198,11 @@ def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(night: Path) -> N
     assert shown["4.jpg"] == ("skip", "it has its result (solved)")
     assert request.ledger.read_bytes() == before
     assert set(lines(replace(request, force=True, settle_s=0.0)).values()) == {("solve", "--force")}
+
+
+def test_outputs_of_frames_that_were_not_begun_are_forgotten(night: Path) -> None:
+    """Their paths may belong to a user's own files when the next run begins."""
+    run(request_of(night, outputs=WCS, max_time_s=0.0))
+    with Ledger.read(night.parent / "ledger.sqlite") as ledger:
+        assert set(ledger.counts()) == {"waiting"}
+        assert ledger.written_outputs() == frozenset()

@@ -254,12 +254,12 @@ def test_a_mount_that_vanishes_and_comes_back(
     away = tmp_path / "away"
 
     def vanish(task: FrameTask) -> TaskOutcome:
-        if task.frame.path.endswith("b.jpg") and not any("not there" in line for line in night.said):
+        if task.frame.path.endswith("b.jpg") and not any("does not exist" in line for line in night.said):
             night.folder.rename(away)
         return standin_executor.solve(task)
 
     def come_back() -> None:
-        wait_for(lambda: any("not there" in line for line in night.said))
+        wait_for(lambda: any("does not exist" in line for line in night.said))
         away.rename(night.folder)
         wait_for(lambda: night.log.getvalue().count("solved") == 4)
         night.end()
