@@ -5,9 +5,7 @@ Two batches that update the headers of the same frames would otherwise take each
 
 from __future__ import annotations
 
-import bz2
 import contextlib
-import gzip
 import hashlib
 import zlib
 from collections.abc import Sequence
@@ -50,17 +48,11 @@ def _content(file: BinaryIO) -> FileContent:
     if kind is not None or head == b"SIMPLE":
         # A damaged file has no digest; it is the same frame only if all bytes are the same.
         with contextlib.suppress(EOFError, OSError, zlib.error, NovaError):
-            digest = _fits_digest(_unpacked(raw, kind))
+            packed = cast("BinaryIO", raw)
+            digest = _fits_digest(packed if kind is None else compression.open_unpacker(packed, kind))
     for _ in iter(lambda: raw.read(_CHUNK_BYTES), b""):
         pass
     return FileContent(raw.sha256.hexdigest(), digest)
-
-
-def _unpacked(raw: _HashingStream, kind: str | None) -> BinaryIO:
-    if kind is None:
-        return cast("BinaryIO", raw)
-    packed = cast("BinaryIO", raw)
-    return cast("BinaryIO", gzip.GzipFile(fileobj=packed) if kind == compression.GZIP else bz2.BZ2File(packed))
 
 
 class _HashingStream:

@@ -7,8 +7,6 @@ cameras.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import os
 import re
 import time
@@ -21,6 +19,7 @@ from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
 from novacli.batch.records import FrameFile
 from novacli.errors import NovaError, UnavailableError
+from novacli.files import compression
 from novacli.files.compression import unpacked_name
 from novacli.records.field import HeaderValue
 from novacli.rigs.store import identify_rig_of_header
@@ -31,6 +30,7 @@ from solvehost.record import record
 _MAX_EXTENSIONS = 3
 #: If reading a header takes longer than this, its disk hangs; then no header is read for some minutes.
 _LIMIT_S, _REST_S = 10.0, 600.0
+_FITS_MAGIC = b"SIMPLE"
 _DATE_ALONE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -87,14 +87,13 @@ def read_exposure(frame: FrameFile) -> Exposure:
 
 def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
     """Return the cards of the first image and of the primary header; None if the file is not a FITS file."""
-    magic = file.read(6)
+    head = file.read(len(_FITS_MAGIC))
     file.seek(0)
-    if magic[:2] not in (b"\x1f\x8b", b"BZ"):
-        return _cards(file) if magic == b"SIMPLE" else None
-    with gzip.GzipFile(fileobj=file) if magic[:2] == b"\x1f\x8b" else bz2.BZ2File(file) as packed:
-        is_fits = packed.read(6) == b"SIMPLE"
-        packed.seek(0)
-        return _cards(cast("BinaryIO", packed)) if is_fits else None
+    kind = compression.kind_by_content(head)
+    stream = file if kind is None else compression.open_unpacker(file, kind)
+    is_fits = stream.read(len(_FITS_MAGIC)) == _FITS_MAGIC
+    stream.seek(0)
+    return _cards(stream) if is_fits else None
 
 
 def _cards(stream: BinaryIO) -> dict[str, HeaderValue]:

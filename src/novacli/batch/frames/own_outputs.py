@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 from novacli.exports.insert import COPY_HISTORY
 from novacli.files import compression
@@ -28,21 +28,11 @@ def _head(path: str, size: int) -> bytes | None:
         with Path(path).open("rb") as file:
             head = file.read(size)
             kind = compression.kind_by_content(head)
-            return head if kind is None else _unpacked_head(file, kind, size)
-    except (OSError, EOFError, ValueError):
-        return None
-
-
-def _unpacked_head(file: BinaryIO, kind: str, size: int) -> bytes | None:
-    import bz2
-    import gzip
-    import zlib
-
-    file.seek(0)
-    try:
-        with gzip.open(file) if kind == compression.GZIP else bz2.open(file) as stream:
-            return stream.read(size)
-    except zlib.error:
+            if kind is None:
+                return head
+            file.seek(0)
+            return compression.open_unpacker(file, kind).read(size)
+    except (OSError, EOFError, ValueError, zlib.error):
         return None
 
 

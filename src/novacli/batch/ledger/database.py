@@ -29,7 +29,6 @@ _BUSY_S = 60.0
 #: Rows that are read at once.  The writer can work between two pages; otherwise it would fail after waiting too long
 #: for a slow reader, such as a report that is piped into a pager.
 _PAGE_ROWS = 500
-_INT64 = 2**63 - 1
 #: The exit code of a frame that is not solved yet.
 _NOT_YET = RetryLaterError.exit_code
 
@@ -228,7 +227,7 @@ class Ledger:
         """
         record, key = entry.record, _key(entry.path)
         outputs = "\n".join(sorted(record.outputs))
-        values = (record.size, _int64(record.mtime_ns), record.sha256, record.params, outputs)
+        values = (record.size, record.mtime_ns, record.sha256, record.params, outputs)
         change = (
             "DELETE FROM unreported WHERE path = ?" if is_reported else "INSERT OR IGNORE INTO unreported VALUES (?)"
         )
@@ -264,7 +263,7 @@ class Ledger:
         ``outputs`` are the files that the run is about to write and that do not exist yet: pairs of the frame's path
         and the output's path.  If the run is killed, the next one may replace them.
         """
-        rows = ((_key(f.path), f.size, _int64(f.mtime_ns), params, WAITING, _NOT_YET) for f in frames)
+        rows = ((_key(f.path), f.size, f.mtime_ns, params, WAITING, _NOT_YET) for f in frames)
         with _translated(self.path), self._transaction():
             self._db.executemany(schema.ADD, rows)
             self._put_outputs((frame, path, False) for frame, path in outputs)
@@ -289,7 +288,7 @@ class Ledger:
         key = _key(frame.path)
         with _translated(self.path), self._transaction():
             self._db.execute(
-                "UPDATE frames SET size = ?, mtime_ns = ? WHERE path = ?", (frame.size, _int64(frame.mtime_ns), key)
+                "UPDATE frames SET size = ?, mtime_ns = ? WHERE path = ?", (frame.size, frame.mtime_ns, key)
             )
             if content is not None:
                 self._db.execute("UPDATE frames SET sha256 = ? WHERE path = ?", (content.sha256, key))
@@ -372,11 +371,6 @@ def _translated(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: the ledger cannot be written or read ({exc}): {remedy}") from exc
     except sqlite3.DatabaseError as exc:
         raise DataError(f"{path}: the ledger is damaged ({exc}): move it away, and all frames are new again") from exc
-
-
-def _int64(number: int) -> int:
-    """Return a time limited to the range of SQLite's integers; some file systems have later times."""
-    return max(-_INT64, min(number, _INT64))
 
 
 def _key(path: str) -> str | bytes:

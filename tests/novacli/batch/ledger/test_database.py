@@ -141,14 +141,6 @@ def test_pages_hold_each_row_once(path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert [e.path for e in ledger.entries()] == names
 
 
-def test_times_beyond_64_bits_are_limited(path: Path) -> None:
-    with Ledger.open(path) as ledger:
-        ledger.add_waiting([FrameFile("/a", 1, 10**22)], "p")
-        assert ledger.records()["/a"].mtime_ns == 2**63 - 1
-        ledger.refresh(FrameFile("/a", 1, -(10**22)))
-        assert ledger.records()["/a"].mtime_ns == -(2**63) + 1
-
-
 def test_runs_are_counted_and_an_unfinished_one_has_no_outcome(path: Path) -> None:
     with Ledger.open(path) as ledger:
         assert ledger.last_run() is None
