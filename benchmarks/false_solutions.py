@@ -3,8 +3,9 @@
 
 ``full`` solves images of ``nosky.py`` as ``nova submit`` does, until all attempts are made or the engines have used the
 CPU time of a solve.  ``tail`` runs parts of the search with a lowered threshold for logging a match, or for accepting
-one.  ``clumps`` accepts every match and weighs it as a race does (``falseclumps.py``).  All modes continue from their
-state file; ``--summary`` prints the results.  See README.md beside this file.
+one.  ``clumps`` accepts every match and weighs it as a race does (``falseclumps.py``), and ``followed`` follows every
+match up (``falsefollowed.py``).  All modes continue from their state file; ``--summary`` prints the results.  See
+README.md beside this file.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import falseclumps
+import falsefollowed
 import falserecords
 import falsereport
 import falsetext
@@ -291,7 +293,7 @@ def _share(text: str) -> tuple[int, int]:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("mode", choices=("full", "tail", "clumps"))
+    parser.add_argument("mode", choices=("full", "tail", "clumps", "followed"))
     parser.add_argument("--state", type=Path, required=True, help="file of JSON lines to which results are added")
     parser.add_argument("--also", type=Path, action="append", default=[], help="more such files for the summary")
     parser.add_argument("--kinds", default=",".join(nosky.KINDS), help="kinds of images, separated by commas (all)")
@@ -318,9 +320,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         run(given, kinds)
     records = [r for path in (given.state, *given.also) for r in falserecords.read(path)]
-    is_of_clumps = given.mode == "clumps"
-    summary = falseclumps.summary(records) if is_of_clumps else falsereport.summary(records)
-    words = falseclumps if is_of_clumps else falsetext
+    modes = {"clumps": (falseclumps.summary, falseclumps), "followed": (falsefollowed.summary, falsefollowed)}
+    summarise, words = modes.get(given.mode, (falsereport.summary, falsetext))
+    summary = summarise(records)
     print(words.text(summary))
     if given.json:
         given.json.write_text(json.dumps(reporting.as_plain(summary), indent=1) + "\n", encoding="utf-8")
@@ -344,6 +346,8 @@ def run(given: argparse.Namespace, kinds: Sequence[str]) -> None:
                 records = [full_record(field, bench, given.keep)]
             elif given.mode == "clumps":
                 records = [{"mode": "clumps", **_about(field), **falseclumps.record(field, bench)}]
+            elif given.mode == "followed":
+                records = [{"mode": "followed", **_about(field), **falsefollowed.record(field, bench, naming_from)}]
             else:
                 records = list(tail_records(field, bench)) or [{"mode": "tail", **_about(field), "end": "no-stars"}]
             falserecords.append(given.state, records)

@@ -35,14 +35,16 @@ from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import CORR, WCS, JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import selection
+from solvehost.indexes.index_file import IndexFile
 
 #: Searches for a precise match, in turn: positional error of the stars in pixels, code tolerance, least log-odds.
 PRECISE = ((0.5, 0.002, 19.0), (0.3, 0.001, 17.0))
 #: Log-odds of the other stars at which they confirm a match, and what the clustering test must leave of them.  A dozen
 #: index files are verified, so the odds of a chance agreement are a dozen times larger than one in e to this power.
 OTHERS_LOG_ODDS, OTHERS_LEAST_LEFT = 14.5, 9.2
-#: The odds of a match at the candidate's place from which the other stars are asked to confirm it.
-_LEAST_ODDS = 1e6
+#: Log-odds from which a match is a candidate, and from which the other stars are asked to confirm it; those from which
+#: the engine logs matches.
+_LEAST_LOG_ODDS = math.log(1e6)
 #: Odds for the tune-up that no match has, so that there is none.
 _NEVER = 1e100
 #: The scale is searched within this fraction of the candidate's.
@@ -55,7 +57,7 @@ _OTHERS_ERROR_PX = 2.5
 _MINIMAL_DEPTHS = ((1, 4),)
 #: Numbers of follow-ups: above those of attempts, below those of second looks.  Each may take four runs.
 _FIRST_NUMBER, _RUNS_EACH, _MAX_FOLLOW_UPS = 30, 4, 10
-_TIME_LIMIT_S, _CPU_LIMIT_S = 20.0, 2
+_TIME_LIMIT_S, _CPU_LIMIT_S = 20.0, 1
 
 
 class FollowUps:
@@ -116,6 +118,8 @@ class FollowUps:
             return
         has_ended = run.state is RunState.ENDED
         for candidate in [*self._reader.read(run.planned.number, run.planned.label), *self._take_back(run)]:
+            if candidate.logodds < _LEAST_LOG_ODDS:
+                continue
             if self.best is None or candidate.logodds > self.best.logodds:
                 self.best = candidate
             if not has_ended and candidate.logodds >= math.log(attempt.odds_to_solve or clustering.DEFAULT_ODDS):
@@ -138,7 +142,7 @@ class FollowUps:
         """Return the run that found the candidate again if there is enough evidence for it, else None."""
         number = _FIRST_NUMBER + _RUNS_EACH * (len(self._followed) - 1)
         with contextlib.suppress(NovaError, OSError, ValueError):
-            search = plan_search(candidate, planned, self._terms, number)
+            search = plan_search(candidate, planned, self._terms.indexes.files, number)
             for precise in precise_searches(search):
                 if self._is_solved(precise) and not self._is_doubtful(planned, precise):
                     return precise
@@ -200,7 +204,9 @@ def _one_suspended(runs: Sequence[EngineRun], first: EngineRun) -> Iterator[None
         paused.engine.resume()
 
 
-def plan_search(candidate: Candidate, planned: PlannedAttempt, terms: RaceTerms, number: int) -> PlannedAttempt:
+def plan_search(
+    candidate: Candidate, planned: PlannedAttempt, files: tuple[IndexFile, ...], number: int
+) -> PlannedAttempt:
     """Return the search for any match at a candidate's place, by the stars of its attempt and all fitting index files.
 
     Parameters
@@ -209,13 +215,13 @@ def plan_search(candidate: Candidate, planned: PlannedAttempt, terms: RaceTerms,
         The candidate.
     planned
         The attempt that logged it.
-    terms
-        The terms of the race, with the index files.
+    files
+        All index files; those that fit are used.
     number
         The number of the search.
     """
     attempt, scale = planned.attempt, candidate.pixscale_arcsec
-    odds = min(attempt.odds_to_solve or math.inf, _LEAST_ODDS)
+    odds = min(attempt.odds_to_solve or math.inf, math.exp(_LEAST_LOG_ODDS))
     search = dataclasses.replace(
         attempt,
         center_deg=(candidate.ra_deg, candidate.dec_deg),
@@ -225,7 +231,7 @@ def plan_search(candidate: Candidate, planned: PlannedAttempt, terms: RaceTerms,
         odds_to_keep=odds,
         schedule=axy.Schedule(label="follow-up"),
     )
-    return PlannedAttempt(number, search, selection.select(search, terms.indexes.files))
+    return PlannedAttempt(number, search, selection.select(search, files))
 
 
 def precise_searches(search: PlannedAttempt) -> Iterator[PlannedAttempt]:

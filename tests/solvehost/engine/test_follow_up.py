@@ -78,16 +78,16 @@ def test_candidates_of_other_programs_are_not_followed_up(tmp_path: Path) -> Non
     assert follow_ups.best is None
 
 
-def test_the_search_covers_the_place_and_scale_of_the_candidate(tmp_path: Path) -> None:
+def test_the_search_covers_the_place_and_scale_of_the_candidate() -> None:
     attempt = replace(make_attempt("blind"), odds_to_solve=1e13)
-    terms = make_terms(tmp_path, indexes=IndexSet((standin.make_index("a.fits"), standin.make_index("b.fits", 1, 2))))
-    search = follow_up.plan_search(CANDIDATE, PlannedAttempt(1, attempt, ()), terms, 20)
+    files = (standin.make_index("a.fits"), standin.make_index("b.fits", 1, 2))
+    search = follow_up.plan_search(CANDIDATE, PlannedAttempt(1, attempt, ()), files, 20)
     assert search.attempt.center_deg == (10.5, 20.25)
     assert search.attempt.radius_deg == pytest.approx(math.hypot(1000, 800) / 2 * 30 / 3600)
     assert search.attempt.scales_arcsec_per_pixel == (axy.Range(pytest.approx(29.1), pytest.approx(30.9)),)
     assert [file.path.name for file in search.files] == ["a.fits"]
     tuned = [precise.attempt.odds_to_tune for precise in follow_up.precise_searches(search)]
-    assert (search.attempt.odds_to_solve, tuned) == (1e6, [1e100, 1e100])
+    assert (search.attempt.odds_to_solve, tuned) == (pytest.approx(1e6), [1e100, 1e100])
 
 
 # --- With the real engine ----------------------------------------------------------------------------------------
