@@ -28,8 +28,8 @@ from novacli.records.params import SolveParams
 from novacli.strategy import attempts
 from solvehost.engine import follow_up
 from solvehost.engine.attempts import PlannedAttempt
-from solvehost.engine.candidates import Candidate
-from solvehost.engine.records import RaceResult
+from solvehost.engine.candidates import are_near
+from solvehost.engine.records import Candidate, RaceResult
 from solvehost.formats import axy, jobdir, match_lines
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import index_set, selection
@@ -115,7 +115,7 @@ class _Trials:
         found: list[Candidate] = []
         for m in logged:
             candidate = Candidate(1, "", m.logodds, m.ra_deg, m.dec_deg, m.pixscale_arcsec)
-            if not any(candidate.is_near(other, attempt.width) for other in found):
+            if not any(are_near(candidate, other, attempt.width) for other in found):
                 found.append(candidate)
         return found[:_MOST]
 

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 from novacli.backends.base import SolveOutcome
 from novacli.jobs.request import JobRequest
 from novacli.pipeline.hint_check import wrong_hints
+from novacli.records.diagnosis import Cause
 from novacli.records.result import Result
 from novacli.records.status import SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved, read_solution
-from solvehost.engine.records import DOUBTFUL
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from novacli.solution.improve import Judgement
+    from solvehost.indexes.index_file import IndexFile
 
-_DOUBTFUL_NOTE = "a match was found that rests on clustered sources, as clouds produce them, and was rejected"
+_CLUSTERED_NOTE = "a match was found that rests on clustered sources, as clouds produce them, and was rejected"
 
 
-def conclude(job: JobDir, request: JobRequest, solve: SolveOutcome) -> tuple[Result, Solution | Unsolved]:
+def conclude(
+    job: JobDir, request: JobRequest, solve: SolveOutcome, files: Sequence[IndexFile] | None = None
+) -> tuple[Result, Solution | Unsolved]:
     """Return the result of a job whose race is over, and the object behind it; the timing is left to the caller.
 
     Parameters
@@ -32,6 +37,8 @@ def conclude(job: JobDir, request: JobRequest, solve: SolveOutcome) -> tuple[Res
         Its ``job.json``.
     solve
         The outcome of the race.
+    files
+        The index files of the place, None if they are not known; for the diagnosis of an unsolved job.
 
     Raises
     ------
@@ -42,9 +49,12 @@ def conclude(job: JobDir, request: JobRequest, solve: SolveOutcome) -> tuple[Res
     notes = [*draft.notes, *solve.notes]
     result = replace(draft, server=solve.server, files=files_of(job, race.winner or 1))
     if race.status != SOLVED:
-        if any(attempt.outcome == DOUBTFUL for attempt in race.attempts):
-            notes.append(_DOUBTFUL_NOTE)
-        result = replace(result, status=UNSOLVED, reason=race.reason, notes=_once_each(notes))
+        from novacli.pipeline.diagnosis import diagnose
+
+        found = diagnose(job, race, files)
+        if Cause.CLUSTERED in found.causes:
+            notes.append(_CLUSTERED_NOTE)
+        result = replace(result, status=UNSOLVED, reason=race.reason, notes=_once_each(notes), diagnosis=found)
         return result, Unsolved(race.reason, len(race.attempts), race.seconds)
     judgement = _fit_again(job, request, notes)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)

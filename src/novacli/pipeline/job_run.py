@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field, replace
 
@@ -23,6 +23,7 @@ from novacli.records.result import error_of
 from novacli.records.status import FAILED, REMOTE
 from novacli.records.timing import Clock
 from solvehost.formats.jobdir import RESULT, JobDir
+from solvehost.indexes.index_file import IndexFile
 from solvehost.record import record
 
 #: A job whose time limit has passed while it was prepared still gets this long.
@@ -104,11 +105,17 @@ class JobRun:
     def _race(self) -> Solved:
         solve = self.context.backend.solve(self.job, self.numbers, self._budget(), self.context.progress)
         self.clock.lap("solve_s")
-        result, answer = conclude(self.job, self.request, solve)
+        result, answer = conclude(self.job, self.request, solve, self._index_files())
         self.clock.lap("result_s")
         result = replace(result, timing=self.clock.timing().with_race(solve.race))
         self.job.write_json(RESULT, result.to_json())
         return Solved(result, answer, winner=solve.race.winner or 1)
+
+    def _index_files(self) -> Sequence[IndexFile] | None:
+        """Return the index files of the place; None if it does not answer any more."""
+        with contextlib.suppress(NovaError):
+            return self.context.backend.index_files()
+        return None
 
     def _leave(self, leave: Detach) -> Solved:
         sent = leave(self.job, self.numbers, self._budget(), self.context.progress)

@@ -12,6 +12,7 @@ from typing import Any
 
 from novacli.errors import NovaError
 from novacli.records.calibration import Calibration, Match
+from novacli.records.diagnosis import Cause, Diagnosis, RejectedMatch
 from novacli.records.hints import Hint, ParityHint, PositionHint, ScaleHint, WcsHint
 from novacli.records.json_fields import JsonFields
 from novacli.records.params import Position
@@ -84,6 +85,8 @@ class Result:
         When the job was begun: ISO 8601, UTC.
     server
         The server that solved the job, None for this machine.
+    diagnosis
+        Why an image with a job is unsolved, as far as is known.
     """
 
     input: str
@@ -100,6 +103,7 @@ class Result:
     source: SourceRecord | None = None
     created: str | None = None
     server: str | None = None
+    diagnosis: Diagnosis | None = None
 
     @property
     def exit_code(self) -> int:
@@ -126,6 +130,7 @@ class Result:
             "source": source_to_json(self.source),
             "created": self.created,
             "server": self.server,
+            "diagnosis": None if self.diagnosis is None else _diagnosis_to_json(self.diagnosis),
         }
 
     @classmethod
@@ -153,6 +158,7 @@ class Result:
             source=source_from_json(fields.part("source")) if fields.has("source") else None,
             created=fields.optional(fields.text, "created"),
             server=fields.optional(fields.text, "server"),
+            diagnosis=_diagnosis_from_json(fields.part("diagnosis")) if fields.has("diagnosis") else None,
         )
 
 
@@ -275,6 +281,43 @@ def _match_from_json(fields: JsonFields) -> Match:
         corner_error_arcsec=fields.optional(fields.number, "corner_error_arcsec"),
         attempt=fields.optional(fields.text, "attempt"),
     )
+
+
+def _diagnosis_to_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "stars": diagnosis.stars,
+        "causes": [cause.value for cause in diagnosis.causes],
+        "match": None if diagnosis.match is None else dataclasses.asdict(diagnosis.match),
+        "widths_deg": [list(widths) for widths in diagnosis.widths_deg],
+    }
+
+
+def _diagnosis_from_json(fields: JsonFields) -> Diagnosis:
+    """Return the record of a diagnosis; causes that a later version has added are left out."""
+    known = {cause.value: cause for cause in Cause}
+    return Diagnosis(
+        stars=fields.whole("stars", 0),
+        causes=tuple(known[text] for text in fields.texts("causes") if text in known),
+        match=_rejected_from_json(fields.part("match")) if fields.has("match") else None,
+        widths_deg=fields.each("widths_deg", _widths_from_json),
+    )
+
+
+def _rejected_from_json(fields: JsonFields) -> RejectedMatch:
+    return RejectedMatch(
+        ra=fields.number("ra", 0, 360),
+        dec=fields.number("dec", -90, 90),
+        pixscale=fields.number("pixscale", 0),
+        logodds=fields.number("logodds"),
+        required_logodds=fields.number("required_logodds"),
+        attempt=fields.text("attempt"),
+    )
+
+
+def _widths_from_json(value: object) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(width, int | float) for width in value):
+        raise ValueError(f"{value!r:.40} is no range of widths")
+    return float(value[0]), float(value[1])
 
 
 def _timing_to_json(timing: Timing) -> dict[str, Any]:

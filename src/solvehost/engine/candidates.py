@@ -10,11 +10,11 @@ import contextlib
 import math
 from typing import BinaryIO
 
+from solvehost.engine.records import Candidate
 from solvehost.engine.result_files import open_plain_file
 from solvehost.formats import match_lines
 from solvehost.formats.jobdir import RUN_LOG, JobDir
 from solvehost.indexes.sphere import separation_deg
-from solvehost.record import record
 
 #: Bytes of a log that are read at a time, and that are kept because a match may continue in what follows.
 _CHUNK, _KEPT = 1 << 18, 1000
@@ -23,23 +23,12 @@ _CHUNK, _KEPT = 1 << 18, 1000
 _SAME_PLACE, _SAME_SCALE = 0.1, 1.02
 
 
-@record
-class Candidate:
-    """A logged match: the attempt that found it, its log-odds, the field's centre in degrees, the pixel scale."""
-
-    number: int
-    label: str
-    logodds: float
-    ra_deg: float
-    dec_deg: float
-    pixscale_arcsec: float
-
-    def is_near(self, other: Candidate, width_px: int) -> bool:
-        """Return True if another candidate has the same place and scale."""
-        apart_deg = separation_deg((self.ra_deg, self.dec_deg), (other.ra_deg, other.dec_deg))
-        ratio = abs(math.log(self.pixscale_arcsec / other.pixscale_arcsec))
-        is_at_same_place = apart_deg < _SAME_PLACE * width_px * self.pixscale_arcsec / 3600
-        return is_at_same_place and ratio < math.log(_SAME_SCALE)
+def are_near(one: Candidate, other: Candidate, width_px: int) -> bool:
+    """Return True if two candidates at a field ``width_px`` pixels wide have the same place and scale."""
+    apart_deg = separation_deg((one.ra_deg, one.dec_deg), (other.ra_deg, other.dec_deg))
+    ratio = abs(math.log(one.pixscale_arcsec / other.pixscale_arcsec))
+    is_at_same_place = apart_deg < _SAME_PLACE * width_px * one.pixscale_arcsec / 3600
+    return is_at_same_place and ratio < math.log(_SAME_SCALE)
 
 
 class CandidateReader:

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from solvehost.engine import clustering, extra_run, outputs, result_files
 from solvehost.engine.attempts import PlannedAttempt
-from solvehost.engine.candidates import Candidate, CandidateReader
-from solvehost.engine.records import SOLVED, AttemptOutcome, RaceTerms
+from solvehost.engine.candidates import CandidateReader, are_near
+from solvehost.engine.records import SOLVED, AttemptOutcome, Candidate, RaceTerms
 from solvehost.engine.scheduler import EngineRun, RunState
 from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile, match_comments
@@ -136,7 +136,7 @@ class FollowUps:
 
     def _is_known(self, candidate: Candidate, width_px: int) -> bool:
         """Return True if the place of a candidate was searched already, with the stars of the same attempt."""
-        return any(c.number == candidate.number and candidate.is_near(c, width_px) for c in self._followed)
+        return any(c.number == candidate.number and are_near(candidate, c, width_px) for c in self._followed)
 
     def _confirm(self, candidate: Candidate, planned: PlannedAttempt) -> PlannedAttempt | None:
         """Return the run that found the candidate again if there is enough evidence for it, else None."""

@@ -49,6 +49,7 @@ def build_manifest(
         "version": __version__,
         "seconds": result.seconds,
         "cpu_s": result.cpu_s,
+        "candidate": None if result.candidate is None else dataclasses.asdict(result.candidate),
     }
 
 

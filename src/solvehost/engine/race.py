@@ -88,7 +88,8 @@ def _race(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token, l
             looks = second_look.improve(job, winner.planned, terms, deadline - time.monotonic())
         scheduler.stop()
         extra = (*follow_ups.outcomes, *looks)
-        result = referee.result(job, scheduler.runs, extra, queue.unserved, winner, reason, time.monotonic() - began)
+        seconds, best = time.monotonic() - began, follow_ups.best
+        result = referee.result(job, scheduler.runs, extra, queue.unserved, winner, reason, seconds, best)
         if winner is not None:
             outputs.place_outputs(job, winner.planned.number)
     finally:

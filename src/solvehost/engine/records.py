@@ -36,6 +36,21 @@ class AttemptOutcome:
 
 
 @record
+class Candidate:
+    """A match that an attempt found and that was not accepted.
+
+    ``number`` and ``label`` name the attempt; ``ra_deg`` and ``dec_deg`` are the field's centre.
+    """
+
+    number: int
+    label: str
+    logodds: float
+    ra_deg: float
+    dec_deg: float
+    pixscale_arcsec: float
+
+
+@record
 class RaceTerms:
     """The engine, the index files and the limits of a race.
 
@@ -63,7 +78,7 @@ class RaceResult:
 
     ``status`` is solved or unsolved; ``reason`` none, exhausted, time-limit or cancelled; ``winner`` the number of
     the attempt that solved, whose files are in the job directory; ``indexes`` and ``indexes_failed`` the names of the
-    index files that were used and of those that did not load.
+    index files that were used and of those that did not load; ``candidate`` the best match if none was accepted.
     """
 
     status: str
@@ -74,3 +89,4 @@ class RaceResult:
     indexes_failed: tuple[str, ...]
     seconds: float
     cpu_s: float
+    candidate: Candidate | None = None

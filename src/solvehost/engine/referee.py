@@ -14,6 +14,7 @@ from solvehost.engine.records import (
     SOLVED,
     UNSOLVED,
     AttemptOutcome,
+    Candidate,
     RaceResult,
     RaceTerms,
 )
@@ -61,6 +62,7 @@ def result(
     winner: EngineRun | None,
     reason: str,
     seconds: float,
+    candidate: Candidate | None,
 ) -> RaceResult:
     """Return the record of a race whose engines have all ended.
 
@@ -78,6 +80,8 @@ def result(
         Why the race is unsolved: exhausted, time-limit or cancelled; none if it is solved.
     seconds
         How long the race took.
+    candidate
+        The best match that was not accepted.
     """
     attempts = outcomes(runs, extra_runs)
     attempts += [AttemptOutcome(p.number, p.label, NO_INDEX, 0.0, 0.0) for p in unserved]
@@ -92,6 +96,7 @@ def result(
         indexes_failed=tuple(sorted({Path(path).name for path in failed})),
         seconds=round(seconds, 3),
         cpu_s=round(sum(outcome.cpu_s for outcome in attempts), 3),
+        candidate=None if winner else candidate,
     )
 
 

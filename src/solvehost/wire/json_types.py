@@ -23,6 +23,11 @@ def is_number_below(limit: float) -> Predicate:
     return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < limit
 
 
+def is_number_from(low: float, high: float) -> Predicate:
+    """Return a check for a number from ``low`` to ``high``, which NaN and infinities fail."""
+    return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high
+
+
 def is_integer_from(low: int, high: int = 2**62) -> Predicate:
     """Return a check for an integer from ``low`` to ``high``."""
     return lambda v: is_integer(v) and low <= v <= high  # type: ignore[operator]

@@ -19,6 +19,7 @@ from solvehost.wire.json_types import (
     is_list_of,
     is_none_or,
     is_number_below,
+    is_number_from,
     is_object_of,
     is_text,
 )
@@ -179,6 +180,20 @@ def _is_indexes(value: object) -> bool:
     return isinstance(value, dict) and all(_is_list_of_texts(value.get(key)) for key in ("loaded", "failed"))
 
 
+_CANDIDATE: dict[str, Predicate] = {
+    "number": is_integer,
+    "label": is_text,
+    "logodds": is_number_from(-1e9, 1e9),
+    "ra_deg": is_number_from(0, 360),
+    "dec_deg": is_number_from(-90, 90),
+    "pixscale_arcsec": is_number_from(1e-9, 1e9),
+}
+
+
+def _is_candidate(value: object) -> bool:
+    return isinstance(value, dict) and all(is_valid(value.get(key)) for key, is_valid in _CANDIDATE.items())
+
+
 _KEYS: dict[str, Predicate] = {
     "id": is_text,
     "client": is_text,
@@ -192,4 +207,5 @@ _KEYS: dict[str, Predicate] = {
     "version": is_text,
     "seconds": _is_seconds,
     "cpu_s": _is_seconds,
+    "candidate": is_none_or(_is_candidate),  # servers of earlier versions do not have it
 }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from novacli.errors import OutputError, RetryLaterError
 from novacli.records.calibration import Calibration, Match
+from novacli.records.diagnosis import Cause, Diagnosis, RejectedMatch
 from novacli.records.hints import ParityHint, PositionHint, ScaleHint, WcsHint
 from novacli.records.params import Position
 from novacli.records.parity import Parity
@@ -23,7 +24,7 @@ from novacli.records.timing import AttemptTiming, Timing
 GOLDEN = Path(__file__).parent / "golden"
 KEYS = (
     "schema", "input", "status", "job", "reason", "calibration", "match", "hints", "timing", "files", "error", "notes",
-    "source", "created", "server",
+    "source", "created", "server", "diagnosis",
 )  # fmt: skip
 WHOLE = Result(
     "a.fits", SOLVED, job="a1",
@@ -53,7 +54,20 @@ def test_every_key_is_always_there_in_this_order() -> None:
     assert Result("a.fits", FAILED).to_json()["schema"] == SCHEMA == 1
 
 
-@pytest.mark.parametrize("result", [WHOLE, Result("a.fits", UNSOLVED, reason="exhausted")])
+DIAGNOSIS = Diagnosis(
+    9, (Cause.FEW_STARS,), RejectedMatch(83.2, -5.1, 12.0, 18.5, 29.9, "by peak (blind)"), ((0.7, 180.0),)
+)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        WHOLE,
+        Result("a.fits", UNSOLVED, reason="exhausted"),
+        Result("a.fits", UNSOLVED, reason="exhausted", diagnosis=DIAGNOSIS),
+        Result("a.fits", UNSOLVED, reason="exhausted", diagnosis=Diagnosis(60)),
+    ],
+)
 def test_a_record_survives_json(result: Result) -> None:
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
 
@@ -64,14 +78,28 @@ def test_unknown_keys_are_ignored() -> None:
 
 @pytest.mark.parametrize("name", ["result", "unsolved", "failed"])
 def test_a_result_of_an_earlier_version_is_read_whole(name: str) -> None:
-    """Golden files, written before the schema version, the provenance of hints and the corner error existed."""
+    """Golden files, written before the schema version, the provenance of hints, corner errors and diagnoses existed."""
     old = json.loads((GOLDEN / f"{name}.json").read_text())
     new = Result.from_json(old).to_json()
     for hint in new["hints"]:
         hint.pop("provenance", None)
     if new["match"] is not None:
         assert new["match"].pop("corner_error_arcsec") is None
-    assert new == {"schema": 1, **old}
+    assert new == {"schema": 1, **old, "diagnosis": None}
+
+
+def test_a_cause_that_a_later_version_has_added_is_left_out() -> None:
+    new = Result("a.fits", UNSOLVED, diagnosis=DIAGNOSIS).to_json()
+    new["diagnosis"]["causes"].append("comets")
+    assert Result.from_json(new).diagnosis == DIAGNOSIS
+
+
+@pytest.mark.parametrize("widths", [[[1.0]], [[1.0, "2"]], [3.0], [None]])
+def test_widths_that_are_no_ranges_are_refused(widths: object) -> None:
+    new = Result("a.fits", UNSOLVED, diagnosis=DIAGNOSIS).to_json()
+    new["diagnosis"]["widths_deg"] = widths
+    with pytest.raises(ValueError, match="no range of widths"):
+        Result.from_json(new)
 
 
 def test_the_provenance_of_old_hints_follows_from_their_source() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from solvehost.engine.candidates import Candidate, CandidateReader
+from solvehost.engine.candidates import CandidateReader, are_near
+from solvehost.engine.records import Candidate
 from solvehost.formats import jobdir, match_lines
 
 LINES = (
@@ -48,4 +49,4 @@ def test_a_match_with_impossible_numbers_is_ignored(old: bytes, new: bytes) -> N
 )
 def test_candidates_are_near_if_place_and_scale_agree(changes: dict[str, float], is_near: bool) -> None:
     """The field is 1000 pixels wide, which is 8.3 degrees."""
-    assert replace(CANDIDATE, **changes).is_near(CANDIDATE, 1000) is is_near
+    assert are_near(replace(CANDIDATE, **changes), CANDIDATE, 1000) is is_near

@@ -20,7 +20,6 @@ from novacli.extraction.order import StarOrder
 from novacli.inputs import from_array
 from solvehost.engine import follow_up, race, records
 from solvehost.engine.attempts import PlannedAttempt
-from solvehost.engine.candidates import Candidate
 from solvehost.engine.scheduler import EngineRun
 from solvehost.engine.slots import Tokens
 from solvehost.formats import axy, jobdir
@@ -32,7 +31,7 @@ MATCH_LINES = (
     b"  log-odds ratio 20.5 (8e+08), 6 match, 0 conflict, 1 distractors, 18 index.\n"
     b"  RA,Dec = (10.5,20.25), pixel scale 30 arcsec/pix.\n"
 )
-CANDIDATE = Candidate(1, "one", 20.0, 10.5, 20.25, 30.0)
+CANDIDATE = records.Candidate(1, "one", 20.0, 10.5, 20.25, 30.0)
 
 
 def followed(job: jobdir.JobDir) -> list[str]:

@@ -21,6 +21,7 @@ from rawwire import (
 from solvehost import wire
 from solvehost.errors import DataError, InputMissingError, InternalError
 
+CANDIDATE = {"number": 1, "label": "x", "logodds": 18.5, "ra_deg": 9, "dec_deg": 8, "pixscale_arcsec": 7}
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -36,6 +37,11 @@ def test_an_unsolved_reply_is_the_same_after_writing_and_reading() -> None:
     sent = make_manifest(log, status="unsolved", reason="time-limit", winner=None)
     reply = wire.read_reply(in_pieces(b"".join(wire.write_reply(sent, log))), "job-1")
     assert reply == wire.Reply(sent, log)
+
+
+def test_a_reply_may_have_the_best_match_that_was_not_accepted() -> None:
+    sent = make_manifest({}, status="unsolved", reason="exhausted", winner=None, candidate=CANDIDATE)
+    assert wire.read_reply(in_pieces(b"".join(wire.write_reply(sent, {}))), "job-1").manifest == sent
 
 
 def test_the_manifest_is_first_and_the_wcs_last() -> None:
@@ -87,6 +93,9 @@ def test_keys_and_members_of_newer_servers_are_skipped() -> None:
         ({"seconds": -1}, "no usable 'seconds'"),
         ({"seconds": "1"}, "no usable 'seconds'"),
         ({"cpu_s": 10**400}, "no usable 'cpu_s'"),
+        ({"candidate": {"number": 1}}, "no usable 'candidate'"),
+        ({"candidate": {**CANDIDATE, "dec_deg": 91}}, "no usable 'candidate'"),
+        ({"candidate": {**CANDIDATE, "logodds": 10**400}}, "no usable 'candidate'"),
     ],
 )
 def test_a_manifest_with_wrong_values_is_refused(changes: dict[str, Any], match: str) -> None:

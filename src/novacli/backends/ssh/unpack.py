@@ -20,7 +20,7 @@ from novacli.solution.reading import read_solution
 from solvehost.engine import records, result_files
 from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
-from solvehost.engine.records import AttemptOutcome, RaceResult
+from solvehost.engine.records import AttemptOutcome, Candidate, RaceResult
 from solvehost.formats import axy
 from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
 from solvehost.wire import Reply, escape
@@ -99,7 +99,17 @@ def read_race(job: JobDir, packet: Packet, reply: Reply, server: str) -> RaceRes
         indexes_failed=_names(manifest["indexes"]["failed"]),
         seconds=round(float(manifest["seconds"]), 3),
         cpu_s=round(float(manifest["cpu_s"]), 3),
+        candidate=_candidate(job, packet, manifest.get("candidate")),
     )
+
+
+def _candidate(job: JobDir, packet: Packet, value: Mapping[str, Any] | None) -> Candidate | None:
+    """Return the best match that the server did not accept; None if its attempt was not sent."""
+    number = None if value is None else packet.own_number(value["number"])
+    if value is None or number is None:
+        return None
+    place = (float(value[key]) for key in ("logodds", "ra_deg", "dec_deg", "pixscale_arcsec"))
+    return Candidate(number, label_of(job, number), *place)
 
 
 def _joined(earlier: RaceResult, race: RaceResult) -> RaceResult:
@@ -110,6 +120,7 @@ def _joined(earlier: RaceResult, race: RaceResult) -> RaceResult:
         indexes_failed=tuple(sorted({*earlier.indexes_failed, *race.indexes_failed})),
         seconds=round(earlier.seconds + race.seconds, 3),
         cpu_s=round(earlier.cpu_s + race.cpu_s, 3),
+        candidate=max((c for c in (earlier.candidate, race.candidate) if c), key=lambda c: c.logodds, default=None),
     )
 
 

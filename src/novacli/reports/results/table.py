@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from novacli.records.calibration import Calibration, Match
+from novacli.records.diagnosis import Cause, Diagnosis, RejectedMatch
 from novacli.records.hints import Hint, ParityHint
 from novacli.records.result import Result
 from novacli.records.status import FAILED, REMOTE, SOLVED
@@ -26,6 +27,11 @@ REASONS = {
     "cancelled": ("it was cancelled", "try again with nova retry"),
     "no-stars": ("too few stars", "check the image; --downsample 1 finds the smallest stars, 4 faint and blurred ones"),
 }
+#: Probable cause → what it is and what helps.  A note tells of clustered sources.
+_CAUSES = {
+    Cause.FEW_STARS: "few stars: expose longer, or try --downsample 1 for small stars, 4 for faint or blurred ones",
+    Cause.CROWDED: "most of what looks like stars lies in a small part of the image: crop trees, lamps or clouds away",
+}
 
 
 def rows(result: Result) -> Iterator[tuple[str, str]]:
@@ -37,6 +43,8 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
     elif result.status != FAILED:
         what, remedy = REASONS.get(result.reason or "", (result.reason or "", ""))
         yield "Unsolved", what
+        if result.diagnosis is not None:
+            yield from _diagnosis_rows(result.diagnosis)
         if remedy:
             yield "To do", remedy.format(hints=_SOME_HINTS if result.hints else _NO_HINTS)
     if result.status != FAILED:
@@ -49,6 +57,25 @@ def rows(result: Result) -> Iterator[tuple[str, str]]:
     # The last note of an image without stars repeats the first row.
     for note in result.notes[:-1] if result.reason == "no-stars" else result.notes:
         yield "Note", note
+
+
+def _diagnosis_rows(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+    yield "Stars", f"{diagnosis.stars} in the longest list"
+    for cause in diagnosis.causes:
+        if cause in _CAUSES:
+            yield "Perhaps", _CAUSES[cause]
+    if diagnosis.match is not None:
+        yield "Best match", _rejected_text(diagnosis.match)
+    if diagnosis.widths_deg:
+        widths = (f"{angle_text(low * 60)} to {angle_text(high * 60)}" for low, high in diagnosis.widths_deg)
+        yield "Index files", f"for fields {' and '.join(widths)} wide"
+
+
+def _rejected_text(match: RejectedMatch) -> str:
+    odds = f"log-odds {match.logodds:.1f}"
+    odds += f" of {match.required_logodds:.1f}" if match.logodds < match.required_logodds else ", by clustered sources"
+    place = f'RA {match.ra:.2f}°  Dec {match.dec:+.2f}°, {match.pixscale:.4g}"/pixel'
+    return f"{place}, {odds}: not enough to believe it"
 
 
 def _solution_rows(c: Calibration, m: Match) -> Iterator[tuple[str, str]]:

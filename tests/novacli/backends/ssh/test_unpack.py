@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,36 @@ def test_logs_of_several_requests_are_joined(job: JobDir) -> None:
     for text in (b"one\n", b"two\n"):
         unpack.unpack(job, PACKET, reply({**FILES, "backend.log": text}), "solve1")
     assert job.log.read_bytes() == b"one\ntwo\n"
+
+
+CANDIDATE = {"number": 2, "label": "x", "logodds": 18.5, "ra_deg": 9.0, "dec_deg": 8.0, "pixscale_arcsec": 7.0}
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [(CANDIDATE, (3, "attempt 3", 18.5, 9.0, 8.0, 7.0)), ({**CANDIDATE, "number": 9}, None), (None, None)],
+)
+def test_the_best_match_of_an_unsolved_reply_is_kept(
+    job: JobDir, sent: dict[str, Any] | None, expected: tuple[Any, ...] | None
+) -> None:
+    """One of an attempt that was not sent is left out."""
+    answer = reply({"backend.log": b""}, status="unsolved", reason="exhausted", winner=None, candidate=sent)
+    race = unpack.unpack(job, PACKET, answer, "solve1")
+    assert (None if race.candidate is None else astuple(race.candidate)) == expected
+    written = job.read_json("manifest.json")
+    assert written is not None
+    assert (written["candidate"] is None) == (expected is None)
+
+
+def test_the_better_match_of_several_requests_is_kept(job: JobDir) -> None:
+    race = None
+    for logodds in (15.0, 18.5, 14.0):
+        candidate = {**CANDIDATE, "logodds": logodds}
+        answer = reply({"backend.log": b""}, status="unsolved", reason="exhausted", winner=None, candidate=candidate)
+        race = unpack.unpack(job, PACKET, answer, "solve1", race)
+    assert race is not None
+    assert race.candidate is not None
+    assert race.candidate.logodds == 18.5
 
 
 def test_if_one_file_cannot_be_written_none_is_kept(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from novacli.records.diagnosis import Cause, Diagnosis, RejectedMatch
 from novacli.records.hints import Hint
 from novacli.records.result import Result
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
@@ -91,6 +92,27 @@ def test_an_unsolved_image_has_reason_and_remedy(reason: str, hints: tuple[Hint,
     assert what in found["Unsolved"]
     assert remedy in found["To do"]
     assert "{" not in found["To do"]
+
+
+def test_an_unsolved_image_has_a_diagnosis() -> None:
+    match = RejectedMatch(83.2, -5.1, 12.0, 18.51, 29.93, "by peak (blind)")
+    diagnosis = Diagnosis(9, (Cause.FEW_STARS, Cause.CLUSTERED), match, ((0.7, 3.0), (10.0, 180.0)))
+    found = list(rows(Result("a.fits", UNSOLVED, reason="exhausted", diagnosis=diagnosis)))
+    assert found[1:5] == [
+        ("Stars", "9 in the longest list"),
+        ("Perhaps", "few stars: expose longer, or try --downsample 1 for small stars, 4 for faint or blurred ones"),
+        (
+            "Best match",
+            'RA 83.20°  Dec -5.10°, 12"/pixel, log-odds 18.5 of 29.9: not enough to believe it',
+        ),
+        ("Index files", "for fields 42′ to 3° and 10° to 180° wide"),
+    ]
+
+
+def test_a_rejected_match_of_clustered_sources_is_named_as_such() -> None:
+    diagnosis = Diagnosis(60, (), RejectedMatch(83.2, -5.1, 12.0, 31.7, 29.93, "by peak (blind)"))
+    text = dict(rows(Result("a.fits", UNSOLVED, reason="exhausted", diagnosis=diagnosis)))["Best match"]
+    assert text.endswith("log-odds 31.7, by clustered sources: not enough to believe it")
 
 
 def test_an_unknown_reason_is_shown_as_it_is() -> None:
