@@ -104,3 +104,5 @@ KINDS: dict[str, Kind] = {
     "all-sky": Kind(("circle", "clouds", "moon", "hot pixels", "caption"), widths_deg=_WIDE),
     "mixed": Kind(widths_deg=(0.6, 80.0), fwhm_px=(1.0, 6.0)),
 }  # fmt: skip
+#: For stars that are drawn in real pictures; not among the kinds that follow one another.
+PHOTOGRAPH = Kind(widths_deg=_CAMERA)

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from backgrounds import add_background, pictures_in
 from cameras import FAULTS, OPTICS, SMEARS, as_mosaic, clipped, developed, without_mosaic
 from draft import Color, Draft, log_uniform
 from foregrounds import FOREGROUNDS
 from overlays import OVERLAYS, Picture
 from PIL import Image
-from scenekinds import KINDS, Kind
+from scenekinds import KINDS, PHOTOGRAPH, Kind
 
 from novacli.demo import exposure
 from novacli.demo.catalogue import Catalogue
@@ -80,7 +81,7 @@ class DrawnScene:
     truth: dict[str, Any]
 
 
-def draw(seed: int, number: int, catalogue: Catalogue, kind: str = "") -> DrawnScene:
+def draw(seed: int, number: int, catalogue: Catalogue, kind: str = "", background: Path | None = None) -> DrawnScene:
     """Draw one scene.
 
     Parameters
@@ -91,9 +92,13 @@ def draw(seed: int, number: int, catalogue: Catalogue, kind: str = "") -> DrawnS
         The stars.
     kind
         A name in ``KINDS``; empty for the kind whose turn it is.
+    background
+        A real picture to draw the stars in, instead of the effects of a kind.
     """
     kind = kind or list(KINDS)[(number - 1) % len(KINDS)]
     one = KINDS[kind]
+    if background is not None:
+        kind, one = "photograph", PHOTOGRAPH
     sky_rng, effect_rng = (np.random.Generator(np.random.PCG64([seed, number, n])) for n in (1, 2))
     effects = one.effects if kind != "mixed" else _mixture(effect_rng)
     scene = _scene(one, sky_rng)
@@ -104,6 +109,8 @@ def draw(seed: int, number: int, catalogue: Catalogue, kind: str = "") -> DrawnS
     for effect in _of(SMEARS, effects):
         effect(draft)
     _add_sky(draft, scene, sky_rng)
+    if background is not None:
+        add_background(draft, background)
     for effect in _of(FOREGROUNDS | OPTICS, effects):
         effect(draft)
     counts = _counts(draft, one)
@@ -121,6 +128,8 @@ def draw(seed: int, number: int, catalogue: Catalogue, kind: str = "") -> DrawnS
         "kind": kind, "effects": list(effects), "seed": seed, "number": number, "drawing_version": DRAWING_VERSION,
         "stars_catalogue": len(shown), "limit_mag": round(scene.depth_mag, 2), "fwhm_px": round(fwhm_px, 2),
     }  # fmt: skip
+    if background is not None:
+        truth["background"] = background.name
     return DrawnScene(f"scene-{kind.replace(' ', '-')}-{seed}-{number:04d}", one, picture, truth)
 
 
@@ -304,12 +313,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=1, metavar="N", help="number of the first scene (default: 1)")
     parser.add_argument("--count", type=int, default=len(KINDS), metavar="N", help="scenes (default: one of each kind)")
     parser.add_argument("--kind", default="", choices=["", *KINDS], metavar="NAME", help="draw this kind alone")
+    parser.add_argument(
+        "--backgrounds", type=Path, metavar="DIR", help="draw the stars in the pictures of this folder, in turn"
+    )
     parser.add_argument("--index", type=Path, metavar="FILE", help="index file to take the stars from")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     catalogue = Catalogue.open(options.index or _deepest_index())
+    pictures = [] if options.backgrounds is None else pictures_in(options.backgrounds)
     for number in range(options.first, options.first + options.count):
-        print(write(draw(options.seed, number, catalogue, options.kind), options.folder), flush=True)
+        background = pictures[(number - 1) % len(pictures)] if pictures else None
+        print(write(draw(options.seed, number, catalogue, options.kind, background), options.folder), flush=True)
     return 0
 
 

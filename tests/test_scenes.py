@@ -12,12 +12,13 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
+import backgrounds
 import cases
 import overlays
 import scenes
 import truths
 from cameras import FAULTS, OPTICS, SMEARS
-from draft import convolved, path_kernel
+from draft import Draft, convolved, path_kernel
 from foregrounds import FOREGROUNDS
 from overlays import OVERLAYS, Picture
 from scenekinds import KINDS
@@ -89,6 +90,27 @@ def test_foreground_does_not_move_the_stars(sky: Catalogue) -> None:
     """An effect has random numbers of its own, so two kinds of equal parameters show the same sky."""
     one, other = (scenes.draw(1, 1, sky, kind).truth for kind in ("tree", "wires"))
     assert (one["ra"], one["limit_mag"], one["wcs"]) == (other["ra"], other["limit_mag"], other["wcs"])
+
+
+@pytest.mark.usefixtures("small")
+def test_stars_can_be_drawn_in_a_real_picture(sky: Catalogue, tmp_path: Path) -> None:
+    """Its bright half stays bright, its own star vanishes, and its leaves hide the stars behind them."""
+    rng = np.random.default_rng(1)
+    gray = np.full((150, 200), 60.0)
+    gray[:, 100:] = 120
+    gray[110:113, 30:33] = 255
+    gray[:50, :50] = rng.uniform(0, 255, (50, 50))
+    Image.fromarray(gray.astype(np.uint8)).save(tmp_path / "real.png")
+    (path,) = backgrounds.pictures_in(tmp_path)
+    draft = Draft(np.full((150, 200, 3), 100, np.float32), np.ones((150, 200), np.float32), 100, 10, 5, rng)
+    backgrounds.add_background(draft, path)
+    light = draft.light.mean(axis=2)
+    assert light[100:, 120:].mean() > 3 * light[100:, :80].mean()
+    assert light[111, 31] == pytest.approx(light[130, 50], rel=0.05)
+    assert draft.clear[20, 20] == 0
+    assert draft.clear[100, 150] == 1
+    truth = scenes.draw(1, 1, sky, background=path).truth
+    assert (truth["kind"], truth["background"]) == ("photograph", "real.png")
 
 
 @pytest.mark.parametrize("name", MOVING)
