@@ -200,7 +200,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measure.warm(reporting.installed_indexes())
         for name in measure_all(_pictures(options, options.keep or folder), members, trials, bench):
             print(_progress(name, trials, members), file=sys.stderr, flush=True)
-    report = gains.report(_as_records(trials, members), [m.label for m in candidates], options.cores)
+    records, labels = _as_records(trials, members), [m.label for m in candidates]
+    report = gains.report(records, labels, options.cores)
+    if options.choose:
+        report += "\n\n### Chosen anew\n\n"
+        report += gains.choice(records, labels, options.choose, options.most, options.cores)
     print(report)
     if options.markdown is not None:
         options.markdown.write_text(f"{reporting.setting(reporting.installed_indexes()).sentence()}.\n\n{report}\n")
@@ -219,6 +223,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=3.0, metavar="S", help="CPU seconds of a trial (default: 3)")
     parser.add_argument("--only", default="", metavar="TEXT", help="members with TEXT in their label")
     parser.add_argument("--cores", type=int, default=2, metavar="N", help="cores of the simulated machine (default: 2)")
+    parser.add_argument(
+        "--choose", type=int, default=0, metavar="N", help="choose schedules anew, with the sources in N folds"
+    )
+    parser.add_argument("--most", type=int, default=10, metavar="N", help="members of such a schedule (default: 10)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
     return parser
 

@@ -49,7 +49,10 @@ class Table:
 
         Of members with the same delay, the first begins.
         """
-        schedule = [self.entries[m] for m in members]
+        return self.seconds_of([self.entries[m] for m in members], cores)
+
+    def seconds_of(self, schedule: Sequence[Entry], cores: int) -> dict[str, float]:
+        """Return what :meth:`seconds` returns for any schedule."""
         return {p: races.OVERHEAD_S + races.race_s(schedule, f, cores, LOST_S) for p, f in self.fields.items()}
 
 
@@ -140,6 +143,42 @@ def _mean(values: Iterable[float]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
+# --- Choosing --------------------------------------------------------------------------------------------------------
+
+
+def choice(records: Sequence[Record], candidates: Sequence[str], folds: int, most: int, cores: int) -> str:
+    """Return a report on schedules that are chosen anew, in Markdown.
+
+    The sources are divided into folds.  For each fold a schedule is chosen on all other folds, and tried on this one.
+    """
+    table = as_table(records)
+    sources = sorted(set(table.sources.values()))
+    held_out: dict[str, float] = {}
+    for n in range(folds):
+        test = set(sources[n::folds])
+        training = {p: f for p, f in table.fields.items() if table.sources[p] not in test}
+        schedule = races.choose(training, table.entries, most, cores)
+        seconds = table.seconds_of(schedule, cores)
+        held_out |= {p: s for p, s in seconds.items() if table.sources[p] in test}
+    on_all = races.choose(table.fields, table.entries, most, cores)
+    shipped = [m for m in table.entries if m not in candidates]
+    rows = [
+        ("shipped", table.seconds(shipped, cores)),
+        ("chosen on all pictures", table.seconds_of(on_all, cores)),
+        ("chosen on other sources", held_out),
+    ]
+    cells = [[title, f"{_mean_s(table, s):.3f}", str(sum(map(math.isinf, s.values())))] for title, s in rows]
+    lines = [f"- after {e.delay_s:g} s: {e.member}" for e in on_all]
+    return "\n\n".join(
+        [reporting.markdown_table(("schedule", "mean s", "lost"), cells), "Chosen on all pictures:", "\n".join(lines)]
+    )
+
+
+def _mean_s(table: Table, seconds: Mapping[str, float]) -> float:
+    """Return the geometric mean over sources, of geometric means over pictures; a lost one counts as ``LOST_S``."""
+    return math.exp(_mean(_by_source(table, {p: math.log(_counted(s)) for p, s in seconds.items()}).values()))
+
+
 # --- Tables ----------------------------------------------------------------------------------------------------------
 
 _COLUMNS = (
@@ -171,7 +210,7 @@ def _sentence(table: Table, candidates: Sequence[str], cores: int) -> str:
     shipped = [m for m in table.entries if m not in candidates]
     seconds = table.seconds(shipped, cores)
     lost = sorted(p for p, s in seconds.items() if math.isinf(s))
-    mean_s = math.exp(_mean(_by_source(table, {p: math.log(_counted(s)) for p, s in seconds.items()}).values()))
+    mean_s = _mean_s(table, seconds)
     worst = max((p for p in seconds if p not in lost), key=lambda p: seconds[p], default="none")
     worst_s = reporting.number(seconds.get(worst, math.nan))
     sources = len({table.sources[p] for p in table.fields})

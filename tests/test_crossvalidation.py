@@ -87,6 +87,18 @@ def test_report_separates_real_pictures_from_scenes_and_marks_candidates() -> No
     assert "takes 2.200 s" in text
 
 
+def test_choice_on_other_sources_shows_what_over_fits() -> None:
+    """One member is best on x alone, so it is chosen on all pictures, but not on those of y and z."""
+    records = [*made("x", "general", 1.0), *made("x", "special", 0.1)]
+    for source in ("y", "z"):
+        records += [*made(source, "general", 0.5), *made(source, "special", None)]
+    text = gains.choice(records, [], folds=3, most=4, cores=2)
+    rows = {row.split("|")[1].strip(): float(row.split("|")[2]) for row in text.splitlines()[2:5]}
+    assert rows["chosen on all pictures"] < rows["chosen on other sources"]
+    assert rows["chosen on other sources"] == pytest.approx((1.2 * 0.7 * 0.7) ** (1 / 3), rel=0.01)
+    assert "- after 0 s: special" in text
+
+
 # --- Trials ----------------------------------------------------------------------------------------------------------
 
 
