@@ -99,7 +99,7 @@ class Bench:
         return ()
 
     def solve(
-        self, job: jobdir.JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT
+        self, job: jobdir.JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress = SILENT
     ) -> SolveOutcome:
         """Race the attempts until one solves or the CPU time is used up."""
         del progress

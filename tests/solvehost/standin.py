@@ -97,7 +97,7 @@ def make_terms(
     )
 
 
-def run_race(job: JobDir, terms: RaceTerms, numbers: Iterator[int] | None = None) -> RaceResult:
+def run_race(job: JobDir, terms: RaceTerms, numbers: Iterator[int | None] | None = None) -> RaceResult:
     """Race all attempts of a job."""
     return race.run(job, iter(job.attempts()) if numbers is None else numbers, terms)
 

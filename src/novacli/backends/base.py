@@ -64,7 +64,7 @@ class RemoteState:
 
 
 #: Leaves the attempts of a job at a place: :meth:`JobKeeper.detach`.
-Detach = Callable[[JobDir, Iterator[int], Budget, Progress], DetachOutcome]
+Detach = Callable[[JobDir, Iterator[int | None], Budget, Progress], DetachOutcome]
 
 
 class Backend(Protocol):
@@ -86,7 +86,9 @@ class Backend(Protocol):
         """Return remarks about the place, such as the names of damaged index files."""
         ...
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
+    def solve(
+        self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress = SILENT
+    ) -> SolveOutcome:
         """Try attempts until one solves; leave results, log and manifest in the job directory.
 
         Parameters
@@ -94,7 +96,8 @@ class Backend(Protocol):
         job
             The job directory.
         numbers
-            The numbers of the attempts, best first; each is yielded once its star list is in the job directory.
+            The numbers of the attempts, best first; each is yielded once its star list is in the job
+            directory, and None as long as it is being prepared.
         budget
             The limits of the solve.
         progress
@@ -125,7 +128,9 @@ class JobKeeper(Protocol):
         """
         ...
 
-    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> DetachOutcome:
+    def detach(
+        self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress = SILENT
+    ) -> DetachOutcome:
         """Leave the attempts of a job at the place; ``remote.json`` is written before anything is sent."""
         ...
 

@@ -102,7 +102,9 @@ class LocalBackend:
         """Return a remark on each damaged index file."""
         return [f"index file {path} is left out: {reason}" for path, reason in self._indexes.damaged]
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
+    def solve(
+        self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress = SILENT
+    ) -> SolveOutcome:
         """Race the attempts; see :meth:`novacli.backends.base.Backend.solve`."""
         wall_s = budget.left_s
         terms = records.RaceTerms(

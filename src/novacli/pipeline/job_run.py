@@ -41,7 +41,8 @@ class JobRun:
     request
         Its ``job.json``.
     numbers
-        Numbers of its attempts; the star list of each is written before its number is yielded.
+        Numbers of its attempts; the star list of each is written before its number is yielded, and None is
+        yielded as long as it is being prepared.
     context
         Where it runs, with which limits.
     lock
@@ -52,7 +53,7 @@ class JobRun:
 
     job: JobDir
     request: JobRequest
-    numbers: Iterator[int]
+    numbers: Iterator[int | None]
     context: Context
     lock: AbstractContextManager[object]
     clock: Clock = field(default_factory=Clock)

@@ -54,7 +54,7 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
     return JobRun(job, again, numbers_and_more, context, job.locked()).solve_again()
 
 
-def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Iterator[int]:
+def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Iterator[int | None]:
     """Yield the attempts that an interrupted job did not reach, if its image is there and unchanged."""
     try:
         field, params = _same_source(request)

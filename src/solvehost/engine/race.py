@@ -30,7 +30,7 @@ from solvehost.errors import RetryLaterError
 from solvehost.formats.jobdir import JobDir
 
 
-def run(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token | None = None) -> RaceResult:
+def run(job: JobDir, numbers: Iterator[int | None], terms: RaceTerms, first: Token | None = None) -> RaceResult:
     """Race the attempts of a job.
 
     The winner's files are put into the job directory, the WCS last, and every attempt's log into the job's log.  The
@@ -42,6 +42,7 @@ def run(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token | No
         The job directory.
     numbers
         Yields the attempts' numbers, best first; the axy file of an attempt is in ``job`` when its number is yielded.
+        It yields None as long as the next attempt is being prepared.
     terms
         The engine, the index files and the limits.
     first
@@ -72,7 +73,7 @@ def run(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token | No
     return result
 
 
-def _race(job: JobDir, numbers: Iterator[int], terms: RaceTerms, first: Token, latest: float) -> RaceResult:
+def _race(job: JobDir, numbers: Iterator[int | None], terms: RaceTerms, first: Token, latest: float) -> RaceResult:
     """Race until ``latest`` (monotonic clock) at most, with the token ``first``, which is given back."""
     began = time.monotonic()
     deadline = min(began + terms.wall_s, latest)

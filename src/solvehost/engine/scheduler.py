@@ -42,6 +42,8 @@ from solvehost.indexes.index_file import IndexFile
 #: The longest and the shortest wait for an engine to end, in seconds; slices, other jobs and cancellation are checked
 #: after each wait.
 _TICK_S, _SHORT_TICK_S = 0.1, 0.01
+#: No attempt has this number.
+_NONE_LEFT = 0
 #: How long the attempt that started last runs alone, in CPU seconds, before the next one is prepared: most fields are
 #: solved within it, and a further star list and engine would be wasted.
 _HEAD_START_S = 0.04
@@ -146,17 +148,26 @@ class RaceClock:
 
 
 class AttemptQueue:
-    """The attempts that were not started yet; each is prepared only when :meth:`peek` needs it."""
+    """The attempts that were not started yet; each is prepared only when :meth:`peek` needs it.
 
-    def __init__(self, job: JobDir, numbers: Iterator[int], files: tuple[IndexFile, ...]) -> None:
+    ``numbers`` yields None as long as the next attempt is being prepared.
+    """
+
+    def __init__(self, job: JobDir, numbers: Iterator[int | None], files: tuple[IndexFile, ...]) -> None:
         self._job, self._numbers, self._files = job, numbers, files
         self._next: PlannedAttempt | None = None
+        #: True if the next attempt is being prepared.
+        self.is_preparing = False
         #: Attempts that no index file fits.
         self.unserved: list[PlannedAttempt] = []
 
     def peek(self) -> PlannedAttempt | None:
-        """Return the next attempt that an index file fits, None if there is none; prepare it if necessary."""
-        while self._next is None and (number := next(self._numbers, None)) is not None:
+        """Return the next attempt that an index file fits; None if there is none, or if it is being prepared."""
+        while self._next is None:
+            number = next(self._numbers, _NONE_LEFT)
+            self.is_preparing = number is None
+            if number is None or number == _NONE_LEFT:
+                break
             planned = plan_attempt(self._job, number, self._files)
             if planned.files:
                 self._next = planned
@@ -178,7 +189,7 @@ class AttemptQueue:
     def patience_s(self, race_s: float) -> float:
         """Return how long to wait at ``race_s`` for an engine to end before the next attempt may be due."""
         if self._next is None:
-            return _TICK_S
+            return _SHORT_TICK_S if self.is_preparing else _TICK_S
         due_in_s = self._next.attempt.schedule.delay_s - race_s
         # An attempt that is due already waits for a token, and nothing signals that one is released.
         return max(due_in_s, _SHORT_TICK_S) if 0 < due_in_s < _TICK_S else _TICK_S
@@ -251,6 +262,8 @@ class Scheduler:
         running = self._in_state(RunState.RUNNING)
         if running:
             wait_for_any([run.engine for run in running], self._patience_s())
+        elif self._queue.is_preparing:
+            time.sleep(_SHORT_TICK_S)
         ended = [run for run in running if run.engine.poll()]
         self._clock.advance(self.used_s, len(running))
         for run in ended:
@@ -260,7 +273,7 @@ class Scheduler:
     @property
     def is_over(self) -> bool:
         """True if no attempt is running, suspended or still to come."""
-        return not self._has_living() and self._queue.peek() is None
+        return not self._has_living() and self._queue.peek() is None and not self._queue.is_preparing
 
     @property
     def used_s(self) -> float:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,24 @@ import pytest
 from made_indexes import make_index
 from made_lines import line_of, normalised, problems
 from made_sky import DrawnField, scattered, star_picture
+from numpy.typing import NDArray
 
 from novacli import backends, config
 from novacli.backends.base import SolveOutcome
 from novacli.errors import InternalError, OutputError, RetryLaterError, UnavailableError
+from novacli.extraction.detect import DetectionSettings, detect_sources
 from novacli.files.urls import USER_POLICY
 from novacli.inputs import FileInput, UrlInput, from_array
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field, solve_input
 from novacli.records.budget import Budget
+from novacli.records.field import Image
 from novacli.records.params import Position, Scale, ScaleUnit, SolveParams
 from novacli.records.parity import Parity
 from novacli.records.progress import Progress
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved
+from novacli.strategy.portfolio import BLURRED_BINNING
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes import index_set
@@ -216,6 +221,25 @@ def test_a_star_list_is_solved_like_its_image(drawn: DrawnField, tmp_path: Path,
     line = line_of(solve_input(FileInput(str(path)), SolveParams(size=(800, 600), **QUICK), real_context))
     drawn.assert_found(line["calibration"], parity=-1)
     assert line["source"]["kind"] == "stars"
+
+
+def test_a_time_limit_is_kept_while_stars_are_looked_for(
+    context: Context, field_of_stars: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engines of the first attempts have ended without a solution, and a further star list takes for ever."""
+    is_over = threading.Event()
+
+    def detect(image: Image, settings: DetectionSettings) -> NDArray[np.void]:
+        if settings.binning == BLURRED_BINNING:
+            assert is_over.wait(60)
+        return detect_sources(image, settings)
+
+    monkeypatch.setattr("novacli.extraction.extractor.detect_sources", detect)
+    try:
+        solved = solve_field(field_of_stars, SolveParams(timeout_s=2.0), context)
+    finally:
+        is_over.set()
+    assert (solved.result.status, solved.result.reason) == (UNSOLVED, "time-limit")
 
 
 # --- With a stand-in for the engine --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,39 @@ def test_the_second_attempt_is_prepared_after_the_head_start_of_the_first(
 
     run_race(job, make_terms(tmp_path, wall_s=1.0), numbers())
     assert asked == [1]
+
+
+def test_engines_run_and_win_while_the_next_attempt_is_prepared(tmp_path: Path) -> None:
+    """Looking for stars in a large image takes longer than most engines."""
+    job = make_job(tmp_path, make_attempt("solve-late 0.2 77"))
+    numbers: Iterator[int | None] = itertools.chain([1], itertools.repeat(None))
+    assert run_race(job, make_terms(tmp_path), numbers).winner == 1
+
+
+@pytest.mark.parametrize("limit", ["time-limit", "cancelled"])
+def test_limits_are_kept_while_no_attempt_is_ready(tmp_path: Path, limit: str) -> None:
+    asked = itertools.count()
+    terms = (
+        make_terms(tmp_path, wall_s=0.1)
+        if limit == "time-limit"
+        else make_terms(tmp_path, cancelled=lambda: next(asked) > 3)
+    )
+    result = run_race(make_job(tmp_path, make_attempt("solve")), terms, itertools.repeat(None))
+    assert (result.status, result.reason) == ("unsolved", limit)
+
+
+def test_an_attempt_starts_once_it_is_ready(tmp_path: Path) -> None:
+    """Also if the first attempt has ended before; a race is not exhausted while an attempt is prepared."""
+    job = make_job(tmp_path, make_attempt("exhaust"), make_attempt("solve"))
+    ended = job.run_dir(1) / "log"
+
+    def numbers() -> Iterator[int | None]:
+        yield 1
+        while not ended.exists() or alive(pids(job)):
+            yield None
+        yield from (None, None, 2)
+
+    assert run_race(job, make_terms(tmp_path), numbers()).winner == 2
 
 
 def test_a_delay_passes_while_earlier_attempts_use_cpu_time(tmp_path: Path) -> None:

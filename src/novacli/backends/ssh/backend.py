@@ -22,6 +22,7 @@ from novacli.indexes.series import LIKELY_INDEXES
 from novacli.jobs.remote import RemoteJob, StoredJob
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
+from novacli.strategy.preparation import when_ready
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 
@@ -102,9 +103,11 @@ class SshBackend:
         """Return nothing: remarks about servers belong to each solve."""
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> SolveOutcome:
+    def solve(
+        self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress = SILENT
+    ) -> SolveOutcome:
         """Solve on one server, on the next if that fails, and again after a pause if all are busy."""
-        return ServerSolve(job, numbers, budget, progress, self._pool).run()
+        return ServerSolve(job, when_ready(numbers), budget, progress, self._pool).run()
 
     # --- JobKeeper -------------------------------------------------------------------------------------------------
 
@@ -113,10 +116,12 @@ class SshBackend:
         if all(known.is_legacy for known in self._known_servers()):
             raise UsageError(keeps_no_jobs(self.name))
 
-    def detach(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress = SILENT) -> DetachOutcome:
+    def detach(
+        self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress = SILENT
+    ) -> DetachOutcome:
         """Leave a job with the least busy server that keeps jobs."""
         try:
-            return detach(job, numbers, budget, progress, self._pool)
+            return detach(job, when_ready(numbers), budget, progress, self._pool)
         except TimeUpError as exc:
             raise TransferError(f"{self.name}: it did not take the job in time: try again later") from exc
         except CancelledError as exc:
