@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from novacli.exports.registry import Export
-from novacli.files.compression import PACKED_SUFFIXES
+from novacli.files.compression import PACKED_SUFFIXES, READ_ONLY_SUFFIXES
 from novacli.inputs.kinds import FileInput, Input, StreamInput
 
 _FITS_SUFFIXES = (".fits", ".fit", ".fts")
@@ -43,7 +43,8 @@ def frame_file(export: Export, base: str, base_stem: str, *, is_below_out: bool)
         True if the files go below a folder of their own, where an image copy has the frame's name.
     """
     if export.is_image_copy and is_below_out:
-        return base if stem(base) != base else f"{base}.fits"
+        is_kept = stem(base) != base and not base.lower().endswith(READ_ONLY_SUFFIXES)
+        return base if is_kept else f"{stem(base)}.fits"
     return base_stem + export.ending
 
 

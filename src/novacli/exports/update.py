@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from novacli.errors import OutputError, UsageError
 from novacli.exports import insert
 from novacli.files.atomic import NotWritableError, as_output_error, replacing
-from novacli.files.compression import kind_by_content, open_packer
+from novacli.files.compression import can_be_packed_again, kind_by_content, open_packer
 from novacli.inputs.limits import DEFAULT_LIMITS, Limits
-from novacli.inputs.source import open_file
+from novacli.inputs.source import Source, open_file
 from novacli.inputs.unpack import unpack_source
 from novacli.records.field import Origin
 from novacli.text.printable import shown_name
@@ -77,7 +78,7 @@ def update_in_place(
         )
     path = Path(origin.path)
     packed = open_file(origin.path, limits)
-    with packed.file, unpack_source(packed, limits) as source:
+    with packed.file, _unpack_if_packable(packed, limits) as source:
         header = insert.plan(source.file, origin.hdu or 0, wcs_fits, source.shown)
         try:
             with replacing(path) as raw:
@@ -90,6 +91,16 @@ def update_in_place(
     if links > 1:
         return (f"{source.shown} had {links} hard links: the other names keep the image without the solution",)
     return ()
+
+
+def _unpack_if_packable(packed: Source, limits: Limits) -> AbstractContextManager[Source]:
+    """Return the unpacked content of a file; raise if nova cannot pack it again in the same way."""
+    if can_be_packed_again(packed.head):
+        return unpack_source(packed, limits)
+    raise UsageError(
+        f"{packed.shown} is a ZIP or .Z file, which --update cannot write into: "
+        "use --new-fits FILE for a FITS image with the solution"
+    )
 
 
 def _check_unchanged(path: Path, seen: Stamp) -> int:

@@ -116,13 +116,11 @@ FORMATS: tuple[InputFormat, ...] = (
 
 #: Files of other kinds that users give: (offset, magic, description and remedy).
 _REFUSED: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"PK\x03\x04", "is a ZIP archive: unpack it first"),
     (257, b"ustar", "is a tar archive: unpack it first"),
     (0, b"7z\xbc\xaf", "is a 7z archive: unpack it first"),
-    (0, b"\xfd7zXZ", "is packed with xz: unpack it first"),
     (0, b"\x28\xb5\x2f\xfd", "is packed with zstd: unpack it first"),
-    (0, b"\x1f\x8b", "is packed more than once: unpack it first"),
-    (0, b"BZh", "is packed more than once: unpack it first"),
+    *((0, magic, "is packed more than once: unpack it first") for magic in (b"\x1f\x8b", b"\x1f\x9d", b"BZh")),
+    *((0, magic, "is packed more than once: unpack it first") for magic in (b"\xfd7zXZ", b"PK\x03\x04")),
     (4, b"ftyp", "is a HEIC or AVIF picture or a video: convert it to JPEG or PNG first"),
     (0, b"%PDF", "is a PDF document: export the picture from it first"),
     (0, b"LUCAM-RECORDER", "is a SER video: export one frame as FITS first"),

@@ -31,13 +31,17 @@ _DESCRIPTORS = Path("/dev/fd")
 
 @record
 class Source:
-    """An open input: ``name`` is for the ``Origin``, ``shown`` for messages, ``head`` for recognising the format."""
+    """An open input: ``name`` is for the ``Origin``, ``shown`` for messages, ``head`` for recognising the format.
+
+    ``member`` is the name within a ZIP archive, if the input comes from one.
+    """
 
     name: str
     path: str | None
     file: BinaryIO
     size_bytes: int
     head: bytes
+    member: str | None = None
 
     @property
     def shown(self) -> str:
@@ -47,7 +51,8 @@ class Source:
     @property
     def suffix(self) -> str:
         """The suffix of the name in lower case, such as ``.fits``, also for ``.fits.gz``."""
-        bare = self.name.partition("?")[0] if "://" in self.name else self.name
+        name = self.name if self.member is None else self.member
+        bare = name.partition("?")[0] if "://" in name else name
         return Path(unpacked_name(bare)).suffix
 
     def origin(self, word: str, hdu: int | None = None) -> Origin:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
+import lzma
 import os
 import stat
 from collections.abc import Callable
@@ -46,7 +47,10 @@ def test_a_second_update_replaces_the_first(image: Path) -> None:
     assert once.tostring() == twice.tostring()
 
 
-@pytest.mark.parametrize(("pack", "unpack"), [(gzip.compress, gzip.decompress), (bz2.compress, bz2.decompress)])
+@pytest.mark.parametrize(
+    ("pack", "unpack"),
+    [(gzip.compress, gzip.decompress), (bz2.compress, bz2.decompress), (lzma.compress, lzma.decompress)],
+)
 def test_a_packed_file_stays_packed(
     image: Path, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]
 ) -> None:
@@ -55,6 +59,15 @@ def test_a_packed_file_stays_packed(
     image.write_bytes(pack(before))
     update(image)
     assert_only_header_changed(before, unpack(image.read_bytes()), 0)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"\x1f\x9d\x90"])
+def test_a_file_that_nova_cannot_pack_is_left_alone(image: Path, content: bytes) -> None:
+    """It would no longer be what its name says."""
+    image.write_bytes(content)
+    with pytest.raises(UsageError, match=r"is a ZIP or \.Z file, which --update cannot write into: use --new-fits"):
+        update(image)
+    assert image.read_bytes() == content
 
 
 def test_a_link_is_followed(image: Path, tmp_path: Path) -> None:

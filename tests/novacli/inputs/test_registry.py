@@ -45,7 +45,7 @@ def test_content_decides_and_the_suffix_breaks_ties(head: bytes, suffix: str, wo
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04rest", "is a ZIP archive: unpack it first"),
+        (b"PK\x03\x04rest", "is a damaged or truncated ZIP archive: copy it again"),
         (bytes(257) + b"ustar", "is a tar archive: unpack it first"),
         (b"\0\0\0\x18ftypheic", "is a HEIC or AVIF picture"),
         (b"%PDF-1.7\0", "is a PDF document"),

@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from novacli.batch.children.child import ChildProcess
 from novacli.batch.executors import TaskHungError, WorkerLostError
@@ -25,6 +25,9 @@ from novacli.records.field import HeaderValue
 from novacli.rigs.store import identify_rig_of_header
 from solvehost.formats import fitsfile
 from solvehost.record import record
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 #: The image is searched in this many extensions.
 _MAX_EXTENSIONS = 3
@@ -90,10 +93,9 @@ def _image_header(file: BinaryIO) -> Mapping[str, HeaderValue] | None:
     head = file.read(len(_FITS_MAGIC))
     file.seek(0)
     kind = compression.kind_by_content(head)
-    stream = file if kind is None else compression.open_unpacker(file, kind)
-    is_fits = stream.read(len(_FITS_MAGIC)) == _FITS_MAGIC
-    stream.seek(0)
-    return _cards(stream) if is_fits else None
+    # Every stream that open() and open_unpacker() return has peek(); not all can seek.
+    stream = cast("BufferedReader", file if kind is None else compression.open_unpacker(file, kind))
+    return _cards(stream) if stream.peek(len(_FITS_MAGIC)).startswith(_FITS_MAGIC) else None
 
 
 def _cards(stream: BinaryIO) -> dict[str, HeaderValue]:

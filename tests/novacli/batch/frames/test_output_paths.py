@@ -119,3 +119,14 @@ class TestOutputFiles:
         (tmp_path / "first" / "f.corr").symlink_to("f.wcs")
         with pytest.raises(UsageError, match="two outputs of one frame would both be written to"):
             output_files(frames, BatchOutputs(("wcs", "corr")))
+
+    @pytest.mark.parametrize(
+        ("name", "copy"),
+        [("f.fits.xz", "f.fits.xz"), ("f.fits.Z", "f.fits"), ("f.fits.zip", "f.fits"), ("f.jpg", "f.jpg.fits")],
+    )
+    def test_a_copy_has_the_name_of_its_frame_if_nova_can_pack_it_so(
+        self, tmp_path: Path, name: str, copy: str
+    ) -> None:
+        frame = FrameFile(str(tmp_path / "first" / name), 1, 1, str(tmp_path / "first"))
+        (outputs,) = output_files([frame], BatchOutputs(("new_fits",), out_dir=str(tmp_path / "out"))).values()
+        assert [os.path.basename(path) for _, path in outputs] == [copy]
