@@ -67,6 +67,12 @@ def _read(source: Source, word: str) -> NDArray[Any] | None:
         return _by_imagecodecs(source) if _is_deep_png(source, word) else _by_pillow(source, word)
     if word == "TIFF":
         return _by_tifffile(source)
+    if word == "PNM":
+        from novacli.inputs import pnm
+
+        header = pnm.read_header(source)
+        values = np.concatenate([block for _, _, block in pnm.blocks(source, header)])
+        return values.astype(header.dtype.newbyteorder("="))
     if word == "XISF":
         import xisf
 

@@ -7,6 +7,7 @@ so that a format which looks like another comes before it (camera raw before TIF
 from __future__ import annotations
 
 import importlib
+import re
 import struct
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -25,6 +26,18 @@ _RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM"
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TAG_DNG_VERSION = 50706
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
+_PNM_GAP = rb"(?:\s|#[^\n]*\n)+"
+#: A PGM, PPM or PFM begins with its type, width, height, and the largest value, or for PFM a scale whose sign gives the
+#: byte order.  One white-space character separates these from the pixels.
+PNM_HEADER = re.compile(
+    rb"P([2356Ff])"
+    + _PNM_GAP
+    + rb"(\d{1,9})"
+    + _PNM_GAP
+    + rb"(\d{1,9})"
+    + _PNM_GAP
+    + rb"([-+]?\d{1,9}(?:\.\d{0,9})?)\s"
+)
 _TEXT_CONTROLS = b"\t\n\r\f\x1a"
 
 Sniff = Callable[[bytes, str], bool]
@@ -67,6 +80,10 @@ def _is_bmp(head: bytes, _suffix: str) -> bool:
     return head.startswith(b"BM") and len(head) > 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES
 
 
+def _is_pnm(head: bytes, _suffix: str) -> bool:
+    return PNM_HEADER.match(head) is not None
+
+
 def _is_camera_raw(head: bytes, suffix: str) -> bool:
     if head.startswith(_RAW_MAGICS) or head[4:12] == b"ftypcrx ":
         return True
@@ -107,6 +124,7 @@ FORMATS: tuple[InputFormat, ...] = (
     InputFormat("GIF", _starts(b"GIF87a", b"GIF89a"), "raster", (".gif",)),
     InputFormat("WebP", _is_webp, "raster", (".webp",)),
     InputFormat("BMP", _is_bmp, "raster", (".bmp",)),
+    InputFormat("PNM", _is_pnm, "pnm", (".pgm", ".ppm", ".pnm", ".pfm")),
     InputFormat("raw", _is_camera_raw, "raw", _RAW_SUFFIXES),
     InputFormat("TIFF", _starts(*_TIFF_MAGICS), "tiff", (".tif", ".tiff")),
     InputFormat("XISF", _starts(b"XISF0100"), "xisf", (".xisf",)),

@@ -68,8 +68,8 @@ def command(
 ) -> int:
     """Find where on the sky pictures or star lists are.
 
-    IMAGE is a FITS, JPEG, PNG, TIFF, GIF, WebP, BMP, XISF or camera raw file, a star list (FITS table, CSV, text,
-    JSON), an http(s) URL, or - for stdin.
+    IMAGE is a FITS, JPEG, PNG, TIFF, GIF, WebP, BMP, PGM, PPM, XISF or camera raw file, a star list (FITS table,
+    CSV, text, JSON), an http(s) URL, or - for stdin.
 
     Exit code: 0 all solved, 1 some unsolved, others as in sysexits.h.
     """
