@@ -140,7 +140,7 @@ def test_truth_is_the_position_and_scale_of_the_written_wcs() -> None:
     projection = overlays.moved(projection, 1.5, 0.3, (-100.0, 40.0))
     size = (300, 200)
     truth = scenes._truth(projection, size)
-    wcs = header.from_header(fitsfile.Header({**truth["wcs"], "IMAGEW": size[0], "IMAGEH": size[1]}, (), 0))
+    wcs = header.from_header({**truth["wcs"], "IMAGEW": size[0], "IMAGEH": size[1]})
     ra_deg, dec_deg = wcs.pixel_to_sky(150.5, 100.5)
     there = truths.Place(ra_deg, dec_deg, truth["pixscale_arcsec"], truth["parity"])
     assert truths.error(there, truths.Truth.of_drawing(truth)).center_px == pytest.approx(0, abs=1e-3)

@@ -291,14 +291,15 @@ def _setting(key: Key, env: Mapping[str, str], table: dict[str, Any], path: Path
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
-    import tomllib
-
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # most users have no such file
+
+        return tomllib.loads(text)
     except FileNotFoundError as exc:
         if required:
             raise ConfigError(f"{path}: no such file: check $NOVA_CONFIG") from exc
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except (OSError, ValueError) as exc:  # errors of UTF-8 and of TOML are ValueErrors
         reason = getattr(exc, "strerror", None) or str(exc)
         raise ConfigError(f"{path}: {reason}: correct the file, or move it away") from exc

@@ -51,14 +51,15 @@ def read_hosts(config: Config) -> dict[str, str]:
     ConfigError
         If the file cannot be read or is damaged.
     """
-    import tomllib
-
     path = hosts_file(config)
     try:
-        hosts = tomllib.loads(path.read_text(encoding="utf-8")).get("hosts", {})
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # most users have no such file
+
+        hosts = tomllib.loads(text).get("hosts", {})
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except (OSError, ValueError) as exc:  # errors of UTF-8 and of TOML are ValueErrors
         raise ConfigError(
             f"{path}: {getattr(exc, 'strerror', None) or exc}: correct the file, or move it away"
         ) from exc

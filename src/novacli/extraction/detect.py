@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.errors import DataError
+from novacli.extraction.sep_import import import_sep
 from novacli.extraction.star_likeness import star_likeness
 from novacli.records.field import Image
 from solvehost.record import record
@@ -160,9 +161,7 @@ def _subtract_background(
 
     Local noise is at least a share of that of the whole image, since a cell without any noise has no stars either.
     """
-    import sep
-
-    background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
+    background = import_sep().Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
     background.subfrom(data)
     noise = np.float32(_noise(background, mesh_px, data))
     if not local or noise <= 0:
@@ -190,8 +189,7 @@ def _detect_above(
     settings: DetectionSettings, noise: NDArray[np.float32], data: NDArray[np.float32], mask: NDArray[np.bool_] | None
 ) -> NDArray[np.void]:
     """Return the sources above the threshold, which is doubled as long as there are too many of them."""
-    import sep
-
+    sep = import_sep()
     sigma = max(settings.threshold_sigma, _threshold_for(_MAX_MAXIMA, data, noise))
     sep.set_extract_pixstack(max(300_000, data.size // 20))
     for _ in range(_MAX_THRESHOLDS):
@@ -222,8 +220,10 @@ def _measured(found: NDArray[np.void], data: NDArray[np.float32]) -> NDArray[np.
     table = np.zeros(len(found), dtype=_COLUMNS)
     for name in ("x", "y", "a", "b", "flux", "peak"):
         table[name] = found[name]
-    brightest = [np.argsort(-table[name], kind="stable")[:_BRIGHTEST] for name in ("flux", "peak")]
-    rows = np.unique(np.concatenate(brightest))
+    is_bright = np.zeros(len(found), np.bool_)
+    for name in ("flux", "peak"):
+        is_bright[np.argsort(-table[name], kind="stable")[:_BRIGHTEST]] = True
+    rows = np.flatnonzero(is_bright)
     table["likeness"][rows] = star_likeness(data, table["x"][rows], table["y"][rows])
     return table
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from novacli.extraction.detect import DetectionSettings, detect_sources, mask_absurd
 from novacli.records.field import Image
+from novacli.wcs.statistics import median, quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def _inverted(image: Image, note: str) -> Image:
 def _may_be_negative(image: Image) -> bool:
     """Return False if pixels rise further above the sky than they fall below it in the parts that have stars."""
     rises, falls = _extremes(image.pixels)
-    return bool(np.quantile(falls, _EMPTY_SHARE) >= np.quantile(rises, _EMPTY_SHARE))
+    return quantile(falls, _EMPTY_SHARE) >= quantile(rises, _EMPTY_SHARE)
 
 
 def _extremes(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -93,7 +94,7 @@ def _extremes(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
     highest, lowest = (extreme(axis=1).reshape(down, across, columns) for extreme in (whole.max, whole.min))
     steps = (math.ceil(side / _SKY_SAMPLES) for side in (rows, columns))
     parts = whole.reshape(down, rows, across, columns)[:, :: next(steps), :, :: next(steps)]
-    sky = np.median(parts, axis=(1, 3))
+    sky = median(parts.transpose(0, 2, 1, 3).reshape(down, across, -1))
     return highest.max(axis=2) - sky, sky - lowest.min(axis=2)
 
 
@@ -111,8 +112,8 @@ def _is_negative(dark: NDArray[np.float64], bright: NDArray[np.float64]) -> bool
     """Return True if a picture with these peaks of dark and of bright sources, highest first, is a negative."""
     if len(dark) < _LEAST_DARK:
         return False
-    median = float(np.median(dark))
-    rivals = int(np.sum(bright > _FAINT_SHARE * median))
+    typical = float(median(dark))
+    rivals = int(np.sum(bright > _FAINT_SHARE * typical))
     if len(dark) < _LEAST_DARK_PER_BRIGHT * rivals:
         return False
-    return rivals < _FEW_BRIGHT or median < _MAX_MEDIAN_DEPTH * float(dark[:_DEEPEST][-1])
+    return rivals < _FEW_BRIGHT or typical < _MAX_MEDIAN_DEPTH * float(dark[:_DEEPEST][-1])

@@ -70,6 +70,11 @@ def celestial_cards(wcs_fits: bytes) -> list[bytes]:
     return [*(card for card in cards if keyword(card) not in _FRAME_WORDS), fitsfile.card("RADESYS", FRAME)]
 
 
+def states_frame(header: Mapping[str, fitsfile.CardValue]) -> bool:
+    """Return True if a header states the frame of the index files, and no other."""
+    return header.get("RADESYS") == FRAME and not any(word in header for word in _FRAME_WORDS - {"RADESYS"})
+
+
 def with_frame(wcs_fits: bytes) -> bytes:
     """Return a ``wcs.fits`` whose description states its frame, all its other cards kept.
 
@@ -120,7 +125,7 @@ def replace_celestial(cards: Sequence[bytes], wcs: Iterable[bytes], history: str
 
 
 def _values(cards: Sequence[bytes]) -> dict[str, fitsfile.CardValue]:
-    return {k: v for k, v in fitsfile.parse_cards(b"".join(cards))[0].items() if v is not None}
+    return {k: v for k, v in fitsfile.parse_cards(b"".join(cards)).items() if v is not None}
 
 
 def _is_primary(word: str, stale: frozenset[int], *, has_tables: bool) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from novacli.errors import DataError, ParameterError
 from novacli.inputs import headers
 from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.records.field import HeaderValue, Image, Origin
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 Header = Mapping[str, Any] | Iterable[tuple[str, Any]]
 

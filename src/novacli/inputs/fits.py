@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import fitsio
 import numpy as np
-from numpy.typing import NDArray
 
 from novacli.errors import DataError
-from novacli.inputs import headers, ldac, starlist
+from novacli.inputs import headers
 from novacli.inputs.pixels import Block, assemble, row_blocks
 from novacli.inputs.source import CHUNK_BYTES, full_disk, library_path, temporary_file
 from novacli.records.field import Field, HeaderValue, Image, StarList
 from solvehost.record import record
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from novacli.inputs import starlist
     from novacli.inputs.source import ReadOptions, Source
 
 FITS_BLOCK_BYTES = 2880
@@ -280,10 +282,16 @@ def _header(hdu: Any, own: dict[str, HeaderValue], primary: Any) -> dict[str, He
 
 def _star_columns(hdu: Any) -> starlist.StarColumns | None:
     info = hdu.get_info()
-    return starlist.pick_columns(info["colnames"]) if "colnames" in info and info["nrows"] > 0 else None
+    if "colnames" not in info or info["nrows"] <= 0:
+        return None
+    from novacli.inputs import starlist  # an image does not need it
+
+    return starlist.pick_columns(info["colnames"])
 
 
 def _star_list(hdu: Any, hdus: Any, source: Source, options: ReadOptions) -> StarList:
+    from novacli.inputs import ldac, starlist
+
     columns = _star_columns(hdu)
     assert columns is not None  # noqa: S101 - _chosen checked it
     options.limits.check_stars(source.shown, int(hdu.get_info()["nrows"]))

@@ -33,7 +33,7 @@ def image_header(hdus: Any, number: int) -> dict[str, HeaderValue]:
     try:
         text = str(np.asarray(hdus[number - 1].read()).ravel()[0][0])
         block = text.encode("latin-1")
-        cards, _, _ = fitsfile.parse_cards(block + b" " * (-len(block) % fitsfile.CARD))
+        cards = fitsfile.parse_cards(block + b" " * (-len(block) % fitsfile.CARD))
     except (OSError, ValueError, RuntimeError, IndexError):
         return {}
     return headers.plain(cards.items())

@@ -6,15 +6,17 @@ Readers pass blocks of rows (or tiles), so that no second copy of the image is h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Pixels converted at a time: large enough to be fast, small enough to stay out of the memory peak.
 BLOCK_PIXELS = 1 << 19
 
-Block = tuple[int, int, NDArray[np.generic]]
+Block: TypeAlias = "tuple[int, int, NDArray[np.generic]]"
 
 
 def row_blocks(height: int, width: int) -> Iterator[tuple[int, int]]:

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from novacli.errors import DataError
 from novacli.inputs import headers, starlist
 from novacli.inputs.tables import read_text
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import HeaderValue, StarList
 

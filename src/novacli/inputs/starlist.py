@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from novacli.errors import DataError, UsageError
 from novacli.records.field import HeaderValue, StarList
 from solvehost.record import record
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from novacli.inputs.source import ReadOptions, Source
 
 #: A solution needs a quad: four stars.

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from novacli.errors import DataError
 from novacli.inputs import dialects, starlist
 from novacli.records.field import HeaderValue
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import StarList
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from novacli.errors import DataError, NovaError
 from novacli.inputs.pixels import Block, assemble, row_blocks
@@ -15,6 +14,8 @@ from novacli.inputs.tiffheader import ANONYMOUS, page_header
 from novacli.records.field import Image
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from novacli.inputs.source import ReadOptions, Source
     from novacli.records.field import Field
 

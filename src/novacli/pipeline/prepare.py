@@ -14,6 +14,7 @@ from novacli.extraction.extractor import StarExtractor
 from novacli.hints import Hints
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.jobs.request import JobRequest, source_of
+from novacli.jobs.source_digest import digest_of_small
 from novacli.pipeline.context import Context, Solved
 from novacli.pipeline.job_run import JobRun
 from novacli.records.field import Field
@@ -48,10 +49,12 @@ def prepare(field: Field, params: SolveParams, context: Context, clock: Clock) -
     extractor = StarExtractor(field, params.max_stars, params.invert)
     attempts = strategy.plan_attempts(extractor, params, given, files, context.matcher)
     first = next(attempts, None)
+    source = source_of(field)
     request = JobRequest(
         input=field.origin.name,
         created=utc_now(),
-        source=source_of(field),
+        source=source,
+        sha256=digest_of_small(source),
         timeout_s=params.limit_s,
         params=params,
         hints=given.listed(),

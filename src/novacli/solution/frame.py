@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from novacli.errors import NovaError
-from novacli.fits.celestial import with_frame
+from novacli.fits.celestial import states_frame, with_frame
 from solvehost.formats import atomic, fitsfile, jobdir
 
 _MAX_BYTES = 16 * 2**20
@@ -24,8 +24,10 @@ def state_frame(job: jobdir.JobDir) -> None:
     try:
         with job.wcs.open("rb") as stream:
             content = stream.read(_MAX_BYTES + 1)
-        size = fitsfile.read_header(io.BytesIO(content)).size
-        stated = with_frame(content[:size]) + content[size:]
+        header = fitsfile.read_header(io.BytesIO(content))
+        if states_frame(header):  # as every solution that was fitted again
+            return
+        stated = with_frame(content[: header.size]) + content[header.size :]
     except (NovaError, OSError):
         return
     if len(content) <= _MAX_BYTES and stated != content:

@@ -155,7 +155,7 @@ def _all_stars(job: jobdir.JobDir) -> tuple[NDArray[np.float64] | None, NDArray[
     here, there = [stars for stars in lists if stars is not None], _columns(job.path / jobdir.RDLS, ("RA", "DEC"))
     if not here or there is None:
         return None, None
-    field = np.unique(np.concatenate(here, axis=1), axis=1)
+    field, _ = np.unique(np.concatenate(here, axis=1), axis=1, return_index=True)  # else numpy.ma is imported
     return (field, there) if field.shape[1] * there.shape[1] <= _MAX_COMPARED else (None, None)
 
 

@@ -21,7 +21,7 @@ class AxyCards:
 
     def _value(self, keyword: str) -> fitsfile.CardValue | None:
         self._used.add(keyword)
-        if keyword in self._header.unreadable:
+        if self._header.is_unreadable(keyword):
             raise DataError(f"axy card {keyword} has a value that cannot be read")
         return self._header.get(keyword)
 

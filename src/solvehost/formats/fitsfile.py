@@ -31,23 +31,46 @@ class Header(Mapping[str, CardValue]):
     """The cards of one header: keyword → value, with the texts of COMMENT cards in ``comments``.
 
     A repeated keyword keeps its first value, as in other FITS readers; if that value cannot be read, the keyword is in
-    ``unreadable`` instead.  ``size`` is the header's length in bytes.
+    ``unreadable`` instead.
+
+    Parameters
+    ----------
+    texts
+        Keyword → what :func:`parse_value` takes.
+    comments
+        The texts of COMMENT cards.
+    size
+        The header's length in bytes.
     """
 
-    def __init__(self, values: dict[str, CardValue | None], comments: tuple[str, ...], size: int) -> None:
-        self._values = {k: v for k, v in values.items() if v is not None}
-        self.unreadable = frozenset(k for k, v in values.items() if v is None)
+    def __init__(self, texts: dict[str, str], comments: tuple[str, ...], size: int) -> None:
+        self._texts = texts
+        self._values: dict[str, CardValue | None] = {}
         self.comments = comments
         self.size = size
 
     def __getitem__(self, keyword: str) -> CardValue:
-        return self._values[keyword]
+        if keyword not in self._values:  # parsed when it is asked for: of dozens of cards, readers need a few
+            self._values[keyword] = parse_value(self._texts[keyword])
+        value = self._values[keyword]
+        if value is None:
+            raise KeyError(keyword)
+        return value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return (keyword for keyword in self._texts if keyword in self)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return sum(1 for _ in self)
+
+    def is_unreadable(self, keyword: str) -> bool:
+        """Return True if there is such a card, but its value cannot be read."""
+        return keyword in self._texts and keyword not in self
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """The keywords whose values cannot be read."""
+        return frozenset(filter(self.is_unreadable, self._texts))
 
     def number(self, keyword: str, default: int | None = None) -> int:
         """Return the value of an integer card, ``default`` if the card is missing.
@@ -57,7 +80,7 @@ class Header(Mapping[str, CardValue]):
         DataError
             If the card is missing and there is no default, or if its value is not an integer.
         """
-        value = self._values.get(keyword, default)
+        value = self.get(keyword, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise DataError(f"FITS card {keyword} is {value!r}, but must be a whole number")
         return value
@@ -90,20 +113,28 @@ def _parse_string(text: str) -> str:
         end += 2
 
 
-def parse_cards(block: bytes) -> tuple[dict[str, CardValue | None], tuple[str, ...], bool]:
-    """Return (values, COMMENT texts, whether END was found) of 80-byte cards; an unreadable value is None."""
-    values: dict[str, CardValue | None] = {}
+def parse_cards(block: bytes) -> dict[str, CardValue | None]:
+    """Return the values of 80-byte cards; an unreadable value is None."""
+    return {keyword: parse_value(text) for keyword, text in split_cards(block)[0].items()}
+
+
+def split_cards(block: bytes) -> tuple[dict[str, str], list[str], bool]:
+    """Return (texts of the values, COMMENT texts, whether END was found) of 80-byte cards.
+
+    The text of a value is what :func:`parse_value` takes; of a repeated keyword, it is that of the first card.
+    """
+    text = block.decode("latin-1")
+    texts: dict[str, str] = {}
     comments: list[str] = []
-    for start in range(0, len(block) - CARD + 1, CARD):
-        card = block[start : start + CARD].decode("latin-1")
-        keyword = card[:8].rstrip()
-        if keyword == "END" and not card[8:].strip():
-            return values, tuple(comments), True
+    for start in range(0, len(text) - CARD + 1, CARD):
+        keyword = text[start : start + 8].rstrip()
+        if keyword == "END" and not text[start + 8 : start + CARD].strip():
+            return texts, comments, True
         if keyword == "COMMENT":
-            comments.append(card[8:].rstrip())
-        elif card[8:10] == "= ":
-            values.setdefault(keyword, parse_value(card[10:]))
-    return values, tuple(comments), False
+            comments.append(text[start + 8 : start + CARD].rstrip())
+        elif text.startswith("= ", start + 8):
+            texts.setdefault(keyword, text[start + 10 : start + CARD])
+    return texts, comments, False
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -114,18 +145,17 @@ def read_header(stream: BinaryIO) -> Header:
     DataError
         If there is no END card before the stream's end, or within 4000 blocks.
     """
-    values: dict[str, CardValue | None] = {}
+    texts: dict[str, str] = {}
     comments: list[str] = []
     for count in range(1, MAX_HEADER_BLOCKS + 1):
         block = stream.read(BLOCK)
         if len(block) < BLOCK:
             raise DataError("a FITS header ends before its END card: the file is cut short or is not a FITS file")
-        new, texts, ended = parse_cards(block)
-        for keyword, value in new.items():
-            values.setdefault(keyword, value)
-        comments.extend(texts)
+        new, more, ended = split_cards(block)
+        texts = new | texts
+        comments += more
         if ended:
-            return Header(values, tuple(comments), count * BLOCK)
+            return Header(texts, tuple(comments), count * BLOCK)
     raise DataError(f"a FITS header has no END card within {MAX_HEADER_BLOCKS} blocks")
 
 

@@ -156,6 +156,18 @@ def test_the_race_does_not_wait_for_the_digest_of_the_source(
     assert read_result(job).status == UNSOLVED
 
 
+def test_a_small_source_has_its_digest_before_the_race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread beside the race would make the start of engines slower than the digest is."""
+    path = tmp_path / "a.fits"
+    path.write_bytes(b"pixels")
+    source = SourceRecord(str(path), "FITS", 0, "image", 9, 8)
+    assert source_digest.digest_of_small(source) == hashlib.sha256(b"pixels").hexdigest()
+    monkeypatch.setattr(source_digest, "_SMALL_BYTES", 5)
+    assert source_digest.digest_of_small(source) is None
+    assert source_digest.digest_of_small(replace(source, path=str(tmp_path / "gone.fits"))) is None
+    assert source_digest.digest_of_small(replace(source, path=None)) is None
+
+
 def test_a_retry_takes_no_digest_since_the_image_may_be_another_one_by_now(job: JobDir, tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     path.write_bytes(b"other pixels")

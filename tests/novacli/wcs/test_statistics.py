@@ -8,13 +8,18 @@ import sys
 import numpy as np
 import pytest
 
-from novacli.wcs.statistics import median
+from novacli.wcs.statistics import median, quantile
 
 
 @pytest.mark.parametrize("shape", [(1,), (2,), (7,), (8,), (3, 4), (2, 5)])
 def test_the_median_is_numpys(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(1).normal(size=shape)
     assert np.array_equal(median(values), np.median(values, axis=-1))
+
+
+@pytest.mark.parametrize(("share", "value"), [(0, 0), (0.1, 0), (0.5, 4), (0.9, 8), (0.91, 9), (1, 9)])
+def test_a_quantile_is_the_largest_of_the_smallest(share: float, value: float) -> None:
+    assert quantile(np.arange(10.0)[::-1].reshape(2, 5), share) == value
 
 
 def test_a_fit_does_not_import_masked_arrays() -> None:

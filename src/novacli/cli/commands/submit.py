@@ -144,7 +144,6 @@ def _submit(given: Input, params: SolveParams, context: Context, outputs: Output
     """Solve one input and write its outputs; an output that fails makes an error of a solved result."""
     from novacli.exports.registry import SolvedField
     from novacli.exports.request import check_input, write_outputs
-    from novacli.exports.update import Stamp
     from novacli.records.timing import Clock
     from novacli.solution.reading import Solution
     from solvehost.formats.jobdir import JobDir
@@ -156,6 +155,8 @@ def _submit(given: Input, params: SolveParams, context: Context, outputs: Output
         return Result(given.name, FAILED, timing=Clock().timing(), error=error_of(exc), created=now)
     stamp = None
     if outputs.update:
+        from novacli.exports.update import Stamp
+
         with contextlib.suppress(OSError, ValueError):
             stamp = Stamp.of(given.name)
     solved = solve(given, params, context)
