@@ -78,10 +78,19 @@ def _source(name: str, stated: str) -> str:
     return found[1] if found else re.split(r"[_.]", name)[0]
 
 
-def drawn(nova: Sequence[str], folder: Path, count: int, seed: int, *, states_pointing: bool = False) -> Iterator[Case]:
+def drawn(
+    nova: Sequence[str],
+    folder: Path,
+    count: int,
+    seed: int,
+    *,
+    states_pointing: bool = False,
+    widths_deg: tuple[float, float] = DRAWN_WIDTHS_DEG,
+) -> Iterator[Case]:
     """Draw fields all over the sky into ``folder``, each when it is needed; equal seeds give equal fields.
 
-    Their headers state focal length and pixel size; the pointing, too, where ``states_pointing``.
+    Their headers state focal length and pixel size; the pointing, too, where ``states_pointing``.  The logarithm of
+    their widths is uniformly distributed over ``widths_deg``.
 
     Raises
     ------
@@ -91,18 +100,18 @@ def drawn(nova: Sequence[str], folder: Path, count: int, seed: int, *, states_po
     for number in range(1, count + 1):
         chance = random.Random(f"{seed} {number}")
         target = folder.absolute() / f"drawn-{seed}-{number:03d}.fits"
-        options = [*_drawing_options(chance), *(["--pointing"] if states_pointing else [])]
+        options = [*_drawing_options(chance, widths_deg), *(["--pointing"] if states_pointing else [])]
         made = measure.run([*nova, "demo", "--overwrite", *options, target], _DRAWING_TIMEOUT_S)
         if made.exit_status != 0:
             raise RuntimeError(f"{target.name} could not be drawn: {made.stderr.strip()}")
         yield Case(target.name, target, _truth_beside(target), _about(options))
 
 
-def _drawing_options(chance: random.Random) -> list[str]:
+def _drawing_options(chance: random.Random, widths_deg: tuple[float, float]) -> list[str]:
     from novacli.demo.scene import Scene
 
     ra_deg, dec_deg = 360 * chance.random(), math.degrees(math.asin(2 * chance.random() - 1))
-    low, high = DRAWN_WIDTHS_DEG
+    low, high = widths_deg
     width_deg = low * (high / low) ** chance.random()
     size = chance.choice(_SIZES)
     width_px, _, height_px = size.partition("x")

@@ -192,7 +192,7 @@ def _served_plans(
     hinted: list[list[_Plan]] = []
     for constraint in to_try:
         delay_s = _BLIND_DELAY_S if constraint.is_blind and len(to_try) > 1 else 0.0
-        members = [*_members(constraint, field, params), *(proposed if constraint.position is None else ())]
+        members = _members(constraint, field, params, proposed)
         group = [_Plan(m, attempt_without_stars(field, params, m, constraint, delay_s), constraint) for m in members]
         served = [plan for plan in group if selection.select(plan.attempt, files)]
         if constraint.is_blind:
@@ -224,13 +224,14 @@ def _without_schedule(attempt: Attempt) -> Attempt:
     return replace(attempt, schedule=replace(attempt.schedule, label="", delay_s=0.0, rank=0, slice_s=None))
 
 
-def _members(constraint: Constraint, field: Field, params: SolveParams) -> Sequence[Member]:
+def _members(constraint: Constraint, field: Field, params: SolveParams, proposed: Sequence[Member]) -> Sequence[Member]:
     members: tuple[Member, ...] = BLIND
     if constraint.scale is not None:
         members = SCALED if constraint.position is None else POINTED
     is_large = isinstance(field, Image) and field.width * field.height > LARGE_PX and params.downsample is None
     wanted = (ImageSizes.ANY, ImageSizes.LARGE if is_large else ImageSizes.SMALL)
-    return [member for member in members if member.image_sizes in wanted]
+    more = proposed if constraint.position is None else ()
+    return [member for member in (*members, *more) if member.image_sizes in wanted]
 
 
 def attempt_without_stars(

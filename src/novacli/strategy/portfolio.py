@@ -157,9 +157,10 @@ SCALED = (
     Member("by peak, thoroughly", StarOrder.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.4, slice_s=0.3),
 )
 #: For fields of unknown position, if there is a matcher: each looks where the matcher proposes, and is left out if it
-#: proposes nothing.  The later one pays for a thorough search.
+#: proposes nothing.  By peak, the list begins with stars more often than by any other order; its first 12 stars take a
+#: tenth of a second, and 16 take three times as long.
 PROPOSED = (
-    Member("star pattern", StarOrder.MIXED, None, depths=_TO_200, code_tolerance=None, delay_s=0.15, pattern_stars=12),
+    Member("star pattern", StarOrder.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.15, pattern_stars=12),
     Member(
         "star pattern, full size",
         StarOrder.PEAK,
@@ -167,7 +168,19 @@ PROPOSED = (
         depths=_TO_200,
         code_tolerance=None,
         binning=1,
-        delay_s=1.5,
+        image_sizes=ImageSizes.SMALL,
+        delay_s=0.6,
+        pattern_stars=16,
+    ),
+    Member(
+        "star pattern, large image at full size",
+        StarOrder.PEAK,
+        None,
+        depths=_TO_200,
+        code_tolerance=None,
+        binning=1,
+        image_sizes=ImageSizes.LARGE,
+        delay_s=2.0,
         pattern_stars=16,
     ),
 )

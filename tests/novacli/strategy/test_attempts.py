@@ -25,7 +25,7 @@ from novacli.records.parity import Parity
 from novacli.records.provenance import Provenance
 from novacli.strategy import attempts as strategy
 from novacli.strategy.attempts import LEAST_STARS, constraints
-from novacli.strategy.portfolio import BLIND, POINTED, PROPOSED, SCALED
+from novacli.strategy.portfolio import BLIND, POINTED, PROPOSED, SCALED, ImageSizes
 from solvehost.formats import axy
 from solvehost.formats.axy import Attempt, Range
 from solvehost.formats.jobdir import MAX_ATTEMPTS
@@ -167,7 +167,9 @@ def planned_with(
 def test_an_attempt_looks_where_the_matcher_proposes() -> None:
     attempts = planned_with(StandInMatcher(PROPOSAL))
     there = [a for a in attempts if a.center_deg is not None]
-    assert [a.schedule.label for a in there] == [f"{m.label} (star pattern)" for m in PROPOSED]
+    assert [a.schedule.label for a in there] == [
+        f"{m.label} (star pattern)" for m in PROPOSED if m.image_sizes is not ImageSizes.LARGE
+    ]
     for attempt in there:
         assert attempt.center_deg == (120.0, 40.0)
         assert attempt.scales_arcsec_per_pixel == (Range(90.0, 100.0),)
@@ -197,7 +199,7 @@ def test_without_a_proposal_the_attempts_are_those_without_a_matcher() -> None:
 def test_the_matcher_looks_at_known_scales_first_and_at_all_others_with_the_blind_attempts() -> None:
     matcher = StandInMatcher(None)
     planned_with(matcher, Hints(scales=(SCALE,)))
-    assert [scales for scales, _ in matcher.asked] == [(SCALE,), (), (SCALE,), ()]
+    assert [scales for scales, _ in matcher.asked] == [(SCALE,), (SCALE,), (), ()]
 
 
 def test_hints_that_name_the_place_are_tried_without_a_matcher() -> None:
