@@ -23,7 +23,7 @@ CUTS = (8.0, 9.0, 10.0, 11.0, 12.0)
 #: Cuts above which slopes are measured: for matches as found, and for those that were tuned up.
 RAW_CUT, TUNED_CUT = 10.0, 12.0
 #: Acceptance thresholds for which the rate is reported, the engine's own first.
-THRESHOLDS = (ACCEPTS, 25.0, 30.0)
+THRESHOLDS = (ACCEPTS, 25.0, 30.0, 32.2)
 #: CPU seconds of engines in a solve that finds nothing and uses its whole budget.
 SOLVE_CPU_S = engine_cpu_s(SolveParams().limit_s)
 _LEVELS = (8.0, 10.0, 12.0, TUNES, 16.0, 18.0, ACCEPTS)

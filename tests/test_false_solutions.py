@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import false_solutions
 import falseclumps
+import falsefollowed
 import falserecords
 import falsereport
 import falsetail
@@ -318,7 +319,7 @@ def test_report_has_the_tail_of_whole_solves_and_of_trials() -> None:
     rows += [full_row("clouded", 1, matches=[[40.0, 1, 0, 0, 20, 30.0, 0]])]
     straight = falsereport.summary(rows)["tail"]["straight"]
     assert [row["threshold"] for row in straight] == [*falsereport.THRESHOLDS]
-    assert straight[-1]["beyond"] == pytest.approx(math.exp(-(30 - falsereport.TUNES) / 2.5) / 100, rel=0.5)
+    assert straight[-1]["beyond"] == pytest.approx(math.exp(-(32.2 - falsereport.TUNES) / 2.5) / 100, rel=0.5)
     assert straight[-1]["count"] == 400
 
 
@@ -331,15 +332,31 @@ def clumps_row(number: int, matches: Sequence[tuple[float, float, int]]) -> dict
 
 
 def test_report_has_log_odds_before_and_after_the_clustering_test() -> None:
-    rows = [clumps_row(1, [(31.0, 40.0, 0), (32.0, 10.0, 0)]), clumps_row(2, [(80.0, 20.0, 1), (15.0, 0.5, 0)])]
+    rows = [clumps_row(1, [(33.0, 42.0, 0), (34.0, 10.0, 0)]), clumps_row(2, [(80.0, 20.0, 1), (15.0, 0.5, 0)])]
     figures = falseclumps.summary([*rows, full_row("clouded", 1)])
     assert (figures["pictures"], figures["tries"], figures["cpu_s"]) == (2, 18, 10.0)
     assert list(figures["survival"].values()) == [3, 3, 3, 3, 2, 2]
     assert list(figures["survival_of_what_is_left"].values()) == [2, 2, 2, 2, 1, 0]
     assert figures["would_be_taken"] == 1
     assert (figures["at_the_true_place"], figures["least_left_of_a_true_one"]) == (1, 60.0)
-    assert "Above 30 with 20.8 left, as shipped: 1." in falseclumps.text(figures)
-    assert "| found | 13.8 | 30.0 | 3 |" in falseclumps.markdown(figures)
+    assert "Above 32.2 with 23.0 left, as shipped: 1." in falseclumps.text(figures)
+    assert "| found | 13.8 | 32.2 | 3 |" in falseclumps.markdown(figures)
+
+
+# --- Follow-ups ------------------------------------------------------------------------------------------------------
+
+
+def test_report_has_what_each_test_of_a_follow_up_found() -> None:
+    """Candidates at the true place of an image are counted apart."""
+    false = [[9.0, 0, 5.0, 0.0, 2.5], [14.0, 0, 21.0, 0.0, 0.0], [10.0, 0, 0.0, 0.0, 3.0]]
+    true = [18.0, 1, 25.0, 27.0, 13.0]
+    row = {"mode": "followed", "kind": "cat", "number": 1, "search_cpu_s": 2.0, "cpu_s": 1.0}
+    figures = falsefollowed.summary([{**row, "candidates": [*false, true]}, full_row("cat", 1)])
+    assert (figures["pictures"], figures["false"], figures["from_13.8"], figures["true"]) == (1, 3, 1, 1)
+    assert figures["believed"] == 1
+    assert figures["tests"]["other stars"]["highest"] == [3.0, 2.5, 0.0]
+    assert "Accepted: 1" in falsefollowed.text(figures)
+    assert "| other stars | 12.0 |" in falsefollowed.markdown(figures)
 
 
 # --- The command -------------------------------------------------------------------------------------------------

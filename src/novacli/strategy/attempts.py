@@ -36,11 +36,11 @@ LARGE_PX = 3_000_000
 _FIELD_TO_QUAD = 8.0
 #: No field is wider than this, in degrees.
 _WIDEST_DEG = 90.0
-#: Minimum odds to accept a match from a blind search: log-odds 30, while the engine's own default is 20.7.  A search of
+#: Minimum odds to accept a match from a blind search: log-odds 32, while the engine's own default is 20.7.  A search of
 #: 120 CPU seconds that finds nothing true ends in a false solution in 3 of 100 cases at the engine's threshold and in
-#: 6 of 10,000 at this one (benchmarks/false_solutions.py).  The threshold must not be higher: the first match of a very
-#: wide field can be weak (32.5 was seen), and only the second look raises it above 43.
-_BLIND_ODDS = 1e13
+#: 3 of 10,000 at this one (benchmarks/false_solutions.py).  Weaker matches are followed up by the race; the first match
+#: of a very wide field can be as weak as 32.5, and a lens's distortion prevents its follow-up from confirming it.
+_BLIND_ODDS = 1e14
 #: A search within this radius, in degrees, covers so little of the sky that the engine's own odds are safe.
 _NEAR_DEG = 30.0
 #: How long blind attempts wait while hints are tried, in seconds.

@@ -38,10 +38,10 @@ from solvehost.indexes import selection
 from solvehost.indexes.index_file import IndexFile
 
 #: Searches for a precise match, in turn: positional error of the stars in pixels, code tolerance, least log-odds.
-PRECISE = ((0.5, 0.002, 19.0), (0.3, 0.001, 17.0))
+PRECISE = ((0.5, 0.002, 20.0), (0.3, 0.001, 18.0))
 #: Log-odds of the other stars at which they confirm a match, and what the clustering test must leave of them.  A dozen
 #: index files are verified, so the odds of a chance agreement are a dozen times larger than one in e to this power.
-OTHERS_LOG_ODDS, OTHERS_LEAST_LEFT = 14.5, 9.2
+OTHERS_LOG_ODDS, OTHERS_LEAST_LEFT = 12.0, 9.2
 #: Log-odds from which a match is a candidate, and from which the other stars are asked to confirm it; those from which
 #: the engine logs matches.
 _LEAST_LOG_ODDS = math.log(1e6)
@@ -144,15 +144,13 @@ class FollowUps:
         with contextlib.suppress(NovaError, OSError, ValueError):
             search = plan_search(candidate, planned, self._terms.indexes.files, number)
             for precise in precise_searches(search):
-                if self._is_solved(precise) and not self._is_doubtful(planned, precise):
+                run_dir = self._job.run_dir(precise.number)
+                if self._is_solved(precise) and not clustering.is_doubtful(precise.attempt, run_dir):
                     return precise
             last = dataclasses.replace(search, number=number + _RUNS_EACH - 2)
             if self._is_solved(last) and self._others_confirm(last):
                 return last
         return None
-
-    def _is_doubtful(self, planned: PlannedAttempt, found: PlannedAttempt) -> bool:
-        return clustering.is_doubtful(planned.attempt, self._job.run_dir(found.number))
 
     def _others_confirm(self, found: PlannedAttempt) -> bool:
         """Return True if the stars that are not part of a match confirm it."""

@@ -79,9 +79,9 @@ def test_blind_attempts_take_nothing_for_granted() -> None:
 def test_a_blind_search_needs_higher_odds_than_one_near_a_position() -> None:
     hinted = planned(Hints(scales=(SCALE,), positions=(PLACE,)))
     odds = [(a.center_deg is None, a.odds_to_solve, a.odds_to_keep) for a in hinted]
-    assert set(odds) == {(True, 1e13, 1e13), (False, None, None)}
+    assert set(odds) == {(True, 1e14, 1e14), (False, None, None)}
     anywhere = PositionHint(Position(84.0, -3.0, 180.0), "--ra/--dec")
-    assert {a.odds_to_solve for a in planned(Hints(positions=(anywhere,)))} == {1e13}
+    assert {a.odds_to_solve for a in planned(Hints(positions=(anywhere,)))} == {1e14}
 
 
 def test_every_attempt_has_stars_and_the_size_of_the_field() -> None:
@@ -181,7 +181,7 @@ def test_an_attempt_looks_where_the_matcher_proposes() -> None:
 def test_a_proposal_needs_the_odds_of_a_blind_search() -> None:
     """It comes from a search all over the sky, so the small region that it names makes no match more likely."""
     attempts = planned_with(StandInMatcher(PROPOSAL))
-    assert {(a.odds_to_solve, a.odds_to_keep) for a in attempts} == {(1e13, 1e13)}
+    assert {(a.odds_to_solve, a.odds_to_keep) for a in attempts} == {(1e14, 1e14)}
 
 
 def test_the_matcher_is_asked_after_the_first_attempts() -> None:
