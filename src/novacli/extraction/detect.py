@@ -39,7 +39,7 @@ _FLAT_NOISE_SHARE = 1e-3
 _MAX_BRIGHT_PIXELS, _MAX_NOISY_CELLS = 0.5, 0.1
 _COLUMNS = [(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak", "likeness")]
 #: The star likeness is measured for at most this many of the brightest sources, by flux and by peak.
-_BRIGHTEST = 500
+_BRIGHTEST = 1000
 #: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
 #: and sep crashes.
 _ABSURD = 1e30

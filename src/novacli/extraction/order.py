@@ -22,11 +22,11 @@ _LEAST_LIKENESS = 0.8
 
 
 class StarOrder(enum.Enum):
-    """What "best first" means: by flux, by peak, by the mean of both ranks, or one of three selections.
+    """What "best first" means: by flux, by peak, by the mean of both ranks, or one of these selections.
 
     ``CENTRAL`` is by flux among central stars alone: in the middle of a very wide or distorted image, quads keep the
-    shapes that they have on the sky.  ``STARLIKE_FLUX`` and ``STARLIKE_PEAK`` put sources that do not look like stars
-    behind all others: letters and lines of an annotated picture, the edges of trees and roofs, trails.
+    shapes that they have on the sky.  The ``STARLIKE`` orders put sources that do not look like stars behind all
+    others: letters and lines of an annotated picture, the edges of trees and roofs, trails, bad columns.
     """
 
     FLUX = "flux"
@@ -54,18 +54,14 @@ def rank_sources(table: NDArray[np.void], order: StarOrder, size_px: tuple[float
         (width, height) of the image, in the pixels of ``table``.
     """
     by_flux = np.argsort(-table["flux"], kind="stable")
-    if order is StarOrder.FLUX:
-        return by_flux
-    if order is StarOrder.STARLIKE_FLUX:
-        return _starlike_first(by_flux, table)
     if order is StarOrder.CENTRAL:
         return by_flux[_is_central(table["x"], table["y"], size_px)[by_flux]]
     by_peak = np.argsort(-table["peak"], kind="stable")
-    if order is StarOrder.PEAK:
-        return by_peak
-    if order is StarOrder.STARLIKE_PEAK:
-        return _starlike_first(by_peak, table)
-    return np.argsort(np.argsort(by_flux) + np.argsort(by_peak), kind="stable")
+    if order is StarOrder.MIXED:
+        return np.argsort(np.argsort(by_flux) + np.argsort(by_peak), kind="stable")
+    if order in (StarOrder.STARLIKE_FLUX, StarOrder.STARLIKE_PEAK):
+        return _starlike_first(by_flux if order is StarOrder.STARLIKE_FLUX else by_peak, table)
+    return by_flux if order is StarOrder.FLUX else by_peak
 
 
 def _starlike_first(rows: NDArray[np.intp], table: NDArray[np.void]) -> NDArray[np.intp]:

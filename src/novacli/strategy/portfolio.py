@@ -85,7 +85,8 @@ class Member:
 #: (benchmarks/portfolio.py); docs/explanation/how-it-solves.md explains each.
 BLIND = (
     Member("coarse indexes by both ranks", StarOrder.MIXED, _COARSE),
-    Member("fine indexes by peak", StarOrder.PEAK, _FINE, uniformize=False),
+    # Nebulae and galaxies have more flux than stars, but do not look like them; by peak, saturated stars come first.
+    Member("fine indexes, star-like by flux", StarOrder.STARLIKE_FLUX, _FINE, uniformize=False),
     Member("other indexes by peak", StarOrder.PEAK, _NOT_FINE),
     # Annotated pictures, in which letters are brighter than stars.
     Member("coarse indexes, star-like by flux", StarOrder.STARLIKE_FLUX, _COARSE, delay_s=0.1),
@@ -109,6 +110,7 @@ BLIND = (
         delay_s=0.2,
     ),
     Member("coarse indexes, central stars", StarOrder.CENTRAL, _COARSE, delay_s=0.2),
+    Member("fine indexes by peak", StarOrder.PEAK, _FINE, uniformize=False, delay_s=0.25),
     Member("coarse indexes by flux", StarOrder.FLUX, _COARSE, code_tolerance=0.007, delay_s=0.3, slice_s=0.3),
     # Sparse images of sharp stars lose too many of them to binning; this is quick on a small image.
     Member(

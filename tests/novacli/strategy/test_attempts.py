@@ -126,6 +126,7 @@ def test_no_search_is_repeated() -> None:
             "coarse indexes, star-like by flux",
             "coarse indexes, star-like by peak",
             "coarse indexes, local noise",
+            "fine indexes by peak",
             "other indexes, eighth size",
         }
     )
