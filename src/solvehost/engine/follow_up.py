@@ -145,7 +145,7 @@ class FollowUps:
             search = plan_search(candidate, planned, self._terms.indexes.files, number)
             for precise in precise_searches(search):
                 run_dir = self._job.run_dir(precise.number)
-                if self._is_solved(precise) and not clustering.is_doubtful(precise.attempt, run_dir):
+                if self._is_solved(precise) and not clustering.is_doubtful(planned.attempt, run_dir):
                     return precise
             last = dataclasses.replace(search, number=number + _RUNS_EACH - 2)
             if self._is_solved(last) and self._others_confirm(last):
