@@ -6,9 +6,6 @@ It is made once from the star catalogue that comes with the extra, in some ten s
 from __future__ import annotations
 
 import functools
-import importlib.util
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +31,9 @@ def database_file(folders: UserFolders) -> Path:
 
 def is_package_installed() -> bool:
     """Return True if the package is there; it is not imported."""
-    return importlib.util.find_spec(PACKAGE) is not None
+    from importlib.util import find_spec
+
+    return find_spec(PACKAGE) is not None
 
 
 def make(path: Path) -> None:
@@ -47,6 +46,9 @@ def make(path: Path) -> None:
     OutputError
         If the database cannot be written.
     """
+    import shutil
+    import tempfile
+
     try:
         from tetra3rs import SolverDatabase
     except ImportError as exc:
