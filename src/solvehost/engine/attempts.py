@@ -76,7 +76,7 @@ def start_engine(job: JobDir, planned: PlannedAttempt, engine: Path, limits: Eng
         raise OutputError(f"{run_dir}: {exc.strerror}: the engine's working directory cannot be made") from exc
     command = [str(engine), "-c", _CONFIG, f"../{job.axy(planned.number).name}"]
     reads = (job.axy(planned.number), *(f.path for f in planned.files))
-    rules = sandbox.rules(engine, run_dir, reads) if limits.confined else ""
+    rules = sandbox.rules(engine, run_dir, reads) if limits.confined else sandbox.rules_of_calls(engine)
     return EngineProcess(command, run_dir, run_dir / RUN_LOG, limits, rules)
 
 

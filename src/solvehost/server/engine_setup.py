@@ -45,11 +45,14 @@ class EngineSetup:
 
     @functools.cached_property
     def is_confined(self) -> bool:
-        """Whether the kernel confines engines; raises ConfigError if the settings require it and it cannot."""
-        available = sandbox.is_available()
-        if not available and self.settings.require_sandbox:
-            raise ConfigError("require_sandbox is set, but this kernel cannot confine engines (it has no Landlock)")
-        return available
+        """Whether the kernel confines engines in full; raises ConfigError if the settings require it and it cannot."""
+        missing = sandbox.missing()
+        if missing and self.settings.require_sandbox:
+            raise ConfigError(
+                f"require_sandbox is set, but this kernel cannot confine engines (no {' and no '.join(missing)}): see "
+                "solvehost check"
+            )
+        return not missing
 
     def check(self) -> None:
         """Find everything that a job needs before it waits for its turn; raises as the properties do."""
@@ -62,7 +65,7 @@ class EngineSetup:
             data_bytes=self.settings.max_memory_mb * 2**20,
             file_bytes=_MAX_FILE_BYTES,
             alone=True,
-            confined=self.is_confined,
+            confined=True,
         )
 
 

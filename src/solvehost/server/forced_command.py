@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from solvehost.engine.descriptors import hold_standard
-from solvehost.errors import CommandLineError, NovaError
+from solvehost.errors import CommandLineError, ConfigError, NovaError
 from solvehost.server import settings, supervisor
 from solvehost.server.stdio import STDIN, AnswerWriter, MessageWriter, PeerMonitor, RequestReader
 from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
@@ -32,7 +32,9 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     messages = MessageWriter()
     config = None
     try:
-        config = settings.load(settings.parse_flags(words))
+        loaded = settings.load(settings.parse_flags(words))
+        _refuse_root(loaded)  # before a log exists that root owns, to which the server's user could not write
+        config = loaded
         command = parse_command(environment.get("SSH_ORIGINAL_COMMAND"))
         if command.verb == SOLVE:
             _refuse_terminal()
@@ -46,6 +48,14 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     _exit_on_signals()
     os.umask(0o077)
     return _RequestHandler(command, config, messages).run()
+
+
+def _refuse_root(config: settings.Settings) -> None:
+    if os.geteuid() == 0 and not config.allow_root:
+        raise ConfigError(
+            "the server runs as root, whom neither file modes nor limits stop: serve as a user without privileges "
+            "(useradd --system --create-home --shell /bin/sh solve), or give --allow-root in a test"
+        )
 
 
 def _refuse_terminal() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from solvehost.engine import race, records
+from solvehost.engine import race, records, sandbox
 from solvehost.engine.live_log import LiveLog, pieces
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.slots import Token
@@ -144,7 +144,8 @@ class JobRunner:
         """
         settings, setup = self.state.settings, self.setup
         if not setup.is_confined:
-            self.messages.write_message("this kernel cannot confine engines (no Landlock): only limits apply to them")
+            missing = " and no ".join(sandbox.missing())
+            self.messages.write_message(f"this kernel cannot confine engines in full (it has no {missing})")
         monitor = RaceMonitor(job, self.messages, cancelled)
         terms = records.RaceTerms(
             engine=setup.engine,

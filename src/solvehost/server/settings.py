@@ -102,6 +102,7 @@ KEYS = (
     SettingKey("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk space that a client's stored jobs may take"),
     SettingKey("keep", _number(0, 36500), 7.0, "DAYS", "days that a detached job is kept"),
     SettingKey("require_sandbox", _flag, False, "", "refuse to solve if the kernel cannot confine engines"),
+    SettingKey("allow_root", _flag, False, "", "serve even as root, whom file modes do not stop: for tests"),
     SettingKey("log", _log, "syslog", "WHERE", "the request log: stderr, syslog (stderr if there is none), or a file"),
 )  # fmt: skip
 _BY_NAME = {key.name: key for key in KEYS}
@@ -125,6 +126,7 @@ class Settings(NamedTuple):
     max_stored_mb: int
     keep: float
     require_sandbox: bool
+    allow_root: bool
     log: str
 
 

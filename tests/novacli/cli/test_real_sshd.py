@@ -90,7 +90,7 @@ def test_a_job_is_detached_and_fetched(nova: Any, ssh: MadeSshd, picture: Path, 
 
 def test_no_engine_runs_on_after_the_client_is_killed(nova: Any, ssh: MadeSshd, picture: Path, home: Path) -> None:
     """With kill -9: its ssh ends with it, and the server notices."""
-    engine = ssh.place("astrometry-engine", "#!/bin/sh\nexec sleep 1000\n")
+    engine = ssh.place("astrometry-engine", "#!/usr/bin/python3 -ISB\nimport time\ntime.sleep(1000)\n")
     host = ssh.add_host("--engine", str(engine))
     command = [sys.executable, "-m", "novacli", "submit", "--to", host.alias, str(picture)]
     client = subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import io
 import os
-import shlex
 import shutil
 import stat
 import subprocess
@@ -37,6 +36,12 @@ from solvehost.formats import axy
 #: Limit of the program's private memory: enough for the largest request.
 _DATA_KB = 100_000
 _IN_LITTLE_MEMORY = ["/bin/sh", "-c", f'ulimit -d {_DATA_KB}; exec "$@"', "sh"]
+_WITHOUT_CALL_FILTER = """
+from solvehost.engine import sandbox
+sandbox.filters_calls = lambda: False
+from solvehost.__main__ import main
+main()
+"""
 MEMBERS = ("manifest.json", "backend.log", "corr.fits", "rdls.fits", "wcs.fits")
 #: A confined engine can read the system's interpreter only, so the stand-in engine uses that.
 SYSTEM_PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin")
@@ -79,7 +84,8 @@ class Server:
         """Install the stand-in engine and an index file, and put canary files around the state directory."""
         engine = install_engine(folder / "engine")
         server = cls(folder, ["--engine", str(engine), "--engine-config", str(engine.parents[1] / "engine.cfg")])
-        server.flags += ["--state", str(server.state), "--client", "me", "--log", str(server.log), *flags]
+        server.flags += ["--state", str(server.state), "--client", "me", "--log", str(server.log)]
+        server.flags += ["--allow-root", *flags]
         server.canary.parent.mkdir()
         server.canary.write_text("precious\n")
         server.canary.chmod(0o640)
@@ -96,6 +102,13 @@ class Server:
     def words(self, *flags: str) -> list[str]:
         """Return the command line."""
         return [*self.prefix, *_IN_LITTLE_MEMORY, *self.command, *self.flags, *flags]
+
+    def without_call_filter(self) -> Server:
+        """Simulate a kernel that cannot filter system calls, for engines that fork or make directories; return self."""
+        *interpreter, where = self.command
+        path = "" if where == "solvehost" else f"import sys; sys.path.insert(0, {where!r})\n"
+        self.command = [interpreter[0], "-I", "-c", f"{path}{_WITHOUT_CALL_FILTER}"]
+        return self
 
     def start(self, *flags: str, ssh_command: str | None = None, **more: Any) -> subprocess.Popen[bytes]:
         """Start the program with pipes; the caller must end it."""
@@ -241,7 +254,8 @@ def install_engine(folder: Path) -> Path:
     for place in (folder, program.parent, script.parent):
         place.mkdir(mode=0o755)
     script.write_bytes(Path(standin.__file__).with_name("standin_engine.py").read_bytes())
-    program.write_text(f'#!/bin/sh\nexec {SYSTEM_PYTHON} -I -S -B {shlex.quote(str(script))} "$@"\n')
+    run = f"import runpy\nrunpy.run_path({str(script)!r}, run_name='__main__')\n"
+    program.write_text(f"#!{SYSTEM_PYTHON} -ISB\n{run}")
     program.chmod(0o755)
     index = standin.write_index(folder / "index-one.fits")
     (folder / "engine.cfg").write_text(f"index {index}\n")
@@ -297,7 +311,7 @@ def engines_of(server: Server) -> list[int]:
     found = []
     for pid in server.processes():
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            if b"standin_engine.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"-ISB" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
                 found.append(pid)
     return found
 

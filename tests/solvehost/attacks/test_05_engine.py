@@ -1,4 +1,8 @@
-"""Attack 5: engines that misbehave, as root and as another user, since some limits do not apply to root."""
+"""Attack 5: engines that misbehave, as root and as another user, since some limits do not apply to root.
+
+The filter of system calls is off, as on a kernel without seccomp: with it, most of these engines fail at once.  What an
+engine can do that was taken over is in test_13_taken_over.py.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,18 @@ from standin import alive, wait_until
 from solvehost.engine import exec_helper
 
 confined = pytest.mark.skipif(not exec_helper.landlock_abi(), reason="this kernel has no Landlock")
+
+
+@pytest.fixture
+def server(server: Server) -> Server:
+    """The server of a kernel without seccomp."""
+    return server.without_call_filter()
+
+
+@pytest.fixture
+def user_server(user_server: Server) -> Server:
+    """The server of a kernel without seccomp, run by another user."""
+    return user_server.without_call_filter()
 
 
 @pytest.fixture(params=["mine", pytest.param("users", marks=pytest.mark.sshd)])

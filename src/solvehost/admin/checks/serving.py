@@ -31,6 +31,11 @@ from solvehost.server.state_dir import free_space
 _NETWORK_DISKS = ("nfs", "cifs", "smb", "afs", "ncp", "9p", "ceph", "gluster", "lustre", "fuse.sshfs")
 _SCARCE_BYTES, _SCARCE_INODES = 2 * 10**9, 10_000
 _MOUNTS = Path("/proc/self/mounts")
+#: What an engine that was taken over can do if a part of the confinement is missing.
+_WITHOUT = {
+    sandbox.LANDLOCK: "read and change the files of all jobs",
+    sandbox.SECCOMP: "reach the user's other processes, and services of this machine through sockets",
+}
 #: What an engine needs at least of each limit of the session; engine.exec_helper lowers each limit further.
 _NEEDED_LIMITS = {"NOFILE": 64, "FSIZE": 64 * 2**20, "NPROC": 16}
 
@@ -163,14 +168,26 @@ def check_memory(config: Settings) -> Finding:
 
 
 def check_sandbox(config: Settings) -> Finding:
-    """Check that the kernel can confine engines."""
-    if sandbox.is_available():
-        return Finding("sandbox", True, f"engines are confined (Landlock, version {landlock_abi()})")
-    remedy = "boot Linux 5.13 or newer with landlock among its security modules (lsm=)"
+    """Check that the kernel can confine engines, and tell what its version of Landlock does not govern."""
+    missing = sandbox.missing()
+    if not missing:
+        version = landlock_abi()
+        gaps = sandbox.landlock_gaps(version)
+        detail = f"engines are confined by a seccomp filter and Landlock, version {version}"
+        if gaps:
+            detail += f"; this version does not govern {', '.join(gaps)}, which the filter forbids"
+        return Finding("sandbox", True, detail)
+    remedies = {
+        sandbox.LANDLOCK: "boot Linux 5.13 or newer with landlock among its security modules (lsm=)",
+        sandbox.SECCOMP: "use a kernel with CONFIG_SECCOMP_FILTER, on x86-64 or aarch64",
+    }
+    remedy = "; ".join(remedies[name] for name in missing)
     if config.require_sandbox:
-        detail = "require_sandbox is set, but this kernel cannot confine engines"
+        detail = f"require_sandbox is set, but this kernel cannot confine engines (no {' and no '.join(missing)})"
         return Finding("sandbox", False, detail, remedy)
-    return Finding("sandbox", None, "this kernel cannot confine engines (no Landlock): only limits apply", remedy)
+    open_ways = ", ".join(_WITHOUT[name] for name in missing)
+    detail = f"this kernel has no {' and no '.join(missing)}: an engine that was taken over could {open_ways}"
+    return Finding("sandbox", None, detail, f"{remedy}; or set require_sandbox, so that nothing is served here")
 
 
 def check_limits(config: Settings) -> Iterator[Finding]:

@@ -177,15 +177,34 @@ def test_too_little_memory_is_a_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("available", "required", "ok"), [(True, True, True), (False, False, None), (False, True, False)]
+    ("version", "filters", "required", "ok", "said"),
+    [
+        (7, True, True, True, "engines are confined by a seccomp filter and Landlock, version 7"),
+        (
+            2,
+            True,
+            True,
+            True,
+            "does not govern truncation of files, TCP, ioctl on devices, signals and abstract socket",
+        ),
+        (0, True, False, None, "no Landlock: an engine that was taken over could read and change the files"),
+        (7, False, False, None, "no seccomp filter: an engine that was taken over could reach the user's other proc"),
+        (0, False, False, None, "no Landlock and no seccomp filter"),
+        (0, True, True, False, "require_sandbox is set, but this kernel cannot confine engines (no Landlock)"),
+        (7, False, True, False, "require_sandbox is set, but this kernel cannot confine engines (no seccomp filter)"),
+    ],
 )
-def test_a_kernel_without_landlock_fails_only_if_required(
-    available: bool, required: bool, ok: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_the_kernel_lacks_for_confinement_is_named(
+    version: int, filters: bool, required: bool, ok: bool | None, said: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(sandbox, "is_available", lambda: available)
-    config = made_state.config(tmp_path)._replace(require_sandbox=required)
-    found = serving.check_sandbox(config)
+    monkeypatch.setattr(sandbox, "landlock_abi", lambda: version)
+    monkeypatch.setattr(serving, "landlock_abi", lambda: version)
+    monkeypatch.setattr(sandbox, "filters_calls", lambda: filters)
+    found = serving.check_sandbox(made_state.config(tmp_path)._replace(require_sandbox=required))
     assert (found.ok, found.exit_code) == (ok, 78)
+    assert said in found.detail
+    assert ok is not None or "set require_sandbox" in found.remedy
 
 
 def test_low_limits_of_a_session_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
