@@ -54,7 +54,7 @@ from novacli.strategy.attempts import LEAST_STARS
 from solvehost.engine import program, race, records
 from solvehost.engine.records import RaceResult
 from solvehost.engine.slots import Tokens
-from solvehost.formats import axy, fitsfile, jobdir, match_lines
+from solvehost.formats import axy, fitsfile, jobdir, match_lines, trees
 from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_file import IndexFile
 from solvehost.indexes.index_set import IndexSet
@@ -123,7 +123,7 @@ class Bench:
             )
             yield race.run(job, iter([1]), terms), job
         finally:
-            jobdir.remove_tree(job.path)
+            trees.remove_tree(job.path)
 
 
 # --- Whole solves ------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from novacli.wcs.header import read_wcs
 from novacli.wcs.tansip import TanSip
 from solvehost.engine import program, race, records
 from solvehost.engine.slots import Tokens
-from solvehost.formats import axy, jobdir
+from solvehost.formats import axy, jobdir, trees
 from solvehost.indexes import index_set, selection
 from solvehost.indexes.index_set import IndexSet
 
@@ -101,7 +101,7 @@ class Bench:
                 return ("exhausted" if result.reason == "exhausted" else "limited"), cpu_s
             return ("solved" if _is_right(read_wcs(job.wcs), attempt, truth) else "wrong"), cpu_s
         finally:
-            jobdir.remove_tree(job.path)
+            trees.remove_tree(job.path)
 
 
 def _is_right(answer: TanSip, attempt: axy.Attempt, truth: truths.Truth) -> bool:

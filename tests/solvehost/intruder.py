@@ -129,8 +129,9 @@ TRIES = {
     "ptrace": lambda: (succeed(LIBC.ptrace(16, VICTIM, None, None)), os.waitpid(VICTIM, 0x40000000)),
     "chmod": lambda: os.chmod(FOLDER, 0o700), "utime": lambda: os.utime(FOLDER / "canary", (1, 1)),
     "truncate": lambda: os.truncate(FOLDER / "canary", 0), "truncate without writing": truncate_without_writing,
-    "nested directories": nest, "link": lambda: os.symlink("x", "link"), "pipe in the file system": lambda: os.mkfifo("f"),
-    "lock": lock, "own signals": own_signals, "openat2": lambda: call("openat2", -100, b"own", (ctypes.c_uint64 * 3)(), 24),
+    "nested directories": nest, "link": lambda: os.symlink("x", "link"), "fifo": lambda: os.mkfifo("fifo"),
+    "lock": lock, "own signals": own_signals,
+    "openat2": lambda: call("openat2", -100, b"own", (ctypes.c_uint64 * 3)(), 24),
     "remove": lambda: os.unlink("own"), "working directory": lambda: os.chdir("/"), "umask": lambda: os.umask(0),
     "shared anonymous memory": lambda: map_memory(mmap.MAP_SHARED | mmap.MAP_ANONYMOUS),
     "additional stack": lambda: map_memory(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x100),
@@ -143,7 +144,8 @@ TRIES = {
 }  # fmt: skip
 #: What only Landlock can forbid, since a filter sees no paths.
 TRIES_WITH_FILES = {
-    "zeros": map_zeros, "read": lambda: (FOLDER / "canary").read_bytes(), "write": lambda: (FOLDER / "new").touch(),
+    "zeros": map_zeros, "read": lambda: open(FOLDER / "canary").close(),
+    "write": lambda: open(FOLDER / "new", "w").close(),
     "memory of the victim": lambda: os.close(os.open(f"/proc/{VICTIM}/mem", os.O_RDWR)),
     "execute": lambda: os.execv(FOLDER / "program", ["x"]),
 }  # fmt: skip

@@ -9,9 +9,10 @@ from solvehost.admin.accounts import become_owner
 from solvehost.admin.records import JobRow, JobTable
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
+from solvehost.formats.trees import tree_bytes
 from solvehost.server.settings import Settings
 from solvehost.server.state_dir import StateDir
-from solvehost.server.stored_job import RECORD, StoredJob, folder_bytes
+from solvehost.server.stored_job import RECORD, StoredJob
 from solvehost.wire.json_lines import INTERRUPTED, RUNNING
 
 
@@ -39,4 +40,4 @@ def _plain_rows(state: StateDir) -> Iterator[JobRow]:
         job = JobDir(path)
         record = job.read_json(RECORD) or {}
         job_state = RUNNING if job.is_locked() else INTERRUPTED
-        yield JobRow(str(record.get("client", "")), str(record.get("id", "")), job_state, created, folder_bytes(path))
+        yield JobRow(str(record.get("client", "")), str(record.get("id", "")), job_state, created, tree_bytes(path))

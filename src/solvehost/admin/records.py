@@ -70,13 +70,17 @@ class JobTable:
 
 @record
 class GcResult:
-    """What ``solvehost gc`` removed, or would remove: expired jobs, and directories that crashes left behind."""
+    """What ``solvehost gc`` removed, or would remove: expired jobs, and directories that crashes left behind.
+
+    ``failed`` counts those that could not be removed, and ``kept`` has their paths.
+    """
 
     expired_jobs: int
     stale_directories: int
     freed_bytes: int
     is_dry_run: bool = False
     failed: int = 0
+    kept: tuple[Path, ...] = ()
 
 
 @record

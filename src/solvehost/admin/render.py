@@ -136,13 +136,14 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: froze
         yield "  ".join(cells).rstrip()
 
 
-def _gc_lines(result: GcResult, _stream: TextIO) -> Iterator[str]:
+def _gc_lines(result: GcResult, stream: TextIO) -> Iterator[str]:
     verb = "would be removed" if result.is_dry_run else "removed"
     jobs = "1 expired job" if result.expired_jobs == 1 else f"{result.expired_jobs} expired jobs"
     stale = "1 directory" if result.stale_directories == 1 else f"{result.stale_directories} directories"
     yield f"{verb}: {jobs} and {stale} left behind by crashes, {_mb(result.freed_bytes)} MB in total"
     if result.failed:
         yield f"{result.failed} could not be removed: they are in use, or belong to another user"
+        yield from (f"  {printable(str(path), stream)}" for path in result.kept)
 
 
 def _file_lines(result: FileText, _stream: TextIO) -> Iterator[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from solvehost.engine.result_files import is_complete
 from solvehost.errors import OutputError
-from solvehost.formats.jobdir import OUTPUTS, JobDir, remove_tree
+from solvehost.formats.jobdir import OUTPUTS, JobDir
+from solvehost.formats.trees import remove_tree
 
 
 def place_outputs(job: JobDir, number: int) -> None:

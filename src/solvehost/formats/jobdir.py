@@ -12,8 +12,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 
 from solvehost.errors import OutputError, RetryLaterError
 from solvehost.formats.atomic import write_atomic
+from solvehost.formats.trees import remove_tree
 from solvehost.record import record
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -182,15 +181,15 @@ def _flock_soon(fd: int) -> bool:
     return False
 
 
-def create(root: Path) -> JobDir:
-    """Make a new staged directory under ``root``; :func:`publish` makes it visible.
+def create(root: Path, job_id: str | None = None) -> JobDir:
+    """Make a new staged directory under ``root``, by default with a fresh id; :func:`publish` makes it visible.
 
     Raises
     ------
     OutputError
         If it cannot be made.
     """
-    path = root / f"{_STAGING}{new_id()}"
+    path = root / f"{_STAGING}{job_id or new_id()}"
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.mkdir(mode=0o700)
@@ -222,28 +221,6 @@ def discard(job: JobDir) -> None:
         hidden = job.path.with_name(f"{_STAGING}{job.job_id}.{os.urandom(4).hex()}")
         job.path.rename(hidden)
     remove_tree(hidden)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a directory tree, including directories whose permissions an engine has taken away."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        if _open_up(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _open_up(folder: Path) -> int:
-    """Restore the owner's permissions on a directory and those below it; return how many lacked them."""
-    opened = 0
-    left = [folder]
-    while left:
-        path = left.pop()
-        if stat.S_IMODE(path.lstat().st_mode) & stat.S_IRWXU != stat.S_IRWXU:
-            path.chmod(stat.S_IRWXU)
-            opened += 1
-        with os.scandir(path) as entries:
-            left += [path / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return opened
 
 
 def list_jobs(root: Path) -> list[JobDir]:

@@ -113,7 +113,7 @@ def _fetch(command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
     manifest = stored.job.read_json(MANIFEST)
     if manifest is None:
         raise RetryLaterError(f"job {command.job_id} is damaged: send it again")
-    return write_reply(manifest, read_files(stored.job), mtime_s=int(stored.last_change_s()))
+    return write_reply(manifest, read_files(stored.job), mtime_s=int(stored.ended_s()))
 
 
 def _log(command: Command, state: StateDir, peer: PeerMonitor) -> Iterator[bytes]:

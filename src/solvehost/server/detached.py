@@ -74,7 +74,7 @@ class _DetachedJob:
 
     def _create(self, request: Request, digest: str) -> bool:
         """Build the job's directory, locked all the time, then rename it; return False if the job exists by then."""
-        staged = jobdir.create(self._client.jobs_dir)
+        staged = self._client.stage()
         try:
             with staged.locked():
                 self._runner.rewrite_star_lists(request.axys, staged)

@@ -148,7 +148,7 @@ class _RequestHandler:
             state.check_room()
             state.sweep_stale()
             runner = JobRunner(state, self.messages, entry)
-            job = jobdir.create(state.work)
+            job = state.stage()
             try:
                 with job.locked():
                     record_owner(job, client.name, request.job_id)

@@ -16,11 +16,12 @@ from solvehost.engine.slots import Token
 from solvehost.errors import DataError, InternalError, NovaError, OutputError
 from solvehost.formats import axy, fitsfile, match_comments
 from solvehost.formats.jobdir import JobDir
+from solvehost.formats.trees import tree_bytes
 from solvehost.server.engine_setup import EngineSetup
 from solvehost.server.request_log import LogEntry
 from solvehost.server.state_dir import ClientDir, StateDir
 from solvehost.server.stdio import MessageWriter
-from solvehost.server.stored_job import folder_bytes, read_files
+from solvehost.server.stored_job import read_files
 from solvehost.wire.escaping import escape
 
 #: Limit of a job's directory, with the star lists and logs of all attempts.
@@ -191,7 +192,7 @@ class RaceMonitor:
         now = time.monotonic()
         if now - self._size_checked_s > _SIZE_CHECK_S:
             self._size_checked_s = now
-            if folder_bytes(self._job.path) > MAX_JOB_BYTES:
+            if tree_bytes(self._job.path, MAX_JOB_BYTES) > MAX_JOB_BYTES:
                 raise OutputError(f"the job was ended: it wrote more than {MAX_JOB_BYTES // 2**20} MiB")
         self._messages.write_log(self._tails.read())
         return self._cancelled()

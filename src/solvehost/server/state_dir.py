@@ -3,13 +3,17 @@
 ::
 
     STATE/slots/                 a token for each running engine
-    STATE/work/.new-RANDOM/      a plain job; removed once its reply is sent
+    STATE/work/.new-TIME-RANDOM/ a plain job; removed once its reply is sent
     STATE/clients/NAME/waiting/  a token for each job that is being sent or waits
     STATE/clients/NAME/connections/  a token for each connection, except those that send a detached job
     STATE/clients/NAME/running/  a token for each running job, if the client has a limit
     STATE/clients/NAME/jobs/KEY/ a detached job; KEY is derived from client and id by SHA-256
 
 The id that a client chose is never part of a path: it is in ``record.json`` and in the hash that names the directory.
+
+Whether a directory is old enough to be removed follows from what the server wrote: TIME in its name (seconds since
+1970, hexadecimal), or the times in ``record.json`` and ``result.json``.  The times of files do not count, since any
+process of this user can set them.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from solvehost.engine.slots import Token, Tokens
-from solvehost.errors import ConfigError, NovaError, OutputError, RetryLaterError
+from solvehost.errors import ConfigError, OutputError, RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 from solvehost.server.settings import Settings
@@ -119,6 +123,10 @@ class StateDir(NamedTuple):
         """Return the number of jobs of all clients that are being sent or wait."""
         return sum(self.client(name).waiting().count_held() for name in self.clients())
 
+    def stage(self) -> JobDir:
+        """Make the directory of a new plain job."""
+        return jobdir.create(self.work, _new_id())
+
     def check_room(self) -> None:
         """Raise if the disk has too little space for a job.
 
@@ -134,13 +142,17 @@ class StateDir(NamedTuple):
             raise OutputError(f"{self.path}: only {free.inodes} more files can be created: make room")
 
     def sweep_stale(self, limit: int = _MAX_SWEPT) -> int:
-        """Remove at most ``limit`` plain jobs that a crash left behind; return how many were removed."""
+        """Remove at most ``limit`` plain jobs that a crash left behind; return how many were removed.
+
+        It raises no exception: what another job left behind must not end the one that is being served.
+        """
         removed = 0
-        for path in jobdir.list_staged(self.work)[: 4 * limit]:
-            with contextlib.suppress(OSError, NovaError):
-                if removed < limit and _is_stale(path, _STALE_S):
-                    jobdir.discard(JobDir(path))
-                    removed += 1
+        with contextlib.suppress(Exception):
+            for path in jobdir.list_staged(self.work)[: 4 * limit]:
+                with contextlib.suppress(Exception):
+                    if removed < limit and _is_stale(path, _STALE_S):
+                        jobdir.discard(JobDir(path))
+                        removed += 1
         return removed
 
     def stale(self) -> list[JobDir]:
@@ -210,6 +222,10 @@ class ClientDir(NamedTuple):
         key = hashlib.sha256(f"{self.name}\0{job_id}".encode()).hexdigest()[:32]
         return StoredJob(JobDir(self.jobs_dir / key))
 
+    def stage(self) -> JobDir:
+        """Make the directory of a new detached job, which is then renamed to that of :meth:`job`."""
+        return jobdir.create(self.jobs_dir, _new_id())
+
     def stored(self) -> list[StoredJob]:
         """Return all stored jobs, oldest first."""
         jobs = [StoredJob(job) for job in jobdir.list_jobs(self.jobs_dir)]
@@ -232,10 +248,11 @@ class ClientDir(NamedTuple):
             )
 
     def sweep_if_due(self) -> None:
-        """Remove expired jobs, at most once an hour."""
+        """Remove expired jobs, at most once an hour; raise no exception, so that no request fails because of them."""
         stamp = self.jobs_dir / _SWEEP_STAMP
-        with contextlib.suppress(OSError):
-            is_due = not stamp.exists() or time.time() - stamp.stat().st_mtime > _SWEEP_INTERVAL_S
+        with contextlib.suppress(Exception):
+            # The time of change (ctime) can be set to the present only.
+            is_due = not stamp.exists() or time.time() - stamp.stat().st_ctime > _SWEEP_INTERVAL_S
             if self.jobs_dir.is_dir() and is_due:
                 stamp.touch(mode=0o600)
                 self.sweep()
@@ -244,16 +261,16 @@ class ClientDir(NamedTuple):
         """Remove expired jobs that no process works on, and leftovers of crashes; return how many jobs were removed."""
         removed = 0
         for stored in self.expired():
-            with contextlib.suppress(OSError, NovaError):
+            with contextlib.suppress(Exception):  # one that cannot be removed must not keep the others
                 if stored.remove():
                     removed += 1
         for job in self.stale():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):
                 jobdir.discard(job)
         return removed
 
     def expired(self) -> list[StoredJob]:
-        """Return the jobs that were last changed more than ``keep`` days ago, including those being worked on."""
+        """Return the jobs that ended, or else were stored, over ``keep`` days ago, including those being worked on."""
         oldest_s = time.time() - self.settings.keep * _DAY_S
         return [stored for stored in map(StoredJob, jobdir.list_jobs(self.jobs_dir)) if _is_older(stored, oldest_s)]
 
@@ -262,17 +279,35 @@ class ClientDir(NamedTuple):
         return [JobDir(path) for path in jobdir.list_staged(self.jobs_dir) if _is_stale(path, _SWEEP_INTERVAL_S)]
 
 
+def _new_id() -> str:
+    """Return an id with the present time, for a staged directory."""
+    return f"{int(time.time()):x}-{jobdir.new_id()}"
+
+
 def _is_stale(path: Path, age_s: float) -> bool:
-    """Return True if a directory exists, no process works on it, and it was last changed more than ``age_s`` ago."""
+    """Return True if a directory exists, no process works on it, and it was made more than ``age_s`` ago."""
     try:
-        return time.time() - path.stat().st_mtime > age_s and not JobDir(path).is_locked()
+        return time.time() - _made_s(path) > age_s and not JobDir(path).is_locked()
     except OSError:
         return False
 
 
-def _is_older(stored: StoredJob, than_s: float) -> bool:
-    """Return True if a job exists and was last changed before ``than_s``, in seconds since 1970."""
+def _made_s(path: Path) -> float:
+    """Return when a staged directory was made, in seconds since 1970.
+
+    One that is being removed has no time in its name; its time of change (ctime) can be set to the present only.
+    """
+    changed_s = path.stat().st_ctime
+    written, _, rest = JobDir(path).job_id.partition("-")
     try:
-        return stored.last_change_s() < than_s
+        return int(written, 16) if rest else changed_s
+    except ValueError:
+        return changed_s
+
+
+def _is_older(stored: StoredJob, than_s: float) -> bool:
+    """Return True if a job exists, and ended or else was stored before ``than_s``, in seconds since 1970."""
+    try:
+        return stored.ended_s() < than_s
     except OSError:
         return False

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from solvehost.errors import RetryLaterError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RESULT, JobDir
+from solvehost.formats.trees import tree_bytes
 from solvehost.wire.json_lines import FAILED, INTERRUPTED, RUNNING, SOLVED, UNSOLVED, WAITING, JobLine
 
 RECORD, STARTED, CANCEL = "record.json", "started", "cancel"
-#: Unit of ``st_blocks``, whatever the block size of the file system is.
-_BLOCK_BYTES = 512
 
 
 class StoredJob(NamedTuple):
@@ -66,14 +62,19 @@ class StoredJob(NamedTuple):
 
     def size_bytes(self) -> int:
         """Return the disk space that the job's files take, in bytes."""
-        return folder_bytes(self.job.path)
+        return tree_bytes(self.job.path)
 
-    def last_change_s(self) -> float:
-        """Return when the job was finished, or else stored, in seconds since 1970."""
-        for name in (RESULT, RECORD):
-            with contextlib.suppress(OSError):
-                return (self.job.path / name).stat().st_mtime
-        return self.job.path.stat().st_mtime
+    def ended_s(self) -> float:
+        """Return when the job ended, or else was stored, in seconds since 1970, as the server recorded it.
+
+        If the records are damaged, it is the directory's time of change, which can be set to the present only.
+        """
+        from datetime import datetime  # takes time to import, and few requests need it
+
+        for name, key in ((RESULT, "finished"), (RECORD, "created")):
+            with contextlib.suppress(ValueError):
+                return datetime.fromisoformat(str((self.job.read_json(name) or {}).get(key))).timestamp()
+        return self.job.path.stat().st_ctime
 
     def cancel(self) -> None:
         """Ask the process that solves the job to stop."""
@@ -103,20 +104,3 @@ def record_owner(job: JobDir, client: str, job_id: str) -> None:
 def read_files(job: JobDir) -> dict[str, bytes]:
     """Return the log and the result files of a finished job by name."""
     return {name: (job.path / name).read_bytes() for name in (LOG, *OUTPUTS) if (job.path / name).is_file()}
-
-
-def folder_bytes(folder: Path) -> int:
-    """Return the disk space that the files below a directory take, or will take when sparse ones are filled."""
-    return sum(_sizes(folder))
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _sizes(Path(entry.path))
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    # A small file takes a whole block, and a sparse file may still be filled.
-                    yield max(status.st_size, status.st_blocks * _BLOCK_BYTES)

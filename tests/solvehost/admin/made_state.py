@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from solvehost.formats import jobdir
@@ -24,9 +25,10 @@ def config(state: Path, **flags: str) -> Settings:
 
 def add_stored(
     state: StateDir, client: str, job_id: str, *, result: dict[str, object] | None = None, age_days: float = 0.0,
-    created: str = "2026-01-02T03:04:05.000+00:00",
+    created: str = "",
 ) -> StoredJob:  # fmt: skip
     """Add a stored job, which is interrupted unless a result is given."""
+    created = created or datetime.fromtimestamp(time.time() - age_days * DAY_S, UTC).isoformat(timespec="milliseconds")
     stored = state.client(client).job(job_id)
     stored.job.path.mkdir(parents=True, mode=0o700)
     stored.job.write_json(RECORD, {"format": 1, "client": client, "id": job_id, "sha256": "0", "created": created})
@@ -34,20 +36,18 @@ def add_stored(
     if result is not None:
         if result["status"] in (SOLVED, UNSOLVED):
             stored.job.write_json(MANIFEST, {})
-        stored.job.write_json(RESULT, result)
-    _age(stored.job.path, age_days * DAY_S)
+        stored.job.write_json(RESULT, {"finished": created, **result})
     return stored
 
 
 def add_plain(state: StateDir, *, age_s: float = 0.0) -> JobDir:
     """Add a plain job's directory."""
-    job = jobdir.create(state.work)
+    job = make_older(state.stage(), age_s)
     (job.path / "job.axy").write_bytes(bytes(5_000))
-    _age(job.path, age_s)
     return job
 
 
-def _age(path: Path, age_s: float) -> None:
-    then = time.time() - age_s
-    for each in (*path.iterdir(), path):
-        os.utime(each, (then, then))
+def make_older(staged: JobDir, age_s: float) -> JobDir:
+    """Rename a staged directory as if it had been made ``age_s`` earlier; return it."""
+    older = staged.path.with_name(f".new-{int(time.time() - age_s):x}-{jobdir.new_id()}")
+    return JobDir(staged.path.rename(older))

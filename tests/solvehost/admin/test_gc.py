@@ -11,7 +11,6 @@ from solvehost.admin import gc
 from solvehost.admin.gc import collect
 from solvehost.admin.records import GcResult
 from solvehost.errors import RetryLaterError
-from solvehost.formats import jobdir
 from solvehost.server.state_dir import StateDir
 
 HOUR_S = 3600.0
@@ -64,21 +63,20 @@ def test_new_directories_are_kept(state: StateDir) -> None:
 
 def test_staged_directories_are_removed_after_an_hour(state: StateDir) -> None:
     client = state.client("a")
-    old, young = (jobdir.create(client.jobs_dir) for _ in range(2))
-    made_state._age(old.path, 2 * HOUR_S)
+    old, young = made_state.make_older(client.stage(), 2 * HOUR_S), client.stage()
     assert collect(state.settings).stale_directories == 1
     assert not old.path.exists()
     assert young.path.exists()
 
 
 def test_jobs_that_cannot_be_removed_are_counted(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    made_state.add_stored(state, "a", "old", age_days=8)
+    stored = made_state.add_stored(state, "a", "old", age_days=8)
 
     def refuse(_: object) -> bool:
         raise RetryLaterError("another process holds the lock")
 
     monkeypatch.setattr(gc.StoredJob, "remove", refuse)
-    assert collect(state.settings) == GcResult(0, 0, 0, failed=1)
+    assert collect(state.settings) == GcResult(0, 0, 0, failed=1, kept=(stored.job.path,))
 
 
 def test_without_a_state_directory_nothing_is_removed(tmp_path: Path) -> None:

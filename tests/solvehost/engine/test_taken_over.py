@@ -19,7 +19,8 @@ from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
 #: A confined program can read the system's interpreter only.
 PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin")
 HEADERS = {
-    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
 }  # fmt: skip
 LANDLOCK = exec_helper.landlock_abi()
 pytestmark = pytest.mark.skipif(

@@ -42,6 +42,7 @@ def store(state: StateDir, job_id: str, **result: object) -> StoredJob:
     stored = state.client().job(job_id)
     stored.job.path.mkdir(parents=True)
     stored.job.write_json(RECORD, {"client": "nova1", "id": job_id, "created": "2026-01-01"})
+    (stored.job.path.parent / ".swept").touch()  # or the job would be removed as expired
     if result:
         stored.job.write_json(RESULT, result)
     return stored

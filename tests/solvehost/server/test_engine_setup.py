@@ -47,7 +47,7 @@ def test_a_required_sandbox_must_be_available(tmp_path: Path, required: bool, mo
     monkeypatch.setattr(sandbox, "missing", lambda: ("Landlock",))
     setup = make_setup(tmp_path, "", require_sandbox=required)
     if required:
-        with pytest.raises(ConfigError, match="require_sandbox is set, but .* .no Landlock"):
+        with pytest.raises(ConfigError, match=r"require_sandbox is set, but .*no Landlock"):
             _ = setup.is_confined
     else:
         assert not setup.is_confined

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from solvehost.errors import ConfigError, OutputError, RetryLaterError
 from solvehost.formats import jobdir
-from solvehost.formats.jobdir import RESULT
+from solvehost.formats.jobdir import RESULT, JobDir
 from solvehost.server import settings, state_dir
 from solvehost.server.state_dir import ClientDir, StateDir
 from solvehost.server.stored_job import RECORD, StoredJob
@@ -21,17 +22,14 @@ def make_state(folder: Path, **changes: object) -> StateDir:
     return StateDir(settings.load(values)).open()
 
 
-def keep(
-    client: ClientDir, job_id: str, *, created: str = "2026-01-01", age_s: float = 0.0, **result: object
-) -> StoredJob:
+def keep(client: ClientDir, job_id: str, *, created: str = "", age_s: float = 0.0, **result: object) -> StoredJob:
     """Add a stored job, which is finished if ``result`` is given."""
     stored = client.job(job_id)
+    created = created or datetime.fromtimestamp(time.time() - age_s, UTC).isoformat()
     stored.job.path.mkdir(parents=True)
     stored.job.write_json(RECORD, {"client": client.name, "id": job_id, "created": created})
     if result:
-        stored.job.write_json(RESULT, result)
-    for path in stored.job.path.iterdir():
-        os.utime(path, (time.time() - age_s,) * 2)
+        stored.job.write_json(RESULT, {"finished": created, **result})
     return stored
 
 
@@ -73,13 +71,66 @@ def test_a_full_disk_is_reported_before_a_job_begins(tmp_path: Path, monkeypatch
 
 def test_leftovers_of_a_crash_are_removed_and_jobs_in_use_are_not(tmp_path: Path) -> None:
     found = make_state(tmp_path)
-    left, used, fresh = (jobdir.create(found.work) for _ in range(3))
-    for job in (left, used):
-        os.utime(job.path, (1, 1))
+    left, used, fresh = make_old(found), make_old(found), found.stage()
     with used.locked():
-        os.utime(used.path, (1, 1))
         assert found.sweep_stale() == 1
     assert [job.path.exists() for job in (left, used, fresh)] == [False, True, True]
+
+
+def make_old(found: StateDir) -> JobDir:
+    """Make the directory of a plain job that began in 1970."""
+    return jobdir.create(found.work, f"1-{jobdir.new_id()}")
+
+
+def test_times_of_files_remove_nothing(tmp_path: Path) -> None:
+    """Any process of the server's user can set them, such as an engine that was taken over."""
+    found = make_state(tmp_path, keep=2)
+    plain, stored = found.stage(), keep(found.client(), "job-1", status="solved")
+    staged = found.client().stage()
+    (found.client().jobs_dir / ".swept").touch()
+    for path in found.path.rglob("*"):
+        os.utime(path, (1, 1))
+    assert found.sweep_stale() == 0
+    assert found.client().sweep() == 0
+    assert plain.path.exists()
+    assert staged.path.exists()
+    assert stored.exists
+
+
+def test_times_of_files_keep_nothing(tmp_path: Path) -> None:
+    found = make_state(tmp_path, keep=2)
+    plain, stored = make_old(found), keep(found.client(), "job-1", age_s=3 * 86400, status="solved")
+    for path in found.path.rglob("*"):
+        os.utime(path, (2**33, 2**33))
+    found.client().sweep_if_due()
+    assert found.sweep_stale() == 1
+    assert not plain.path.exists()
+    assert not stored.exists
+
+
+def test_a_job_with_damaged_records_is_kept_from_its_last_change_on(tmp_path: Path) -> None:
+    client = make_state(tmp_path, keep=2).client()
+    stored = keep(client, "job-1", created="nonsense")
+    os.utime(stored.job.path, (1, 1))
+    assert client.sweep() == 0
+    assert stored.exists
+
+
+def test_a_removal_that_fails_reaches_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory 1,500 deep once made every sweep raise RecursionError."""
+    found = make_state(tmp_path, keep=2)
+    plain = make_old(found)
+    keep(found.client(), "job-1", age_s=3 * 86400, status="solved")
+
+    def fail(_: object) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(jobdir, "discard", fail)
+    assert found.sweep_stale() == 0
+    found.client().sweep_if_due()
+    monkeypatch.setattr(jobdir, "list_staged", fail)
+    assert found.sweep_stale() == 0
+    assert plain.path.exists()
 
 
 # --- A client's part ----------------------------------------------------------------------------------------------

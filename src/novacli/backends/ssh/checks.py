@@ -79,8 +79,14 @@ def _info_checks(known: KnownServer, info: Info) -> Iterator[Check]:
     versions = ", ".join(map(str, info.protocols))
     detail = f"solvehost {info.version}, protocol {versions}; it knows you as {info.client}"
     yield Check("answer", True, wire.escape(detail, 200))
-    remedy = "" if info.sandbox else "its kernel has no Landlock, or it is switched off: see solvehost check there"
-    yield Check("sandbox", True if info.sandbox else None, "engines are confined" if info.sandbox else "none", remedy)
+    remedy = (
+        ""
+        if info.sandbox
+        else "its kernel lacks Landlock or seccomp, or they are switched off: see solvehost check there"
+    )
+    yield Check(
+        "sandbox", True if info.sandbox else None, "engines are confined" if info.sandbox else "incomplete", remedy
+    )
     yield from _index_checks(known)
     slots = count_text(info.slots, "engine")
     waiting = count_text(info.waiting, "job")

@@ -40,7 +40,7 @@ from novacli.batch.run.summary import BatchOutcome, ProblemSummary
 from novacli.errors import NovaError, OutputError, RetryLaterError, fault_text
 from novacli.text.printable import shown_name
 from novacli.text.quantities import count_text
-from solvehost.formats.jobdir import remove_tree
+from solvehost.formats.trees import remove_tree
 
 ReportOutcome = Callable[[BatchOutcome], None]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import shlex
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from solvehost.admin.synthetic_field import FieldGeometry
 from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile
 from solvehost.formats.star_table import Stars
+from solvehost.formats.trees import remove_tree
 from solvehost.indexes.index_file import IndexFile
 from solvehost.wire.escaping import escape
 from solvehost.wire.reply import Reply, read_reply
@@ -176,7 +176,7 @@ class _Scratch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
+        remove_tree(self._path)
 
     def changed(self) -> list[str]:
         """Return the names of canary files that have changed, and of new files beside them."""
