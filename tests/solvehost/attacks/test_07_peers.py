@@ -134,7 +134,7 @@ def test_head_of_one_byte_gives_no_traceback(server: Server) -> None:
 
 @pytest.mark.parametrize("behaviour", ["sleep", "daemons"])
 def test_the_engine_of_a_client_that_disconnects_ends(server: Server, behaviour: str) -> None:
-    process = server.start()
+    process = server.without_call_filter().start()
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(told(behaviour))
