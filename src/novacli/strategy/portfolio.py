@@ -84,12 +84,21 @@ class Member:
 #: For fields of which nothing is known.  Chosen by simulated races of some seventy candidates on real and drawn fields
 #: (benchmarks/portfolio.py); docs/explanation/how-it-solves.md explains each.
 BLIND = (
-    Member("coarse indexes by both ranks", StarOrder.MIXED, _COARSE),
-    # Nebulae and galaxies have more flux than stars, but do not look like them; by peak, saturated stars come first.
+    # Star-like orders: letters, lines, nebulae and the edges of trees have more flux than stars.
+    Member("coarse indexes, star-like by flux", StarOrder.STARLIKE_FLUX, _COARSE),
     Member("fine indexes, star-like by flux", StarOrder.STARLIKE_FLUX, _FINE, uniformize=False),
-    Member("other indexes by peak", StarOrder.PEAK, _NOT_FINE),
-    # Annotated pictures, in which letters are brighter than stars.
-    Member("coarse indexes, star-like by flux", StarOrder.STARLIKE_FLUX, _COARSE, delay_s=0.1),
+    Member("other indexes, star-like by peak", StarOrder.STARLIKE_PEAK, _NOT_FINE),
+    Member("coarse indexes by both ranks", StarOrder.MIXED, _COARSE, delay_s=0.1),
+    # Binning turns hot pixels into something like stars, and hides sharp stars.
+    Member(
+        "fine indexes, full size",
+        StarOrder.STARLIKE_FLUX,
+        _FINE,
+        uniformize=False,
+        binning=1,
+        image_sizes=ImageSizes.SMALL,
+        delay_s=0.15,
+    ),
     # Pictures in which trees, roofs, lamps or a bright horizon fill a part.
     Member(
         "coarse indexes, star-like by peak",
@@ -110,16 +119,15 @@ BLIND = (
         delay_s=0.2,
     ),
     Member("coarse indexes, central stars", StarOrder.CENTRAL, _COARSE, delay_s=0.2),
-    Member("fine indexes by peak", StarOrder.PEAK, _FINE, uniformize=False, delay_s=0.25),
     Member("coarse indexes by flux", StarOrder.FLUX, _COARSE, code_tolerance=0.007, delay_s=0.3, slice_s=0.3),
     # Sparse images of sharp stars lose too many of them to binning; this is quick on a small image.
     Member(
         "coarse indexes, full size",
-        StarOrder.FLUX,
+        StarOrder.STARLIKE_FLUX,
         _COARSE,
         binning=1,
         image_sizes=ImageSizes.SMALL,
-        delay_s=0.5,
+        delay_s=0.4,
         slice_s=0.3,
     ),
     Member(
@@ -155,7 +163,7 @@ BLIND = (
 #: For fields of known scale, which selects the index files, so that no member needs a window.
 SCALED = (
     Member("by both ranks", StarOrder.MIXED, None),
-    Member("by flux", StarOrder.FLUX, None, delay_s=0.1),
+    Member("star-like by flux", StarOrder.STARLIKE_FLUX, None, delay_s=0.1),
     Member("by peak, thoroughly", StarOrder.PEAK, None, depths=_TO_200, code_tolerance=None, delay_s=0.4, slice_s=0.3),
 )
 #: For fields of unknown position, if there is a matcher: each looks where the matcher proposes, and is left out if it
@@ -190,10 +198,10 @@ PROPOSED = (
 #: index files first: their quads span the field, and a match is verified all over it at once.
 POINTED = (
     Member("by peak", StarOrder.PEAK, None, depths=_TO_200, code_tolerance=None, slice_s=0.1),
-    Member("by flux", StarOrder.FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=0.2),
+    Member("star-like by flux", StarOrder.STARLIKE_FLUX, None, depths=_TO_200, code_tolerance=None, delay_s=0.2),
     Member(
-        "by flux, full size",
-        StarOrder.FLUX,
+        "star-like by flux, full size",
+        StarOrder.STARLIKE_FLUX,
         None,
         depths=_TO_200,
         code_tolerance=None,

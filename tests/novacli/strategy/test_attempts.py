@@ -123,10 +123,10 @@ def test_no_search_is_repeated() -> None:
             "full size by flux",
             "quarter size by peak",
             "coarse indexes, full size",
-            "coarse indexes, star-like by flux",
+            "coarse indexes by both ranks",
             "coarse indexes, star-like by peak",
             "coarse indexes, local noise",
-            "fine indexes by peak",
+            "fine indexes, full size",
             "other indexes, eighth size",
         }
     )
