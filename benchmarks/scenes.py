@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-_Any = TypeVar("_Any")
+_T = TypeVar("_T")
 #: Increases whenever the same seed and number give a different scene than before.
 DRAWING_VERSION = 1
 _SIZES_PX = ((507, 507), (640, 480), (800, 600), (1024, 768), (1280, 960), (1280, 960), (1600, 1066), (2048, 1366))
@@ -133,7 +133,7 @@ def draw(seed: int, number: int, catalogue: Catalogue, kind: str = "", backgroun
     return DrawnScene(f"scene-{kind.replace(' ', '-')}-{seed}-{number:04d}", one, picture, truth)
 
 
-def _of(table: Mapping[str, _Any], names: Sequence[str]) -> list[_Any]:
+def _of(table: Mapping[str, _T], names: Sequence[str]) -> list[_T]:
     """Return those effects of a table that are named, in the order of the names."""
     return [table[name] for name in names if name in table]
 
