@@ -152,7 +152,8 @@ def read_header(stream: BinaryIO) -> Header:
         if len(block) < BLOCK:
             raise DataError("a FITS header ends before its END card: the file is cut short or is not a FITS file")
         new, more, ended = split_cards(block)
-        texts = new | texts
+        for keyword, text in new.items():  # no union of dicts: it would copy all cards again for every block
+            texts.setdefault(keyword, text)
         comments += more
         if ended:
             return Header(texts, tuple(comments), count * BLOCK)
