@@ -38,7 +38,7 @@ from solvehost.indexes import selection
 from solvehost.indexes.index_file import IndexFile
 
 #: Searches for a precise match, in turn: positional error of the stars in pixels, code tolerance, least log-odds.
-PRECISE = ((0.5, 0.002, 20.0), (0.3, 0.001, 18.0))
+PRECISE = ((0.5, 0.002, 23.0), (0.3, 0.001, 22.0))
 #: Log-odds of the other stars at which they confirm a match, and what the clustering test must leave of them.  A dozen
 #: index files are verified, so the odds of a chance agreement are a dozen times larger than one in e to this power.
 OTHERS_LOG_ODDS, OTHERS_LEAST_LEFT = 12.0, 9.2
