@@ -115,8 +115,10 @@ def _nova(_low: float, _high: float, _database: str) -> Solve:
 
     def solve(picture: str) -> Place | None:
         result = solver.solve(picture, blind=True)
+        if not result.solved:
+            return None
         place = result.calibration
-        return None if place is None else (place.ra, place.dec, place.pixscale, place.parity)
+        return place.ra, place.dec, place.pixscale, place.parity
 
     return solve
 
