@@ -161,11 +161,16 @@ def _subtract_background(
 
     Local noise is at least a share of that of the whole image, since a cell without any noise has no stars either.
     """
-    background = import_sep().Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
+    sep = import_sep()
+    background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
     background.subfrom(data)
-    noise = np.float32(_noise(background, mesh_px, data))
+    noise = _noise(background, mesh_px, data)
+    if noise == background.globalrms:
+        # A cell's noise includes the slope of its sky, as beside the Moon, unless the sky was subtracted before.
+        background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
+        noise = min(noise, background.globalrms)
     if not local or noise <= 0:
-        return np.asarray(noise)
+        return np.asarray(noise, dtype=np.float32)
     return np.asarray(np.maximum(background.rms(), _LEAST_LOCAL_NOISE * noise), dtype=np.float32)
 
 

@@ -167,6 +167,17 @@ def test_with_local_noise_stars_are_found_beside_a_foreground_that_fills_most_of
     assert sum(locally["x"] > wall + 20) >= 0.9 * len(places)
 
 
+@pytest.mark.parametrize("local_noise", [False, True])
+def test_a_steep_sky_does_not_count_as_noise(*, local_noise: bool) -> None:
+    """Beside the Moon or a town, the sky rises within one cell by many times its noise."""
+    shape = (400, 600)
+    places = scattered(30, shape, margin=20, apart=30)
+    picture = star_picture(places, shape, flux=4000) + 40 * np.arange(shape[1])
+    table = detect_sources(from_array(picture), DetectionSettings(1, local_noise=local_noise))
+    found = [np.hypot(table["x"] - x, table["y"] - y).min() < 0.5 for x, y in places]
+    assert sum(found) >= 0.8 * len(places)
+
+
 def test_local_noise_of_a_flat_sky_is_not_zero() -> None:
     """Cells without noise beside noisy ones do not turn rounding errors of the background into sources."""
     shape = (400, 600)
