@@ -81,7 +81,7 @@ class Member:
     pattern_stars: int | None = None
 
 
-#: For fields of which nothing is known.  Chosen by simulated races of some seventy candidates on real and drawn fields
+#: For fields of which nothing is known.  Chosen by trials of candidates on real and drawn fields and on scenes
 #: (benchmarks/portfolio.py); docs/explanation/how-it-solves.md explains each.
 BLIND = (
     # Star-like orders: letters, lines, nebulae and the edges of trees have more flux than stars.
