@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import struct
+from collections.abc import Sequence
 
+from novacli.wcs.header import from_header
+from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile
 
 INDEX_LINES = ("Index(0):", "  /usr/share/astrometry/index-tycho2-19.littleendian.fits",
@@ -42,6 +46,11 @@ def wcs_fits(width: int = 719, height: int = 507, *, sip: bool = True, comments:
     return fitsfile.end_header(cards)
 
 
+def solution_of(wcs: bytes) -> TanSip:
+    """Return the solution in the content of a wcs.fits."""
+    return from_header(fitsfile.read_header(io.BytesIO(wcs)))
+
+
 def table_fits(columns: dict[str, str], rows: list[tuple[float, ...]], **changes: fitsfile.CardValue) -> bytes:
     """Return a FITS file with one binary table; ``columns`` maps names to forms (E, D, J)."""
     codes = "".join({"E": "f", "D": "d", "J": "i"}[form] for form in columns.values())
@@ -63,6 +72,13 @@ RDLS_COLUMNS = {"MAG_VT": "E", "RA": "D", "DEC": "D"}
 AXY_COLUMNS = {"X": "E", "Y": "E", "FLUX": "E"}
 
 Place = tuple[float, float]
+
+
+def corr_fits(wcs: bytes, stars: Sequence[Place], **changes: fitsfile.CardValue) -> bytes:
+    """Return a corr.fits in which the solution of a wcs.fits maps image stars (FITS pixels) exactly to the sky."""
+    solution = solution_of(wcs)
+    rows = [(x, y, *solution.pixel_to_sky(x, y), n) for n, (x, y) in enumerate(stars)]
+    return table_fits(CORR_COLUMNS, rows, **changes)
 
 
 def shifted_north(place: Place, arcsec: float) -> Place:

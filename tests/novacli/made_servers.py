@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from made_results import wcs_fits
+from made_results import corr_fits, wcs_fits
 
 from solvehost.wire import IndexLine, Info, JobLine
 from solvehost.wire.json_lines import write_line
@@ -22,6 +22,8 @@ from solvehost.wire.json_lines import write_line
 SOURCE = Path(__file__).parents[2] / "src"
 PEER = Path(__file__).with_name("standin_peer.py")
 WIDTH, HEIGHT = 719, 507
+#: Replaced by the stand-in with a corr.fits of the first five stars that it was sent.
+MATCHED = b"matched"
 
 _SSH = """#!/bin/sh
 place={place}
@@ -82,13 +84,15 @@ class Servers:
                 before: str = "", after: str = "", described: Any = None, **manifest: Any) -> None:  # fmt: skip
         """Have a server answer with result files and their manifest.
 
-        ``files`` are those of a solved job by default; ``described`` replaces the list of files in the manifest;
-        ``before`` and ``after`` are run around the answer.
+        ``files`` are those of a solved job by default, and :data:`MATCHED` stands for a corr.fits of stars that were
+        sent; ``described`` replaces the list of files in the manifest; ``before`` and ``after`` are run around the
+        answer.
         """
         if described is not None:
             manifest["files"] = described
         folder = self.add(destination)
-        files = solved_files() if files is None else files
+        if files is None:
+            files = {**solved_files(), **({"corr.fits": MATCHED} if verb == "solve" else {})}
         stored = folder / f"{verb}.files"
         shutil.rmtree(stored, ignore_errors=True)
         stored.mkdir()
@@ -125,12 +129,19 @@ def install(folder: Path) -> Servers:
 
 
 def solved_files(**changes: Any) -> dict[str, bytes]:
-    """Return the result files of a solved job; ``changes`` set cards of its WCS."""
-    return {"backend.log": b"the engine said so\n", "wcs.fits": wcs_fits(WIDTH, HEIGHT, **changes)}
+    """Return the result files of a solved job; ``changes`` set cards of its WCS.
+
+    Five stars of :func:`write_star_list` are matched, too few for nova to fit the solution again.
+    """
+    wcs = wcs_fits(WIDTH, HEIGHT, **changes)
+    return {"backend.log": b"the engine said so\n", "wcs.fits": wcs, "corr.fits": corr_fits(wcs, STARS[:5])}
+
+
+STARS = [(20.0 + 31 * n % 680, 15.0 + 47 * n % 480) for n in range(40)]
 
 
 def write_star_list(path: Path) -> Path:
     """Write a star list; nova reads it with ``--size 719x507``."""
-    rows = [f"{20 + 31 * n % 680:.1f},{15 + 47 * n % 480:.1f},{1000 - n}" for n in range(40)]
+    rows = [f"{x:.1f},{y:.1f},{1000 - n}" for n, (x, y) in enumerate(STARS)]
     path.write_text("\n".join(["x,y,flux", *rows]) + "\n")
     return path

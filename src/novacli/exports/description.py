@@ -6,7 +6,6 @@ import io
 import re
 
 from novacli.errors import DataError
-from novacli.fits import celestial
 from novacli.fits.cards import keyword
 from novacli.wcs import header as wcsheader
 from novacli.wcs.tansip import TanSip
@@ -33,8 +32,9 @@ def read_solution(wcs_fits: bytes) -> TanSip:
 def description_cards(wcs_fits: bytes, axes: int) -> list[bytes]:
     """Return the cards that describe the solution in a header of ``axes`` axes.
 
-    In two dimensions these are the cards of ``wcs.fits``.  With more axes, such as the colours of a photograph, a SIP
-    distortion is written as TPV, since astropy raises an error for SIP in more than two dimensions.
+    They are written from the solution's values; no card of ``wcs.fits`` is copied.  With more than two axes, such as
+    the colours of a photograph, a SIP distortion is written as TPV, since astropy raises an error for SIP in more than
+    two dimensions.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def description_cards(wcs_fits: bytes, axes: int) -> list[bytes]:
     UsageError
         If the distortion has no form for more than two axes.
     """
-    cards = celestial.celestial_cards(wcs_fits)
     solution = read_solution(wcs_fits)
+    cards = wcsheader.cards(solution)
     if axes <= 2 or not solution.sip_order:
         return cards
     new = [fitsfile.card("CTYPE1", "RA---TPV"), fitsfile.card("CTYPE2", "DEC--TPV")]

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
-from novacli.errors import OutputError, UsageError
+from novacli.errors import DataError, OutputError, UsageError
 from novacli.exports.registry import Need, SolvedField, all_exports, export_named
-from novacli.exports.targets import Target, check_existing, check_targets, input_identities
+from novacli.exports.targets import STAR_LISTS, Target, check_existing, check_targets, input_identities
 from novacli.inputs.kinds import FileInput, Input
 from novacli.inputs.limits import DEFAULT_LIMITS
 from novacli.inputs.opening import open_input
-from novacli.inputs.registry import choose
+from novacli.inputs.registry import FITS_SUFFIXES, choose
 from novacli.text.printable import shown_name
 from solvehost.record import record
 
@@ -96,6 +96,8 @@ def check_input(given: Input, request: OutputRequest) -> None:
     ------
     UsageError
         If ``--update`` is asked for what is not a FITS file, or an image copy of what was not read from a file.
+    DataError
+        If ``--update`` is asked for a text file that is named like a FITS file.
     DataError, InputMissingError, DeniedError, TransferError
         If the input cannot be read.
     """
@@ -106,7 +108,11 @@ def check_input(given: Input, request: OutputRequest) -> None:
             raise UsageError(f"{shown} is not a file, which {option} needs: save it first, or use --wcs")
     elif request.update:
         with open_input(given, DEFAULT_LIMITS) as source:
-            word = choose(source).word
+            word, suffix = choose(source).word, source.suffix
+        if word in STAR_LISTS:
+            if suffix in FITS_SUFFIXES:
+                raise DataError(f"{shown} is a text file, though it is named like a FITS file: copy or export it again")
+            raise UsageError(f"{shown} is a {word} file, which --update cannot write into: use --wcs FILE")
         if word != "FITS":
             raise UsageError(
                 f"{shown} is a {word} file, which --update cannot write into: "

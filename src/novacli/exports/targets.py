@@ -20,7 +20,8 @@ from novacli.text.printable import shown_name
 from solvehost.formats import fitsfile
 from solvehost.record import record
 
-_STAR_LISTS = ("JSON", "text")
+#: Formats of lists of stars.
+STAR_LISTS = ("JSON", "text")
 FileIdentity = tuple[int, int] | str
 
 
@@ -140,7 +141,7 @@ def holds_image(path: Path) -> bool:
         with open_input(FileInput(str(path)), DEFAULT_LIMITS) as source:
             word = choose(source).word
             if word != "FITS":
-                return word not in _STAR_LISTS
+                return word not in STAR_LISTS
             return any(_is_image(header) for header, _ in fitsfile.iter_hdus(source.file))
     except (NovaError, OSError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""``--wcs``: the solution as a FITS header, a copy of the job's ``wcs.fits``."""
+"""``--wcs``: the solution as a FITS header, a copy of the job's ``wcs.fits``, which nova wrote."""
 
 from __future__ import annotations
 

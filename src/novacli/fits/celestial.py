@@ -21,13 +21,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from novacli.errors import DataError
-from novacli.fits.cards import keyword, split
+from novacli.fits.cards import keyword
 from solvehost.formats import fitsfile
 
 #: Highest number of axes that is believed; a larger one is a damaged header.
 MAX_AXES = 20
-FRAME = "ICRS"
 
 _FRAME_WORDS = frozenset({"EQUINOX", "EPOCH", "RADESYS", "RADECSYS"})
 _SIZE_WORDS = frozenset({"IMAGEW", "IMAGEH"})
@@ -53,39 +51,6 @@ _STRUCTURE = re.compile(r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|
 _CELESTIAL_TYPE = re.compile(r"(?:RA--|DEC-|[A-Z]LON|[A-Z]LAT|[A-Z]{2}LN|[A-Z]{2}LT)")
 
 
-def celestial_cards(wcs_fits: bytes) -> list[bytes]:
-    """Return the cards of an engine's ``wcs.fits`` that describe the sky, with its frame stated.
-
-    The cards keep the engine's digits.  The engine writes EQUINOX = 2000 without RADESYS, which readers take for FK5;
-    the reference stars of all index files are on the ICRS.  Source: FITS Standard 4.0, section 8.3.
-
-    Raises
-    ------
-    DataError
-        If there are none.
-    """
-    cards = [card for card in split(wcs_fits) if _is_primary(keyword(card), frozenset(), has_tables=False)]
-    if not any(keyword(card) == "CTYPE1" for card in cards):
-        raise DataError("wcs.fits holds no world coordinates: solve the image again")
-    return [*(card for card in cards if keyword(card) not in _FRAME_WORDS), fitsfile.card("RADESYS", FRAME)]
-
-
-def states_frame(header: Mapping[str, fitsfile.CardValue]) -> bool:
-    """Return True if a header states the frame of the index files, and no other."""
-    return header.get("RADESYS") == FRAME and not any(word in header for word in _FRAME_WORDS - {"RADESYS"})
-
-
-def with_frame(wcs_fits: bytes) -> bytes:
-    """Return a ``wcs.fits`` whose description states its frame, all its other cards kept.
-
-    Raises
-    ------
-    DataError
-        If it holds no description.
-    """
-    return fitsfile.end_header(replace_celestial(split(wcs_fits), celestial_cards(wcs_fits)))
-
-
 def count_axes(cards: Sequence[bytes]) -> int:
     """Return the number of axes that readers count: those of the image and those described, two or more."""
     values = _values(cards)
@@ -106,7 +71,7 @@ def replace_celestial(cards: Sequence[bytes], wcs: Iterable[bytes], history: str
     cards
         The header of an image of two or more axes, or of a ``wcs.fits``, without END.
     wcs
-        What :func:`celestial_cards` returned.
+        The cards of the new description, as :func:`novacli.wcs.header.cards` returns them.
     history
         Text of one HISTORY card that is added unless the header has it already.
     """

@@ -17,6 +17,7 @@ from novacli.inputs.source import ReadOptions, Source
 from novacli.records.field import Field
 from solvehost.record import record
 
+FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 _RAW_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef"),
     *(".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srw", ".x3f"),
@@ -118,7 +119,7 @@ def _is_markup(head: bytes) -> bool:
 
 
 FORMATS: tuple[InputFormat, ...] = (
-    InputFormat("FITS", _starts(b"SIMPLE", b"XTENSION"), "fits", (".fits", ".fit", ".fts", ".fz")),
+    InputFormat("FITS", _starts(b"SIMPLE", b"XTENSION"), "fits", FITS_SUFFIXES),
     InputFormat("JPEG", _starts(b"\xff\xd8\xff"), "raster", (".jpg", ".jpeg", ".jpe")),
     InputFormat("PNG", _starts(b"\x89PNG\r\n\x1a\n"), "raster", (".png",)),
     InputFormat("GIF", _starts(b"GIF87a", b"GIF89a"), "raster", (".gif",)),
@@ -166,7 +167,7 @@ def _description(source: Source) -> str:
     if _is_markup(source.head):
         page = b"<html" in source.head[:4096].lower() or b"<!doctype html" in source.head[:4096].lower()
         return f"is {'a web page (HTML)' if page else 'an XML document'}, not an image: get the image file itself"
-    if source.suffix in (".fits", ".fit", ".fts", ".fz"):
+    if source.suffix in FITS_SUFFIXES:
         return "is named like a FITS file but does not begin like one (SIMPLE): copy or export it again"
     known = ", ".join(known.word for known in FORMATS)
     return f"is neither an image nor a source list that nova can read: it reads {known}"

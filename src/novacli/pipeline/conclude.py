@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from novacli.backends.base import SolveOutcome
 from novacli.jobs.request import JobRequest
 from novacli.pipeline.hint_check import wrong_hints
+from novacli.records.calibration import Match
 from novacli.records.diagnosis import Cause
 from novacli.records.result import Result
 from novacli.records.status import SOLVED, UNSOLVED
 from novacli.solution.reading import Solution, Unsolved, read_solution
-from solvehost.formats import jobdir
+from solvehost.formats import atomic, jobdir
 from solvehost.formats.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def conclude(
         return result, Unsolved(race.reason, len(race.attempts), race.seconds)
     judgement = _fit_again(job, request, notes)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
-    answer = _read(job, request, race.winner or 1, judgement, label)
+    answer = _read(job, request, race.winner or 1, files or ())
+    answer = replace(answer, match=_with_judgement(replace(answer.match, attempt=label), judgement))
     notes += wrong_hints(draft.hints, answer.calibration, request)
     result = replace(result, status=SOLVED, calibration=answer.calibration, match=answer.match, notes=_once_each(notes))
     return result, answer
@@ -76,16 +78,18 @@ def _fit_again(job: JobDir, request: JobRequest, notes: list[str]) -> Judgement 
         return None
 
 
-def _read(job: JobDir, request: JobRequest, attempt: int, judgement: Judgement | None, label: str | None) -> Solution:
-    from novacli.solution.frame import state_frame
+def _read(job: JobDir, request: JobRequest, attempt: int, files: Sequence[IndexFile]) -> Solution:
+    """Return the solution, and replace ``wcs.fits`` by nova's own description of it."""
+    answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt, index_files=files)
+    atomic.write_atomic(job.wcs, answer.files.wcs, durable=False)
+    return answer
 
-    state_frame(job)
-    answer = read_solution(job.path, is_fits_like=request.is_fits_like, attempt=attempt)
-    match = replace(answer.match, attempt=label)
-    if judgement is not None:
-        held_out, corner = judgement.heldout_rms_arcsec, judgement.corner_error_arcsec
-        match = replace(match, heldout_rms_arcsec=held_out, corner_error_arcsec=corner)
-    return replace(answer, match=match)
+
+def _with_judgement(match: Match, judgement: Judgement | None) -> Match:
+    if judgement is None:
+        return match
+    held_out, corner = judgement.heldout_rms_arcsec, judgement.corner_error_arcsec
+    return replace(match, heldout_rms_arcsec=held_out, corner_error_arcsec=corner)
 
 
 def _once_each(notes: list[str]) -> tuple[str, ...]:

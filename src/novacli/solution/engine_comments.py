@@ -1,26 +1,27 @@
 """Read the engine's comments in ``wcs.fits``: the match that solved the image, and the name of its index file.
 
-:mod:`solvehost.formats.match_comments` reads the numbers.  Index files are told by their
-paths in the list of what was loaded; of a solve server these are a stranger's words, and never an error.
+:mod:`solvehost.formats.match_comments` reads the numbers.  The index file is identified by the names in the list of
+index files that the engine had loaded.  That list may come from a solve server: its paths are never opened, and no text
+in it is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from novacli.errors import NovaError
 from novacli.text.printable import printable_line
-from solvehost.formats import fitsfile, match_comments
+from solvehost.formats import match_comments
 from solvehost.record import record
+
+if TYPE_CHECKING:
+    from solvehost.indexes.index_file import IndexFile
 
 #: The engine breaks comments at this length, and indents the lines that follow by this.
 _LINE = 60
 _INDENT = "  "
-#: Maximum number of index files that are opened to find the one with a number, if the names do not tell.
-_MAX_OPENED = 200
 _UNKNOWN = "unknown"
 #: A number in a file's name; at most nine digits, since a server may send any name.
 _NUMBER = re.compile("[0-9]{1,9}")
@@ -28,22 +29,38 @@ _NUMBER = re.compile("[0-9]{1,9}")
 
 @record
 class QuadMatch:
-    """The match that solved the image; None for what the engine did not report.  ``index`` is a name for people."""
+    """The match that solved the image; None for what the engine did not report.
+
+    ``index`` is a name for people: that of the index file if ``is_index_named``, otherwise one made from its number.
+    """
 
     index: str
+    is_index_named: bool
     index_id: int | None
+    index_healpix: int | None
     logodds: float | None
     matched: int
 
 
-def read(comments: Iterable[str]) -> QuadMatch:
-    """Return the match that the COMMENT texts of ``wcs.fits`` describe."""
+def read(comments: Iterable[str], known: Sequence[IndexFile] = ()) -> QuadMatch:
+    """Return the match that the COMMENT texts of ``wcs.fits`` describe.
+
+    Parameters
+    ----------
+    comments
+        The texts.
+    known
+        Index files whose headers are known; they identify files whose names do not state a number.
+    """
     texts = [_clean(text) for text in comments]
     index_id = match_comments.whole(texts, match_comments.INDEX_ID)
     healpix = match_comments.whole(texts, match_comments.INDEX_HEALPIX)
+    name = _index_name({path.name for path in _listed(texts)}, index_id, healpix, known)
     return QuadMatch(
-        index=_index_name(list(_listed(texts)), index_id, healpix),
+        index=name or _name_by_number(index_id, healpix),
+        is_index_named=bool(name),
         index_id=index_id,
+        index_healpix=healpix,
         logodds=match_comments.number(texts, match_comments.LOG_ODDS),
         matched=match_comments.whole(texts, match_comments.MATCHED) or 0,
     )
@@ -70,18 +87,22 @@ def _listed(texts: list[str]) -> Iterator[Path]:
         yield Path(path)
 
 
-def _index_name(listed: list[Path], index_id: int | None, healpix: int | None) -> str:
-    """Return the name of the index file with this number: by the names, then by the headers of local files."""
-    names = sorted({path.name for path in listed})
-    if len(names) == 1:
-        return names[0]
+def _index_name(listed: set[str], index_id: int | None, healpix: int | None, known: Sequence[IndexFile]) -> str | None:
+    """Return the name of the listed index file with this number: by the names, then by the headers of known files."""
+    if len(listed) == 1:
+        return next(iter(listed))
     if index_id is None:
-        return _UNKNOWN
-    named = [name for name in names if _is_named(name, index_id, healpix)]
+        return None
+    named = [name for name in sorted(listed) if _is_named(name, index_id, healpix)]
     if len(named) == 1:
         return named[0]
-    opened = (path.name for path in islice(listed, _MAX_OPENED) if _is_index(path, index_id, healpix))
-    return next(opened, f"index {index_id}" if healpix in (None, -1) else f"index {index_id}-{healpix:02d}")
+    return next((file.path.name for file in known if _is_file(file, listed, index_id, healpix)), None)
+
+
+def _name_by_number(index_id: int | None, healpix: int | None) -> str:
+    if index_id is None:
+        return _UNKNOWN
+    return f"index {index_id}" if healpix in (None, -1) else f"index {index_id}-{healpix:02d}"
 
 
 def _is_named(name: str, index_id: int, healpix: int | None) -> bool:
@@ -94,11 +115,5 @@ def _is_named(name: str, index_id: int, healpix: int | None) -> bool:
     return numbers[: len(wanted)] == wanted
 
 
-def _is_index(path: Path, index_id: int, healpix: int | None) -> bool:
-    try:
-        if not path.is_file():
-            return False
-        header = fitsfile.read_primary_header(path)
-    except (OSError, ValueError, NovaError):
-        return False
-    return header.get("INDEXID") == index_id and (healpix is None or header.get("HEALPIX", -1) == healpix)
+def _is_file(file: IndexFile, listed: set[str], index_id: int, healpix: int | None) -> bool:
+    return file.path.name in listed and file.index_id == index_id and healpix in (None, file.healpix)

@@ -6,8 +6,9 @@ seldom asked for (astropy's WCS, the tables) is built on first use.
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING
 from novacli.errors import DataError
 from novacli.records.calibration import Calibration, Match
 from novacli.solution import engine_comments
+from novacli.solution.engine_comments import QuadMatch
 from novacli.solution.files import ResultFiles, read_result_file
-from novacli.wcs.header import read_wcs
+from novacli.solution.own_wcs import refit_history, wcs_file, without_wrong_inverse
+from novacli.wcs.header import from_header
 from novacli.wcs.sphere import wrap_degrees
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile, jobdir
@@ -27,10 +30,15 @@ if TYPE_CHECKING:
     from astropy.table import QTable
     from astropy.wcs import WCS
 
+    from solvehost.indexes.index_file import IndexFile
+
 
 @dataclass(frozen=True)
 class Solution:
-    """A solved image: its calibration, its match and the result files."""
+    """A solved image: its calibration, its match and the result files.
+
+    ``files.wcs`` was written anew from the values that were read, so it equals ``tan_sip``.
+    """
 
     calibration: Calibration
     match: Match
@@ -42,7 +50,7 @@ class Solution:
         """The world coordinates as astropy's object; its pixel origin is what astropy's methods are told."""
         from novacli.solution import tables
 
-        return tables.astropy_wcs(self.files.wcs, self.tan_sip)
+        return tables.astropy_wcs(self.tan_sip)
 
     @cached_property
     def sources(self) -> QTable:
@@ -71,7 +79,14 @@ class Unsolved:
     seconds: float
 
 
-def read_solution(directory: Path, *, is_fits_like: bool, attempt: int = 1) -> Solution:
+def read_solution(
+    directory: Path,
+    *,
+    is_fits_like: bool,
+    attempt: int = 1,
+    index_files: Sequence[IndexFile] = (),
+    max_matches: int | None = None,
+) -> Solution:
     """Return the solution in a job directory.
 
     Parameters
@@ -82,6 +97,10 @@ def read_solution(directory: Path, *, is_fits_like: bool, attempt: int = 1) -> S
         Whether the image's y axis points up when it is displayed; decides what "up" means.
     attempt
         Number of the attempt that solved it; its star list is read.
+    index_files
+        Index files whose headers are known; they help to name the one that matched.
+    max_matches
+        Maximum number of rows of ``corr.fits``; None for any number.
 
     Raises
     ------
@@ -92,15 +111,19 @@ def read_solution(directory: Path, *, is_fits_like: bool, attempt: int = 1) -> S
     wcs_bytes = read_result_file(job.wcs)
     if wcs_bytes is None:
         raise DataError(f"{job.wcs}: no such file: the job has no solution; run nova retry {job.job_id}")
-    tan_sip = read_wcs(job.wcs)
+    try:
+        header = fitsfile.read_header(io.BytesIO(wcs_bytes))
+        tan_sip = without_wrong_inverse(from_header(header))
+    except DataError as exc:
+        raise DataError(f"{job.wcs}: {exc}; solve the image again") from exc
+    quad = engine_comments.read(header.comments, index_files)
     files = ResultFiles(
-        wcs=wcs_bytes,
+        wcs=wcs_file(tan_sip, quad, refit_history(wcs_bytes)),
         corr=read_result_file(directory / jobdir.CORR),
         rdls=read_result_file(directory / jobdir.RDLS),
         axy=read_result_file(job.axy(attempt)),
     )
-    comments = fitsfile.read_primary_header(job.wcs).comments
-    match = _match(comments, _separations(files, tan_sip, directory / jobdir.CORR), tan_sip.sip_order)
+    match = _match(quad, _separations(files, tan_sip, directory / jobdir.CORR, max_matches), tan_sip.sip_order)
     return Solution(calibration_of(tan_sip, is_fits_like=is_fits_like), match, tan_sip, files)
 
 
@@ -122,20 +145,19 @@ def calibration_of(tan_sip: TanSip, *, is_fits_like: bool) -> Calibration:
     )
 
 
-def _separations(files: ResultFiles, tan_sip: TanSip, path: Path) -> list[float] | None:
+def _separations(files: ResultFiles, tan_sip: TanSip, path: Path, max_matches: int | None) -> list[float] | None:
     """Return the separations of the matched stars from their reference stars, arcsec; None if there is no list."""
     if files.corr is None:
         return None
     from novacli.solution import tables
 
     try:
-        return tables.separations_arcsec(files.corr, tan_sip)
+        return tables.separations_arcsec(files.corr, tan_sip, max_matches)
     except DataError as exc:
         raise DataError(f"{path}: {exc}; solve the image again") from exc
 
 
-def _match(comments: Iterable[str], separations: list[float] | None, sip_order: int) -> Match:
-    quad = engine_comments.read(comments)
+def _match(quad: QuadMatch, separations: list[float] | None, sip_order: int) -> Match:
     rms = None
     if separations:
         rms = math.sqrt(math.fsum(s * s for s in separations) / len(separations))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.errors import DataError
-from novacli.fits.celestial import celestial_cards
 from novacli.fits.tables import read_table
+from novacli.wcs import header as wcsheader
 from novacli.wcs.sphere import separation_arcsec
 from novacli.wcs.tansip import TanSip
 
@@ -27,12 +27,12 @@ _PLACE = [("RA", "f8"), ("DEC", "f8")]
 _PAIR = ("field_x", "field_y", "index_ra", "index_dec")
 
 
-def astropy_wcs(wcs_fits: bytes, tan_sip: TanSip) -> WCS:
-    """Return the bytes of a ``wcs.fits`` as astropy's WCS, with the image's size."""
+def astropy_wcs(tan_sip: TanSip) -> WCS:
+    """Return a solution as astropy's WCS, with the image's size."""
     from astropy.io import fits
     from astropy.wcs import WCS
 
-    header = fits.Header.fromstring(b"".join(celestial_cards(wcs_fits)))
+    header = fits.Header.fromstring(b"".join(wcsheader.cards(tan_sip)))
     # Without these astropy warns that the header describes more axes than it has.
     header.insert(0, ("NAXIS", 2))
     header.insert(1, ("NAXIS1", tan_sip.width))
@@ -53,15 +53,24 @@ def sources(files: ResultFiles) -> NDArray[np.void]:
     return read_table(files.axy)
 
 
-def separations_arcsec(corr: bytes, tan_sip: TanSip) -> list[float]:
+def separations_arcsec(corr: bytes, tan_sip: TanSip, max_rows: int | None = None) -> list[float]:
     """Return the separation of each matched star from its reference star, mapped with the distortion.
+
+    Parameters
+    ----------
+    corr
+        The content of ``corr.fits``.
+    tan_sip
+        The solution.
+    max_rows
+        Maximum number of matches; None for any number.
 
     Raises
     ------
     DataError
         If the table of matches is damaged; the message does not name the file.
     """
-    x, y, ra, dec = (column.tolist() for column in pairs(read_table(corr)))
+    x, y, ra, dec = (column.tolist() for column in pairs(read_table(corr, max_rows)))
     return [separation_arcsec(tan_sip.pixel_to_sky(*star[:2]), star[2:]) for star in zip(x, y, ra, dec, strict=True)]
 
 

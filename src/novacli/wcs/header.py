@@ -21,6 +21,8 @@ MAX_SIP_ORDER = 9
 #: Longest side of an image, pixels; a header that states more is damaged.
 MAX_SIDE_PX = 10**7
 _MAX_SCALE_ARCSEC, _MIN_SCALE_ARCSEC = 90 * 3600, 1e-6
+#: Points along each side of the image at which the distortion is checked.
+_DISTORTION_POINTS = 5
 _PROJECTIONS = (("RA---TAN", "DEC--TAN"), ("RA---TAN-SIP", "DEC--TAN-SIP"))
 
 Header = Mapping[str, fitsfile.CardValue]
@@ -52,8 +54,8 @@ def from_header(header: Header) -> TanSip:
     Raises
     ------
     DataError
-        If a card is missing or not finite, the CD matrix is singular, or the projection is neither TAN nor TAN-SIP;
-        the message does not name the file.
+        If a card is missing or not finite, the CD matrix is singular, the projection is neither TAN nor TAN-SIP, or
+        the distortion moves a pixel by more than the image's diagonal; the message does not name the file.
     """
     kinds = tuple(str(header.get(f"CTYPE{i}", "")).strip() for i in (1, 2))
     if kinds not in _PROJECTIONS:
@@ -76,11 +78,14 @@ def from_header(header: Header) -> TanSip:
         **{n.lower(): terms for n, terms in polynomials.items()},
     )
     _check_scale(wcs)
+    _check_distortion(wcs)
     return wcs
 
 
 def cards(solution: TanSip) -> list[bytes]:
     """Return the FITS cards of a solution, 80 bytes each, without IMAGEW and IMAGEH.
+
+    astropy ignores polynomials of order 1, so the lowest order that is written is 2.
 
     The reference stars of every index series are on the ICRS, so RADESYS says so; EQUINOX does not apply to the ICRS
     and would make readers assume FK5.  Source: FITS Standard 4.0, section 8.3.
@@ -94,8 +99,10 @@ def cards(solution: TanSip) -> list[bytes]:
         "CD1_1": cd11, "CD1_2": cd12, "CD2_1": cd21, "CD2_2": cd22,
     }  # fmt: skip
     if solution.sip_order:
-        for name, terms in (("A", solution.a), ("B", solution.b), ("AP", solution.ap), ("BP", solution.bp)):
-            values[f"{name}_ORDER"] = max((p + q for p, q, _ in (*terms, (0, solution.sip_order, 0))), default=0)
+        # Without inverse polynomials readers invert the others; inverse polynomials of zeros would be wrong.
+        inverse = (("AP", solution.ap), ("BP", solution.bp)) if solution.ap or solution.bp else ()
+        for name, terms in (("A", solution.a), ("B", solution.b), *inverse):
+            values[f"{name}_ORDER"] = max(2, solution.sip_order, *(p + q for p, q, _ in terms))
             values |= {f"{name}_{p}_{q}": c for p, q, c in terms}
     return [fitsfile.card(keyword, value) for keyword, value in values.items()]
 
@@ -107,6 +114,20 @@ def _check_scale(wcs: TanSip) -> None:
         raise DataError("its CD matrix is singular")
     if not _MIN_SCALE_ARCSEC < wcs.pixscale_arcsec < _MAX_SCALE_ARCSEC:
         raise DataError(f"its pixel scale of {wcs.pixscale_arcsec:g} arcsec/pixel is impossible")
+
+
+def _check_distortion(wcs: TanSip) -> None:
+    """Raise if a SIP polynomial moves a point of the image, such as a corner, by more than the image's diagonal."""
+    limit_px = math.hypot(wcs.width, wcs.height)
+    steps = [n / (_DISTORTION_POINTS - 1) for n in range(_DISTORTION_POINTS)]
+    for s, t in [(s, t) for s in steps for t in steps]:
+        u, v = 0.5 + s * wcs.width - wcs.crpix[0], 0.5 + t * wcs.height - wcs.crpix[1]
+        for terms in (wcs.a, wcs.b, wcs.ap, wcs.bp):
+            moved_px = sum(c * u**p * v**q for p, q, c in terms)
+            if not abs(moved_px) <= limit_px:
+                raise DataError(
+                    f"its distortion moves a pixel by {abs(moved_px):.3g} pixels, more than the image's size"
+                )
 
 
 def _number(header: Header, keyword: str) -> float:

@@ -259,6 +259,19 @@ def test_update_of_a_jpeg_is_refused_before_it_is_solved(drawn: DrawnField, nova
     assert picture.read_bytes() == before
 
 
+def test_a_text_file_named_like_a_fits_file_is_bad_data_with_and_without_update(nova: Any, home: Path) -> None:
+    (home / "x.fits").write_text("this is no image\n")
+    for options in ((), ("--update",)):
+        assert nova("submit", *options, str(home / "x.fits")).code == 65
+    assert "named like a FITS file" in nova("submit", "--update", str(home / "x.fits")).err
+
+
+def test_a_list_of_stars_has_no_header_to_update(nova: Any, home: Path) -> None:
+    (home / "stars.csv").write_text("x,y,flux\n1,2,3\n")
+    ran = nova("submit", "--update", str(home / "stars.csv"), "--size", "9x9")
+    assert (ran.code, "is a text file, which --update cannot write into: use --wcs FILE" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize("option", ["--wcs", "--corr", "--rdls", "--axy", "--new-fits"])
 def test_an_output_whose_directory_is_missing_is_named_before_anything_is_solved(
     option: str, nova, home: Path, jobs: Path, picture: Path

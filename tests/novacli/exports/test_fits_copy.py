@@ -12,26 +12,26 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from made_results import solution_of
 
 from novacli.errors import DataError, InputMissingError, OutputError, UsageError
 from novacli.exports.fits_copy import new_fits, write_pixels
 from novacli.fits import cards
-from novacli.fits.celestial import celestial_cards
 from novacli.records.field import Origin
 from novacli.solution.tables import astropy_wcs
-from novacli.wcs.header import from_header
+from novacli.wcs.header import cards as solution_cards
 from novacli.wcs.sphere import separation_arcsec
 from novacli.wcs.tansip import TanSip
 from solvehost.formats import fitsfile
 
 from .conftest import HEIGHT, SOLUTION, WIDTH, hdu_list, origin
 
-SOLVED: TanSip = from_header(fitsfile.read_header(io.BytesIO(SOLUTION)))
+SOLVED: TanSip = solution_of(SOLUTION)
 
 
 def assert_same_sky(header: fits.Header) -> None:
     """astropy reads the same sky from ``header`` as from wcs.fits, on a pixel grid, to a microarcsecond."""
-    ours, engines = WCS(header, naxis=2), astropy_wcs(SOLUTION, SOLVED)
+    ours, engines = WCS(header, naxis=2), astropy_wcs(SOLVED)
     x, y = (v.ravel() for v in np.meshgrid(np.linspace(1, WIDTH, 7), np.linspace(1, HEIGHT, 5)))
     pairs = zip(_places(ours, x, y), _places(engines, x, y), strict=True)
     assert max(separation_arcsec(one, other) for one, other in pairs) < 1e-6
@@ -103,10 +103,10 @@ def test_a_header_that_grows_by_a_block(tmp_path: Path) -> None:
 
 
 def test_full_precision(image: Path, tmp_path: Path) -> None:
-    """The numbers have the engine's digits."""
+    """The numbers have all digits of the engine."""
     out = tmp_path / "new.fits"
     new_fits(origin(image), SOLUTION, out)
-    for card in celestial_cards(SOLUTION):
+    for card in solution_cards(SOLVED):
         assert card in out.read_bytes()
 
 

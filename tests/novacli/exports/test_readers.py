@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 import warnings
@@ -22,9 +21,9 @@ from novacli.exports.update import Stamp, update_in_place
 from novacli.fits import celestial
 from novacli.hints.cards import Cards
 from novacli.hints.header_wcs import read_header_wcs
-from novacli.wcs.header import from_header
+from novacli.solution import engine_comments
+from novacli.solution.own_wcs import wcs_file
 from novacli.wcs.sphere import separation_arcsec
-from solvehost.formats import fitsfile
 
 from .conftest import origin
 
@@ -32,7 +31,7 @@ WIDTH, HEIGHT = 60, 40
 CENTER = (83.2, 21.0)
 SOLUTION = made.wcs_fits(WIDTH, HEIGHT, CRVAL1=CENTER[0], CRVAL2=CENTER[1], CRPIX1=30.5, CRPIX2=20.5)
 PLAIN = made.wcs_fits(WIDTH, HEIGHT, sip=False, CRVAL1=CENTER[0], CRVAL2=CENTER[1], CRPIX1=30.5, CRPIX2=20.5)
-SOLVED = from_header(fitsfile.read_header(io.BytesIO(SOLUTION)))
+SOLVED = made.solution_of(SOLUTION)
 
 PLATE = {
     "PLTRAH": 10, "PLTRAM": 0, "PLTRAS": 0.0, "PLTDECSN": "+", "PLTDECD": 40, "PLTDECM": 0, "PLTDECS": 0.0,
@@ -137,17 +136,6 @@ def test_the_frame_of_a_new_file_is_the_icrs(tmp_path: Path) -> None:
     assert wcs_to_celestial_frame(WCS(fits.getheader(tmp_path / "new.fits"))).name == "icrs"
 
 
-def test_a_header_states_the_frame_and_the_rest_of_the_file_stays() -> None:
-    """The engine's wcs.fits has EQUINOX and no RADESYS; its size and comments are kept."""
-    stated = celestial.with_frame(SOLUTION)
-    before, after = (fits.Header.fromstring(content) for content in (SOLUTION, stated))
-    assert wcs_to_celestial_frame(WCS(before)).name == "fk5"
-    assert wcs_to_celestial_frame(WCS(after)).name == "icrs"
-    assert (after["IMAGEW"], after["IMAGEH"]) == (WIDTH, HEIGHT)
-    assert list(after["COMMENT"]) == list(before["COMMENT"])
-    assert celestial.with_frame(stated) == stated
-
-
 def test_nova_believes_its_own_solution_of_a_crop(tmp_path: Path) -> None:
     """IMAGEW and IMAGEH of the whole image, left by solve-field, do not make the new description one of a part."""
     header = update(write_image(tmp_path / "a.fits", {**TAN, "IMAGEW": 600, "IMAGEH": 400}))
@@ -226,5 +214,5 @@ def test_fitsverify_has_no_new_complaint(tmp_path: Path, name: str) -> None:
 def test_fitsverify_has_nothing_to_say_of_a_new_file(tmp_path: Path, shape: tuple[int, ...]) -> None:
     write_pixels(np.ones(shape, "u2"), SOLUTION, tmp_path / "new.fits")
     assert complaints(tmp_path / "new.fits") == set()
-    (tmp_path / "wcs.fits").write_bytes(celestial.with_frame(SOLUTION))
+    (tmp_path / "wcs.fits").write_bytes(wcs_file(SOLVED, engine_comments.read(())))
     assert complaints(tmp_path / "wcs.fits") == set()

@@ -67,7 +67,7 @@ def test_pixel_to_sky_agrees_with_astropy(tmp_path: Path, sip: bool) -> None:
 
     content = made.wcs_fits(sip=sip)
     ours = read(tmp_path, content)
-    theirs = astropy_wcs(content, ours)
+    theirs = astropy_wcs(ours)
     for x in (1.0, 200.25, 719.0):
         for y in (1.0, 333.5, 507.0):
             ra, dec = theirs.all_pix2world(x, y, 1)

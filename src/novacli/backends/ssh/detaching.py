@@ -76,6 +76,8 @@ def _detach_to(known: KnownServer, job: JobDir, packet: Packet, budget: Budget, 
         if not isinstance(exc, TransferError):
             remote.forget()
         raise
-    if line.id != packet.job_id:
+    try:
+        server.check_id(line, packet.job_id)
+    except TransferError:
         remote.forget()
-        raise TransferError(f"{server.name}: it answered for another job: do not trust it")
+        raise

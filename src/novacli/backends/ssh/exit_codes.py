@@ -43,6 +43,12 @@ class UnreachedError(RetryLaterError):
     """ssh could not connect, or the connection broke; safe to retry, but a server may be switched off."""
 
 
+class RefusedConnectionError(UnreachedError):
+    """ssh could not connect, for a reason that stays: trying again would not help, and might lock the user out."""
+
+    retry_is_safe = False
+
+
 #: After these errors another server is tried.
 PASSED_ON = (UnavailableError, InternalError, ServerOutputError, TransferError, RetryLaterError, ConfigError)
 
@@ -63,6 +69,14 @@ _PERMANENT = {
 _TEMPORARY = {
     r"Connection refused|Connection timed out|No route to host": "check that it is switched on and runs sshd",
 }
+#: How the lines of ssh itself begin.  Its stderr also carries the log of the server, which may contain any other line.
+_OF_SSH = re.compile(
+    r"ssh: |ssh_|kex_exchange_identification: |client_loop: |mux_client|([\w.-]+@\S+: )?Permission denied \("
+    r"|Host key verification failed|.{0,9}WARNING: REMOTE HOST IDENTIFICATION|Too many authentication failures"
+    r"|Received disconnect from |Disconnected from |Connection (closed|refused|reset|timed|to)|Timeout, server "
+    r"|hostname contains invalid|command-line( line \d+)?: |Bad owner or permissions on |Bad configuration option"
+    r"|\S+: (line \d+: |terminating, \d+ bad )|Unable to negotiate with |No \S+ host key is known"
+)
 #: ssh may write many lines; a line that matches this tells the reason.
 _PERMANENT_PATTERN = re.compile("|".join(_PERMANENT))
 
@@ -83,9 +97,7 @@ def error_of(name: str, destination: str, code: int | None, stderr_lines: Sequen
     """
     reason = _reason(stderr_lines)
     if code == SSH_FAILED:
-        telling = next((line for line in reversed(stderr_lines) if _PERMANENT_PATTERN.search(line)), reason)
-        remedy = f": {found}" if (found := remedy_of(telling, destination)) else ""
-        return UnreachedError(f"{name}: ssh failed: {telling.rstrip('.')}{remedy}")
+        return _connection_error(name, destination, stderr_lines)
     if code == _NOT_FOUND:
         return NoProgramError(f"{name}: there is no solvehost on it ({reason}): install it there, see nova hosts check")
     if code is not None and code < 0:
@@ -95,6 +107,19 @@ def error_of(name: str, destination: str, code: int | None, stderr_lines: Sequen
     if code < FIRST_OF_PROTOCOL or code > 128:
         return InternalError(f"{name}: the server ended with exit code {code}: {reason}")
     return kind_of(code)(f"{name}: {reason}")
+
+
+def _connection_error(name: str, destination: str, stderr_lines: Sequence[str]) -> UnreachedError:
+    """Return the error for a failure of ssh itself; only a line that ssh wrote is quoted as its reason."""
+    said = [line for line in stderr_lines if _OF_SSH.match(line)]
+    if not said:
+        other = f" without a reason; the last line on stderr was {stderr_lines[-1]!r}" if stderr_lines else ""
+        return UnreachedError(f"{name}: ssh failed{other or ': it gave no reason'}")
+    refusal = next((line for line in reversed(said) if _PERMANENT_PATTERN.search(line)), None)
+    telling = refusal or said[-1]
+    remedy = f": {found}" if (found := remedy_of(telling, destination)) else ""
+    kind = UnreachedError if refusal is None else RefusedConnectionError
+    return kind(f"{name}: ssh failed: {telling.rstrip('.')}{remedy}")
 
 
 def kind_of(code: int) -> type[NovaError]:
@@ -127,4 +152,4 @@ def remedy_of(message: str, destination: str) -> str:
 
 def is_temporary(error: NovaError) -> bool:
     """Return True if the same server may answer in a moment: it was busy, or could not be reached."""
-    return isinstance(error, RetryLaterError) and not _PERMANENT_PATTERN.search(str(error))
+    return isinstance(error, RetryLaterError) and not isinstance(error, RefusedConnectionError)

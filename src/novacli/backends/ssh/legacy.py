@@ -117,6 +117,6 @@ def _try(
         return records.EXHAUSTED
     # The script does not test matches for clustering as a race does, so it is done here.
     is_accepted = put_in_place(
-        job, reply.files, number, server.name, lambda folder: clustering.is_doubtful(attempt, folder)
+        job, reply.files, number, server.name, lambda folder: clustering.is_doubtful(attempt, folder), sent=[number]
     )
     return records.SOLVED if is_accepted else records.DOUBTFUL

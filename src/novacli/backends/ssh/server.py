@@ -78,11 +78,11 @@ class Server:
 
     def cancel(self, job_id: str, budget: Budget, progress: Progress = SILENT) -> JobLine:
         """End a stored job."""
-        return self._job_line(("cancel", job_id), b"", budget, progress)
+        return self._own_line(("cancel", job_id), job_id, budget, progress)
 
     def rm(self, job_id: str, budget: Budget, progress: Progress = SILENT) -> JobLine:
         """Remove a stored job."""
-        return self._job_line(("rm", job_id), b"", budget, progress)
+        return self._own_line(("rm", job_id), job_id, budget, progress)
 
     def log(self, job_id: str, budget: Budget, progress: Progress = SILENT, *, follow: bool) -> Iterator[str]:
         """Yield the log of a stored job, safe to print; with ``follow``, until the job is finished."""
@@ -106,6 +106,17 @@ class Server:
                 yield call
         except (TransferError, UnavailableError) as exc:  # its message does not name the server
             raise type(exc)(f"{self.name}: {exc}") from exc
+
+    def _own_line(self, words: Sequence[str], job_id: str, budget: Budget, progress: Progress) -> JobLine:
+        """Return the answer about a job; raise if it is about another one."""
+        line = self._job_line(words, b"", budget, progress)
+        self.check_id(line, job_id)
+        return line
+
+    def check_id(self, line: JobLine, job_id: str) -> None:
+        """Raise ``TransferError`` if an answer is about another job than the one with this id."""
+        if line.id != job_id:
+            raise TransferError(f"{self.name}: it answered for another job: do not trust it")
 
     def _job_line(self, words: Sequence[str], stdin: bytes, budget: Budget, progress: Progress = SILENT) -> JobLine:
         lines = _parsed(self, wire.read_jobs, self._ask(words, stdin, budget, progress, _read_all))

@@ -112,7 +112,9 @@ def detach_again(server: Server, remote: RemoteJob, budget: Budget, progress: Pr
     reference = reference_of(remote)
     packet = packing.pack(remote.job, reference.numbers, reference.wire_id)
     with _answering(server):
-        return server.detach(packet.request, budget.at_most(FETCH_S), progress).state
+        line = server.detach(packet.request, budget.at_most(FETCH_S), progress)
+    server.check_id(line, packet.job_id)
+    return line.state
 
 
 def log(server: Server, remote: RemoteJob, *, follow: bool) -> Iterator[str]:

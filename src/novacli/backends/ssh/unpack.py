@@ -1,28 +1,28 @@
 """Check the reply of a server, and put its files into the job directory, the WCS last.
 
-A server is not trusted.  Its files stay in a hidden directory until all of them have passed the checks that the results
-of the local engine pass.  Its manifest is not copied either: a new one is made from checked values.
+A server is not trusted.  Its files stay in a hidden directory until :mod:`novacli.backends.ssh.result_check` has
+checked all of them and written them anew.  Its manifest is not copied either: a new one is made from checked values.
 """
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from novacli.backends.base import UnusableReplyError
 from novacli.backends.ssh.packing import Packet
-from novacli.errors import DataError, NovaError, OutputError
-from novacli.solution.reading import read_solution
+from novacli.backends.ssh.result_check import check_and_rewrite
+from novacli.errors import NovaError, OutputError
 from solvehost.engine import records, result_files
 from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
 from solvehost.engine.records import AttemptOutcome, Candidate, RaceResult
 from solvehost.formats import axy
-from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, RDLS, WCS, JobDir
+from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, JobDir
 from solvehost.wire import Reply, escape
 
 _OUTCOMES = (records.SOLVED, records.EXHAUSTED, records.CRASHED, records.NO_INDEX, records.STOPPED, records.DOUBTFUL)
@@ -56,7 +56,7 @@ def unpack(job: JobDir, packet: Packet, reply: Reply, server: str, earlier: Race
         If the files cannot be written.  This is a problem of this machine, so no other server is tried.
     """
     race = read_race(job, packet, reply, server)
-    put_in_place(job, reply.files, race.winner, server)
+    put_in_place(job, reply.files, race.winner, server, sent=packet.numbers, needs_matches=True)
     if earlier is not None:
         race = _joined(earlier, race)
     manifest = reply.manifest or {}
@@ -146,6 +146,9 @@ def put_in_place(
     winner: int | None,
     server: str,
     is_doubtful: Callable[[Path], bool] = lambda _folder: False,
+    *,
+    sent: Sequence[int],
+    needs_matches: bool = False,
 ) -> bool:
     """Check result files, and put them into the job directory.
 
@@ -161,6 +164,10 @@ def put_in_place(
         The name of the server, for messages.
     is_doubtful
         Called with the folder that holds the files; if it returns True, they are discarded.
+    sent
+        The numbers of the attempts that were sent in the same request.
+    needs_matches
+        True to require ``corr.fits``, which solvehost always sends; an engine of the original script may not write it.
 
     Returns
     -------
@@ -183,7 +190,7 @@ def put_in_place(
                     data = _log_so_far(job) + files[name] if name == LOG else files[name]
                     (folder / name).write_bytes(data)
             if winner is not None:
-                _check(job, folder, winner, server)
+                _check(job, folder, sent, server, needs_matches=needs_matches)
                 if is_doubtful(folder):
                     return False
             _move(job, folder)
@@ -212,27 +219,12 @@ def _log_so_far(job: JobDir) -> bytes:
     return job.log.read_bytes() if result_files.is_plain_file(job.log) else b""
 
 
-def _check(job: JobDir, folder: Path, winner: int, server: str) -> None:
+def _check(job: JobDir, folder: Path, sent: Sequence[int], server: str, *, needs_matches: bool) -> None:
     try:
-        result_files.check_wcs(folder / WCS)
-        solution = read_solution(folder, is_fits_like=True)
-        sent = axy.read(job.axy(winner))
-        if (solution.tan_sip.width, solution.tan_sip.height) != (sent.width, sent.height):
-            raise DataError(f"{WCS} belongs to an image of another size")
-        if solution.files.rdls is not None:
-            _check_table(solution.files.rdls)
+        check_and_rewrite(folder, [axy.read(job.axy(number)) for number in sent], needs_matches=needs_matches)
     except (NovaError, ArithmeticError, ValueError) as exc:
         reason = str(exc).replace(f"{folder}/", "").removesuffix("; solve the image again")
         raise UnusableReplyError(f"{server}: what it sent back cannot be used: {escape(reason, 300)}") from exc
-
-
-def _check_table(rdls: bytes) -> None:
-    from novacli.fits import tables
-
-    try:
-        tables.read_table(rdls)
-    except DataError as exc:
-        raise DataError(f"{RDLS}: {exc}") from exc
 
 
 def _move(job: JobDir, folder: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from made_jobs import make_job
-from made_results import CORR_COLUMNS, table_fits, wcs_fits
-from made_servers import Servers, make_info, solved_files
+from made_results import corr_fits, solution_of, wcs_fits
+from made_servers import Servers, make_info
 from made_sky import DrawnField
 
 from novacli import backends, config
@@ -208,14 +208,14 @@ def test_the_result_of_the_original_script_is_kept(
     before = job.axy(2).read_bytes()
     solve = connected("old").solve(job, iter([1, 2]), Budget.of_seconds(60))
     assert (solve.race.winner, solve.server) == (1, "old")
-    assert job.wcs.read_bytes() == wcs_fits(719, 507)
+    assert solution_of(job.wcs.read_bytes()) == solution_of(wcs_fits(719, 507))
     assert job.axy(2).read_bytes() == before
     manifest = job.read_json("manifest.json")
     assert manifest is not None
     assert (manifest["status"], manifest["engine"]) == ("solved", "unknown")
 
 
-@pytest.mark.parametrize("found", [b"nonsense", solved_files(A_ORDER=999)["wcs.fits"], wcs_fits(10, 10)])
+@pytest.mark.parametrize("found", [b"nonsense", wcs_fits(719, 507, A_ORDER=999), wcs_fits(10, 10)])
 def test_the_result_of_the_original_script_is_checked(
     connected, servers: Servers, job: JobDir, tmp_path: Path, fake_engine, found: bytes
 ) -> None:
@@ -234,8 +234,8 @@ def test_a_match_on_clustered_stars_is_rejected_and_the_next_attempt_follows(
     x, y = array("f", [100, 101, 102] * 3), array("f", [n // 3 + 200 for n in range(9)])
     clustered = Stars(x, y, array("f", range(9, 0, -1)))
     axy.write(replace(first, stars=clustered, odds_to_solve=1e13), job.axy(1))
-    rows = [(x[n], y[n], 190.0, 55.0, n) for n in range(8)]
-    found = {"wcs.fits": wcs_fits(comments=("log odds: 31.7",)), "corr.fits": table_fits(CORR_COLUMNS, rows)}
+    wcs = wcs_fits(comments=("log odds: 31.7",))
+    found = {"wcs.fits": wcs, "corr.fits": corr_fits(wcs, list(zip(x, y, strict=True))[:8])}
     for name, content in found.items():
         (tmp_path / name).write_bytes(content)
     script = f"cd {tmp_path} && [ ! -e again ] && cp wcs.fits corr.fits $OLDPWD; touch again"

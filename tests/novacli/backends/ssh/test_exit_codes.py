@@ -64,10 +64,21 @@ def test_the_error_quotes_the_last_line_of_solvehost() -> None:
     ],
 )
 def test_a_permanent_failure_of_ssh_has_a_remedy_and_is_not_tried_again(line: str, remedy: str) -> None:
-    error = error_of("s", "me@s", 255, (line, "lost connection"))
+    error = error_of("s", "me@s", 255, (line, "the log of an engine"))
     assert f"{line.rstrip('.')}: " in str(error)
     assert remedy.replace("\\", "") in str(error)
     assert not is_temporary(error)
+
+
+def test_a_line_of_the_server_is_not_quoted_as_the_reason_of_ssh() -> None:
+    """The log of an engine comes on the same stream; it decides neither the remedy nor whether nova tries again."""
+    log = "cannot read index-4110.fits: Permission denied"
+    error = error_of("s", "me@s", 255, (log,))
+    assert str(error) == f"s: ssh failed without a reason; the last line on stderr was {log!r}"
+    assert is_temporary(error)
+    broken = error_of("s", "me@s", 255, ("client_loop: send disconnect: Broken pipe", log))
+    assert str(broken) == "s: ssh failed: client_loop: send disconnect: Broken pipe"
+    assert str(error_of("s", "me@s", 255, ())) == "s: ssh failed: it gave no reason"
 
 
 def test_a_server_that_is_switched_off_has_a_remedy_and_is_tried_again() -> None:

@@ -14,6 +14,7 @@ from novacli import config
 from novacli.backends.ssh import server_pool
 from novacli.backends.ssh.command import Ssh
 from novacli.backends.ssh.destinations import SshHost
+from novacli.backends.ssh.exit_codes import RefusedConnectionError
 from novacli.backends.ssh.server import Server
 from novacli.backends.ssh.server_pool import ServerPool, joined
 from novacli.errors import NovaError, RetryLaterError, UnavailableError
@@ -63,15 +64,15 @@ def test_a_slow_server_is_left_out_and_named(made, servers: Servers, monkeypatch
 
 
 def test_if_no_server_answers_the_error_names_all(made, servers: Servers) -> None:
-    servers.add("a", info="echo 'no route' >&2; exit 255")
+    servers.add("a", info="echo 'ssh: connect to host a port 22: No route to host' >&2; exit 255")
     servers.add("b", info="exit 78")
-    with pytest.raises(RetryLaterError, match="a: ssh failed: no route"):
+    with pytest.raises(RetryLaterError, match="a: ssh failed: ssh: connect to host a port 22: No route"):
         made("a", "b").in_order()
 
 
 def test_temporary_errors_decide_the_class_of_joined_errors() -> None:
     busy, wrong = RetryLaterError("b: busy"), UnavailableError("a: none")
-    hopeless = RetryLaterError("c: ssh failed: Permission denied")
+    hopeless = RefusedConnectionError("c: ssh failed: Permission denied")
     assert type(joined([wrong, busy])) is RetryLaterError
     assert str(joined([wrong, hopeless, busy])) == "b: busy"
     assert str(joined([hopeless, wrong])) == f"{hopeless}; {wrong}"

@@ -5,28 +5,32 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+from array import array
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_jobs import make_job
-from made_results import CORR_COLUMNS, RDLS_COLUMNS, table_fits, wcs_fits
+from made_results import RDLS_COLUMNS, corr_fits, solution_of, table_fits, wcs_fits
 from made_servers import HEIGHT, WIDTH, solved_files
 
 from novacli.backends.ssh import unpack
 from novacli.backends.ssh.packing import Packet
 from novacli.errors import NovaError, OutputError, TransferError
+from novacli.fits.tables import read_table
 from solvehost import wire
 from solvehost.formats import axy
 from solvehost.formats.jobdir import JobDir
+from solvehost.formats.star_table import Stars
 from solvehost.wire import Reply
 
 ID = "a-1"
 PACKET = Packet(ID, (1, 3), b"")
+STARS = [(10.0, 55.0), (20.0, 40.0), (30.0, 30.0), (40.0, 20.0), (55.0, 10.0)]
 FILES = {
     **solved_files(),
-    "corr.fits": table_fits(CORR_COLUMNS, [(100.0 + n, 200.0, 190.0, 55.0, n) for n in range(5)]),
+    "corr.fits": corr_fits(wcs_fits(WIDTH, HEIGHT), STARS),
     "rdls.fits": table_fits(RDLS_COLUMNS, [(9.0, 190.0, 55.0)]),
 }
 
@@ -66,8 +70,10 @@ def test_attempts_have_the_job_s_own_numbers_and_labels(job: JobDir) -> None:
     race = unpack.unpack(job, PACKET, reply(FILES), "solve1")
     assert (race.winner, race.attempts[0].number, race.attempts[0].label) == (3, 3, "attempt 3")
     assert results(job) == {*FILES, "manifest.json"}
-    for name, content in FILES.items():
-        assert (job.path / name).read_bytes() == content
+    for name in ("corr.fits", "rdls.fits"):
+        assert read_table((job.path / name).read_bytes()).tolist() == read_table(FILES[name]).tolist()
+    assert solution_of(job.wcs.read_bytes()) == solution_of(FILES["wcs.fits"])
+    assert job.log.read_bytes() == FILES["backend.log"]
 
 
 def test_the_log_of_an_unsolved_reply_is_kept(job: JobDir) -> None:
@@ -212,3 +218,16 @@ def test_a_damaged_archive_is_refused_or_read(job: JobDir, seed: int) -> None:
 def test_the_wcs_must_have_the_size_of_the_image(job: JobDir) -> None:
     with pytest.raises(TransferError, match="an image of another size"):
         unpack.unpack(job, PACKET, reply({"wcs.fits": wcs_fits(WIDTH + 1, HEIGHT)}), "solve1")
+
+
+def test_the_stars_of_all_attempts_of_the_request_count(job: JobDir) -> None:
+    """A race may verify the match of an attempt with the stars of another; attempts that were not sent do not count."""
+    others = [(x + 300, y + 100) for x, y in STARS]
+    files = {**FILES, "corr.fits": corr_fits(FILES["wcs.fits"], others)}
+    columns = (array("f", column) for column in (*zip(*others, strict=True), range(5)))
+    attempt = axy.Attempt(WIDTH, HEIGHT, Stars(*columns))
+    axy.write(attempt, job.axy(2))
+    with pytest.raises(TransferError, match=r"corr\.fits: it matches a star at 310\.0, 155\.0, where none was sent"):
+        unpack.unpack(job, PACKET, reply(files), "solve1")
+    axy.write(attempt, job.axy(1))
+    assert unpack.unpack(job, PACKET, reply(files), "solve1").winner == 3
