@@ -176,7 +176,7 @@ def test_corpus_yields_images_that_should_or_may_solve(tmp_path: Path) -> None:
     ]
     (tmp_path / "manifest.json").write_text(json.dumps(rows))
     a, b = cases.from_corpus(tmp_path, ".fits")
-    assert a == cases.Case("a.fits", tmp_path / "a.fits", Truth(HERE, 800))
+    assert a == cases.Case("a.fits", tmp_path / "a.fits", Truth(HERE, 800), source="a")
     assert (b.name, b.truth) == ("b.fits", None)
 
 
