@@ -95,7 +95,7 @@ def test_complementary_members_are_chosen() -> None:
 def a_table(count: int) -> np.ndarray:
     """Return sources at random places."""
     chance = np.random.default_rng(count)
-    names = ("x", "y", "flux", "peak", "a", "b")
+    names = ("x", "y", "flux", "peak", "a", "b", "likeness")
     table = np.zeros(count, dtype=[(name, np.float64) for name in names])
     for name in names:
         table[name] = chance.uniform(1, 100, count)

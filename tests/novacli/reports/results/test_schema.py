@@ -17,7 +17,7 @@ from novacli.records.calibration import Calibration
 from novacli.records.result import SCHEMA as SCHEMA_VERSION
 from novacli.records.result import Result
 from novacli.records.status import FAILED, SOLVED, UNSOLVED
-from novacli.strategy.portfolio import BLIND, POINTED
+from novacli.strategy.portfolio import BLIND, POINTED, PROPOSED, SCALED
 from solvehost.engine import records
 
 DOCS = Path(__file__).parents[4] / "docs" / "reference" / "json.md"
@@ -150,7 +150,9 @@ def test_every_key_is_documented() -> None:
 
 
 def test_labels_of_attempts_fit_their_card() -> None:
-    """The axy has room for 60 ASCII characters."""
-    for member in (*BLIND, *POINTED):
+    """The axy has room for 60 ASCII characters; those of members with hints name the hints as well."""
+    for member in (*BLIND, *SCALED, *POINTED, *PROPOSED):
         assert member.label.isascii()
-        assert len(member.label) < 30
+    assert all(len(f"{member.label} (blind)") <= 60 for member in BLIND)
+    assert all(len(f"{member.label} (star pattern)") <= 60 for member in PROPOSED)
+    assert all(len(member.label) < 30 for member in (*SCALED, *POINTED))
