@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ _SHADOW = Path("/etc/shadow")
 _LOGIND = ("/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf")
 _LOGIND_FOLDERS = ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d")
 _PRIVILEGED_GROUPS = {"root", "wheel", "sudo", "admin", "adm", "disk", "shadow", "docker", "lxd", "systemd-journal"}
+#: This directory exists if systemd runs the machine.
+_SYSTEMD_RUNS = Path("/run/systemd/system")
+_UNIT_FOLDERS = (Path("/etc/systemd/system"), _SYSTEMD_RUNS)
 _DAY_S = 86400
 
 
@@ -25,6 +29,7 @@ def check(account: Account, *, uses_pam: bool) -> Iterator[Finding]:
     yield from run_check("login", lambda: [check_login(account, uses_pam=uses_pam)])
     yield from run_check("shell", lambda: [check_shell(account)])
     yield from run_check("sessions", lambda: [check_sessions(account)])
+    yield from run_check("user manager", lambda: [check_user_manager(account)])
 
 
 def check_user(account: Account) -> Finding:
@@ -90,6 +95,17 @@ def check_sessions(account: Account) -> Finding:
                        "(KillUserProcesses)",
                        f"set KillExcludeUsers=root {account.name} in /etc/systemd/logind.conf")  # fmt: skip
     return Finding("sessions", True, "detached jobs outlive the connection that sent them")
+
+
+def check_user_manager(account: Account) -> Finding:
+    """Check that sshd starts no ``systemd --user``, through which a program could leave its confinement."""
+    name, unit = "user manager", f"user@{account.uid}.service"
+    if not _SYSTEMD_RUNS.is_dir():
+        return Finding(name, True, "systemd does not run this machine")
+    if any(os.path.realpath(folder / unit) == os.devnull for folder in _UNIT_FOLDERS):
+        return Finding(name, True, f"{unit} is masked")
+    detail = f"sshd starts {unit}, through which a program could leave its confinement if the kernel has no seccomp"
+    return Finding(name, None, detail, f"systemctl mask {unit}")
 
 
 def _logind_files() -> list[Path]:

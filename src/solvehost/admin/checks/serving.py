@@ -115,7 +115,7 @@ def check_state(config: Settings, account: Account) -> Iterator[Finding]:
         yield Finding("state", False, f"the state directory {path} does not exist", create, 73)
         return
     status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid or status.st_mode & 0o077:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid or status.st_mode & 0o777 != 0o700:
         yield Finding("state", False, f"{path} must be a directory owned by {account.name} with mode 0700, but it is "
                       f"{stat.filemode(status.st_mode)}, owned by uid {status.st_uid}", create)  # fmt: skip
         return
@@ -124,8 +124,24 @@ def check_state(config: Settings, account: Account) -> Iterator[Finding]:
         yield Finding("state", False, f"{path} is on a network disk ({kind}), whose locks are unreliable after a crash",
                       "set `state` to a directory on a local disk")  # fmt: skip
         return
+    damaged = _damaged_part(path, account)
+    if damaged is not None:
+        yield Finding("state", False, f"{damaged} must be a directory of {account.name} with mode 0700",
+                      f"chown -h {account.name} {damaged}; chmod u+rwx,go-w {damaged}")  # fmt: skip
+        return
     yield Finding("state", True, f"{path}, {kind or 'on a local disk'}")
     yield check_room(path)
+
+
+def _damaged_part(state: Path, account: Account) -> Path | None:
+    """Return a directory of the state that the server cannot use or that others can change, None if there is none."""
+    for pattern in ("slots", "work", "clients", "clients/*", "clients/*/*"):
+        for part in state.glob(pattern):
+            status = part.lstat()
+            is_usable = stat.S_ISDIR(status.st_mode) and status.st_mode & 0o722 == 0o700
+            if not is_usable or status.st_uid != account.uid:
+                return part
+    return None
 
 
 def check_room(path: Path) -> Finding:

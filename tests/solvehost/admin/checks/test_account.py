@@ -105,10 +105,30 @@ def test_logind_that_kills_processes_at_logout_fails(
 def test_a_missing_shell_hides_no_other_check(tmp_path: Path) -> None:
     found = {c.name: c for c in module.check(made_keys.account(tmp_path, shell="/none/sh"), uses_pam=True)}
     assert (found["shell"].ok, found["shell"].exit_code) == (False, 69)
-    assert list(found) == ["user", "login", "shell", "sessions"]
+    assert list(found) == ["user", "login", "shell", "sessions", "user manager"]
 
 
 def test_all_checks_of_the_account_run(tmp_path: Path) -> None:
     names = [check.name for check in module.check(made_keys.account(tmp_path), uses_pam=True)]
-    assert names == ["user", "login", "shell", "sessions"]
+    assert names == ["user", "login", "shell", "sessions", "user manager"]
     assert os.geteuid() == made_keys.account(tmp_path).uid
+
+
+@pytest.mark.parametrize(
+    ("runs", "masked", "ok"), [(False, False, True), (True, True, True), (True, False, None)]
+)  # fmt: skip
+def test_a_user_manager_that_is_not_masked_is_named(
+    runs: bool, masked: bool, ok: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through it, code in a confined engine could start programs outside of the confinement."""
+    units = tmp_path / "system"
+    if runs:
+        units.mkdir()
+    user = made_keys.account(tmp_path)
+    if masked:
+        (units / f"user@{user.uid}.service").symlink_to(os.devnull)
+    monkeypatch.setattr(module, "_SYSTEMD_RUNS", units)
+    monkeypatch.setattr(module, "_UNIT_FOLDERS", (units,))
+    found = module.check_user_manager(user)
+    assert found.ok is ok
+    assert ok or found.remedy == f"systemctl mask user@{user.uid}.service"

@@ -238,3 +238,19 @@ def test_an_exception_in_a_check_becomes_a_finding(tmp_path: Path) -> None:
 
     assert [only(run_check("x", look)).exit_code for look in (busy, denied, wrong)] == [75, 77, 70]
     assert "none: No such file" in only(run_check("x", denied)).detail
+
+
+@pytest.mark.parametrize("part", ["", "work", "slots", "clients", "clients/a", "clients/a/jobs"])
+@pytest.mark.parametrize("mode", [0o000, 0o500, 0o722])
+def test_a_directory_of_the_state_with_a_wrong_mode_is_named(tmp_path: Path, part: str, mode: int) -> None:
+    """An engine that was taken over could once take the permissions away, and end the service for all."""
+    config = made_state.config(tmp_path / "state")
+    for name in ("work", "slots", "clients/a/jobs"):
+        (config.state / name).mkdir(parents=True, mode=0o700)
+    config.state.chmod(0o700)
+    (config.state / part).chmod(mode)
+    (found, *_) = serving.check_state(config, made_keys.account(tmp_path))
+    (config.state / part).chmod(0o700)
+    assert found.ok is False
+    assert str(config.state / part) in found.detail
+    assert next(iter(serving.check_state(config, made_keys.account(tmp_path)))).ok
