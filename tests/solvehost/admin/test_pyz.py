@@ -102,7 +102,8 @@ def test_the_zipapp_solves(magic: str, pyz: Path, tmp_path: Path, real_indexes: 
     scale = drawnfield.ARCSEC_PER_PIXEL
     attempt = axy.Attempt(drawnfield.WIDTH, drawnfield.HEIGHT, stars, ((axy.Range(scale * 0.9, scale * 1.1)),))
     request = b"".join(write_request("job-1", {1: axy.to_bytes(attempt)}))
-    done = run(pyz, "--config", os.devnull, "--state", tmp_path / "state", "--log", "stderr", feed=request)
+    flags = ("--config", os.devnull, "--state", tmp_path / "state", "--log", "stderr", "--allow-root")
+    done = run(pyz, *flags, feed=request)
     assert done.returncode == 0, done.stderr
     reply = read_reply(io.BytesIO(done.stdout).read1, "job-1")
     assert reply.manifest is not None

@@ -83,6 +83,15 @@ import os, sys, time
 time.sleep({held_up_s})
 os.execv("{engine}", ["{engine}", *sys.argv[1:]])
 """
+#: Serves without confinement, which would keep the slow engine from starting the real one.
+_UNCONFINED = """\
+import sys
+sys.path.insert(0, "{app}")
+from solvehost.engine import sandbox
+sandbox.rules = lambda *_: ""
+from solvehost.__main__ import main
+main()
+"""
 
 
 def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: CrowdSetting) -> Crowd:
@@ -90,11 +99,13 @@ def soak(sshd: MadeSshd, folder: Path, jobs: int, setting: CrowdSetting) -> Crow
     name = setting.name
     found = Crowd(jobs, name)
     log = sshd.make_dir() / "solvehost.log"
-    engine_path = program.find_engine()
+    engine_path, wrapper = program.find_engine(), None
     if setting.held_up_s:
         words = {"python": SYSTEM_PYTHON, "held_up_s": setting.held_up_s, "engine": engine_path}
         engine_path = sshd.place("astrometry-engine", _SLOW_ENGINE.format(**words))
-    host = sshd.add_host(*setting.flags, "--log", str(log), "--engine", str(engine_path), shared=setting.shared)
+        wrapper = sshd.place("unconfined.py", _UNCONFINED.format(app=sshd.app))
+    flags = (*setting.flags, "--log", str(log), "--engine", str(engine_path))
+    host = sshd.add_host(*flags, wrapper=wrapper, shared=setting.shared)
     (sshd.folder / "run").mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(parents=True)
     stars = drawnfield.draw(_index(), parity=1)

@@ -12,14 +12,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from novacli.demo.catalogue import Catalogue, find_index
-from novacli.demo.drawing import draw
-from novacli.demo.scene import Scene
-from novacli.extraction.extractor import StarExtractor
-from novacli.inputs import from_array
-from novacli.records.hints import Hints
-from novacli.records.params import SolveParams
-from novacli.strategy import attempts as strategy
 from solvehost.engine import clustering, race, records
 from solvehost.engine.slots import Tokens
 from solvehost.errors import DataError
@@ -165,20 +157,25 @@ def test_only_the_best_stars_of_a_very_long_list_count(tmp_path: Path) -> None:
 # --- In a race ----------------------------------------------------------------------------------------------------
 
 
+#: Sources of a drawn picture in which clouds hide most stars, best first: 1-based pixels.
+CLOUDED = [
+    (331.03, 368.47), (328.58, 375.86), (328.18, 369.13), (329.59, 380.69), (319.56, 379.76), (328.31, 358.19),
+    (650.83, 897.56), (265.24, 717.81), (333.52, 364.96), (335.48, 385.22), (341.83, 384.06), (313.09, 358.14),
+    (663.87, 910.22), (337.62, 376.31), (440.02, 189.98), (346.40, 373.21), (265.68, 725.31), (250.65, 715.21),
+]  # fmt: skip
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("has_schedule", [True, False])
 def test_a_false_match_of_a_clouded_picture_is_rejected_in_a_race(
     real_engine: Path, real_indexes: IndexSet, tmp_path: Path, has_schedule: bool
 ) -> None:
-    """In this drawn picture eight of eighteen sources match stars at a wrong position, with log-odds of 31.7."""
-    scene = Scene(
-        341.865284714875, 59.10582457119667, width_deg=20.0, width_px=WIDTH, height_px=HEIGHT, rotation_deg=190.0,
-        clouds=1.0, seed=1771437883, date_obs="2026-03-03T21:58:00",
-    )  # fmt: skip
-    drawn = draw(scene, Catalogue.open(find_index([f.path for f in real_indexes.files])))
-    extractor = StarExtractor(from_array(drawn.pixels.astype("f4")))
-    attempts = strategy.plan_attempts(extractor, SolveParams(blind=True), Hints(), real_indexes.files)
-    attempt = next(a for a in attempts if a.schedule.label == "all indexes by flux (blind)")
+    """Eight of the eighteen sources match stars at a wrong position, with log-odds of 31.7."""
+    depths = tuple((first, first + 9) for first in range(1, 200, 10))
+    odds = 1e13
+    attempt = attempt_of(
+        CLOUDED, depths=depths, odds_to_solve=odds, odds_to_keep=odds, tweak_order=2, verify_dedup=False
+    )
     job = jobdir.create(tmp_path)
     axy.write(attempt if has_schedule else dataclasses.replace(attempt, schedule=axy.Schedule()), job.axy())
     ended = race.run(
