@@ -27,13 +27,11 @@ import gains
 import measure
 import reporting
 from cases import Case
-from portfolio import Bench
+from portfolio import Bench, image_of
 
 import novacli
-from novacli.errors import NovaError, UnavailableError
+from novacli.errors import UnavailableError
 from novacli.extraction.extractor import StarExtractor
-from novacli.inputs import FileInput, open_field
-from novacli.records.field import Image
 from novacli.records.hints import Hints
 from novacli.records.params import SolveParams
 from novacli.strategy import attempts, portfolio
@@ -137,12 +135,8 @@ def source_digest() -> str:
 
 
 def _try_members(case: Case, members: Sequence[Member], trials: Trials, bench: Bench, code: str) -> Iterator[Trial]:
-    try:
-        field = open_field(FileInput(str(case.path)))
-    except NovaError as exc:
-        print(f"{case.name}: {exc}", file=sys.stderr)
-        return
-    if not isinstance(field, Image):
+    field = image_of(case)
+    if field is None:
         return
     extractor = StarExtractor(field)
     extraction_s: dict[str, float] = {}

@@ -68,12 +68,8 @@ class Bench:
         """Yield the outcome of each member on an image whose position is known."""
         if case.truth is None:
             return
-        try:
-            field = open_field(FileInput(str(case.path)))
-        except NovaError as exc:
-            print(f"{case.name}: {exc}", file=sys.stderr)
-            return
-        if not isinstance(field, Image):
+        field = image_of(case)
+        if field is None:
             return
         width_deg = case.truth.place.pixscale_arcsec * case.truth.width_px / 3600
         found = StarExtractor(field)
@@ -102,6 +98,16 @@ class Bench:
             return ("solved" if _is_right(read_wcs(job.wcs), attempt, truth) else "wrong"), cpu_s
         finally:
             trees.remove_tree(job.path)
+
+
+def image_of(case: Case) -> Image | None:
+    """Return a case's image; None if it cannot be read, which is printed, or if it is a star list."""
+    try:
+        field = open_field(FileInput(str(case.path)))
+    except NovaError as exc:
+        print(f"{case.name}: {exc}", file=sys.stderr)
+        return None
+    return field if isinstance(field, Image) else None
 
 
 def _is_right(answer: TanSip, attempt: axy.Attempt, truth: truths.Truth) -> bool:

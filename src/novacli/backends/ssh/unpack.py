@@ -26,8 +26,8 @@ from solvehost.formats.jobdir import LOG, MANIFEST, OUTPUTS, JobDir
 from solvehost.wire import Reply, escape
 
 _OUTCOMES = (records.SOLVED, records.EXHAUSTED, records.CRASHED, records.NO_INDEX, records.STOPPED, records.DOUBTFUL)
-#: A race of 16 attempts with their second looks has fewer outcomes.
-_MAX_OUTCOMES = 64
+#: A race has fewer outcomes: 24 attempts, ten follow-ups of four runs each, and second looks.
+_MAX_OUTCOMES = 128
 _MAX_INDEXES = 10_000
 _STAGING = ".run-reply"
 
