@@ -49,7 +49,7 @@ _MOST = 4
 _LEAD = TUNES - FOLLOWED_FROM
 #: The tests, and the log-odds that each asks for of a candidate of the study.
 TESTS = {
-    **{f"precise, {error_px} px": logodds - _LEAD for error_px, _tolerance, logodds in follow_up.PRECISE},
+    **{f"precise, {error_px} px": follow_up.PRECISE_LOG_ODDS - _LEAD for error_px, _tolerance in follow_up.PRECISE},
     "other stars": follow_up.OTHERS_LOG_ODDS,
 }
 #: False matches from log-odds 13.8 in a CPU second of searches; see README.md.

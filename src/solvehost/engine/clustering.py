@@ -45,13 +45,32 @@ def is_doubtful(attempt: axy.Attempt, run_dir: Path) -> bool:
     """
     if attempt.schedule == axy.Schedule():
         return False
+    minimum = math.log(attempt.odds_to_solve or DEFAULT_ODDS) - TOLERATED_LOSS
     with contextlib.suppress(NovaError, OSError, ValueError):
-        comments = fitsfile.read_primary_header(run_dir / WCS).comments
-        logodds = match_comments.number(comments, match_comments.LOG_ODDS)
-        if logodds is not None and logodds < _ACCEPTED_LOG_ODDS:
-            minimum = math.log(attempt.odds_to_solve or DEFAULT_ODDS) - TOLERATED_LOSS
-            return logodds - clustering_loss(attempt, run_dir / CORR) < minimum
+        return corrected_log_odds(attempt, run_dir) < minimum
     return False
+
+
+def corrected_log_odds(attempt: axy.Attempt, run_dir: Path) -> float:
+    """Return the log-odds of a solution without those that it owes to clustering; infinity if it needs no correction.
+
+    Parameters
+    ----------
+    attempt
+        The attempt, with its stars.
+    run_dir
+        The directory that holds the solution's ``wcs.fits`` and ``corr.fits``.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read.
+    """
+    comments = fitsfile.read_primary_header(run_dir / WCS).comments
+    logodds = match_comments.number(comments, match_comments.LOG_ODDS)
+    if logodds is None or logodds >= _ACCEPTED_LOG_ODDS:
+        return math.inf
+    return logodds - clustering_loss(attempt, run_dir / CORR)
 
 
 def clustering_loss(attempt: axy.Attempt, corr: Path) -> float:

@@ -3,14 +3,15 @@
 The log-odds of a candidate do not suffice, because a search of the whole sky finds such matches by chance.  A follow-up
 asks for evidence that a chance match rarely has.  It accepts the candidate if one of two things holds:
 
-1. The match is precise: with a small positional error and a small tolerance for the shape of the quad, it still has the
-   log-odds of one of ``PRECISE``.  Stars of a chance match lie anywhere within the usual errors.
+1. The match is precise: with the small positional error and the small tolerance for the shape of the quad of one of
+   ``PRECISE``, it still has log-odds of ``PRECISE_LOG_ODDS``, without those that it owes to clustering.  Stars of a
+   chance match lie anywhere within the usual errors.
 2. The other stars of the job confirm it: those that are not part of the match, from the longest star list of the job,
    verified at the match's position with all fitting index files.  The match was not chosen by these stars, so the
    odds that they agree by chance are those that the engine computes.
 
-The engine's tune-up, which fits a match to its stars, is left out where it would raise the odds of a chance match.  The
-clustering test applies to all.  A follow-up takes up to four runs of the engine, 0.1 s each, since few quads fit a
+The engine's tune-up, which fits a match to its stars, is left out where it would raise the odds of a chance match.  A
+follow-up takes up to four runs of the engine, 0.1 s each, since few quads fit a
 known place and scale.  A running engine is suspended meanwhile, so that a race uses no more cores than it holds.
 ``benchmarks/false_solutions.py`` measures how often a false candidate is accepted.
 """
@@ -31,14 +32,16 @@ from solvehost.engine.candidates import CandidateReader, are_near
 from solvehost.engine.records import SOLVED, AttemptOutcome, Candidate, RaceTerms
 from solvehost.engine.scheduler import EngineRun, RunState
 from solvehost.errors import NovaError
-from solvehost.formats import axy, fitsfile, match_comments
+from solvehost.formats import axy, fitsfile
 from solvehost.formats.jobdir import CORR, WCS, JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import selection
 from solvehost.indexes.index_file import IndexFile
 
-#: Searches for a precise match, in turn: positional error of the stars in pixels, code tolerance, least log-odds.
-PRECISE = ((0.5, 0.002, 23.0), (0.3, 0.001, 22.0))
+#: Searches for a precise match, in turn: positional error of the stars in pixels, and code tolerance.
+PRECISE = ((0.5, 0.002), (0.3, 0.001))
+#: Least log-odds of a precise match.
+PRECISE_LOG_ODDS = 23.0
 #: Log-odds of the other stars at which they confirm a match, and what the clustering test must leave of them.  A dozen
 #: index files are verified, so the odds of a chance agreement are a dozen times larger than one in e to this power.
 OTHERS_LOG_ODDS, OTHERS_LEAST_LEFT = 12.0, 9.2
@@ -144,8 +147,7 @@ class FollowUps:
         with contextlib.suppress(NovaError, OSError, ValueError):
             search = plan_search(candidate, planned, self._terms.indexes.files, number)
             for precise in precise_searches(search):
-                run_dir = self._job.run_dir(precise.number)
-                if self._is_solved(precise) and not clustering.is_doubtful(planned.attempt, run_dir):
+                if self._is_solved(precise) and self._corrected_log_odds(precise) >= PRECISE_LOG_ODDS:
                     return precise
             last = dataclasses.replace(search, number=number + _RUNS_EACH - 2)
             if self._is_solved(last) and self._others_confirm(last):
@@ -158,10 +160,10 @@ class FollowUps:
         others = plan_verification(found, self._job.run_dir(found.number), stars)
         if others is None or not self._is_solved(others):
             return False
-        run_dir = self._job.run_dir(others.number)
-        comments = fitsfile.read_primary_header(run_dir / WCS).comments
-        logodds = match_comments.number(comments, match_comments.LOG_ODDS) or 0.0
-        return logodds - clustering.clustering_loss(others.attempt, run_dir / CORR) >= OTHERS_LEAST_LEFT
+        return self._corrected_log_odds(others) >= OTHERS_LEAST_LEFT
+
+    def _corrected_log_odds(self, solved: PlannedAttempt) -> float:
+        return clustering.corrected_log_odds(solved.attempt, self._job.run_dir(solved.number))
 
     def _is_solved(self, planned: PlannedAttempt) -> bool:
         deadline = min(self._deadline, time.monotonic() + _TIME_LIMIT_S)
@@ -234,8 +236,8 @@ def plan_search(
 
 def precise_searches(search: PlannedAttempt) -> Iterator[PlannedAttempt]:
     """Yield the searches for a precise match at a candidate's place."""
-    for turn, (error_px, tolerance, logodds) in enumerate(PRECISE):
-        odds = math.exp(logodds)
+    odds = math.exp(PRECISE_LOG_ODDS)
+    for turn, (error_px, tolerance) in enumerate(PRECISE):
         attempt = dataclasses.replace(
             search.attempt,
             position_error_px=error_px,
