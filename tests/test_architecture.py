@@ -24,7 +24,15 @@ FLOORS = (
     ("solvehost.admin",),
     ("solvehost.__main__",),
     ("novacli.errors",),
-    ("novacli.config", "novacli.text", "novacli.files", "novacli.fits", "novacli.wcs", "novacli.records"),
+    (
+        "novacli.config",
+        "novacli.text",
+        "novacli.files",
+        "novacli.fits",
+        "novacli.arrays",
+        "novacli.wcs",
+        "novacli.records",
+    ),
     (
         "novacli.inputs",
         "novacli.hints",
@@ -51,7 +59,7 @@ THIRD_PARTY = {
     "rich": {"novacli.cli", "novacli.reports", "novacli.batch"},
     "numpy": {
         "novacli.api", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits", "novacli.inputs",
-        "novacli.solution", "novacli.wcs",
+        "novacli.solution", "novacli.arrays", "novacli.wcs",
     },
     "astropy": {"novacli.api", "novacli.records", "novacli.solution"},
     "fitsio": {"novacli.inputs"},

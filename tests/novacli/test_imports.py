@@ -50,3 +50,22 @@ def test_importing_the_package_is_light() -> None:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
     ran = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
     assert set(ran.stdout.split()) & (SLOW | {"click"}) == set()
+
+
+def test_finding_stars_imports_no_masked_arrays() -> None:
+    """Several functions of numpy import numpy.ma, which takes longer than finding the stars of a small image."""
+    program = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from novacli.extraction.detect import DetectionSettings\n"
+        "from novacli.extraction.extractor import StarExtractor\n"
+        "from novacli.extraction.order import StarOrder\n"
+        "from novacli.inputs import from_array\n"
+        "pixels = np.random.default_rng(1).normal(100, 3, (200, 200)).astype(np.float32)\n"
+        "for dy, dx in np.ndindex(3, 3):\n"
+        "    pixels[20 + dy : 180 : 20, 20 + dx : 180 : 20] += 500\n"
+        "extractor = StarExtractor(from_array(pixels), 50)\n"
+        "assert sum(len(extractor.stars(DetectionSettings(1), order)) for order in StarOrder)\n"
+        "assert 'numpy.ma' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

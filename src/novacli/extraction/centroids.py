@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from novacli.wcs.statistics import median
+from novacli.arrays.statistics import median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,13 +5,13 @@ Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from novacli.errors import DataError
-from novacli.extraction.sep_import import import_sep
 from novacli.extraction.star_likeness import star_likeness
 from novacli.records.field import Image
 from solvehost.record import record
@@ -43,6 +43,10 @@ _BRIGHTEST = 1000
 #: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
 #: and sep crashes.
 _ABSURD = 1e30
+#: sep's buffers hold at least this many pixels above the threshold.
+_MIN_PIXSTACK = 300_000
+#: The size of sep's buffers belongs to the process, not to a call: each thread sets it for its own call.
+_sep_buffers = threading.Lock()
 
 
 @record
@@ -161,7 +165,8 @@ def _subtract_background(
 
     Local noise is at least a share of that of the whole image, since a cell without any noise has no stars either.
     """
-    sep = import_sep()
+    import sep
+
     background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
     background.subfrom(data)
     noise = _noise(background, mesh_px, data)
@@ -194,20 +199,22 @@ def _detect_above(
     settings: DetectionSettings, noise: NDArray[np.float32], data: NDArray[np.float32], mask: NDArray[np.bool_] | None
 ) -> NDArray[np.void]:
     """Return the sources above the threshold, which is doubled as long as there are too many of them."""
-    sep = import_sep()
+    import sep
+
     sigma = max(settings.threshold_sigma, _threshold_for(_MAX_MAXIMA, data, noise))
-    sep.set_extract_pixstack(max(300_000, data.size // 20))
     for _ in range(_MAX_THRESHOLDS):
         try:
-            found: NDArray[np.void] = sep.extract(
-                data,
-                sigma if noise.ndim else sigma * float(noise),
-                err=noise if noise.ndim else None,
-                mask=mask,
-                minarea=settings.min_area_px,
-                filter_kernel=None,
-                deblend_cont=0.005,
-            )
+            with _sep_buffers:
+                sep.set_extract_pixstack(max(_MIN_PIXSTACK, data.size // 20))
+                found: NDArray[np.void] = sep.extract(
+                    data,
+                    sigma if noise.ndim else sigma * float(noise),
+                    err=noise if noise.ndim else None,
+                    mask=mask,
+                    minarea=settings.min_area_px,
+                    filter_kernel=None,
+                    deblend_cont=0.005,
+                )
         except Exception as exc:  # sep raises bare Exception if its buffers overflow
             if "overflow" not in str(exc) and "full" not in str(exc):
                 raise

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from novacli.arrays.statistics import median, quantile
 from novacli.extraction.detect import DetectionSettings, detect_sources, mask_absurd
 from novacli.records.field import Image
-from novacli.wcs.statistics import median, quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,9 @@ It is made once from the star catalogue that comes with the extra, in some ten s
 
 from __future__ import annotations
 
-import functools
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from novacli.config import UserFolders
 from novacli.errors import UnavailableError
@@ -22,6 +22,12 @@ PACKAGE = "tetra3rs"
 NARROWEST_DEG, WIDEST_DEG = 8.0, 60.0
 #: Changes whenever a database that was made before can no longer be used, or should not be.
 _VERSION = 1
+#: A file, and when and where its content was written.
+_FileVersion: TypeAlias = tuple[Path, int, int]
+#: The database that was read last, or what is wrong with it.
+_read: dict[_FileVersion, SolverDatabase | str] = {}
+#: Threads that need the database at once wait for the first to read it.
+_reading = threading.Lock()
 
 
 def database_file(folders: UserFolders) -> Path:
@@ -60,28 +66,48 @@ def make(path: Path) -> None:
             SolverDatabase.generate_from_gaia(max_fov_deg=WIDEST_DEG, min_fov_deg=NARROWEST_DEG).save_to_file(str(made))
             with made.open("rb") as source, replacing(path) as target:
                 shutil.copyfileobj(source, target)
-        load.cache_clear()
         for older in set(path.parent.glob("patterns-*.bin")) - {path}:
             older.unlink(missing_ok=True)
     except OSError as exc:
         raise as_output_error(path, exc) from exc
 
 
-@functools.lru_cache(maxsize=1)
 def load(path: Path) -> SolverDatabase:
-    """Return the database of a file, which is read once in a process.
+    """Return the database of a file, which is read once in a process; a damaged one is looked at once, too.
 
     Raises
     ------
     UnavailableError
         If the file cannot be read, is damaged, or the package is not installed.
     """
+    with _reading:
+        version = _version_of(path)
+        if version not in _read:
+            _read.clear()
+            _read[version] = _database_or_error(path)
+        found = _read[version]
+    if isinstance(found, str):
+        raise UnavailableError(found)
+    return found
+
+
+def _version_of(path: Path) -> _FileVersion:
+    """Return what changes if the file is made again, maybe by another process."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path, 0, 0
+    return path, status.st_mtime_ns, status.st_ino
+
+
+def _database_or_error(path: Path) -> SolverDatabase | str:
+    """Return the database of a file, or what is wrong with it."""
     try:
         from tetra3rs import SolverDatabase
 
         database = SolverDatabase.load_from_file(str(path))
     except (ImportError, OSError, RuntimeError, ValueError) as exc:
-        raise UnavailableError(f"{path}: {exc}: make it again with nova doctor --fix") from exc
+        return f"{path}: {exc}: make it again with nova doctor --fix"
     if abs(database.min_fov_deg - NARROWEST_DEG) > 0.1 or abs(database.max_fov_deg - WIDEST_DEG) > 0.1:
-        raise UnavailableError(f"{path}: it is for fields of other widths: make it again with nova doctor --fix")
+        return f"{path}: it is for fields of other widths: make it again with nova doctor --fix"
     return database

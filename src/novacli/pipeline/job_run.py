@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field, replace
 
@@ -42,7 +42,7 @@ class JobRun:
         Its ``job.json``.
     numbers
         Numbers of its attempts; the star list of each is written before its number is yielded, and None is
-        yielded as long as it is being prepared.
+        yielded as long as it is being prepared.  Closed after the race, which ends the process that prepares them.
     context
         Where it runs, with which limits.
     lock
@@ -53,7 +53,7 @@ class JobRun:
 
     job: JobDir
     request: JobRequest
-    numbers: Iterator[int | None]
+    numbers: Generator[int | None]
     context: Context
     lock: AbstractContextManager[object]
     clock: Clock = field(default_factory=Clock)
@@ -104,7 +104,8 @@ class JobRun:
                 return self._fail(exc)
 
     def _race(self) -> Solved:
-        solve = self.context.backend.solve(self.job, self.numbers, self._budget(), self.context.progress)
+        with contextlib.closing(self.numbers) as numbers:
+            solve = self.context.backend.solve(self.job, numbers, self._budget(), self.context.progress)
         self.clock.lap("solve_s")
         result, answer = conclude(self.job, self.request, solve, self._index_files())
         self.clock.lap("result_s")
@@ -119,7 +120,8 @@ class JobRun:
         return None
 
     def _leave(self, leave: Detach) -> Solved:
-        sent = leave(self.job, self.numbers, self._budget(), self.context.progress)
+        with contextlib.closing(self.numbers) as numbers:
+            sent = leave(self.job, numbers, self._budget(), self.context.progress)
         self.clock.lap("send_s")
         draft = self.request.draft(self.job)
         notes = (*draft.notes, *sent.notes)

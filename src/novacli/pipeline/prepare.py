@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ from novacli.records.params import SolveParams
 from novacli.records.timing import Clock
 from novacli.solution.reading import Unsolved
 from novacli.strategy import attempts as strategy
-from novacli.strategy.preparation import prepare_beside
+from novacli.strategy.preparation import prepare_concurrently
 from solvehost.formats import atomic, axy, jobdir
 from solvehost.formats.jobdir import REQUEST, JobDir
 
@@ -78,20 +78,21 @@ def gather_hints(field: Field, params: SolveParams) -> Hints:
     return hints.combine(from_user, hints.from_header(field.header, field.width, field.height))
 
 
-def write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> Iterator[int | None]:
+def write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> Generator[int | None]:
     """Write the axy files of attempts into a visible job directory; yield the number of each once it is there.
 
     Yield None as long as the next attempt is being prepared.
     """
     left = iter(numbers)
-    for attempt in prepare_beside(itertools.islice(attempts, len(numbers))):
-        if attempt is None:
-            yield None
-            continue
-        number = next(left)
-        # Not forced to disk: a star list that a power cut takes is extracted again.
-        atomic.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
-        yield number
+    with contextlib.closing(prepare_concurrently(itertools.islice(attempts, len(numbers)))) as prepared:
+        for attempt in prepared:
+            if attempt is None:
+                yield None
+                continue
+            number = next(left)
+            # Not forced to disk: a star list that a power cut takes is extracted again.
+            atomic.write_atomic(job.axy(number), axy.to_bytes(attempt), durable=False)
+            yield number
 
 
 def utc_now() -> str:
@@ -129,7 +130,7 @@ def _make_job(
         raise OutputError(f"{context.jobs_dir}: {exc.strerror}: a job directory cannot be made there") from exc
 
 
-def _numbers(job: JobDir, rest: Iterator[axy.Attempt]) -> Iterator[int | None]:
+def _numbers(job: JobDir, rest: Iterator[axy.Attempt]) -> Generator[int | None]:
     """Yield 1, whose axy file is there, then the number of each further attempt once its axy file is written."""
     yield 1
     yield from write_each(job, rest, range(2, jobdir.MAX_ATTEMPTS + 1))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 
 from novacli.errors import DataError, NovaError
@@ -50,12 +49,12 @@ def retry_job(job: JobDir, context: Context, timeout_s: float | None = None) -> 
     context.backend.index_files()
     notes = tuple(dict.fromkeys([*request.notes, *context.backend.notes()]))
     again = replace(request, notes=notes, timeout_s=request.timeout_s if timeout_s is None else timeout_s)
-    numbers_and_more = itertools.chain(numbers, _further_attempts(job, numbers, request, context))
-    return JobRun(job, again, numbers_and_more, context, job.locked()).solve_again()
+    return JobRun(job, again, _attempts(job, numbers, request, context), context, job.locked()).solve_again()
 
 
-def _further_attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Iterator[int | None]:
-    """Yield the attempts that an interrupted job did not reach, if its image is there and unchanged."""
+def _attempts(job: JobDir, numbers: list[int], request: JobRequest, context: Context) -> Generator[int | None]:
+    """Yield ``numbers``, then the attempts that an interrupted job did not reach, if its image is unchanged."""
+    yield from numbers
     try:
         field, params = _same_source(request)
         tried = {axy.read(job.axy(number)).schedule.label for number in numbers}

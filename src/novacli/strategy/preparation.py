@@ -1,15 +1,28 @@
-"""Prepare attempts in a thread, so that the race goes on meanwhile: engines get their turns, and limits are kept.
+"""Prepare attempts in a child process, so that the race goes on meanwhile: engines get their turns, limits are kept.
 
-Finding the stars of a large image takes up to a second, of which most is spent outside Python.
+Finding the stars of a large image takes up to a second.  ``sep`` holds Python's lock all that time, so a thread would
+stop the race as well.  The child is a fork: it has the image without a copy, it keeps the sources that it has detected
+for the next attempt, and it is killed when the race is over.
+
+A process with threads cannot be forked safely.  There, and on other systems than Linux, the race waits for each
+attempt.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import threading
+import os
+import pickle
+import select
+import signal
 import time
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections.abc import Generator, Iterator
+from typing import Any, Generic, NoReturn, TypeVar
+
+from novacli.errors import InternalError, UnavailableError, fault_text
+from solvehost.engine.descriptors import above_standard, close_others
+from solvehost.engine.process import is_single_threaded
 
 T = TypeVar("T")
 
@@ -19,22 +32,34 @@ _PATIENCE_S = 0.005
 _POLL_S = 0.01
 
 
-def prepare_beside(items: Iterator[T]) -> Iterator[T | None]:
-    """Yield the items of an iterator, each prepared by a thread; yield None as long as the next one is not ready.
+def prepare_concurrently(items: Iterator[T]) -> Generator[T | None]:
+    """Yield the items of an iterator, each prepared by a child process; yield None as long as the next is not ready.
 
-    An item is prepared when it is first asked for.  If no more is asked for, a thread that runs is left to its end and
-    its item is dropped.  What the iterator raises is raised here.
+    An item is prepared when it is asked for.  The child lives until this generator is exhausted or closed; what the
+    iterator raises is raised here.  As long as this process has several threads, its items are prepared here instead.
+
+    Parameters
+    ----------
+    items
+        The items, which can be pickled.  Once there is a child, the iterator advances in the child alone.
     """
-    while True:
-        preparation = _Preparation(items)
-        preparation.join(_PATIENCE_S)
-        while preparation.is_alive():
-            yield None
-        if preparation.error is not None:
-            raise preparation.error
-        if not preparation.items:
-            return
-        yield preparation.items[0]
+    child: _Child[T] | None = None
+    try:
+        while True:
+            child = child or _start_child(items)
+            if child is None:
+                found = list(itertools.islice(items, 1))
+            else:
+                child.ask()
+                while not child.has_answered(_PATIENCE_S):
+                    yield None
+                found = child.answer()
+            if not found:
+                return
+            yield found[0]
+    finally:
+        if child is not None:
+            child.kill()
 
 
 def when_ready(items: Iterator[T | None]) -> Iterator[T]:
@@ -46,18 +71,89 @@ def when_ready(items: Iterator[T | None]) -> Iterator[T]:
             yield item
 
 
-class _Preparation(threading.Thread, Generic[T]):
-    """A thread that takes one item from an iterator; ``items`` stays empty if there is none."""
+def _start_child(items: Iterator[T]) -> _Child[T] | None:
+    """Return a child that prepares the items; None if this process has threads or cannot start another process."""
+    with contextlib.suppress(OSError):
+        return _Child(items) if is_single_threaded() else None
+    return None
 
-    def __init__(self, source: Iterator[T]) -> None:
-        super().__init__(name="preparation", daemon=True)
-        self._source = source
-        self.items: list[T] = []
-        self.error: BaseException | None = None
-        self.start()
 
-    def run(self) -> None:
+class _Child(Generic[T]):
+    """A fork of this process that prepares an item each time it is asked.
+
+    It reads a byte for each item from one pipe and writes what it has to say to another: a list of the item, an empty
+    list if there is none, or an exception.
+    """
+
+    def __init__(self, items: Iterator[T]) -> None:
+        questions, self._ask = map(above_standard, os.pipe())
+        answers, answer = map(above_standard, os.pipe())
         try:
-            self.items.extend(itertools.islice(self._source, 1))
-        except BaseException as exc:
-            self.error = exc
+            self._pid = os.fork()
+        except OSError:
+            for fd in (questions, self._ask, answers, answer):
+                os.close(fd)
+            raise
+        if self._pid == 0:
+            _serve(items, questions, answer)
+        os.close(questions)
+        os.close(answer)
+        self._answers = open(answers, "rb")  # noqa: SIM115, PTH123 - a descriptor that is open until kill()
+
+    def ask(self) -> None:
+        """Ask for the next item."""
+        with contextlib.suppress(BrokenPipeError):  # the end of the answers tells it, too
+            os.write(self._ask, b"!")
+
+    def has_answered(self, timeout_s: float) -> bool:
+        """Return True if the child has begun to answer, or has ended, within ``timeout_s``."""
+        poller = select.poll()
+        poller.register(self._answers, select.POLLIN)
+        return bool(poller.poll(timeout_s * 1000))
+
+    def answer(self) -> list[T]:
+        """Return a list of the next item, an empty one if there is none; raise what the iterator has raised."""
+        try:
+            found: Any = pickle.load(self._answers)  # noqa: S301 - from a child that runs this file
+        except EOFError:
+            raise UnavailableError(
+                "the process that looks for stars was ended from outside: check that there is enough memory"
+            ) from None
+        if isinstance(found, BaseException):
+            raise found
+        return list(found)
+
+    def kill(self) -> None:
+        """End the child, whatever it does."""
+        os.close(self._ask)
+        self._answers.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # a program that ignores SIGCHLD has no child to wait for
+            os.waitpid(self._pid, 0)
+
+
+def _serve(items: Iterator[T], questions: int, answer: int) -> NoReturn:
+    """Prepare items in the child until no more is asked for, which is the case as well when the parent has ended."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)  # the parent's handlers would clean up what the parent still uses
+        close_others(questions, answer)  # among them the locks of the job and of engines
+        with open(answer, "wb") as out:
+            while os.read(questions, 1):
+                out.write(_next_pickled(items))
+                out.flush()
+    finally:
+        os._exit(0)
+
+
+def _next_pickled(items: Iterator[T]) -> bytes:
+    """Return a list of the next item, an empty list, or what the iterator raises, as the parent reads it."""
+    try:
+        return pickle.dumps(list(itertools.islice(items, 1)))
+    except Exception as exc:
+        with contextlib.suppress(Exception):
+            pickled = pickle.dumps(exc)
+            pickle.loads(pickled)  # noqa: S301 - some exceptions can be written, but not read
+            return pickled
+        return pickle.dumps(InternalError(fault_text(exc)))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from novacli.arrays.statistics import median
 from novacli.wcs.lensmodels import MAX_FREE_ORDER, Model, corners_of, free_polynomial
-from novacli.wcs.statistics import median
 from solvehost.record import record
 
 if TYPE_CHECKING:

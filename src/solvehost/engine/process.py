@@ -95,7 +95,7 @@ class EngineProcess:
         permission, give = map(above_standard, os.pipe())
         self._permission: int | None = permission
         try:
-            if _is_single_threaded() if limits.by_fork is None else limits.by_fork:
+            if is_single_threaded() if limits.by_fork is None else limits.by_fork:
                 self.pid = _fork(arguments, cwd, log, permission, give)
             else:
                 self._popen = _spawn(arguments, cwd, log, permission)
@@ -226,7 +226,7 @@ def _tells_cpu() -> bool:
 _TELLS_CPU = _tells_cpu()
 
 
-def _is_single_threaded() -> bool:
+def is_single_threaded() -> bool:
     """Return True if this process has one thread, so that a fork copies no lock that another thread holds."""
     try:
         return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,6 @@ def test_a_database_for_other_widths_is_refused(tmp_path: Path) -> None:
 
 def test_without_the_package_no_database_is_made_or_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tetra3rs", None)
-    database.load.cache_clear()
     with pytest.raises(UnavailableError, match="pip install"):
         database.make(tmp_path / "patterns.bin")
     with pytest.raises(UnavailableError, match="nova doctor --fix"):
@@ -49,3 +50,27 @@ def test_a_place_that_cannot_be_written_is_an_error_of_the_output(
     (tmp_path / "cache").touch()
     with pytest.raises(OutputError, match="cache"):
         database.make(tmp_path / "cache" / "patterns.bin")
+
+
+def test_a_file_is_read_once_until_it_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged one, too; threads that need it at once wait for the first to read it."""
+    file, read = tmp_path / "patterns.bin", []
+
+    def look(path: Path) -> str:
+        read.append(path)
+        time.sleep(0.01)
+        return f"{path}: damaged"
+
+    def load(_n: int) -> None:
+        with pytest.raises(UnavailableError, match="damaged"):
+            database.load(file)
+
+    monkeypatch.setattr(database, "_database_or_error", look)
+    file.write_bytes(b"damaged")
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(load, range(8)))
+    assert read == [file]
+    (tmp_path / "new").write_bytes(b"another")
+    (tmp_path / "new").replace(file)
+    load(0)
+    assert read == [file, file]

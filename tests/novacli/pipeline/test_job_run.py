@@ -56,7 +56,7 @@ def job(tmp_path: Path) -> JobDir:
 
 def run_of(job: JobDir, request: JobRequest | None = None, during: Callable[[Budget], None] = lambda _: None) -> JobRun:
     context = Context(job.path.parent, Calling(during))
-    return JobRun(job, request or JobRequest(input="a.fits"), iter([1]), context, job.locked())
+    return JobRun(job, request or JobRequest(input="a.fits"), (number for number in [1]), context, job.locked())
 
 
 def fail(_budget: Budget) -> None:

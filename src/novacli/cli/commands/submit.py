@@ -22,6 +22,7 @@ from novacli.cli.options import (
     with_options,
 )
 from novacli.cli.progress import progress
+from novacli.cli.sep_import import import_sep
 from novacli.errors import NovaError, UsageError, worst_exit_code
 from novacli.records.params import SolveParams
 from novacli.records.progress import Progress
@@ -88,6 +89,7 @@ def command(
 
     backend = backends.connect(place, config)
     solve = _solver(backend, detach)
+    import_sep()
     rigs = RigStore(config.folders.rigs_file) if config["learn"] else None
     matcher = installed_matcher(config)
     report = open_report("json" if as_json else "table", sys.stdout)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from novacli.wcs.statistics import median, quantile
+from novacli.arrays.statistics import median, quantile
 
 
 @pytest.mark.parametrize("shape", [(1,), (2,), (7,), (8,), (3, 4), (2, 5)])

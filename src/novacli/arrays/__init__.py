@@ -1,0 +1,1 @@
+"""Calculations with arrays that several rooms share: ``statistics`` has medians and quantiles."""
