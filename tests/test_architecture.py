@@ -61,7 +61,7 @@ THIRD_PARTY = {
         "novacli.api", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits", "novacli.inputs",
         "novacli.solution", "novacli.arrays", "novacli.wcs",
     },
-    "astropy": {"novacli.api", "novacli.records", "novacli.solution"},
+    "astropy": {"novacli.api", "novacli.exports", "novacli.records", "novacli.solution"},
     "fitsio": {"novacli.inputs"},
     "sep": {"novacli.extraction"},
     "PIL": {"novacli.exports", "novacli.inputs"},
@@ -73,6 +73,7 @@ THIRD_PARTY = {
     "urllib3": {"novacli.files"},
     "distributed": {"novacli.batch"},
     "tetra3rs": {"novacli.matchers"},
+    "mocpy": {"novacli.exports"},
 }  # fmt: skip
 
 MODULES = {

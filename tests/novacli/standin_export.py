@@ -13,4 +13,4 @@ def _write(field: SolvedField, target: Path) -> None:
     write_file(target, f"icrs; point({ra!r},{dec!r})\n".encode())
 
 
-EXPORT = Export("standin_regions", ".reg", "the centre as a region", _write)
+EXPORT = Export("standin_regions", ".centre.reg", "the centre as a region", _write)

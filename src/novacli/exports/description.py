@@ -44,8 +44,19 @@ def description_cards(wcs_fits: bytes, axes: int) -> list[bytes]:
         If the distortion has no form for more than two axes.
     """
     solution = read_solution(wcs_fits)
+    return wcsheader.cards(solution) if axes <= 2 else tpv_cards(solution)
+
+
+def tpv_cards(solution: TanSip) -> list[bytes]:
+    """Return the cards of a solution with its SIP distortion as TPV; those of plain TAN if it has no distortion.
+
+    Raises
+    ------
+    UsageError
+        If the order of the distortion is above the highest of TPV.
+    """
     cards = wcsheader.cards(solution)
-    if axes <= 2 or not solution.sip_order:
+    if not solution.sip_order:
         return cards
     new = [fitsfile.card("CTYPE1", "RA---TPV"), fitsfile.card("CTYPE2", "DEC--TPV")]
     new += [card for card in cards if not _SIP_WORD.fullmatch(keyword(card))]

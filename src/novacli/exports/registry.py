@@ -7,7 +7,7 @@ import, since ``nova submit --help`` imports it; ``EXPORT.write`` imports what i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,16 @@ MODULES = [
     "novacli.exports.rdls",
     "novacli.exports.axy",
     "novacli.exports.new_fits",
+    "novacli.exports.tpv",
+    "novacli.exports.head",
+    "novacli.exports.avm",
+    "novacli.exports.ds9",
+    "novacli.exports.ecsv",
+    "novacli.exports.csv_table",
+    "novacli.exports.stcs",
+    "novacli.exports.moc",
+    "novacli.exports.stellarium",
+    "novacli.exports.astap",
 ]
 
 
@@ -71,7 +81,7 @@ class Export:
     help
         Noun phrase for the options' help.
     write
-        Writes the file; it raises ``NovaError`` if that fails.
+        Writes the file, and returns remarks for the user, if there are any; it raises ``NovaError`` if that fails.
     needs
         What the export reads.  An export that needs the image is refused for standard input and URLs.
     short
@@ -81,16 +91,28 @@ class Export:
         frame's own name, and with ``--overwrite`` it may replace another image.
     is_standard
         True if ``nova submit --dir`` and ``--out`` write the file without being asked for it by name.
+    image_suffixes
+        Suffixes of target files, in lower case, that make the file a copy of the image although ``is_image_copy`` is
+        False, such as ``.jpg`` for a picture with metadata in it.
     """
 
     name: str
     ending: str
     help: str
-    write: Callable[[SolvedField, Path], None]
+    write: Callable[[SolvedField, Path], Sequence[str] | None]
     needs: Need = Need.JOB
     short: str | None = None
     is_image_copy: bool = False
     is_standard: bool = False
+    image_suffixes: tuple[str, ...] = ()
+
+    def copies_image(self, target: Path) -> bool:
+        """Return True if the file of this name is the image with the solution in it."""
+        return self.is_image_copy or target.suffix.lower() in self.image_suffixes
+
+    def needs_image(self, target: Path) -> bool:
+        """Return True if the image is read again for the file of this name."""
+        return self.needs is Need.IMAGE or self.copies_image(target)
 
     @property
     def option(self) -> str:

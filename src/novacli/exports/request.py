@@ -7,7 +7,7 @@ from dataclasses import field
 from pathlib import Path
 
 from novacli.errors import DataError, OutputError, UsageError
-from novacli.exports.registry import Need, SolvedField, all_exports, export_named
+from novacli.exports.registry import SolvedField, all_exports, export_named
 from novacli.exports.targets import STAR_LISTS, Target, check_existing, check_targets, input_identities
 from novacli.inputs.kinds import FileInput, Input
 from novacli.inputs.limits import DEFAULT_LIMITS
@@ -52,7 +52,7 @@ class OutputRequest:
     def targets(self) -> list[Target]:
         """The files to write, for :func:`~novacli.exports.targets.check_targets`."""
         exports = {export.name: export for export in all_exports()}
-        return [Target(exports[n].option, path, exports[n].is_image_copy) for n, path in self.files.items()]
+        return [Target(exports[n].option, path, exports[n].copies_image(path)) for n, path in self.files.items()]
 
 
 def check_requests(inputs: Sequence[Input], requests: Sequence[OutputRequest]) -> None:
@@ -103,7 +103,11 @@ def check_input(given: Input, request: OutputRequest) -> None:
     """
     shown = shown_name(given.name)
     if not isinstance(given, FileInput):
-        unfit = [export_named(n).option for n in request.files if _needs_image(n) and n not in request.optional]
+        unfit = [
+            export_named(n).option
+            for n, path in request.files.items()
+            if export_named(n).needs_image(path) and n not in request.optional
+        ]
         for option in [*unfit, *(["--update"] if request.update else [])]:
             raise UsageError(f"{shown} is not a file, which {option} needs: save it first, or use --wcs")
     elif request.update:
@@ -118,10 +122,6 @@ def check_input(given: Input, request: OutputRequest) -> None:
                 f"{shown} is a {word} file, which --update cannot write into: "
                 "use --new-fits FILE for a FITS image with the solution"
             )
-
-
-def _needs_image(name: str) -> bool:
-    return export_named(name).needs is Need.IMAGE
 
 
 def write_outputs(
@@ -156,7 +156,7 @@ def write_outputs(
         try:
             if target.path.exists():  # it may have come into being while the image was solved
                 check_existing(target, overwrite=request.overwrite or name in request.replaceable)
-            export_named(name).write(solved, target.path)
+            notes = (*notes, *(export_named(name).write(solved, target.path) or ()))
         except UsageError as exc:
             if name not in request.optional:
                 raise

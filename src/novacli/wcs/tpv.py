@@ -42,8 +42,8 @@ def tpv_coefficients(solution: TanSip) -> tuple[dict[int, float], dict[int, floa
     order = max((p + q for p, q, _ in (*solution.a, *solution.b)), default=1)
     if order > MAX_ORDER:
         raise UsageError(
-            f"a distortion of order {order} cannot be written for images of three axes: "
-            f"use --tweak-order {MAX_ORDER}, or --wcs for the solution alone"
+            f"a distortion of order {order} cannot be written as TPV, whose highest order is {MAX_ORDER}: "
+            f"solve the image with --tweak-order {MAX_ORDER}, or use --wcs for the solution alone"
         )
     (cd11, cd12), (cd21, cd22) = solution.cd
     det = solution.det_cd

@@ -182,7 +182,7 @@ def test_a_colour_picture_opens_without_arguments(tmp_path: Path, dtype: str) ->
 def test_a_distortion_that_has_no_form_beside_further_axes(tmp_path: Path) -> None:
     """The convention ends at order 7; the message says what to do."""
     order = made.wcs_fits(WIDTH, HEIGHT, A_ORDER=8, A_8_0=1e-20)
-    with pytest.raises(UsageError, match=r"a distortion of order 8 cannot be written .*use --tweak-order 7, or --wcs"):
+    with pytest.raises(UsageError, match=r"a distortion of order 8 cannot be written .*--tweak-order 7, or use --wcs"):
         write_pixels(np.ones((HEIGHT, WIDTH, 3), "u1"), order, tmp_path / "new.fits")
     assert list(tmp_path.iterdir()) == []
 

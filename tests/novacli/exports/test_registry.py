@@ -92,12 +92,12 @@ def test_names_and_options_are_its_own(export: Export) -> None:
 
 
 def test_it_writes_one_whole_file(export: Export, solved: SolvedField, tmp_path: Path) -> None:
-    """Nothing else appears beside it, and results list it under its name, as the schema allows."""
+    """Nothing else appears beside it, remarks name it, and results list it under its name, as the schema allows."""
     target = tmp_path / "out" / "file"
     target.parent.mkdir()
     files, notes = write_outputs(OutputRequest({export.name: target}), solved, None)
     assert files == {export.name: str(target)}
-    assert notes == ()
+    assert [note for note in notes if not note.startswith(str(target))] == []
     assert target.stat().st_size > 0
     assert list(target.parent.iterdir()) == [target]
     assert not [words for words in problems({"files": files}) if words.startswith(f"$.files.{export.name}")]
