@@ -1,8 +1,9 @@
 """``@record`` makes a class a frozen dataclass with slots, in a quarter of the time that ``dataclasses`` takes for it.
 
 ``dataclass(frozen=True, slots=True)`` compiles seven methods for each class, which takes most of a millisecond, and
-``nova submit`` defines about a hundred such classes before it does anything.  Here ``__init__`` alone is compiled; the
-other methods are shared by all records.  ``dataclasses.replace``, ``fields`` and ``asdict`` work as usual.
+``nova submit`` defines about a hundred such classes before it does anything.  Here ``__init__`` alone is compiled, when
+it is first used, which half of the classes never need; the other methods are shared by all records.
+``dataclasses.replace``, ``fields`` and ``asdict`` work as usual.
 """
 
 from __future__ import annotations
@@ -44,12 +45,23 @@ def _make(cls: type[T], *, eq: bool) -> type[T]:
     if cls.__doc__ is None:
         cls.__doc__ = cls.__name__  # dataclass would write the signature, which takes longer than all the rest
     made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
-    made.__init__ = _make_init(made)
+    made.__init__ = _LazyInit(made)
     made._values = property(attrgetter(*made.__dataclass_fields__) if made.__dataclass_fields__ else lambda _self: ())
     for name, method in (_METHODS | _COMPARISONS if eq else _METHODS).items():
         if name not in cls.__dict__:
             setattr(made, name, method)
     return made  # type: ignore[no-any-return]
+
+
+class _LazyInit:
+    """Stands for the ``__init__`` of a record until that is first looked up, and then replaces itself by it."""
+
+    def __init__(self, cls: Any) -> None:
+        self._cls = cls
+
+    def __get__(self, instance: object, owner: type) -> Callable[..., None]:
+        self._cls.__init__ = init = _make_init(self._cls)
+        return init if instance is None else init.__get__(instance, owner)
 
 
 def _make_init(cls: Any) -> Callable[..., None]:

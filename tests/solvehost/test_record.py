@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from solvehost import record as record_module
 from solvehost.record import record
 
 
@@ -54,6 +55,27 @@ class One:
 @record
 class Nothing:
     """A record without fields."""
+
+
+def test_the_init_of_a_record_is_compiled_once_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[type] = []
+    compile_init = record_module._make_init
+
+    def count(cls: Any) -> Any:
+        compiled.append(cls)
+        return compile_init(cls)
+
+    monkeypatch.setattr(record_module, "_make_init", count)
+
+    @record
+    class Late:
+        """A record."""
+
+        value: int
+
+    assert compiled == []
+    assert (Late(1).value, Late(value=2).value) == (1, 2)
+    assert compiled == [Late]
 
 
 def test_a_record_takes_the_arguments_of_a_dataclass() -> None:

@@ -5,8 +5,8 @@ Uses ``sep`` (Source Extractor as a library; Barbary 2016, JOSS 1, 58; Bertin & 
 
 from __future__ import annotations
 
+import functools
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,8 @@ _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 _MAX_MAXIMA = 6_000
 #: Local maxima are counted in bands of this many rows, of about this many pixels together.
 _BAND_ROWS, _SAMPLE_PX = 64, 2_000_000
+#: Pixels are summed in bands of about this many.
+_CACHED_PX = 1 << 17
 #: Local noise is at least this share of the noise of the whole image.
 _LEAST_LOCAL_NOISE = 0.01
 #: How often the threshold is doubled if there are too many pixels above it for sep's buffers.
@@ -40,9 +42,6 @@ _MAX_BRIGHT_PIXELS, _MAX_NOISY_CELLS = 0.5, 0.1
 _COLUMNS = [(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak", "likeness")]
 #: The star likeness is measured for at most this many of the brightest sources, by flux and by peak.
 _BRIGHTEST = 1000
-#: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
-#: and sep crashes.
-_ABSURD = 1e30
 #: sep's buffers hold at least this many pixels above the threshold.
 _MIN_PIXSTACK = 300_000
 #: The size of sep's buffers belongs to the process, not to a call: each thread sets it for its own call.
@@ -92,7 +91,6 @@ def detect_sources(image: Image, settings: DetectionSettings) -> NDArray[np.void
     DataError
         Every pixel is masked.
     """
-    image = mask_absurd(image)
     if image.mask is not None and image.mask.all():
         raise DataError(f"{image.origin.name}: every pixel is blank or not a number: there is nothing to solve")
     if min(image.pixels.shape) < _MIN_SIDE_PX * settings.binning:
@@ -116,21 +114,15 @@ def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     whole = pixels[:height, :width]
     if factor == 1:
         return whole.copy()
-    total = whole[::factor, ::factor].copy()
-    for dy in range(factor):
-        for dx in range(factor):
-            if dy or dx:
-                total += whole[dy::factor, dx::factor]
+    total = np.empty((height // factor, width // factor), np.float32)
+    rows = max(1, _CACHED_PX // max(1, factor * width))  # the rows of a band are still in the processor's cache
+    for first in range(0, len(total), rows):
+        band, sums = whole[first * factor : (first + rows) * factor], total[first : first + rows]
+        lines = functools.reduce(np.add, (band[dy::factor] for dy in range(factor)))
+        np.copyto(sums, lines[:, ::factor])
+        for dx in range(1, factor):
+            sums += lines[:, dx::factor]
     return total
-
-
-def mask_absurd(image: Image) -> Image:
-    """Return the image with pixels of absurd values masked."""
-    if max(-float(image.pixels.min()), float(image.pixels.max())) <= _ABSURD:
-        return image
-    absurd = np.abs(image.pixels) > _ABSURD
-    mask = absurd if image.mask is None else absurd | image.mask
-    return replace(image, pixels=np.where(absurd, np.float32(0), image.pixels), mask=mask)
 
 
 def _bin_image(image: Image, factor: int) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from novacli.arrays.statistics import median, quantile
-from novacli.extraction.detect import DetectionSettings, detect_sources, mask_absurd
+from novacli.extraction.detect import DetectionSettings, detect_sources
 from novacli.records.field import Image
 
 if TYPE_CHECKING:
@@ -58,14 +58,13 @@ def with_bright_stars(field: Field, invert: bool | None) -> Field:
     """
     if not isinstance(field, Image) or invert is False:
         return field
-    image = mask_absurd(field)
     if invert:
-        return _inverted(image, "inverted the picture, as asked")
-    if not _may_be_negative(image):
+        return _inverted(field, "inverted the picture, as asked")
+    if not _may_be_negative(field):
         return field
     remedy = "give --no-invert (invert=False in Python) if that is wrong"
-    negative = _inverted(image, f"took the picture as a negative, with stars darker than the sky: {remedy}")
-    return negative if _is_negative(_star_peaks(negative), _star_peaks(image)) else field
+    negative = _inverted(field, f"took the picture as a negative, with stars darker than the sky: {remedy}")
+    return negative if _is_negative(_star_peaks(negative), _star_peaks(field)) else field
 
 
 def _inverted(image: Image, note: str) -> Image:

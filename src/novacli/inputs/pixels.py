@@ -1,4 +1,4 @@
-"""Blocks of any type → float32 pixels and a mask; colours are averaged, and NaN is masked.
+"""Blocks of any type → float32 pixels and a mask; colours are averaged; NaN and fill values are masked.
 
 Readers pass blocks of rows (or tiles), so that no second copy of the image is held in another type.
 """
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Pixels converted at a time: large enough to be fast, small enough to stay out of the memory peak.
 BLOCK_PIXELS = 1 << 19
+#: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
+#: and sep crashes.
+_LARGEST = 1e30
 
 Block: TypeAlias = "tuple[int, int, NDArray[np.generic]]"
 
@@ -42,7 +45,7 @@ def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[
     pixels
         float32, shape (height, width); masked pixels are 0, so that no later arithmetic meets a NaN.
     mask
-        bool, same shape, True for a value that is masked, NaN, infinite or beyond float32; None if there is none.
+        bool, same shape, True for a value that is masked, NaN or beyond ``_LARGEST``; None if there is none.
     """
     pixels = np.zeros((height, width), dtype=np.float32)
     mask: NDArray[np.bool_] | None = None
@@ -72,8 +75,8 @@ def _convert(values: NDArray[np.generic], target: NDArray[np.float32]) -> NDArra
     if bad is not None and bad.ndim == 3:
         bad = np.asarray(np.any(bad, axis=2))
     if data.dtype.kind == "f":
-        not_finite = ~np.isfinite(target)
-        bad = not_finite if bad is None else np.logical_or(bad, not_finite)
+        absurd = ~(np.abs(target) <= _LARGEST)
+        bad = absurd if bad is None else np.logical_or(bad, absurd)
     return bad if bad is not None and bad.any() else None
 
 

@@ -42,7 +42,7 @@ class Image:
         float32, shape (height, width), C-contiguous, indexed ``[y, x]``.  Row 0 is y = 1 of the WCS: the first
         stored row, whatever the format and whatever EXIF says.
     mask
-        bool, same shape, True where a pixel must not be used (NaN, infinite, BLANK); None if all are good.
+        bool, same shape, True where a pixel must not be used (NaN, BLANK, beyond 1e30); None if all are good.
     header
         FITS keywords as they stand, EXIF tags as ``EXIF FocalLength`` and so on.
     origin

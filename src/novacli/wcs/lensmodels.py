@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_ORDER, MAX_FREE_ORDER = 7, 5
 #: The exponents (p, q) of the monomials u^p v^q, lowest order first.
 POWERS = tuple((n - q, q) for n in range(MAX_ORDER + 1) for q in range(n + 1))
+_ROW = {power: row for row, power in enumerate(POWERS)}
 _GRID_POINTS = 9
 
 Polynomial = Mapping[tuple[int, int], float]
@@ -70,8 +71,12 @@ class Model:
 
 
 def _model(name: str, order: int, columns: Sequence[tuple[Polynomial, Polynomial]]) -> Model:
-    x, y = (np.array([[column[i].get(power, 0.0) for column in columns] for power in POWERS]) for i in (0, 1))
-    return Model(name, order, x, y)
+    both = np.zeros((2, len(POWERS), len(columns)))
+    for n, column in enumerate(columns):
+        for axis, polynomial in enumerate(column):
+            for power, factor in polynomial.items():
+                both[axis, _ROW[power], n] = factor
+    return Model(name, order, *both)
 
 
 _SIMILARITY: tuple[tuple[Polynomial, Polynomial], ...] = (
