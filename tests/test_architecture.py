@@ -58,8 +58,8 @@ THIRD_PARTY = {
     "click": {"novacli.cli"},
     "rich": {"novacli.cli", "novacli.reports", "novacli.batch"},
     "numpy": {
-        "novacli.api", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits", "novacli.inputs",
-        "novacli.solution", "novacli.arrays", "novacli.wcs",
+        "novacli.api", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits", "novacli.indexes",
+        "novacli.inputs", "novacli.solution", "novacli.arrays", "novacli.wcs",
     },
     "astropy": {"novacli.api", "novacli.exports", "novacli.records", "novacli.solution"},
     "fitsio": {"novacli.inputs"},

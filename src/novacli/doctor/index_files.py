@@ -8,6 +8,7 @@ from novacli.config import Config
 from novacli.errors import NovaError, UnavailableError
 from novacli.indexes.coverage import partial_skies, width_ranges_deg
 from novacli.indexes.places import index_places, installed_engine
+from novacli.indexes.series import name_problem
 from novacli.records.check import Check
 from novacli.text.quantities import angle_text, bytes_text
 from solvehost.indexes import index_set
@@ -30,10 +31,13 @@ def check_indexes(settings: Config) -> Iterator[Check]:
         yield Check("fields", True, fields_text(found.files))
         yield from (Check("sky", None, text, "download the other tiles too") for text in partial_skies(found.files))
     else:
-        remedy = "apt install astrometry-data-tycho2 (Debian, Ubuntu), or see data.astrometry.net"
+        remedy = "apt install astrometry-data-tycho2 (Debian, Ubuntu), or nova index get 4100"
         yield Check("index files", False, f"there are none: {searched}", remedy, code)
     for path, reason in found.damaged:
         yield Check("damaged index", None, f"{path}: {reason}; it is left out", "download it again, or remove it")
+    for file in found.files:
+        if (problem := name_problem(file)) is not None:
+            yield Check("renamed index", None, f"{file.path}: {problem}", "give it its own name, or download it again")
 
 
 def fields_text(files: Sequence[IndexFile]) -> str:

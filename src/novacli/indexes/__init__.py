@@ -1,5 +1,7 @@
-"""Index files on this machine: where they are, and which fields they can solve.
+"""Index files: where they are on this machine, which fields they solve, whether they are whole, and how to get more.
 
 ``places`` lists the folders and files that the settings name; ``coverage`` computes the widths of fields and the parts
-of the sky that a set of index files serves.  Reading the files themselves is ``solvehost.indexes``.
+of the sky that a set of index files serves.  ``series`` describes the published series, ``recommendation`` chooses from
+them for a field.  ``inspection`` checks files by their ``structure`` and by ``checksums``.  Reading the headers of the
+files is ``solvehost.indexes``.
 """

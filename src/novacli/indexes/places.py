@@ -22,7 +22,8 @@ def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
     """Return the folders and files in which index files are looked for.
 
     The first of these that is set or found decides: the setting ``index``, the setting ``engine_config``, the engine's
-    own configuration file (beside the engine, or where packages install it).
+    own configuration file (beside the engine, or where packages install it).  Unless the setting ``index`` names all
+    places, the folder of ``nova index get`` is one of them if it exists.
 
     Parameters
     ----------
@@ -38,4 +39,10 @@ def index_places(config: Config, engine_path: Path | None) -> tuple[Path, ...]:
     """
     if config["index"]:
         return tuple(Path(place) for place in config["index"])
-    return configured_places(config["engine_config"], engine_path)
+    places, own = configured_places(config["engine_config"], engine_path), own_folder(config)
+    return (*places, own) if own.is_dir() and own not in places else places
+
+
+def own_folder(config: Config) -> Path:
+    """Return the folder into which ``nova index get`` puts index files if the user names no other."""
+    return config.folders.data / "index"

@@ -15,6 +15,7 @@ from solvehost.formats import fitsfile
 from solvehost.formats.axy import Range
 from solvehost.record import record
 
+_MAGIC_BYTES = 512
 _ARCMIN_PER_RADIAN = math.degrees(1) * 60
 
 
@@ -52,6 +53,7 @@ def read_index(path: Path) -> IndexFile:
     if not path.is_file():
         raise DataError("it is missing, or is not a regular file")
     with path.open("rb") as stream:
+        _check_kind(stream.read(_MAGIC_BYTES))
         hdus = list(fitsfile.iter_hdus(stream))
         size = os.fstat(stream.fileno()).st_size
     if not hdus:
@@ -74,3 +76,11 @@ def read_index(path: Path) -> IndexFile:
         quads=first.number("NQUADS", 0),
         size_bytes=size,
     )
+
+
+def _check_kind(start: bytes) -> None:
+    """Raise if the first bytes of a file are not those of FITS; a download may have brought a web page instead."""
+    if start.lstrip().startswith(b"<"):
+        raise DataError("it is a web page in place of an index file")
+    if start and not start.startswith(b"SIMPLE"):
+        raise DataError("it is not a FITS file")

@@ -45,3 +45,17 @@ def test_a_missing_engine_configuration_fails_the_check(settings: Config, tmp_pa
     wrong = settings.replaced("test", index=(), engine_config=tmp_path / "none.cfg")
     (check,) = check_indexes(wrong)
     assert (check.ok, "none.cfg" in check.detail) == (False, True)
+
+
+def test_an_index_file_with_the_name_of_another_is_named(settings: Config, tmp_path: Path) -> None:
+    wrong = make_index(tmp_path / "index" / "index-4107.fits", 22, 30)
+    *_, renamed = check_indexes(settings)
+    assert (renamed.name, renamed.ok) == ("renamed index", None)
+    assert renamed.detail == f"{wrong}: its name is that of index 4107, but its header says 4119"
+
+
+def test_a_web_page_in_place_of_an_index_file_is_named(settings: Config, tmp_path: Path) -> None:
+    make_index(tmp_path / "index" / "index-a.fits", 22, 30)
+    (tmp_path / "index" / "index-4108.fits").write_text("\n<!DOCTYPE html><html>Please log in</html>" * 200)
+    *_, damaged = check_indexes(settings)
+    assert "index-4108.fits: it is a web page in place of an index file" in damaged.detail

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from novacli import config
-from novacli.indexes.places import index_places, installed_engine
+from novacli.indexes.places import index_places, installed_engine, own_folder
 
 
 def write_engine_config(path: Path, folder: Path) -> Path:
@@ -38,3 +38,14 @@ def test_the_engine_that_the_settings_name_is_found(stand_in: Callable[[str], Pa
 def test_there_is_no_path_to_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert installed_engine(config.load()) is None
+
+
+def test_the_folder_of_downloads_is_searched_by_itself(tmp_path: Path) -> None:
+    """Beside those of the engine's configuration, once it exists; not if the user names all places."""
+    engine_config = write_engine_config(tmp_path / "a.cfg", tmp_path / "from-config")
+    settings = config.load({"HOME": str(tmp_path)}).replaced("--engine-config", engine_config=engine_config)
+    own = own_folder(settings)
+    assert index_places(settings, None) == (tmp_path / "from-config",)
+    own.mkdir(parents=True)
+    assert index_places(settings, None) == (tmp_path / "from-config", own)
+    assert index_places(settings.replaced("--index", index=("/named",)), None) == (Path("/named"),)

@@ -17,7 +17,8 @@ from solvehost.indexes.index_set import IndexSet, scan
     [
         ("index-cut.fits", lambda data: data[:-2880], "cut short"),
         ("index-half.fits", lambda data: data[: len(data) // 2], "cut short"),
-        ("index-text.fits", lambda data: b"some text", "ends before its END card"),
+        ("index-text.fits", lambda data: b"some text", "not a FITS file"),
+        ("index-page.fits", lambda data: b"\n <html>" + data, "a web page in place of an index file"),
         ("index-empty.fits", lambda data: b"", "empty"),
     ],
 )
