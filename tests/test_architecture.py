@@ -30,6 +30,7 @@ FLOORS = (
         "novacli.files",
         "novacli.fits",
         "novacli.arrays",
+        "novacli.parallel",
         "novacli.wcs",
         "novacli.records",
     ),

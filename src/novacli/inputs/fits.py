@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from novacli.inputs.source import ReadOptions, Source
 
 FITS_BLOCK_BYTES = 2880
+#: BITPIX of 16-bit pixels, and their BZERO if they are unsigned.
+_SHORT_IMG, _ZERO_OF_UNSIGNED = 16, 32768
 #: Cards that describe how the data are stored, not what they show.
 _STRUCTURE = re.compile(
     r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTEND|EXTNAME|EXTVER|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
@@ -233,10 +235,22 @@ def _blocks(hdu: Any, layout: _Layout, cards: dict[str, HeaderValue]) -> Iterato
     blank = cards.get("BLANK", cards.get("ZBLANK"))
     if not isinstance(blank, int) or int(hdu.get_info()["img_type"]) < 0:
         blank = None
-    hdu.ignore_scaling = blank is not None
+    is_unsigned = blank is None and _is_unsigned(hdu, cards)
+    hdu.ignore_scaling = is_unsigned or blank is not None
     for first, end in row_blocks(layout.height, layout.width):
         values = _rows(hdu, layout, first, end)
+        if is_unsigned:
+            values = np.asarray(values, np.int16).view(np.uint16) ^ np.uint16(_ZERO_OF_UNSIGNED)
         yield first, 0, values if blank is None else _scaled(values, blank, cards)
+
+
+def _is_unsigned(hdu: Any, cards: dict[str, HeaderValue]) -> bool:
+    """Return True for unsigned 16-bit pixels, as cameras have them, stored as signed ones (FITS Standard 4.0, 5.2.5).
+
+    CFITSIO takes twice as long to convert them as to read them; to flip their highest bit takes next to no time.
+    """
+    scaling = (_number_or(cards.get("BSCALE"), 1.0), _number_or(cards.get("BZERO"), 0.0))
+    return int(hdu.get_info()["img_type"]) == _SHORT_IMG and scaling == (1.0, _ZERO_OF_UNSIGNED)
 
 
 def _rows(hdu: Any, layout: _Layout, first: int, end: int) -> NDArray[np.generic]:

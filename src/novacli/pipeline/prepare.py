@@ -15,6 +15,7 @@ from novacli.hints import Hints
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.jobs.request import JobRequest, source_of
 from novacli.jobs.source_digest import digest_of_small
+from novacli.parallel.iteration import iterate_in_child
 from novacli.pipeline.context import Context, Solved
 from novacli.pipeline.job_run import JobRun
 from novacli.records.field import Field
@@ -22,7 +23,6 @@ from novacli.records.params import SolveParams
 from novacli.records.timing import Clock
 from novacli.solution.reading import Unsolved
 from novacli.strategy import attempts as strategy
-from novacli.strategy.preparation import prepare_concurrently
 from solvehost.formats import atomic, axy, jobdir
 from solvehost.formats.jobdir import REQUEST, JobDir
 
@@ -84,7 +84,7 @@ def write_each(job: JobDir, attempts: Iterator[axy.Attempt], numbers: range) -> 
     Yield None as long as the next attempt is being prepared.
     """
     left = iter(numbers)
-    with contextlib.closing(prepare_concurrently(itertools.islice(attempts, len(numbers)))) as prepared:
+    with contextlib.closing(iterate_in_child(itertools.islice(attempts, len(numbers)))) as prepared:
         for attempt in prepared:
             if attempt is None:
                 yield None

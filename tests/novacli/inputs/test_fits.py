@@ -49,6 +49,14 @@ def test_every_type_keeps_its_values(write_fits: Writer, dtype: str) -> None:
     assert field.is_fits_like
 
 
+@pytest.mark.parametrize("compress", [None, "rice", "gzip"])
+def test_unsigned_pixels_keep_their_values_over_all_16_bits(write_fits: Writer, compress: str | None) -> None:
+    array = np.array([[0, 1, 32767], [32768, 32769, 65535]] * 4, np.uint16)
+    field = read_image(write_fits(array, "x.fits", compress=compress))
+    np.testing.assert_array_equal(field.pixels, array)
+    assert field.mask is None
+
+
 def test_bscale_and_bzero_are_applied(tmp_path: Path) -> None:
     """A scaled integer image holds physical values."""
     hdu = astropy_fits.PrimaryHDU(np.array([[10.0, 10.5], [11.0, 12.0]]))

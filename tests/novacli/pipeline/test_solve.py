@@ -237,7 +237,7 @@ def test_a_time_limit_is_kept_while_stars_are_looked_for(
         return detect_sources(image, settings)
 
     # The tests may run in a process with threads, which would look for the stars itself.
-    monkeypatch.setattr("novacli.strategy.preparation.is_single_threaded", lambda: True)
+    monkeypatch.setattr("novacli.parallel.iteration.is_single_threaded", lambda: True)
     monkeypatch.setattr("novacli.extraction.extractor.detect_sources", detect)
     solved = solve_field(field_of_stars, SolveParams(timeout_s=2.0), context)
     assert (solved.result.status, solved.result.reason) == (UNSOLVED, "time-limit")

@@ -20,9 +20,9 @@ from novacli.config import Config, SettingOrigin
 from novacli.errors import NovaError, TransferError, UnavailableError, UsageError
 from novacli.indexes.series import LIKELY_INDEXES
 from novacli.jobs.remote import RemoteJob, StoredJob
+from novacli.parallel.iteration import when_ready
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
-from novacli.strategy.preparation import when_ready
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
 

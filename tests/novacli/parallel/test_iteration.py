@@ -1,4 +1,4 @@
-"""Preparing attempts in a child process beside the race."""
+"""An iterator that advances in a child process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from novacli.strategy.preparation import prepare_concurrently, when_ready
+from novacli.parallel.iteration import iterate_in_child, when_ready
 
 _PREAMBLE = """
 import os, signal, sys, time
-from novacli.strategy.preparation import prepare_concurrently, when_ready
+from novacli.parallel.iteration import iterate_in_child, when_ready
 
 def is_running(pid):
     try:
@@ -23,7 +23,7 @@ def is_running(pid):
         return False
     return True
 """
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="a child prepares attempts on Linux alone")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="there is a child on Linux alone")
 
 
 def run(program: str, *arguments: str) -> None:
@@ -33,22 +33,22 @@ def run(program: str, *arguments: str) -> None:
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prepare as in a process with threads."""
-    monkeypatch.setattr("novacli.strategy.preparation.is_single_threaded", lambda: False)
+    """Iterate as in a process with threads."""
+    monkeypatch.setattr("novacli.parallel.iteration.is_single_threaded", lambda: False)
 
 
 @on_linux
-def test_a_child_prepares_the_items_in_their_order() -> None:
+def test_a_child_makes_the_items_in_their_order() -> None:
     run(
-        "items = list(when_ready(prepare_concurrently((letter, os.getpid()) for letter in 'abc')))\n"
+        "items = list(when_ready(iterate_in_child((letter, os.getpid()) for letter in 'abc')))\n"
         "assert [letter for letter, _ in items] == ['a', 'b', 'c']\n"
         "assert len({pid for _, pid in items} - {os.getpid()}) == 1\n"
-        "assert list(prepare_concurrently(iter(()))) == []\n"
+        "assert list(iterate_in_child(iter(()))) == []\n"
     )
 
 
 @on_linux
-def test_an_item_is_prepared_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_an_item_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
     run(
         "from pathlib import Path\n"
         "folder = Path(sys.argv[1])\n"
@@ -56,7 +56,7 @@ def test_an_item_is_prepared_when_it_is_asked_for(tmp_path: Path) -> None:
         "    for number in (1, 2):\n"
         "        (folder / str(number)).touch()\n"
         "        yield number\n"
-        "ready = when_ready(prepare_concurrently(items()))\n"
+        "ready = when_ready(iterate_in_child(items()))\n"
         "assert os.listdir(folder) == []\n"
         "assert next(ready) == 1\n"
         "assert os.listdir(folder) == ['1']\n",
@@ -65,7 +65,7 @@ def test_an_item_is_prepared_when_it_is_asked_for(tmp_path: Path) -> None:
 
 
 @on_linux
-def test_the_caller_goes_on_while_an_item_is_prepared() -> None:
+def test_the_caller_goes_on_while_an_item_is_made() -> None:
     """None says that it is not ready; the item comes once it is."""
     run(
         "find, is_found = os.pipe()\n"
@@ -73,7 +73,7 @@ def test_the_caller_goes_on_while_an_item_is_prepared() -> None:
         "    os.read(0, 1)\n"
         "    yield 'stars'\n"
         "os.dup2(find, 0)\n"
-        "ready = prepare_concurrently(items())\n"
+        "ready = iterate_in_child(items())\n"
         "assert [next(ready) for _ in range(3)] == [None, None, None]\n"
         "os.write(is_found, b'!')\n"
         "assert next(item for item in ready if item is not None) == 'stars'\n"
@@ -82,7 +82,7 @@ def test_the_caller_goes_on_while_an_item_is_prepared() -> None:
 
 
 @on_linux
-def test_the_child_ends_with_its_race(tmp_path: Path) -> None:
+def test_the_child_ends_when_its_generator_is_closed(tmp_path: Path) -> None:
     """It holds neither a lock of this process nor a core after that, even if it is at work."""
     run(
         "import fcntl\n"
@@ -91,7 +91,7 @@ def test_the_child_ends_with_its_race(tmp_path: Path) -> None:
         "def items():\n"
         "    yield os.getpid()\n"
         "    time.sleep(3600)\n"
-        "ready = prepare_concurrently(items())\n"
+        "ready = iterate_in_child(items())\n"
         "child = next(pid for pid in ready if pid is not None)\n"
         "lock.close()\n"
         "fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
@@ -110,7 +110,7 @@ def test_the_child_ends_when_its_parent_is_killed() -> None:
         "parent = os.fork()\n"
         "if parent == 0:\n"
         "    os.dup2(write, 1)\n"
-        "    ready = when_ready(prepare_concurrently(iter([0])))\n"
+        "    ready = when_ready(iterate_in_child(iter([0])))\n"
         "    assert next(ready) == 0\n"
         "    os.write(1, b'!')\n"
         "    time.sleep(3600)\n"
@@ -128,15 +128,15 @@ def test_the_child_ends_when_its_parent_is_killed() -> None:
     [
         ("raise ValueError('no stars')", "ValueError: no stars"),
         ("raise type('Local', (Exception,), {})('no stars')", "InternalError: Local: no stars"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "UnavailableError: the process that looks for stars was ended"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "UnavailableError: a child process of nova was ended"),
     ],
 )
-def test_an_error_of_the_preparation_is_raised(failure: str, expected: str) -> None:
+def test_an_error_of_the_iterator_is_raised(failure: str, expected: str) -> None:
     run(
         "def items():\n"
         "    yield 1\n"
         f"    {failure}\n"
-        "ready = when_ready(prepare_concurrently(items()))\n"
+        "ready = when_ready(iterate_in_child(items()))\n"
         "assert next(ready) == 1\n"
         "try:\n"
         "    next(ready)\n"
@@ -148,7 +148,7 @@ def test_an_error_of_the_preparation_is_raised(failure: str, expected: str) -> N
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_a_process_with_threads_prepares_its_items_itself() -> None:
+def test_a_process_with_threads_makes_the_items_itself() -> None:
     asked: list[int] = []
 
     def items() -> Iterator[int]:
@@ -157,7 +157,7 @@ def test_a_process_with_threads_prepares_its_items_itself() -> None:
             yield number
         raise ValueError("no stars")
 
-    ready = prepare_concurrently(items())
+    ready = iterate_in_child(items())
     assert (next(ready), asked) == (1, [1])
     assert (next(ready), asked) == (2, [1, 2])
     with pytest.raises(ValueError, match="no stars"):
@@ -165,5 +165,5 @@ def test_a_process_with_threads_prepares_its_items_itself() -> None:
 
 
 def test_waiting_skips_what_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("novacli.strategy.preparation._POLL_S", 0)
+    monkeypatch.setattr("novacli.parallel.iteration._POLL_S", 0)
     assert list(when_ready(itertools.chain([None, None], [4], [None]))) == [4]

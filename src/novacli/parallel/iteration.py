@@ -1,11 +1,11 @@
-"""Prepare attempts in a child process, so that the race goes on meanwhile: engines get their turns, limits are kept.
+"""Let an iterator advance in a child process, so that the process that uses its items goes on meanwhile.
 
-Finding the stars of a large image takes up to a second.  ``sep`` holds Python's lock all that time, so a thread would
-stop the race as well.  The child is a fork: it has the image without a copy, it keeps the sources that it has detected
-for the next attempt, and it is killed when the race is over.
+Finding the stars of a large image takes up to a second, in which a race must give engines their turns and keep time
+limits.  ``sep`` holds Python's lock while it works, so a thread would stop the race as well.  The child is a fork: it
+has the image without a copy, it keeps the sources that it has detected for the next star list, and it is killed when
+the race is over.
 
-A process with threads cannot be forked safely.  There, and on other systems than Linux, the race waits for each
-attempt.
+A process with threads cannot be forked safely.  There, and on other systems than Linux, each item is waited for.
 """
 
 from __future__ import annotations
@@ -32,16 +32,21 @@ _PATIENCE_S = 0.005
 _POLL_S = 0.01
 
 
-def prepare_concurrently(items: Iterator[T]) -> Generator[T | None]:
-    """Yield the items of an iterator, each prepared by a child process; yield None as long as the next is not ready.
+def iterate_in_child(items: Iterator[T]) -> Generator[T | None]:
+    """Yield the items of an iterator that advances in a child process; yield None as long as the next is not ready.
 
-    An item is prepared when it is asked for.  The child lives until this generator is exhausted or closed; what the
-    iterator raises is raised here.  As long as this process has several threads, its items are prepared here instead.
+    An item is made when it is asked for.  The child lives until this generator is exhausted or closed; what the
+    iterator raises is raised here.  As long as this process has several threads, the iterator advances here instead.
 
     Parameters
     ----------
     items
         The items, which can be pickled.  Once there is a child, the iterator advances in the child alone.
+
+    Raises
+    ------
+    UnavailableError
+        If the child is killed.
     """
     child: _Child[T] | None = None
     try:
@@ -72,14 +77,14 @@ def when_ready(items: Iterator[T | None]) -> Iterator[T]:
 
 
 def _start_child(items: Iterator[T]) -> _Child[T] | None:
-    """Return a child that prepares the items; None if this process has threads or cannot start another process."""
+    """Return a child that makes the items; None if this process has threads or cannot start another process."""
     with contextlib.suppress(OSError):
         return _Child(items) if is_single_threaded() else None
     return None
 
 
 class _Child(Generic[T]):
-    """A fork of this process that prepares an item each time it is asked.
+    """A fork of this process that makes an item each time it is asked.
 
     It reads a byte for each item from one pipe and writes what it has to say to another: a list of the item, an empty
     list if there is none, or an exception.
@@ -117,7 +122,7 @@ class _Child(Generic[T]):
             found: Any = pickle.load(self._answers)  # noqa: S301 - from a child that runs this file
         except EOFError:
             raise UnavailableError(
-                "the process that looks for stars was ended from outside: check that there is enough memory"
+                "a child process of nova was ended from outside: check that there is enough memory"
             ) from None
         if isinstance(found, BaseException):
             raise found
@@ -134,7 +139,7 @@ class _Child(Generic[T]):
 
 
 def _serve(items: Iterator[T], questions: int, answer: int) -> NoReturn:
-    """Prepare items in the child until no more is asked for, which is the case as well when the parent has ended."""
+    """Make items in the child until no more is asked for, which is the case as well when the parent has ended."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)  # the parent's handlers would clean up what the parent still uses
