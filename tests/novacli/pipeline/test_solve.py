@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 import sys
@@ -26,6 +27,7 @@ from novacli.errors import InternalError, OutputError, RetryLaterError, Unavaila
 from novacli.extraction.detect import DetectionSettings, detect_sources
 from novacli.files.urls import USER_POLICY
 from novacli.inputs import FileInput, UrlInput, from_array
+from novacli.parallel.iteration import when_ready
 from novacli.pipeline.context import Context
 from novacli.pipeline.solve import solve_field, solve_input
 from novacli.records.budget import Budget
@@ -302,9 +304,8 @@ class Failing:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> SolveOutcome:
-        next(numbers)
-        next(numbers)
+    def solve(self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress) -> SolveOutcome:
+        list(itertools.islice(when_ready(numbers), 2))
         raise self.error
 
 
@@ -366,10 +367,11 @@ def test_attempts_are_written_as_the_race_asks_for_them(
     seen: list[list[int]] = []
 
     class Watching(Failing):
-        def solve(self, job: JobDir, numbers: Iterator[int], budget: Budget, progress: Progress) -> SolveOutcome:
+        def solve(self, job: JobDir, numbers: Iterator[int | None], budget: Budget, progress: Progress) -> SolveOutcome:
+            ready = when_ready(numbers)
             for _ in range(3):
                 seen.append(job.attempts())
-                next(numbers)
+                next(ready)
             raise self.error
 
     backend = Watching(context.backend.index_files(), InternalError(""))
