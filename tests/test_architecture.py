@@ -43,7 +43,7 @@ FLOORS = (
         "novacli.matchers",
         "novacli.solution",
     ),
-    ("novacli.exports", "novacli.jobs", "novacli.strategy"),
+    ("novacli.catalog", "novacli.exports", "novacli.jobs", "novacli.strategy"),
     ("novacli.demo", "novacli.doctor", "novacli.reports"),
     ("novacli.backends",),
     ("novacli.pipeline",),
@@ -59,7 +59,8 @@ THIRD_PARTY = {
     "click": {"novacli.cli"},
     "rich": {"novacli.cli", "novacli.reports", "novacli.batch"},
     "numpy": {
-        "novacli.api", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits", "novacli.indexes",
+        "novacli.api", "novacli.catalog", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits",
+        "novacli.indexes",
         "novacli.inputs", "novacli.solution", "novacli.arrays", "novacli.wcs",
     },
     "astropy": {"novacli.api", "novacli.exports", "novacli.records", "novacli.solution"},

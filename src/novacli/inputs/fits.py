@@ -196,7 +196,7 @@ def _image(hdu: Any, primary: Any, source: Source, options: ReadOptions) -> Imag
     options.limits.check_pixels(source.shown, layout.width, layout.height)
     _check_whole(hdu, source)
     own, damaged = _cards(hdu)
-    pixels, mask = assemble(layout.height, layout.width, _blocks(hdu, layout, own))
+    pixels, mask = assemble(layout.height, layout.width, _blocks(hdu, layout, own), options.reduction)
     header = _header(hdu, own, primary)
     return Image(
         pixels=pixels,

@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from novacli.inputs.reduction import Reduction
+
 #: Pixels converted at a time: large enough to be fast, small enough to stay out of the memory peak.
 BLOCK_PIXELS = 1 << 19
 #: Some software writes a value beyond this (often -3.4e38) for a pixel without a value; sums over it overflow float32,
@@ -29,7 +31,9 @@ def row_blocks(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + step, height)
 
 
-def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+def assemble(
+    height: int, width: int, blocks: Iterable[Block], reduction: Reduction | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
     """Return pixels and mask from blocks.
 
     Parameters
@@ -39,6 +43,8 @@ def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[
     blocks
         (row, column, values): the 0-based position of the block's first pixel in the image, and its values, shape
         (rows, columns) or (rows, columns, channels), of any real type, possibly a masked array.  Channels are averaged.
+    reduction
+        Collects the blocks in colour at a reduced size; the pixels that are returned then have that size, too.
 
     Returns
     -------
@@ -47,6 +53,8 @@ def assemble(height: int, width: int, blocks: Iterable[Block]) -> tuple[NDArray[
     mask
         bool, same shape, True for a value that is masked, NaN or beyond ``_LARGEST``; None if there is none.
     """
+    if reduction is not None:
+        return reduction.collect(height, width, blocks), None
     pixels = np.zeros((height, width), dtype=np.float32)
     mask: NDArray[np.bool_] | None = None
     for row, column, values in blocks:

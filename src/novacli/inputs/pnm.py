@@ -61,7 +61,7 @@ def read(source: Source, options: ReadOptions) -> Image:
     """
     header = read_header(source)
     options.limits.check_pixels(source.shown, header.width, header.height)
-    pixels, mask = assemble(header.height, header.width, blocks(source, header))
+    pixels, mask = assemble(header.height, header.width, blocks(source, header), options.reduction)
     return Image(
         pixels=pixels,
         mask=mask,

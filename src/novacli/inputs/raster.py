@@ -22,6 +22,7 @@ from novacli.records.field import HeaderValue, Image
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
+    from novacli.inputs.reduction import Reduction
     from novacli.inputs.source import ReadOptions, Source
 
 #: Pillow's reader of each format.  ``PIL.Image.open`` is not used, since it would apply Pillow's own, process-wide
@@ -55,9 +56,11 @@ def read(source: Source, options: ReadOptions) -> Image:
         header, notes = _exif(picture)
     width, height = picture.size
     options.limits.check_pixels(source.shown, width, height)
+    if options.reduction is not None:
+        width, height = _decode_reduced(picture, options.reduction)
     channels = _deep_png_channels(source, options)
     blocks = _deep_png_blocks(source, channels) if channels else _blocks(_loaded(picture, source, options))
-    pixels, mask = assemble(height, width, blocks)
+    pixels, mask = assemble(height, width, blocks, options.reduction)
     if getattr(picture, "n_frames", 1) > 1 and options.word != "JPEG":
         notes = (*notes, "read the first frame of several")
     return Image(
@@ -112,6 +115,16 @@ def _exif(picture: ImageFile) -> tuple[dict[str, HeaderValue], tuple[str, ...]]:
         return exif.header_from_tags({**block, **block.get_ifd(exif.EXIF_POINTER)}), ()
     except Exception:  # Without EXIF data an image has no hints, but can still be solved.
         return {}, ("the EXIF data are damaged: no hints were read from them",)
+
+
+def _decode_reduced(picture: ImageFile, reduction: Reduction) -> tuple[int, int]:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8 of its size if that is enough; return (width, height) of the result."""
+    reduction.note_size(*picture.size)
+    scale = reduction.target_px / max(picture.size)
+    if scale < 1:
+        # Pillow decodes at the smallest size that is at least the one asked for; None keeps the colours.
+        picture.draft(None, (int(picture.size[0] * scale), int(picture.size[1] * scale)))
+    return picture.size
 
 
 def _blocks(picture: ImageFile) -> Iterator[Block]:

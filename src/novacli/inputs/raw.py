@@ -45,7 +45,7 @@ def read(source: Source, options: ReadOptions) -> Image:
             raise DataError(
                 f"{source.shown} is truncated, damaged, or of a camera that LibRaw does not know: convert it to FITS"
             ) from exc
-        pixels, mask = assemble(values.shape[0], values.shape[1], _blocks(values))
+        pixels, mask = assemble(values.shape[0], values.shape[1], _blocks(values), options.reduction)
     return Image(
         pixels=pixels,
         mask=mask,

@@ -14,7 +14,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from novacli.errors import DataError, DeniedError, InputMissingError, NovaError, OutputError, TransferError
 from novacli.files.compression import unpacked_name
@@ -22,6 +22,9 @@ from novacli.inputs.limits import Limits
 from novacli.records.field import Origin
 from novacli.text.printable import shown_name
 from solvehost.record import record
+
+if TYPE_CHECKING:
+    from novacli.inputs.reduction import Reduction
 
 #: Bytes from the start of a file by which its format is recognised.
 HEAD_BYTES = 64 * 1024
@@ -62,12 +65,16 @@ class Source:
 
 @record
 class ReadOptions:
-    """How to read a source: the format's name, and the parameters of ``open_field``."""
+    """How to read a source: the format's name, and the parameters of ``open_field``.
+
+    ``reduction`` collects the pixels of an image in colour at a reduced size, for pictures.
+    """
 
     word: str
     hdu: int | None
     size: tuple[int, int] | None
     limits: Limits
+    reduction: Reduction | None = None
 
 
 def open_file(name: str, limits: Limits) -> Source:

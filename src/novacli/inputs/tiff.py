@@ -70,7 +70,7 @@ def _image(page: Any, source: Source, options: ReadOptions, *, several: bool) ->
     # dtype is None for numbers of a size that tifffile does not know.
     if page.dtype is None or page.dtype.kind not in "buif":
         raise DataError(f"{source.shown} does not hold real numbers as pixels: export it as 16-bit or float TIFF")
-    pixels, mask = assemble(height, width, _blocks(page, source))
+    pixels, mask = assemble(height, width, _blocks(page, source), options.reduction)
     return Image(
         pixels=pixels,
         mask=mask,

@@ -53,7 +53,8 @@ def _image(file: Any, source: Source, options: ReadOptions) -> Image:
     _check_whole(facts, source)
     header = _header(facts["FITSKeywords"])
     colours = _COLOUR_CHANNELS if channels >= _COLOUR_CHANNELS else 1
-    pixels, mask = assemble(height, width, _blocks(file.read_image(0)[:, :, :colours]))
+    blocks = _blocks(file.read_image(0)[:, :, :colours])
+    pixels, mask = assemble(height, width, blocks, options.reduction)
     notes = ("averaged 3 colour channels",) if colours == _COLOUR_CHANNELS else ()
     return Image(
         pixels=pixels,
