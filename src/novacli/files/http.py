@@ -7,9 +7,11 @@ check does not get around it.  Import this module only to download, since it imp
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
@@ -36,6 +38,7 @@ from novacli.text.quantities import bytes_text
 from solvehost.record import record
 
 _CHUNK_BYTES = 64 * 1024
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15})")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -53,7 +56,48 @@ class Bounds:
     redirects: int = 5
 
 
-def download(url: str, write: Callable[[bytes], None], policy: UrlPolicy, bounds: Bounds) -> None:
+@record
+class Part:
+    """The part of a file that is there already: its length, and the validator of the file that it belongs to.
+
+    A validator is what :class:`Answer` had when the part was downloaded.
+    """
+
+    size_bytes: int
+    validator: str
+
+
+@record
+class Answer:
+    """What a server announces before the content.
+
+    ``offset`` is the position of the first byte that follows: the length of the part, or 0 if the file has changed or
+    the server cannot send parts.  ``size_bytes`` is the length of the whole file, None if it is not announced.
+    ``validator`` identifies this version of the file, None if the server does not.
+    """
+
+    offset: int
+    size_bytes: int | None
+    validator: str | None
+
+
+class ServerBusyError(RetryLaterError):
+    """The server is busy; ``wait_s`` is the time after which it wants to be asked again, None if it states none."""
+
+    def __init__(self, message: str, wait_s: float | None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+def download(
+    url: str,
+    write: Callable[[bytes], None],
+    policy: UrlPolicy,
+    bounds: Bounds,
+    *,
+    part: Part | None = None,
+    begin: Callable[[Answer], None] | None = None,
+) -> None:
     """Download ``url``.
 
     Parameters
@@ -66,6 +110,10 @@ def download(url: str, write: Callable[[bytes], None], policy: UrlPolicy, bounds
         What may be reached, by the URL itself and by redirects.
     bounds
         Bounds on size and time.
+    part
+        What is there already; the server is asked for the rest.  None to download the whole file.
+    begin
+        Called before ``write``, with what the server announces.
 
     Raises
     ------
@@ -75,12 +123,12 @@ def download(url: str, write: Callable[[bytes], None], policy: UrlPolicy, bounds
         The URL is not valid, or the server has no such file.
     DataError
         It is above ``bounds.max_bytes``, or the server refuses the request.
-    RetryLaterError
+    ServerBusyError
         The server is busy.
     TransferError
         The connection failed or broke off, or the time ran out.
     """
-    _Download(url, write, policy, bounds).run()
+    _Download(url, write, policy, bounds, part, begin).run()
 
 
 class _Download:
@@ -90,8 +138,18 @@ class _Download:
     for the thread as long as the bounds allow, and then leaves it; the thread ends at its next byte.
     """
 
-    def __init__(self, url: str, write: Callable[[bytes], None], policy: UrlPolicy, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        url: str,
+        write: Callable[[bytes], None],
+        policy: UrlPolicy,
+        bounds: Bounds,
+        part: Part | None,
+        begin: Callable[[Answer], None] | None,
+    ) -> None:
         self._url = url
+        self._part = part
+        self._begin = begin
         self._shown = printable_line(mask_credentials(url))
         self._write = write
         self._policy = policy
@@ -163,11 +221,22 @@ class _Download:
             silence_s = self._bounds.silence_s
             # Identity: content that the server packs nevertheless is stored packed, as the file is.
             headers = {"Accept-Encoding": "identity", "User-Agent": "nova"}
+            if self._part is not None:
+                headers |= {"Range": f"bytes={self._part.size_bytes}-", "If-Range": self._part.validator}
             with session.get(self._url, stream=True, timeout=(silence_s, silence_s), headers=headers) as response:
-                self._check_status(response.status_code)
-                self._receive(response)
+                if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._part is not None:
+                    is_whole = response.headers.get("Content-Range") == f"bytes */{self._part.size_bytes}"
+                else:
+                    self._check_status(response)
+                    self._receive(response)
+                    return
+            # There is nothing behind the part: it is the whole file, or the file is another one.
+            if not is_whole:
+                self._part = None
+                self._fetch()
 
-    def _check_status(self, status: int) -> None:
+    def _check_status(self, response: requests.Response) -> None:
+        status = response.status_code
         if status < 400:
             return
         if status in (404, 410):
@@ -175,17 +244,39 @@ class _Download:
         if status in (401, 403, 407):
             raise DeniedError(f"{self._shown} may not be read (HTTP {status}): check user, password or permissions")
         if status in (408, 425, 429, 503):
-            raise RetryLaterError(f"{self._shown}: the server is busy (HTTP {status}): try again later")
+            wait = response.headers.get("Retry-After", "")
+            message = f"{self._shown}: the server is busy (HTTP {status}): try again later"
+            raise ServerBusyError(message, float(wait) if wait.isdecimal() else None)
         if status >= 500:
             raise TransferError(f"{self._shown}: the server failed (HTTP {status}): try again later")
         raise DataError(f"{self._shown}: the server refuses the request (HTTP {status}): check the address")
 
+    def _announced(self, response: requests.Response) -> Answer:
+        """Return what the headers of an answer announce."""
+        length = response.headers.get("Content-Length", "")
+        size_bytes, offset = int(length) if length.isdecimal() else None, 0
+        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+            match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            offset = 0 if self._part is None else self._part.size_bytes
+            if match is None or int(match[1]) != offset:
+                raise TransferError(f"{self._shown}: the server sends another part than was asked for: try again")
+            size_bytes = int(match[2])
+        tag = response.headers.get("ETag", "")
+        # A weak tag (W/) does not promise the same bytes.
+        validator = tag if tag.startswith('"') else response.headers.get("Last-Modified")
+        return Answer(offset, size_bytes, validator)
+
     def _receive(self, response: requests.Response) -> None:
-        announced = response.headers.get("Content-Length", "")
-        expected = int(announced) if announced.isdecimal() else None
+        answer = self._announced(response)
+        expected = answer.size_bytes
         if expected is not None:
             self._check_size(expected)
-        received = 0
+        if self._begin is not None:
+            with self._lock:
+                if self._abandoned.is_set():
+                    return
+                self._begin(answer)
+        received = answer.offset
         while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
             received += len(chunk)
             self._check_size(received)

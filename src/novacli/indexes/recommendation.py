@@ -78,7 +78,7 @@ def recommend(width_deg: float, height_deg: float, installed: Sequence[IndexFile
             quads = QUADS_ARCMIN[scale.number]
             if scale.number not in found and quads.low < band.high and band.low < quads.high:
                 package = debian_package(scale.number)
-                known = _covers_sky(quads, installed)
+                known = covers_sky(quads, installed)
                 found[scale.number] = Recommendation(grade, series.name, scale, quads, package, known)
     order = list(Grade)
     return sorted(found.values(), key=lambda r: (order.index(r.grade), -r.scale.number))
@@ -91,7 +91,7 @@ def _all_scales() -> Iterator[tuple[Series, SeriesScale]]:
     yield from ((coarse, scale) for scale in coarse.scales)
 
 
-def _covers_sky(quads: Range, installed: Sequence[IndexFile]) -> bool:
+def covers_sky(quads: Range, installed: Sequence[IndexFile]) -> bool:
     """Return True if files with such quads cover the whole sky."""
     middle = math.sqrt(quads.low * quads.high)
     tiles = [(f.index_id, f.nside, f.healpix) for f in installed if f.quads_arcmin.low < middle < f.quads_arcmin.high]

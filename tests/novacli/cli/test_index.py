@@ -1,16 +1,18 @@
-"""``nova index list``, ``verify`` and ``recommend``."""
+"""``nova index``: its commands in a home without any setting."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import made_mirror
 import numpy as np
 import pytest
 from astropy.io import fits
 from made_indexes import make_whole_index
+from made_mirror import Mirror
 from made_sky import DrawnField
 
 from novacli.indexes.inspection import inspect
@@ -115,6 +117,106 @@ def test_recommend_takes_the_scale_of_a_camera(nova: Nova, folder: Path, monkeyp
 def test_recommend_wants_one_size(arguments: tuple[str, ...], nova: Nova, folder: Path) -> None:
     ran = nova("index", "recommend", *arguments)
     assert (ran.code, "by one of --fov, an image and --rig" in ran.err) == (2, True)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[Mirror]:
+    """A server that has the files of series 4100, scales 18 and 19."""
+    made = {n: make_whole_index(tmp_path / "made" / f"index-{4100 + n}.fits", index_id=4100 + n,
+                                low_arcmin={18: 1000, 19: 1400}[n], high_arcmin=2000) for n in (18, 19)}  # fmt: skip
+    with made_mirror.serving({path.name: path.read_bytes() for path in made.values()}) as running:
+        yield running
+
+
+def test_get_puts_files_where_nova_searches(
+    nova: Nova, home: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any setting; a second call finds nothing to do."""
+    monkeypatch.setenv("NOVA_ENGINE_CONFIG", str(home / "engine.cfg"))
+    (home / "engine.cfg").write_text("autoindex\n")
+    ran = nova("index", "get", "4100", "--scales", "18,19", "--url", mirror.url)
+    folder = home / ".local" / "share" / "nova" / "index"
+    assert (ran.code, ran.err) == (0, "")
+    assert {line.split(": ")[0] for line in ran.out.splitlines()} == {
+        str(folder / f"index-41{n}.fits") for n in (18, 19)
+    }
+    assert sorted(p.name for p in folder.iterdir()) == ["SHA256SUMS", "index-4118.fits", "index-4119.fits"]
+    listed = [json.loads(line)["file"] for line in nova("index", "list", "--json").out.splitlines()]
+    assert str(folder / "index-4119.fits") in listed
+    ran = nova("index", "get", "4100", "--scales", "18,19", "--url", mirror.url)
+    assert (ran.code, "0 files of 2 to download" in ran.err) == (0, True)
+    assert len(mirror.ranges) == 2
+    assert nova("index", "verify", str(folder)).code == 0
+
+
+def test_get_into_another_folder_says_how_to_use_it(nova: Nova, home: Path, mirror: Mirror) -> None:
+    ran = nova("index", "get", "4100", "--scales", "19", "--url", mirror.url, "--dir", str(home / "x"))
+    assert ran.code == 0
+    assert f"{home / 'x'} is not searched by itself: give --index {home / 'x'}, or set index" in ran.err
+
+
+def test_get_names_scales_that_other_files_have_already(
+    nova: Nova, home: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another series, such as Debian's; not those that it downloaded itself."""
+    monkeypatch.setenv("NOVA_ENGINE_CONFIG", str(home / "engine.cfg"))
+    (home / "engine.cfg").write_text(f"add_path {home / 'debian'}\n")
+    make_whole_index(home / "debian" / "index-tycho2-19.littleendian.fits")
+    call = ("index", "get", "4100", "--url", mirror.url, "--scales")
+    assert "have the quads of scale 19 already" in nova(*call, "18,19").err
+    (home / "debian" / "index-tycho2-19.littleendian.fits").unlink()
+    assert nova(*call, "17").err.count("already") == 0
+
+
+def test_get_reports_files_that_fail_and_gets_the_others(nova: Nova, home: Path, mirror: Mirror) -> None:
+    ran = nova("index", "get", "4100", "--scales", "17-19", "--url", mirror.url)
+    assert ran.code == 66
+    assert "index-4117.fits is not there (HTTP 404)" in ran.err
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_get_dry_run_downloads_nothing(nova: Nova, home: Path, mirror: Mirror) -> None:
+    ran = nova("index", "get", "5200", "--scales", "6", "--near", "83.6,-5.4", "--radius", "1", "--dry-run")
+    names = [line.split()[0] for line in ran.out.splitlines()]
+    assert 1 <= len(names) <= 8
+    assert all(name.startswith("index-5206-") for name in names)
+    assert mirror.ranges == []
+
+
+def test_get_replaces_a_damaged_file_only_if_it_may(nova: Nova, home: Path, mirror: Mirror) -> None:
+    folder = home / "x"
+    folder.mkdir()
+    (folder / "index-4119.fits").write_text("mine")
+    call = ("index", "get", "4100", "--scales", "19", "--url", mirror.url, "--dir", str(folder))
+    ran = nova(*call)
+    assert (ran.code, "is there, but is no whole index file" in ran.err) == (73, True)
+    assert (folder / "index-4119.fits").read_text() == "mine"
+    assert nova(*call, "--overwrite").code == 0
+    assert (folder / "index-4119.fits").read_bytes() == mirror.files["index-4119.fits"]
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("5200",), "all scales of series 5200 take 36.1 GB: name those that you need by --scales"),
+    (("4100", "--scales", "5"), "series 4100 has no scale 5"),
+    (("4100", "--scales", "x"), "are not understood"),
+    (("4100", "--near", "83.6"), "give --near RA,DEC"),
+    (("4100", "--radius", "3"), "--radius needs --near"),
+    (("9900",), "is not one of"),
+])  # fmt: skip
+def test_get_refuses_what_it_does_not_understand(
+    arguments: tuple[str, ...], words: str, nova: Nova, home: Path
+) -> None:
+    ran = nova("index", "get", *arguments)
+    assert (ran.code, words in ran.err) == (2, True), ran.err
+
+
+def test_get_ended_by_ctrl_c_says_how_to_go_on(nova: Nova, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("novacli.indexes.download.fetch", interrupted)
+    ran = nova("index", "get", "4100", "--scales", "19")
+    assert (ran.code, "the same call goes on where this one stopped" in ran.err) == (130, True)
 
 
 @pytest.mark.engine

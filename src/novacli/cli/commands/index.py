@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING
 import click
 
 from novacli import config as configuration
-from novacli.errors import DataError, InputMissingError, UsageError
+from novacli.errors import DataError, InputMissingError, OutputError, UsageError, worst_exit_code
+from novacli.indexes.series import SERIES
 from novacli.text.printable import printable_line
+from novacli.text.quantities import bytes_text, count_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from novacli.indexes.field_size import FieldSize
+    from novacli.indexes.series import SeriesFile
     from solvehost.indexes.index_set import IndexSet
+
+#: Radius of --near without --radius, degrees.
+_NEAR_RADIUS_DEG = 5.0
+#: Downloads above this need the scales to be stated.
+_MUCH_BYTES = 2 * 10**9
 
 
 @click.group("index")
@@ -153,3 +163,131 @@ def _size_of_image(name: str) -> FieldSize:
         raise UsageError(f"{printable_line(name)}: its header has no scale: give the size of the field by --fov")
     middle = (scales[0].low_arcsec_per_pixel + scales[0].high_arcsec_per_pixel) / 2
     return FieldSize.of_pixels(field.width, field.height, middle)
+
+
+@command.command("get", context_settings={"max_content_width": 100})
+@click.argument("series", type=click.Choice(list(SERIES)), metavar="SERIES")
+@click.option("--scales", "scales_text", metavar="N,N-N", help="Scales to get, such as 5,6 or 7-10, or all.")
+@click.option("--near", "near_text", metavar="RA,DEC", help="Only tiles that reach into a circle around this place.")
+@click.option("--radius", type=float, metavar="DEG", help="Radius of that circle.  [default: 5]")
+@click.option("--dir", "directory", metavar="DIR", help="Folder for the files.  [default: one that nova searches]")
+@click.option("--url", metavar="MIRROR", help="Address of a folder with the same files on another server.")
+@click.option("--connections", type=click.IntRange(1, 3), default=2, show_default=True, help="Downloads at a time.")
+@click.option("--dry-run", is_flag=True, help="Only list the files that would be downloaded.")
+@click.option("-O", "--overwrite", is_flag=True, help="Download files again that are there but damaged.")
+def get(
+    series: str, scales_text: str | None, near_text: str | None, radius: float | None, directory: str | None,
+    url: str | None, connections: int, dry_run: bool, overwrite: bool,
+) -> int:  # fmt: skip
+    """Download the index files of a series; the same call goes on where an earlier one was interrupted.
+
+    SERIES is 4100 (Tycho-2, fields above 1 degree), 5200 (Gaia DR2, below), 5200-heavy, 4200 (2MASS), 5000, 6000 or
+    6100 (GALEX).  Each file is checked before it takes its name, and files that are there are kept.
+    """
+    from novacli.indexes.places import own_folder
+
+    config = configuration.load()
+    folder = own_folder(config) if directory is None else Path(directory)
+    files = _chosen_files(series, scales_text, near_text, radius)
+    missing = [file for file in files if not _is_there(folder / file.name, overwrite=overwrite)]
+    size = bytes_text(sum(file.size_bytes for file in missing))
+    if dry_run:
+        for file in missing:
+            click.echo(f"{file.name}  {bytes_text(file.size_bytes)}")
+    if dry_run or not missing:
+        click.echo(f"nova: {count_text(len(missing), 'file')} of {len(files)} to download, about {size}", err=True)
+        return 0
+    _check_amount(series, missing, scales_text)
+    _warn_of_duplicates(missing, folder, config)
+    try:
+        return _download(missing, url or SERIES[series].url, folder, connections, config)
+    except KeyboardInterrupt:
+        click.echo("nova: interrupted: the same call goes on where this one stopped", err=True)
+        return 130
+
+
+def _chosen_files(
+    series: str, scales_text: str | None, near_text: str | None, radius: float | None
+) -> list[SeriesFile]:
+    """Return the files of a series that the options choose."""
+    from novacli.indexes.choice import ALL, near, parse_scales
+    from novacli.records.params import Position
+    from novacli.text.angles import parse_dec, parse_ra
+
+    files = SERIES[series].files(parse_scales(scales_text or ALL))
+    if near_text is None:
+        if radius is not None:
+            raise UsageError("--radius needs --near")
+        return files
+    ra, comma, dec = near_text.partition(",")
+    if not comma:
+        raise UsageError(f"the place {near_text!r} is not understood: give --near RA,DEC, such as 83.6,-5.4")
+    return near(files, Position(parse_ra(ra), parse_dec(dec), _NEAR_RADIUS_DEG if radius is None else radius))
+
+
+def _is_there(path: Path, *, overwrite: bool) -> bool:
+    """Return True if an index file is there and loads; raise if something else is, unless it may be replaced."""
+    from solvehost.indexes.index_file import read_index
+
+    if not path.exists():
+        return False
+    try:
+        read_index(path)
+    except (DataError, OSError, KeyError, ValueError, TypeError) as exc:
+        if overwrite and path.is_file():
+            return False
+        raise OutputError(
+            f"{path} is there, but is no whole index file ({exc}): remove it, or give --overwrite"
+        ) from exc
+    return True
+
+
+def _check_amount(series: str, files: Sequence[SeriesFile], scales_text: str | None) -> None:
+    """Raise if the scales are not stated and the files are so large that this is probably a mistake."""
+    total_bytes = sum(file.size_bytes for file in files)
+    if scales_text is None and total_bytes > _MUCH_BYTES:
+        raise UsageError(
+            f"all scales of series {series} take {bytes_text(total_bytes)}: name those that you need by --scales (see "
+            "nova index recommend), or give --scales all"
+        )
+
+
+def _warn_of_duplicates(files: Sequence[SeriesFile], folder: Path, config: configuration.Config) -> None:
+    """Print a remark if other folders have index files with the same quads for the whole sky."""
+    from novacli.indexes.recommendation import covers_sky
+    from novacli.indexes.series import QUADS_ARCMIN
+
+    others = [file for file in _installed(config).files if file.path.parent != folder.absolute()]
+    scales = [n for n in sorted({file.scale for file in files}) if covers_sky(QUADS_ARCMIN[n], others)]
+    if scales:
+        shown = ", ".join(f"{n:02d}" for n in scales)
+        click.echo(
+            f"nova: other index files have the quads of scale {shown} already: a second set slows searches", err=True
+        )
+
+
+def _download(
+    files: Sequence[SeriesFile], url: str, folder: Path, connections: int, config: configuration.Config
+) -> int:
+    """Download files with a bar on a terminal, and a line for each file that is done."""
+    from novacli.cli.download_bar import DownloadBar
+    from novacli.indexes.download import check_room, fetch
+
+    check_room(files, folder)
+    codes = []
+    with DownloadBar(sum(file.size_bytes for file in files)) as bar:
+        for done in fetch(files, url, folder, connections, bar.update):
+            if done.error is None:
+                bar.print_line(f"{done.path}: {bytes_text(done.path.stat().st_size)}")
+            else:
+                bar.print_line(f"nova: {printable_line(str(done.error))}", is_error=True)
+                codes.append(done.error.exit_code)
+    if not _is_searched(folder, config):
+        click.echo(f"nova: {folder} is not searched by itself: give --index {folder}, or set index", err=True)
+    return worst_exit_code(codes)
+
+
+def _is_searched(folder: Path, config: configuration.Config) -> bool:
+    from novacli.indexes.places import index_places, installed_engine
+
+    return folder.resolve() in [place.resolve() for place in index_places(config, installed_engine(config))]
