@@ -219,6 +219,28 @@ def test_get_ended_by_ctrl_c_says_how_to_go_on(nova: Nova, home: Path, monkeypat
     assert (ran.code, "the same call goes on where this one stopped" in ran.err) == (130, True)
 
 
+def test_build_makes_a_file_for_each_scale(nova: Nova, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the builder beside the engine; existing files are replaced only with --overwrite."""
+    made = make_whole_index(home / "made.fits", index_id=9918)
+    (home / "bin").mkdir()
+    for name, script in (("astrometry-engine", ":"), ("build-astrometry-index", f"cp {made} made.fits")):
+        (home / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (home / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("NOVA_ENGINE", str(home / "bin" / "astrometry-engine"))
+    columns = [fits.Column(name, "D", array=np.arange(3.0)) for name in ("RA", "DEC", "MAG")]
+    fits.BinTableHDU.from_columns(columns).writeto(home / "cat.fits")
+    call = ("index", "build", str(home / "cat.fits"), "--scales", "17,18")
+    ran = nova(*call)
+    folder = home / ".local" / "share" / "nova" / "index"
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0].startswith(f"{folder}/index-cat-17.fits: 80 quads, ")
+    assert sorted(p.name for p in folder.glob("*.fits")) == ["index-cat-17.fits", "index-cat-18.fits"]
+    ran = nova(*call)
+    assert (ran.code, "index-cat-17.fits: the file exists already" in ran.err) == (73, True)
+    assert nova(*call, "--overwrite").code == 0
+    assert nova("index", "build", str(home / "cat.fits"), "--scales", "all").code == 2
+
+
 @pytest.mark.engine
 def test_damaged_files_do_not_end_a_solve_that_needs_others(
     nova: Nova, home: Path, drawn: DrawnField, real_indexes: index_set.IndexSet

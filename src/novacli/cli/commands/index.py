@@ -16,7 +16,7 @@ from novacli.text.printable import printable_line
 from novacli.text.quantities import bytes_text, count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from novacli.indexes.field_size import FieldSize
     from novacli.indexes.series import SeriesFile
@@ -30,7 +30,7 @@ _MUCH_BYTES = 2 * 10**9
 
 @click.group("index")
 def command() -> None:
-    """List, verify and get the engine's index files."""
+    """List, verify, get and build the engine's index files."""
 
 
 def _installed(config: configuration.Config) -> IndexSet:
@@ -282,12 +282,64 @@ def _download(
             else:
                 bar.print_line(f"nova: {printable_line(str(done.error))}", is_error=True)
                 codes.append(done.error.exit_code)
-    if not _is_searched(folder, config):
-        click.echo(f"nova: {folder} is not searched by itself: give --index {folder}, or set index", err=True)
+    _tell_if_not_searched(folder, config)
     return worst_exit_code(codes)
 
 
-def _is_searched(folder: Path, config: configuration.Config) -> bool:
+def _tell_if_not_searched(folder: Path, config: configuration.Config) -> None:
+    """Print how to use the files of a folder if solves do not look into it."""
     from novacli.indexes.places import index_places, installed_engine
 
-    return folder.resolve() in [place.resolve() for place in index_places(config, installed_engine(config))]
+    if folder.resolve() not in [place.resolve() for place in index_places(config, installed_engine(config))]:
+        click.echo(f"nova: {folder} is not searched by itself: give --index {folder}, or set index", err=True)
+
+
+@command.command("build", context_settings={"max_content_width": 100})
+@click.argument("catalogue", metavar="CATALOG")
+@click.option(
+    "--scales", "scales_text", required=True, metavar="N,N-N", help="Scales to build: see nova index recommend."
+)
+@click.option("--ra", metavar="COLUMN", help="Column of right ascension, degrees.  [default: a usual name]")
+@click.option("--dec", metavar="COLUMN", help="Column of declination, degrees.  [default: a usual name]")
+@click.option("--mag", metavar="COLUMN", help="Column of magnitudes.  [default: a usual name]")
+@click.option("--dir", "directory", metavar="DIR", help="Folder for the files.  [default: one that nova searches]")
+@click.option("-O", "--overwrite", is_flag=True, help="Replace files that exist.")
+def build(
+    catalogue: str, scales_text: str, ra: str | None, dec: str | None, mag: str | None, directory: str | None,
+    overwrite: bool,
+) -> int:  # fmt: skip
+    """Build index files from your own catalogue of stars, a FITS table, by the engine's build-astrometry-index."""
+    from novacli.cli.progress import progress
+    from novacli.indexes import building
+    from novacli.indexes.choice import parse_scales
+    from novacli.indexes.places import installed_engine, own_folder
+
+    config = configuration.load()
+    scales = parse_scales(scales_text)
+    if scales is None:
+        raise UsageError("a catalogue is not built for all scales: name those that your fields need")
+    builder = building.find_builder(installed_engine(config))
+    table = building.read_catalogue(Path(catalogue), ra, dec, mag)
+    folder = own_folder(config) if directory is None else Path(directory)
+    targets = {scale: building.target_of(table, folder, scale) for scale in scales}
+    _prepare_folder(folder, targets.values(), overwrite=overwrite)
+    for scale, target in targets.items():
+        with progress(verbose=False) as observe:
+            observe(f"building scale {scale} of {printable_line(catalogue)}")
+            quads = building.build(builder, table, scale, target)
+        click.echo(f"{printable_line(str(target))}: {count_text(quads, 'quad')}, {bytes_text(target.stat().st_size)}")
+    _tell_if_not_searched(folder, config)
+    return 0
+
+
+def _prepare_folder(folder: Path, targets: Iterable[Path], *, overwrite: bool) -> None:
+    """Make a folder, and raise if a file exists in it that may not be replaced."""
+    from novacli.files.atomic import as_output_error
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise as_output_error(folder, exc) from exc
+    there = next((target for target in targets if target.exists()), None)
+    if there is not None and not overwrite:
+        raise OutputError(f"{there}: the file exists already: give another --dir, or --overwrite to replace it")
