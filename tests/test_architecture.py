@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
-PACKAGES = ("solvehost", "novacli")
+PACKAGES = ("solvehost", "novacli", "novaweb")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
@@ -50,13 +50,25 @@ FLOORS = (
     ("novacli.api", "novacli.batch"),
     ("novacli.cli",),
     ("novacli.__main__",),
+    ("novaweb.config", "novaweb.folders"),
+    ("novaweb.settings",),
+    ("novaweb.accounts",),
+    ("novaweb.submissions",),
+    ("novaweb.queue",),
+    ("novaweb.intake",),
+    ("novaweb.api", "novaweb.health"),
+    ("novaweb.files",),
+    ("novaweb.urls", "novaweb.wsgi", "novaweb.django_start"),
+    ("novaweb.demo",),
+    ("novaweb.cli",),
+    ("novaweb.__main__",),
 )
 #: Rooms of solvehost that novacli may import: the server and its tools belong to another machine.
 SHARED_WITH_NOVACLI = {f"solvehost.{room}" for room in ("errors", "record", "formats", "indexes", "engine", "wire")}
 
 #: Third-party packages, and the only rooms that import them; novacli imports none elsewhere, solvehost none at all.
 THIRD_PARTY = {
-    "click": {"novacli.cli"},
+    "click": {"novacli.cli", "novaweb.cli", "novaweb.demo"},
     "rich": {"novacli.cli", "novacli.reports", "novacli.batch"},
     "numpy": {
         "novacli.api", "novacli.catalog", "novacli.demo", "novacli.exports", "novacli.extraction", "novacli.fits",
@@ -71,11 +83,16 @@ THIRD_PARTY = {
     "tifffile": {"novacli.exports", "novacli.inputs"},
     "rawpy": {"novacli.inputs"},
     "xisf": {"novacli.exports", "novacli.inputs"},
-    "requests": {"novacli.files"},
+    "requests": {"novacli.files", "novaweb.demo"},
     "urllib3": {"novacli.files"},
     "distributed": {"novacli.batch"},
     "tetra3rs": {"novacli.matchers"},
     "mocpy": {"novacli.exports"},
+    "django": {
+        "novaweb.accounts", "novaweb.api", "novaweb.cli", "novaweb.demo", "novaweb.django_start", "novaweb.files",
+        "novaweb.health", "novaweb.intake", "novaweb.queue", "novaweb.submissions", "novaweb.urls", "novaweb.wsgi",
+    },
+    "waitress": {"novaweb.cli"},
 }  # fmt: skip
 
 MODULES = {
@@ -187,7 +204,7 @@ def test_third_party_packages_are_imported_in_their_rooms_alone(package: str) ->
         if module.split(".")[0] == package:
             for imported, _name in imports(path, with_types=False):
                 found.setdefault(imported.split(".")[0], set()).add(room_of(module))
-    allowed = THIRD_PARTY if package == "novacli" else {}
+    allowed = {} if package == "solvehost" else THIRD_PARTY
     unexpected = {name: rooms - allowed.get(name, set()) for name, rooms in found.items() if name not in known}
     assert {name: rooms for name, rooms in unexpected.items() if rooms} == {}
 

@@ -150,11 +150,17 @@ class Config:
 
 def config_file(env: Mapping[str, str]) -> Path:
     """Return the path of the configuration: $NOVA_CONFIG, else config.toml in the user's folder."""
-    stated = env.get("NOVA_CONFIG")
-    return Path(stated) if stated else UserFolders.from_environment(env).config / "config.toml"
+    return _file(env, "NOVA_CONFIG", "config.toml")
 
 
-def _positive(value: Any) -> float:
+def _file(env: Mapping[str, str], variable: str, name: str) -> Path:
+    """Return the path in an environment variable, else that of a file in the user's folder."""
+    stated = env.get(variable)
+    return Path(stated) if stated else UserFolders.from_environment(env).config / name
+
+
+def parse_positive(value: Any) -> float:
+    """Return a number above zero."""
     number = float(_not_a_flag(value))
     if not 0 < number < 1e9:
         raise ValueError("it must be above zero")
@@ -168,14 +174,16 @@ def _not_a_flag(value: Any) -> Any:
     return value
 
 
-def _count(value: Any) -> int:
+def parse_count(value: Any) -> int:
+    """Return a whole number of 1 or more."""
     number = int(_not_a_flag(value))
     if number != float(value) or not 1 <= number <= 10**7:
         raise ValueError("it must be a whole number, 1 or more")
     return number
 
 
-def _path(value: Any) -> Path:
+def parse_path(value: Any) -> Path:
+    """Return a path; ``~`` is the home directory."""
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError("it must be a path")
     return Path(value).expanduser()
@@ -188,7 +196,8 @@ def _paths(value: Any) -> tuple[str, ...]:
     return tuple(str(Path(i).expanduser()) for i in items if i)
 
 
-def _flag(value: Any) -> bool:
+def parse_flag(value: Any) -> bool:
+    """Return true or false, which the environment also has as yes, no, on, off, 1 and 0."""
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     found = words.get(value.lower()) if isinstance(value, str) else value
     if not isinstance(found, bool):
@@ -196,7 +205,8 @@ def _flag(value: Any) -> bool:
     return found
 
 
-def _text(value: Any) -> str:
+def parse_text(value: Any) -> str:
+    """Return a text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("it must be text")
     return value
@@ -231,24 +241,26 @@ def _cores(_folders: UserFolders) -> int:
 
 
 KEYS = (
-    Key("jobs_dir", "NOVA_JOBS", _path, lambda folders: folders.data / "jobs",
+    Key("jobs_dir", "NOVA_JOBS", parse_path, lambda folders: folders.data / "jobs",
         "where job directories are kept"),
-    Key("keep_days", "NOVA_KEEP_DAYS", _positive, lambda _: 90.0,
+    Key("keep_days", "NOVA_KEEP_DAYS", parse_positive, lambda _: 90.0,
         "finished jobs are removed after this many days without use"),
-    Key("keep_jobs", "NOVA_KEEP_JOBS", _count, lambda _: 50_000,
+    Key("keep_jobs", "NOVA_KEEP_JOBS", parse_count, lambda _: 50_000,
         "how many finished jobs are kept; the oldest are removed first"),
-    Key("engine", "NOVA_ENGINE", _text, lambda _: "astrometry-engine", "the engine's name or path"),
-    Key("engine_config", "NOVA_ENGINE_CONFIG", _path, _no_value, "the engine's configuration, which names index files"),
+    Key("engine", "NOVA_ENGINE", parse_text, lambda _: "astrometry-engine", "the engine's name or path"),
+    Key("engine_config", "NOVA_ENGINE_CONFIG", parse_path, _no_value,
+        "the engine's configuration, which names index files"),
     Key("index", "NOVA_INDEX", _paths, lambda _: (), "index directories or files, in place of the configuration's"),
-    Key("slots", "NOVA_SLOTS", _count, _cores, "how many engines may run at once on this machine"),
-    Key("slots_dir", "NOVA_SLOTS_DIR", _path, lambda folders: folders.runtime / "slots",
+    Key("slots", "NOVA_SLOTS", parse_count, _cores, "how many engines may run at once on this machine"),
+    Key("slots_dir", "NOVA_SLOTS_DIR", parse_path, lambda folders: folders.runtime / "slots",
         "the folder of the tokens of running engines; it must be local to this machine"),
-    Key("timeout_s", "NOVA_TIMEOUT", _positive, lambda _: DEFAULT_TIMEOUT_S, "wall-clock seconds an image may take"),
-    Key("learn", "NOVA_LEARN", _flag, lambda _: True,
+    Key("timeout_s", "NOVA_TIMEOUT", parse_positive, lambda _: DEFAULT_TIMEOUT_S,
+        "wall-clock seconds an image may take"),
+    Key("learn", "NOVA_LEARN", parse_flag, lambda _: True,
         "true if solved frames give hints for the next frames of their camera"),
-    Key("patterns", "NOVA_PATTERNS", _flag, lambda _: True,
+    Key("patterns", "NOVA_PATTERNS", parse_flag, lambda _: True,
         "true if wide fields may be recognised by star patterns, once nova doctor --fix has made their database"),
-    Key("ssh", "NOVA_SSH", _text, lambda _: "ssh", "the ssh program's name or path"),
+    Key("ssh", "NOVA_SSH", parse_text, lambda _: "ssh", "the ssh program's name or path"),
     Key("pools", "NOVA_POOLS", _pools, lambda _: {}, "names for several solve servers, each a list of hosts"),
 )  # fmt: skip
 
@@ -268,13 +280,34 @@ def load(env: Mapping[str, str] | None = None) -> Config:
         directory and the user has none.
     """
     env = os.environ if env is None else env
-    folders = UserFolders.from_environment(env)
-    path = config_file(env)
-    table = _read_toml(path, required=bool(env.get("NOVA_CONFIG")))
-    unknown = sorted(set(table) - {k.name for k in KEYS})
+    return read_settings(KEYS, env, "NOVA_CONFIG", "config.toml", "nova config show")
+
+
+def read_settings(keys: tuple[Key, ...], env: Mapping[str, str], variable: str, name: str, listing: str) -> Config:
+    """Read a table of settings from the environment, a configuration file and the defaults.
+
+    Parameters
+    ----------
+    keys
+        The settings.
+    env
+        Environment variables.
+    variable, name
+        The variable that names the file, and the file's name in the user's folder if the variable is not set.
+    listing
+        The command that lists the keys, for the message about an unknown one.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`load`.
+    """
+    folders, path = UserFolders.from_environment(env), _file(env, variable, name)
+    table = _read_toml(path, variable if env.get(variable) else None)
+    unknown = sorted(set(table) - {k.name for k in keys})
     if unknown:
-        raise ConfigError(f"{path}: unknown key {unknown[0]!r}: nova config show lists the keys")
-    return Config({key.name: _setting(key, env, table, path, folders) for key in KEYS}, path, folders)
+        raise ConfigError(f"{path}: unknown key {unknown[0]!r}: {listing} lists the keys")
+    return Config({key.name: _setting(key, env, table, path, folders) for key in keys}, path, folders)
 
 
 def _setting(key: Key, env: Mapping[str, str], table: dict[str, Any], path: Path, folders: UserFolders) -> Setting:
@@ -290,15 +323,16 @@ def _setting(key: Key, env: Mapping[str, str], table: dict[str, Any], path: Path
         raise ConfigError(f"{source}: {key.name} = {value!r}: {exc}") from exc
 
 
-def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
+def _read_toml(path: Path, variable: str | None) -> dict[str, Any]:
+    """Read the file, which need not exist unless an environment variable names it."""
     try:
         text = path.read_text(encoding="utf-8")
         import tomllib  # most users have no such file
 
         return tomllib.loads(text)
     except FileNotFoundError as exc:
-        if required:
-            raise ConfigError(f"{path}: no such file: check $NOVA_CONFIG") from exc
+        if variable is not None:
+            raise ConfigError(f"{path}: no such file: check ${variable}") from exc
         return {}
     except (OSError, ValueError) as exc:  # errors of UTF-8 and of TOML are ValueErrors
         reason = getattr(exc, "strerror", None) or str(exc)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TextIO
 
-from novacli.config import KEYS, Config
+from novacli.config import KEYS, Config, Key
 from novacli.text.columns import write_aligned
 from novacli.text.printable import printable_line
 
 
-def to_json(config: Config) -> dict[str, Any]:
-    """Return the object that ``nova config show --json`` prints."""
+def to_json(config: Config, keys: tuple[Key, ...] = KEYS) -> dict[str, Any]:
+    """Return the object that ``nova config show --json`` prints, for a table of settings."""
     return {
         "file": str(config.file),
         "file_exists": config.file.exists(),
@@ -22,14 +22,14 @@ def to_json(config: Config) -> dict[str, Any]:
                 "variable": key.variable,
                 "meaning": key.meaning,
             }
-            for key in KEYS
+            for key in keys
         },
     }
 
 
-def write(config: Config, stream: TextIO) -> None:
+def write(config: Config, stream: TextIO, keys: tuple[Key, ...] = KEYS) -> None:
     """Write one line for each setting: name, value, source."""
-    rows = [(key.name, _text(config[key.name]), config.settings[key.name].source) for key in KEYS]
+    rows = [(key.name, _text(config[key.name]), config.settings[key.name].source) for key in keys]
     write_aligned([tuple(map(printable_line, row)) for row in rows], stream)
 
 

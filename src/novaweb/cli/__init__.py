@@ -1,0 +1,3 @@
+"""The command line of the web service, ``nova-web``."""
+
+from __future__ import annotations

@@ -1,0 +1,52 @@
+"""Start Django for a command, and turn its errors into those of this project."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from novacli.errors import ConfigError, UnavailableError
+
+
+def start(*, needs_tables: bool = True) -> None:
+    """Load Django with the settings of the service.
+
+    Parameters
+    ----------
+    needs_tables
+        False for the command that makes the tables.
+
+    Raises
+    ------
+    ConfigError
+        If a package is missing, a setting is wrong, or the database is not up to date.
+    UnavailableError
+        If the database cannot be reached.
+    """
+    if find_spec("django") is None:
+        raise ConfigError("the web service is not installed: pip install 'novacli[web]'")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "novaweb.settings"
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        django.setup()
+    except ImproperlyConfigured as exc:
+        first = str(exc).partition("\n")[0]
+        raise ConfigError(f"{first}: for PostgreSQL, pip install 'novacli[postgres]'") from exc
+    if needs_tables:
+        _check_tables()
+
+
+def _check_tables() -> None:
+    from django.db import DatabaseError, connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as exc:
+        first = str(exc).partition("\n")[0]
+        raise UnavailableError(f"the database cannot be used: {first}: see $NOVAWEB_DATABASE") from exc
+    if missing:
+        raise ConfigError("the database is not up to date: run nova-web migrate")

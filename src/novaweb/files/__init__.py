@@ -1,0 +1,3 @@
+"""The files of a job: WCS, tables of stars, and the engine's log."""
+
+from __future__ import annotations

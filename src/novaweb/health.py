@@ -1,0 +1,33 @@
+"""Pages for programs that watch the service, and a line of text for those who open it in a browser."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+
+_HOME = """This is a plate-solving service with the API of nova.astrometry.net.
+Point your client at the address of this page, with /api/ at its end, and give it your API key.
+"""
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Say what this is."""
+    del request
+    return HttpResponse(_HOME, content_type="text/plain; charset=utf-8")
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Answer as long as the process serves requests."""
+    del request
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Answer with the status 200 if the database can be used, else 503."""
+    del request
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM submissions_job LIMIT 1")
+    except DatabaseError:
+        return HttpResponse("the database cannot be used\n", content_type="text/plain", status=503)
+    return HttpResponse("ok\n", content_type="text/plain")

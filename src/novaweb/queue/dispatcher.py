@@ -1,0 +1,194 @@
+"""The dispatcher: claims jobs, has an executor of :mod:`novacli.batch` solve them, and stores the results.
+
+The executor's worker processes read the uploads, which are untrusted; the dispatcher and the web process read rows
+only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+from django.db import OperationalError, close_old_connections
+
+from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor
+from novacli.batch.frames.listing import frame_at
+from novacli.batch.records import KEEP_ALL, BatchOutputs, FrameTask, RunSetup, TaskOutcome
+from novacli.config import Config
+from novacli.errors import NovaError
+from novacli.records.params import SolveParams
+from novacli.records.result import Result
+from novacli.records.status import SOLVED, UNSOLVED
+from novaweb import folders
+from novaweb.queue import queue
+from novaweb.queue.queue import Claim, Ending
+from novaweb.submissions.models import Job, JobState
+
+_POLL_S, _BEAT_S = 0.1, 10.0
+#: A database that is gone is asked again after this time.
+_DATABASE_PAUSE_S = 2.0
+
+
+class Dispatcher:
+    """Solves the jobs of the queue, as many at a time as its executor has workers.
+
+    Parameters
+    ----------
+    web
+        The settings of the service.
+    nova
+        The settings of solving.
+    kind, workers, address
+        The executor, as :func:`novacli.batch.executors.open_executor` takes it.
+    """
+
+    def __init__(self, web: Config, nova: Config, kind: str, workers: int, address: str | None = None) -> None:
+        self._folders = folders.of(web)
+        self._folders.make()
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._work_dir = self._folders.work / self._name.replace(":", "-")
+        self._work_dir.mkdir(mode=0o700, exist_ok=True)
+        self._setup = RunSetup(
+            key=os.urandom(8).hex(),
+            place=web["to"],
+            config=nova,
+            params=SolveParams(timeout_s=nova["timeout_s"]),
+            outputs=BatchOutputs(),
+            keep=KEEP_ALL,
+            jobs_dir=str(self._folders.jobs),
+            work_dir=str(self._work_dir),
+        )
+        self._executor: Executor = open_executor(kind, self._setup, workers, address)
+        self._held: dict[Future[TaskOutcome], Claim] = {}
+        self._next_beat_s = 0.0
+
+    def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Work until ``is_stopping`` returns True; the jobs that run then are finished first.
+
+        Raises
+        ------
+        UnavailableError
+            If no worker can be started.
+        ExecutorGoneError
+            If no worker is left.
+        """
+        try:
+            while not is_stopping() or self._held:
+                with _patient():
+                    self._turn(takes_more=not is_stopping())
+                time.sleep(_POLL_S)
+        finally:
+            self._close()
+
+    def _turn(self, *, takes_more: bool) -> None:
+        self._executor.watch()
+        for future in [future for future in self._held if future.done()]:
+            self._finish(future)
+        if time.monotonic() >= self._next_beat_s:
+            self._beat()
+        if takes_more:
+            for claim in queue.claim(self._name, self._executor.workers - len(self._held)):
+                self._submit(claim)
+
+    def _submit(self, claim: Claim) -> None:
+        try:
+            task = self._task(claim)
+        except (NovaError, OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or str(exc)  # the text of an OSError has the path
+            queue.finish(claim, Ending(JobState.FAILED, "error", error_message=f"the upload cannot be read: {reason}"))
+            return
+        (future,) = self._executor.submit([task], 0)
+        self._held[future] = claim
+
+    def _task(self, claim: Claim) -> FrameTask:
+        """Return the task of a job; the limits of the service apply in place of missing ones."""
+        submission = Job.objects.select_related("image__submission__blob").get(pk=claim.job_id).image.submission
+        params = SolveParams.from_json({"timeout_s": self._setup.params.timeout_s, **submission.params})
+        setup = self._setup_with(params)
+        frame = frame_at(str(self._folders.blob(submission.blob.sha256)), None)
+        return FrameTask(setup, frame)
+
+    def _setup_with(self, params: SolveParams) -> RunSetup:
+        values = {name: getattr(self._setup, name) for name in RunSetup.__annotations__}
+        return RunSetup(**{**values, "params": params})
+
+    def _finish(self, future: Future[TaskOutcome]) -> None:
+        """Store the result of a task.  If the database fails, the future stays and is asked again."""
+        claim = self._held[future]
+        try:
+            outcome = self._executor.collect(future)
+        except (WorkerLostError, TaskHungError):
+            queue.retry(claim)
+        except NovaError as exc:
+            queue.finish(claim, Ending(JobState.FAILED, "error", error_message=str(exc)))
+        else:
+            self._publish(claim, outcome.result)
+        del self._held[future]
+
+    def _publish(self, claim: Claim, result: Result | None) -> None:
+        """End a job with its result; remove the job directory if another worker has the job by now."""
+        job = Job.objects.select_related("image__submission__blob").get(pk=claim.job_id)
+        submission = job.image.submission
+        blob = str(self._folders.blob(submission.blob.sha256))
+        ending = ending_of(result, lambda text: text.replace(blob, submission.original_filename))
+        if not queue.finish(claim, ending) and ending.directory:
+            shutil.rmtree(self._folders.jobs / ending.directory, ignore_errors=True)
+
+    def _beat(self) -> None:
+        """Prolong the leases, and forget the jobs that were cancelled or taken by another worker."""
+        kept = queue.beat(list(self._held.values()))
+        self._next_beat_s = time.monotonic() + _BEAT_S
+        for future in [future for future, claim in self._held.items() if claim.job_id not in kept]:
+            future.cancel()
+
+    def _close(self) -> None:
+        self._executor.close()
+        with contextlib.suppress(OperationalError):
+            queue.release(list(self._held.values()))
+        shutil.rmtree(self._work_dir, ignore_errors=True)
+
+
+def ending_of(result: Result | None, without_paths: Callable[[str], str]) -> Ending:
+    """Return how a job ends with a result.
+
+    Parameters
+    ----------
+    result
+        The result of the solve, None if the worker returned none.
+    without_paths
+        Replaces the path of the upload in a message by the name that the client gave.
+    """
+    if result is None:
+        return Ending(JobState.FAILED, "error", error_message="the solve left no result")
+    directory = Path(result.files["directory"]).name if "directory" in result.files else ""
+    size = None if result.source is None else (result.source.width, result.source.height)
+    if result.status == SOLVED and result.calibration is not None:
+        match = result.match
+        return Ending(
+            JobState.SOLVED,
+            directory=directory,
+            size=size,
+            calibration=result.calibration,
+            log_odds=None if match is None else match.logodds,
+            matched=None if match is None else match.n,
+        )
+    if result.status == UNSOLVED:
+        return Ending(JobState.FAILED, result.reason or "", directory, size=size)
+    message = "" if result.error is None else without_paths(result.error.message)
+    return Ending(JobState.FAILED, "error", directory, message[:1000], size)
+
+
+@contextlib.contextmanager
+def _patient() -> Iterator[None]:
+    """Wait a while if the database is gone, in place of ending: its jobs are finished when it is back."""
+    try:
+        yield
+    except OperationalError:
+        close_old_connections()
+        time.sleep(_DATABASE_PAUSE_S)

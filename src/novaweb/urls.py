@@ -1,0 +1,50 @@
+"""The addresses of the service.  Each has an optional slash at its end, because clients differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, re_path
+
+from novaweb import health
+from novaweb.api import login, status, upload
+from novaweb.files import views as files
+
+#: Numbers are below 2³¹, so longer ones are no address.
+_NUMBER = r"(?P<number>[0-9]{1,10})"
+
+
+def _address(pattern: str, view: Callable[..., Any]) -> URLPattern:
+    return re_path(f"^{pattern}/?$", _with_number(view) if "number" in pattern else view)
+
+
+def _with_number(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a view called with its number as an integer."""
+
+    def numbered(request: Any, number: str) -> Any:
+        return view(request, int(number))
+
+    numbered.csrf_exempt = getattr(view, "csrf_exempt", False)  # type: ignore[attr-defined]
+    return numbered
+
+
+urlpatterns = [
+    _address("", health.home),
+    _address("healthz", health.healthz),
+    _address("readyz", health.readyz),
+    _address("api/login", login.login),
+    _address("api/upload", upload.upload),
+    _address("api/url_upload", upload.url_upload),
+    _address("api/myjobs", status.myjobs),
+    _address("api/submission_images", status.submission_images),
+    _address(f"api/submissions/{_NUMBER}", status.submission),
+    _address(f"api/submissions/{_NUMBER}/visibility", status.change_visibility),
+    _address(f"api/jobs/{_NUMBER}", status.job),
+    _address(f"api/jobs/{_NUMBER}/calibration", status.calibration),
+    _address(f"api/jobs/{_NUMBER}/info", status.info),
+    _address(f"api/jobs/{_NUMBER}/place", status.place),
+    _address(f"api/jobs/{_NUMBER}/cancel", status.cancel),
+    *(_address(f"{name}/{_NUMBER}", files.view_of(file)) for name, file in files.FILES.items()),
+    _address(f"joblog/{_NUMBER}", files.joblog),
+]

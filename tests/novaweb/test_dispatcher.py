@@ -1,0 +1,156 @@
+"""The dispatcher with real workers and the real engine: upload to solution, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from astropy.io import fits
+from django.conf import settings
+from made_client import ApiClient
+
+from novacli import config as nova_configuration
+from novacli.batch.executors import HERE
+from novacli.demo import writer
+from novacli.demo.catalogue import Catalogue, find_index
+from novacli.demo.drawing import draw
+from novacli.demo.scene import Scene
+from novaweb import folders
+from novaweb.queue import queue
+from novaweb.queue.dispatcher import Dispatcher, ending_of
+from novaweb.submissions.models import Job, JobState, Submission
+from solvehost.indexes.index_set import IndexSet
+
+pytestmark = pytest.mark.engine
+#: Orion's belt.
+SCENE = Scene(84.0, -3.0, width_deg=10.0, trail=False)
+
+
+@pytest.fixture(scope="session")
+def sky(real_indexes: IndexSet, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a drawn picture."""
+    path = tmp_path_factory.mktemp("sky") / "sky.fits"
+    stars = Catalogue.open(find_index([file.path for file in real_indexes.files]))
+    writer.write(draw(SCENE, stars), SCENE, path, overwrite=False)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def work() -> Callable[..., None]:
+    """A function that runs a dispatcher until no job waits or runs."""
+
+    def run(before_stop: Callable[[Dispatcher], None] = lambda _: None, **nova: Any) -> None:
+        made = Dispatcher(settings.NOVAWEB, nova_configuration.load().replaced("test", **nova), HERE, 1)
+
+        def is_stopping() -> bool:
+            before_stop(made)
+            return not Job.objects.exclude(state__in=[*"sfc"]).exists()
+
+        made.run(is_stopping)
+
+    return run
+
+
+def test_an_upload_is_solved(alice: ApiClient, sky: bytes, work, data: folders.Folders) -> None:
+    alice.upload(sky, "sky.fits")
+    work()
+    assert alice.post("jobs/1") == {"status": "success"}
+    found = alice.post("jobs/1/calibration")
+    assert (found["ra"], found["dec"]) == (pytest.approx(84, abs=0.01), pytest.approx(-3, abs=0.01))
+    assert list(found) == ["ra", "dec", "width_arcsec", "height_arcsec", "radius", "pixscale", "orientation", "parity"]
+    submission = alice.post("submissions/1")
+    assert (submission["jobs"], submission["job_calibrations"]) == ([1], [[1, 1]])
+    assert submission["processing_finished"] != "None"
+    assert alice.post("jobs/1/info")["calibration"] == found
+    header = fits.Header.fromstring(b"".join(alice.get("wcs_file/1").streaming_content))
+    assert (header["CRVAL1"], header["IMAGEW"]) == (pytest.approx(84, abs=6), 1024)
+    assert list(data.work.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["axy_file", "rdls_file", "corr_file", "wcs_file"])
+def test_files_are_fits_and_not_for_shared_caches(alice: ApiClient, sky: bytes, work, name: str) -> None:
+    alice.upload(sky, "sky.fits", publicly_visible="n")
+    work()
+    answer = alice.get(f"{name}/1/")
+    content = b"".join(answer.streaming_content)
+    assert (answer["Content-Type"], content[:9]) == ("application/fits", b"SIMPLE  =")
+    assert (answer["Cache-Control"], answer["X-Content-Type-Options"]) == ("private, no-store", "nosniff")
+
+
+def test_no_reply_has_a_path_of_the_server(alice: ApiClient, sky: bytes, work, data: folders.Folders) -> None:
+    alice.upload(sky, "sky.fits")
+    alice.upload(b"no picture", "notes.txt")
+    work()
+    paths = ["api/submissions/1", "api/submissions/2", "api/jobs/1/info", "api/jobs/2/info", "joblog/1"]
+    for path in paths:
+        assert str(data.root).encode() not in alice.get(path).content, path
+
+
+def test_an_upload_that_is_no_picture_fails_with_a_message(alice: ApiClient, work) -> None:
+    """Clients poll the job for ever unless it ends."""
+    alice.upload(b"no picture at all", "notes.txt")
+    work()
+    assert alice.post("jobs/1") == {"status": "failure"}
+    assert alice.post("submissions/1")["error_message"].startswith("notes.txt")
+    assert alice.post("jobs/1/calibration") == {"error": "no calibration data available for job 1"}
+    assert alice.get("wcs_file/1").status_code == 404
+
+
+def test_a_star_list_is_solved(alice: ApiClient, sky: bytes, work) -> None:
+    from novacli.extraction.detect import DetectionSettings
+    from novacli.extraction.extractor import StarExtractor
+    from novacli.extraction.order import StarOrder
+    from novacli.inputs import from_array
+
+    pixels = fits.getdata(io.BytesIO(sky)).astype("f4")
+    stars = StarExtractor(from_array(pixels)).stars(DetectionSettings(1), StarOrder.FLUX)
+    alice.post("upload", x=list(stars.x), y=list(stars.y), image_width=1024, image_height=768)
+    work()
+    assert alice.post("jobs/1") == {"status": "success"}
+
+
+def test_hints_are_used(alice: ApiClient, sky: bytes, work) -> None:
+    """With the wrong scale and no other attempts, nothing is found."""
+    alice.upload(sky, "sky.fits", scale_units="degwidth", scale_lower=0.1, scale_upper=0.2)
+    work(timeout_s=5.0)
+    assert Job.objects.get().state in (JobState.SOLVED, JobState.FAILED)
+    assert Submission.objects.get().params["scale"] == {"low": 0.1, "high": 0.2, "unit": "degwidth"}
+
+
+def test_a_killed_solver_costs_no_job(alice: ApiClient, sky: bytes, work) -> None:
+    alice.upload(sky, "sky.fits")
+    killed: list[int] = []
+
+    def kill(dispatcher: Dispatcher) -> None:
+        if killed or not Job.objects.filter(state=JobState.RUNNING).exists():
+            return
+        for _, process in dispatcher._executor._hired:  # type: ignore[attr-defined]
+            killed.append(process._process.pid)
+            os.kill(process._process.pid, signal.SIGKILL)
+
+    work(kill)
+    assert (len(killed), Job.objects.get().state) == (1, JobState.SOLVED)
+
+
+def test_the_result_of_a_cancelled_job_is_removed(alice: ApiClient, sky: bytes, work, data: folders.Folders) -> None:
+    alice.upload(sky, "sky.fits")
+    work(lambda _: Job.objects.filter(state=JobState.RUNNING).exists() and queue.cancel(Job.objects.get()))
+    assert (Job.objects.get().state, list(data.jobs.iterdir())) == (JobState.CANCELLED, [])
+
+
+def test_an_upload_whose_file_is_gone_fails(alice: ApiClient, work, data: folders.Folders) -> None:
+    alice.upload()
+    for blob in data.blobs.rglob("*"):
+        if blob.is_file():
+            blob.unlink()
+    work()
+    assert alice.post("jobs/1") == {"status": "failure"}
+    assert str(data.root) not in alice.post("submissions/1")["error_message"]
+
+
+def test_a_solve_without_a_result_is_a_failure() -> None:
+    assert ending_of(None, str).state == JobState.FAILED

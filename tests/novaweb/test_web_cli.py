@@ -1,0 +1,113 @@
+"""``nova-web`` as a sysadmin runs it, each command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from novaweb.cli.main import COMMANDS
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def nova_web(clean_environment: Path, tmp_path: Path) -> Run:
+    """A function that runs ``nova-web`` with its data in a fresh folder."""
+
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "NOVAWEB_DATA": str(tmp_path / "data"), **variables}
+        env.pop("DJANGO_SETTINGS_MODULE", None)
+        command = [sys.executable, "-m", "novaweb", *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+def test_help_names_all_commands(nova_web: Run) -> None:
+    shown = nova_web("--help").stdout
+    assert all(f"\n  {name} " in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(nova_web: Run, name: str) -> None:
+    assert nova_web(name, "--help").stdout.startswith(f"Usage: nova-web {name}")
+
+
+def test_users_and_keys(nova_web: Run, tmp_path: Path) -> None:
+    assert nova_web("migrate").stdout == "the database is up to date\n"
+    assert nova_web("user", "add", "ada").stdout == "user ada was made\n"
+    assert nova_web("user", "list").stdout == "ada\n"
+    key = nova_web("key", "add", "ada", "--name", "laptop").stdout.strip()
+    assert (len(key), key.isalpha()) == (16, True)
+    assert nova_web("key", "list", "ada").stdout == "laptop  never used\n"
+    assert nova_web("key", "revoke", "ada", "laptop").returncode == 0
+    assert "revoked" in nova_web("key", "list", "ada").stdout
+    assert key.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "data").glob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "code", "message"),
+    [
+        (["serve"], {}, 78, "the database is not up to date: run nova-web migrate"),
+        (["work"], {}, 78, "the database is not up to date: run nova-web migrate"),
+        (["user", "add", "a b"], {}, 78, "the database is not up to date: run nova-web migrate"),
+        (["config"], {"NOVAWEB_DATABASE": "mysql://x"}, 78, "$NOVAWEB_DATABASE: database = 'mysql://x': it must be"),
+        (["config"], {"NOVAWEB_SITE_URL": "nova"}, 78, "$NOVAWEB_SITE_URL: site_url = 'nova': it must be a URL"),
+        (["migrate"], {"NOVAWEB_DATA": "/dev/null/x"}, 78, "/dev/null/x: Not a directory: choose another data_dir"),
+        (["migrate"], {"NOVAWEB_SECRET_KEY_FILE": "/nosuch"}, 78, "/nosuch: the secret key cannot be read"),
+        (["work", "--executor", "dask"], {}, 2, "--scheduler and --executor dask belong together"),
+        (["nosuch"], {}, 2, "No such command 'nosuch'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(nova_web: Run, words: list[str], variables: dict, code: int, message: str) -> None:
+    ran = nova_web(*words, **variables)
+    assert (ran.returncode, ran.stderr.count("\n")) == (code, 1)
+    assert ran.stderr.startswith(f"nova-web: {message}")
+
+
+def test_mistakes_with_users_and_keys_are_named(nova_web: Run) -> None:
+    nova_web("migrate")
+    nova_web("user", "add", "ada")
+    assert "exists already" in nova_web("user", "add", "Ada").stderr
+    assert "is no user name" in nova_web("user", "add", "a b").stderr
+    assert "there is no user bob" in nova_web("key", "add", "bob").stderr
+    assert "there is no user anonymous" in nova_web("key", "add", "anonymous").stderr
+    assert "no valid key called x" in nova_web("key", "revoke", "ada", "x").stderr
+    nova_web("key", "add", "ada")
+    assert "has a key called key already" in nova_web("key", "add", "ada").stderr
+
+
+def test_the_secret_key_is_made_once_and_only_its_user_reads_it(nova_web: Run, tmp_path: Path) -> None:
+    nova_web("migrate")
+    path = tmp_path / "data" / "secret-key"
+    first = path.read_text()
+    nova_web("migrate")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == (first, 0o600)
+    path.write_text("short\n")
+    assert "the secret key is too short" in nova_web("user", "list").stderr
+
+
+def test_settings_have_their_sources_and_no_password(nova_web: Run) -> None:
+    ran = nova_web("config", "--json", NOVAWEB_DATABASE="postgresql://nova:hush@db/nova")
+    shown = json.loads(ran.stdout)["settings"]
+    assert shown["database"]["value"] == "postgresql://nova:***@db/nova"
+    assert shown["data_dir"]["source"] == "$NOVAWEB_DATA"
+    assert "hush" not in ran.stdout + nova_web("config", NOVAWEB_DATABASE="postgresql://nova:hush@db/nova").stdout
+
+
+@pytest.mark.engine
+def test_the_demonstration_solves_a_drawn_sky(nova_web: Run) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ran = nova_web("demo", "--once", "--port", str(port))
+    assert ran.returncode == 0, ran.stderr
+    assert f"address: http://127.0.0.1:{port}/api/" in ran.stdout
+    assert "the drawn sky: success" in ran.stdout
