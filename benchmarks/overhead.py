@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measure.warm(indexes)
     helper_cpu_s = median(becoming_cpu_s() for _ in range(options.runs))
     starts = {" ".join(words): start_up(nova.command, words, options.runs) for words in STARTS}
-    starts["python -c pass"] = start_up([sys.executable, "-c"], ["pass"], options.runs)
+    starts |= {f"python -c '{line}'": start_up([sys.executable, "-c"], [line], options.runs) for line in FLOORS}
     with tempfile.TemporaryDirectory(prefix="overhead-") as name:
         pictures = _pictures(options, nova.command, Path(name))
         costs = [cost(nova, picture, helper_cpu_s) for picture in pictures]
@@ -189,7 +190,11 @@ def _winner_s(timing: dict[str, Any]) -> float:
 
 
 def becoming_cpu_s() -> float:
-    """Return the CPU seconds of a child until it becomes the engine; a trivial program stands in for the engine."""
+    """Return the CPU seconds of a child until it becomes the engine; a trivial program stands in for the engine.
+
+    The child is a fork that needs ctypes, which numpy has imported in nova before.
+    """
+    import_module("ctypes")
     program = shutil.which("true") or "/bin/true"
     with tempfile.TemporaryDirectory() as folder:
         child = EngineProcess([program], Path(folder), Path(folder, "log"), EngineLimits())
@@ -202,6 +207,8 @@ def becoming_cpu_s() -> float:
 
 #: Commands whose start-up is measured.
 STARTS = (("--version",), ("--help",), ("submit", "--help"), ("jobs",))
+#: What a solve takes at least: Python, then the packages that it needs; nova freezes the garbage at its end as well.
+FLOORS = ("pass", "import click", "import gc, numpy; gc.freeze()", "import gc, click, numpy, fitsio; gc.freeze()")
 
 
 def start_up(nova: Sequence[str], words: Sequence[str], runs: int) -> tuple[float, float]:
@@ -209,6 +216,7 @@ def start_up(nova: Sequence[str], words: Sequence[str], runs: int) -> tuple[floa
     done = []
     for _ in range(runs + 1):
         with measure.fresh_state() as (_, env):
+            env["OPENBLAS_NUM_THREADS"] = "1"  # as nova sets it
             done.append(measure.run([*nova, *words], 60, env))
     return _medians(done[1:])
 
