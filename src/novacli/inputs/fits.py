@@ -31,18 +31,17 @@ if TYPE_CHECKING:
 FITS_BLOCK_BYTES = 2880
 #: BITPIX of 16-bit pixels, and their BZERO if they are unsigned.
 _SHORT_IMG, _ZERO_OF_UNSIGNED = 16, 32768
+# These patterns are compiled when they are used, since a plain image needs none of them.
 #: Cards that describe how the data are stored, not what they show.
-_STRUCTURE = re.compile(
-    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTEND|EXTNAME|EXTVER|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
-)
+_STRUCTURE = r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTEND|EXTNAME|EXTVER|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
 #: Cards of the table that holds a tile-compressed image.  Source: FITS standard 4.0, section 10.
-_TILE_TABLE = re.compile(
+_TILE_TABLE = (
     r"XTENSION|PCOUNT|GCOUNT|T(FIELDS|TYPE\d+|FORM\d+|UNIT\d+|DIM\d+)|NAXIS\d*|BITPIX"
     r"|Z(IMAGE|SIMPLE|TENSION|EXTEND|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|MASKCMP|QUANTIZ|DITHER0"
     r"|BLOCKED|PCOUNT|GCOUNT|HECKSUM|DATASUM|BLANK)"
 )
 #: A world coordinate system belongs to the pixels of its own HDU; it is not inherited from the primary header.
-_WCS = re.compile(
+_WCS = (
     r"(WCSAXES|WCSNAME|RADESYS|EQUINOX|LONPOLE|LATPOLE)[A-Z]?|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d[A-Z]?"
     r"|(CD|PC|PV|PS)\d+_\d+[A-Z]?|(A|B|AP|BP)_(ORDER|\d_\d)"
 )
@@ -285,12 +284,12 @@ def _header(hdu: Any, own: dict[str, HeaderValue], primary: Any) -> dict[str, He
     """Return an HDU's header; an extension inherits the primary header's cards about the exposure."""
     info = hdu.get_info()
     if info.get("is_compressed_image"):
-        own = {key: value for key, value in own.items() if not _TILE_TABLE.fullmatch(key)}
+        own = {key: value for key, value in own.items() if not re.fullmatch(_TILE_TABLE, key)}
         own["NAXIS1"], own["NAXIS2"] = int(info["dims"][-1]), int(info["dims"][-2])
     if _number(hdu) == 0:
         return own
     inherited, _ = _cards(primary)
-    kept = {k: v for k, v in inherited.items() if not _STRUCTURE.fullmatch(k) and not _WCS.fullmatch(k)}
+    kept = {k: v for k, v in inherited.items() if not re.fullmatch(_STRUCTURE, k) and not re.fullmatch(_WCS, k)}
     return {**kept, **own}
 
 

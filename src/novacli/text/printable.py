@@ -12,13 +12,13 @@ _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 #: Invisible characters that reorder the text around them or break its line.
 _INVISIBLE = "\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _SURROGATES = "\ud800-\udfff"
-_UNSAFE_IN_TEXT = re.compile(f"[{_CONTROLS}{_INVISIBLE}{_SURROGATES}]")
-_UNSAFE_IN_LINE = re.compile(f"[\t\n{_CONTROLS}{_INVISIBLE}{_SURROGATES}]")
+_UNSAFE_IN_TEXT = f"[{_CONTROLS}{_INVISIBLE}{_SURROGATES}]"
+_UNSAFE_IN_LINE = f"[\t\n{_CONTROLS}{_INVISIBLE}{_SURROGATES}]"
 
 
 def printable_line(text: str) -> str:
     r"""Return ``text`` as one line that is safe to print; a line feed becomes ``\x0a``."""
-    return _UNSAFE_IN_LINE.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_UNSAFE_IN_LINE, _escape, text)
 
 
 def shown_name(name: str) -> str:
@@ -28,7 +28,7 @@ def shown_name(name: str) -> str:
 
 def printable_text(text: str) -> str:
     """Return ``text`` safe to print, its line feeds and tabs unchanged."""
-    return _UNSAFE_IN_TEXT.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_UNSAFE_IN_TEXT, _escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -41,20 +41,19 @@ class Model:
         As the HISTORY card of a solution states it.
     order
         Order of the distortion; 0 for none.
-    x, y
-        The contribution of each parameter to each monomial's coefficient, for x and y on the plane; shape
-        (monomials, parameters).
+    contributions
+        Of each parameter to each monomial's coefficient, first for x and then for y on the plane; shape
+        (2, monomials, parameters).
     """
 
     name: str
     order: int
-    x: Floats
-    y: Floats
+    contributions: Floats
 
     @property
     def parameters(self) -> int:
         """Number of parameters."""
-        return int(self.x.shape[1])
+        return int(self.contributions.shape[2])
 
     @property
     def is_high_order(self) -> bool:
@@ -63,20 +62,20 @@ class Model:
 
     def design(self, monomials: Floats) -> Floats:
         """Return the design matrix of points, shape (2, n, parameters): first for x, then for y."""
-        return np.stack([monomials @ self.x, monomials @ self.y])
+        return np.asarray(monomials @ self.contributions)
 
     def coefficients(self, parameters: Floats) -> Floats:
         """Return the coefficient of each monomial, shape (2, monomials)."""
-        return np.stack([self.x @ parameters, self.y @ parameters])
+        return np.asarray(self.contributions @ parameters)
 
 
 def _model(name: str, order: int, columns: Sequence[tuple[Polynomial, Polynomial]]) -> Model:
-    both = np.zeros((2, len(POWERS), len(columns)))
+    contributions = np.zeros((2, len(POWERS), len(columns)))
     for n, column in enumerate(columns):
         for axis, polynomial in enumerate(column):
             for power, factor in polynomial.items():
-                both[axis, _ROW[power], n] = factor
-    return Model(name, order, *both)
+                contributions[axis, _ROW[power], n] = factor
+    return Model(name, order, contributions)
 
 
 _SIMILARITY: tuple[tuple[Polynomial, Polynomial], ...] = (
@@ -133,6 +132,7 @@ def monomials(u: Floats, v: Floats) -> Floats:
     return np.stack([us[p] * vs[q] for p, q in POWERS], axis=1)
 
 
+@functools.lru_cache(maxsize=8)
 def grid_monomials(width: int, height: int) -> Floats:
     """Return the monomials of a grid of points that covers an image up to its edges; the sides are in pixels."""
     unit = np.hypot(width, height) / 2
