@@ -41,4 +41,22 @@ def ini_text(tan: TanSip) -> str:
     return "\n".join([*lines, f"DIMENSIONS={tan.width} x {tan.height}", ""])
 
 
+def failed_ini_text(error: str) -> str:
+    """Return the content of the ``.ini`` of an image that was not solved."""
+    return f"PLTSOLVD=F\nERROR={error}\n"
+
+
+def header_cards(solution: TanSip) -> list[bytes]:
+    """Return the cards of ASTAP's ``.wcs`` without END; ``solution`` counts rows from the bottom."""
+    from novacli.exports.linear import scale_and_rotation
+    from novacli.wcs import header
+    from solvehost.formats import fitsfile
+
+    (cdelt1, cdelt2), crota = scale_and_rotation(solution)
+    start = {"SIMPLE": True, "BITPIX": 8, "NAXIS": 2, "NAXIS1": solution.width, "NAXIS2": solution.height}
+    end = {"CDELT1": cdelt1, "CDELT2": cdelt2, "CROTA1": crota, "CROTA2": crota, "PLTSOLVD": True}
+    pairs = [(fitsfile.card(key, value) for key, value in values.items()) for values in (start, end)]
+    return [*pairs[0], *header.cards(solution), *pairs[1]]
+
+
 EXPORT = Export("astap", ".ini", "the solution as the .ini file of ASTAP", _write)

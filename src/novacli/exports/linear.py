@@ -7,12 +7,13 @@ that is fitted to the distorted one comes closer.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from novacli.errors import DataError
 from novacli.exports.registry import SolvedField
 from novacli.wcs.projection import sky_to_plane
 from novacli.wcs.sphere import separation_arcsec
-from novacli.wcs.tansip import TanSip
+from novacli.wcs.tansip import TanSip, Terms
 from solvehost.record import record
 
 #: Points along each side of the image at which the solutions are compared.
@@ -84,16 +85,28 @@ def _grid(solution: TanSip) -> list[tuple[float, float]]:
     return [(0.5 + s * solution.width, 0.5 + t * solution.height) for s in steps for t in steps]
 
 
-def as_displayed(tan: TanSip, *, is_fits_like: bool) -> TanSip:
-    """Return a linear solution with rows counted from the bottom of the displayed image.
+def as_displayed(solution: TanSip, *, is_fits_like: bool) -> TanSip:
+    """Return a solution with rows counted from the bottom of the displayed image.
 
     FITS images are displayed with their first stored row at the bottom, every other picture with it at the top.
     """
     if is_fits_like:
-        return tan
-    (cd11, cd12), (cd21, cd22) = tan.cd
-    crpix = tan.crpix[0], tan.height + 1 - tan.crpix[1]
-    return TanSip(tan.crval, crpix, ((cd11, -cd12), (cd21, -cd22)), tan.width, tan.height)
+        return solution
+    (cd11, cd12), (cd21, cd22) = solution.cd
+    return replace(
+        solution,
+        crpix=(solution.crpix[0], solution.height + 1 - solution.crpix[1]),
+        cd=((cd11, -cd12), (cd21, -cd22)),
+        a=_flipped(solution.a, 1),
+        b=_flipped(solution.b, -1),
+        ap=_flipped(solution.ap, 1),
+        bp=_flipped(solution.bp, -1),
+    )
+
+
+def _flipped(terms: Terms, sign: int) -> Terms:
+    """Return a polynomial of (u, v) as one of (u, -v), times ``sign``."""
+    return tuple((p, q, sign * (-1) ** q * c) for p, q, c in terms)
 
 
 def scale_and_rotation(tan: TanSip) -> tuple[tuple[float, float], float]:
