@@ -25,7 +25,8 @@ _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 #: The threshold is raised if the image has more local maxima above it.  A list takes 200 stars, and sep takes 0.1 to
 #: 0.5 ms for each source.
 _MAX_MAXIMA = 6_000
-#: Local maxima are counted in bands of this many rows, of about this many pixels together.
+#: Local maxima are counted in bands of this many rows, of about this many pixels together; noise is measured in about
+#: as many pixels.
 _BAND_ROWS, _SAMPLE_PX = 64, 2_000_000
 #: Pixels are summed in bands of about this many.
 _CACHED_PX = 1 << 17
@@ -164,11 +165,20 @@ def _subtract_background(
     noise = _noise(background, mesh_px, data)
     if noise == background.globalrms:
         # A cell's noise includes the slope of its sky, as beside the Moon, unless the sky was subtracted before.
-        background = sep.Background(data, mask=mask, bw=mesh_px, bh=mesh_px)
+        rows = slice(None) if local else _sampled_rows(data, mesh_px)
+        background = sep.Background(data[rows], mask=None if mask is None else mask[rows], bw=mesh_px, bh=mesh_px)
         noise = min(noise, background.globalrms)
     if not local or noise <= 0:
         return np.asarray(noise, dtype=np.float32)
     return np.asarray(np.maximum(background.rms(), _LEAST_LOCAL_NOISE * noise), dtype=np.float32)
+
+
+def _sampled_rows(data: NDArray[np.float32], mesh_px: int) -> slice | NDArray[np.intp]:
+    """Return rows of whole cells of the mesh all over a large image, which show its noise as well as all rows do."""
+    step = data.size // _SAMPLE_PX
+    if step < 2:
+        return slice(None)
+    return np.flatnonzero(np.arange(data.shape[0]) // mesh_px % step == 0)
 
 
 def _noise(background: sep.Background, mesh_px: int, data: NDArray[np.float32]) -> float:

@@ -6,15 +6,19 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import sep
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_sky import scattered, star_picture
 from made_star_lists import PLACES, SHAPE, assert_each_is_found, found_by
+from numpy.typing import NDArray
 
 from novacli.errors import DataError
+from novacli.extraction import detect
 from novacli.extraction.detect import DetectionSettings, bin_pixels, detect_sources
 from novacli.inputs import from_array
 
@@ -242,3 +246,20 @@ def test_reading_and_extraction_peak_below_three_times_the_float32_image(tmp_pat
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert 1 < float(done.stdout) < 3
+
+
+def test_the_noise_of_a_large_image_is_measured_in_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part has cells from all over the image, whose sky rises to one side."""
+    pixels = np.random.default_rng(3).normal(100, 5, (640, 640)).astype(np.float32) + np.arange(640, dtype=np.float32)
+    whole = float(detect._subtract_background(pixels.copy(), None, 16, local=False))
+    sampled: list[int] = []
+    background = sep.Background
+
+    def count(data: NDArray[np.float32], **options: Any) -> Any:
+        sampled.append(data.size)
+        return background(data, **options)
+
+    monkeypatch.setattr(sep, "Background", count)
+    monkeypatch.setattr(detect, "_SAMPLE_PX", pixels.size // 8)
+    assert float(detect._subtract_background(pixels.copy(), None, 16, local=False)) == pytest.approx(whole, rel=0.03)
+    assert sampled == [pixels.size, pixels.size // 8]
