@@ -26,7 +26,7 @@ _MESH_CELLS, _MESH_MIN_PX, _MESH_MAX_PX = 24, 16, 64
 #: 0.5 ms for each source.
 _MAX_MAXIMA = 6_000
 #: Local maxima are counted in bands of this many rows, of about this many pixels together; noise is measured in about
-#: as many pixels.
+#: half as many pixels.
 _BAND_ROWS, _SAMPLE_PX = 64, 2_000_000
 #: Pixels are summed in bands of about this many.
 _CACHED_PX = 1 << 17
@@ -43,9 +43,9 @@ _MAX_BRIGHT_PIXELS, _MAX_NOISY_CELLS = 0.5, 0.1
 _COLUMNS = [(name, np.float64) for name in ("x", "y", "a", "b", "flux", "peak", "likeness")]
 #: The star likeness is measured for at most this many of the brightest sources, by flux and by peak.
 _BRIGHTEST = 1000
-#: sep's buffers hold at least this many pixels above the threshold.
-_MIN_PIXSTACK = 300_000
-#: The size of sep's buffers belongs to the process, not to a call: each thread sets it for its own call.
+#: sep's buffer holds the pixels above the threshold, up to this number or a twentieth of the image, and some more.
+_MOST_BUFFERED_PX, _SPARE_PX = 300_000, 1_000
+#: The size of sep's buffer belongs to the process, not to a call: each thread sets it for its own call.
 _sep_buffers = threading.Lock()
 
 
@@ -175,7 +175,7 @@ def _subtract_background(
 
 def _sampled_rows(data: NDArray[np.float32], mesh_px: int) -> slice | NDArray[np.intp]:
     """Return rows of whole cells of the mesh all over a large image, which show its noise as well as all rows do."""
-    step = data.size // _SAMPLE_PX
+    step = 2 * data.size // _SAMPLE_PX
     if step < 2:
         return slice(None)
     return np.flatnonzero(np.arange(data.shape[0]) // mesh_px % step == 0)
@@ -204,10 +204,12 @@ def _detect_above(
     import sep
 
     sigma = max(settings.threshold_sigma, _threshold_for(_MAX_MAXIMA, data, noise))
+    most = max(_MOST_BUFFERED_PX, data.size // 20)
     for _ in range(_MAX_THRESHOLDS):
         try:
             with _sep_buffers:
-                sep.set_extract_pixstack(max(_MIN_PIXSTACK, data.size // 20))
+                # sep fills the whole buffer with numbers before it begins.
+                sep.set_extract_pixstack(min(most, _count_above(sigma, data, noise) + _SPARE_PX))
                 found: NDArray[np.void] = sep.extract(
                     data,
                     sigma if noise.ndim else sigma * float(noise),
@@ -224,6 +226,12 @@ def _detect_above(
             return found
         sigma *= 2
     return _no_sources()
+
+
+def _count_above(sigma: float, data: NDArray[np.float32], noise: NDArray[np.float32]) -> int:
+    """Return how many pixels exceed the threshold."""
+    bands = [slice(row, row + _BAND_ROWS) for row in range(0, data.shape[0], _BAND_ROWS)]
+    return sum(int(np.count_nonzero(data[rows] > sigma * (noise[rows] if noise.ndim else noise))) for rows in bands)
 
 
 def _measured(found: NDArray[np.void], data: NDArray[np.float32]) -> NDArray[np.void]:

@@ -260,6 +260,6 @@ def test_the_noise_of_a_large_image_is_measured_in_a_part_of_it(monkeypatch: pyt
         return background(data, **options)
 
     monkeypatch.setattr(sep, "Background", count)
-    monkeypatch.setattr(detect, "_SAMPLE_PX", pixels.size // 8)
+    monkeypatch.setattr(detect, "_SAMPLE_PX", pixels.size // 4)
     assert float(detect._subtract_background(pixels.copy(), None, 16, local=False)) == pytest.approx(whole, rel=0.03)
     assert sampled == [pixels.size, pixels.size // 8]
