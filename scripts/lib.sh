@@ -98,6 +98,15 @@ note_lacking_basics() {
     fi
 }
 
+# Print the folder of PostgreSQL's programs: Debian keeps initdb and postgres off PATH.
+postgresql_folder() {
+    local program
+    for program in /usr/lib/postgresql/*/bin/initdb "$(command -v initdb)"; do
+        [ -x "$program" ] && dirname "$program" && return
+    done
+    return 1
+}
+
 # note_lacking_slurm: what it takes to start a Slurm of one's own goes into `lacking`.
 note_lacking_slurm() {
     [ -x /usr/sbin/slurmctld ] || has slurmctld || lacking+=(slurmctld)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from novacli.config import Config, Key, parse_count, parse_flag, parse_path, parse_positive, parse_text, read_settings
 
@@ -95,13 +95,16 @@ def _sqlite(data_dir: Path) -> dict[str, Any]:
 
 
 def _postgresql(url: SplitResult) -> dict[str, Any]:
+    """Return the settings of PostgreSQL; the query of the URL has options, as ``?host=/run/postgresql&user=nova``."""
+    options = dict(parse_qsl(url.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": url.path.lstrip("/"),
-        "USER": url.username or "",
+        "USER": options.pop("user", url.username or ""),
         "PASSWORD": url.password or "",
-        "HOST": url.hostname or "",
+        "HOST": options.pop("host", url.hostname or ""),
         "PORT": url.port or "",
+        "OPTIONS": options,
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from made_client import ApiClient
 
@@ -21,7 +22,17 @@ def data(tmp_path: Path, db: None, settings: Any) -> folders.Folders:
     settings.NOVAWEB = settings.NOVAWEB.replaced("test", data_dir=tmp_path / "web")
     made = folders.of(settings.NOVAWEB)
     made.make()
+    _number_from_one()
     return made
+
+
+def _number_from_one() -> None:
+    """Have PostgreSQL number rows from 1 in each test; SQLite does so by itself after a rollback."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for table in ("submissions_submission", "submissions_userimage", "submissions_job"):
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1, false)", [table])
 
 
 @pytest.fixture
