@@ -61,9 +61,60 @@ def test_the_outline_follows_the_distortion(tmp_path: Path) -> None:
 
 def test_matched_stars_are_circled_at_their_places(tmp_path: Path) -> None:
     found, solution = _regions(tmp_path, made.wcs_fits())
-    circles, points = found[2::2], found[3::2]
+    circles, points = found[2:8:2], found[3:8:2]
     assert len(circles) == len(points) == len(STARS)
     for circle, point, star in zip(circles, points, STARS, strict=True):
         place = solution.tan_sip.pixel_to_sky(*star)
         assert separation_arcsec((circle.center.ra.deg, circle.center.dec.deg), place) < 1e-3
         assert separation_arcsec((point.center.ra.deg, point.center.dec.deg), place) < 1e-3
+
+
+M31 = made.wcs_fits(
+    *SIZE, sip=False, CRVAL1=10.6848, CRVAL2=41.2691, CRPIX1=300.5, CRPIX2=200.5,
+    CD1_1=-PIXEL_DEG * 30, CD1_2=0.0, CD2_1=0.0, CD2_2=PIXEL_DEG * 30,
+)  # fmt: skip
+
+
+def test_a_galaxy_is_an_ellipse_of_its_size_and_direction(tmp_path: Path) -> None:
+    """M 31: the ends of its axes, by the angle as regions understands it, against the position angle on the sky."""
+    from novacli.catalog.field import deep_sky_in_field
+    from novacli.catalog.shapes import ellipse_places
+
+    found, solution = _regions(tmp_path, M31)
+    (sky,) = (o.sky for o in deep_sky_in_field(solution.tan_sip) if o.sky.names[0] == "M 31")
+    (ellipse,) = (r for r in found if r.meta.get("text", "").startswith("M 31 "))
+    assert sky.position_angle_deg == 35
+    major, minor = sky.major_arcmin / 60, sky.minor_arcmin / 60
+    outline = np.array(solution.wcs.world_to_pixel_values(*ellipse_places(10.6847, 41.2691, major, minor, 35.0))).T
+    drawn = ellipse.to_pixel(solution.wcs)
+    turn = np.radians(drawn.angle.deg)
+    for point in outline[::6]:
+        x, y = point - np.array(drawn.center.xy)
+        along, across = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
+        assert (2 * along / drawn.width) ** 2 + (2 * across / drawn.height) ** 2 == pytest.approx(1, abs=0.03)
+
+
+def test_objects_of_other_shapes() -> None:
+    """Round, of unknown orientation (the circle around it), and of unknown size."""
+    from novacli.catalog.sky_object import Kind, SkyObject
+    from novacli.exports.ds9 import _object
+
+    def region(*shape: float | None) -> str:
+        return _object(SkyObject(("NGC 1",), (), Kind.NEBULA, 1.0, 2.0, None, *shape, "openngc"))
+
+    place = "1.00000000,2.00000000"
+    assert region(4.0, None, None) == f'circle({place},120.000") # color=green text={{NGC 1}}'
+    assert region(4.0, 3.0, None) == f'circle({place},120.000") # color=green text={{NGC 1}} dash=1'
+    assert region(4.0, 3.0, 300.0) == f'ellipse({place},120.000",90.000",30.0000) # color=green text={{NGC 1}}'
+    assert region(None, None, None) == f"point({place}) # point=diamond color=green text={{NGC 1}}"
+
+
+def test_without_the_catalogue_the_rest_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from novacli.errors import UnavailableError
+
+    def lacks(*_args: object) -> None:
+        raise UnavailableError("no catalogue")
+
+    monkeypatch.setattr("novacli.catalog.field.deep_sky_in_field", lacks)
+    found, _ = _regions(tmp_path, M31)
+    assert len(found) == 2 + 2 * len(STARS)
