@@ -30,7 +30,7 @@ finally:
     "command",
     ["--help", "--version", "jobs", "jobs --json", "jobs --help", "show last", "show last --json", "log last",
      "rm --older-than 1d", "config show", "config path", "completion bash", "submit --help", "retry --help",
-     "export --help", "objects --help", "index --help", "index list",
+     "export --help", "objects --help", "plot --help", "index --help", "index list",
      "fetch --all", "fetch last", "cancel --help", "hosts list", "hosts check --help", "rigs list",
      "batch --help", "batch status"],
 )  # fmt: skip

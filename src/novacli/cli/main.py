@@ -16,6 +16,7 @@ COMMANDS = {
     "log": ("novacli.cli.commands.log", "Show the engine's log of a job."),
     "export": ("novacli.cli.commands.export", "Write a solution in the formats of other programs."),
     "objects": ("novacli.cli.commands.objects", "List the objects and stars in a solved image."),
+    "plot": ("novacli.cli.commands.plot", "Make an annotated picture of a solved image."),
     "fetch": ("novacli.cli.commands.fetch", "Fetch the results of jobs that were left with servers."),
     "cancel": ("novacli.cli.commands.cancel", "End jobs that servers are working on."),
     "retry": ("novacli.cli.commands.retry", "Try jobs again from their star lists."),

@@ -47,6 +47,12 @@ def sky_to_pixels(solution: TanSip, ra: Floats, dec: Floats) -> tuple[Floats, Fl
     return u + solution.crpix[0], v + solution.crpix[1]
 
 
+def distortion_px(solution: TanSip, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return how far the distortion moves FITS pixels (x, y) to their places on an undistorted image, pixels."""
+    u, v = x - solution.crpix[0], y - solution.crpix[1]
+    return _polynomial(solution.a, u, v)[0], _polynomial(solution.b, u, v)[0]
+
+
 def _near_the_frame(solution: TanSip, u: Floats, v: Floats) -> NDArray[np.bool_]:
     """Return True for undistorted pixels, relative to CRPIX, in the image or close to it."""
     x, y = u + solution.crpix[0], v + solution.crpix[1]

@@ -1,0 +1,82 @@
+"""A drawing as SVG."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from xml.sax.saxutils import escape, quoteattr
+
+from novacli.pictures.canvas import Canvas, Shape
+from novacli.pictures.labels import Label
+from novacli.pictures.lettering import FONT_FAMILY, FONT_FILE
+from novacli.pictures.style import BLACK, STYLES
+
+_HALO_OPACITY = 0.75
+_LINE_HALO, _TEXT_HALO = 2.4, 3.2
+
+
+def overlay(canvas: Canvas) -> str:
+    """Return the drawing alone, on transparent ground."""
+    return "".join(_document(canvas, ()))
+
+
+def standalone(canvas: Canvas, background: bytes, credit: str) -> str:
+    """Return the drawing on a picture, with its font, as one file that needs nothing else.
+
+    Parameters
+    ----------
+    canvas
+        The drawing.
+    background
+        The picture below it, a JPEG of any size.
+    credit
+        The sources of what is drawn.
+    """
+    font = base64.b64encode(FONT_FILE.read_bytes()).decode()
+    image = base64.b64encode(background).decode()
+    below = (
+        f"<metadata>{escape(credit)}</metadata>",
+        f"<style>@font-face{{font-family:{quoteattr(FONT_FAMILY)};src:url(data:font/ttf;base64,{font})}}</style>",
+        f'<image width="{canvas.width}" height="{canvas.height}" preserveAspectRatio="none"'
+        f' href="data:image/jpeg;base64,{image}"/>',
+    )
+    return "".join(_document(canvas, below))
+
+
+def _document(canvas: Canvas, below: Iterable[str]) -> Iterator[str]:
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{canvas.width}" height="{canvas.height}"'
+    yield f' viewBox="0 0 {canvas.width} {canvas.height}">\n'
+    for part in below:
+        yield part + "\n"
+    for style in dict.fromkeys(shape.style for shape in canvas.shapes):
+        yield from _group(style, [shape for shape in canvas.shapes if shape.style == style], canvas.unit)
+    if canvas.labels:
+        yield f'<g font-family={quoteattr(FONT_FAMILY)} stroke="{BLACK}" stroke-opacity="{_HALO_OPACITY}"'
+        yield f' stroke-width="{_TEXT_HALO * canvas.unit:.2f}" stroke-linejoin="round" paint-order="stroke">\n'
+        yield from map(_text, canvas.labels)
+        yield "</g>\n"
+    yield "</svg>\n"
+
+
+def _group(name: str, shapes: list[Shape], unit: float) -> Iterator[str]:
+    """Yield the shapes of a style, above a dark halo if it has one."""
+    style = STYLES[name]
+    lines = "".join(shape.path for shape in shapes if not shape.is_filled)
+    dots = "".join(shape.path for shape in shapes if shape.is_filled)
+    if lines and style.halo:
+        width = (style.width + _LINE_HALO) * unit
+        yield f'<path fill="none" stroke="{BLACK}" stroke-opacity="{0.5 * _HALO_OPACITY}"'
+        yield f' stroke-width="{width:.2f}" stroke-linecap="round" d="{lines}"/>\n'
+    if lines:
+        dash = " ".join(f"{length * unit:.1f}" for length in style.dash)
+        yield f'<path class="{name}" fill="none" stroke="{style.colour}" stroke-opacity="{style.opacity}"'
+        yield f' stroke-width="{style.width * unit:.2f}" stroke-linecap="round"'
+        yield (f' stroke-dasharray="{dash}"' if dash else "") + f' d="{lines}"/>\n'
+    if dots:
+        yield f'<path class="{name}" fill="{style.colour}" fill-opacity="{style.opacity}" d="{dots}"/>\n'
+
+
+def _text(label: Label) -> str:
+    x, y = label.baseline
+    colour = STYLES[label.style].colour
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{label.size:.1f}" fill="{colour}">{escape(label.text)}</text>\n'
