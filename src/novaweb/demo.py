@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,7 @@ def run(port: int, *, ends: bool) -> int:
         True to end when the drawn sky is solved.
     """
     key = _prepare()
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the children end with this process
     with _children(["serve", "--port", str(port)], ["work"]) as children:
         base = f"http://127.0.0.1:{port}"
         _wait_for(base, children)
@@ -77,15 +79,17 @@ def _prepare() -> str:
 
 @contextlib.contextmanager
 def _children(*commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run commands of ``nova-web`` as child processes; end them with SIGTERM."""
+    """Run commands of ``nova-web`` as child processes; end them with SIGTERM, the second of which ends a solve."""
     children: list[subprocess.Popen[bytes]] = []
     try:
         for words in commands:
             children.append(subprocess.Popen([sys.executable, "-m", "novaweb", *words], stdin=subprocess.DEVNULL))
         yield children
     finally:
-        for child in children:
-            child.terminate()
+        for _ in range(2):
+            for child in children:
+                child.terminate()
+            time.sleep(_POLL_S)
         for child in children:
             child.wait()
 

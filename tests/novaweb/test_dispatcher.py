@@ -46,11 +46,11 @@ def work() -> Callable[..., None]:
     def run(before_stop: Callable[[Dispatcher], None] = lambda _: None, **nova: Any) -> None:
         made = Dispatcher(settings.NOVAWEB, nova_configuration.load().replaced("test", **nova), HERE, 1)
 
-        def is_stopping() -> bool:
+        def stops() -> int:
             before_stop(made)
-            return not Job.objects.exclude(state__in=[*"sfc"]).exists()
+            return int(not Job.objects.exclude(state__in=[*"sfc"]).exists())
 
-        made.run(is_stopping)
+        made.run(stops)
 
     return run
 
@@ -140,6 +140,14 @@ def test_the_result_of_a_cancelled_job_is_removed(alice: ApiClient, sky: bytes, 
     alice.upload(sky, "sky.fits")
     work(lambda _: Job.objects.filter(state=JobState.RUNNING).exists() and queue.cancel(Job.objects.get()))
     assert (Job.objects.get().state, list(data.jobs.iterdir())) == (JobState.CANCELLED, [])
+
+
+def test_a_second_signal_gives_the_jobs_back_to_the_queue(alice: ApiClient, sky: bytes, data: folders.Folders) -> None:
+    alice.upload(sky, "sky.fits")
+    made = Dispatcher(settings.NOVAWEB, nova_configuration.load(), HERE, 1)
+    made.run(lambda: 2 if Job.objects.filter(state=JobState.RUNNING).exists() else 0)
+    job = Job.objects.get()
+    assert (job.state, job.attempts, list(data.work.iterdir())) == (JobState.QUEUED, 0, [])
 
 
 def test_an_upload_whose_file_is_gone_fails(alice: ApiClient, work, data: folders.Folders) -> None:

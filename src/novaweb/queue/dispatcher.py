@@ -68,8 +68,10 @@ class Dispatcher:
         self._held: dict[Future[TaskOutcome], Claim] = {}
         self._next_beat_s = 0.0
 
-    def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Work until ``is_stopping`` returns True; the jobs that run then are finished first.
+    def run(self, stops: Callable[[], int]) -> None:
+        """Work until ``stops`` returns how often the user has asked to stop.
+
+        If asked once, the jobs that run are finished first; if asked again, they go back to the queue.
 
         Raises
         ------
@@ -79,9 +81,9 @@ class Dispatcher:
             If no worker is left.
         """
         try:
-            while not is_stopping() or self._held:
+            while (asked := stops()) == 0 or (asked == 1 and self._held):
                 with _patient():
-                    self._turn(takes_more=not is_stopping())
+                    self._turn(takes_more=asked == 0)
                 time.sleep(_POLL_S)
         finally:
             self._close()

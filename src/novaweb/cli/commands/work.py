@@ -30,7 +30,10 @@ from novaweb import django_start
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler.")
 def command(slots: int | None, place: str | None, executor: str, scheduler: str | None) -> int:
-    """Solve the pictures in the queue until SIGTERM or Ctrl-C; pictures that are being solved are finished first."""
+    """Solve the pictures in the queue until SIGTERM or Ctrl-C.
+
+    Pictures that are being solved are finished first; a second signal leaves them to the next worker.
+    """
     if (executor == HERE) == (scheduler is not None):
         raise UsageError("--scheduler and --executor dask belong together: give both, or neither")
     django_start.start()
@@ -38,9 +41,9 @@ def command(slots: int | None, place: str | None, executor: str, scheduler: str 
 
     nova = nova_configuration.load()
     web = configuration.load().replaced("--to", to=place)
-    stopping: list[int] = []
+    asked: list[int] = []
     for number in signal.SIGTERM, signal.SIGINT:
-        signal.signal(number, lambda given, _frame: stopping.append(given))
+        signal.signal(number, lambda given, _frame: asked.append(given))
     dispatcher = Dispatcher(web, nova, executor, slots or nova["slots"], scheduler)
-    dispatcher.run(lambda: bool(stopping))
+    dispatcher.run(lambda: len(asked))
     return 0
