@@ -76,8 +76,14 @@ def nearest_tan(solution: TanSip, *, at_center: bool = False) -> LinearSolution:
     shift = [0.0, 0.0] if at_center else np.linalg.solve(np.array([[cd11, cd12], [cd21, cd22]]), fit[2]).tolist()
     crpix = x0 - shift[0], y0 - shift[1]
     tan = TanSip(crval, crpix, ((cd11, cd12), (cd21, cd22)), solution.width, solution.height)
+    return LinearSolution(tan, loss_px(tan, solution))
+
+
+def loss_px(tan: TanSip, solution: TanSip) -> float:
+    """Return the largest difference between a linear solution and a solution, pixels."""
+    pixels = _grid(solution)
     apart = [separation_arcsec(tan.pixel_to_sky(*pixel), solution.pixel_to_sky(*pixel)) for pixel in pixels]
-    return LinearSolution(tan, max(apart) / solution.pixscale_arcsec)
+    return max(apart) / solution.pixscale_arcsec
 
 
 def _grid(solution: TanSip) -> list[tuple[float, float]]:
@@ -90,21 +96,24 @@ def as_displayed(solution: TanSip, *, is_fits_like: bool) -> TanSip:
 
     FITS images are displayed with their first stored row at the bottom, every other picture with it at the top.
     """
-    if is_fits_like:
-        return solution
+    return solution if is_fits_like else flipped(solution)
+
+
+def flipped(solution: TanSip) -> TanSip:
+    """Return a solution for the rows of the image in the opposite order."""
     (cd11, cd12), (cd21, cd22) = solution.cd
     return replace(
         solution,
         crpix=(solution.crpix[0], solution.height + 1 - solution.crpix[1]),
         cd=((cd11, -cd12), (cd21, -cd22)),
-        a=_flipped(solution.a, 1),
-        b=_flipped(solution.b, -1),
-        ap=_flipped(solution.ap, 1),
-        bp=_flipped(solution.bp, -1),
+        a=_mirrored_terms(solution.a, 1),
+        b=_mirrored_terms(solution.b, -1),
+        ap=_mirrored_terms(solution.ap, 1),
+        bp=_mirrored_terms(solution.bp, -1),
     )
 
 
-def _flipped(terms: Terms, sign: int) -> Terms:
+def _mirrored_terms(terms: Terms, sign: int) -> Terms:
     """Return a polynomial of (u, v) as one of (u, -v), times ``sign``."""
     return tuple((p, q, sign * (-1) ** q * c) for p, q, c in terms)
 

@@ -36,6 +36,7 @@ MODULES = [
     "novacli.exports.moc",
     "novacli.exports.stellarium",
     "novacli.exports.astap",
+    "novacli.exports.wtml",
 ]
 
 
