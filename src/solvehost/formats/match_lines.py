@@ -12,10 +12,13 @@ from collections.abc import Iterator
 
 from solvehost.record import record
 
+# Every repetition is bounded, so that a log by a hostile engine takes linear time.
+_COUNT, _NUMBER = rb"\d{1,12}", rb"[-+.\de]{1,32}"
 _MATCH = re.compile(
-    rb"log-odds ratio (?P<logodds>[-+.\de]+) \(.*?\), (?P<matched>\d+) match, (?P<conflicts>\d+) conflict, "
-    rb"(?P<distractors>\d+) distractors, (?P<index>\d+) index\.\s+"
-    rb"RA,Dec = \((?P<ra>[-+.\de]+),(?P<dec>[-+.\de]+)\), pixel scale (?P<pixscale>[-+.\de]+) arcsec/pix"
+    rb"log-odds ratio (?P<logodds>%(n)b) \([^()\n]{0,80}\), (?P<matched>%(c)b) match, (?P<conflicts>%(c)b) conflict, "
+    rb"(?P<distractors>%(c)b) distractors, (?P<index>%(c)b) index\.\s{1,80}"
+    rb"RA,Dec = \((?P<ra>%(n)b),(?P<dec>%(n)b)\), pixel scale (?P<pixscale>%(n)b) arcsec/pix"
+    % {b"n": _NUMBER, b"c": _COUNT}
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_a_log_is_read_as_it_grows(tmp_path: Path) -> None:
 )
 def test_a_match_with_impossible_numbers_is_ignored(old: bytes, new: bytes) -> None:
     assert list(match_lines.read(LINES.replace(old, new) + LINES)) == list(match_lines.read(LINES))
+
+
+def test_every_repetition_in_the_pattern_of_a_match_is_bounded() -> None:
+    """A log by a hostile engine could otherwise take a time that grows as the square of its length."""
+    pattern = match_lines._MATCH.pattern
+    assert isinstance(pattern, bytes)
+    assert not set(b"*+") & set(re.sub(rb"\[[^]]*\]", b"", pattern))
+    assert list(match_lines.read(LINES.replace(b"(8e+08)", b"(" + b"8" * 81 + b")"))) == list(match_lines.read(b""))
 
 
 @pytest.mark.parametrize(
