@@ -89,7 +89,7 @@ def trial(stars: int, number: int, bench: Bench) -> dict[str, Any]:
         bench.last = None
         with contextlib.ExitStack() as changes, tempfile.TemporaryDirectory(dir=bench.folder) as jobs:
             if name == WAYS[0]:
-                changes.enter_context(mock.patch.object(FollowUps, "find_winner", lambda _self, _runs: None))
+                changes.enter_context(mock.patch.object(FollowUps, "find_winner", lambda _self: None))
             params = SolveParams(blind=True, timeout_s=_NEVER_S)
             solved = solve_field(from_array(pixels), params, Context(Path(jobs), bench))
         record[name] = _outcome(solved.answer, scene)

@@ -116,8 +116,16 @@ def log_match(logodds="20", then="exhaust"):
     BEHAVIOURS[then]()
 
 
+def log_late_match(then="exhaust"):
+    """Log a match behind more output than is read at once."""
+    sys.stdout.write("x" * 2**19 + "\n")
+    log_match("20", then)
+
+
 def follow_up():
-    """Solve the follow-up of a candidate if the file ``confirm`` exists; note that it ran."""
+    """Solve the follow-up of a candidate if the file ``confirm`` exists; note that it ran, and burn if asked to."""
+    while Path("../burn").exists() and time.process_time() < 0.3:
+        pass
     with Path("../followed").open("a") as followed:
         followed.write(f"{Path.cwd().name} ")
     if Path("../confirm").exists():
@@ -336,7 +344,8 @@ BEHAVIOURS = {
     "fill-for-real": fill_for_real, "sparse-log": sparse_log, "hog": hog, "escapes": escapes,
     "huge-solution": huge_solution, "leftovers": leftovers,
     "solve-once": solve_once, "solve-late": solve_late, "environ": environ,
-    "log-match": log_match, "follow-up": follow_up, "meddle": meddle, "half-matches": half_matches,
+    "log-match": log_match, "log-late-match": log_late_match, "follow-up": follow_up,
+    "meddle": meddle, "half-matches": half_matches,
 }  # fmt: skip
 
 

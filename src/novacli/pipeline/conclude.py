@@ -55,8 +55,9 @@ def conclude(
         found = diagnose(job, race, files)
         if Cause.CLUSTERED in found.causes:
             notes.append(_CLUSTERED_NOTE)
+        attempts = sum(outcome.number <= jobdir.MAX_ATTEMPTS for outcome in race.attempts)  # without follow-ups
         result = replace(result, status=UNSOLVED, reason=race.reason, notes=_once_each(notes), diagnosis=found)
-        return result, Unsolved(race.reason, len(race.attempts), race.seconds)
+        return result, Unsolved(race.reason, attempts, race.seconds)
     judgement = _fit_again(job, request, notes)
     label = next((a.label for a in race.attempts if a.number == race.winner), None)
     answer = _read(job, request, race.winner or 1, files or ())

@@ -42,15 +42,24 @@ class CandidateReader:
 
     def read(self, number: int, label: str) -> list[Candidate]:
         """Return the candidates that an attempt has logged since the last call, or in the next ``_CHUNK`` bytes."""
+        return self._read_chunk(number, label) or []
+
+    def read_to_end(self, number: int, label: str) -> list[Candidate]:
+        """Return all candidates that an attempt has logged since the last call; its engine must have ended."""
+        chunks = iter(lambda: self._read_chunk(number, label), None)
+        return [candidate for chunk in chunks for candidate in chunk]
+
+    def _read_chunk(self, number: int, label: str) -> list[Candidate] | None:
+        """Return the candidates in the next ``_CHUNK`` bytes of a log; None if there are no more bytes."""
         try:
             if number not in self._logs:
                 log = open_plain_file(self._job.run_dir(number) / RUN_LOG)
                 self._logs[number] = self._files.enter_context(log)
             fresh = self._logs[number].read(_CHUNK)
         except OSError:
-            return []
+            return None
         if not fresh:
-            return []
+            return None
         text = self._kept.get(number, b"") + fresh
         found = list(match_lines.read(text))
         self._kept[number] = text[max(match_lines.end(text), len(text) - _KEPT) :]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from solvehost.engine.attempts import PlannedAttempt, judge_exit, start_engine
 from solvehost.engine.process import EngineProcess, wait_for_any
 from solvehost.engine.records import STOPPED, AttemptOutcome, RaceTerms
+from solvehost.errors import OutputError
 from solvehost.formats import axy
 from solvehost.formats.jobdir import JobDir
 
@@ -33,14 +35,14 @@ def run(job: JobDir, planned: PlannedAttempt, terms: RaceTerms, deadline: float)
 
     Raises
     ------
-    NovaError
-        If the engine cannot be run, or the disk is full.
-    OSError
-        If the axy file cannot be written.
+    UnavailableError
+        If the engine cannot be run.
+    OutputError
+        If the axy file or the working directory cannot be made, or the disk is full.
     """
     began = time.monotonic()
     try:
-        axy.write(planned.attempt, job.axy(planned.number))
+        _write_axy(planned.attempt, job.axy(planned.number))
         engine = start_engine(job, planned, terms.engine, terms.limits)
         is_finished = _wait_or_kill(engine, deadline, terms.cancelled)
     finally:
@@ -48,6 +50,13 @@ def run(job: JobDir, planned: PlannedAttempt, terms: RaceTerms, deadline: float)
     outcome = judge_exit(job, planned.number, engine.exit_status or 0) if is_finished else STOPPED
     seconds = round(time.monotonic() - began, 3)
     return AttemptOutcome(planned.number, planned.label, outcome, seconds, round(engine.cpu_s, 3))
+
+
+def _write_axy(attempt: axy.Attempt, path: Path) -> None:
+    try:
+        axy.write(attempt, path)
+    except OSError as exc:
+        raise OutputError(f"{path}: {exc.strerror}: the engine's star list cannot be written") from exc
 
 
 def _wait_or_kill(engine: EngineProcess, deadline: float, cancelled: Callable[[], bool]) -> bool:

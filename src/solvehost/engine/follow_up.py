@@ -11,9 +11,11 @@ asks for evidence that a chance match rarely has.  It accepts the candidate if o
    odds that they agree by chance are those that the engine computes.
 
 The engine's tune-up, which fits a match to its stars, is left out where it would raise the odds of a chance match.  A
-follow-up takes up to four runs of the engine, 0.1 s each, since few quads fit a
-known place and scale.  A running engine is suspended meanwhile, so that a race uses no more cores than it holds.
-``benchmarks/false_solutions.py`` measures how often a false candidate is accepted.
+follow-up takes up to four runs of the engine, 0.1 s each, since few quads fit a known place and scale.  An engine that
+needs its core is paused meanwhile, so that a race uses no more cores and memory than it holds; its CPU time counts
+against the limit of the race.  Each attempt may have ``MAX_PER_ATTEMPT`` follow-ups, so that one whose log is full of
+candidates leaves those of the others theirs.  ``benchmarks/false_solutions.py`` measures how often a false candidate is
+accepted.
 """
 
 from __future__ import annotations
@@ -23,17 +25,18 @@ import dataclasses
 import math
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from solvehost.engine import clustering, extra_run, outputs, result_files
 from solvehost.engine.attempts import PlannedAttempt
 from solvehost.engine.candidates import CandidateReader, are_near
+from solvehost.engine.engine_run import EngineRun, RunState
 from solvehost.engine.records import SOLVED, AttemptOutcome, Candidate, RaceTerms
-from solvehost.engine.scheduler import EngineRun, RunState
-from solvehost.errors import NovaError
+from solvehost.engine.scheduler import Scheduler
+from solvehost.errors import DataError, InputMissingError
 from solvehost.formats import axy, fitsfile
-from solvehost.formats.jobdir import CORR, WCS, JobDir
+from solvehost.formats.jobdir import CORR, FOLLOW_UPS, MAX_ATTEMPTS, WCS, JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes import selection
 from solvehost.indexes.index_file import IndexFile
@@ -54,13 +57,17 @@ _NEVER = 1e100
 _SCALE_TOLERANCE = 0.03
 #: Stars within this distance of a matched star, pixels, may be the same star in another list.
 _SAME_STAR_PX = 8.0
-#: Positional error of the other stars, pixels: the match is extrapolated to them without distortion.
-_OTHERS_ERROR_PX = 2.5
+#: Positional error of the other stars when they are verified, pixels: the match is extrapolated to them without
+#: distortion.
+_VERIFICATION_ERROR_PX = 2.5
 #: Only the quads of the four best stars are searched, so the engine stops at once after the verification.
 _MINIMAL_DEPTHS = ((1, 4),)
-#: Numbers of follow-ups: above those of attempts, below those of second looks.  Each may take four runs.
-_FIRST_NUMBER, _RUNS_EACH, _MAX_FOLLOW_UPS = 30, 4, 10
-_TIME_LIMIT_S, _CPU_LIMIT_S = 20.0, 1
+#: Runs of the engine that a follow-up may take: the precise searches, the usual one, and the verification.
+_RUNS_EACH = len(PRECISE) + 2
+#: How many candidates of an attempt are followed up.
+MAX_PER_ATTEMPT = len(FOLLOW_UPS) // (_RUNS_EACH * MAX_ATTEMPTS)
+#: Limits of one run, in seconds; and the share of an engine's memory that must be left for it.
+_TIME_LIMIT_S, _CPU_LIMIT_S, _LEAST_MEMORY = 20.0, 1, 0.25
 
 
 class FollowUps:
@@ -72,6 +79,8 @@ class FollowUps:
         The job directory.
     terms
         The terms of the race.
+    scheduler
+        The scheduler of the race, which frees a core for a follow-up.
     deadline
         When the race ends (monotonic clock).
 
@@ -83,91 +92,122 @@ class FollowUps:
         The candidate of the highest log-odds, None if there was none.
     """
 
-    def __init__(self, job: JobDir, terms: RaceTerms, deadline: float) -> None:
-        limits = dataclasses.replace(terms.limits, cpu_s=min(terms.limits.cpu_s, _CPU_LIMIT_S))
-        self._job, self._deadline = job, deadline
-        self._terms = dataclasses.replace(terms, limits=limits)
+    def __init__(self, job: JobDir, terms: RaceTerms, scheduler: Scheduler, deadline: float) -> None:
+        self._job, self._terms, self._scheduler, self._deadline = job, terms, scheduler, deadline
         self._reader = CandidateReader(job)
+        self._numbers = iter(FOLLOW_UPS[::_RUNS_EACH])
         self._followed: list[Candidate] = []
-        self._accepted: list[Candidate] = []
+        self._left_to_engine: list[Candidate] = []
         self.outcomes: list[AttemptOutcome] = []
         self.best: Candidate | None = None
 
-    def find_winner(self, runs: Sequence[EngineRun]) -> EngineRun | None:
+    @property
+    def used_s(self) -> float:
+        """CPU seconds that the engines of all follow-ups have used."""
+        return sum(outcome.cpu_s for outcome in self.outcomes)
+
+    def find_winner(self) -> EngineRun | None:
         """Follow up what the engines have logged since the last call; return the run whose candidate is accepted.
 
-        The engine of that run is killed, and its working directory has the files of the solution.
+        The candidates of each run are taken best first.  The engine of the returned run is killed, and its working
+        directory has the files of the solution.
+
+        Raises
+        ------
+        UnavailableError
+            If the engine cannot be run.
+        OutputError
+            If a file cannot be written or moved, or the disk is full.
         """
-        for run in runs:
-            for candidate in self._fresh(run):
-                with _one_suspended(runs, run):
-                    planned = self._confirm(candidate, run.planned)
-                if planned is not None:
-                    self._accept(run, planned)
+        for run in self._scheduler.runs:
+            for candidate in sorted(self._fresh_candidates(run), key=lambda c: -c.logodds):
+                if self._is_to_be_followed(candidate, run.planned.attempt.width) and self._is_accepted(candidate, run):
                     return run
         return None
+
+    def note_last_candidates(self) -> None:
+        """Read the logs to their end once all engines have ended, to find the best candidate of the race."""
+        for run in self._scheduler.runs:
+            self._fresh_candidates(run)
 
     def close(self) -> None:
         """Close the logs."""
         self._reader.close()
 
-    def _fresh(self, run: EngineRun) -> Iterator[Candidate]:
-        """Yield the candidates of a run that are to be followed up; attempts of other programs have none.
+    def _fresh_candidates(self, run: EngineRun) -> list[Candidate]:
+        """Return the candidates that a run has logged since the last call; attempts of other programs have none.
 
-        An engine that accepts a match is about to end.  Such a match is followed up only if the referee rejects it.
+        An engine that accepts a match is about to end.  Such a match is a candidate only if the referee rejects it.
         """
-        attempt = run.planned.attempt
+        attempt, number, label = run.planned.attempt, run.planned.number, run.planned.label
         if attempt.schedule == axy.Schedule():
-            return
+            return []
         has_ended = run.state is RunState.ENDED
-        for candidate in [*self._reader.read(run.planned.number, run.planned.label), *self._take_back(run)]:
-            if candidate.logodds < _LEAST_LOG_ODDS:
-                continue
-            if self.best is None or candidate.logodds > self.best.logodds:
-                self.best = candidate
-            if not has_ended and candidate.logodds >= math.log(attempt.odds_to_solve or clustering.DEFAULT_ODDS):
-                self._accepted.append(candidate)
-            elif len(self._followed) < _MAX_FOLLOW_UPS and not self._is_known(candidate, attempt.width):
-                self._followed.append(candidate)
-                yield candidate
+        logged = self._reader.read_to_end(number, label) if has_ended else self._reader.read(number, label)
+        found = [candidate for candidate in logged if candidate.logodds >= _LEAST_LOG_ODDS]
+        self.best = max(filter(None, (self.best, *found)), key=lambda c: c.logodds, default=None)
+        if has_ended:
+            rejected = [candidate for candidate in self._left_to_engine if candidate.number == number]
+            self._left_to_engine = [candidate for candidate in self._left_to_engine if candidate.number != number]
+            return [*rejected, *found]
+        odds_to_solve = attempt.odds_to_solve or clustering.DEFAULT_ODDS
+        self._left_to_engine += [candidate for candidate in found if candidate.logodds >= math.log(odds_to_solve)]
+        return [candidate for candidate in found if candidate.logodds < math.log(odds_to_solve)]
 
-    def _take_back(self, run: EngineRun) -> list[Candidate]:
-        """Return the matches that the engine of a run accepted, and forget them; they are as fresh ones."""
-        own = [candidate for candidate in self._accepted if candidate.number == run.planned.number]
-        self._accepted = [candidate for candidate in self._accepted if candidate not in own]
-        return own
+    def _is_to_be_followed(self, candidate: Candidate, width_px: int) -> bool:
+        """Return True unless the candidate's attempt had its share, or its stars were tried at this place before."""
+        own = [earlier for earlier in self._followed if earlier.number == candidate.number]
+        return len(own) < MAX_PER_ATTEMPT and not any(are_near(candidate, earlier, width_px) for earlier in own)
 
-    def _is_known(self, candidate: Candidate, width_px: int) -> bool:
-        """Return True if the place of a candidate was searched already, with the stars of the same attempt."""
-        return any(c.number == candidate.number and are_near(candidate, c, width_px) for c in self._followed)
+    def _is_accepted(self, candidate: Candidate, run: EngineRun) -> bool:
+        """Follow a candidate up; if there is enough evidence for it, make the match the solution of its run."""
+        with self._scheduler.free_core(run) as memory_bytes:
+            limits = self._terms.limits
+            if memory_bytes < limits.data_bytes * _LEAST_MEMORY:
+                return False
+            limits = dataclasses.replace(
+                limits, cpu_s=min(limits.cpu_s, _CPU_LIMIT_S), data_bytes=min(limits.data_bytes, memory_bytes)
+            )
+            self._followed.append(candidate)
+            found = self._find_again(candidate, run.planned, dataclasses.replace(self._terms, limits=limits))
+            if found is not None:
+                self._take_over(run, found)
+        return found is not None
 
-    def _confirm(self, candidate: Candidate, planned: PlannedAttempt) -> PlannedAttempt | None:
+    def _find_again(self, candidate: Candidate, planned: PlannedAttempt, terms: RaceTerms) -> PlannedAttempt | None:
         """Return the run that found the candidate again if there is enough evidence for it, else None."""
-        number = _FIRST_NUMBER + _RUNS_EACH * (len(self._followed) - 1)
-        with contextlib.suppress(NovaError, OSError, ValueError):
-            search = plan_search(candidate, planned, self._terms.indexes.files, number)
-            for precise in precise_searches(search):
-                if self._is_solved(precise) and self._corrected_log_odds(precise) >= PRECISE_LOG_ODDS:
-                    return precise
-            last = dataclasses.replace(search, number=number + _RUNS_EACH - 2)
-            if self._is_solved(last) and self._others_confirm(last):
-                return last
-        return None
+        search = plan_search(candidate, planned, terms.indexes.files, next(self._numbers))
+        for precise in precise_searches(search):
+            if self._is_solved(precise, terms) and self._corrected_log_odds(precise) >= PRECISE_LOG_ODDS:
+                return precise
+        last = dataclasses.replace(search, number=search.number + len(PRECISE))
+        return last if self._is_solved(last, terms) and self._others_confirm(last, terms) else None
 
-    def _others_confirm(self, found: PlannedAttempt) -> bool:
+    def _others_confirm(self, found: PlannedAttempt, terms: RaceTerms) -> bool:
         """Return True if the stars that are not part of a match confirm it."""
         stars = self._longest_list(found.attempt.stars)
-        others = plan_verification(found, self._job.run_dir(found.number), stars)
-        if others is None or not self._is_solved(others):
+        try:
+            others = plan_verification(found, self._job.run_dir(found.number), stars)
+        except DataError:  # what the engine left cannot be read
+            return False
+        if others is None or not self._is_solved(others, terms):
             return False
         return self._corrected_log_odds(others) >= OTHERS_LEAST_LEFT
 
     def _corrected_log_odds(self, solved: PlannedAttempt) -> float:
-        return clustering.corrected_log_odds(solved.attempt, self._job.run_dir(solved.number))
+        """Return the log-odds without those that are due to clustering; minus infinity if they cannot be read."""
+        try:
+            return clustering.corrected_log_odds(solved.attempt, self._job.run_dir(solved.number))
+        except DataError:
+            return -math.inf
 
-    def _is_solved(self, planned: PlannedAttempt) -> bool:
+    def _is_solved(self, planned: PlannedAttempt, terms: RaceTerms) -> bool:
+        """Run the engine on a search, unless the race is to end; return True if it solved."""
+        is_used_up = self._scheduler.used_s + self.used_s >= terms.cpu_s
+        if is_used_up or time.monotonic() >= self._deadline or terms.cancelled():
+            return False
         deadline = min(self._deadline, time.monotonic() + _TIME_LIMIT_S)
-        outcome = extra_run.run(self._job, planned, self._terms, deadline)
+        outcome = extra_run.run(self._job, planned, terms, deadline)
         self.outcomes.append(outcome)
         return outcome.outcome == SOLVED
 
@@ -175,33 +215,17 @@ class FollowUps:
         """Return the longest star list of the job's attempts."""
         lists = [own]
         for number in self._job.attempts():
-            with contextlib.suppress(NovaError):
+            with contextlib.suppress(DataError, InputMissingError):  # the client of a server may have sent anything
                 lists.append(axy.read(self._job.axy(number)).stars)
         return max(lists, key=len)
 
-    def _accept(self, run: EngineRun, search: PlannedAttempt) -> None:
-        """Make the match that a follow-up found the solution of a run."""
-        if run.state is not RunState.ENDED:
-            run.engine.kill()
-            run.change_state(RunState.ENDED)
-        outputs.move_outputs(self._job.run_dir(search.number), self._job.run_dir(run.planned.number))
-        run.planned = dataclasses.replace(run.planned, files=search.files)
-        run.outcome = SOLVED
-
-
-@contextlib.contextmanager
-def _one_suspended(runs: Sequence[EngineRun], first: EngineRun) -> Iterator[None]:
-    """Suspend a running engine, that of ``first`` if it runs, so that its core is free for a follow-up."""
-    running = [run for run in runs if run.state is RunState.RUNNING and run.engine.has_begun]
-    if not running:
-        yield
-        return
-    paused = min(running, key=lambda run: run is not first)
-    paused.engine.suspend()
-    try:
-        yield
-    finally:
-        paused.engine.resume()
+    def _take_over(self, run: EngineRun, found: PlannedAttempt) -> None:
+        """Make the match that a follow-up found the solution of a run; the run ends only once it has the files."""
+        if not run.engine.poll():
+            run.engine.suspend()  # so that it writes no file in between
+        outputs.move_outputs(self._job.run_dir(found.number), self._job.run_dir(run.planned.number))
+        run.end(SOLVED)
+        run.planned = dataclasses.replace(run.planned, files=found.files)
 
 
 def plan_search(
@@ -285,6 +309,6 @@ def plan_verification(search: PlannedAttempt, run_dir: Path, stars: Stars) -> Pl
         odds_to_solve=odds,
         odds_to_keep=odds,
         odds_to_tune=_NEVER,
-        position_error_px=_OTHERS_ERROR_PX,
+        position_error_px=_VERIFICATION_ERROR_PX,
     )
     return PlannedAttempt(search.number + 1, verification, search.files)

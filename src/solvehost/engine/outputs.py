@@ -21,18 +21,27 @@ def place_outputs(job: JobDir, number: int) -> None:
     """
     try:
         move_outputs(job.run_dir(number), job.path)
-    except OSError as exc:
+    except OutputError:
         for name in OUTPUTS:
             with contextlib.suppress(OSError):
                 (job.path / name).unlink(missing_ok=True)
-        raise OutputError(f"{job.path}: {exc.strerror}: the results cannot be put in place") from exc
+        raise
 
 
 def move_outputs(source: Path, target: Path) -> None:
-    """Move the complete result files from one directory to another, the WCS last."""
-    for name in OUTPUTS:
-        if is_complete(source / name):
-            (source / name).replace(target / name)
+    """Move the complete result files from one directory to another, the WCS last.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be moved; the WCS is then where it was.
+    """
+    try:
+        for name in OUTPUTS:
+            if is_complete(source / name):
+                (source / name).replace(target / name)
+    except OSError as exc:
+        raise OutputError(f"{target}: {exc.strerror}: the results cannot be put in place") from exc
 
 
 def remove_run_dirs(job: JobDir) -> None:

@@ -6,12 +6,16 @@ attempts behind it get their turn; and if another job waits for a core, the leas
 
 A race goes through these states::
 
+                                 follow-up of a candidate
+                                      │ ↑       │
+                             rejected ↓ │       ↓ accepted
     waiting for the first token ──→ racing ──→ second look at the winner ──→ outputs placed, logs joined
                 │                     │
                 └──→ cancelled        └──→ exhausted, time-limit or cancelled ──→ logs joined
 
-``scheduler`` decides which attempt has a core, ``referee`` what an outcome means and which attempt wins.  This file
-enforces the time limits and puts the results into the job directory.
+``scheduler`` decides which attempt has a core, ``referee`` what an outcome means and which attempt wins, and
+``follow_up`` whether a match of too low odds is accepted after all.  This file enforces the limits, which hold for the
+engines of attempts and follow-ups together, and puts the results into the job directory.
 """
 
 from __future__ import annotations
@@ -22,9 +26,10 @@ from collections.abc import Iterator
 
 from solvehost.engine import logs, outputs, referee, second_look
 from solvehost.engine.attempts import start_engine
+from solvehost.engine.engine_run import EngineRun
 from solvehost.engine.follow_up import FollowUps
 from solvehost.engine.records import UNSOLVED, AttemptOutcome, RaceResult, RaceTerms
-from solvehost.engine.scheduler import AttemptQueue, EngineRun, Scheduler
+from solvehost.engine.scheduler import AttemptQueue, Scheduler
 from solvehost.engine.slots import Token
 from solvehost.errors import RetryLaterError
 from solvehost.formats.jobdir import JobDir
@@ -80,7 +85,7 @@ def _race(job: JobDir, numbers: Iterator[int | None], terms: RaceTerms, first: T
     queue = AttemptQueue(job, numbers, terms.indexes.files)
     start = functools.partial(start_engine, job, engine=terms.engine, limits=terms.limits)
     scheduler = Scheduler(terms, queue, first, start)
-    follow_ups = FollowUps(job, terms, deadline)
+    follow_ups = FollowUps(job, terms, scheduler, deadline)
     looks: tuple[AttemptOutcome, ...] = ()
     try:
         winner, reason = _run_to_end(job, scheduler, follow_ups, terms, deadline)
@@ -88,9 +93,18 @@ def _race(job: JobDir, numbers: Iterator[int | None], terms: RaceTerms, first: T
             scheduler.stop(kept_tokens=1)  # for the second look
             looks = second_look.improve(job, winner.planned, terms, deadline - time.monotonic())
         scheduler.stop()
-        extra = (*follow_ups.outcomes, *looks)
-        seconds, best = time.monotonic() - began, follow_ups.best
-        result = referee.result(job, scheduler.runs, extra, queue.unserved, winner, reason, seconds, best)
+        if winner is None:
+            follow_ups.note_last_candidates()
+        ending = referee.Ending(
+            runs=tuple(scheduler.runs),
+            extra_runs=(*follow_ups.outcomes, *looks),
+            unserved=tuple(queue.unserved),
+            winner=winner,
+            reason=reason,
+            seconds=time.monotonic() - began,
+            candidate=follow_ups.best,
+        )
+        result = referee.result(job, ending)
         if winner is not None:
             outputs.place_outputs(job, winner.planned.number)
     finally:
@@ -108,9 +122,9 @@ def _run_to_end(
     while not scheduler.is_over:
         if terms.cancelled():
             return None, "cancelled"
-        if time.monotonic() >= deadline or scheduler.used_s >= terms.cpu_s:
+        if time.monotonic() >= deadline or scheduler.used_s + follow_ups.used_s >= terms.cpu_s:
             return None, "time-limit"
-        winner = referee.find_winner(job, scheduler.advance()) or follow_ups.find_winner(scheduler.runs)
+        winner = referee.find_winner(job, scheduler.advance()) or follow_ups.find_winner()
         if winner is not None:
             return winner, "none"
     return None, "exhausted"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from solvehost.engine import clustering, logs
 from solvehost.engine.attempts import PlannedAttempt, judge_exit
+from solvehost.engine.engine_run import EngineRun
 from solvehost.engine.records import (
     CRASHED,
     DOUBTFUL,
@@ -18,9 +19,9 @@ from solvehost.engine.records import (
     RaceResult,
     RaceTerms,
 )
-from solvehost.engine.scheduler import EngineRun
 from solvehost.errors import InternalError, UnavailableError
 from solvehost.formats.jobdir import JobDir
+from solvehost.record import record
 
 
 def find_winner(job: JobDir, ended: Iterable[EngineRun]) -> EngineRun | None:
@@ -54,22 +55,14 @@ def outcomes(runs: Iterable[EngineRun], extra_runs: Iterable[AttemptOutcome]) ->
     return sorted([*(run.record() for run in runs), *extra_runs], key=lambda outcome: outcome.number)
 
 
-def result(
-    job: JobDir,
-    runs: list[EngineRun],
-    extra_runs: tuple[AttemptOutcome, ...],
-    unserved: list[PlannedAttempt],
-    winner: EngineRun | None,
-    reason: str,
-    seconds: float,
-    candidate: Candidate | None,
-) -> RaceResult:
-    """Return the record of a race whose engines have all ended.
+@record
+class Ending:
+    """How a race ended.
 
-    Parameters
+    Attributes
     ----------
-    job, runs
-        The job, and every attempt that was started.
+    runs
+        Every attempt that was started.
     extra_runs
         How the follow-ups of candidates and the second looks at the solution ended.
     unserved
@@ -83,20 +76,33 @@ def result(
     candidate
         The best match that was not accepted.
     """
-    attempts = outcomes(runs, extra_runs)
-    attempts += [AttemptOutcome(p.number, p.label, NO_INDEX, 0.0, 0.0) for p in unserved]
+
+    runs: tuple[EngineRun, ...]
+    extra_runs: tuple[AttemptOutcome, ...]
+    unserved: tuple[PlannedAttempt, ...]
+    winner: EngineRun | None
+    reason: str
+    seconds: float
+    candidate: Candidate | None
+
+
+def result(job: JobDir, ending: Ending) -> RaceResult:
+    """Return the record of a race of ``job`` whose engines have all ended."""
+    runs, winner = ending.runs, ending.winner
+    attempts = outcomes(runs, ending.extra_runs)
+    attempts += [AttemptOutcome(p.number, p.label, NO_INDEX, 0.0, 0.0) for p in ending.unserved]
     failed = logs.failed_indexes(b"".join(logs.attempt_log(job, run.planned.number) for run in runs))
     used = {file.path for run in runs for file in run.planned.files}
     return RaceResult(
         status=SOLVED if winner else UNSOLVED,
-        reason=reason,
+        reason=ending.reason,
         winner=winner.planned.number if winner else None,
         attempts=tuple(sorted(attempts, key=lambda outcome: outcome.number)),
         indexes=tuple(sorted({path.name for path in used if str(path) not in failed})),
         indexes_failed=tuple(sorted({Path(path).name for path in failed})),
-        seconds=round(seconds, 3),
+        seconds=round(ending.seconds, 3),
         cpu_s=round(sum(outcome.cpu_s for outcome in attempts), 3),
-        candidate=None if winner else candidate,
+        candidate=None if winner else ending.candidate,
     )
 
 

@@ -11,9 +11,11 @@ An attempt goes through these states::
   unserved if no index file fits it.
 - planned → RUNNING: it is due, and a core is free.  Delays are measured by the CPU time that earlier attempts have
   used (:class:`RaceClock`), so that on a busy machine none starts only because its forerunners had to wait for a core.
-- RUNNING → SUSPENDED: its slice, which is CPU time as well, is over, or another job waits for a core.
-- SUSPENDED → RUNNING: a core is free, and no new attempt is due.
-- RUNNING, SUSPENDED → ENDED: its engine has ended, or was killed to free memory or because the race is over.
+- RUNNING → SUSPENDED: its slice, which is CPU time as well, is over, or another job waits for a core, or a candidate is
+  followed up on its core (:meth:`Scheduler.free_core`); the latter does not end its slice.
+- SUSPENDED → RUNNING: a core is free, and no new attempt is due; or the follow-up is over.
+- RUNNING, SUSPENDED → ENDED: its engine has ended, or was killed to free memory, or because a follow-up has found the
+  solution or the race is over.
 
 The order of the steps in :meth:`Scheduler.advance` matters:
 
@@ -27,14 +29,13 @@ The order of the steps in :meth:`Scheduler.advance` matters:
 from __future__ import annotations
 
 import contextlib
-import enum
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from solvehost.engine.attempts import PlannedAttempt, plan_attempt
+from solvehost.engine.engine_run import EngineRun, RunState
 from solvehost.engine.process import EngineProcess, wait_for_any
-from solvehost.engine.records import CRASHED, STOPPED, AttemptOutcome, RaceTerms
+from solvehost.engine.records import CRASHED, RaceTerms
 from solvehost.engine.slots import Token, Tokens
 from solvehost.formats.jobdir import JobDir
 from solvehost.indexes.index_file import IndexFile
@@ -47,79 +48,6 @@ _NONE_LEFT = 0
 #: How long the attempt that started last runs alone, in CPU seconds, before the next one is prepared: most fields are
 #: solved within it, and a further star list and engine would be wasted.
 _HEAD_START_S = 0.04
-#: An engine counts as having used at least this share of the time that it ran: one that waits for a slow disk uses no
-#: CPU, and must not keep others from starting.
-_LEAST_SHARE = 0.1
-
-
-class RunState(enum.Enum):
-    """The state of an attempt that was started."""
-
-    RUNNING = enum.auto()
-    SUSPENDED = enum.auto()
-    ENDED = enum.auto()
-
-
-@dataclass(slots=True)
-class EngineRun:
-    """An attempt that was started.
-
-    ``turn_began`` is when its state last changed (monotonic clock), ``turns`` how often it was suspended, ``seconds``
-    how long it has run in the turns before this one, and ``used_before_s`` what it had used when this turn began.
-    """
-
-    planned: PlannedAttempt
-    engine: EngineProcess
-    turn_began: float
-    state: RunState = RunState.RUNNING
-    turns: int = 0
-    seconds: float = 0.0
-    used_before_s: float = 0.0
-    outcome: str = STOPPED
-
-    @property
-    def used_s(self) -> float:
-        """The CPU seconds that it has used, or at least a share of the seconds that it ran.
-
-        If the system does not tell the CPU time of a running process, these are the seconds that it ran.
-        """
-        is_running = self.state is RunState.RUNNING
-        ran_s = self.seconds + (time.monotonic() - self.turn_began if is_running else 0.0)
-        cpu_s = self.engine.cpu_so_far_s
-        return ran_s if cpu_s is None else max(cpu_s, _LEAST_SHARE * ran_s)
-
-    @property
-    def is_slice_over(self) -> bool:
-        """True if it has used its slice, which doubles with each turn."""
-        first_s = self.planned.attempt.schedule.slice_s
-        if first_s is None or not self.engine.has_begun:
-            return False
-        return self.used_s - self.used_before_s >= first_s * 2.0**self.turns
-
-    def change_state(self, state: RunState) -> None:
-        """Change the state, and count the time of a turn that ends with this."""
-        now = time.monotonic()
-        if self.state is RunState.RUNNING:
-            self.seconds += now - self.turn_began
-        self.state, self.turn_began = state, now
-
-    def suspend(self) -> None:
-        """Take the core away, unless the engine has just ended: its solution must not wait for another turn."""
-        if not self.engine.poll():
-            self.engine.suspend()
-            self.change_state(RunState.SUSPENDED)
-            self.turns += 1
-
-    def resume(self) -> None:
-        """Give it a core again."""
-        self.used_before_s = self.used_s
-        self.engine.resume()
-        self.change_state(RunState.RUNNING)
-
-    def record(self) -> AttemptOutcome:
-        """Return how it ended."""
-        number, label = self.planned.number, self.planned.label
-        return AttemptOutcome(number, label, self.outcome, round(self.seconds, 3), round(self.engine.cpu_s, 3))
 
 
 class RaceClock:
@@ -289,6 +217,26 @@ class Scheduler:
             for run in living:
                 run.change_state(RunState.ENDED)
             self._cores.give_back(kept_tokens)
+
+    @contextlib.contextmanager
+    def free_core(self, preferred: EngineRun) -> Iterator[int]:
+        """Free a core for an extra engine within the context, and yield the bytes of memory that it may use.
+
+        If all cores are in use, an engine is paused: that of ``preferred`` if it runs.  The extra engine may use what
+        the engines that do not run leave of the memory for the free cores; 0 if they leave nothing.
+        """
+        running = [run for run in self._in_state(RunState.RUNNING) if not run.engine.poll()]
+        pausable = [run for run in running if run.engine.has_begun]
+        if len(running) < len(self._cores) or not pausable:
+            pausable = []
+        with contextlib.ExitStack() as pauses:
+            if pausable:
+                paused = min(pausable, key=lambda run: run is not preferred)
+                pauses.enter_context(paused.paused())
+                running.remove(paused)
+            resting = sum(run.engine.memory_bytes for run in self._in_state(RunState.SUSPENDED))
+            free = max(1, len(self._cores) - len(running))
+            yield max(0, free * self._terms.limits.data_bytes - resting)
 
     # -- The steps, in their order ----------------------------------------------------------------------------------
 

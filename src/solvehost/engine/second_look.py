@@ -24,7 +24,7 @@ from solvehost.engine.attempts import PlannedAttempt
 from solvehost.engine.records import SOLVED, AttemptOutcome, RaceTerms
 from solvehost.errors import NovaError
 from solvehost.formats import axy, fitsfile, match_comments
-from solvehost.formats.jobdir import CORR, WCS, JobDir
+from solvehost.formats.jobdir import CORR, SECOND_LOOKS, WCS, JobDir
 from solvehost.formats.star_table import Stars
 from solvehost.indexes.index_file import IndexFile
 from solvehost.record import record
@@ -33,8 +33,6 @@ from solvehost.record import record
 POOR_PX = 1.5
 #: Width of a field above which its tangent point belongs at the centre.
 WIDE_DEG = 28.0
-#: Numbers of second looks start here, above every attempt's.
-_FIRST_NUMBER = 98
 _TIME_LIMIT_S = 10.0
 _MIN_MATCHES = 10
 #: A second look of kind ``CENTRE`` is accepted with a median distance that is larger by up to this.
@@ -153,7 +151,7 @@ def _plan_looks(
     )
     coarser = tuple(f for f in files if matched_arcmin <= f.middle_arcmin <= matched_arcmin * _COARSER_BY)
     kinds = _kinds(solved.attempt, width_deg, is_poor=before_px > POOR_PX, has_other_stars=other_stars is not None)
-    for number, kind in enumerate(kinds, _FIRST_NUMBER):
+    for number, kind in zip(SECOND_LOOKS, kinds, strict=False):
         planned = PlannedAttempt(number, _change(verified, kind), coarser)
         yield SecondLook(kind, planned, has_other_stars=other_stars is not None)
 

@@ -23,7 +23,12 @@ from solvehost.formats.trees import remove_tree
 from solvehost.record import record
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: Numbers of engine runs, each of which has an axy file and a working directory: attempts from 1 to ``MAX_ATTEMPTS``,
+#: then follow-ups of candidates, and second looks at the solution.  The axy files of the last two are removed when they
+#: end.
 MAX_ATTEMPTS = 24
+FOLLOW_UPS = range(100, 500)
+SECOND_LOOKS = range(500, 510)
 #: Version of ``manifest.json``, in the directory and on the wire.
 MANIFEST_FORMAT = 1
 
@@ -163,8 +168,8 @@ class JobDir:
         for run in self.run_dirs():
             remove_tree(run)
         attempts = [self.axy(number) for number in self.attempts()]
-        second_looks = [path for path in self.path.glob("job-*.axy") if path not in attempts]
-        for left_over in (*second_looks, *self.path.glob(".*.????????")):  # by a race or a write that was killed
+        of_extra_runs = [path for path in self.path.glob("job-*.axy") if path not in attempts]
+        for left_over in (*of_extra_runs, *self.path.glob(".*.????????")):  # by a race or a write that was killed
             left_over.unlink(missing_ok=True)
 
 

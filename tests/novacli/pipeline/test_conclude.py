@@ -20,6 +20,7 @@ from novacli.records.result import SourceRecord
 from novacli.solution import improve as refitfiles
 from novacli.solution.reading import Solution, Unsolved
 from solvehost.engine.records import AttemptOutcome, RaceResult
+from solvehost.formats import jobdir
 from solvehost.formats.jobdir import JobDir
 
 SOLVED = RaceResult("solved", "none", 2, (AttemptOutcome(2, "by flux", "solved", 0.5, 0.4),), (), (), 0.5, 0.4)
@@ -96,6 +97,12 @@ def test_an_unsolved_race_is_a_result(job: JobDir) -> None:
     result, answer = conclude(job, JobRequest(), SolveOutcome(EXHAUSTED))
     assert answer == Unsolved("exhausted", 0, 0.5)
     assert (result.status, result.reason, result.server) == ("unsolved", "exhausted", None)
+
+
+def test_follow_ups_are_no_attempts(job: JobDir) -> None:
+    outcomes = tuple(AttemptOutcome(n, "a", "exhausted", 0.5, 0.4) for n in (1, 2, jobdir.FOLLOW_UPS[0]))
+    _, answer = conclude(job, JobRequest(), SolveOutcome(replace(EXHAUSTED, attempts=outcomes)))
+    assert answer == Unsolved("exhausted", 2, 0.5)
 
 
 def test_a_missing_solution_is_an_error(job: JobDir) -> None:

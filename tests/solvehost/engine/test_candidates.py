@@ -36,6 +36,15 @@ def test_a_log_is_read_as_it_grows(tmp_path: Path) -> None:
         assert reader.read(1, "one") == [CANDIDATE]
 
 
+def test_a_long_log_is_read_to_its_end(tmp_path: Path) -> None:
+    job = jobdir.JobDir(tmp_path)
+    job.run_dir(1).mkdir()
+    (job.run_dir(1) / jobdir.RUN_LOG).write_bytes(LINES + b"words\n" * 2**17 + LINES)
+    with contextlib.closing(CandidateReader(job)) as reader:
+        assert reader.read_to_end(1, "one") == [CANDIDATE, CANDIDATE]
+        assert reader.read_to_end(1, "one") == []
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [(b"20.5", b"1e9999"), (b"20.5", b"1-2"), (b"20.25", b"91"), (b"scale 30", b"scale 0"), (b"scale 30", b"scale -1")],

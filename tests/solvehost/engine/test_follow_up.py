@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from array import array
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import standin
@@ -18,10 +21,11 @@ from novacli.extraction.detect import DetectionSettings
 from novacli.extraction.extractor import StarExtractor
 from novacli.extraction.order import StarOrder
 from novacli.inputs import from_array
-from solvehost.engine import follow_up, race, records
+from solvehost.engine import follow_up, process, race, records
 from solvehost.engine.attempts import PlannedAttempt
-from solvehost.engine.scheduler import EngineRun
+from solvehost.engine.engine_run import EngineRun, RunState
 from solvehost.engine.slots import Tokens
+from solvehost.errors import OutputError
 from solvehost.formats import axy, jobdir
 from solvehost.formats.fitsfile import read_primary_header
 from solvehost.formats.star_table import Stars
@@ -56,7 +60,7 @@ def test_a_candidate_that_is_not_confirmed_is_dropped(tmp_path: Path) -> None:
     job = make_job(tmp_path, make_attempt("log-match 20"), make_attempt("log-match 25"))
     result = run_race(job, make_terms(tmp_path))
     assert (result.status, result.reason) == ("unsolved", "exhausted")
-    assert followed(job) == [".run-30", ".run-31", ".run-32", ".run-34", ".run-35", ".run-36"]
+    assert followed(job) == [".run-100", ".run-101", ".run-102", ".run-104", ".run-105", ".run-106"]
 
 
 def test_a_match_that_the_engine_accepts_is_left_to_it(tmp_path: Path) -> None:
@@ -72,9 +76,119 @@ def test_candidates_of_other_programs_are_not_followed_up(tmp_path: Path) -> Non
     job = make_job(tmp_path, make_attempt())
     job.run_dir(1).mkdir()
     (job.run_dir(1) / jobdir.RUN_LOG).write_bytes(MATCH_LINES)
-    follow_ups = follow_up.FollowUps(job, make_terms(tmp_path), math.inf)
-    assert follow_ups.find_winner([run]) is None
-    assert follow_ups.best is None
+    with make_follow_ups(job, run) as follow_ups:
+        assert follow_ups.find_winner() is None
+        assert follow_ups.best is None
+
+
+def make_follow_ups(job: jobdir.JobDir, *runs: EngineRun) -> contextlib.closing[follow_up.FollowUps]:
+    scheduler: Any = SimpleNamespace(runs=runs)
+    return contextlib.closing(follow_up.FollowUps(job, make_terms(job.path), scheduler, math.inf))
+
+
+def make_ended_run(job: jobdir.JobDir, number: int, *logodds: float, filling: bytes = b"") -> EngineRun:
+    """Return a run that has ended, and whose log has a match at another place for each of the log-odds."""
+    job.run_dir(number).mkdir()
+    matches = (
+        MATCH_LINES.replace(b"20.5", b"%g" % odds).replace(b"20.25", b"%d" % at) for at, odds in enumerate(logodds)
+    )
+    (job.run_dir(number) / jobdir.RUN_LOG).write_bytes(filling + b"".join(matches))
+    planned = PlannedAttempt(number, make_attempt("blind"), ())
+    return EngineRun(planned, None, 0.0, RunState.ENDED)  # type: ignore[arg-type]
+
+
+def test_an_attempt_with_many_candidates_leaves_follow_ups_to_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each attempt, the best ones are followed up, best first."""
+    job = make_job(tmp_path, make_attempt())
+    runs = [make_ended_run(job, 1, *range(14, 20), *range(20, 14, -1)), make_ended_run(job, 2, 15)]
+    taken: list[tuple[int, float]] = []
+
+    def reject(follow_ups: follow_up.FollowUps, candidate: records.Candidate, _run: EngineRun) -> bool:
+        follow_ups._followed.append(candidate)
+        taken.append((candidate.number, candidate.logodds))
+        return False
+
+    monkeypatch.setattr(follow_up.FollowUps, "_is_accepted", reject)
+    with make_follow_ups(job, *runs) as follow_ups:
+        assert follow_ups.find_winner() is None
+    assert taken == [(1, 20), (1, 19), (1, 19), (1, 18), (2, 15)]
+
+
+def test_there_are_numbers_for_all_follow_ups() -> None:
+    runs = jobdir.MAX_ATTEMPTS * follow_up.MAX_PER_ATTEMPT * follow_up._RUNS_EACH
+    assert runs <= len(jobdir.FOLLOW_UPS)
+    assert jobdir.FOLLOW_UPS[0] > jobdir.MAX_ATTEMPTS
+    assert jobdir.FOLLOW_UPS[-1] < jobdir.SECOND_LOOKS[0]
+
+
+def test_the_last_candidate_of_an_ended_engine_is_followed_up(tmp_path: Path) -> None:
+    """Its log is longer than what is read at once."""
+    job = make_job(tmp_path, make_attempt("log-late-match"))
+    assert run_race(job, make_terms(tmp_path)).reason == "exhausted"
+    assert followed(job) == [".run-100", ".run-101", ".run-102"]
+
+
+def test_the_best_candidate_is_known_when_a_limit_ends_the_race(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_attempt())
+    with make_follow_ups(job, make_ended_run(job, 1, 16, filling=b"x" * 2**19)) as follow_ups:
+        follow_ups.note_last_candidates()
+        assert follow_ups.best is not None
+        assert follow_ups.best.logodds == 16
+
+
+def test_the_cpu_time_of_follow_ups_counts_towards_the_limit_of_the_race(tmp_path: Path) -> None:
+    """The first run of the follow-up uses it up."""
+    job, terms = make_job(tmp_path, make_attempt("log-match 20 sleep")), make_terms(tmp_path)
+    (job.path / "burn").touch()
+    result = run_race(job, replace(terms, cpu_s=0.25))
+    assert (result.status, result.reason) == ("unsolved", "time-limit")
+    assert followed(job) == [".run-100"]
+
+
+def test_a_cancelled_race_starts_no_further_run_of_a_follow_up(tmp_path: Path) -> None:
+    job = make_job(tmp_path, make_attempt("log-match 20 sleep"))
+    terms = make_terms(tmp_path, cancelled=(job.path / "followed").exists)
+    result = run_race(job, terms)
+    assert result.reason == "cancelled"
+    assert [label for label, _ in labels(result)].count("follow-up") == 1
+
+
+def test_a_follow_up_needs_memory_that_other_engines_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine that would be paused uses all that one may use."""
+    job, terms = make_job(tmp_path, make_attempt("log-match 20 sleep")), make_terms(tmp_path, count=1, wall_s=1.0)
+    monkeypatch.setattr(process.EngineProcess, "memory_bytes", terms.limits.data_bytes)
+    result = run_race(job, terms)
+    assert result.candidate is not None
+    assert followed(job) == []
+
+
+def test_a_full_disk_is_not_taken_for_a_rejected_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, terms = make_job(tmp_path, make_attempt("log-match 20 sleep")), make_terms(tmp_path)
+
+    def write(_attempt: axy.Attempt, _path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(axy, "write", write)
+    with pytest.raises(OutputError, match=r"job-100\.axy: No space left on device"):
+        run_race(job, terms)
+    assert_clean(job, terms, "backend.log")
+
+
+def test_a_solution_that_cannot_be_moved_is_an_error_of_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, terms = make_job(tmp_path, make_attempt("log-match 20 sleep")), make_terms(tmp_path)
+    (job.path / "confirm").touch()
+
+    def replace_file(_path: Path, _target: Path) -> Path:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", replace_file)
+    with pytest.raises(OutputError, match="Input/output error: the results cannot be put in place"):
+        run_race(job, terms)
+    assert_clean(job, terms, "backend.log", "confirm", "followed")
 
 
 def test_the_search_covers_the_place_and_scale_of_the_candidate() -> None:

@@ -12,7 +12,7 @@ import pytest
 import standin
 from standin import alive, assert_clean, make_attempt, make_job, make_terms, outcomes, pids, run_race, wait_until
 
-from solvehost.engine import process, scheduler
+from solvehost.engine import engine_run, process, scheduler
 from solvehost.engine.scheduler import RaceClock
 from solvehost.engine.slots import Tokens
 
@@ -52,7 +52,7 @@ def test_the_second_attempt_is_prepared_after_the_head_start_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is a core for it, but most fields are solved before it would be needed."""
-    monkeypatch.setattr(scheduler, "_LEAST_SHARE", 0.0)
+    monkeypatch.setattr(engine_run, "_LEAST_SHARE", 0.0)
     monkeypatch.setattr(scheduler, "_HEAD_START_S", 10.0)  # more than the stand-in's start takes
     job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("solve"))
     asked: list[int] = []
@@ -111,7 +111,7 @@ def test_time_does_not_pass_for_an_attempt_that_waits_for_a_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: dict[str, Any]
 ) -> None:
     """The first attempt uses no CPU time, as on a busy machine; the second waits for its delay or for its core."""
-    monkeypatch.setattr(scheduler, "_LEAST_SHARE", 0.0)
+    monkeypatch.setattr(engine_run, "_LEAST_SHARE", 0.0)
     job = make_job(tmp_path, make_attempt("turn-then-sleep a", slice_s=0.2), make_attempt("solve", **schedule))
     terms = make_terms(tmp_path, count=2 if schedule else 1, wall_s=1.5)
     assert outcomes(run_race(job, terms)) == ["stopped"]
@@ -130,7 +130,7 @@ def test_where_cpu_time_is_unknown_the_time_that_engines_ran_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on macOS; the least share, which would do as well, is switched off."""
-    monkeypatch.setattr(scheduler, "_LEAST_SHARE", 0.0)
+    monkeypatch.setattr(engine_run, "_LEAST_SHARE", 0.0)
     monkeypatch.setattr(process, "_TELLS_CPU", False)
     job = make_job(tmp_path, make_attempt("turn-then-sleep a"), make_attempt("solve", delay_s=0.2))
     assert run_race(job, make_terms(tmp_path)).winner == 2

@@ -254,7 +254,7 @@ def test_clearing_removes_the_results_of_an_earlier_run(tmp_path: Path) -> None:
     for name in (jobdir.RESULT, jobdir.MANIFEST, jobdir.LOG, *jobdir.OUTPUTS):
         (job.path / name).touch()
     (job.run_dir(1) / "deep").mkdir(parents=True)
-    for number in (2, 98):  # 98 belongs to a second look that was killed
+    for number in (2, jobdir.FOLLOW_UPS[0], jobdir.SECOND_LOOKS[0]):  # two runs that were killed
         job.axy(number).touch()
     job.clear_results()
     job.clear_results()
