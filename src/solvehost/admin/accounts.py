@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 import stat
 import sys
 from collections.abc import Callable, Iterable
@@ -16,6 +17,8 @@ from solvehost.errors import ConfigError, InternalError
 from solvehost.record import record
 
 DEFAULT_USER = "solve"
+#: Time limit of the checks that run as another user, whose files could make root wait, in seconds.
+_CHECK_S = 600
 
 
 @record
@@ -68,7 +71,8 @@ def check_as(account: Account, check: Callable[[], Iterable[Finding]]) -> list[F
         text = stream.read()
     os.waitpid(child, 0)
     if not text:
-        raise InternalError(f"the checks could not run as user {account.name}")
+        detail = f"the checks as user {account.name} ended without a result (time limit: {_CHECK_S} s)"
+        return [Finding("checks", False, detail, "see the messages on standard error", InternalError.exit_code)]
     return [Finding(*values) for values in json.loads(text)]
 
 
@@ -78,6 +82,7 @@ def _check_in_child(
     """Become the user, run the check, write its findings to ``write_end``, and exit."""
     try:
         os.close(read_end)
+        signal.alarm(_CHECK_S)  # by default, the signal ends this process
         become(account)
         with os.fdopen(write_end, "wb") as stream:
             stream.write(json.dumps([astuple(finding) for finding in check()]).encode("ascii"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,17 @@ def check(
         remedy = "useradd --system --create-home --shell /bin/sh solve, or name another user with --user"
         return CheckReport((Finding("user", False, str(exc), remedy, exc.exit_code),))
     run = _CheckRun(account, flags, key_file=keys, sshd_config=sshd_config)
-    return CheckReport(tuple(run.findings(with_trial_jobs=with_trial_jobs)))
+    return CheckReport(tuple(_report_once(run.findings(with_trial_jobs=with_trial_jobs))))
+
+
+def _report_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Leave out failed findings that repeat an earlier one, since several checks meet the same fault."""
+    told = set()
+    for finding in findings:
+        if finding.ok is not False or finding.detail not in told:
+            yield finding
+        if finding.ok is False:
+            told.add(finding.detail)
 
 
 @dataclass
@@ -66,7 +77,7 @@ class _CheckRun:
         yield from sshd_findings
         yield from run_check("key file", self._check_keys)
         service = self._service()
-        yield from run_check("program", lambda: [keys.check_program(service, account)])
+        yield from run_check("program", lambda: [keys.check_program(service, account)], keys.INSTALL)
         yield from self._check_settings_of_lines(service)
         yield from accounts.check_as(account, lambda: serving.check(service.flags, account))
         if with_trial_jobs:
@@ -76,7 +87,13 @@ class _CheckRun:
         try:
             self.sshd_values = sshd.effective(self.account, self.sshd_config)
         except NovaError as exc:
-            yield Finding("sshd", None, str(exc), "run this as root, who can read sshd's configuration")
+            is_root = os.geteuid() == 0
+            remedy = (
+                "correct what sshd reports, then systemctl restart ssh"
+                if is_root
+                else "run this as root, who can ask sshd"
+            )
+            yield Finding("sshd", False if is_root else None, str(exc), remedy, exc.exit_code)
             return
         try:
             wall_s = settings.load(self.flags).max_wall
@@ -92,6 +109,7 @@ class _CheckRun:
             names = ", ".join(map(str, places))
             yield Finding("key file", False, f"no key is authorized: {names} does not exist",
                           "solvehost authorize KEY.pub")  # fmt: skip
+        has_valid_key = False
         for path in existing:
             yield keys.check_file(path, self.account)
             yield from accounts.check_as(self.account, lambda path=path: keys.check_readable(path))  # type: ignore[misc]
@@ -101,6 +119,10 @@ class _CheckRun:
                     continue
                 yield from keys.check_line(number, line, self.account)
                 self._add_service(line)
+                has_valid_key = has_valid_key or not keys.is_expired(line)
+        if existing and not has_valid_key:
+            yield Finding("key file", False, "no key can log in: there is none, or each has expired",
+                          "solvehost authorize KEY.pub --replace", 77)  # fmt: skip
 
     def _add_service(self, line: KeyLine) -> None:
         try:
@@ -120,14 +142,17 @@ class _CheckRun:
 
     def _check_settings_of_lines(self, checked: Service) -> Iterator[Finding]:
         """Yield other keys' settings that cannot be loaded, and a warning if keys differ in more than the client."""
+        told = {_settings_error(checked)}  # the check "configuration" reports it
         for service in self.services:
-            if service is checked:  # the following checks load these settings
-                continue
             try:
                 settings.load(service.flags)
             except NovaError as exc:
+                if str(exc) in told:
+                    continue
+                told.add(str(exc))
                 yield Finding("settings", False, f"of client {service.flags.get('client', 'default')}: {exc}",
-                              exit_code=exc.exit_code)  # fmt: skip
+                              "solvehost authorize KEY.pub --replace writes the line anew",
+                              exc.exit_code)  # fmt: skip
         kinds = {tuple(sorted((k, v) for k, v in s.flags.items() if k != "client")) for s in self.services}
         if len(kinds) > 1 and not self.flags:
             yield Finding("settings", None, f"the keys have {len(kinds)} different sets of settings; the following "
@@ -137,7 +162,16 @@ class _CheckRun:
         try:
             config = settings.load(service.flags)
             files = serving.scan(EngineSetup(config)).files
-        except NovaError as exc:
-            yield Finding(trial_jobs.SOLVES, None, f"not proven: {exc}", "first correct what failed above")
+        except NovaError:
+            yield Finding(trial_jobs.SOLVES, None, "not proven, since a check above failed", "first correct that")
             return
         yield from trial_jobs.check(self.account, files, service.program, service.words)
+
+
+def _settings_error(service: Service) -> str:
+    """Return why the settings of a service are invalid, empty if they are valid."""
+    try:
+        settings.load(service.flags)
+    except NovaError as exc:
+        return str(exc)
+    return ""

@@ -177,7 +177,7 @@ class Tokens:
     def _age_of_locked(self, name: str) -> float | None:
         """Return the seconds since a file was touched, None if it is missing or not locked."""
         try:
-            fd = os.open(self.directory / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(self.directory / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
         try:

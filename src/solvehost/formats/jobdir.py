@@ -8,10 +8,12 @@ on it, ``lock`` is held by flock.  A job that has neither was interrupted and ca
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,7 +107,7 @@ class JobDir:
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Return the content of a JSON file, None if it is missing or is not a JSON object."""
         try:
-            value = json.loads((self.path / name).read_bytes())
+            value = json.loads(_read_regular(self.path / name))
         except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
@@ -134,7 +136,7 @@ class JobDir:
 
     @contextlib.contextmanager
     def _open_lock(self, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
-        fd = os.open(self.path / LOCK, flags | os.O_CLOEXEC, 0o600)
+        fd = os.open(self.path / LOCK, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)  # a FIFO must not block
         try:
             yield fd
         finally:
@@ -240,3 +242,12 @@ def list_jobs(root: Path) -> list[JobDir]:
 def list_staged(root: Path) -> list[Path]:
     """Return the staged directories under ``root``, which unfinished or killed processes left."""
     return sorted(root.glob(f"{_STAGING}*"))
+
+
+def _read_regular(path: Path) -> bytes:
+    """Return the content of a regular file; a FIFO, a device or a link raises OSError and blocks nothing."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    with os.fdopen(fd, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return stream.read()

@@ -11,7 +11,7 @@ import pytest
 from admin import made_keys
 from solvehost.admin import accounts
 from solvehost.admin.records import Finding
-from solvehost.errors import ConfigError, InternalError
+from solvehost.errors import ConfigError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -46,11 +46,24 @@ def test_root_checks_as_another_user(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_check_that_raises_in_the_child_is_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_check_that_ends_the_child_is_a_failed_finding(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     nobody = made_keys.account(tmp_path, uid=65534, gid=65534)
-    with pytest.raises(InternalError, match="could not run as user me"):
-        accounts.check_as(nobody, lambda: [Finding("a", True, str(1 / 0))])
+    (found,) = accounts.check_as(nobody, lambda: [Finding("a", True, str(1 / 0))])
+    assert (found.ok, found.exit_code) == (False, 70)
+    assert "checks as user me ended without a result" in found.detail
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+@needs_root
+def test_a_check_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example, by a disk that does not answer."""
+    monkeypatch.setattr(accounts, "_CHECK_S", 1)
+    nobody = made_keys.account(tmp_path, uid=65534, gid=65534)
+    read_end, write_end = os.pipe()
+    (found,) = accounts.check_as(nobody, lambda: [Finding("a", True, str(os.read(read_end, 1)))])
+    for end in (read_end, write_end):
+        os.close(end)
+    assert found.ok is False
 
 
 @pytest.fixture

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import standin
 
 from admin import made_keys, made_state
 from solvehost.admin import accounts, jobs
+from solvehost.admin.gc import collect
 from solvehost.admin.jobs import list_jobs
 from solvehost.server.state_dir import StateDir
 from solvehost.server.stored_job import record_owner
@@ -82,3 +86,27 @@ def test_root_becomes_the_owner_of_a_directory(tmp_path: Path, monkeypatch: pyte
     accounts.become_owner(tmp_path)
     assert [account.uid for account in became] == [65534, 54321]
     assert made_keys.account(tmp_path).uid == 0
+
+
+@pytest.mark.parametrize("name", ["record.json", "result.json", "lock", "manifest.json"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["FIFO", "link"])
+def test_a_fifo_or_a_link_in_place_of_a_file_of_a_job_hangs_nothing(
+    name: str, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """``jobs`` and ``gc`` are commands of root, who waited for such a file without end."""
+    config = made_state.config(tmp_path)
+    path = made_state.add_stored(StateDir(config), "a", "one", age_days=100).job.path / name
+    path.unlink(missing_ok=True)
+    make(path)
+    os.mkfifo(StateDir(config).slots().directory / "slot-0")
+    done: list[object] = []
+
+    def use() -> None:
+        list_jobs(config)
+        collect(config)
+        done.append(StateDir(config).slots().count_held())
+
+    thread = threading.Thread(target=use, daemon=True)
+    thread.start()
+    thread.join(standin.PATIENCE_S)
+    assert done == [0]

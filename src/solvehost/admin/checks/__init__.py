@@ -3,7 +3,9 @@
 ``account``    the user that the server runs as
 ``sshd``       sshd's settings for that user
 ``keys``       the ``authorized_keys`` file, and each line in it
-``serving``    configuration, engine, index files, state directory and limits, with that user's permissions
+``serving``    configuration, engine, index files and confinement, with that user's permissions
+``state``      the state directory, with that user's permissions
+``limits``     resource limits of sessions
 ``trial_jobs`` a synthetic field that must be solved, and a star list that tries to write where it must not
 """
 
@@ -15,15 +17,25 @@ from solvehost.admin.records import Finding
 from solvehost.errors import NovaError
 
 
-def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of ``check``; turn an exception into a failed finding, so that the other checks still run."""
+def run_check(name: str, check: Callable[[], Iterable[Finding]], remedy: str = "") -> Iterator[Finding]:
+    """Yield the findings of ``check``; turn an exception into a failed finding, so that the other checks still run.
+
+    Parameters
+    ----------
+    name
+        Name of that finding.
+    check
+        The check.
+    remedy
+        What to do if the check raises an error of ``solvehost`` or of the system.
+    """
     try:
         yield from check()
     except NovaError as exc:
-        yield Finding(name, False, str(exc), exit_code=exc.exit_code)
+        yield Finding(name, False, str(exc), remedy, exc.exit_code)
     except OSError as exc:
         where = f"{exc.filename}: " if exc.filename else ""
-        yield Finding(name, False, f"{where}{exc.strerror or exc}", exit_code=77)
+        yield Finding(name, False, f"{where}{exc.strerror or exc}", remedy or "correct its owner and mode", 77)
     except Exception as exc:
         detail = f"the check itself failed: {type(exc).__name__}: {exc}"
         yield Finding(name, False, detail, "please report this fault of solvehost", exit_code=NovaError.exit_code)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import configparser
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from solvehost.admin import programs
 from solvehost.admin.accounts import Account
-from solvehost.admin.checks import run_check
+from solvehost.admin.checks import limits, run_check
 from solvehost.admin.records import Finding
 
 _SHADOW = Path("/etc/shadow")
+#: If one of these files exists, sshd and PAM admit root only.
+_NO_LOGIN = (Path("/etc/nologin"), Path("/run/nologin"))
 _LOGIND = ("/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf")
 _LOGIND_FOLDERS = ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d")
 _PRIVILEGED_GROUPS = {"root", "wheel", "sudo", "admin", "adm", "disk", "shadow", "docker", "lxd", "systemd-journal"}
@@ -27,9 +29,11 @@ def check(account: Account, *, uses_pam: bool) -> Iterator[Finding]:
     """Yield the findings about the account."""
     yield from run_check("user", lambda: [check_user(account)])
     yield from run_check("login", lambda: [check_login(account, uses_pam=uses_pam)])
-    yield from run_check("shell", lambda: [check_shell(account)])
+    yield from run_check("shell", lambda: [check_shell(account)], f"chsh -s /bin/sh {account.name}")
     yield from run_check("sessions", lambda: [check_sessions(account)])
     yield from run_check("user manager", lambda: [check_user_manager(account)])
+    if uses_pam:
+        yield from run_check("limits", lambda: limits.check_pam(account))
 
 
 def check_user(account: Account) -> Finding:
@@ -47,7 +51,10 @@ def check_user(account: Account) -> Finding:
 
 
 def check_login(account: Account, *, uses_pam: bool) -> Finding:
-    """Check that the account has not expired, has no empty password, and is not locked in a way that sshd respects."""
+    """Check that sshd and PAM admit the user: logins are open, and the account is neither expired nor locked."""
+    closed = next((path for path in _NO_LOGIN if path.exists()), None)
+    if closed is not None and account.uid != 0:
+        return Finding("login", False, f"{closed} exists, so only root can log in", f"rm {closed}", 77)
     try:
         lines = _SHADOW.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -56,14 +63,28 @@ def check_login(account: Account, *, uses_pam: bool) -> Finding:
     if fields is None or len(fields) < 8:
         return Finding("login", None, f"user {account.name} is not in {_SHADOW}, so the account cannot be checked",
                        "check in its directory service that the account is not expired or locked")  # fmt: skip
-    if fields[7].isdigit() and int(fields[7]) * _DAY_S < time.time():
-        return Finding("login", False, f"the account {account.name} has expired", f"usermod -e '' {account.name}", 77)
-    if fields[1].startswith("!") and not uses_pam:
-        return Finding("login", False, "the account is locked, and sshd without PAM refuses locked accounts",
-                       f"usermod -p '*' {account.name} (no password matches, and keys work)", 77)  # fmt: skip
-    if not fields[1]:
-        return Finding("login", False, "the account has an empty password", f"usermod -p '*' {account.name}", 77)
+    for is_wrong, detail, remedy in (
+        (_is_over(fields[7]), f"the account {account.name} has expired", f"usermod -e '' {account.name}"),
+        (uses_pam and _has_old_password(fields), f"the password of {account.name} has expired, and PAM demands a new "
+         "one", f"chage -d -1 -M -1 {account.name}"),
+        (fields[1].startswith("!") and not uses_pam, "the account is locked, and sshd without PAM refuses locked "
+         "accounts", f"usermod -p '*' {account.name} (no password matches, and keys work)"),
+        (not fields[1], "the account has an empty password", f"usermod -p '*' {account.name}"),
+    ):  # fmt: skip
+        if is_wrong:
+            return Finding("login", False, detail, remedy, 77)
     return Finding("login", True, "the account can log in with a key")
+
+
+def _is_over(day: str, after_days: int = 0) -> bool:
+    """Return True if a day of /etc/shadow (days since 1970, empty for none) is in the past."""
+    return day.isdigit() and (int(day) + after_days) * _DAY_S < time.time()
+
+
+def _has_old_password(fields: Sequence[str]) -> bool:
+    """Return True if a line of /etc/shadow says that the password must be changed at the next login."""
+    changed, longest = fields[2], fields[4]
+    return changed == "0" or (longest.isdigit() and _is_over(changed, int(longest)))
 
 
 def check_shell(account: Account) -> Finding:

@@ -21,6 +21,8 @@ from solvehost.server import settings
 _PERMISSIONS = ("pty", "port-forwarding", "agent-forwarding", "x11-forwarding", "user-rc", "tunnel", "environment",
                 "permitopen", "permitlisten")  # fmt: skip
 _EXPIRES_SOON = timedelta(days=30)
+#: What to do about a program that cannot be started.
+INSTALL = "install it where every user can read it, for example as /opt/solvehost/solvehost.pyz"
 _AUTHORIZE = "solvehost authorize KEY.pub --replace writes the line anew"
 
 
@@ -143,6 +145,15 @@ def _confinement(number: int, line: KeyLine) -> Iterator[Finding]:
         yield Finding(name, False, detail, _AUTHORIZE, 77)
 
 
+def is_expired(line: KeyLine) -> bool:
+    """Return True if sshd no longer admits the key, or cannot read its date."""
+    text = line.value("expiry-time")
+    if text is None:
+        return False
+    when = keylines.parse_time(text)
+    return when is None or when < datetime.now()
+
+
 def _expiry(number: int, line: KeyLine) -> Iterator[Finding]:
     text = line.value("expiry-time")
     if text is None:
@@ -201,6 +212,5 @@ def check_program(service: Service, account: Account) -> Finding:
     shown = " ".join(service.program)
     if result.exit_code or not text.startswith("solvehost "):
         return Finding("program", False, f"user {account.name} cannot run {shown}: {result.last_line}",
-                       "install it where every user can read it, for example as /opt/solvehost/solvehost.pyz",
-                       69)  # fmt: skip
+                       INSTALL, 69)  # fmt: skip
     return Finding("program", True, f"{shown}: {text}")

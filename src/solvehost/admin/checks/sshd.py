@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import grp
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -36,6 +37,7 @@ _SPELLED = {
 #: Variables that change how a program starts; no client may set them.
 _DANGEROUS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV", "ENV", "PATH", "HOME", "IFS", "SHELLOPTS")
 _MIN_SESSIONS = 16
+_ANSWER_S = 10.0
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MATCH = "add the Match block that `solvehost config print sshd.conf` prints to sshd's configuration"
 
@@ -74,13 +76,40 @@ def check(values: Values, account: Account, wall_s: float) -> Iterator[Finding]:
     wall_s
         Time limit of a job, in seconds.
     """
-    findings = [*_required(values), *_other_ways_in(values), *_environment(values), *_admission(values, account),
-             *_timeouts(values, wall_s), *_numbers(values)]  # fmt: skip
+    findings = [*check_answers(values), *_required(values), *_other_ways_in(values), *_environment(values),
+                *_admission(values, account), *_timeouts(values, wall_s), *_numbers(values)]  # fmt: skip
     yield from findings
     if all(finding.ok for finding in findings):
         yield Finding(
             "sshd", True, f"user {account.name} can run forced commands only, without forwarding or terminals"
         )
+
+
+def addresses(values: Values) -> list[tuple[str, int]]:
+    """Return the addresses and ports of sshd, as a client on this machine reaches them."""
+    found = []
+    for text in values.get("listenaddress", ()):
+        host, _, port = text.rpartition(":")
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.strip("[]"), host.strip("[]"))  # noqa: S104
+        if port.isdigit():
+            found.append((host, int(port)))
+    return found
+
+
+def check_answers(values: Values) -> Iterator[Finding]:
+    """Yield a failed finding if no sshd answers at the addresses in its settings."""
+    places = addresses(values)
+    if places and not any(_greets(host, port) for host, port in places):
+        shown = ", ".join(f"{host} port {port}" for host, port in places)
+        yield Finding("sshd", False, f"sshd does not answer at {shown}", "systemctl start ssh", 69)
+
+
+def _greets(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=_ANSWER_S) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 def _first(values: Values, keyword: str, default: str = "") -> str:
@@ -166,6 +195,8 @@ def _seconds(text: str) -> float | None:
 def _numbers(values: Values) -> Iterator[Finding]:
     """Yield a finding if many jobs at once on a shared connection would be refused."""
     sessions = _first(values, "maxsessions", "10")
-    if sessions.isdigit() and int(sessions) < _MIN_SESSIONS:
+    if sessions == "0":
+        yield Finding("sshd", False, "MaxSessions is 0, so that no job can be sent", _MATCH)
+    elif sessions.isdigit() and int(sessions) < _MIN_SESSIONS:
         yield Finding("sshd", None, f"MaxSessions is {sessions}: more jobs at once on a shared connection are refused",
                     _MATCH)  # fmt: skip

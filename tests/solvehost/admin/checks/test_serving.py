@@ -12,7 +12,8 @@ import pytest
 import standin
 
 from admin import made_keys, made_state
-from solvehost.admin.checks import run_check, serving
+from solvehost.admin.checks import limits, run_check, serving
+from solvehost.admin.checks import state as state_checks
 from solvehost.admin.records import Finding
 from solvehost.engine import sandbox
 from solvehost.errors import RetryLaterError
@@ -113,8 +114,8 @@ def test_an_index_file_that_the_user_may_change(tmp_path: Path, monkeypatch: pyt
 def test_a_correct_state_directory_passes(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
-    found = list(serving.check_state(made_state.config(state), made_keys.account(tmp_path)))
-    assert [check.name for check in found] == ["state", "room"]
+    found = list(state_checks.check(made_state.config(state), made_keys.account(tmp_path)))
+    assert [check.name for check in found] == ["state", "room", "work"]
     assert found[0].ok
     assert found[1].ok is not False
 
@@ -129,8 +130,8 @@ def test_a_wrong_state_directory_fails(wrong: str, tmp_path: Path, monkeypatch: 
     elif wrong != "missing":
         state.mkdir(mode=0o755 if wrong == "mode" else 0o700)
     if wrong == "network":
-        monkeypatch.setattr(serving, "disk_kind", lambda _: "nfs4")
-    found = only(serving.check_state(made_state.config(state), made_keys.account(tmp_path)))
+        monkeypatch.setattr(state_checks, "disk_kind", lambda _: "nfs4")
+    found = only(state_checks.check(made_state.config(state), made_keys.account(tmp_path)))
     assert (found.ok, found.exit_code) == (False, 73 if wrong == "missing" else 78)
     assert found.remedy
 
@@ -149,8 +150,8 @@ def test_too_little_room_fails_and_scarce_room_is_a_warning(
     blocks: int, inodes: int, ok: bool | None, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = SimpleNamespace(f_bavail=blocks, f_frsize=4096, f_files=10**7, f_favail=inodes)
-    monkeypatch.setattr(serving.os, "statvfs", lambda _: found)
-    check = serving.check_room(tmp_path)
+    monkeypatch.setattr(state_checks.os, "statvfs", lambda _: found)
+    check = state_checks.check_room(tmp_path)
     assert check.ok is ok
     assert check.exit_code == (code or 78)
     assert bool(check.remedy) is not bool(check.ok)
@@ -162,11 +163,11 @@ def test_the_file_system_of_a_path_is_found(tmp_path: Path, monkeypatch: pytest.
     folder.mkdir()
     escaped = str(folder).replace(" ", "\\040")
     mounts.write_text(f"none / ext4 rw 0 0\nserver:/x {escaped} nfs4 rw 0 0\nnone {tmp_path}/a xfs rw 0 0\n")
-    monkeypatch.setattr(serving, "_MOUNTS", mounts)
-    assert serving.disk_kind(folder / "deep") == "nfs4"
-    assert serving.disk_kind(tmp_path) == "ext4"
-    monkeypatch.setattr(serving, "_MOUNTS", tmp_path / "none")
-    assert serving.disk_kind(folder) == ""
+    monkeypatch.setattr(state_checks, "_MOUNTS", mounts)
+    assert state_checks.disk_kind(folder / "deep") == "nfs4"
+    assert state_checks.disk_kind(tmp_path) == "ext4"
+    monkeypatch.setattr(state_checks, "_MOUNTS", tmp_path / "none")
+    assert state_checks.disk_kind(folder) == ""
 
 
 def test_too_little_memory_is_a_warning(tmp_path: Path) -> None:
@@ -207,14 +208,14 @@ def test_what_the_kernel_lacks_for_confinement_is_named(
     assert ok is not None or "set require_sandbox" in found.remedy
 
 
-def test_low_limits_of_a_session_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_limits_of_a_session_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = made_state.config(tmp_path)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1, 1))
-    found = only(serving.check_limits(config))
-    assert found.ok is None
-    assert "nofile is 1, but engines need 64" in found.detail
+    found = only([limits.check_session(config)])
+    assert found.ok is False
+    assert "nofile is 1, but jobs need 64" in found.detail
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1, resource.RLIM_INFINITY))
-    assert only(serving.check_limits(config)).ok
+    assert only([limits.check_session(config)]).ok
 
 
 def test_a_log_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
@@ -249,8 +250,8 @@ def test_a_directory_of_the_state_with_a_wrong_mode_is_named(tmp_path: Path, par
         (config.state / name).mkdir(parents=True, mode=0o700)
     config.state.chmod(0o700)
     (config.state / part).chmod(mode)
-    (found, *_) = serving.check_state(config, made_keys.account(tmp_path))
+    (found, *_) = state_checks.check(config, made_keys.account(tmp_path))
     (config.state / part).chmod(0o700)
     assert found.ok is False
     assert str(config.state / part) in found.detail
-    assert next(iter(serving.check_state(config, made_keys.account(tmp_path)))).ok
+    assert next(iter(state_checks.check(config, made_keys.account(tmp_path)))).ok
