@@ -67,12 +67,14 @@ def deep_sky_in_field(solution: TanSip) -> tuple[FieldObject, ...]:
 
 def stars_in_field(solution: TanSip, year: float) -> tuple[FieldObject, ...]:
     """Return the Hipparcos stars in an image at a Julian year, the brightest first; see ``ALL_STARS_RADIUS_DEG``."""
+    radius, (_, dec) = field_radius_deg(solution), solution.pixel_to_sky(*solution.center_px)
     stars = stars_at(year)
-    x, y = sky_to_pixels(solution, stars.ra_deg, stars.dec_deg)
-    chosen = _inside(solution, x, y)
-    if field_radius_deg(solution) > ALL_STARS_RADIUS_DEG:
+    chosen = np.abs(stars.dec_deg - dec) <= radius
+    if radius > ALL_STARS_RADIUS_DEG:
         chosen &= np.isin(stars.hip, list(names_by_hip()))
-    rows = np.flatnonzero(chosen).tolist()
+    x, y = np.full((2, len(stars.hip)), np.nan)
+    x[chosen], y[chosen] = sky_to_pixels(solution, stars.ra_deg[chosen], stars.dec_deg[chosen])
+    rows = np.flatnonzero(_inside(solution, x, y)).tolist()
     return _brightest_first(FieldObject(star_object(stars, n), float(x[n]), float(y[n]), True) for n in rows)
 
 

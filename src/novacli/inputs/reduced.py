@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from novacli.errors import DataError
 from novacli.inputs import registry
 from novacli.inputs.kinds import Input
@@ -19,7 +21,6 @@ from novacli.records.field import HeaderValue, Image
 from solvehost.record import record
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -83,8 +84,9 @@ def read_reduced(
         field = chosen.reader().read(source, options)
         if not isinstance(field, Image):
             raise DataError(f"{source.shown} is a star list: name the image by --image")
+    has_pattern = field.is_mosaic and reduction.step % 2
     return ReducedImage(
-        values=reduction.values,
+        values=_without_pattern(reduction.values) if has_pattern else reduction.values,
         white=reduction.white(is_fits_like=field.is_fits_like),
         full_width=reduction.full_width,
         full_height=reduction.full_height,
@@ -92,3 +94,12 @@ def read_reduced(
         header=field.header,
         is_fits_like=field.is_fits_like,
     )
+
+
+def _without_pattern(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a mosaic in which each pixel has the same share of all colours, weighted 1-2-1 along both axes."""
+    for axis in (0, 1):
+        around = np.pad(values, [(1, 1) if n == axis else (0, 0) for n in range(values.ndim)], mode="reflect")
+        before, after = np.delete(around, (-1, -2), axis), np.delete(around, (0, 1), axis)
+        values = np.asarray((before + 2 * values + after) / 4, np.float32)
+    return values

@@ -73,27 +73,38 @@ def _add(
     bad = _bad(values, data)
     if bad is not None:
         data = np.where(bad[:, :, np.newaxis], 0, data)
-    rows, columns = (_starts(first, size, box) for first, size in zip(corner, data.shape[:2], strict=True))
-    target = np.s_[corner[0] // box :, corner[1] // box :]
-    added = _box_sums(data, rows, columns)
-    area = (added.shape[0], added.shape[1])
-    sums[target][: area[0], : area[1]] += added
-    sizes = [np.diff([*starts, size]) for starts, size in ((rows, data.shape[0]), (columns, data.shape[1]))]
-    number = np.outer(sizes[0], sizes[1]).astype(np.float32)
+    added = _box_sums(data, corner, box)
+    top, left = corner[0] // box, corner[1] // box
+    sums[top : top + added.shape[0], left : left + added.shape[1]] += added
+    number = np.outer(*(_box_sizes(first, size, box) for first, size in zip(corner, data.shape[:2], strict=True)))
     if bad is not None:
-        number -= _box_sums(bad[:, :, np.newaxis], rows, columns)[:, :, 0]
-    counts[target][: area[0], : area[1]] += number
+        number -= _box_sums(bad[:, :, np.newaxis], corner, box)[:, :, 0]
+    counts[top : top + added.shape[0], left : left + added.shape[1]] += number
 
 
-def _starts(first: int, size: int, box: int) -> list[int]:
-    """Return where boxes start in a block of ``size`` pixels whose first one has the number ``first``."""
-    return [0, *range(box - first % box, size, box)]
+def _box_sizes(first: int, size: int, box: int) -> NDArray[np.float32]:
+    """Return how many of ``size`` pixels are in each box, if the first one has the number ``first``."""
+    boxes = (np.arange(first, first + size) // box) - first // box
+    return np.bincount(boxes).astype(np.float32)
 
 
-def _box_sums(data: NDArray[Any], rows: list[int], columns: list[int]) -> NDArray[np.float32]:
-    """Return the sums of the boxes, shape (rows, columns, channels); rows first, which are contiguous in memory."""
-    tall = np.add.reduceat(data, rows, axis=0, dtype=np.float32)
-    wide: NDArray[np.float32] = np.add.reduceat(tall, columns, axis=1)
+def _box_sums(data: NDArray[Any], corner: tuple[int, int], box: int) -> NDArray[np.float32]:
+    """Return the sums of the boxes of a block, shape (rows, columns, channels).
+
+    Adding slices takes a tenth of the time of ``np.add.reduceat``.
+    """
+    if box == 1:
+        return data.astype(np.float32)
+    above, before = corner[0] % box, corner[1] % box
+    height, width = (-(-(gap + size) // box) * box for gap, size in zip((above, before), data.shape[:2], strict=True))
+    whole = np.zeros((height, width, data.shape[2]), np.float32)
+    whole[above : above + data.shape[0], before : before + data.shape[1]] = data
+    tall = whole[::box].copy()
+    for row in range(1, box):
+        tall += whole[row::box]
+    wide = tall[:, ::box].copy()
+    for column in range(1, box):
+        wide += tall[:, column::box]
     return wide
 
 

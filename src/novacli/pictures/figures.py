@@ -26,7 +26,10 @@ def draw_constellations(canvas: Canvas, viewport: Viewport) -> None:
     segments = segment_places()
     points = viewport.of_sky(segments[..., 0].ravel(), segments[..., 1].ravel()).reshape(segments.shape)
     is_wide = max(canvas.width, canvas.height) * viewport.degrees_per_pixel > _WIDE_DEG
-    for line in points:
+    with np.errstate(invalid="ignore"):
+        size = np.array([canvas.width, canvas.height])
+        near = np.all((points > -0.1 * size) & (points < 1.1 * size), axis=2).any(axis=1)
+    for line in points[near]:
         if is_wide or any(0 <= x <= canvas.width and 0 <= y <= canvas.height for x, y in line[[0, -1]]):
             trimmed = without_ends(line, _GAP * canvas.unit)
             if len(trimmed) > 1:

@@ -25,7 +25,7 @@ _BRIGHTEST = 99.99
 #: stronger stretch would show the steps of its numbers.
 _LEAST_SKY, _LEAST_SKY_8_BITS, _LEAST_RANGE, _WHITE_8_BITS = 1e-6, 0.03, 0.1, 255.0
 #: Statistics are computed on about this many pixels.
-_SAMPLE = 200_000
+_SAMPLE = 50_000
 
 
 def to_display(values: Floats, white: float | None, *, is_stretched: bool) -> NDArray[np.uint8]:
@@ -59,22 +59,29 @@ def to_display(values: Floats, white: float | None, *, is_stretched: bool) -> ND
 
 
 def _bytes(values: Floats) -> NDArray[np.uint8]:
-    shown: NDArray[np.uint8] = (np.clip(np.nan_to_num(values, nan=0.0), 0, 1) * 255 + 0.5).astype(np.uint8)
-    return shown
+    scaled = values * np.float32(255)
+    scaled += 0.5
+    np.clip(scaled, 0, 255, out=scaled)
+    scaled[np.isnan(scaled)] = 0
+    return scaled.astype(np.uint8)
 
 
 def _stretched(values: Floats, sample: Floats, least_sky: float, least_range: float = 0.0) -> Floats:
-    median = float(np.median(sample))
-    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(sample - median)))
+    median = float(np.percentile(sample, 50))
+    sigma = _MAD_TO_SIGMA * float(np.percentile(np.abs(sample - median), 50))
     low = max(median - _SHADOWS * sigma, float(sample.min()))
     high = max(float(np.percentile(sample, _BRIGHTEST)), low + max(least_range, 1e-6 * max(1.0, abs(low))))
     sky = min(max((median - low) / (high - low), least_sky), 1.0)
     midtones = _transfer(np.float32(sky), _TARGET)
-    return _transfer(np.clip((values - low) / (high - low), 0, 1), float(midtones))
+    scaled = values - np.float32(low)
+    scaled /= np.float32(high - low)
+    return _transfer(np.clip(scaled, 0, 1, out=scaled), float(midtones))
 
 
 def _transfer(x: Floats | np.float32, midtones: float) -> Floats:
     """Return the midtones transfer function of values from 0 to 1, which maps ``midtones`` to 1/2."""
     if midtones <= 0:
         return np.asarray(x)
-    return np.asarray((midtones - 1) * x / ((2 * midtones - 1) * x - midtones))
+    below = np.float32(2 * midtones - 1) * x
+    below -= np.float32(midtones)
+    return np.asarray(np.float32(midtones - 1) * x / below)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
-from xml.sax.saxutils import escape, quoteattr
 
 from novacli.pictures.canvas import Canvas, Shape
 from novacli.pictures.labels import Label
@@ -35,8 +34,8 @@ def standalone(canvas: Canvas, background: bytes, credit: str) -> str:
     font = base64.b64encode(FONT_FILE.read_bytes()).decode()
     image = base64.b64encode(background).decode()
     below = (
-        f"<metadata>{escape(credit)}</metadata>",
-        f"<style>@font-face{{font-family:{quoteattr(FONT_FAMILY)};src:url(data:font/ttf;base64,{font})}}</style>",
+        f"<metadata>{_escaped(credit)}</metadata>",
+        f"<style>@font-face{{font-family:'{FONT_FAMILY}';src:url(data:font/ttf;base64,{font})}}</style>",
         f'<image width="{canvas.width}" height="{canvas.height}" preserveAspectRatio="none"'
         f' href="data:image/jpeg;base64,{image}"/>',
     )
@@ -51,7 +50,7 @@ def _document(canvas: Canvas, below: Iterable[str]) -> Iterator[str]:
     for style in dict.fromkeys(shape.style for shape in canvas.shapes):
         yield from _group(style, [shape for shape in canvas.shapes if shape.style == style], canvas.unit)
     if canvas.labels:
-        yield f'<g font-family={quoteattr(FONT_FAMILY)} stroke="{BLACK}" stroke-opacity="{_HALO_OPACITY}"'
+        yield f'<g font-family="{FONT_FAMILY}" stroke="{BLACK}" stroke-opacity="{_HALO_OPACITY}"'
         yield f' stroke-width="{_TEXT_HALO * canvas.unit:.2f}" stroke-linejoin="round" paint-order="stroke">\n'
         yield from map(_text, canvas.labels)
         yield "</g>\n"
@@ -59,24 +58,32 @@ def _document(canvas: Canvas, below: Iterable[str]) -> Iterator[str]:
 
 
 def _group(name: str, shapes: list[Shape], unit: float) -> Iterator[str]:
-    """Yield the shapes of a style, above a dark halo if it has one."""
+    """Yield the shapes of a style, above a dark halo if it has one.
+
+    Each shape is an element of its own: resvg draws them faster than one path with many parts, and drawing programs
+    can move them.
+    """
     style = STYLES[name]
-    lines = "".join(shape.path for shape in shapes if not shape.is_filled)
-    dots = "".join(shape.path for shape in shapes if shape.is_filled)
+    lines = "".join(f'<path d="{shape.path}"/>' for shape in shapes if not shape.is_filled)
+    dots = "".join(f'<path d="{shape.path}"/>' for shape in shapes if shape.is_filled)
     if lines and style.halo:
         width = (style.width + _LINE_HALO) * unit
-        yield f'<path fill="none" stroke="{BLACK}" stroke-opacity="{0.5 * _HALO_OPACITY}"'
-        yield f' stroke-width="{width:.2f}" stroke-linecap="round" d="{lines}"/>\n'
+        yield f'<g fill="none" stroke="{BLACK}" stroke-opacity="{0.5 * _HALO_OPACITY}"'
+        yield f' stroke-width="{width:.2f}" stroke-linecap="round">{lines}</g>\n'
     if lines:
         dash = " ".join(f"{length * unit:.1f}" for length in style.dash)
-        yield f'<path class="{name}" fill="none" stroke="{style.colour}" stroke-opacity="{style.opacity}"'
+        yield f'<g class="{name}" fill="none" stroke="{style.colour}" stroke-opacity="{style.opacity}"'
         yield f' stroke-width="{style.width * unit:.2f}" stroke-linecap="round"'
-        yield (f' stroke-dasharray="{dash}"' if dash else "") + f' d="{lines}"/>\n'
+        yield (f' stroke-dasharray="{dash}"' if dash else "") + f">{lines}</g>\n"
     if dots:
-        yield f'<path class="{name}" fill="{style.colour}" fill-opacity="{style.opacity}" d="{dots}"/>\n'
+        yield f'<g class="{name}" fill="{style.colour}" fill-opacity="{style.opacity}">{dots}</g>\n'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _text(label: Label) -> str:
     x, y = label.baseline
     colour = STYLES[label.style].colour
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{label.size:.1f}" fill="{colour}">{escape(label.text)}</text>\n'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{label.size:.1f}" fill="{colour}">{_escaped(label.text)}</text>\n'

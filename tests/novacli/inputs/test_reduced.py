@@ -65,6 +65,15 @@ def test_masked_pixels_do_not_count(tmp_path: Path) -> None:
     np.testing.assert_allclose(image.values[1:], expected, rtol=1e-5)
 
 
+def test_the_colours_of_a_mosaic_are_mixed(tmp_path: Path) -> None:
+    """A grey sky through a Bayer filter is even; the place of a step stays."""
+    values = np.tile(np.array([[100, 200], [300, 400]], "f4"), (6, 8))
+    path = tmp_path / "a.fits"
+    fitsio.write(path, values, header={"BAYERPAT": "RGGB"})
+    image = read_reduced(FileInput(str(path)), 16)
+    np.testing.assert_allclose(image.values, np.full((12, 16, 1), 250.0))
+
+
 def test_blocks_that_start_within_a_box_are_added() -> None:
     values = RNG.normal(0, 1, (11, 9)).astype("f4")
     reduction = Reduction(2)
