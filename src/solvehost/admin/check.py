@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,19 @@ from typing import Any
 from solvehost.admin import accounts, installation
 from solvehost.admin.accounts import Account
 from solvehost.admin.checks import account as account_checks
-from solvehost.admin.checks import keys, run_check, serving, sshd, trial_jobs
+from solvehost.admin.checks import keys, run_check, serving, session, sshd, trial_jobs
 from solvehost.admin.checks.keys import Service
 from solvehost.admin.keylines import KeyLine
 from solvehost.admin.records import CheckReport, Finding
 from solvehost.errors import NovaError
+from solvehost.indexes.index_file import IndexFile
 from solvehost.server import settings
 from solvehost.server.engine_setup import EngineSetup
 
 
 def check(
     flags: Mapping[str, Any], *, user: str | None = None, keys: Path | None = None, sshd_config: Path | None = None,
-    with_trial_jobs: bool = True,
+    with_trial_jobs: bool = True, client_key: Path | None = None,
 ) -> CheckReport:  # fmt: skip
     """Check everything; without flags, the settings are those of the key lines.
 
@@ -38,13 +39,15 @@ def check(
         sshd's configuration file; by default, sshd's own.
     with_trial_jobs
         Send test jobs through the forced command at the end.
+    client_key
+        File with the private key of a client, with which to connect to sshd on this machine; by default, do not.
     """
     try:
         account = accounts.find(user)
     except NovaError as exc:
         remedy = "useradd --system --create-home --shell /bin/sh solve, or name another user with --user"
         return CheckReport((Finding("user", False, str(exc), remedy, exc.exit_code),))
-    run = _CheckRun(account, flags, key_file=keys, sshd_config=sshd_config)
+    run = _CheckRun(account, flags, key_file=keys, sshd_config=sshd_config, client_key=client_key)
     return CheckReport(tuple(_report_once(run.findings(with_trial_jobs=with_trial_jobs))))
 
 
@@ -66,6 +69,7 @@ class _CheckRun:
     flags: Mapping[str, Any]
     key_file: Path | None
     sshd_config: Path | None
+    client_key: Path | None
     sshd_values: dict[str, list[str]] = field(default_factory=dict)
     services: list[Service] = field(default_factory=list)
 
@@ -82,6 +86,9 @@ class _CheckRun:
         yield from accounts.check_as(account, lambda: serving.check(service.flags, account))
         if with_trial_jobs:
             yield from run_check(trial_jobs.SOLVES, lambda: self._send_trial_jobs(service))
+        key = self.client_key
+        if key is not None:
+            yield from run_check(session.NAME, lambda: self._check_session(service, key))
 
     def _check_sshd(self) -> Iterator[Finding]:
         try:
@@ -160,12 +167,22 @@ class _CheckRun:
 
     def _send_trial_jobs(self, service: Service) -> Iterator[Finding]:
         try:
-            config = settings.load(service.flags)
-            files = serving.scan(EngineSetup(config)).files
+            files = _index_files(service)
         except NovaError:
             yield Finding(trial_jobs.SOLVES, None, "not proven, since a check above failed", "first correct that")
             return
         yield from trial_jobs.check(self.account, files, service.program, service.words)
+
+    def _check_session(self, service: Service, key: Path) -> Iterator[Finding]:
+        try:
+            files = _index_files(service)
+        except NovaError:  # the checks above report it; a session may be refused for another reason
+            files = ()
+        yield from session.check(self.account, self.sshd_values, key, files)
+
+
+def _index_files(service: Service) -> Sequence[IndexFile]:
+    return serving.scan(EngineSetup(settings.load(service.flags))).files
 
 
 def _settings_error(service: Service) -> str:

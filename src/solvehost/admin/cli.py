@@ -120,6 +120,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="NAME", help="user of the server (default: this user; for root, solve)")
     parser.add_argument("--keys", type=Path, metavar="FILE", help="authorized_keys file (default: as sshd is set)")
     parser.add_argument("--sshd-config", type=Path, metavar="FILE", help="sshd's configuration (default: sshd's own)")
+    parser.add_argument("--through-sshd", type=Path, metavar="KEY",
+                        help="also solve a job through sshd, with this private key of a client")  # fmt: skip
     parser.add_argument("--no-proof", action="store_true", help="do not send test jobs")
 
 
@@ -152,7 +154,7 @@ def _check(arguments: argparse.Namespace, flags: dict[str, Any]) -> Result:
 
     return check(
         flags, user=arguments.user, keys=arguments.keys, sshd_config=arguments.sshd_config,
-        with_trial_jobs=not arguments.no_proof,
+        with_trial_jobs=not arguments.no_proof, client_key=arguments.through_sshd,
     )  # fmt: skip
 
 

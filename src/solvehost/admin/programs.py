@@ -6,10 +6,11 @@ output to a log.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from solvehost.admin.accounts import Account
@@ -83,6 +84,18 @@ def run(
         raise UnavailableError(f"{command[0]}: {exc.strerror}") from exc
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode
     return ProgramResult(code, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program that reads from a pipe without content and whose output is dropped; kill it at the end."""
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=_ENVIRONMENT
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _credentials(account: Account | None) -> dict[str, Any]:

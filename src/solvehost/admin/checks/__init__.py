@@ -6,6 +6,7 @@
 ``serving``    configuration, engine, index files and confinement, with that user's permissions
 ``state``      the state directory, with that user's permissions
 ``limits``     resource limits of sessions
+``session``    a session of sshd on this machine, with a client's key
 ``trial_jobs`` a synthetic field that must be solved, and a star list that tries to write where it must not
 """
 

@@ -58,24 +58,31 @@ def check(
     words
         Words of its flags.
     """
-    catalogue = synthetic_field.find_catalogue(files)
-    if catalogue is None:
-        yield Finding(SOLVES, None, "not proven: no index file of the whole sky has magnitudes, which the test field "
-                      "needs", "send a job whose solution you know")  # fmt: skip
+    field = make_field(files, SOLVES)
+    if isinstance(field, Finding):
+        yield field
         return
-    file, column = catalogue
-    geometry = synthetic_field.geometry_for(file)
-    try:
-        stars = synthetic_field.make_stars(file.path, column, geometry)
-    except NovaError as exc:
-        yield Finding(SOLVES, None, f"not proven: {exc}", "install all programs of astrometry.net beside the engine")
-        return
-    attempt = _attempt(geometry, stars)
+    geometry, attempt = field
     with _Scratch(account) as scratch:
         flags = [*without_flags(words, _OWN_FLAGS), "--state", str(scratch.state), "--log", "stderr"]
         command = shlex.join([*program, *flags])
         yield check_solves(_send(account, command, axy.to_bytes(attempt)), geometry)
         yield check_harmless(scratch, lambda data: _send(account, command, data), attempt)
+
+
+def make_field(files: Sequence[IndexFile], name: str) -> tuple[FieldGeometry, axy.Attempt] | Finding:
+    """Return a synthetic field, and a star list of it; a finding with this name if none can be made."""
+    catalogue = synthetic_field.find_catalogue(files)
+    if catalogue is None:
+        return Finding(name, None, "not proven: no index file of the whole sky has magnitudes, which the test field "
+                       "needs", "send a job whose solution you know")  # fmt: skip
+    file, column = catalogue
+    geometry = synthetic_field.geometry_for(file)
+    try:
+        stars = synthetic_field.make_stars(file.path, column, geometry)
+    except NovaError as exc:
+        return Finding(name, None, f"not proven: {exc}", "install all programs of astrometry.net beside the engine")
+    return geometry, _attempt(geometry, stars)
 
 
 def _attempt(geometry: FieldGeometry, stars: Stars) -> axy.Attempt:
@@ -90,21 +97,39 @@ def _send(account: Account, command: str, data: bytes) -> ProgramResult:
     """Send one job to the forced command, started as sshd would start it."""
     environment = {"HOME": str(account.home), "USER": account.name, "LOGNAME": account.name, "SHELL": account.shell,
                    "SSH_CONNECTION": "127.0.0.1 1 127.0.0.1 22"}  # fmt: skip
+    return send([account.shell, "-c", command], data, account, environment)
+
+
+def send(
+    command: Sequence[str], data: bytes, account: Account | None = None, environment: Mapping[str, str] | None = None
+) -> ProgramResult:
+    """Send one job to a program that serves it.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    data
+        The axy file.
+    account
+        The user to run it as, if this process is root; by default, the user of this process.
+    environment
+        Its environment, in addition to PATH and LC_ALL.
+    """
     request = b"".join(write_request(_JOB_ID, {1: data}))
-    return programs.run([account.shell, "-c", command], account, stdin=request, environment=environment,
-                        timeout_s=_TIMEOUT_S)  # fmt: skip
+    return programs.run(command, account, stdin=request, environment=environment, timeout_s=_TIMEOUT_S)
 
 
-def check_solves(result: ProgramResult, geometry: FieldGeometry) -> Finding:
-    """Check that the reply solves the field, with its true centre."""
+def check_solves(result: ProgramResult, geometry: FieldGeometry, name: str = SOLVES) -> Finding:
+    """Check that the reply solves the field, with its true centre; return a finding with this name."""
     if result.exit_code:
         code = result.exit_code if 64 <= result.exit_code <= 78 else NovaError.exit_code
         detail = f"the server failed with exit code {result.exit_code}: {escape(result.last_line, 300)}"
-        return Finding(SOLVES, False, detail, "first correct what failed above", code)
+        return Finding(name, False, detail, "first correct what failed above", code)
     reply = _reply(result)
     if reply.manifest is None or "wcs.fits" not in reply.files:
         reason = reply.manifest.get("reason") if reply.manifest else "the reply is that of upstream's script"
-        return Finding(SOLVES, False, f"the server did not solve a field made from an index file ({reason})",
+        return Finding(name, False, f"the server did not solve a field made from an index file ({reason})",
                        "check the engine and its index files", 69)  # fmt: skip
     header = fitsfile.read_header(io.BytesIO(reply.files["wcs.fits"]))
     centre = synthetic_field.pixel_to_sky(header, (geometry.width + 1) / 2, (geometry.height + 1) / 2)
@@ -113,8 +138,8 @@ def check_solves(result: ProgramResult, geometry: FieldGeometry) -> Finding:
         f"a test field was solved in {reply.manifest['seconds']:.2f} s, with its centre {error_arcsec:.1f} arcsec off"
     )
     if error_arcsec > _MAX_ERROR_PX * geometry.arcsec_per_pixel:
-        return Finding(SOLVES, False, f"{detail}, which is wrong", "check the engine and its index files", 70)
-    return Finding(SOLVES, True, detail)
+        return Finding(name, False, f"{detail}, which is wrong", "check the engine and its index files", 70)
+    return Finding(name, True, detail)
 
 
 def _reply(result: ProgramResult) -> Reply:
