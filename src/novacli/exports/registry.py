@@ -37,6 +37,7 @@ MODULES = [
     "novacli.exports.stellarium",
     "novacli.exports.astap",
     "novacli.exports.wtml",
+    "novacli.exports.objects",
 ]
 
 

@@ -64,3 +64,13 @@ def test_an_unsolved_job_has_no_objects(nova: Nova, jobs: Path) -> None:
     make_job(jobs, "unsolved")
     ran = nova("objects", "last")
     assert (ran.code, "has no solution" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.csv", "name,"), ("a.ecsv", "# %ECSV"), ("a.json", "{")])
+def test_the_export_writes_the_same_list(name: str, start: str, nova: Nova, job: JobDir, home: Path) -> None:
+    target = home / name
+    assert nova("export", "last", "--as", "objects", "-o", str(target)).code == 0
+    text = target.read_text("utf-8")
+    assert text.startswith(start)
+    form = target.suffix.removeprefix(".")
+    assert text == nova("objects", "last", f"--{form}").out
