@@ -16,7 +16,6 @@ from pathlib import Path
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Unit of ``st_blocks``, whatever the block size of the file system is.
 _BLOCK_BYTES = 512
-#: A file or directory counts for at least this, even if it is empty, since each takes one of a limited number.
 _MIN_COUNTED_BYTES = 4096
 
 
@@ -85,7 +84,7 @@ def _move(name: str, parent: int, new_name: str, top: int) -> None:
         os.rename(name, new_name, src_dir_fd=parent, dst_dir_fd=top)
 
 
-def tree_bytes(folder: Path, limit_bytes: float = math.inf) -> int:
+def tree_bytes(folder: Path, limit_bytes: float = math.inf, *, least_bytes: int = _MIN_COUNTED_BYTES) -> int:
     """Return the disk space that a tree takes, or will take when sparse files are filled.
 
     Parameters
@@ -94,10 +93,12 @@ def tree_bytes(folder: Path, limit_bytes: float = math.inf) -> int:
         The top directory.  What cannot be read is left out.
     limit_bytes
         Above this size, counting stops.
+    least_bytes
+        A file or directory counts for at least this, even if it is empty, since each takes one of a limited number.
     """
     total = 0
     for status in _statuses(folder):
-        total += max(status.st_size, status.st_blocks * _BLOCK_BYTES, _MIN_COUNTED_BYTES)
+        total += max(status.st_size, status.st_blocks * _BLOCK_BYTES, least_bytes)
         if total > limit_bytes:
             break
     return total

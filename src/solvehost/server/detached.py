@@ -15,7 +15,7 @@ from solvehost.errors import DataError, NovaError, OutputError
 from solvehost.formats import jobdir
 from solvehost.formats.jobdir import MANIFEST, RESULT, JobDir
 from solvehost.server import request_log, supervisor
-from solvehost.server.runner import JobRunner, release_memory
+from solvehost.server.runner import JobRunner
 from solvehost.server.state_dir import ClientDir
 from solvehost.server.stored_job import CANCEL, RECORD, STARTED, StoredJob
 from solvehost.wire.escaping import escape
@@ -63,12 +63,12 @@ class _DetachedJob:
         if not self._stored.exists:
             self._runner.state.check_room()
             self._client.sweep_if_due()
-            self._client.check_quota()
             if self._create(request, digest):
                 return self._stored
         if self._stored.record().get("sha256") != digest:
             raise DataError(f"another job is stored under the id {self._job_id}: send this one under a new id")
         if self._stored.state() == INTERRUPTED:
+            self._runner.release_upload(request.axys)
             self._restart()
         return self._stored
 
@@ -78,7 +78,8 @@ class _DetachedJob:
         try:
             with staged.locked():
                 self._runner.rewrite_star_lists(request.axys, staged)
-                release_memory(request.axys)
+                self._client.check_quota()
+                self._runner.release_upload(request.axys)
                 record = {"format": RECORD_FORMAT, "client": self._client.name, "id": self._job_id,
                           "sha256": digest, "created": _now()}  # fmt: skip
                 staged.write_json(RECORD, record)
@@ -137,6 +138,12 @@ class _DetachedJob:
         with hold(tokens[:-1]):
             (stored.job.path / STARTED).touch(mode=0o600)
             solved = self._runner.solve(stored.job, self._job_id, tokens[-1], stored.is_cancelled)
+        size_bytes, limit_bytes = sum(map(len, solved.files.values())), self._client.result_bytes
+        if size_bytes > limit_bytes:
+            stored.job.clear_results()
+            raise OutputError(
+                f"result and log have {size_bytes:,} bytes, but only {limit_bytes:,} were reserved for them"
+            )
         stored.job.write_json(MANIFEST, solved.manifest)
         return {"status": solved.manifest["status"]}
 

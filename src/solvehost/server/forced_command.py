@@ -21,8 +21,9 @@ from solvehost.wire.command import DETACH, SOLVE, Command, parse_command
 from solvehost.wire.escaping import escape
 
 if TYPE_CHECKING:
+    from solvehost.engine.slots import Token
     from solvehost.server.request_log import LogEntry
-    from solvehost.server.state_dir import StateDir
+    from solvehost.server.state_dir import ClientDir, StateDir
     from solvehost.wire.request import Request
 
 
@@ -137,23 +138,23 @@ class _RequestHandler:
         from solvehost.engine.slots import hold
 
         client = state.client()
-        with hold([client.begin_waiting()]) as waiting:
-            request = self._read_request(entry)
+        with hold([client.begin_waiting()]) as waiting, hold([]) as upload_places:
+            request = self._read_request(entry, client, upload_places)
             # These imports take time, and reading the upload need not wait for them.
             from solvehost.formats import jobdir
-            from solvehost.server.runner import JobRunner, release_memory
+            from solvehost.server.runner import JobRunner
             from solvehost.server.stored_job import record_owner
             from solvehost.wire.reply import write_reply
 
             state.check_room()
             state.sweep_stale()
-            runner = JobRunner(state, self.messages, entry)
+            runner = JobRunner(state, self.messages, entry, upload_places)
             job = state.stage()
             try:
                 with job.locked():
                     record_owner(job, client.name, request.job_id)
                     runner.rewrite_star_lists(request.axys, job)
-                    release_memory(request.axys)
+                    runner.release_upload(request.axys)
                     runner.setup.check()
                     tokens = runner.wait_for_turn(client, self.config.queue_wait, self._raise_if_gone)
                     waiting.pop().release()
@@ -170,19 +171,21 @@ class _RequestHandler:
         from solvehost.wire.json_lines import write_line
 
         client = state.client()
-        with hold([client.begin_waiting()]) as waiting:
-            request = self._read_request(entry)
+        with hold([client.begin_waiting()]) as waiting, hold([]) as upload_places:
+            request = self._read_request(entry, client, upload_places)
             from solvehost.server import detached
             from solvehost.server.runner import JobRunner
 
-            stored = detached.store(JobRunner(state, self.messages, entry), client, request, waiting)
+            runner = JobRunner(state, self.messages, entry, upload_places)
+            stored = detached.store(runner, client, request, waiting)
         entry.result = stored.state()
         self.writer.write([write_line(stored.line())])
 
-    def _read_request(self, entry: LogEntry) -> Request:
+    def _read_request(self, entry: LogEntry, client: ClientDir, upload_places: list[Token]) -> Request:
+        """Read the request; if it is large, wait for a token first, and append it to ``upload_places``."""
         from solvehost.wire.request import read_request
 
-        reader = RequestReader()
+        reader = RequestReader(on_large=lambda wait_s: upload_places.append(client.uploads().acquire(wait_s)))
 
         def record_id(job_id: str) -> None:
             reader.end_id_line()

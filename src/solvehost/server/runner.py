@@ -26,6 +26,8 @@ from solvehost.wire.escaping import escape
 
 #: Limit of a job's directory, with the star lists and logs of all attempts.
 MAX_JOB_BYTES = 512 * 2**20
+#: Limit of the files in it: each counts for a share of the bytes.
+MAX_JOB_FILES = 2048
 #: Star lists of this size are worth returning their memory to the system.
 _LARGE_BYTES = 2**20
 _SIZE_CHECK_S = 0.5
@@ -51,10 +53,15 @@ class JobRunner:
         Where to write messages and the engines' logs.
     entry
         Line of the request log, completed on the way.
+    upload_places
+        The token of a large upload, if this is one; it is released together with the memory of the upload.
     """
 
-    def __init__(self, state: StateDir, messages: MessageWriter, entry: LogEntry) -> None:
+    def __init__(
+        self, state: StateDir, messages: MessageWriter, entry: LogEntry, upload_places: list[Token] | None = None
+    ) -> None:
         self.state, self.messages, self.entry = state, messages, entry
+        self._upload_places = upload_places
         self.setup = EngineSetup(state.settings)
 
     def rewrite_star_lists(self, axys: Mapping[int, bytes], job: JobDir) -> None:
@@ -89,6 +96,12 @@ class JobRunner:
                 axy.write(attempt, job.axy(number))
             except OSError as exc:
                 raise OutputError(f"the star list cannot be written: {exc.strerror}") from exc
+
+    def release_upload(self, axys: dict[int, bytes]) -> None:
+        """Clear star lists that are on disk from memory, and let the next large upload begin."""
+        release_memory(axys)
+        while self._upload_places:
+            self._upload_places.pop().release()
 
     def wait_for_turn(self, client: ClientDir, wait_s: float, cancelled: Callable[[], bool]) -> list[Token]:
         """Wait for the tokens with which a job may begin.
@@ -187,13 +200,15 @@ class RaceMonitor:
         Raises
         ------
         OutputError
-            If the job's directory is larger than MAX_JOB_BYTES.
+            If the job's directory is larger than MAX_JOB_BYTES, or has more than MAX_JOB_FILES files.
         """
         now = time.monotonic()
         if now - self._size_checked_s > _SIZE_CHECK_S:
             self._size_checked_s = now
-            if tree_bytes(self._job.path, MAX_JOB_BYTES) > MAX_JOB_BYTES:
-                raise OutputError(f"the job was ended: it wrote more than {MAX_JOB_BYTES // 2**20} MiB")
+            least_bytes = MAX_JOB_BYTES // MAX_JOB_FILES
+            if tree_bytes(self._job.path, MAX_JOB_BYTES, least_bytes=least_bytes) > MAX_JOB_BYTES:
+                limits = f"{MAX_JOB_BYTES // 2**20} MiB or {MAX_JOB_FILES} files"
+                raise OutputError(f"the job was ended: it wrote more than {limits}")
         self._messages.write_log(self._tails.read())
         return self._cancelled()
 

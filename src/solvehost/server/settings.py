@@ -97,7 +97,7 @@ KEYS = (
     SettingKey("max_wall", _number(0.1, 1e6), 300.0, "S", "seconds that a job may run"),
     SettingKey("max_cpu", _number(1, 1e7), 1200.0, "S", "CPU seconds that all engines of a job together may use"),
     SettingKey("max_memory_mb", _count(64, 10**7), 2048, "MB", "private memory that an engine may use"),
-    SettingKey("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once (unset: no limit)"),
+    SettingKey("max_running", _count(1, 10_000), None, "N", "jobs of a client that may run at once (unset: see docs)"),
     SettingKey("max_waiting", _count(1, 10_000), 100, "N", "jobs of a client that may be uploading or waiting at once"),
     SettingKey("max_stored_mb", _count(1, 10**9), 2000, "MB", "disk space that a client's stored jobs may take"),
     SettingKey("keep", _number(0, 36500), 7.0, "DAYS", "days that a detached job is kept"),

@@ -7,6 +7,7 @@
     STATE/clients/NAME/waiting/  a token for each job that is being sent or waits
     STATE/clients/NAME/connections/  a token for each connection, except those that send a detached job
     STATE/clients/NAME/running/  a token for each running job, if the client has a limit
+    STATE/clients/NAME/uploads/  a token for each large upload
     STATE/clients/NAME/jobs/KEY/ a detached job; KEY is derived from client and id by SHA-256
 
 The id that a client chose is never part of a path: it is in ``record.json`` and in the hash that names the directory.
@@ -40,6 +41,10 @@ _STALE_S = 60.0
 _MAX_SWEPT = 8
 #: A stored job counts for at least this towards the quota, so that a client cannot store a million tiny jobs.
 _MIN_COUNTED_BYTES = 10**5
+#: Limit of result and log of a stored job; this space, or a quarter of a small quota, is reserved until it ends.
+_RESULT_BYTES = 16 * 10**6
+#: Large uploads of a client at the same time: each one takes up to 60 MB of memory.
+_MAX_LARGE_UPLOADS = 4
 #: Connections of a client in addition to those of its waiting and running jobs: MaxSessions of a shared connection.
 _EXTRA_CONNECTIONS = 64
 _DAY_S = 86400.0
@@ -105,8 +110,8 @@ class StateDir(NamedTuple):
         return self
 
     def slots(self) -> Tokens:
-        """Return the tokens of running engines."""
-        return Tokens(self.path / "slots", self.settings.slots)
+        """Return the tokens of running engines, for which clients take turns."""
+        return Tokens(self.path / "slots", self.settings.slots, owner=self.settings.client)
 
     def client(self, name: str | None = None) -> ClientDir:
         """Return the directory of a client, by default of the client in the settings."""
@@ -213,9 +218,24 @@ class ClientDir(NamedTuple):
         return [token]
 
     def running(self) -> Tokens | None:
-        """Return the tokens of running jobs, None if ``max_running`` sets no limit."""
+        """Return the tokens of running jobs, None if there is no limit.
+
+        If ``max_running`` is not set, a client leaves one slot to others, if the server has served other clients.
+        """
         limit = self.settings.max_running
+        if limit is None and self.settings.slots > 1 and self._has_others():
+            limit = self.settings.slots - 1
         return None if limit is None else Tokens(self.path / "running", limit, f"places for jobs of {self.name}")
+
+    def _has_others(self) -> bool:
+        """Return True if the server has served another client."""
+        with contextlib.suppress(OSError), os.scandir(self.path.parent) as entries:
+            return any(entry.name != self.name for entry in entries)
+        return False
+
+    def uploads(self) -> Tokens:
+        """Return the tokens of large uploads, which limit the memory that a client takes."""
+        return Tokens(self.path / "uploads", _MAX_LARGE_UPLOADS, f"places for large uploads of {self.name}")
 
     def job(self, job_id: str) -> StoredJob:
         """Return the stored job with this id, which need not exist."""
@@ -232,20 +252,33 @@ class ClientDir(NamedTuple):
         return sorted(jobs, key=lambda stored: str(stored.record().get("created", "")))
 
     def check_quota(self) -> None:
-        """Raise if the client's stored jobs take all the space that they may.
+        """Raise if the client's stored jobs take more space than they may.
+
+        The caller has staged and locked a new job before.  It counts, as does every other one that has not ended, with
+        the space that its result may take, so jobs that are stored at the same time cannot exceed the limit together.
 
         Raises
         ------
         OutputError
-            If they take ``max_stored_mb`` or more.
+            If they take more than ``max_stored_mb``.
         """
-        sizes = (StoredJob(job).size_bytes() for job in jobdir.list_jobs(self.jobs_dir))
-        stored_mb = sum(max(size, _MIN_COUNTED_BYTES) for size in sizes) / 1e6
-        if stored_mb >= self.settings.max_stored_mb:
+        jobs = (*jobdir.list_jobs(self.jobs_dir), *map(JobDir, jobdir.list_staged(self.jobs_dir)))
+        stored_mb = sum(map(self._counted_bytes, jobs)) / 1e6
+        if stored_mb > self.settings.max_stored_mb:
             raise OutputError(
-                f"the stored jobs of {self.name} take {stored_mb:.0f} MB of the {self.settings.max_stored_mb} MB "
-                "allowed: fetch some and remove them"
+                f"the stored jobs of {self.name} would take {stored_mb:.0f} MB of the {self.settings.max_stored_mb} MB "
+                f"allowed, with {self.result_bytes / 1e6:.1f} MB for each result to come: fetch some and remove them"
             )
+
+    @property
+    def result_bytes(self) -> int:
+        """The space that the result and the log of a stored job may take."""
+        return min(_RESULT_BYTES, self.settings.max_stored_mb * 10**6 // 4)
+
+    def _counted_bytes(self, job: JobDir) -> int:
+        """Return how much a stored job counts towards the quota."""
+        size_bytes = StoredJob(job).size_bytes() + (self.result_bytes if job.is_locked() else 0)
+        return max(size_bytes, _MIN_COUNTED_BYTES)
 
     def sweep_if_due(self) -> None:
         """Remove expired jobs, at most once an hour; raise no exception, so that no request fails because of them."""

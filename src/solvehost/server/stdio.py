@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from solvehost.errors import RetryLaterError, TransferError
 from solvehost.wire.escaping import escape_lines
@@ -21,6 +21,8 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 LINE_S, UPLOAD_S = 10.0, 60.0
 #: After LINE_S seconds, the average rate of a request must not fall below this, in bytes per second.
 MIN_UPLOAD_RATE = 1024
+#: A request of more bytes than this is large: the server's memory lasts for a few of them at the same time.
+LARGE_BYTES = 2**20
 #: Seconds that a peer may take to read the next piece of the answer.
 STALL_S = 60.0
 #: Minimum average rate at which a peer must read, in bytes per second; without it, a peer that reads tiny pieces could
@@ -34,6 +36,8 @@ _ATOMIC = 4096
 class RequestReader:
     """Standard input, as the ``read`` function of ``solvehost.wire``.
 
+    ``on_large`` is called once LARGE_BYTES were read, with the seconds for which it may wait.
+
     Raises
     ------
     RetryLaterError
@@ -42,8 +46,9 @@ class RequestReader:
         If reading fails.
     """
 
-    def __init__(self, fd: int = STDIN) -> None:
-        self._fd = fd
+    def __init__(self, fd: int = STDIN, on_large: Callable[[float], None] = lambda _wait_s: None) -> None:
+        self._fd, self._on_large = fd, on_large
+        self._is_large = False
         self._began = time.monotonic()
         self._buffer = b""
         self._has_id = False
@@ -69,6 +74,11 @@ class RequestReader:
         except OSError as exc:
             raise TransferError(f"the upload broke off: {exc.strerror}: send it again") from exc
         self.count += len(chunk)
+        if self.count > LARGE_BYTES and not self._is_large:
+            self._is_large = True
+            waits_since = time.monotonic()
+            self._on_large(UPLOAD_S)
+            self._began += time.monotonic() - waits_since  # the peer is not to blame for this wait
         return chunk
 
     def _wait(self) -> None:

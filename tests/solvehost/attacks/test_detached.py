@@ -178,14 +178,27 @@ def test_expired_jobs_are_removed(server: Server) -> None:
 
 
 def test_a_client_above_its_quota_is_refused(server: Server) -> None:
+    """Jobs that have not ended count with the space that their results may take."""
+    server.flags += ["--max-stored-mb", "1", "--slots", "1"]
+    for number in (b"1", b"2", b"3"):
+        send(server, told("sleep", job_id=b"job-" + number))
+    done = server.run(told("solve", job_id=b"job-4"), ssh_command=DETACH)
+    assert (done.code, done.stdout) == (73, b"")
+    assert "with 0.2 MB for each result to come: fetch some and remove them" in done.stderr
+    for number in (3, 2, 1):
+        assert server.run(ssh_command=f"cancel job-{number}").code == 0
+        wait_for_state(server, f"job-{number}", "unsolved")
+    send(server, told("solve", job_id=b"job-4"))
+    wait_for_state(server, "job-4", "solved")
+
+
+def test_a_result_that_is_larger_than_its_reserved_space_is_not_kept(server: Server) -> None:
     server.flags += ["--max-stored-mb", "1"]
     send(server, told("huge-log"))
-    wait_for_state(server, "job-1", "unsolved")
-    done = server.run(told("solve", job_id=b"job-2"), ssh_command=DETACH)
-    server.assert_refused(done, 73, "fetch some and remove them")
-    assert server.run(ssh_command="rm job-1").code == 0
-    send(server, told("solve", job_id=b"job-2"))
-    wait_for_state(server, "job-2", "solved")
+    line = wait_for_state(server, "job-1", "failed")
+    assert line["exit_code"] == 73
+    assert "were reserved for them" in line["message"]
+    assert line["size_bytes"] < 10**5
 
 
 def test_the_number_of_waiting_jobs_is_limited(server: Server) -> None:

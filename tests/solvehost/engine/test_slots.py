@@ -171,10 +171,10 @@ token.release()
 """
 
 
-def queue_up(tokens: Tokens, served: Path, name: str) -> subprocess.Popen[bytes]:
+def queue_up(tokens: Tokens, served: Path, name: str, program: str = WAITING_PROCESS) -> subprocess.Popen[bytes]:
     """Start a process that waits for a token, and return once it is in the queue."""
     before = len(list((tokens.directory / "queue").glob("[0-9]*")))
-    child = subprocess.Popen([sys.executable, "-c", WAITING_PROCESS, str(tokens.directory), str(served), name])
+    child = subprocess.Popen([sys.executable, "-c", program, str(tokens.directory), str(served), name])
     wait_until(lambda: len(list((tokens.directory / "queue").glob("[0-9]*"))) > before)
     return child
 
@@ -236,3 +236,82 @@ def test_tokens_in_use_are_counted(tmp_path: Path) -> None:
     one.release()
     assert tokens.count_held() == 1
     two.release()
+
+
+# --- Turns of several owners ----------------------------------------------------------------------------------------
+
+WAITING_OWNER = """
+import sys
+from pathlib import Path
+from solvehost.engine.slots import Tokens
+token = Tokens(Path(sys.argv[1]), 1, owner=sys.argv[3][0]).acquire(60)
+with open(sys.argv[2], "a") as served:
+    served.write(sys.argv[3] + "\\n")
+token.release()
+"""
+
+
+def test_owners_take_turns(tmp_path: Path) -> None:
+    """Jobs of one owner that wait already do not delay the first job of another one."""
+    tokens, served = Tokens(tmp_path / "slots", 1, owner="a"), tmp_path / "served"
+    held = tokens.acquire(0.0)
+    children = [queue_up(tokens, served, name, WAITING_OWNER) for name in ("a1", "a2", "a3", "b1", "c1", "b2")]
+    held.release()
+    assert [child.wait(PATIENCE_S) for child in children] == [0] * 6
+    assert served.read_text().split() == ["b1", "c1", "a1", "b2", "a2", "a3"]
+
+
+def test_an_owner_who_holds_more_tokens_waits(tmp_path: Path) -> None:
+    """Even if the other one was served later."""
+    folder = tmp_path / "slots"
+    tokens = {owner: Tokens(folder, 3, owner=owner) for owner in "ab"}
+    held = [tokens["a"].try_acquire(), tokens["a"].try_acquire(), tokens["b"].try_acquire()]
+    assert None not in held
+    with tokens["a"]._ticket() as of_a, tokens["b"]._ticket() as of_b:
+        assert tokens["a"]._in_turn([of_a.name, of_b.name]) == [of_b.name, of_a.name]
+
+
+def test_a_process_that_leaves_the_queue_wakes_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without that, each process would sleep for as long as it may."""
+    monkeypatch.setattr(slots, "_SLEEP_NEXT_S", 10 * PATIENCE_S)
+    monkeypatch.setattr(slots, "_SLEEP_S", 10 * PATIENCE_S)
+    monkeypatch.setattr(slots, "_ASLEEP_S", 100 * PATIENCE_S)
+    tokens = Tokens(tmp_path, 1)
+    (held,) = take_all(tokens)
+    waiters = [
+        threading.Thread(target=lambda: tokens.acquire(100 * PATIENCE_S).release(), daemon=True) for _ in range(5)
+    ]
+    for waiter in waiters:
+        waiter.start()
+    wait_until(lambda: len(list((tmp_path / "queue").glob("[0-9]*"))) == len(waiters))
+    held.release()
+    for waiter in waiters:
+        waiter.join(PATIENCE_S)
+        assert not waiter.is_alive()
+
+
+def test_the_times_of_files_decide_nothing(tmp_path: Path) -> None:
+    """An engine runs as the same user, and can set them on the ticket of another job."""
+    tokens, served = Tokens(tmp_path / "slots", 1), tmp_path / "served"
+    (held,) = take_all(tokens)
+    child = queue_up(tokens, served, "first")
+    (ticket,) = (tokens.directory / "queue").glob("[0-9]*")
+    os.utime(ticket, (0, 0))
+    assert tokens._next_tickets() == [ticket.name]
+    held.release()
+    assert child.wait(PATIENCE_S) == 0
+
+
+def test_a_file_system_without_fifos_serves_waiting_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path, _mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(slots.os, "mkfifo", refuse)
+    tokens = Tokens(tmp_path, 1)
+    (held,) = take_all(tokens)
+    waiter = threading.Thread(target=lambda: tokens.acquire(PATIENCE_S).release())
+    waiter.start()
+    wait_until(tokens.others_wait)
+    held.release()
+    waiter.join(PATIENCE_S)
+    assert not waiter.is_alive()

@@ -14,7 +14,7 @@ from solvehost.formats import axy, fitsfile, jobdir
 from solvehost.server import runner as module
 from solvehost.server import settings
 from solvehost.server.request_log import LogEntry
-from solvehost.server.runner import JobRunner, RaceMonitor, release_memory
+from solvehost.server.runner import JobRunner, RaceMonitor
 from solvehost.server.state_dir import StateDir
 from solvehost.server.stdio import MessageWriter
 
@@ -83,12 +83,28 @@ def test_a_job_that_has_grown_too_large_is_ended(
     job = jobdir.create(tmp_path)
     monitor = RaceMonitor(job, stderr[0], lambda: True)
     (job.path / "large").write_bytes(bytes(2**20 + 1))
-    with pytest.raises(OutputError, match="it wrote more than 1 MiB"):
+    with pytest.raises(OutputError, match="it wrote more than 1 MiB or 2048 files"):
         monitor.check()
     monitor.close()
 
 
-def test_star_lists_on_disk_are_released() -> None:
-    axys = {1: bytes(2**21)}
-    release_memory(axys)
-    assert axys == {}
+def test_a_job_with_too_many_files_is_ended(
+    tmp_path: Path, stderr: tuple[MessageWriter, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes an inode of the disk, even if it is empty."""
+    monkeypatch.setattr(module, "MAX_JOB_FILES", 20)
+    job = jobdir.create(tmp_path)
+    monitor = RaceMonitor(job, stderr[0], lambda: True)
+    for number in range(21):
+        (job.path / str(number)).touch()
+    with pytest.raises(OutputError, match="it wrote more than 512 MiB or 20 files"):
+        monitor.check()
+    monitor.close()
+
+
+def test_star_lists_on_disk_are_released(runner: JobRunner) -> None:
+    """Then the next large upload may begin."""
+    axys, uploads = {1: bytes(2**21)}, runner.state.client().uploads()
+    places = [uploads.acquire(0.0)]
+    JobRunner(runner.state, runner.messages, runner.entry, places).release_upload(axys)
+    assert (axys, places, uploads.count_held()) == ({}, [], 0)

@@ -184,7 +184,8 @@ def test_a_client_above_its_quota_is_refused(tmp_path: Path) -> None:
     client.check_quota()
     (stored.job.path / "backend.log").write_bytes(bytes(1_100_000))
     with pytest.raises(
-        OutputError, match="the stored jobs of nova1 take 1 MB of the 1 MB allowed: fetch some and remove them"
+        OutputError,
+        match=r"nova1 would take 1 MB of the 1 MB allowed, with 0\.2 MB for each result to come: fetch some",
     ):
         client.check_quota()
 
@@ -192,11 +193,37 @@ def test_a_client_above_its_quota_is_refused(tmp_path: Path) -> None:
 def test_many_small_jobs_reach_the_quota(tmp_path: Path) -> None:
     """Otherwise they would exhaust the inodes, and the time to list them, long before the disk is full."""
     client = make_state(tmp_path, max_stored_mb=1).client()
-    for number in range(10):
+    for number in range(11):
         client.check_quota()
         keep(client, f"job-{number}")
     with pytest.raises(OutputError, match="fetch some and remove them"):
         client.check_quota()
+
+
+def test_space_is_reserved_for_the_results_to_come(tmp_path: Path) -> None:
+    """Also for that of a job which is being stored at the same moment."""
+    client = make_state(tmp_path, max_stored_mb=40).client()
+    waiting, stored_now, third = keep(client, "waiting").job, client.stage(), client.stage()
+    with waiting.locked(), stored_now.locked():
+        client.check_quota()
+        with third.locked(), pytest.raises(OutputError, match=r"with 10\.0 MB for each result to come"):
+            (third.path / "job.axy").write_bytes(bytes(11_000_000))
+            client.check_quota()
+
+
+def test_a_client_leaves_a_slot_to_other_clients(tmp_path: Path) -> None:
+    """The only client of a server may use all of them."""
+    client = make_state(tmp_path, slots=3).client()
+    client.begin_waiting().release()
+    assert client.running() is None
+    make_state(tmp_path, slots=3, client="other").client().begin_waiting().release()
+    running = client.running()
+    assert running is not None
+    assert running.count == 2
+    chosen = make_state(tmp_path, slots=3, max_running=5).client().running()
+    assert chosen is not None
+    assert chosen.count == 5
+    assert make_state(tmp_path, slots=1).client().running() is None
 
 
 def test_expired_jobs_are_removed_unless_a_process_works_on_them(tmp_path: Path) -> None:

@@ -65,6 +65,34 @@ def test_a_slow_upload_is_refused_before_the_deadline_of_the_upload(
         dripping.join()
 
 
+def test_a_large_upload_is_announced_once(pipe: list[int]) -> None:
+    """Until it has leave to go on, the reader keeps no more than the beginning of it."""
+    sizes: list[int] = []
+    sender = threading.Thread(target=lambda: [os.write(pipe[1], bytes(2**20)) for _ in range(3)])
+    sender.start()
+    upload = RequestReader(pipe[0], on_large=lambda _wait_s: sizes.append(upload.count))
+    upload.end_id_line()
+    while upload.count < 3 * 2**20:
+        upload.read(2**16)
+    sender.join()
+    assert len(sizes) == 1
+    assert stdio.LARGE_BYTES < sizes[0] <= stdio.LARGE_BYTES + 2**16
+
+
+def test_the_wait_for_leave_does_not_count_as_a_slow_upload(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "LARGE_BYTES", 10)
+    now = [0.0]
+    monkeypatch.setattr(stdio.time, "monotonic", lambda: now[0])
+
+    def wait(_wait_s: float) -> None:
+        now[0] += 2 * stdio.UPLOAD_S
+
+    os.write(pipe[1], bytes(20))
+    close(pipe, 1)
+    upload = RequestReader(pipe[0], wait)
+    assert (len(upload.read(20)), upload.read(20)) == (20, b"")
+
+
 def test_a_fast_upload_is_refused_at_its_deadline(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "UPLOAD_S", 0.1)
     os.write(pipe[1], bytes(60_000))
