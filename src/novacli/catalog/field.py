@@ -24,6 +24,8 @@ ALL_STARS_RADIUS_DEG = 2.5
 _LARGEST_NAMELESS_ARCMIN = 60.0
 #: Objects without a magnitude come last.
 _FAINTEST = 99.0
+#: Each side of the polygon that stands for an ellipse is looked at in this many places.
+_PARTS = 20
 #: Half the size of the largest object, the Large Magellanic Cloud.
 _REACH_DEG = 5.5
 
@@ -98,7 +100,7 @@ def _inside(solution: TanSip, x: NDArray[np.float64], y: NDArray[np.float64]) ->
 
 
 def _reaches_in(solution: TanSip, found: FieldObject) -> bool:
-    """Return True if the ellipse of an object outside the image reaches into it."""
+    """Return True if the ellipse of an object outside the image reaches into it, or surrounds it."""
     major = found.sky.major_arcmin or 0.0
     beyond_x = max(0.5 - found.x, found.x - solution.width - 0.5, 0.0)
     beyond_y = max(0.5 - found.y, found.y - solution.height - 0.5, 0.0)
@@ -107,4 +109,15 @@ def _reaches_in(solution: TanSip, found: FieldObject) -> bool:
         return False
     minor, angle = found.sky.minor_arcmin or major, found.sky.position_angle_deg or 0.0
     ra, dec = ellipse_places(found.sky.ra_deg, found.sky.dec_deg, major / 60, minor / 60, angle)
-    return bool(_inside(solution, *sky_to_pixels(solution, ra, dec)).any())
+    x, y = sky_to_pixels(solution, ra, dec)
+    steps = np.arange(0, len(x) - 1, 1 / _PARTS)
+    rim = np.interp(steps, np.arange(len(x)), x), np.interp(steps, np.arange(len(y)), y)
+    return bool(_inside(solution, *rim).any()) or _surrounds(x, y, solution.center_px)
+
+
+def _surrounds(x: NDArray[np.float64], y: NDArray[np.float64], place: tuple[float, float]) -> bool:
+    """Return True if a place is inside a closed polygon: a line from it to the right crosses an odd number of sides."""
+    dx, dy = x - place[0], y - place[1]
+    crosses = (dy[:-1] > 0) != (dy[1:] > 0)
+    x0, y0, x1, y1 = dx[:-1][crosses], dy[:-1][crosses], dx[1:][crosses], dy[1:][crosses]
+    return bool(np.count_nonzero(x0 - y0 * (x1 - x0) / (y1 - y0) > 0) % 2)

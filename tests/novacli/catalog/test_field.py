@@ -49,6 +49,12 @@ def test_objects_that_reach_into_the_image_are_listed() -> None:
     assert "M 31 Andromeda Galaxy" not in beside[-1.2]
 
 
+def test_an_object_that_surrounds_the_image_is_listed() -> None:
+    """IC 1396 is 170 by 140 arcmin; its rim is outside a field of half a degree near it."""
+    names = by_label(deep_sky_in_field(field(324.7, 58.2, 0.5)))
+    assert not names["IC 1396 Elephant's Trunk Nebula"].inside
+
+
 def test_the_brightest_come_first_and_all_stars_are_shown_in_small_fields() -> None:
     wide, small = stars_in_field(field(280, 38, 20), 2000), stars_in_field(field(279.2, 38.8, 3), 2000)
     assert wide[0].sky.label == small[0].sky.label == "Vega"
