@@ -182,7 +182,7 @@ def test_closed_descriptors_cause_no_damage(server: Server, closed: str) -> None
     assert done.returncode in ((0,) if closed == "2>&-" else (66, 74))
     assert b"Traceback" not in done.stderr
     for path in server.state.rglob("slot-*"):
-        assert path.read_bytes() == b""
+        assert path.read_bytes() in (b"", b"me")  # the name of the client at most
     server.assert_clean()
 
 
