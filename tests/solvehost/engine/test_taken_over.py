@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import re
 import shutil
 import socket
 import subprocess
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import intruder
 import pytest
 
+from solvehost.engine import attempts as attempts_of_engine
 from solvehost.engine import exec_helper, sandbox, syscall_filter
 from solvehost.engine.process import EngineLimits, EngineProcess, wait_for_any
+from solvehost.formats import axy, jobdir
+from solvehost.formats.axy import Attempt
+from solvehost.formats.jobdir import JobDir
+from solvehost.indexes.index_set import IndexSet
 
 #: A confined program can read the system's interpreter only.
 PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin")
@@ -125,6 +132,48 @@ def test_a_script_in_place_of_the_engine_is_not_limited_on_its_users_own_machine
     script.write_text("#!/bin/sh\n")
     assert sandbox.rules_of_calls(script) == ""
     assert sandbox.rules_of_calls(tmp_path / "missing") == ""
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("parity", [-1, 1])
+@pytest.mark.parametrize("version", [LANDLOCK, 2, 0])
+def test_the_real_engine_gives_the_same_answer_under_confinement(
+    parity: int, version: int, drawn_attempt: Attempt, real_engine: Path, real_indexes: IndexSet, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The files of the solution are equal, except for the time in them."""
+    monkeypatch.setattr(exec_helper, "landlock_abi", lambda: version)
+    attempt = dataclasses.replace(drawn_attempt, parity=None)
+    if parity < 0:
+        x = array("f", (attempt.width + 1 - value for value in attempt.stars.x))
+        attempt = dataclasses.replace(attempt, stars=dataclasses.replace(attempt.stars, x=x))
+    plain, confined = (solve(attempt, real_engine, real_indexes, tmp_path / str(is_confined), is_confined)
+                       for is_confined in (False, True))  # fmt: skip
+    assert plain[jobdir.WCS]
+    assert confined == plain
+
+
+def solve(attempt: Attempt, engine: Path, indexes: IndexSet, folder: Path, is_confined: bool) -> dict[str, list[bytes]]:
+    """Run the real engine; return the cards or blocks of each file of the solution, without dates and comments."""
+    folder.mkdir()
+    job = JobDir(folder)
+    axy.write(attempt, job.axy())
+    planned = attempts_of_engine.plan_attempt(job, 1, indexes.files)
+    working = job.run_dir(1)
+    working.mkdir()
+    (working / "engine.cfg").write_text("".join(f"index {file.path}\n" for file in planned.files))
+    rules = sandbox.rules(engine, working, [job.axy(), *(f.path for f in planned.files)]) if is_confined else ""
+    command = [str(engine), "-c", "engine.cfg", f"../{job.axy().name}"]
+    child = EngineProcess(command, working, working / "log", EngineLimits(by_fork=True), rules)
+    wait_for_any([child], 60)
+    assert child.poll()
+    assert child.exit_status == 0, (working / "log").read_text()
+    found = {}
+    for name in jobdir.OUTPUTS:
+        data = (working / name).read_bytes()
+        cards = [data[at : at + 80] for at in range(0, len(data), 80)]
+        found[name] = [card for card in cards if not card.startswith((b"DATE", b"HISTORY", b"COMMENT"))]
+    return found
 
 
 @pytest.mark.parametrize("machine", syscall_filter.MACHINES)
