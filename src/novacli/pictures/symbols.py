@@ -90,10 +90,12 @@ def _draw_outline(canvas: Canvas, viewport: Viewport, found: FieldObject, place:
 
 
 def _draw_ticks(canvas: Canvas, kind: Kind, place: tuple[float, float], radius: float, style: str) -> None:
-    """Draw a cross through a globular cluster, and ticks outside a planetary nebula."""
+    """Draw a cross through a globular cluster, of a large one its ends alone, or ticks outside a planetary nebula."""
     if kind not in (Kind.GLOBULAR_CLUSTER, Kind.PLANETARY_NEBULA):
         return
-    inner, outer = (0.0, radius) if kind is Kind.GLOBULAR_CLUSTER else (radius, radius + _TICK * canvas.unit)
+    inner, outer = radius, radius + _TICK * canvas.unit
+    if kind is Kind.GLOBULAR_CLUSTER:
+        inner, outer = max(0.0, radius - 2 * _LEAST_RADIUS * canvas.unit), radius
     for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         ends = [(place[0] + length * dx, place[1] + length * dy) for length in (inner, outer)]
         canvas.polyline(np.array(ends), style)
