@@ -5,6 +5,7 @@ Nothing that a client sends is in ``sys.argv``: its command is in SSH_ORIGINAL_C
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -19,6 +20,7 @@ def main() -> None:
         from solvehost.admin import cli
 
         sys.exit(cli.main(words))
+    gc.set_threshold(100_000)  # imports make thousands of objects, and searching them for garbage finds none
     from solvehost.server import forced_command
 
     # No buffered output is left to write, and a regular shutdown of the interpreter takes as much CPU time as a solve.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from typing import Any
 
 from solvehost import __version__
@@ -54,5 +53,7 @@ def build_manifest(
 
 
 def _describe(job: JobDir, name: str) -> dict[str, Any]:
+    import hashlib  # loads OpenSSL, which takes 4 MB of memory in each job that waits for its turn
+
     data = (job.path / name).read_bytes()
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
