@@ -8,7 +8,8 @@ import pytest
 import soak_crowd
 import soak_kills
 import soak_streams
-from attack_server import SYSTEM_PYTHON, RunResult
+import soak_turns
+from attack_server import SYSTEM_PYTHON, RunResult, Server
 
 from made_sshd import MadeSshd
 
@@ -22,6 +23,14 @@ def test_mutated_streams_are_served_or_refused(tmp_path: Path) -> None:
     assert found.violations == []
     assert sum(found.codes.values()) == 300
     assert {0, 65, 66} <= set(found.codes)
+
+
+@needs_standin
+@pytest.mark.slow
+def test_a_client_with_many_waiting_jobs_does_not_delay_another_one(server: Server) -> None:
+    found = soak_turns.soak(server, 6, measured_s=0.0)
+    assert found.violations == []
+    assert found.served == ["other", *["me"] * 6]
 
 
 @pytest.mark.parametrize(("code", "stdout", "stderr", "why"), [
