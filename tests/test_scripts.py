@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = [ROOT / "scripts" / name for name in ("quickstart", "test", "lock", "slurm-loopback")]
+SCRIPTS = [ROOT / "scripts" / name for name in ("quickstart", "test", "lock", "slurm-loopback", "postgresql-loopback")]
 SHELL_FILES = [*SCRIPTS, ROOT / "scripts" / "lib.sh", ROOT / ".ci" / "run"]
 CONSTRAINTS = ROOT / "scripts" / "constraints.txt"
 #: What the scripts may use of the system; the rest is not on their PATH.
@@ -250,7 +250,7 @@ def test_help_installs_nothing(clone: Clone) -> None:
     """--help only tells."""
     done = clone.run("quickstart", "--help")
     assert done.returncode == 0
-    assert done.stdout.startswith("usage: scripts/quickstart [IMAGE]")
+    assert done.stdout.startswith("usage: scripts/quickstart [IMAGE | --web]")
 
 
 def test_a_relative_image_is_solved_from_any_directory(clone: Clone, tmp_path: Path) -> None:
@@ -311,6 +311,7 @@ def suite(clone: Clone) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run scripts/test in a clone whose tools only note that they ran; those named fail."""
     clone.logging("astrometry-engine")
     clone.logging("shellcheck")
+    clone._script(clone.root / "scripts" / "postgresql-loopback", 'exec "$@"')
 
     def run(*failing: str) -> subprocess.CompletedProcess[str]:
         clone.venv()
@@ -331,6 +332,7 @@ def test_all_stages_pass(suite: Callable[..., subprocess.CompletedProcess[str]])
     done = suite()
     assert done.returncode == 0
     stages = ("ruff check", "ruff format", "mypy", "sphinx-build", "-m pytest")
+    assert ("tests/novaweb" in done.stdout) == any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     assert all(f"ran {what}" in done.stdout for what in stages)
     assert "-n 2 -k name" in done.stdout
     assert done.stdout.rstrip().endswith("All stages passed")

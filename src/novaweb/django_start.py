@@ -33,7 +33,7 @@ def start(*, needs_tables: bool = True) -> None:
         django.setup()
     except ImproperlyConfigured as exc:
         first = str(exc).partition("\n")[0]
-        raise ConfigError(f"{first}: for PostgreSQL, pip install 'novacli[postgres]'") from exc
+        raise ConfigError(f"{first}: for PostgreSQL, pip install 'novacli[web,postgres]'") from exc
     if needs_tables:
         _check_tables()
 
