@@ -68,8 +68,8 @@ def _info(_command: Command, state: StateDir, _peer: PeerMonitor) -> Iterator[by
     setup = EngineSetup(settings)
     limits = {
         "wall_s": settings.max_wall, "cpu_s": settings.max_cpu, "queue_wait_s": settings.queue_wait,
-        "running": settings.max_running, "waiting": settings.max_waiting, "stored_mb": settings.max_stored_mb,
-        "keep_days": settings.keep,
+        "running": state.client().max_running(), "waiting": settings.max_waiting,
+        "stored_mb": settings.max_stored_mb, "keep_days": settings.keep,
     }  # fmt: skip
     yield write_line(
         Info(

@@ -217,14 +217,19 @@ class ClientDir(NamedTuple):
         return [token]
 
     def running(self) -> Tokens | None:
-        """Return the tokens of running jobs, None if there is no limit.
+        """Return the tokens of running jobs, None if there is no limit."""
+        limit = self.max_running()
+        return None if limit is None else Tokens(self.path / "running", limit, f"places for jobs of {self.name}")
 
-        If ``max_running`` is not set, a client leaves one slot to others, if the server has served other clients.
+    def max_running(self) -> int | None:
+        """Return how many jobs of the client may run at once, None if there is no limit.
+
+        If the settings do not tell, a client leaves one slot to others, if the server has served other clients.
         """
         limit = self.settings.max_running
         if limit is None and self.settings.slots > 1 and self._has_others():
             limit = self.settings.slots - 1
-        return None if limit is None else Tokens(self.path / "running", limit, f"places for jobs of {self.name}")
+        return limit
 
     def _has_others(self) -> bool:
         """Return True if the server has served another client."""

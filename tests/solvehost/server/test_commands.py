@@ -90,3 +90,11 @@ def test_log_is_escaped(state: StateDir) -> None:
     stored = store(state, "job-1", status="unsolved")
     stored.job.log.write_bytes(b"field 1\n\x1b[2J\n")
     assert answer(state, "log job-1") == b"field 1\n\\x1b[2J\n"
+
+
+def test_info_tells_how_many_jobs_may_run(state: StateDir) -> None:
+    """The number follows from the clients that the server has served, if no setting limits it."""
+    state = StateDir(state.settings._replace(slots=4))
+    assert read_info(answer(state, "info")).limits["running"] is None
+    state.client("other").begin_waiting().release()
+    assert read_info(answer(state, "info")).limits["running"] == 3
