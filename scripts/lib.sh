@@ -221,6 +221,9 @@ fingerprint() {
     } | cksum
 }
 
+# Packages of pure Python that have no wheel: they are built from source.
+pure_python=wwt_data_formats
+
 # install_project EXTRAS: the project and the extras named, unless nothing changed since the last time.
 install_project() {
     local extras=$1 stamp now
@@ -240,7 +243,7 @@ install_project() {
 pip_install() {
     local log reason
     log=$(mktemp)
-    if in_venv_pip --only-binary :all: -c "$constraints" -e "$1" >"$log" 2>&1; then
+    if in_venv_pip --only-binary :all: --no-binary "$pure_python" -c "$constraints" -e "$1" >"$log" 2>&1; then
         rm -f "$log"
         return
     fi
