@@ -12,7 +12,6 @@ import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
 
 from novacli.exports.registry import Export, SolvedField
 
@@ -56,6 +55,8 @@ def _without_shear(tan: TanSip) -> TanSip:
 
 def _text(tan: TanSip, picture: Path) -> str:
     """Return the collection; ``tan`` has no shear, and counts rows from the top."""
+    from xml.sax.saxutils import quoteattr  # imports urllib.request
+
     _, (cd21, cd22) = tan.cd
     scale = math.hypot(cd21, cd22)
     ra, dec = tan.pixel_to_sky(*tan.center_px)
