@@ -21,7 +21,18 @@ INSTALLED_APPS = [
     "novaweb.accounts",
     "novaweb.submissions",
 ]
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",  # refuses other hosts, and states the length of a reply
+    "novaweb.api.errors.DatabaseErrors",
+]
+# Without this, Django would keep the traceback of a fault to itself.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "loggers": {name: {"handlers": ["stderr"], "level": "ERROR"} for name in ("django.request", "novaweb")},
+}
 TEMPLATES: list[dict[str, object]] = []
 AUTH_USER_MODEL = "accounts.User"
 DATABASES = {"default": config.django_database(NOVAWEB)}

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from novaweb import health
-from novaweb.api import login, status, upload
+from novaweb.api import errors, login, status, upload
 from novaweb.files import views as files
 
 #: Numbers are below 2³¹, so longer ones are no address.
@@ -29,6 +29,7 @@ def _with_number(view: Callable[..., Any]) -> Callable[..., Any]:
     return numbered
 
 
+handler400, handler404, handler500 = errors.bad_request, errors.not_found, errors.server_error
 urlpatterns = [
     _address("", health.home),
     _address("healthz", health.healthz),

@@ -18,7 +18,8 @@ _KEY_CHARS, _PREFIX_CHARS = 16, 8
 
 def digest(secret: str) -> str:
     """Return the digest under which a key or a session is stored; it depends on the service's secret key."""
-    return hmac.digest(settings.SECRET_KEY.encode(), secret.encode(), "sha256").hex()
+    # JSON can hold lone surrogates, which UTF-8 cannot.
+    return hmac.digest(settings.SECRET_KEY.encode(), secret.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def make_key(user: User, name: str) -> str:
@@ -38,6 +39,8 @@ def make_key(user: User, name: str) -> str:
 
 def find_key(key: str) -> ApiKey | None:
     """Return the row of a valid API key of an active user, and note its use; None if there is none."""
+    if not (key.isascii() and key.isalpha()):  # databases refuse other text, such as a NUL
+        return None
     wanted = digest(key)
     for row in ApiKey.objects.filter(prefix=key[:_PREFIX_CHARS], revoked=None, user__is_active=True):
         if hmac.compare_digest(row.digest, wanted):

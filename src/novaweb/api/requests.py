@@ -12,10 +12,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from novacli.errors import NovaError
+from novacli.errors import NovaError, OutputError
 from novaweb.accounts.models import User
 from novaweb.accounts.sessions import find_session
 from novaweb.submissions.models import Viewer
@@ -32,9 +35,9 @@ class ApiError(Exception):
     """An error that the client is told with the status 200: ``{"status": "error", "errormessage": …}``."""
 
 
-def reply(value: object) -> HttpResponse:
+def reply(value: object, status: int = 200) -> HttpResponse:
     """Return a JSON reply, as text/plain and in ASCII."""
-    return HttpResponse(json.dumps(value), content_type="text/plain")
+    return HttpResponse(json.dumps(value), content_type="text/plain", status=status)
 
 
 def answers(view: Callable[P, object]) -> Callable[P, HttpResponse]:
@@ -51,7 +54,7 @@ def answers(view: Callable[P, object]) -> Callable[P, HttpResponse]:
         except (ApiError, NovaError) as exc:
             return reply({"status": "error", "errormessage": str(exc)})
         except Http404 as exc:
-            return HttpResponse(json.dumps({"error": str(exc)}), content_type="text/plain", status=404)
+            return reply({"error": str(exc)}, 404)
 
     return answered
 
@@ -66,9 +69,11 @@ def read_fields(request: HttpRequest) -> dict[str, Any]:
     Raises
     ------
     ApiError
-        If there is none.
+        If there is none, or the request cannot be parsed.
+    OutputError
+        If the disk for uploads is full or cannot be written to.
     """
-    text = request.POST.get("request-json") if request.method == "POST" else None
+    text = _form_of(request).get("request-json") if request.method == "POST" else None
     if not text:
         raise ApiError("no json")
     try:
@@ -78,6 +83,29 @@ def read_fields(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ApiError(f'failed to parse JSON: "{text[:1000]}"')
     return fields
+
+
+def _form_of(request: HttpRequest) -> QueryDict:
+    """Return the form fields of a request; its files are stored in the spool folder on the way."""
+    try:
+        return _parse_form(request)
+    except UnreadablePostError as exc:
+        raise ApiError("the request ended early: send it again") from exc
+    except (BadRequest, MultiPartParserError, SuspiciousOperation) as exc:
+        request._mark_post_parse_error()  # type: ignore[attr-defined]  # so that a second look does not raise again
+        raise ApiError(f"the request cannot be read: {exc}") from exc
+    except OSError as exc:
+        raise OutputError(f"the upload cannot be stored: {exc.strerror}") from exc
+
+
+def _parse_form(request: HttpRequest) -> QueryDict:
+    try:
+        return request.POST
+    except Exception:
+        for handler in request.upload_handlers:  # Django closes, and so removes, only the files that are complete
+            if isinstance(handler, TemporaryFileUploadHandler) and hasattr(handler, "file"):
+                handler.file.close()
+        raise
 
 
 def user_of(fields: Fields) -> User:
@@ -103,7 +131,7 @@ def reader(request: HttpRequest) -> Viewer:
     A session that does not exist is ignored, as upstream does.
     """
     words = [request.COOKIES.get(COOKIE)]
-    with contextlib.suppress(ApiError):
+    with contextlib.suppress(ApiError, OutputError):
         words.insert(0, read_fields(request).get("session"))
     users = (find_session(word) for word in words if isinstance(word, str) and word)
     user = next((user for user in users if user is not None), None)

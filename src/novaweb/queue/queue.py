@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import F, Max, Min, Q
+from django.db.models import F, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from novacli.records.calibration import Calibration as Solution
@@ -74,8 +74,7 @@ def claim(worker: str, count: int) -> list[Claim]:
     if count < 1 or not Job.objects.filter(ready).exists():  # a plain read: an idle service takes no write lock
         return []
     with transaction.atomic():
-        exhausted = Job.objects.filter(lost, attempts__gte=MAX_ATTEMPTS)
-        exhausted.update(state=JobState.FAILED, reason=LOST, ended=now, token="", lease_until=None)
+        _end(Job.objects.filter(lost, attempts__gte=MAX_ATTEMPTS), JobState.FAILED, LOST)
         rows = list(
             Job.objects.select_for_update(skip_locked=True).filter(ready).order_by("-state", "turn", "id")[:count]
         )
@@ -159,10 +158,17 @@ def cancel(job: Job) -> bool:
 
     A worker that has it loses it at its next heartbeat, and what it finds is thrown away.
     """
-    mine = Job.objects.filter(pk=job.pk).exclude(state__in=ENDED)
-    return bool(
-        mine.update(state=JobState.CANCELLED, reason="cancelled", ended=timezone.now(), token="", lease_until=None)
-    )
+    with transaction.atomic():
+        return _end(Job.objects.filter(pk=job.pk).exclude(state__in=ENDED), JobState.CANCELLED, "cancelled") > 0
+
+
+def _end(jobs: QuerySet[Job], state: str, reason: str) -> int:
+    """End jobs without a result, and with them their submissions; return how many there were."""
+    now = timezone.now()
+    numbers = list(jobs.values_list("pk", flat=True))
+    ended = jobs.update(state=state, reason=reason, ended=now, token="", lease_until=None)
+    Submission.objects.filter(images__jobs__in=numbers, images__jobs__state=state, finished=None).update(finished=now)
+    return ended
 
 
 def place_of(job: Job) -> int:
