@@ -19,16 +19,25 @@ SQLITE = "sqlite"
 _DEFAULT_SITE_URL = "http://127.0.0.1:8764"
 
 
+def _split(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError as exc:
+        raise ValueError("its port must be a number from 0 to 65535") from exc
+    return parts
+
+
 def _database(value: Any) -> str:
     text = parse_text(value)
-    if text != SQLITE and urlsplit(text).scheme not in ("postgresql", "postgres"):
+    if text != SQLITE and _split(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("it must be sqlite, or the URL of a PostgreSQL database such as postgresql:///nova")
     return text
 
 
 def _url(value: Any) -> str:
     text = parse_text(value).rstrip("/")
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"it must be a URL such as {_DEFAULT_SITE_URL}")
     return text

@@ -9,6 +9,7 @@ import contextlib
 import json
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,7 @@ def run(port: int, *, ends: bool) -> int:
     ends
         True to end when the drawn sky is solved.
     """
+    _check_port(port)
     key = _prepare()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the children end with this process
     with _children(["serve", "--port", str(port)], ["work"]) as children:
@@ -63,16 +65,24 @@ def run(port: int, *, ends: bool) -> int:
     raise UnavailableError("the server or the worker has ended: see its message above")
 
 
+def _check_port(port: int) -> None:
+    """Raise UnavailableError if a port is taken: the demonstration would send its key to another server."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as exc:
+            raise UnavailableError(f"127.0.0.1:{port} cannot be used: {exc.strerror}: choose another --port") from exc
+
+
 def _prepare() -> str:
     """Make the database and the user; return a new API key."""
     django_start.start(needs_tables=False)
-    from django.core.management import call_command
-
+    django_start.migrate()
     from novaweb.accounts.keys import make_key
     from novaweb.accounts.models import User
     from novaweb.accounts.people import make_person
 
-    call_command("migrate", verbosity=0, interactive=False)
     user = User.objects.filter(username=_USER).first() or make_person(_USER)
     return make_key(user, f"demo {secrets.token_hex(4)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -58,6 +59,8 @@ class Folders:
         try:
             for folder in (self.root, self.blobs, self.jobs, self.spool, self.work):
                 folder.mkdir(mode=_OWN_FOLDER, parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, "this user cannot write there", str(folder))
         except OSError as exc:
             raise ConfigError(f"{exc.filename}: {exc.strerror}: choose another data_dir ($NOVAWEB_DATA)") from exc
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from novacli.errors import ConfigError
 from novaweb.cli.main import COMMANDS
+from novaweb.folders import Folders
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -28,6 +30,14 @@ def nova_web(clean_environment: Path, tmp_path: Path) -> Run:
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
     return run
+
+
+def free_port() -> int:
+    """Return a port of loopback that no server uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 def test_help_names_all_commands(nova_web: Run) -> None:
@@ -59,6 +69,8 @@ def test_users_and_keys(nova_web: Run, tmp_path: Path) -> None:
         (["work"], {}, 78, "the database is not up to date: run nova-web migrate"),
         (["user", "add", "a b"], {}, 78, "the database is not up to date: run nova-web migrate"),
         (["config"], {"NOVAWEB_DATABASE": "mysql://x"}, 78, "$NOVAWEB_DATABASE: database = 'mysql://x': it must be"),
+        (["config"], {"NOVAWEB_DATABASE": "postgresql://h:99999/x"}, 78, "$NOVAWEB_DATABASE: database = 'postgresql"),
+        (["config"], {"NOVAWEB_SITE_URL": "http://h:x"}, 78, "$NOVAWEB_SITE_URL: site_url = 'http://h:x': its port"),
         (["config"], {"NOVAWEB_SITE_URL": "nova"}, 78, "$NOVAWEB_SITE_URL: site_url = 'nova': it must be a URL"),
         (["migrate"], {"NOVAWEB_DATA": "/dev/null/x"}, 78, "/dev/null/x: Not a directory: choose another data_dir"),
         (["migrate"], {"NOVAWEB_SECRET_KEY_FILE": "/nosuch"}, 78, "/nosuch: the secret key cannot be read"),
@@ -102,11 +114,48 @@ def test_settings_have_their_sources_and_no_password(nova_web: Run) -> None:
     assert "hush" not in ran.stdout + nova_web("config", NOVAWEB_DATABASE="postgresql://nova:hush@db/nova").stdout
 
 
+def test_the_database_is_read_by_its_user_alone(nova_web: Run, tmp_path: Path) -> None:
+    """The folder of the data may exist already, open to all."""
+    (tmp_path / "data").mkdir(mode=0o755)
+    nova_web("migrate")
+    assert (tmp_path / "data" / "web.sqlite3").stat().st_mode & 0o077 == 0
+
+
+def test_serve_names_a_host_that_is_none(nova_web: Run) -> None:
+    nova_web("migrate")
+    ran = nova_web("serve", "--host", "host.invalid")
+    assert (ran.returncode, ran.stderr) == (2, "nova-web: --host host.invalid: this is no address of this machine\n")
+
+
+@pytest.mark.parametrize("command", ["migrate", "demo"])
+def test_a_file_that_is_no_database_is_named(nova_web: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "web.sqlite3").write_text("no database, but long enough to be looked at")
+    ran = nova_web(command, *(["--port", str(free_port())] if command == "demo" else []))
+    message = "nova-web: the database cannot be used: file is not a database: see $NOVAWEB_DATABASE\n"
+    assert (ran.returncode, ran.stderr) == (69, message)
+
+
+def test_the_demonstration_sends_no_key_to_another_server(nova_web: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ran = nova_web("demo", "--port", str(port))
+        other.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+    message = f"nova-web: 127.0.0.1:{port} cannot be used: Address already in use: choose another --port\n"
+    assert (ran.returncode, ran.stderr, (tmp_path / "data").exists()) == (69, message, False)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match=r"this user cannot write there: choose another data_dir \(\$NOVAWEB_DATA\)"):
+        Folders(tmp_path / "data").make()
+
+
 @pytest.mark.engine
 def test_the_demonstration_solves_a_drawn_sky(nova_web: Run) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     ran = nova_web("demo", "--once", "--port", str(port))
     assert ran.returncode == 0, ran.stderr
     assert f"address: http://127.0.0.1:{port}/api/" in ran.stdout

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import click
 
-from novacli.errors import UnavailableError
+from novacli.errors import UnavailableError, UsageError
 from novaweb import django_start
 
 _THREADS = 8
+_MEGABYTE = 10**6
+#: Room for the largest request-json beside a small limit.
+_LEAST_BODY_BYTES = 40 * _MEGABYTE
 _DEFAULT_PORT = 8764
 
 
@@ -26,13 +31,26 @@ def command(host: str, port: int, threads: int) -> int:
     """Answer requests until SIGTERM or Ctrl-C.  Pictures are solved by nova-web work."""
     django_start.start()
     import waitress
+    from django.conf import settings
 
     from novaweb.wsgi import application
 
+    tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR  # waitress buffers large bodies; /tmp may be small, or in memory
+    # A body up to twice the limit is read and answered with an error that a client can show; a larger one is cut off.
+    body_bytes = 2 * settings.NOVAWEB["max_upload_mb"] * _MEGABYTE
     try:
-        server = waitress.create_server(application, host=host, port=port, threads=threads, ident="nova-web")
+        server = waitress.create_server(
+            application,
+            host=host,
+            port=port,
+            threads=threads,
+            ident="nova-web",
+            max_request_body_size=max(body_bytes, _LEAST_BODY_BYTES),
+        )
     except OSError as exc:
         raise UnavailableError(f"{host}:{port} cannot be used: {exc.strerror}: choose another --port") from exc
+    except ValueError as exc:
+        raise UsageError(f"--host {host}: this is no address of this machine") from exc
     click.echo(f"answering at http://{host}:{port}/", err=True)
     server.run()
     return 0
