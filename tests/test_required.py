@@ -43,4 +43,5 @@ def test_skips_become_failures(pytester: pytest.Pytester, arguments: tuple[str, 
     pytester.syspathinsert(Path(__file__).resolve().parents[1])
     pytester.makeini("[pytest]\nmarkers =\n    engine: e\n    sshd: s\n    corpus: c\n")
     pytester.makepyfile(_SUITE)
-    pytester.runpytest("-p", "tests.required", *arguments).assert_outcomes(**outcomes)
+    # Django's plugin can be set up once in a process.
+    pytester.runpytest("-p", "no:django", "-p", "tests.required", *arguments).assert_outcomes(**outcomes)
