@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
+import time
 from pathlib import Path
 
 from novacli.config import Config
 from novacli.errors import ConfigError
+from solvehost.formats.trees import remove_tree
 from solvehost.record import record
 
 _OWN_FOLDER, _OWN_FILE = 0o700, 0o600
 _LEAST_SECRET_CHARS = 32
+#: A worker touches its folder every few seconds, and an upload grows all the time.
+_LEFT_S = 86_400.0
 
 
 @record
@@ -63,6 +68,21 @@ class Folders:
                     raise PermissionError(errno.EACCES, "this user cannot write there", str(folder))
         except OSError as exc:
             raise ConfigError(f"{exc.filename}: {exc.strerror}: choose another data_dir ($NOVAWEB_DATA)") from exc
+
+    def sweep(self) -> None:
+        """Remove uploads and jobs in progress that nothing has touched for a day: their process was killed."""
+        until_s = time.time() - _LEFT_S
+        for path in [*self.spool.iterdir(), *self.work.iterdir()]:
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < until_s:
+                    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        remove_tree(path)
+    else:
+        path.unlink()
 
 
 def of(config: Config) -> Folders:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from astropy.io import fits
 from django.conf import settings
+from django.db import InterfaceError
 from made_client import ApiClient
 
 from novacli import config as nova_configuration
@@ -19,9 +22,12 @@ from novacli.demo import writer
 from novacli.demo.catalogue import Catalogue, find_index
 from novacli.demo.drawing import draw
 from novacli.demo.scene import Scene
+from novacli.records.calibration import Calibration
+from novacli.records.parity import Parity
 from novaweb import folders
 from novaweb.queue import queue
 from novaweb.queue.dispatcher import Dispatcher, ending_of
+from novaweb.queue.queue import Ending
 from novaweb.submissions.models import Job, JobState, Submission
 from solvehost.indexes.index_set import IndexSet
 
@@ -158,6 +164,70 @@ def test_an_upload_whose_file_is_gone_fails(alice: ApiClient, work, data: folder
     work()
     assert alice.post("jobs/1") == {"status": "failure"}
     assert str(data.root) not in alice.post("submissions/1")["error_message"]
+
+
+@pytest.fixture
+def dispatcher(data: folders.Folders) -> Iterator[Dispatcher]:
+    """A dispatcher that solves nothing."""
+    made = Dispatcher(settings.NOVAWEB, nova_configuration.load(), HERE, 1)
+    yield made
+    made._close()
+
+
+def test_a_result_that_the_database_refuses_fails_the_job_and_not_the_worker(
+    alice: ApiClient, dispatcher: Dispatcher
+) -> None:
+    alice.upload()
+    (claim,) = queue.claim("one", 1)
+    nan = math.nan  # refused by SQLite; PostgreSQL refuses the number of stars
+    nowhere = Calibration(nan, nan, nan, nan, nan, Parity.POSITIVE, nan, nan, nan)
+    assert not dispatcher._store(claim, Ending(JobState.SOLVED, calibration=nowhere, matched=2**40))
+    assert alice.post("jobs/1") == {"status": "failure"}
+    assert alice.post("submissions/1")["error_message"] == "the result cannot be stored"
+
+
+def test_the_work_of_a_job_that_was_removed_is_thrown_away(alice: ApiClient, dispatcher: Dispatcher) -> None:
+    alice.upload()
+    (claim,) = queue.claim("one", 1)
+    Submission.objects.all().delete()
+    dispatcher._submit(claim)
+    dispatcher._publish(claim, None)
+    assert not Job.objects.exists()
+
+
+def test_a_database_that_is_gone_is_named_once(dispatcher: Dispatcher, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("novaweb.queue.dispatcher._DATABASE_PAUSE_S", 0)
+    for _ in range(3):
+        with dispatcher._patience():
+            raise InterfaceError("the connection is closed\nand more")
+    assert caplog.messages == ["the database cannot be used: the connection is closed: waiting for it"]
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(data: folders.Folders, dispatcher: Dispatcher) -> None:
+    old, new = data.work / "host-1", data.work / "host-2"
+    for folder in old, new:
+        (folder / "job").mkdir(parents=True)
+    (data.spool / "x.part").touch()
+    for path in old, data.spool / "x.part":
+        os.utime(path, (0, 0))
+    data.sweep()
+    assert (old.exists(), new.exists(), list(data.spool.iterdir())) == (False, True, [])
+
+
+def test_a_worker_keeps_its_folder(data: folders.Folders, dispatcher: Dispatcher) -> None:
+    dispatcher._work_dir.rmdir()
+    dispatcher._beat()
+    os.utime(dispatcher._work_dir, (0, 0))
+    dispatcher._beat()
+    data.sweep()
+    assert dispatcher._work_dir.is_dir()
+
+
+def test_a_message_is_text_that_a_database_takes() -> None:
+    """Words of a damaged file can be in it."""
+    result = SimpleNamespace(files={}, source=None, status="error", error=SimpleNamespace(message="a\0b\udcff" * 999))
+    message = ending_of(result, str).error_message  # type: ignore[arg-type]
+    assert (message[:11], len(message)) == ("a\\x00b\\xffa"[:11], 1000)
 
 
 def test_a_solve_without_a_result_is_a_failure() -> None:

@@ -7,6 +7,7 @@ only.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -15,7 +16,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
-from django.db import OperationalError, close_old_connections
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
 from novacli.batch.executors import Executor, TaskHungError, WorkerLostError, open_executor
 from novacli.batch.frames.listing import frame_at
@@ -25,14 +27,18 @@ from novacli.errors import NovaError
 from novacli.records.params import SolveParams
 from novacli.records.result import Result
 from novacli.records.status import SOLVED, UNSOLVED
+from novacli.text.printable import printable_line
 from novaweb import folders
 from novaweb.queue import queue
 from novaweb.queue.queue import Claim, Ending
-from novaweb.submissions.models import Job, JobState
+from novaweb.submissions.models import Job, JobState, Submission
 
 _POLL_S, _BEAT_S = 0.1, 10.0
 #: A database that is gone is asked again after this time.
 _DATABASE_PAUSE_S = 2.0
+_MAX_MESSAGE = 1000
+_DATABASE_GONE = (OperationalError, InterfaceError)
+_LOG = logging.getLogger("novaweb")
 
 
 class Dispatcher:
@@ -53,7 +59,8 @@ class Dispatcher:
         self._folders.make()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._work_dir = self._folders.work / self._name.replace(":", "-")
-        self._work_dir.mkdir(mode=0o700, exist_ok=True)
+        self._keep_work_dir()
+        self._folders.sweep()
         self._setup = RunSetup(
             key=os.urandom(8).hex(),
             place=web["to"],
@@ -67,6 +74,7 @@ class Dispatcher:
         self._executor: Executor = open_executor(kind, self._setup, workers, address)
         self._held: dict[Future[TaskOutcome], Claim] = {}
         self._next_beat_s = 0.0
+        self._waits_for_database = False
 
     def run(self, stops: Callable[[], int]) -> None:
         """Work until ``stops`` returns how often the user has asked to stop.
@@ -82,7 +90,7 @@ class Dispatcher:
         """
         try:
             while (asked := stops()) == 0 or (asked == 1 and self._held):
-                with _patient():
+                with self._patience():
                     self._turn(takes_more=asked == 0)
                 time.sleep(_POLL_S)
         finally:
@@ -101,7 +109,7 @@ class Dispatcher:
     def _submit(self, claim: Claim) -> None:
         try:
             task = self._task(claim)
-        except (NovaError, OSError, ValueError) as exc:
+        except (NovaError, OSError, ValueError, ObjectDoesNotExist) as exc:
             reason = getattr(exc, "strerror", None) or str(exc)  # the text of an OSError has the path
             queue.finish(claim, Ending(JobState.FAILED, "error", error_message=f"the upload cannot be read: {reason}"))
             return
@@ -128,30 +136,67 @@ class Dispatcher:
         except (WorkerLostError, TaskHungError):
             queue.retry(claim)
         except NovaError as exc:
-            queue.finish(claim, Ending(JobState.FAILED, "error", error_message=str(exc)))
+            queue.finish(claim, Ending(JobState.FAILED, "error", error_message=printable_line(str(exc))[:_MAX_MESSAGE]))
         else:
             self._publish(claim, outcome.result)
         del self._held[future]
 
     def _publish(self, claim: Claim, result: Result | None) -> None:
         """End a job with its result; remove the job directory if another worker has the job by now."""
-        job = Job.objects.select_related("image__submission__blob").get(pk=claim.job_id)
-        submission = job.image.submission
-        blob = str(self._folders.blob(submission.blob.sha256))
-        ending = ending_of(result, lambda text: text.replace(blob, submission.original_filename))
-        if not queue.finish(claim, ending) and ending.directory:
+        ending = ending_of(result, self._without_paths(claim))
+        if not self._store(claim, ending) and ending.directory:
             shutil.rmtree(self._folders.jobs / ending.directory, ignore_errors=True)
+
+    def _without_paths(self, claim: Claim) -> Callable[[str], str]:
+        """Return a function that replaces the path of an upload by the name that the client gave."""
+        submission = Submission.objects.select_related("blob").filter(images__jobs=claim.job_id).first()
+        if submission is None:  # an administrator has removed it
+            return str
+        blob, name = str(self._folders.blob(submission.blob.sha256)), submission.original_filename
+        return lambda text: text.replace(blob, name)
+
+    def _store(self, claim: Claim, ending: Ending) -> bool:
+        """Store how a job ended; return False if its result cannot be kept."""
+        try:
+            return queue.finish(claim, ending)
+        except _DATABASE_GONE:
+            raise
+        except (DatabaseError, ValueError) as exc:  # such as NaN, or a NUL in a text: the next job may be better
+            _LOG.error("the result of job %s cannot be stored: %s", claim.job_id, _first_line(exc))
+            queue.finish(claim, Ending(JobState.FAILED, "error", error_message="the result cannot be stored"))
+            return False
 
     def _beat(self) -> None:
         """Prolong the leases, and forget the jobs that were cancelled or taken by another worker."""
         kept = queue.beat(list(self._held.values()))
         self._next_beat_s = time.monotonic() + _BEAT_S
+        self._keep_work_dir()
         for future in [future for future, claim in self._held.items() if claim.job_id not in kept]:
             future.cancel()
 
+    def _keep_work_dir(self) -> None:
+        """Make the folder of the jobs in progress if it is missing, and show that a worker uses it."""
+        with contextlib.suppress(OSError):  # such as a full disk: the jobs say so
+            self._work_dir.mkdir(mode=0o700, exist_ok=True)
+            os.utime(self._work_dir)
+
+    @contextlib.contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Wait a while if the database is gone, in place of ending: its jobs are finished when it is back."""
+        try:
+            yield
+        except _DATABASE_GONE as exc:
+            if not self._waits_for_database:
+                _LOG.error("the database cannot be used: %s: waiting for it", _first_line(exc))
+            self._waits_for_database = True
+            close_old_connections()
+            time.sleep(_DATABASE_PAUSE_S)
+        else:
+            self._waits_for_database = False
+
     def _close(self) -> None:
         self._executor.close()
-        with contextlib.suppress(OperationalError):
+        with contextlib.suppress(*_DATABASE_GONE):
             queue.release(list(self._held.values()))
         shutil.rmtree(self._work_dir, ignore_errors=True)
 
@@ -183,14 +228,8 @@ def ending_of(result: Result | None, without_paths: Callable[[str], str]) -> End
     if result.status == UNSOLVED:
         return Ending(JobState.FAILED, result.reason or "", directory, size=size)
     message = "" if result.error is None else without_paths(result.error.message)
-    return Ending(JobState.FAILED, "error", directory, message[:1000], size)
+    return Ending(JobState.FAILED, "error", directory, printable_line(message)[:_MAX_MESSAGE], size)
 
 
-@contextlib.contextmanager
-def _patient() -> Iterator[None]:
-    """Wait a while if the database is gone, in place of ending: its jobs are finished when it is back."""
-    try:
-        yield
-    except OperationalError:
-        close_old_connections()
-        time.sleep(_DATABASE_PAUSE_S)
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0]
