@@ -57,7 +57,7 @@ def gives_up(seconds: float = math.inf) -> Alone:
 def test_duration_of_a_race_follows_the_rules(
     schedule: list[Entry], field: dict[str, Alone], cores: int, expected_s: float
 ) -> None:
-    """Cores are shared in turns that double; delays are kept while something runs."""
+    """Cores are shared in turns of equal length; delays are kept while something runs."""
     assert races.race_s(schedule, field, cores) == pytest.approx(expected_s)
 
 
