@@ -183,8 +183,8 @@ def _run(command: list[str], work: Path) -> None:
         child.kill()
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     if child.exit_status != 0 or not (work / "made.fits").is_file():
-        told = next((line for line in reversed(lines) if ".c:" in line), lines[-1] if lines else "")
-        reason = printable_line(told.rpartition(": ")[2] or f"exit status {child.exit_status}")
-        if "No space left" in told:
+        error_line = next((line for line in reversed(lines) if ".c:" in line), lines[-1] if lines else "")
+        reason = printable_line(error_line.rpartition(": ")[2] or f"exit status {child.exit_status}")
+        if "No space left" in error_line:
             raise OutputError(f"{work.parent}: the disk is full: free some space, or choose another --dir")
         raise DataError(f"{BUILDER} failed: {reason}: check that the catalogue has enough stars for this scale")

@@ -260,7 +260,7 @@ class _PartFile:
 
     @property
     def known(self) -> Part | None:
-        """What the server is to be told about the part; None if it cannot be resumed."""
+        """The size and validator for a request that resumes the part; None if it cannot be resumed."""
         try:
             validator = self._validator_path.read_text(encoding="latin-1")
         except OSError:

@@ -1,6 +1,6 @@
 """Read an image in colour at a reduced size, for pictures: blocks of pixels are averaged as the reader yields them.
 
-The full image is never held, unless its decoder holds it (PNG, GIF, WebP, compressed TIFF planes).
+The full image is kept in memory only if its decoder needs all of it (PNG, GIF, WebP, compressed TIFF planes).
 """
 
 from __future__ import annotations

@@ -53,12 +53,12 @@ def check(
 
 def _report_once(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Leave out failed findings that repeat an earlier one, since several checks meet the same fault."""
-    told = set()
+    reported = set()
     for finding in findings:
-        if finding.ok is not False or finding.detail not in told:
+        if finding.ok is not False or finding.detail not in reported:
             yield finding
         if finding.ok is False:
-            told.add(finding.detail)
+            reported.add(finding.detail)
 
 
 @dataclass
@@ -149,14 +149,14 @@ class _CheckRun:
 
     def _check_settings_of_lines(self, checked: Service) -> Iterator[Finding]:
         """Yield other keys' settings that cannot be loaded, and a warning if keys differ in more than the client."""
-        told = {_settings_error(checked)}  # the check "configuration" reports it
+        reported = {_settings_error(checked)}  # the check "configuration" reports it
         for service in self.services:
             try:
                 settings.load(service.flags)
             except NovaError as exc:
-                if str(exc) in told:
+                if str(exc) in reported:
                     continue
-                told.add(str(exc))
+                reported.add(str(exc))
                 yield Finding("settings", False, f"of client {service.flags.get('client', 'default')}: {exc}",
                               "solvehost authorize KEY.pub --replace writes the line anew",
                               exc.exit_code)  # fmt: skip

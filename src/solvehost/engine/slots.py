@@ -31,7 +31,7 @@ _WAITING, _QUEUE, _TURNS = "waiting", "queue", "turns"
 _SLEEP_NEXT_S, _SLEEP_S = 0.2, 1.0
 #: A process that has not looked for this long (suspended by Ctrl-Z) is skipped until it looks again.
 _ASLEEP_S = 5.0
-#: A file of the queue holds no more than this: the name of an owner, or a time.
+#: Maximum size of a file of the queue, which contains the name of an owner or a time.
 _MAX_BYTES = 100
 #: The ending of a ticket's FIFO.
 _WAKE = ".wake"

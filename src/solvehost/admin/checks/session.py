@@ -111,7 +111,7 @@ def check_confinement(command: Sequence[str]) -> Iterator[Finding]:
 
 
 def check_surroundings(command: Sequence[str], account: Account) -> Finding:
-    """Check that the limits of a session suffice; tell what else differs from this process."""
+    """Check that the limits of a session suffice, and report other differences from this process."""
     found = _observe(command, account)
     if found is None:
         return Finding(NAME, None, "a session began, but its process cannot be examined", "run this as root")

@@ -129,7 +129,7 @@ def check_room(path: Path) -> Finding:
 
 
 def disk_kind(path: Path) -> str:
-    """Return the type of the file system that holds a path, empty if the system does not tell."""
+    """Return the type of the file system that holds a path, empty if it is unknown."""
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
