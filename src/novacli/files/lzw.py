@@ -33,7 +33,7 @@ class _Decoder:
 
     max_width: int
     can_clear: bool
-    table: list[bytes] = field(default_factory=list)
+    table: list[bytes] = field(init=False)
     table_bytes: int = 0
     width: int = _FIRST_WIDTH
     last: bytes = b""

@@ -37,7 +37,7 @@ _HARMLESS: dict[str, tuple[int, int | None]] = {
     "rt_sigreturn": (15, 139), "sigaltstack": (131, 132), "getpid": (39, 172), "getppid": (110, 173),
     "gettid": (186, 178), "getuid": (102, 174), "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177),
     # The system
-    "uname": (63, 160), "sysinfo": (99, 179), "getrandom": (318, 278),
+    "uname": (63, 160), "sysinfo": (99, 179), "getrandom": (318, 278), "getrlimit": (97, 163),
 }  # fmt: skip
 
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # the second: fail with error 1, EPERM
@@ -108,7 +108,6 @@ _CHECKED: dict[str, tuple[int, int | None, _Code]] = {
     "ioctl": (16, 29, _allow_values(1, *_IOCTL_REQUESTS)),
     # A process may read its own limits, and not change them: a larger stack would be memory that no limit counts.
     "prlimit64": (302, 261, _allow_zeros(0, 2)),
-    "getrlimit": (97, 163, [_result(_ALLOW)]),
 }
 #: Machine → its place in the tables, and its number in the kernel's audit.h.
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
