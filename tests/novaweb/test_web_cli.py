@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -125,6 +126,19 @@ def test_serve_names_a_host_that_is_none(nova_web: Run) -> None:
     nova_web("migrate")
     ran = nova_web("serve", "--host", "host.invalid")
     assert (ran.returncode, ran.stderr) == (2, "nova-web: --host host.invalid: this is no address of this machine\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_at_a_signal(nova_web: Run, tmp_path: Path, number: int) -> None:
+    nova_web("migrate")
+    env = {**os.environ, "NOVAWEB_DATA": str(tmp_path / "data")}
+    env.pop("DJANGO_SETTINGS_MODULE", None)
+    command = [sys.executable, "-m", "novaweb", "serve", "--port", str(free_port())]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert server.stderr.readline().startswith("answering at")
+        server.send_signal(number)
+        assert (server.wait(60), server.stderr.read()) == (0, "")
 
 
 @pytest.mark.parametrize("command", ["migrate", "demo"])

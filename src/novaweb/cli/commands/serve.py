@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 
 import click
@@ -51,6 +53,8 @@ def command(host: str, port: int, threads: int) -> int:
         raise UnavailableError(f"{host}:{port} cannot be used: {exc.strerror}: choose another --port") from exc
     except ValueError as exc:
         raise UsageError(f"--host {host}: this is no address of this machine") from exc
+    # waitress then finishes the requests that it has begun, and their files in the spool folder are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     click.echo(f"answering at http://{host}:{port}/", err=True)
     server.run()
     return 0
