@@ -61,4 +61,6 @@ def _fits_bytes(coverage: Any) -> bytes:
     return stream.getvalue()
 
 
-EXPORT = Export("moc", ".moc", "the part of the sky that the image covers as a MOC", _write)
+EXPORT = Export(
+    "moc", ".moc", "the part of the sky that the image covers as a MOC", _write, package="mocpy", extra="moc"
+)

@@ -23,4 +23,11 @@ def _write(field: SolvedField, target: Path) -> None:
     write_file(target, f"{form(field.job.job_id, epoch, objects)}\n".encode())
 
 
-EXPORT = Export("objects", ".objects.csv", "the deep-sky objects and stars in the field", _write)
+EXPORT = Export(
+    "objects",
+    ".objects.csv",
+    "the deep-sky objects and stars in the field",
+    _write,
+    package="pyongc",
+    extra="pictures",
+)

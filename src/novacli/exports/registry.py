@@ -9,9 +9,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from novacli.errors import UnavailableError
 from solvehost.record import record
 
 if TYPE_CHECKING:
@@ -96,6 +98,10 @@ class Export:
     image_suffixes
         Suffixes of target files, in lower case, that make the file a copy of the image although ``is_image_copy`` is
         False, such as ``.jpg`` for a picture with metadata in it.
+    package
+        Package without which the file cannot be written, if nova does not always install it.
+    extra
+        Extra of nova that installs ``package``.
     """
 
     name: str
@@ -107,6 +113,15 @@ class Export:
     is_image_copy: bool = False
     is_standard: bool = False
     image_suffixes: tuple[str, ...] = ()
+    package: str | None = None
+    extra: str | None = None
+
+    def check_package(self) -> None:
+        """Raise UnavailableError if the package that the export needs is not installed."""
+        if self.package is not None and find_spec(self.package) is None:
+            raise UnavailableError(
+                f"{self.option} needs the package {self.package}: pip install 'novacli[{self.extra}]'"
+            )
 
     def copies_image(self, target: Path) -> bool:
         """Return True if the file of this name is the image with the solution in it."""

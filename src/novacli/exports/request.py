@@ -94,6 +94,8 @@ def check_input(given: Input, request: OutputRequest) -> None:
 
     Raises
     ------
+    UnavailableError
+        If a package that an output needs is not installed.
     UsageError
         If ``--update`` is asked for what is not a FITS file, or an image copy of what was not read from a file.
     DataError
@@ -101,6 +103,8 @@ def check_input(given: Input, request: OutputRequest) -> None:
     DataError, InputMissingError, DeniedError, TransferError
         If the input cannot be read.
     """
+    for name in request.files:
+        export_named(name).check_package()
     shown = shown_name(given.name)
     if not isinstance(given, FileInput):
         unfit = [

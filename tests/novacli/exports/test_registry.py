@@ -18,10 +18,10 @@ from novacli.batch.frames.output_paths import output_files
 from novacli.batch.records import BatchOutputs, FrameFile
 from novacli.cli import options
 from novacli.cli.commands import batch, submit
-from novacli.errors import OutputError
+from novacli.errors import OutputError, UnavailableError
 from novacli.exports import registry
 from novacli.exports.registry import Export, Need, SolvedField
-from novacli.exports.request import OutputRequest, check_requests, write_outputs
+from novacli.exports.request import OutputRequest, check_input, check_requests, write_outputs
 from novacli.exports.targets import TargetExistsError
 from novacli.inputs.kinds import FileInput
 from novacli.records.field import Origin
@@ -129,6 +129,19 @@ def test_it_replaces_nothing_without_overwrite(export: Export, solved: SolvedFie
     with pytest.raises(TargetExistsError):
         write_outputs(request, solved, None)
     assert target.read_text() == "old"
+
+
+def test_a_missing_package_is_found_before_the_image_is_solved(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("novacli.exports.registry.find_spec", lambda _name: None)
+    request = OutputRequest({export.name: tmp_path / "file"})
+    check: Callable[[], None] = lambda: check_input(FileInput("img.fits"), request)  # noqa: E731
+    if export.package is None:
+        check()
+    else:
+        with pytest.raises(UnavailableError, match=rf"{export.option} needs .*pip install 'novacli\[{export.extra}\]'"):
+            check()
 
 
 def test_a_batch_names_its_file_after_the_frame(export: Export, tmp_path: Path) -> None:
