@@ -126,10 +126,10 @@ def _run(group: click.Group, program: str, interrupted: str) -> None:
         sys.exit(exc.exit_code)
     except click.UsageError as exc:
         command = exc.ctx.command_path if exc.ctx else program
-        message = exc.format_message().rstrip(".")
+        message = _as_one_line(exc).rstrip(".")
         _leave(program, f"{message}{' See' if message.endswith('?') else ': see'} {command} --help", exc.exit_code)
     except click.ClickException as exc:
-        _leave(program, exc.format_message(), exc.exit_code)
+        _leave(program, _as_one_line(exc), exc.exit_code)
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except NovaError as exc:
@@ -139,6 +139,11 @@ def _run(group: click.Group, program: str, interrupted: str) -> None:
             raise
         _leave(program, fault_text(exc), InternalError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _as_one_line(exc: click.ClickException) -> str:
+    """Return the message of an error of click, which lists choices one a line."""
+    return " ".join(exc.format_message().split())
 
 
 def _open_closed_streams() -> None:

@@ -129,3 +129,10 @@ def test_a_job_without_a_solution_says_so(nova: Nova, jobs: Path) -> None:
     make_job(jobs, "unsolved")
     ran = nova("export", "last", "--as", "ds9")
     assert (ran.code, "is unsolved and has no solution to export" in ran.err) == (1, True)
+
+
+def test_a_missing_format_is_named_in_one_line(nova: Nova) -> None:
+    ran = nova("export", "last")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "Missing option '--as'" in ran.err
+    assert "\\x" not in ran.err

@@ -54,7 +54,8 @@ def command(host: str, port: int, threads: int) -> int:
     except ValueError as exc:
         raise UsageError(f"--host {host}: this is no address of this machine") from exc
     # waitress then finishes the requests that it has begun, and their files in the spool folder are removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in signal.SIGTERM, signal.SIGINT:
+        signal.signal(number, lambda *_: sys.exit(0))
     click.echo(f"answering at http://{host}:{port}/", err=True)
     server.run()
     return 0
