@@ -1,7 +1,7 @@
 """Simulated races of portfolio members whose times alone are known: duration of a schedule, and choice of members.
 
 The rules are those of ``solvehost.engine.race``: as many members run as there are cores; each starts in order after its
-delay; a member that has used its slice is paused for others and continues later, with another slice of the same length.
+delay; a member that has used its slice is paused for others and continues later, with a slice twice as long.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def race_s(schedule: Sequence[Entry], field: Field, cores: int = 2, limit_s: flo
         running = [r for r in running if r.left_s > 1e-9]
         for runner in [r for r in running if contended and r.turn_s >= r.slice_s - 1e-9]:
             running.remove(runner)
-            runner.turn_s = 0.0
+            runner.turn_s, runner.slice_s = 0.0, 2 * runner.slice_s
             suspended.append(runner)
     return math.inf
 

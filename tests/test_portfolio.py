@@ -47,8 +47,8 @@ def gives_up(seconds: float = math.inf) -> Alone:
         pytest.param([Entry(A), Entry(B)], {A: gives_up(0.1), B: solves(1.0)}, 1, 1.1, id="one after the other"),
         pytest.param([Entry(A), Entry(B, 5.0)], {A: gives_up(0.1), B: solves(1.0)}, 2, 1.1, id="no idle wait"),
         pytest.param([Entry(A), Entry(B, 0.5)], {A: gives_up(9.0), B: solves(1.0)}, 2, 1.5, id="a delay is kept"),
-        # A runs 0.3 s, then B 0.3 s, then A 0.3 s, then B's last 0.1 s.
-        pytest.param([Entry(A), Entry(B)], {A: gives_up(), B: solves(0.4)}, 1, 1.0, id="turns on one core"),
+        # A runs 0.3 s, then B 0.3 s, then A 0.6 s, then B's last 0.1 s.
+        pytest.param([Entry(A), Entry(B)], {A: gives_up(), B: solves(0.4)}, 1, 1.3, id="turns on one core"),
         pytest.param([Entry(A)], {A: gives_up()}, 2, math.inf, id="never"),
         pytest.param([Entry(A)], {B: solves(1.0)}, 2, math.inf, id="not in the schedule"),
         pytest.param([Entry(A)], {A: Alone(1.0, math.inf, "bin2")}, 1, 1.02, id="stars are looked for first"),
@@ -57,7 +57,7 @@ def gives_up(seconds: float = math.inf) -> Alone:
 def test_duration_of_a_race_follows_the_rules(
     schedule: list[Entry], field: dict[str, Alone], cores: int, expected_s: float
 ) -> None:
-    """Cores are shared in turns of equal length; delays are kept while something runs."""
+    """Cores are shared in turns that double; delays are kept while something runs."""
     assert races.race_s(schedule, field, cores) == pytest.approx(expected_s)
 
 

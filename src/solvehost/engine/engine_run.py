@@ -29,14 +29,15 @@ class RunState(enum.Enum):
 class EngineRun:
     """An attempt that was started.
 
-    ``turn_began`` is when its state last changed (monotonic clock), ``seconds`` how long it has run in the turns before
-    this one, and ``used_before_s`` what it had used when this turn began.
+    ``turn_began`` is when its state last changed (monotonic clock), ``turns`` how often it was suspended, ``seconds``
+    how long it has run in the turns before this one, and ``used_before_s`` what it had used when this turn began.
     """
 
     planned: PlannedAttempt
     engine: EngineProcess
     turn_began: float
     state: RunState = RunState.RUNNING
+    turns: int = 0
     seconds: float = 0.0
     used_before_s: float = 0.0
     outcome: str = STOPPED
@@ -54,11 +55,11 @@ class EngineRun:
 
     @property
     def is_slice_over(self) -> bool:
-        """True if it has used its slice in this turn."""
-        slice_s = self.planned.attempt.schedule.slice_s
-        if slice_s is None or not self.engine.has_begun:
+        """True if it has used its slice, which doubles with each turn."""
+        first_s = self.planned.attempt.schedule.slice_s
+        if first_s is None or not self.engine.has_begun:
             return False
-        return self.used_s - self.used_before_s >= slice_s
+        return self.used_s - self.used_before_s >= first_s * 2.0**self.turns
 
     def change_state(self, state: RunState) -> None:
         """Change the state, and count the time of a turn that ends with this."""
@@ -72,6 +73,7 @@ class EngineRun:
         if not self.engine.poll():
             self.engine.suspend()
             self.change_state(RunState.SUSPENDED)
+            self.turns += 1
 
     def resume(self) -> None:
         """Give it a core again."""

@@ -13,8 +13,6 @@ An attempt goes through these states::
   used (:class:`RaceClock`), so that on a busy machine none starts only because its forerunners had to wait for a core.
 - RUNNING → SUSPENDED: its slice, which is CPU time as well, is over, or another job waits for a core, or a candidate is
   followed up on its core (:meth:`Scheduler.free_core`); the latter does not end its slice.
-  All slices of an attempt are equal: in simulated races (``benchmarks/races.py``), slices that double made those wait
-  that need little more than their first slice.
 - SUSPENDED → RUNNING: a core is free, and no new attempt is due; or the follow-up is over.
 - RUNNING, SUSPENDED → ENDED: its engine has ended, or was killed to free memory, or because a follow-up has found the
   solution or the race is over.
