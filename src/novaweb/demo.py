@@ -55,7 +55,8 @@ def run(port: int, *, ends: bool) -> int:
         _wait_for(base, children)
         job, status = _solve(base, key)
         click.echo(f"the drawn sky: {status}, {base}/api/jobs/{job}/info/")
-        click.echo(f"address: {base}/api/")
+        click.echo(f"pages: {base}/")
+        click.echo(f"address of the API: {base}/api/")
         click.echo(f"API key: {key}")
         if ends:
             return 0 if status == "success" else 1

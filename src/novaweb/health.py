@@ -1,19 +1,9 @@
-"""Pages for programs that watch the service, and a line of text for those who open it in a browser."""
+"""Addresses for programs that watch the service."""
 
 from __future__ import annotations
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
-
-_HOME = """This is a plate-solving service with the API of nova.astrometry.net.
-Point your client at the address of this page, with /api/ at its end, and give it your API key.
-"""
-
-
-def home(request: HttpRequest) -> HttpResponse:
-    """Say what this is."""
-    del request
-    return HttpResponse(_HOME, content_type="text/plain; charset=utf-8")
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

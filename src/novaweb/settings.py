@@ -18,12 +18,21 @@ WSGI_APPLICATION = "novaweb.wsgi.application"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "novaweb.accounts",
     "novaweb.submissions",
+    "novaweb.pages",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",  # refuses other hosts, and states the length of a reply
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "novaweb.api.errors.DatabaseErrors",
 ]
 # Without this, Django would keep the traceback of a fault to itself.
@@ -33,7 +42,37 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
     "loggers": {name: {"handlers": ["stderr"], "level": "ERROR"} for name in ("django.request", "novaweb")},
 }
-TEMPLATES: list[dict[str, object]] = []
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+STATIC_URL = "/static/"
+# The files are sent from the package, so that nothing has to be collected after an installation.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 3600
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+# The session of a person at the pages, which is not a session of the API.
+SESSION_COOKIE_NAME = "novaweb_pages"
+CSRF_COOKIE_NAME = "novaweb_form"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _site.scheme == "https"
+CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
+CSRF_FAILURE_VIEW = "novaweb.pages.errors.csrf"
+LOGIN_URL = "sign-in"
 AUTH_USER_MODEL = "accounts.User"
 DATABASES = {"default": config.django_database(NOVAWEB)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

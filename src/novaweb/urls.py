@@ -8,15 +8,17 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from novaweb import health
-from novaweb.api import errors, login, status, upload
+from novaweb.api import login, status, upload
 from novaweb.files import views as files
+from novaweb.pages import account, errors, pictures, submissions
+from novaweb.pages import upload as upload_page
 
 #: Numbers are below 2³¹, so longer ones are no address.
 _NUMBER = r"(?P<number>[0-9]{1,10})"
 
 
-def _address(pattern: str, view: Callable[..., Any]) -> URLPattern:
-    return re_path(f"^{pattern}/?$", _with_number(view) if "number" in pattern else view)
+def _address(pattern: str, view: Callable[..., Any], name: str | None = None) -> URLPattern:
+    return re_path(f"^{pattern}/?$", _with_number(view) if "number" in pattern else view, name=name)
 
 
 def _with_number(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,7 +33,15 @@ def _with_number(view: Callable[..., Any]) -> Callable[..., Any]:
 
 handler400, handler404, handler500 = errors.bad_request, errors.not_found, errors.server_error
 urlpatterns = [
-    _address("", health.home),
+    re_path("^$", upload_page.upload, name="upload"),
+    _address("public", submissions.public, "public"),
+    _address("mine", submissions.mine, "mine"),
+    _address(f"status/{_NUMBER}", submissions.submission, "submission"),
+    _address(f"status/{_NUMBER}/change", submissions.change, "change"),
+    _address(f"user_images/{_NUMBER}", pictures.picture, "picture"),
+    _address("sign-in", account.sign_in, "sign-in"),
+    _address("sign-out", account.sign_out, "sign-out"),
+    _address("keys", account.keys, "keys"),
     _address("healthz", health.healthz),
     _address("readyz", health.readyz),
     _address("api/login", login.login),

@@ -20,13 +20,17 @@ READ = [
 ]  # fmt: skip
 FILES = ["wcs_file/{}", "corr_file/{}", "rdls_file/{}", "axy_file/{}", "joblog/{}"]
 WRITE = ["api/submissions/{}/visibility", "api/jobs/{}/cancel"]
-OPEN = ["", "healthz", "readyz", "api/login", "api/upload", "api/url_upload", "api/myjobs", "api/submission_images"]
+OPEN = ["healthz", "readyz", "api/login", "api/upload", "api/url_upload", "api/myjobs", "api/submission_images"]
+#: Pages: those that read a submission or an image, those that change one, and all others; test_pages.py opens them.
+READ_PAGES = ["status/{}", "user_images/{}"]
+OTHER_PAGES = ["", "public", "mine", "status/{}/change", "sign-in", "sign-out", "keys"]
 
 
 def test_every_address_has_a_line_here() -> None:
     routes = {pattern.pattern.regex.pattern for pattern in get_resolver().url_patterns}
-    known = {f"^{path.format('(?P<number>[0-9]{1,10})')}/?$" for path in [*READ, *FILES, *WRITE, *OPEN]}
-    assert routes == known
+    paths = [*READ, *FILES, *WRITE, *OPEN, *READ_PAGES, *OTHER_PAGES]
+    known = {f"^{path.format('(?P<number>[0-9]{1,10})')}/?$" for path in paths}
+    assert {route.replace("^$", "^/?$") for route in routes} == known
 
 
 VIEWERS = ("owner", "stranger", "nobody", "uploading address")

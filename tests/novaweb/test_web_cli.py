@@ -172,5 +172,5 @@ def test_the_demonstration_solves_a_drawn_sky(nova_web: Run) -> None:
     port = free_port()
     ran = nova_web("demo", "--once", "--port", str(port))
     assert ran.returncode == 0, ran.stderr
-    assert f"address: http://127.0.0.1:{port}/api/" in ran.stdout
+    assert f"address of the API: http://127.0.0.1:{port}/api/" in ran.stdout
     assert "the drawn sky: success" in ran.stdout

@@ -18,7 +18,7 @@ def test_the_web_process_loads_no_reader_of_pictures(tmp_path: Path) -> None:
     assert not {"numpy", "astropy", "fitsio", "sep", "PIL", "imagecodecs", "tifffile"} & set(ran.stdout.split())
 
 
-@pytest.mark.parametrize("path", ["", "healthz", "readyz"])
+@pytest.mark.parametrize("path", ["healthz", "readyz"])
 def test_pages_for_programs_that_watch(client_at, path: str) -> None:
     answer = client_at("192.0.2.1").get(path)
     assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, "text/plain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from novacli.errors import UsageError
 from novaweb.accounts.models import User
@@ -38,3 +39,9 @@ def find_person(name: str) -> User:
     if user is None or not user.is_person:
         raise UsageError(f"there is no user {name}: nova-web user list names them")
     return user
+
+
+def person_of(request: HttpRequest) -> User | None:
+    """Return the person who is signed in at the pages; None for a visitor."""
+    user = request.user
+    return user if isinstance(user, User) and user.is_person else None

@@ -20,6 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from novacli.errors import NovaError, OutputError
 from novaweb.accounts.models import User
+from novaweb.accounts.people import person_of
 from novaweb.accounts.sessions import find_session
 from novaweb.submissions.models import Viewer
 from novaweb.submissions.visibility import viewer_of
@@ -126,13 +127,14 @@ def user_of(fields: Fields) -> User:
 
 
 def reader(request: HttpRequest) -> Viewer:
-    """Return who asks to read: the user of the session in the JSON or the cookie, or nobody.
+    """Return the viewer who sends a request that only reads.
 
-    A session that does not exist is ignored, as upstream does.
+    The user is that of the session in the JSON, of the API's cookie, or of the sign-in at the pages.  A session that
+    does not exist is ignored, as upstream does; without any, the viewer is known by the network address alone.
     """
     words = [request.COOKIES.get(COOKIE)]
     with contextlib.suppress(ApiError, OutputError):
         words.insert(0, read_fields(request).get("session"))
     users = (find_session(word) for word in words if isinstance(word, str) and word)
-    user = next((user for user in users if user is not None), None)
+    user = next((user for user in users if user is not None), None) or person_of(request)
     return viewer_of(request, None if user is None else user.pk)

@@ -1,0 +1,132 @@
+"""What people fill in, and the records that it means."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from novacli.errors import ParameterError, UsageError
+from novacli.records.params import DEFAULT_RADIUS_DEG, Position, Scale, ScaleUnit, SolveParams
+from novacli.text.angles import parse_dec, parse_ra
+from novaweb.accounts.keys import find_key
+from novaweb.accounts.models import ApiKey, User
+from novaweb.submissions.models import Visibility
+
+#: How much a size that people state may be wrong.
+_SIZE_ERROR_PERCENT = 20.0
+_CAMERA = "camera"
+_ARCSEC = math.degrees(1) * 3600
+_MAX_STARS_CHARS = 4_000_000
+_SCALES = (
+    ("", "not known"),
+    (ScaleUnit.DEG_WIDTH.value, "width of the picture in degrees"),
+    (ScaleUnit.ARCMIN_WIDTH.value, "width of the picture in arcminutes"),
+    (ScaleUnit.ARCSEC_PER_PIXEL.value, "arcseconds per pixel"),
+    (_CAMERA, "focal length and pixel size"),
+)
+
+
+class UploadForm(forms.Form):
+    """A picture, or a star list, and what is known of it."""
+
+    file = forms.FileField(label="Picture or star list", required=False)
+    stars = forms.CharField(
+        label="Star list",
+        required=False,
+        max_length=_MAX_STARS_CHARS,
+        widget=forms.Textarea(attrs={"rows": 6, "placeholder": "x,y\n512.3,80.1\n…"}),
+    )
+    scale_kind = forms.ChoiceField(label="Size on the sky", choices=_SCALES, required=False)
+    scale = forms.FloatField(label="about", required=False, min_value=0)
+    focal_mm = forms.FloatField(label="Focal length (mm)", required=False, min_value=0)
+    pixel_um = forms.FloatField(label="Pixel size (µm)", required=False, min_value=0)
+    ra = forms.CharField(label="Right ascension", required=False, max_length=40)
+    dec = forms.CharField(label="Declination", required=False, max_length=40)
+    radius = forms.FloatField(label="within (degrees)", required=False, min_value=0, max_value=180)
+
+    def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
+        """Offer the visibilities that ``person`` may choose; None stands for a visitor."""
+        super().__init__(*args, **kwargs)
+        self.fields["visibility"] = forms.ChoiceField(label="Who may see it", choices=_visibilities(person))
+
+    def clean(self) -> dict[str, Any]:
+        """Return the fields, with the records of the solve in ``params``."""
+        values = super().clean() or {}
+        if bool(values.get("file")) == bool(values.get("stars")) and not self.errors:
+            raise ValidationError("Choose a file, or paste a star list.")
+        if not self.errors:
+            try:
+                values["params"] = SolveParams(scale=_scale(values), position=_position(values))
+            except (ParameterError, UsageError) as exc:
+                raise ValidationError(f"{exc}.") from exc
+        return values
+
+
+class SignInForm(forms.Form):
+    """The sign-in with an API key, which no one can guess: it has 75 random bits."""
+
+    key = forms.CharField(
+        label="API key", max_length=64, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def clean_key(self) -> ApiKey:
+        """Return the row of the key."""
+        found = find_key(self.cleaned_data["key"].strip())
+        if found is None:
+            raise ValidationError("There is no such key, or it was revoked.")
+        return found
+
+
+class KeyForm(forms.Form):
+    """The name of a new API key."""
+
+    name = forms.CharField(label="Name of the new key", max_length=64)
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        """Refuse a name that another key of ``person`` has."""
+        super().__init__(*args, **kwargs)
+        self._person = person
+
+    def clean_name(self) -> str:
+        """Return the name."""
+        name: str = self.cleaned_data["name"]
+        if ApiKey.objects.filter(user=self._person, name=name).exists():
+            raise ValidationError("You have a key of this name: choose another name.")
+        return name
+
+
+def _visibilities(person: User | None) -> list[tuple[str, str]]:
+    """Return (value, label) of each visibility; a visitor owns nothing, and could not see a private picture again."""
+    hours = settings.NOVAWEB["unlisted_hours"]
+    unlisted = f"those at this network address, for {hours:g} hours"
+    found = [(Visibility.UNLISTED.value, f"I, and {unlisted}" if person else unlisted)]
+    private = [(Visibility.PRIVATE.value, "only I")] if person else []
+    return [*found, *private, (Visibility.PUBLIC.value, "everyone: it is listed")]
+
+
+def _scale(values: dict[str, Any]) -> Scale | None:
+    kind = values.get("scale_kind")
+    if not kind:
+        return None
+    if kind == _CAMERA:
+        focal_mm, pixel_um = values.get("focal_mm"), values.get("pixel_um")
+        if not focal_mm or not pixel_um:
+            raise UsageError("give both the focal length and the pixel size")
+        arcsec_per_pixel = math.atan(pixel_um / 1000 / focal_mm) * _ARCSEC
+        return Scale.from_estimate(arcsec_per_pixel, _SIZE_ERROR_PERCENT, ScaleUnit.ARCSEC_PER_PIXEL)
+    if not values.get("scale"):
+        raise UsageError("give the size on the sky, or choose “not known”")
+    return Scale.from_estimate(values["scale"], _SIZE_ERROR_PERCENT, ScaleUnit(kind))
+
+
+def _position(values: dict[str, Any]) -> Position | None:
+    ra, dec = values.get("ra"), values.get("dec")
+    if not ra and not dec:
+        return None
+    if not ra or not dec:
+        raise UsageError("give both right ascension and declination")
+    return Position(parse_ra(ra), parse_dec(dec), values.get("radius") or DEFAULT_RADIUS_DEG)
