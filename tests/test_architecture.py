@@ -58,6 +58,7 @@ FLOORS = (
     ("novaweb.intake",),
     ("novaweb.api", "novaweb.health"),
     ("novaweb.files",),
+    ("novaweb.removal",),
     ("novaweb.pages",),
     ("novaweb.urls", "novaweb.wsgi", "novaweb.django_start"),
     ("novaweb.demo",),
@@ -93,8 +94,8 @@ THIRD_PARTY = {
     "mocpy": {"novacli.exports"},
     "django": {
         "novaweb.accounts", "novaweb.api", "novaweb.cli", "novaweb.demo", "novaweb.django_start", "novaweb.files",
-        "novaweb.health", "novaweb.intake", "novaweb.pages", "novaweb.queue", "novaweb.submissions", "novaweb.urls",
-        "novaweb.wsgi",
+        "novaweb.health", "novaweb.intake", "novaweb.pages", "novaweb.queue", "novaweb.removal", "novaweb.submissions",
+        "novaweb.urls", "novaweb.wsgi",
     },
     "waitress": {"novaweb.cli"},
 }  # fmt: skip

@@ -17,6 +17,8 @@ from novacli.config import Config, Key, parse_count, parse_flag, parse_path, par
 #: The database that needs no server, in the folder of the data.
 SQLITE = "sqlite"
 _DEFAULT_SITE_URL = "http://127.0.0.1:8764"
+#: Who can make an account at the pages: no one, those whom an administrator approves, everyone.
+CLOSED, APPROVAL, OPEN = "closed", "approval", "open"
 
 
 def _split(url: str) -> SplitResult:
@@ -43,6 +45,13 @@ def _url(value: Any) -> str:
     return text
 
 
+def _sign_up(value: Any) -> str:
+    text = parse_text(value)
+    if text not in (CLOSED, APPROVAL, OPEN):
+        raise ValueError(f"it must be {CLOSED}, {APPROVAL} or {OPEN}")
+    return text
+
+
 KEYS = (
     Key("data_dir", "NOVAWEB_DATA", parse_path, lambda folders: folders.data / "web",
         "the folder of uploads and job directories, and of the database if it is sqlite"),
@@ -54,6 +63,8 @@ KEYS = (
         "the file of the secret key; by default one is made in data_dir"),
     Key("anonymous", "NOVAWEB_ANONYMOUS", parse_flag, lambda _: True,
         "true if uploads with the anonymous API key are accepted"),
+    Key("sign_up", "NOVAWEB_SIGN_UP", _sign_up, lambda _: CLOSED,
+        "who can make an account at the pages: closed (no one), approval (an administrator approves it), or open"),
     Key("max_upload_mb", "NOVAWEB_MAX_UPLOAD_MB", parse_count, lambda _: 512, "the largest upload, in megabytes"),
     Key("max_queued", "NOVAWEB_MAX_QUEUED", parse_count, lambda _: 200,
         "how many jobs of one user, or of one address without an account, may wait or run"),

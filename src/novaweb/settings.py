@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from urllib.parse import urlsplit
 
 from novaweb import config, folders
@@ -20,6 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "axes",
     "novaweb.accounts",
     "novaweb.submissions",
     "novaweb.pages",
@@ -33,6 +35,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
     "novaweb.api.errors.DatabaseErrors",
 ]
 # Without this, Django would keep the traceback of a fault to itself.
@@ -73,6 +76,19 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _site.scheme == "https"
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 CSRF_FAILURE_VIEW = "novaweb.pages.errors.csrf"
 LOGIN_URL = "sign-in"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+# Wrong passwords are counted in memory, so that no network address is stored.
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = datetime.timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "novaweb.pages.account.too_many_attempts"
+AXES_VERBOSE = AXES_ENABLE_ADMIN = False
 AUTH_USER_MODEL = "accounts.User"
 DATABASES = {"default": config.django_database(NOVAWEB)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

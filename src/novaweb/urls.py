@@ -10,7 +10,7 @@ from django.urls import URLPattern, re_path
 from novaweb import health
 from novaweb.api import login, status, upload
 from novaweb.files import views as files
-from novaweb.pages import account, errors, pictures, submissions
+from novaweb.pages import account, errors, keys, pictures, submissions
 from novaweb.pages import upload as upload_page
 
 #: Numbers are below 2³¹, so longer ones are no address.
@@ -41,7 +41,9 @@ urlpatterns = [
     _address(f"user_images/{_NUMBER}", pictures.picture, "picture"),
     _address("sign-in", account.sign_in, "sign-in"),
     _address("sign-out", account.sign_out, "sign-out"),
-    _address("keys", account.keys, "keys"),
+    _address("sign-up", account.sign_up, "sign-up"),
+    _address("account", account.account, "account"),
+    _address("keys", keys.keys, "keys"),
     _address("healthz", health.healthz),
     _address("readyz", health.readyz),
     _address("api/login", login.login),

@@ -20,6 +20,7 @@ from novaweb.accounts.people import make_person
 def data(tmp_path: Path, db: None, settings: Any) -> folders.Folders:
     """Folders of its own for each test."""
     settings.NOVAWEB = settings.NOVAWEB.replaced("test", data_dir=tmp_path / "web")
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow on purpose
     made = folders.of(settings.NOVAWEB)
     made.make()
     _number_from_one()
@@ -54,3 +55,16 @@ def person(client_at: Callable[[str], ApiClient]) -> Callable[..., ApiClient]:
 @pytest.fixture
 def alice(person: Callable[..., ApiClient]) -> ApiClient:
     return person("alice")
+
+
+@pytest.fixture
+def signed_in() -> Callable[..., Client]:
+    """A function that makes a person and returns their browser, signed in by a key."""
+
+    def make(name: str, address: str = "192.0.2.1") -> Client:
+        browser = Client(REMOTE_ADDR=address)
+        answer = browser.post("/sign-in", {"key": make_key(make_person(name), "browser")})
+        assert answer.status_code == 302
+        return browser
+
+    return make

@@ -15,9 +15,6 @@ from test_visibility import ALLOWED, READ_PAGES
 
 from novacli.records.calibration import Calibration
 from novacli.records.parity import Parity
-from novaweb.accounts.keys import make_key
-from novaweb.accounts.models import ApiKey
-from novaweb.accounts.people import make_person
 from novaweb.queue import queue
 from novaweb.queue.queue import Ending
 from novaweb.submissions.models import Job, JobState, Submission, Visibility
@@ -40,19 +37,6 @@ ORION = Calibration(
 def visitor() -> Client:
     """A browser at an address, without an account."""
     return Client(REMOTE_ADDR=VISITOR)
-
-
-@pytest.fixture
-def signed_in() -> Callable[..., Client]:
-    """A function that makes a person and returns their browser, signed in by a key."""
-
-    def make(name: str, address: str = VISITOR) -> Client:
-        browser = Client(REMOTE_ADDR=address)
-        answer = browser.post("/sign-in", {"key": make_key(make_person(name), "browser")})
-        assert answer.status_code == 302
-        return browser
-
-    return make
 
 
 def send(browser: Client, content: bytes = b"picture", **fields: str) -> HttpResponse:
@@ -204,31 +188,6 @@ def test_the_owner_cancels_a_job(signed_in: Callable[..., Client]) -> None:
     send(alice)
     alice.post("/status/1/change", {"do": "cancel"})
     assert Job.objects.get().state == JobState.CANCELLED
-
-
-@pytest.mark.parametrize("after", ["https://example.org/", "//example.org", "/mine"])
-def test_sign_in_goes_on_within_the_service_only(after: str) -> None:
-    key = make_key(make_person("alice"), "browser")
-    answer = Client().post("/sign-in", {"key": key, "next": after})
-    assert answer["Location"] == "/mine"
-
-
-def test_a_wrong_or_revoked_key_signs_no_one_in(signed_in: Callable[..., Client]) -> None:
-    for key in "abcdefghijklmnop", "\x00", "ä", "x" * 65:
-        assert Client().post("/sign-in", {"key": key}).status_code == 400
-    alice = signed_in("alice")
-    new_key = re.search("<pre>([a-z]{16})</pre>", alice.post("/keys", {"name": "second"}).content.decode())
-    assert new_key is not None
-    second = ApiKey.objects.get(name="second")
-    assert new_key[1] not in alice.get("/keys").content.decode()
-    alice.post("/keys", {"revoke": str(second.pk)})
-    assert Client().post("/sign-in", {"key": new_key[1]}).status_code == 400
-
-
-def test_keys_of_others_cannot_be_revoked(signed_in: Callable[..., Client]) -> None:
-    signed_in("alice")
-    signed_in("bob").post("/keys", {"revoke": str(ApiKey.objects.get(user__username="alice").pk)})
-    assert ApiKey.objects.get(user__username="alice").revoked is None
 
 
 def test_pages_for_people_need_a_sign_in(visitor: Client) -> None:

@@ -60,6 +60,10 @@ def test_users_and_keys(nova_web: Run, tmp_path: Path) -> None:
     assert nova_web("key", "list", "ada").stdout == "laptop  never used\n"
     assert nova_web("key", "revoke", "ada", "laptop").returncode == 0
     assert "revoked" in nova_web("key", "list", "ada").stdout
+    assert nova_web("user", "disable", "ada").stdout == "user ada can no longer sign in\n"
+    assert nova_web("user", "list").stdout == "ada  not active\n"
+    assert nova_web("user", "approve", "ada").stdout == "user ada can sign in\n"
+    assert len(nova_web("user", "password", "ada").stdout.strip()) == 20
     assert key.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "data").glob("*") if path.is_file())
 
 

@@ -12,8 +12,7 @@ from django.core.exceptions import ValidationError
 from novacli.errors import ParameterError, UsageError
 from novacli.records.params import DEFAULT_RADIUS_DEG, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
-from novaweb.accounts.keys import find_key
-from novaweb.accounts.models import ApiKey, User
+from novaweb.accounts.models import User
 from novaweb.submissions.models import Visibility
 
 #: How much a size that people state may be wrong.
@@ -64,39 +63,6 @@ class UploadForm(forms.Form):
             except (ParameterError, UsageError) as exc:
                 raise ValidationError(f"{exc}.") from exc
         return values
-
-
-class SignInForm(forms.Form):
-    """The sign-in with an API key, which no one can guess: it has 75 random bits."""
-
-    key = forms.CharField(
-        label="API key", max_length=64, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
-
-    def clean_key(self) -> ApiKey:
-        """Return the row of the key."""
-        found = find_key(self.cleaned_data["key"].strip())
-        if found is None:
-            raise ValidationError("There is no such key, or it was revoked.")
-        return found
-
-
-class KeyForm(forms.Form):
-    """The name of a new API key."""
-
-    name = forms.CharField(label="Name of the new key", max_length=64)
-
-    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
-        """Refuse a name that another key of ``person`` has."""
-        super().__init__(*args, **kwargs)
-        self._person = person
-
-    def clean_name(self) -> str:
-        """Return the name."""
-        name: str = self.cleaned_data["name"]
-        if ApiKey.objects.filter(user=self._person, name=name).exists():
-            raise ValidationError("You have a key of this name: choose another name.")
-        return name
 
 
 def _visibilities(person: User | None) -> list[tuple[str, str]]:

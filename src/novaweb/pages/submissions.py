@@ -7,14 +7,13 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from novaweb.accounts.people import person_of
 from novaweb.pages.shown import place_text, state_of, with_pictures
 from novaweb.pages.viewing import page_viewer
-from novaweb.queue import queue
-from novaweb.submissions.models import ENDED, Job, Submission, Visibility
+from novaweb.removal import cancel_jobs, delete_submissions
+from novaweb.submissions.models import Job, Submission, Visibility
 from novaweb.submissions.visibility import is_owner, listed, submission_or_404
 
 _PER_PAGE = 24
@@ -70,13 +69,12 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     found = submission_or_404(viewer, number)
     if not is_owner(viewer, found):
         return redirect("submission", number=number)
-    wanted = request.POST.get("do")
+    own, wanted = Submission.objects.filter(pk=found.pk), request.POST.get("do")
     if wanted == "cancel":
-        for job in Job.objects.filter(image__submission=found).exclude(state__in=ENDED):
-            queue.cancel(job)
+        cancel_jobs(own)
     elif wanted == "delete":
-        Submission.objects.filter(pk=found.pk).update(deleted=timezone.now())
+        delete_submissions(own)
         return redirect("mine")
     elif wanted in Visibility.values:
-        Submission.objects.filter(pk=found.pk).update(visibility=wanted)
+        own.update(visibility=wanted)
     return redirect("submission", number=number)

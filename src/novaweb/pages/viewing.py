@@ -1,7 +1,8 @@
-"""Who looks at a page: the person who is signed in, or a visitor."""
+"""The viewer of a page: the person who is signed in, or a visitor."""
 
 from __future__ import annotations
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from novaweb.accounts.keys import anonymous_user
@@ -9,6 +10,20 @@ from novaweb.accounts.models import User
 from novaweb.accounts.people import person_of
 from novaweb.submissions.models import Viewer
 from novaweb.submissions.visibility import viewer_of
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return the person who is signed in.
+
+    Raises
+    ------
+    PermissionDenied
+        If there is none.
+    """
+    person = person_of(request)
+    if person is None:
+        raise PermissionDenied("This page needs a sign-in.")
+    return person
 
 
 def page_viewer(request: HttpRequest) -> Viewer:
