@@ -55,7 +55,7 @@ FLOORS = (
     ("novaweb.accounts",),
     ("novaweb.submissions",),
     ("novaweb.queue",),
-    ("novaweb.intake",),
+    ("novaweb.intake", "novaweb.products"),
     ("novaweb.api", "novaweb.health"),
     ("novaweb.files",),
     ("novaweb.removal",),
@@ -94,7 +94,8 @@ THIRD_PARTY = {
     "mocpy": {"novacli.exports"},
     "django": {
         "novaweb.accounts", "novaweb.api", "novaweb.cli", "novaweb.demo", "novaweb.django_start", "novaweb.files",
-        "novaweb.health", "novaweb.intake", "novaweb.pages", "novaweb.queue", "novaweb.removal", "novaweb.submissions",
+        "novaweb.health", "novaweb.intake", "novaweb.pages", "novaweb.products", "novaweb.queue",
+        "novaweb.removal", "novaweb.submissions",
         "novaweb.urls", "novaweb.wsgi",
     },
     "waitress": {"novaweb.cli"},

@@ -8,10 +8,11 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from novaweb import health
-from novaweb.api import login, status, upload
+from novaweb.api import login, objects, status, upload
 from novaweb.files import views as files
 from novaweb.pages import account, errors, keys, pictures, submissions
 from novaweb.pages import upload as upload_page
+from novaweb.products.registry import PRODUCTS
 
 #: Numbers are below 2³¹, so longer ones are no address.
 _NUMBER = r"(?P<number>[0-9]{1,10})"
@@ -44,6 +45,7 @@ urlpatterns = [
     _address("sign-up", account.sign_up, "sign-up"),
     _address("account", account.account, "account"),
     _address("keys", keys.keys, "keys"),
+    *(_address(f"{name}/{_NUMBER}", files.view_of_product(product)) for name, product in PRODUCTS.items()),
     _address("healthz", health.healthz),
     _address("readyz", health.readyz),
     _address("api/login", login.login),
@@ -56,6 +58,10 @@ urlpatterns = [
     _address(f"api/jobs/{_NUMBER}", status.job),
     _address(f"api/jobs/{_NUMBER}/calibration", status.calibration),
     _address(f"api/jobs/{_NUMBER}/info", status.info),
+    _address(f"api/jobs/{_NUMBER}/objects_in_field", objects.objects_in_field),
+    _address(f"api/jobs/{_NUMBER}/machine_tags", objects.machine_tags),
+    _address(f"api/jobs/{_NUMBER}/tags", objects.machine_tags),
+    _address(f"api/jobs/{_NUMBER}/annotations", objects.annotated_objects),
     _address(f"api/jobs/{_NUMBER}/place", status.place),
     _address(f"api/jobs/{_NUMBER}/cancel", status.cancel),
     *(_address(f"{name}/{_NUMBER}", files.view_of(file)) for name, file in files.FILES.items()),

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.io import fits
+from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from made_client import ApiClient
 
+from novacli import config as nova_configuration
+from novacli.batch.executors import HERE
+from novacli.demo import writer
+from novacli.demo.catalogue import Catalogue, find_index
+from novacli.demo.drawing import draw
+from novacli.demo.scene import Scene
 from novaweb import folders
 from novaweb.accounts.keys import make_key
 from novaweb.accounts.people import make_person
+from novaweb.queue.dispatcher import Dispatcher
+from novaweb.submissions.models import Job
+from solvehost.indexes.index_set import IndexSet
+
+#: Orion's belt.
+SCENE = Scene(84.0, -3.0, width_deg=10.0, trail=False)
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +83,41 @@ def signed_in() -> Callable[..., Client]:
         return browser
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sky(real_indexes: IndexSet, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a drawn picture."""
+    path = tmp_path_factory.mktemp("sky") / "sky.fits"
+    stars = Catalogue.open(find_index([file.path for file in real_indexes.files]))
+    writer.write(draw(SCENE, stars), SCENE, path, overwrite=False)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def work() -> Callable[..., None]:
+    """A function that runs a dispatcher until no job waits or runs."""
+
+    def run(before_stop: Callable[[Dispatcher], None] = lambda _: None, **nova: Any) -> None:
+        made = Dispatcher(django_settings.NOVAWEB, nova_configuration.load().replaced("test", **nova), HERE, 1)
+
+        def stops() -> int:
+            before_stop(made)
+            return int(not Job.objects.exclude(state__in=[*"sfc"]).exists())
+
+        made.run(stops)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def stars(sky: bytes) -> dict[str, Any]:
+    """The stars of the drawn picture, as the fields of an upload."""
+    from novacli.extraction.detect import DetectionSettings
+    from novacli.extraction.extractor import StarExtractor
+    from novacli.extraction.order import StarOrder
+    from novacli.inputs import from_array
+
+    pixels = fits.getdata(io.BytesIO(sky)).astype("f4")
+    found = StarExtractor(from_array(pixels)).stars(DetectionSettings(1), StarOrder.FLUX)
+    return {"x": list(found.x), "y": list(found.y), "image_width": 1024, "image_height": 768}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,10 +17,6 @@ from made_client import ApiClient
 
 from novacli import config as nova_configuration
 from novacli.batch.executors import HERE
-from novacli.demo import writer
-from novacli.demo.catalogue import Catalogue, find_index
-from novacli.demo.drawing import draw
-from novacli.demo.scene import Scene
 from novacli.records.calibration import Calibration
 from novacli.records.parity import Parity
 from novaweb import folders
@@ -29,36 +24,8 @@ from novaweb.queue import queue
 from novaweb.queue.dispatcher import Dispatcher, ending_of
 from novaweb.queue.queue import Ending
 from novaweb.submissions.models import Job, JobState, Submission
-from solvehost.indexes.index_set import IndexSet
 
 pytestmark = pytest.mark.engine
-#: Orion's belt.
-SCENE = Scene(84.0, -3.0, width_deg=10.0, trail=False)
-
-
-@pytest.fixture(scope="session")
-def sky(real_indexes: IndexSet, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a drawn picture."""
-    path = tmp_path_factory.mktemp("sky") / "sky.fits"
-    stars = Catalogue.open(find_index([file.path for file in real_indexes.files]))
-    writer.write(draw(SCENE, stars), SCENE, path, overwrite=False)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def work() -> Callable[..., None]:
-    """A function that runs a dispatcher until no job waits or runs."""
-
-    def run(before_stop: Callable[[Dispatcher], None] = lambda _: None, **nova: Any) -> None:
-        made = Dispatcher(settings.NOVAWEB, nova_configuration.load().replaced("test", **nova), HERE, 1)
-
-        def stops() -> int:
-            before_stop(made)
-            return int(not Job.objects.exclude(state__in=[*"sfc"]).exists())
-
-        made.run(stops)
-
-    return run
 
 
 def test_an_upload_is_solved(alice: ApiClient, sky: bytes, work, data: folders.Folders) -> None:
@@ -106,15 +73,8 @@ def test_an_upload_that_is_no_picture_fails_with_a_message(alice: ApiClient, wor
     assert alice.get("wcs_file/1").status_code == 404
 
 
-def test_a_star_list_is_solved(alice: ApiClient, sky: bytes, work) -> None:
-    from novacli.extraction.detect import DetectionSettings
-    from novacli.extraction.extractor import StarExtractor
-    from novacli.extraction.order import StarOrder
-    from novacli.inputs import from_array
-
-    pixels = fits.getdata(io.BytesIO(sky)).astype("f4")
-    stars = StarExtractor(from_array(pixels)).stars(DetectionSettings(1), StarOrder.FLUX)
-    alice.post("upload", x=list(stars.x), y=list(stars.y), image_width=1024, image_height=768)
+def test_a_star_list_is_solved(alice: ApiClient, stars: dict[str, Any], work) -> None:
+    alice.post("upload", **stars)
     work()
     assert alice.post("jobs/1") == {"status": "success"}
 

@@ -235,4 +235,4 @@ def test_every_page_has_a_policy_that_allows_no_inline_script(visitor: Client, p
 def test_static_files_are_sent(visitor: Client) -> None:
     answer = visitor.get("/static/nova/nova.css")
     assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, "text/css")
-    answer.close()
+    assert b"--ground" in b"".join(answer.streaming_content)

@@ -12,13 +12,19 @@ from django.utils import timezone
 from made_client import ApiClient
 
 from novaweb.accounts.keys import ANONYMOUS_KEY
-from novaweb.submissions.models import Submission, Visibility
+from novaweb.folders import Folders
+from novaweb.products.registry import OBJECTS, PRODUCTS
+from novaweb.submissions.models import Job, JobState, Submission, Visibility
+from solvehost.formats.jobdir import axy_name
 
 #: Addresses that read something of a submission or a job, its files, what owners may change, and all others.
 READ = [
     "api/submissions/{}", "api/jobs/{}", "api/jobs/{}/calibration", "api/jobs/{}/info", "api/jobs/{}/place",
+    "api/jobs/{}/objects_in_field", "api/jobs/{}/machine_tags", "api/jobs/{}/tags", "api/jobs/{}/annotations",
 ]  # fmt: skip
-FILES = ["wcs_file/{}", "corr_file/{}", "rdls_file/{}", "axy_file/{}", "joblog/{}"]
+FILES = [
+    "wcs_file/{}", "corr_file/{}", "rdls_file/{}", "axy_file/{}", "joblog/{}", *(f"{name}/{{}}" for name in PRODUCTS)
+]  # fmt: skip
 WRITE = ["api/submissions/{}/visibility", "api/jobs/{}/cancel"]
 OPEN = ["healthz", "readyz", "api/login", "api/upload", "api/url_upload", "api/myjobs", "api/submission_images"]
 #: Pages: those that read a submission or an image, those that change one, and all others; test_pages.py opens them.
@@ -41,10 +47,31 @@ ALLOWED = {
 }
 
 
+def status_of(client: ApiClient, path: str) -> int:
+    """Return the status of a file, which is read to its end, so that it is closed."""
+    answer = client.get(path)
+    if answer.streaming:
+        b"".join(answer.streaming_content)
+    return int(answer.status_code)
+
+
+def make_files(data: Folders) -> None:
+    """Make the only job a solved one with all its files."""
+    Job.objects.update(state=JobState.SOLVED, directory="job")
+    folder = data.jobs / "job"
+    products = [f"products/{product.file}" for product in (*PRODUCTS.values(), OBJECTS)]
+    for name in ("wcs.fits", "corr.fits", "rdls.fits", axy_name(1), "backend.log", *products):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"{}")
+
+
 @pytest.mark.parametrize(("visibility", "viewer"), [*itertools.product(Visibility, VIEWERS)])
-def test_one_rule_for_all_addresses(alice: ApiClient, person, client_at, visibility: Visibility, viewer: str) -> None:
+def test_one_rule_for_all_addresses(
+    alice: ApiClient, person, client_at, data: Folders, visibility: Visibility, viewer: str
+) -> None:
     alice.upload()
     Submission.objects.update(visibility=visibility)
+    make_files(data)
     clients = {
         "owner": alice,
         "stranger": person("bob", "192.0.2.2"),
@@ -55,6 +82,8 @@ def test_one_rule_for_all_addresses(alice: ApiClient, person, client_at, visibil
     allowed = viewer in ALLOWED[visibility]
     for path in READ:
         assert client.raw(path.format(1).removeprefix("api/")).status_code == (200 if allowed else 404), path
+    for path in FILES:
+        assert status_of(client, path.format(1)) == (200 if allowed else 404), path
     for path in WRITE:
         if viewer != "owner":
             assert b"success" not in client.raw(path.format(1).removeprefix("api/")).content, path

@@ -52,10 +52,8 @@ def plot(picture: Picture, field: SolvedField, options: PlotOptions, target: Pat
     NovaError
         If the image cannot be read, an extra is not installed, or the file cannot be written.
     """
-    solution = field.solution.tan_sip
-    width = solution.width if options.width == 0 else options.width
-    up = is_fits_like(field)
-    viewport = make_viewport(solution, width=width, longer_side=LONGER_SIDE, is_fits_like=up)
+    width = field.solution.tan_sip.width if options.width == 0 else options.width
+    viewport = viewport_of(field, width, LONGER_SIDE)
     image = read_image(field.origin, max(viewport.width, viewport.height)) if picture.has_image else None
     taken = Epoch(julian_year(options.date) or 2000.0, "--date") if options.date else None
     if taken is None and image is not None:
@@ -69,6 +67,12 @@ def plot(picture: Picture, field: SolvedField, options: PlotOptions, target: Pat
     else:
         ground = displayed(image, viewport, is_stretched=options.is_stretched)
     write_picture(canvas, ground, credit(), target)
+
+
+def viewport_of(field: SolvedField, width: int | None, longer_side: int) -> Viewport:
+    """Return the viewport of a solved field; see :func:`novacli.pictures.viewport.make_viewport`."""
+    up = is_fits_like(field)
+    return make_viewport(field.solution.tan_sip, width=width, longer_side=longer_side, is_fits_like=up)
 
 
 def _canvas(picture: Picture, viewport: Viewport, options: PlotOptions) -> Canvas:

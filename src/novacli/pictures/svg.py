@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from novacli.pictures.canvas import Canvas, Shape
 from novacli.pictures.labels import Label
@@ -14,9 +14,9 @@ _HALO_OPACITY = 0.75
 _LINE_HALO, _TEXT_HALO = 2.4, 3.2
 
 
-def overlay(canvas: Canvas) -> str:
-    """Return the drawing alone, on transparent ground."""
-    return "".join(_document(canvas, ()))
+def overlay(canvas: Canvas, styles: Collection[str] = STYLES) -> str:
+    """Return the drawing alone, on transparent ground; of its lines and labels only those of some styles."""
+    return "".join(_document(canvas, (), styles))
 
 
 def standalone(canvas: Canvas, background: bytes, credit: str) -> str:
@@ -42,17 +42,18 @@ def standalone(canvas: Canvas, background: bytes, credit: str) -> str:
     return "".join(_document(canvas, below))
 
 
-def _document(canvas: Canvas, below: Iterable[str]) -> Iterator[str]:
+def _document(canvas: Canvas, below: Iterable[str], styles: Collection[str] = STYLES) -> Iterator[str]:
     yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{canvas.width}" height="{canvas.height}"'
     yield f' viewBox="0 0 {canvas.width} {canvas.height}">\n'
     for part in below:
         yield part + "\n"
-    for style in dict.fromkeys(shape.style for shape in canvas.shapes):
+    for style in dict.fromkeys(shape.style for shape in canvas.shapes if shape.style in styles):
         yield from _group(style, [shape for shape in canvas.shapes if shape.style == style], canvas.unit)
-    if canvas.labels:
-        yield f'<g font-family="{FONT_FAMILY}" stroke="{BLACK}" stroke-opacity="{_HALO_OPACITY}"'
+    labels = [label for label in canvas.labels if label.style in styles]
+    if labels:
+        yield f'<g font-family="{FONT_FAMILY}, sans-serif" stroke="{BLACK}" stroke-opacity="{_HALO_OPACITY}"'
         yield f' stroke-width="{_TEXT_HALO * canvas.unit:.2f}" stroke-linejoin="round" paint-order="stroke">\n'
-        yield from map(_text, canvas.labels)
+        yield from map(_text, labels)
         yield "</g>\n"
     yield "</svg>\n"
 

@@ -6,6 +6,7 @@ import datetime
 
 from django.http import HttpRequest
 
+from novaweb.api.objects import names_in
 from novaweb.api.requests import ApiError, answers, read_fields, reader, user_of
 from novaweb.queue import queue
 from novaweb.submissions.models import Calibration, Job, JobState, Submission
@@ -73,9 +74,10 @@ def _calibration(found: Calibration) -> dict[str, float]:
 def info(request: HttpRequest, number: int) -> object:
     """Return what is known of a job in one object."""
     found = job_or_404(reader(request), number)
+    names = names_in(found)
     answer: dict[str, object] = {
-        "objects_in_field": [],
-        "machine_tags": [],
+        "objects_in_field": names,
+        "machine_tags": names,
         "tags": [],
         "status": word_for(found),
         "original_filename": found.image.original_name,

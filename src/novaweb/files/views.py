@@ -1,4 +1,4 @@
-"""Send the files of a job directory, each at the address that nova.astrometry.net has for it."""
+"""Send the files of a job, each at the address that nova.astrometry.net has for it, if it has one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from novacli.errors import NotSolvedError, RetryLaterError
 from novaweb import folders
-from novaweb.api.requests import reader
+from novaweb.api.requests import reader, reply
+from novaweb.products.maker import product_of
+from novaweb.products.registry import Product
 from novaweb.submissions.models import Job, Visibility
 from novaweb.submissions.visibility import job_or_404
 from solvehost.formats import jobdir
@@ -48,6 +51,27 @@ def view_of(file: JobFile) -> Callable[[HttpRequest, int], HttpResponseBase]:
         return _as_seen(
             job, FileResponse(path.open("rb"), as_attachment=True, filename=file.saved_name, content_type=_FITS)
         )
+
+    return send
+
+
+def view_of_product(product: Product) -> Callable[[HttpRequest, int], HttpResponseBase]:
+    """Return the view that sends a product of a job; it is made if it is missing."""
+
+    @csrf_exempt
+    def send(request: HttpRequest, number: int) -> HttpResponseBase:
+        job = job_or_404(reader(request), number)
+        try:
+            path = product_of(product, job)
+        except NotSolvedError as exc:
+            raise Http404(f"job {job.pk} has no such file: {exc}") from exc
+        except RetryLaterError as exc:
+            return reply({"error": str(exc)}, 503)
+        name = product.saved_name
+        sent = FileResponse(
+            path.open("rb"), as_attachment=name is not None, filename=name or "", content_type=product.content_type
+        )
+        return _as_seen(job, sent)
 
     return send
 
