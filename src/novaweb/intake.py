@@ -1,4 +1,4 @@
-"""Take an upload: store its content, make its rows, and put its job into the queue."""
+"""Take uploads: store the content, make the rows, and put the jobs into the queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Upload:
     chunks
         The content.
     params
-        What the solve is asked for.
+        The parameters of the solve.
     visibility
         One of :class:`~novaweb.submissions.models.Visibility`.
     licence
@@ -53,25 +53,69 @@ def receive(user: User, viewer: Viewer, upload: Upload) -> Submission:
     OutputError
         If the content cannot be stored.
     """
+    key = _queue_key(user, viewer)
+    submission = Submission(
+        user=user,
+        blob=blobs.store(upload.chunks),
+        original_filename=shown(upload.name),
+        visibility=upload.visibility,
+        params=upload.params.to_json(),
+        licence=upload.licence,
+        address_digest=viewer.address_digest,
+    )
+    return _queued(submission, key)
+
+
+def solve_again(user: User, viewer: Viewer, earlier: Submission, params: SolveParams, visibility: str) -> Submission:
+    """Make a submission of the content of an earlier one, with other parameters, and queue its job.
+
+    Parameters
+    ----------
+    user
+        The owner of the new submission.
+    viewer
+        The viewer who asks for it.
+    earlier
+        The submission that was solved, or not solved, before.
+    params
+        The parameters of the new solve.
+    visibility
+        One of :class:`~novaweb.submissions.models.Visibility`.
+
+    Raises
+    ------
+    RetryLaterError
+        If the user has too many jobs in the queue.
+    """
+    key = _queue_key(user, viewer)
+    submission = Submission(
+        user=user,
+        blob=earlier.blob,
+        original_filename=earlier.original_filename,
+        visibility=visibility,
+        params=params.to_json(),
+        licence=earlier.licence,
+        address_digest=viewer.address_digest,
+    )
+    return _queued(submission, key)
+
+
+def _queue_key(user: User, viewer: Viewer) -> str:
+    """Return the key under which a user's jobs take turns; raise RetryLaterError if it has too many."""
     key = str(user.pk) if user.is_person else viewer.address_digest
     if queue.unfinished(key) >= settings.NOVAWEB["max_queued"]:
         raise RetryLaterError(
             f"{settings.NOVAWEB['max_queued']} of your jobs wait or run: try again when some are done"
         )
-    blob = blobs.store(upload.chunks)
-    name = shown(upload.name)
+    return key
+
+
+def _queued(submission: Submission, key: str) -> Submission:
+    """Store a submission with its image and its job."""
     with transaction.atomic():
-        submission = Submission.objects.create(
-            user=user,
-            blob=blob,
-            original_filename=name,
-            visibility=upload.visibility,
-            params=upload.params.to_json(),
-            licence=upload.licence,
-            address_digest=viewer.address_digest,
-        )
-        image = UserImage.objects.create(submission=submission, original_name=name)
-        queue.add(image, user, key)
+        submission.save()
+        image = UserImage.objects.create(submission=submission, original_name=submission.original_filename)
+        queue.add(image, submission.user, key)
     return submission
 
 

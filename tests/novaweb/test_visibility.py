@@ -28,8 +28,20 @@ FILES = [
 WRITE = ["api/submissions/{}/visibility", "api/jobs/{}/cancel"]
 OPEN = ["healthz", "readyz", "api/login", "api/upload", "api/url_upload", "api/myjobs", "api/submission_images"]
 #: Pages: those that read a submission or an image, those that change one, and all others; test_pages.py opens them.
-READ_PAGES = ["status/{}", "user_images/{}"]
-OTHER_PAGES = ["", "public", "mine", "status/{}/change", "sign-in", "sign-out", "sign-up", "account", "keys"]
+READ_PAGES = ["status/{}", "user_images/{}", "user_images/{}/objects"]
+OTHER_PAGES = [
+    "",
+    "public",
+    "mine",
+    "status/{}/change",
+    "user_images/{}/again",
+    "progress",
+    "sign-in",
+    "sign-out",
+    "sign-up",
+    "account",
+    "keys",
+]
 
 
 def test_every_address_has_a_line_here() -> None:

@@ -1,4 +1,4 @@
-"""What people fill in, and the records that it means."""
+"""The forms for an upload and for another solve, and the records that they stand for."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from novacli.text.angles import parse_dec, parse_ra
 from novaweb.accounts.models import User
 from novaweb.submissions.models import Visibility
 
-#: How much a size that people state may be wrong.
+#: A size that people state may be wrong by this much.
 _SIZE_ERROR_PERCENT = 20.0
 _CAMERA = "camera"
-_ARCSEC = math.degrees(1) * 3600
+_ARCSEC_PER_RADIAN = math.degrees(1) * 3600
 _MAX_STARS_CHARS = 4_000_000
+_MAX_FILES = 100
 _SCALES = (
     ("", "not known"),
     (ScaleUnit.DEG_WIDTH.value, "width of the picture in degrees"),
@@ -29,16 +30,9 @@ _SCALES = (
 )
 
 
-class UploadForm(forms.Form):
-    """A picture, or a star list, and what is known of it."""
+class HintsForm(forms.Form):
+    """The size and the position of a picture, as far as they are known."""
 
-    file = forms.FileField(label="Picture or star list", required=False)
-    stars = forms.CharField(
-        label="Star list",
-        required=False,
-        max_length=_MAX_STARS_CHARS,
-        widget=forms.Textarea(attrs={"rows": 6, "placeholder": "x,y\n512.3,80.1\n…"}),
-    )
     scale_kind = forms.ChoiceField(label="Size on the sky", choices=_SCALES, required=False)
     scale = forms.FloatField(label="about", required=False, min_value=0)
     focal_mm = forms.FloatField(label="Focal length (mm)", required=False, min_value=0)
@@ -47,16 +41,9 @@ class UploadForm(forms.Form):
     dec = forms.CharField(label="Declination", required=False, max_length=40)
     radius = forms.FloatField(label="within (degrees)", required=False, min_value=0, max_value=180)
 
-    def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
-        """Offer the visibilities that ``person`` may choose; None stands for a visitor."""
-        super().__init__(*args, **kwargs)
-        self.fields["visibility"] = forms.ChoiceField(label="Who may see it", choices=_visibilities(person))
-
     def clean(self) -> dict[str, Any]:
-        """Return the fields, with the records of the solve in ``params``."""
+        """Return the fields, with the parameters of the solve in ``params``."""
         values = super().clean() or {}
-        if bool(values.get("file")) == bool(values.get("stars")) and not self.errors:
-            raise ValidationError("Choose a file, or paste a star list.")
         if not self.errors:
             try:
                 values["params"] = SolveParams(scale=_scale(values), position=_position(values))
@@ -65,13 +52,54 @@ class UploadForm(forms.Form):
         return values
 
 
+class _FilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class _FilesField(forms.FileField):
+    """Any number of files."""
+
+    widget = _FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Return the list of the files."""
+        files = data if isinstance(data, list | tuple) else [data]
+        return [clean for file in files if (clean := super(_FilesField, self).clean(file, initial)) is not None]
+
+
+class UploadForm(HintsForm):
+    """Pictures, or a star list, with their size and position, and who may see them."""
+
+    file = _FilesField(label="Pictures or star lists", required=False)
+    stars = forms.CharField(
+        label="Star list",
+        required=False,
+        max_length=_MAX_STARS_CHARS,
+        widget=forms.Textarea(attrs={"rows": 6, "placeholder": "x,y\n512.3,80.1\n…"}),
+    )
+
+    def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
+        """Offer the visibilities that ``person`` may choose; None stands for a visitor."""
+        super().__init__(*args, **kwargs)
+        self.fields["visibility"] = forms.ChoiceField(label="Who may see it", choices=_visibilities(person))
+
+    def clean(self) -> dict[str, Any]:
+        """Return the fields, with the parameters of the solve in ``params``."""
+        values = super().clean()
+        if bool(values.get("file")) == bool(values.get("stars")) and not self.errors:
+            raise ValidationError("Choose a file, or paste a star list.")
+        if len(values.get("file") or []) > _MAX_FILES:
+            raise ValidationError(f"These are more than {_MAX_FILES} files: send them in parts.")
+        return values
+
+
 def _visibilities(person: User | None) -> list[tuple[str, str]]:
     """Return (value, label) of each visibility; a visitor owns nothing, and could not see a private picture again."""
     hours = settings.NOVAWEB["unlisted_hours"]
     unlisted = f"those at this network address, for {hours:g} hours"
-    found = [(Visibility.UNLISTED.value, f"I, and {unlisted}" if person else unlisted)]
+    shown = [(Visibility.UNLISTED.value, f"I, and {unlisted}" if person else unlisted)]
     private = [(Visibility.PRIVATE.value, "only I")] if person else []
-    return [*found, *private, (Visibility.PUBLIC.value, "everyone: it is listed")]
+    return [*shown, *private, (Visibility.PUBLIC.value, "everyone: it is listed")]
 
 
 def _scale(values: dict[str, Any]) -> Scale | None:
@@ -82,7 +110,7 @@ def _scale(values: dict[str, Any]) -> Scale | None:
         focal_mm, pixel_um = values.get("focal_mm"), values.get("pixel_um")
         if not focal_mm or not pixel_um:
             raise UsageError("give both the focal length and the pixel size")
-        arcsec_per_pixel = math.atan(pixel_um / 1000 / focal_mm) * _ARCSEC
+        arcsec_per_pixel = math.atan(pixel_um / 1000 / focal_mm) * _ARCSEC_PER_RADIAN
         return Scale.from_estimate(arcsec_per_pixel, _SIZE_ERROR_PERCENT, ScaleUnit.ARCSEC_PER_PIXEL)
     if not values.get("scale"):
         raise UsageError("give the size on the sky, or choose “not known”")

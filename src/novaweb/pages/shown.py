@@ -13,7 +13,6 @@ from novacli.records.result import Result
 from novacli.text.angles import format_dec_dms, format_ra_hms
 from novacli.text.quantities import angle_text, count_text
 from novaweb import folders
-from novaweb.files.views import FILES
 from novaweb.queue import queue
 from novaweb.submissions.models import Calibration, Job, JobState, Submission, Visibility
 from solvehost.formats.jobdir import JobDir
@@ -42,15 +41,6 @@ _CAUSES = {
     Cause.CROWDED: "Most of what looks like stars lies in a small part: crop trees, lamps or clouds away.",
     Cause.CLUSTERED: "A match was rejected because it rests on clustered sources.",
 }
-#: Address of a file → what it is.
-_DOWNLOADS = {
-    "wcs_file": "WCS (FITS header)",
-    "new_fits_file": "picture with its WCS (FITS)",
-    "corr_file": "matched stars (FITS table)",
-    "rdls_file": "catalogue stars (FITS table)",
-    "axy_file": "stars found (FITS table)",
-    "joblog": "log",
-}
 
 
 @record
@@ -65,12 +55,13 @@ class State:
 
 @record
 class Card:
-    """A submission in a list: its state, its number, whether all may see it, and where on the sky it is."""
+    """A submission in a list: number, state, visibility, place on the sky, and the address of a small picture."""
 
     submission: int
     state: State
     is_public: bool
     place: str
+    thumbnail: str
 
 
 def state_of(job: Job) -> State:
@@ -100,22 +91,23 @@ def calibration_rows(job: Job, found: Calibration | None) -> list[tuple[str, str
         ("Declination", f"{format_dec_dms(found.dec)}  ({found.dec:+.5f}°)"),
         ("Size", f"{angle_text(width)} × {angle_text(height)}"),
         ("Scale", f"{found.pixscale:.4g}″ per pixel"),
-        ("Orientation", f"up is {found.orientation:.2f}° east of north"),
+        ("Orientation", _orientation_text(job, found)),
         ("Parity", parity),
         *_trust_rows(job),
     ]
 
 
+def _orientation_text(job: Job, found: Calibration) -> str:
+    """Return which way is up; the API's ``orientation`` counts the other way round for all formats but FITS."""
+    result = result_of(job)
+    if result is None or result.calibration is None:
+        return f"{found.orientation:.2f}° in the API"
+    return f"up is {result.calibration.up_deg_e_of_n:.2f}° east of north"
+
+
 def _trust_rows(job: Job) -> Iterator[tuple[str, str]]:
     if job.matched is not None and job.log_odds is not None:
         yield "Matched", f"{count_text(job.matched, 'star')}, log-odds {job.log_odds:.0f}"
-
-
-def downloads_of(job: Job) -> list[tuple[str, str]]:
-    """Return the files of a solved job as (address, what it is)."""
-    if job.state != JobState.SOLVED:
-        return []
-    return [(f"/{name}/{job.pk}", what) for name, what in _DOWNLOADS.items() if name in {*FILES, "joblog"}]
 
 
 def why_unsolved(job: Job) -> list[str]:
@@ -158,10 +150,20 @@ def with_pictures(submissions: Iterable[Submission]) -> list[Card]:
     for job in rows:
         jobs.setdefault(job.image.submission_id, job)
     return [
-        Card(number, state_of(jobs[number]), row.visibility == Visibility.PUBLIC, _place(jobs[number]))
+        Card(
+            number,
+            state_of(jobs[number]),
+            row.visibility == Visibility.PUBLIC,
+            _place(jobs[number]),
+            _thumbnail(jobs[number]),
+        )
         for number, row in found.items()
         if number in jobs
     ]
+
+
+def _thumbnail(job: Job) -> str:
+    return f"/thumbnail/{job.pk}" if job.state == JobState.SOLVED else ""
 
 
 def _place(job: Job) -> str:

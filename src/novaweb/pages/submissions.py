@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from novacli.text.quantities import count_text
 from novaweb.accounts.people import person_of
 from novaweb.pages.shown import place_text, state_of, with_pictures
 from novaweb.pages.viewing import page_viewer
 from novaweb.removal import cancel_jobs, delete_submissions
 from novaweb.submissions.models import Job, Submission, Visibility
-from novaweb.submissions.visibility import is_owner, listed, submission_or_404
+from novaweb.submissions.visibility import is_owner, listed, may_see, submission_or_404
 
 _PER_PAGE = 24
+_MAX_DIGITS = 10
+#: At most this many submissions are shown together; an upload has at most 100.
+_MAX_TOGETHER = 200
 
 
 @require_safe
 def submission(request: HttpRequest, number: int) -> HttpResponse:
-    """Show what becomes of each image; if there is one, and it is solved or not, go to its page."""
+    """Show the state of each image of a submission; if there is one, and its job has ended, go to its page."""
     found = submission_or_404(page_viewer(request), number)
-    jobs = list(Job.objects.filter(image__submission=found).select_related("image").order_by("pk"))
+    jobs = _jobs_of([found])
     if len(jobs) == 1 and jobs[0].has_ended:
         return redirect("picture", number=jobs[0].image_id)
+    context = {"title": found.original_filename, "submission": found, "is_owner": is_owner(page_viewer(request), found)}
+    return _progress(request, jobs, context)
+
+
+@require_safe
+def progress(request: HttpRequest) -> HttpResponse:
+    """Show the states of several submissions, which were uploaded together."""
+    first, last = (request.GET.get(name, "") for name in ("from", "to"))
+    if not (first.isdecimal() and last.isdecimal() and len(first) <= _MAX_DIGITS and len(last) <= _MAX_DIGITS):
+        raise Http404("There are no such submissions.")
+    rows = Submission.objects.filter(pk__gte=int(first), pk__lte=int(last)).order_by("pk")[:_MAX_TOGETHER]
+    viewer = page_viewer(request)
+    jobs = _jobs_of([row for row in rows if may_see(viewer, row)])
+    return _progress(request, jobs, {"title": count_text(len(jobs), "picture")})
+
+
+def _jobs_of(submissions: Collection[Submission]) -> list[Job]:
+    return list(Job.objects.filter(image__submission__in=submissions).select_related("image").order_by("pk"))
+
+
+def _progress(request: HttpRequest, jobs: Sequence[Job], context: dict[str, Any]) -> HttpResponse:
     states = [(state_of(job), place_text(job)) for job in jobs]
-    return render(
-        request,
-        "pages/submission.html",
-        {
-            "submission": found,
-            "states": states,
-            "is_owner": is_owner(page_viewer(request), found),
-            "is_live": any(not job.has_ended for job in jobs),
-        },
-    )
+    is_live = any(not job.has_ended for job in jobs)
+    return render(request, "pages/submission.html", {**context, "states": states, "is_live": is_live})
 
 
 @login_required
