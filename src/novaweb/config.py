@@ -6,6 +6,7 @@ Every key is defined once, in ``KEYS``.  The settings of solving itself (engine,
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from novacli.config import Config, Key, parse_count, parse_flag, parse_path, parse_positive, parse_text, read_settings
+from novacli.files.urls import Network
 
 #: The database that needs no server, in the folder of the data.
 SQLITE = "sqlite"
@@ -52,6 +54,20 @@ def _sign_up(value: Any) -> str:
     return text
 
 
+def networks_of(text: str | None) -> tuple[Network, ...]:
+    """Return the address ranges in a text such as ``10.0.0.0/8,192.168.0.0/16``; none for None."""
+    return tuple(ipaddress.ip_network(word.strip()) for word in (text or "").split(",") if word.strip())
+
+
+def _networks(value: Any) -> str:
+    text = parse_text(value)
+    try:
+        networks_of(text)
+    except ValueError as exc:
+        raise ValueError("it must be address ranges such as 10.0.0.0/8,192.168.0.0/16") from exc
+    return text
+
+
 KEYS = (
     Key("data_dir", "NOVAWEB_DATA", parse_path, lambda folders: folders.data / "web",
         "the folder of uploads and job directories, and of the database if it is sqlite"),
@@ -70,6 +86,8 @@ KEYS = (
         "how many jobs of one user, or of one address without an account, may wait or run"),
     Key("unlisted_hours", "NOVAWEB_UNLISTED_HOURS", parse_positive, lambda _: 24.0,
         "for how many hours the address of an upload may read it by its number, if it is unlisted"),
+    Key("fetch_networks", "NOVAWEB_FETCH_NETWORKS", _networks, lambda _: None,
+        "address ranges beside the public internet from which URLs may be fetched, such as 10.0.0.0/8,192.168.0.0/16"),
     Key("to", "NOVAWEB_TO", parse_text, lambda _: "local", "where pictures are solved, as nova submit --to takes it"),
 )  # fmt: skip
 

@@ -23,7 +23,7 @@ from novacli.demo.scene import Scene
 from novaweb import folders
 from novaweb.accounts.keys import make_key
 from novaweb.accounts.people import make_person
-from novaweb.queue.dispatcher import Dispatcher
+from novaweb.dispatcher import Dispatcher
 from novaweb.submissions.models import Job
 from solvehost.indexes.index_set import IndexSet
 

@@ -20,8 +20,8 @@ from novacli.batch.executors import HERE
 from novacli.records.calibration import Calibration
 from novacli.records.parity import Parity
 from novaweb import folders
+from novaweb.dispatcher import Dispatcher, ending_of
 from novaweb.queue import queue
-from novaweb.queue.dispatcher import Dispatcher, ending_of
 from novaweb.queue.queue import Ending
 from novaweb.submissions.models import Job, JobState, Submission
 
@@ -156,7 +156,7 @@ def test_the_work_of_a_job_that_was_removed_is_thrown_away(alice: ApiClient, dis
 
 
 def test_a_database_that_is_gone_is_named_once(dispatcher: Dispatcher, monkeypatch, caplog) -> None:
-    monkeypatch.setattr("novaweb.queue.dispatcher._DATABASE_PAUSE_S", 0)
+    monkeypatch.setattr("novaweb.dispatcher._DATABASE_PAUSE_S", 0)
     for _ in range(3):
         with dispatcher._patience():
             raise InterfaceError("the connection is closed\nand more")

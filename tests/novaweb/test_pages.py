@@ -107,7 +107,7 @@ def test_what_is_known_becomes_a_hint(visitor: Client, fields: dict[str, str], s
         ({"scale_kind": "degwidth"}, "give the size on the sky"),
         ({"scale_kind": "parsec"}, "Select a valid choice"),
         ({"visibility": Visibility.PRIVATE.value}, "Select a valid choice"),
-        ({"stars": "1,2"}, "Choose a file, or paste a star list"),
+        ({"stars": "1,2"}, "Choose files, or give an address, or paste a star list"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(visitor: Client, fields: dict[str, str], text: str) -> None:

@@ -76,6 +76,7 @@ def test_users_and_keys(nova_web: Run, tmp_path: Path) -> None:
         (["config"], {"NOVAWEB_DATABASE": "mysql://x"}, 78, "$NOVAWEB_DATABASE: database = 'mysql://x': it must be"),
         (["config"], {"NOVAWEB_DATABASE": "postgresql://h:99999/x"}, 78, "$NOVAWEB_DATABASE: database = 'postgresql"),
         (["config"], {"NOVAWEB_SITE_URL": "http://h:x"}, 78, "$NOVAWEB_SITE_URL: site_url = 'http://h:x': its port"),
+        (["config"], {"NOVAWEB_FETCH_NETWORKS": "10.0.0.0/99"}, 78, "$NOVAWEB_FETCH_NETWORKS: fetch_networks = '10"),
         (["config"], {"NOVAWEB_SITE_URL": "nova"}, 78, "$NOVAWEB_SITE_URL: site_url = 'nova': it must be a URL"),
         (["migrate"], {"NOVAWEB_DATA": "/dev/null/x"}, 78, "/dev/null/x: Not a directory: choose another data_dir"),
         (["migrate"], {"NOVAWEB_SECRET_KEY_FILE": "/nosuch"}, 78, "/nosuch: the secret key cannot be read"),

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 
 from novaweb.api import parameters
 from novaweb.api.requests import ApiError, Fields, answers, read_fields, user_of
-from novaweb.intake import Upload, receive
+from novaweb.intake import Upload, name_of, receive
+from novaweb.submissions.models import MAX_URL
 from novaweb.submissions.visibility import viewer_of
 
 _MEGABYTE = 10**6
@@ -29,8 +30,15 @@ def upload(request: HttpRequest) -> object:
 
 @answers
 def url_upload(request: HttpRequest) -> object:
-    """Take the star list in ``x`` and ``y``, which some clients send here; files at URLs are not fetched."""
-    return _receive_stars(request, read_fields(request), "this server fetches no URLs: send the file itself")
+    """Take a URL, which a worker fetches, or the star list in ``x`` and ``y``, which some clients send here."""
+    fields = read_fields(request)
+    user_of(fields)
+    url = fields.get("url")
+    if url is None:
+        return _receive_stars(request, fields, 'no "url", and no star list as "x" and "y"')
+    if not isinstance(url, str) or len(url) > MAX_URL or not url.isprintable():
+        raise ApiError(f'"url" is no text of at most {MAX_URL} printable characters')
+    return _receive(request, fields, name_of(url), None, url)
 
 
 def _check_size(request: HttpRequest) -> None:
@@ -49,9 +57,10 @@ def _receive_stars(request: HttpRequest, fields: Fields, remedy: str) -> object:
     return _receive(request, fields, "stars.csv", stars)
 
 
-def _receive(request: HttpRequest, fields: Fields, name: str, chunks: Iterable[bytes]) -> object:
+def _receive(request: HttpRequest, fields: Fields, name: str, chunks: Iterable[bytes] | None, url: str = "") -> object:
     user = user_of(fields)
     params, visibility = parameters.solve_params(fields), parameters.visibility(fields)
-    wanted = Upload(name, chunks, params, visibility, parameters.licence(fields))
+    wanted = Upload(name, chunks, params, visibility, parameters.licence(fields), url)
     submission = receive(user, viewer_of(request, user.pk), wanted)
-    return {"status": "success", "subid": submission.pk, "hash": submission.blob.sha1}
+    answer: dict[str, object] = {"status": "success", "subid": submission.pk}
+    return answer if submission.blob is None else {**answer, "hash": submission.blob.sha1}

@@ -13,7 +13,7 @@ from novacli.errors import ParameterError, UsageError
 from novacli.records.params import DEFAULT_RADIUS_DEG, Position, Scale, ScaleUnit, SolveParams
 from novacli.text.angles import parse_dec, parse_ra
 from novaweb.accounts.models import User
-from novaweb.submissions.models import Visibility
+from novaweb.submissions.models import MAX_URL, Visibility
 
 #: A size that people state may be wrong by this much.
 _SIZE_ERROR_PERCENT = 20.0
@@ -71,6 +71,7 @@ class UploadForm(HintsForm):
     """Pictures, or a star list, with their size and position, and who may see them."""
 
     file = _FilesField(label="Pictures or star lists", required=False)
+    url = forms.URLField(label="Address of a picture", required=False, max_length=MAX_URL, assume_scheme="https")
     stars = forms.CharField(
         label="Star list",
         required=False,
@@ -86,8 +87,8 @@ class UploadForm(HintsForm):
     def clean(self) -> dict[str, Any]:
         """Return the fields, with the parameters of the solve in ``params``."""
         values = super().clean()
-        if bool(values.get("file")) == bool(values.get("stars")) and not self.errors:
-            raise ValidationError("Choose a file, or paste a star list.")
+        if sum(bool(values.get(name)) for name in ("file", "url", "stars")) != 1 and not self.errors:
+            raise ValidationError("Choose files, or give an address, or paste a star list.")
         if len(values.get("file") or []) > _MAX_FILES:
             raise ValidationError(f"These are more than {_MAX_FILES} files: send them in parts.")
         return values

@@ -45,8 +45,7 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
         user = uploader_of(request)
         visibility = Visibility.PRIVATE if user.is_person else Visibility.UNLISTED
         try:
-            earlier, params = job.image.submission, form.cleaned_data["params"]
-            made = solve_again(user, page_viewer(request), earlier, params, visibility)
+            made = solve_again(user, page_viewer(request), job.image, form.cleaned_data["params"], visibility)
             return redirect("submission", number=made.pk)
         except NovaError as exc:
             form.add_error(None, f"{exc}.")
@@ -61,7 +60,7 @@ def _job_or_404(request: HttpRequest, number: int) -> Job:
     Http404
         If there is none, or the viewer may not see it.
     """
-    image = UserImage.objects.select_related("submission__blob").filter(pk=number).first()
+    image = UserImage.objects.select_related("submission", "blob").filter(pk=number).first()
     if image is None or not may_see(page_viewer(request), image.submission):
         raise Http404("There is no such picture.")
     job = Job.objects.filter(image=image).select_related("calibration").order_by("pk").last()

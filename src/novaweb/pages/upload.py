@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from novacli.errors import NovaError
 from novaweb.accounts.people import person_of
-from novaweb.intake import Upload, receive
+from novaweb.intake import Upload, name_of, receive
 from novaweb.pages.forms import UploadForm
 from novaweb.pages.shown import recent_pictures
 from novaweb.pages.viewing import page_viewer, uploader_of
@@ -65,7 +65,9 @@ def _uploads(form: UploadForm) -> Iterator[Upload]:
     common = values["params"], values["visibility"], dict[str, str]()
     for file in values["file"]:
         _check_size(file)
-    if not values["file"]:
+    if values["url"]:
+        yield Upload(name_of(values["url"]), None, *common, values["url"])
+    if values["stars"]:
         yield Upload("stars.csv", [values["stars"].encode()], *common)
     for file in values["file"]:
         yield Upload(file.name, file.chunks(), *common)

@@ -84,7 +84,9 @@ def product_of(product: Product, job: Job) -> Path:
     if job.state != JobState.SOLVED or not job.directory:
         raise NotSolvedError("it is not solved")
     places = folders.of(settings.NOVAWEB)
-    image = places.blob(job.image.submission.blob.sha256)
+    if job.image.blob is None:
+        raise NotSolvedError("it is not solved")
+    image = places.blob(job.image.blob.sha256)
     try:
         return _MAKER.path_of(product, places.jobs / job.directory, image)
     except NotSolvedError as exc:

@@ -147,10 +147,13 @@ def _store_calibration(job_id: int, found: Solution) -> None:
 
 
 def _finish_submission(job_id: int, error_message: str, now: datetime.datetime) -> None:
-    submission = Submission.objects.filter(images__jobs=job_id)
-    if error_message:
-        submission.update(error_message=error_message)
-    submission.filter(finished=None).update(finished=now)
+    """End the submission of a job if it was the last one; its error is that of the submission if it is the only one."""
+    found = Submission.objects.get(images__jobs=job_id)
+    jobs = Job.objects.filter(image__submission=found)
+    if error_message and jobs.count() == 1:
+        Submission.objects.filter(pk=found.pk).update(error_message=error_message)
+    if not jobs.filter(state__in=_UNFINISHED).exists():
+        Submission.objects.filter(pk=found.pk, finished=None).update(finished=now)
 
 
 def cancel(job: Job) -> bool:
@@ -167,7 +170,9 @@ def _end(jobs: QuerySet[Job], state: str, reason: str) -> int:
     now = timezone.now()
     numbers = list(jobs.values_list("pk", flat=True))
     ended = jobs.update(state=state, reason=reason, ended=now, token="", lease_until=None)
-    Submission.objects.filter(images__jobs__in=numbers, images__jobs__state=state, finished=None).update(finished=now)
+    open_ones = Submission.objects.filter(images__jobs__in=numbers, images__jobs__state=state, finished=None)
+    for found in open_ones.exclude(images__jobs__state__in=_UNFINISHED).distinct():
+        Submission.objects.filter(pk=found.pk).update(finished=now)
     return ended
 
 

@@ -15,6 +15,7 @@ from solvehost.record import record
 
 _MAX_ID = 2**31
 _MAX_NAME = 255
+MAX_URL = 2000
 
 
 def _id_fits(name: str) -> models.CheckConstraint:
@@ -56,11 +57,13 @@ class Submission(models.Model):
     """One upload.
 
     ``address_digest`` identifies the network address of the upload without stating it.  ``error_message`` is set if the
-    upload could not be read.
+    upload could not be read.  ``url`` is where a worker fetches the content, which is missing until then; afterwards
+    its credentials are masked.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="submissions")
-    blob = models.ForeignKey(Blob, on_delete=models.PROTECT)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True)
+    url = models.CharField(max_length=MAX_URL, blank=True)
     original_filename = models.CharField(max_length=_MAX_NAME)
     visibility = models.CharField(max_length=1, choices=Visibility.choices)
     params = models.JSONField()
@@ -78,9 +81,14 @@ class Submission(models.Model):
 
 
 class UserImage(models.Model):
-    """An image or a star list of a submission; width and height in pixels are known once it was read."""
+    """An image or a star list of a submission; width and height in pixels are known once it was read.
+
+    ``blob`` is its content: that of the submission, or of a file in it if the submission is an archive.  It is missing
+    until a URL was fetched.
+    """
 
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="images")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True)
     original_name = models.CharField(max_length=_MAX_NAME)
     width = models.IntegerField(null=True)
     height = models.IntegerField(null=True)

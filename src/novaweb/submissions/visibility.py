@@ -71,7 +71,7 @@ def submission_or_404(viewer: Viewer, number: int) -> Submission:
 
 def job_or_404(viewer: Viewer, number: int) -> Job:
     """Return a job of a submission that a viewer may see; raises as :func:`submission_or_404`."""
-    found = Job.objects.select_related("image__submission__blob", "calibration").filter(pk=number).first()
+    found = Job.objects.select_related("image__submission", "image__blob", "calibration").filter(pk=number).first()
     if found is None or not may_see(viewer, found.image.submission):
         raise Http404("No Job matches the given query.")
     return found

@@ -37,7 +37,7 @@ def command(slots: int | None, place: str | None, executor: str, scheduler: str 
     if (executor == HERE) == (scheduler is not None):
         raise UsageError("--scheduler and --executor dask belong together: give both, or neither")
     django_start.start()
-    from novaweb.queue.dispatcher import Dispatcher
+    from novaweb.dispatcher import Dispatcher
 
     nova = nova_configuration.load()
     web = configuration.load().replaced("--to", to=place)

@@ -1,7 +1,7 @@
 """The dispatcher: claims jobs, has an executor of :mod:`novacli.batch` solve them, and stores the results.
 
-The executor's worker processes read the uploads, which are untrusted; the dispatcher and the web process read rows
-only.
+It fetches the content of jobs that have a URL.  The executor's worker processes read pictures, which are untrusted; the
+dispatcher and the web process do not.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ from novacli.records.result import Result
 from novacli.records.status import SOLVED, UNSOLVED
 from novacli.text.printable import printable_line
 from novaweb import folders
+from novaweb.fetch import Fetch, in_thread
+from novaweb.intake import complete
 from novaweb.queue import queue
 from novaweb.queue.queue import Claim, Ending
-from novaweb.submissions.models import Job, JobState, Submission
+from novaweb.submissions.models import JobState, Submission, UserImage
 
 _POLL_S, _BEAT_S = 0.1, 10.0
 #: A database that is gone is asked again after this time.
 _DATABASE_PAUSE_S = 2.0
 _MAX_MESSAGE = 1000
+_CHUNK_BYTES = 1 << 20
 _DATABASE_GONE = (OperationalError, InterfaceError)
 _LOG = logging.getLogger("novaweb")
 
@@ -73,6 +76,8 @@ class Dispatcher:
         )
         self._executor: Executor = open_executor(kind, self._setup, workers, address)
         self._held: dict[Future[TaskOutcome], Claim] = {}
+        self._fetching: dict[Future[Path], Claim] = {}
+        self._fetch = Fetch(web)
         self._next_beat_s = 0.0
         self._waits_for_database = False
 
@@ -89,7 +94,7 @@ class Dispatcher:
             If no worker is left.
         """
         try:
-            while (asked := stops()) == 0 or (asked == 1 and self._held):
+            while (asked := stops()) == 0 or (asked == 1 and (self._held or self._fetching)):
                 with self._patience():
                     self._turn(takes_more=asked == 0)
                 time.sleep(_POLL_S)
@@ -100,15 +105,21 @@ class Dispatcher:
         self._executor.watch()
         for future in [future for future in self._held if future.done()]:
             self._finish(future)
+        for fetched in [future for future in self._fetching if future.done()]:
+            self._finish_fetch(fetched)
         if time.monotonic() >= self._next_beat_s:
             self._beat()
         if takes_more:
-            for claim in queue.claim(self._name, self._executor.workers - len(self._held)):
+            for claim in queue.claim(self._name, self._executor.workers - len(self._held) - len(self._fetching)):
                 self._submit(claim)
 
     def _submit(self, claim: Claim) -> None:
         try:
-            task = self._task(claim)
+            image = UserImage.objects.select_related("submission", "blob").get(jobs=claim.job_id)
+            if image.blob is None:
+                self._fetching[in_thread(self._fetch.download, image.submission.url)] = claim
+                return
+            task = self._task(image)
         except (NovaError, OSError, ValueError, ObjectDoesNotExist) as exc:
             reason = getattr(exc, "strerror", None) or str(exc)  # the text of an OSError has the path
             queue.finish(claim, Ending(JobState.FAILED, "error", error_message=f"the upload cannot be read: {reason}"))
@@ -116,13 +127,29 @@ class Dispatcher:
         (future,) = self._executor.submit([task], 0)
         self._held[future] = claim
 
-    def _task(self, claim: Claim) -> FrameTask:
-        """Return the task of a job; the limits of the service apply in place of missing ones."""
-        submission = Job.objects.select_related("image__submission__blob").get(pk=claim.job_id).image.submission
-        params = SolveParams.from_json({"timeout_s": self._setup.params.timeout_s, **submission.params})
-        setup = self._setup_with(params)
-        frame = frame_at(str(self._folders.blob(submission.blob.sha256)), None)
-        return FrameTask(setup, frame)
+    def _task(self, image: UserImage) -> FrameTask:
+        """Return the task of an image; the limits of the service apply in place of missing ones."""
+        params = SolveParams.from_json({"timeout_s": self._setup.params.timeout_s, **image.submission.params})
+        return FrameTask(self._setup_with(params), frame_at(str(self._path_of(image)), None))
+
+    def _path_of(self, image: UserImage) -> Path:
+        return self._folders.blob("" if image.blob is None else image.blob.sha256)
+
+    def _finish_fetch(self, future: Future[Path]) -> None:
+        """Store what was fetched, and solve it.  If the database fails, the future stays and is asked again."""
+        claim = self._fetching[future]
+        try:
+            path = future.result()
+            submission = Submission.objects.get(images__jobs=claim.job_id)
+            with path.open("rb") as stream:
+                complete(submission, iter(lambda: stream.read(_CHUNK_BYTES), b""))
+            path.unlink()
+        except (NovaError, OSError, ObjectDoesNotExist) as exc:
+            reason = printable_line(getattr(exc, "strerror", None) or str(exc))
+            queue.finish(claim, Ending(JobState.FAILED, "error", error_message=reason[:_MAX_MESSAGE]))
+        else:
+            self._submit(claim)
+        del self._fetching[future]
 
     def _setup_with(self, params: SolveParams) -> RunSetup:
         values = {name: getattr(self._setup, name) for name in RunSetup.__annotations__}
@@ -149,11 +176,11 @@ class Dispatcher:
 
     def _without_paths(self, claim: Claim) -> Callable[[str], str]:
         """Return a function that replaces the path of an upload by the name that the client gave."""
-        submission = Submission.objects.select_related("blob").filter(images__jobs=claim.job_id).first()
-        if submission is None:  # an administrator has removed it
+        image = UserImage.objects.select_related("blob").filter(jobs=claim.job_id).first()
+        if image is None:  # an administrator has removed it
             return str
-        blob, name = str(self._folders.blob(submission.blob.sha256)), submission.original_filename
-        return lambda text: text.replace(blob, name)
+        path, name = str(self._path_of(image)), image.original_name
+        return lambda text: text.replace(path, name)
 
     def _store(self, claim: Claim, ending: Ending) -> bool:
         """Store how a job ended; return False if its result cannot be kept."""
@@ -168,11 +195,13 @@ class Dispatcher:
 
     def _beat(self) -> None:
         """Prolong the leases, and forget the jobs that were cancelled or taken by another worker."""
-        kept = queue.beat(list(self._held.values()))
+        kept = queue.beat([*self._held.values(), *self._fetching.values()])
         self._next_beat_s = time.monotonic() + _BEAT_S
         self._keep_work_dir()
         for future in [future for future, claim in self._held.items() if claim.job_id not in kept]:
             future.cancel()
+        for fetching in [future for future, claim in self._fetching.items() if claim.job_id not in kept]:
+            del self._fetching[fetching]
 
     def _keep_work_dir(self) -> None:
         """Make the folder of the jobs in progress if it is missing, and show that a worker uses it."""
@@ -197,7 +226,7 @@ class Dispatcher:
     def _close(self) -> None:
         self._executor.close()
         with contextlib.suppress(*_DATABASE_GONE):
-            queue.release(list(self._held.values()))
+            queue.release([*self._held.values(), *self._fetching.values()])
         shutil.rmtree(self._work_dir, ignore_errors=True)
 
 
