@@ -261,6 +261,10 @@ KEYS = (
     Key("patterns", "NOVA_PATTERNS", parse_flag, lambda _: True,
         "true if wide fields may be recognised by star patterns, once nova doctor --fix has made their database"),
     Key("ssh", "NOVA_SSH", parse_text, lambda _: "ssh", "the ssh program's name or path"),
+    Key("api_key_file", "NOVA_API_KEY_FILE", parse_path, _no_value,
+        "a file with the API key for web services, in place of the keys that nova login keeps"),
+    Key("public", "NOVA_PUBLIC", parse_flag, lambda _: False,
+        "true if web services may show to everyone what is uploaded"),
     Key("pools", "NOVA_POOLS", _pools, lambda _: {}, "names for several solve servers, each a list of hosts"),
 )  # fmt: skip
 

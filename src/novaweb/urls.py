@@ -57,6 +57,7 @@ urlpatterns = [
     _address("api/myjobs", status.myjobs),
     _address("api/submission_images", status.submission_images),
     _address(f"api/submissions/{_NUMBER}", status.submission),
+    _address(f"api/submissions/{_NUMBER}/delete", status.delete),
     _address(f"api/submissions/{_NUMBER}/visibility", status.change_visibility),
     _address(f"api/jobs/{_NUMBER}", status.job),
     _address(f"api/jobs/{_NUMBER}/calibration", status.calibration),

@@ -25,6 +25,8 @@ VALUES: dict[str, tuple[str, Any, str, Any]] = {
     "learn": ("false", False, "off", False),
     "patterns": ("false", False, "yes", True),
     "ssh": ('"/f/ssh"', "/f/ssh", "ssh-2", "ssh-2"),
+    "api_key_file": ('"/f/key"', Path("/f/key"), "/e/key", Path("/e/key")),
+    "public": ("true", True, "no", False),
     "pools": ('{a = ["s1", "s2"]}', {"a": ("s1", "s2")}, "b=s1, s3;c=s4", {"b": ("s1", "s3"), "c": ("s4",)}),
 }
 

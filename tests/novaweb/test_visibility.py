@@ -25,7 +25,7 @@ READ = [
 FILES = [
     "wcs_file/{}", "corr_file/{}", "rdls_file/{}", "axy_file/{}", "joblog/{}", *(f"{name}/{{}}" for name in PRODUCTS)
 ]  # fmt: skip
-WRITE = ["api/submissions/{}/visibility", "api/jobs/{}/cancel"]
+WRITE = ["api/submissions/{}/visibility", "api/submissions/{}/delete", "api/jobs/{}/cancel"]
 OPEN = ["healthz", "readyz", "api/login", "api/upload", "api/url_upload", "api/myjobs", "api/submission_images"]
 #: Pages: those that read a submission or an image, those that change one, and all others; test_pages.py opens them.
 READ_PAGES = ["status/{}", "user_images/{}", "user_images/{}/objects"]
@@ -157,6 +157,14 @@ def test_the_owner_changes_the_visibility(alice: ApiClient, client_at) -> None:
     assert stranger.get("api/jobs/1").status_code == 404
     answer = alice.post("submissions/1/visibility", visibility="secret")
     assert answer["errormessage"] == '"visibility" is none of public, unlisted, private'
+
+
+def test_the_owner_deletes_a_submission(alice: ApiClient, client_at) -> None:
+    alice.upload(publicly_visible="y")
+    assert client_at("192.0.2.9").get("api/submissions/1/delete").status_code == 200  # an error: it is no owner
+    assert alice.post("submissions/1/delete") == {"status": "success"}
+    assert alice.get("api/jobs/1").status_code == 404
+    assert Job.objects.get().state == JobState.CANCELLED
 
 
 def test_a_list_holds_own_jobs_only(alice: ApiClient, person) -> None:

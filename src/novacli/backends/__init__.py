@@ -4,7 +4,9 @@ base    the protocols of a backend
 kinds   the registry of the implementations
 local   solves on this machine
 ssh     solves on servers that are reached by ssh
+web     solves at web services with the API of nova.astrometry.net
 hosts   names for places
+received, result_check    result files of other machines, checked → the job directory
 
 All other rooms use the functions of this module, and none of them knows how a place is reached.
 """
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING
 from novacli.backends import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from novacli.backends.base import Backend, JobKeeper
     from novacli.config import Config
@@ -69,6 +72,39 @@ def check_place(place: str, config: Config) -> Iterator[tuple[str, Iterator[Chec
         If ``place`` denotes no place.
     """
     return kinds.module_of(_kind_of_place(place, config)).check_place(config, place)
+
+
+def login(place: str, config: Config, ask: Callable[[str], str], *, is_checked: bool) -> Path:
+    """Keep the API key of a web service, and return the path of the file that has it.
+
+    Parameters
+    ----------
+    place
+        The service: ``nova``, an address, or a name known to ``nova hosts``.
+    config
+        The settings.
+    ask
+        Returns the key for an address.
+    is_checked
+        True to log in with the key before it is kept.
+
+    Raises
+    ------
+    UsageError
+        If the place is no web service.
+    NovaError
+        If the service refuses the key, or the key cannot be kept.
+    """
+    from novacli.errors import UsageError
+    from novacli.text.printable import printable_line
+
+    if _kind_of_place(place, config) != "web":
+        raise UsageError(
+            f"{printable_line(place)} is no web service: write its address, such as https://nova.example.org"
+        )
+    from novacli.backends.web.keys import ask_and_store
+
+    return ask_and_store(place, config, ask, is_checked=is_checked)
 
 
 def _kind_of_place(place: str, config: Config) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 #: Kind → (its module, a pattern of the destinations that it reaches).  The first pattern that matches decides.
 KINDS = {
     "local": ("novacli.backends.local", "local"),
+    "web": ("novacli.backends.web", "nova|https?://.*"),
     "ssh": ("novacli.backends.ssh", ".*"),
 }
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "retry": ("novacli.cli.commands.retry", "Try jobs again from their star lists."),
     "rm": ("novacli.cli.commands.rm", "Remove jobs."),
     "index": ("novacli.cli.commands.index", "List, verify, recommend, get and build index files."),
+    "login": ("novacli.cli.commands.login", "Keep the API key of a web service."),
     "hosts": ("novacli.cli.commands.hosts", "Name solve servers, and check them."),
     "rigs": ("novacli.cli.commands.rigs", "Show or forget what solved frames taught about cameras."),
     "demo": ("novacli.cli.commands.demo", "Draw a real sky field to try the tool with."),

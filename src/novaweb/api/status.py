@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from novaweb.api.objects import names_in
 from novaweb.api.requests import ApiError, answers, read_fields, reader, user_of
 from novaweb.queue import queue
+from novaweb.removal import delete_submissions
 from novaweb.submissions.models import Calibration, Job, JobState, Submission
 from novaweb.submissions.visibility import is_owner, job_or_404, submission_or_404, viewer_of
 
@@ -127,6 +128,16 @@ def place(request: HttpRequest, number: int) -> object:
 def _check_owner(is_own: bool) -> None:
     if not is_own:
         raise ApiError("only the owner of a submission may change it")
+
+
+@answers
+def delete(request: HttpRequest, number: int) -> object:
+    """Delete a submission of the session's user, with its images and jobs."""
+    viewer = viewer_of(request, user_of(read_fields(request)).pk)
+    found = submission_or_404(viewer, number)
+    _check_owner(is_owner(viewer, found))
+    delete_submissions(Submission.objects.filter(pk=found.pk))
+    return {"status": "success"}
 
 
 @answers

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import made_nova
 import pytest
+from made_nova import KEY, MadeNova
 from made_results import wcs_fits
 from made_servers import HEIGHT, WIDTH, Servers, solved_files, write_star_list
 
@@ -47,7 +49,13 @@ class Place(ABC):
 
 
 class KeepingPlace(Place):
-    """A place where jobs can be left."""
+    """A place where jobs can be left; ``waiting`` is its word for a job that has not begun."""
+
+    waiting = "waiting"
+
+    def id_of(self, job: JobDir) -> str:
+        """Return the id of a job at the place."""
+        return job.job_id
 
     @abstractmethod
     def set_state(self, job: JobDir, state: str) -> None:
@@ -127,6 +135,39 @@ class SshPlace(KeepingPlace):
         return str(remote.reference["id"])
 
 
+class WebPlace(KeepingPlace):
+    waiting = "running"  # services do not tell whether a job waits or runs
+
+    def __init__(self, service: MadeNova, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._service, self._monkeypatch = service, monkeypatch
+        self.name = service.url.removesuffix("/api/")
+
+    def solve_all(self) -> None:
+        self._sign_in()
+        self._service.files, self._service.word = solved_files(), "success"
+
+    def solve_none(self) -> None:
+        self._sign_in()
+        self._service.files, self._service.word = {"backend.log": b"no\n"}, "failure"
+
+    def _sign_in(self) -> None:
+        self._monkeypatch.setenv("NOVA_API_KEY", KEY)
+
+    def set_state(self, job: JobDir, state: str) -> None:
+        del job
+        self._service.word = {"waiting": "solving", "solved": "success"}[state]
+
+    def lose(self, job: JobDir) -> None:
+        self._service.gone.add(int(self.id_of(job)))
+
+    def has(self, job: JobDir) -> bool:
+        return int(self.id_of(job)) not in self._service.gone
+
+    def id_of(self, job: JobDir) -> str:
+        del job
+        return "1"
+
+
 class StandInPlace(KeepingPlace):
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -157,17 +198,31 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path, stand_in: Callable[[str], Path], servers: Servers) -> Place:
+def service() -> Iterator[MadeNova]:
+    with made_nova.running() as service:
+        yield service
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    stand_in: Callable[[str], Path],
+    servers: Servers,
+    service: MadeNova,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Place:
     made: dict[str, Callable[[], Place]] = {
         "local": lambda: LocalPlace(stand_in, tmp_path),
         "ssh": lambda: SshPlace(servers),
+        "web": lambda: WebPlace(service, monkeypatch),
         "stand-in": lambda: StandInPlace(tmp_path / "place"),
     }
     return made[request.param]()
 
 
-every_place = pytest.mark.parametrize("place", ["local", "ssh", "stand-in"], indirect=True)
-keeping_places = pytest.mark.parametrize("place", ["ssh", "stand-in"], indirect=True)
+every_place = pytest.mark.parametrize("place", ["local", "ssh", "web", "stand-in"], indirect=True)
+keeping_places = pytest.mark.parametrize("place", ["ssh", "web", "stand-in"], indirect=True)
 
 # --- Every backend --------------------------------------------------------------------------------------------------
 
@@ -261,7 +316,7 @@ def test_a_job_that_was_left_leads_back_to_its_place(place: KeepingPlace, left: 
 @keeping_places
 def test_a_job_that_is_not_finished_stays_there(place: KeepingPlace, left: JobDir, nova: Any) -> None:
     ran = nova("fetch", "last")
-    assert (ran.code, f"job {left.job_id} is waiting on {place.name}: fetch it later" in ran.err) == (75, True)
+    assert (ran.code, f"job {left.job_id} is {place.waiting} on {place.name}: fetch it later" in ran.err) == (75, True)
     assert nova("fetch", "--all").code == 0
     assert place.has(left)
 
@@ -288,6 +343,7 @@ def test_a_lost_job_is_sent_again(place: KeepingPlace, left: JobDir, nova: Any) 
 
 @keeping_places
 def test_the_log_is_read_there(place: KeepingPlace, left: JobDir, nova: Any) -> None:
+    place.set_state(left, "solved")
     assert nova("log", "last").out
     assert nova("log", "-f", "last").code == 0
 
@@ -315,8 +371,8 @@ def test_rm_of_a_job_that_the_place_has_lost(place: KeepingPlace, left: JobDir, 
 @keeping_places
 def test_the_jobs_of_a_place_are_listed(place: KeepingPlace, left: JobDir, nova: Any) -> None:
     line = json.loads(nova("jobs", "--on", place.name, "--json").out)
-    assert (line["server"], line["state"]) == (place.name, "waiting")
-    assert left.job_id in line["id"]
+    assert (line["server"], line["state"]) == (place.name, place.waiting)
+    assert place.id_of(left) in line["id"]
 
 
 # --- The registry ---------------------------------------------------------------------------------------------------
@@ -361,7 +417,7 @@ def _imports(path: Path) -> set[str]:
 def test_only_the_backends_know_how_a_place_is_reached() -> None:
     """No other room of the package imports an implementation."""
     implementations = {module for module, _ in kinds.KINDS.values()} - {"standin_backend"}
-    assert implementations == {"novacli.backends.local", "novacli.backends.ssh"}
+    assert implementations == {"novacli.backends.local", "novacli.backends.ssh", "novacli.backends.web"}
     others = [path for path in SOURCE.rglob("*.py") if not path.is_relative_to(SOURCE / "backends")]
     found = {
         str(path.relative_to(SOURCE)): name

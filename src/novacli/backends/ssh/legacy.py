@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from novacli.backends.received import put_in_place
 from novacli.backends.ssh.limits import TimeUpError
 from novacli.backends.ssh.packing import new_wire_id
 from novacli.backends.ssh.server import Server
-from novacli.backends.ssh.unpack import put_in_place
 from novacli.records.budget import Budget
 from novacli.records.progress import SILENT, Progress
 from solvehost import wire

@@ -146,12 +146,12 @@ def test_if_all_servers_are_busy_until_the_time_is_up_the_solve_fails(
 def test_after_a_full_disk_on_this_machine_no_other_server_is_tried(
     connected, servers: Servers, job: JobDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from novacli.backends.ssh import unpack
+    from novacli.backends import received
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(unpack, "_move", full)
+    monkeypatch.setattr(received, "_move", full)
     servers.replies("solve1")
     servers.says("solve2", make_info(running=1))
     servers.replies("solve2")

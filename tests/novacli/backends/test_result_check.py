@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_results import SIP, corr_fits, solution_of, table_fits, wcs_fits
 
-from novacli.backends.ssh.result_check import check_and_rewrite, check_matches
+from novacli.backends.result_check import check_and_rewrite, check_matches
 from novacli.errors import NovaError
 from novacli.exports.fits_copy import write_pixels
 from novacli.solution.reading import read_solution
