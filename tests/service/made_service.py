@@ -31,6 +31,13 @@ class Service:
         """Run ``nova-web``; return what it prints."""
         return run_module(self.env, "novaweb", *words)
 
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Answer requests until the end; yield the process, which may be killed."""
+        with _started(self.env, "serve", "--port", self.url.rpartition(":")[2]) as server:
+            _wait_for(f"{self.url}/readyz")
+            yield server
+
 
 def run_module(env: dict[str, str], module: str, *words: str) -> str:
     """Run a module as a program; return what it prints."""
@@ -44,6 +51,13 @@ def running(folder: Path, **settings: str) -> Iterator[Service]:
 
     ``settings`` are environment variables.
     """
+    service = made(folder, **settings)
+    with service.serving(), working(service):
+        yield service
+
+
+def made(folder: Path, **settings: str) -> Service:
+    """Make a service with the user ``ada``; it does not run yet."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -51,16 +65,21 @@ def running(folder: Path, **settings: str) -> Iterator[Service]:
     run_module(env, "novaweb", "migrate")
     run_module(env, "novaweb", "user", "add", "ada")
     key = run_module(env, "novaweb", "key", "add", "ada")
-    with _started(env, "serve", "--port", str(port)), _started(env, "work", "--slots", "2"):
-        _wait_for(f"{url}/readyz")
-        yield Service(url, key, env)
+    return Service(url, key, env)
 
 
 @contextlib.contextmanager
-def _started(env: dict[str, str], *words: str) -> Iterator[None]:
+def working(service: Service) -> Iterator[None]:
+    """Solve the jobs of a service until the end."""
+    with _started(service.env, "work", "--slots", "2"):
+        yield
+
+
+@contextlib.contextmanager
+def _started(env: dict[str, str], *words: str) -> Iterator[subprocess.Popen[bytes]]:
     child = subprocess.Popen([sys.executable, "-m", "novaweb", *words], env=env, stdin=subprocess.DEVNULL)
     try:
-        yield
+        yield child
     finally:
         child.terminate()
         child.wait(_START_S)
