@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from novacli.errors import NovaError
 from novacli.jobs.summaries import read_result
@@ -15,6 +16,7 @@ from novacli.text.quantities import angle_text, count_text
 from novaweb import folders
 from novaweb.queue import queue
 from novaweb.submissions.models import Calibration, Job, JobState, Submission, Visibility
+from novaweb.submissions.visibility import public_submissions
 from solvehost.formats.jobdir import JobDir
 from solvehost.record import record
 
@@ -136,10 +138,8 @@ def result_of(job: Job) -> Result | None:
 
 def recent_pictures() -> list[Card]:
     """Return the newest public pictures that are solved."""
-    solved = Submission.objects.filter(
-        visibility=Visibility.PUBLIC, deleted=None, images__jobs__state=JobState.SOLVED
-    ).order_by("-pk")
-    return with_pictures(solved[:_RECENT])
+    solved = Job.objects.filter(image__submission=OuterRef("pk"), state=JobState.SOLVED)
+    return with_pictures(public_submissions().filter(Exists(solved)).order_by("-pk")[:_RECENT])
 
 
 def with_pictures(submissions: Iterable[Submission]) -> list[Card]:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,7 +17,7 @@ from novaweb.pages.shown import place_text, state_of, with_pictures
 from novaweb.pages.viewing import page_viewer
 from novaweb.removal import cancel_jobs, delete_submissions
 from novaweb.submissions.models import Job, Submission, Visibility
-from novaweb.submissions.visibility import is_owner, listed, may_see, submission_or_404
+from novaweb.submissions.visibility import is_owner, may_see, public_submissions, submission_or_404
 
 _PER_PAGE = 24
 _MAX_DIGITS = 10
@@ -64,21 +63,28 @@ def _progress(request: HttpRequest, jobs: Sequence[Job], context: dict[str, Any]
 def mine(request: HttpRequest) -> HttpResponse:
     """List the submissions of the person who is signed in, newest first."""
     person = person_of(request)
-    found = Submission.objects.filter(user=person, deleted=None).order_by("-pk")
+    found = Submission.objects.filter(user=person, deleted=None)
     return _list(request, "Mine", found, "You have uploaded nothing yet.")
 
 
 @require_safe
 def public(request: HttpRequest) -> HttpResponse:
     """List the public submissions, newest first."""
-    found = listed(page_viewer(request)).filter(visibility=Visibility.PUBLIC).order_by("-pk")
-    return _list(request, "Public pictures", found, "No picture is public yet.")
+    return _list(request, "Public pictures", public_submissions(), "No picture is public yet.")
 
 
 def _list(request: HttpRequest, title: str, found: QuerySet[Submission], empty: str) -> HttpResponse:
-    page = Paginator(found, _PER_PAGE).get_page(request.GET.get("page"))
-    cards = with_pictures(page.object_list)
-    return render(request, "pages/list.html", {"title": title, "page": page, "cards": cards, "empty": empty})
+    """Show a page of a list: the submissions before the number ``before``, or the newest.
+
+    The page is found by its number, since a database counts and skips rows slowly.
+    """
+    before = request.GET.get("before", "")
+    is_first = not before.isdecimal() or len(before) > _MAX_DIGITS
+    rows = list((found if is_first else found.filter(pk__lt=int(before))).order_by("-pk")[: _PER_PAGE + 1])
+    shown = rows[:_PER_PAGE]
+    older = shown[-1].pk if len(rows) > _PER_PAGE else None
+    context = {"title": title, "cards": with_pictures(shown), "is_first": is_first, "older": older, "empty": empty}
+    return render(request, "pages/list.html", context)
 
 
 @login_required

@@ -77,7 +77,10 @@ class Submission(models.Model):
 
     class Meta:
         constraints: ClassVar = [_id_fits("submission")]
-        indexes: ClassVar = [models.Index(fields=["user", "-id"], name="submission_of_user")]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-id"], name="submission_of_user"),
+            models.Index(fields=["-id"], condition=Q(visibility="p", deleted=None), name="submission_public"),
+        ]
 
 
 class UserImage(models.Model):

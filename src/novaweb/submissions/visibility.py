@@ -10,7 +10,7 @@ import datetime
 import hmac
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 
@@ -49,10 +49,9 @@ def _is_recent_uploader(viewer: Viewer, submission: Submission) -> bool:
     return is_same and timezone.now() - submission.submitted < window
 
 
-def listed(viewer: Viewer) -> QuerySet[Submission]:
-    """Return the submissions that may appear in a viewer's lists: the public ones and the viewer's own."""
-    own = Q(user_id=viewer.user_id) if viewer.user_id and viewer.user_id >= FIRST_PERSON_ID else Q(pk__in=[])
-    return Submission.objects.filter(Q(visibility=Visibility.PUBLIC) | own, deleted=None)
+def public_submissions() -> QuerySet[Submission]:
+    """Return the submissions that everyone may see and that are listed."""
+    return Submission.objects.filter(visibility=Visibility.PUBLIC, deleted=None)
 
 
 def submission_or_404(viewer: Viewer, number: int) -> Submission:
