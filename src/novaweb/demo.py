@@ -6,7 +6,9 @@ Server and worker are the commands ``serve`` and ``work`` as child processes, wh
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import os
 import secrets
 import signal
 import socket
@@ -29,6 +31,7 @@ from novacli.demo.scene import Scene
 from novacli.errors import UnavailableError
 from novacli.indexes.places import index_places, installed_engine
 from novaweb import django_start
+from solvehost.engine.exec_helper import die_with_parent
 
 _USER = "demo"
 _START_S, _SOLVE_S, _POLL_S = 30.0, 120.0, 0.2
@@ -90,11 +93,21 @@ def _prepare() -> str:
 
 @contextlib.contextmanager
 def _children(*commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run commands of ``nova-web`` as child processes; end them with SIGTERM, the second of which ends a solve."""
+    """Run commands of ``nova-web`` as child processes, which end with this one however it ends.
+
+    They end with SIGTERM, the second of which ends a solve.
+    """
     children: list[subprocess.Popen[bytes]] = []
     try:
         for words in commands:
-            children.append(subprocess.Popen([sys.executable, "-m", "novaweb", *words], stdin=subprocess.DEVNULL))
+            children.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "novaweb", *words],
+                    stdin=subprocess.DEVNULL,
+                    # This process has one thread, so a function before the exec is safe.
+                    preexec_fn=functools.partial(die_with_parent, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
+                )
+            )
         yield children
     finally:
         for _ in range(2):

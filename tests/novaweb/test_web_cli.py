@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,3 +180,23 @@ def test_the_demonstration_solves_a_drawn_sky(nova_web: Run) -> None:
     assert ran.returncode == 0, ran.stderr
     assert f"address of the API: http://127.0.0.1:{port}/api/" in ran.stdout
     assert "the drawn sky: success" in ran.stdout
+
+
+@pytest.mark.engine
+def test_the_children_of_a_killed_demonstration_end(tmp_path: Path) -> None:
+    env = {**os.environ, "NOVAWEB_DATA": str(tmp_path / "data")}
+    env.pop("DJANGO_SETTINGS_MODULE", None)
+    port = free_port()
+    command = [sys.executable, "-m", "novaweb", "demo", "--port", str(port)]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as demo:
+        assert demo.stdout is not None
+        lines = iter(demo.stdout.readline, "")
+        assert any("Ctrl-C ends the service" in line for line in lines)
+        demo.kill()
+    until = time.monotonic() + 30
+    while True:
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        assert time.monotonic() < until
+        time.sleep(0.05)

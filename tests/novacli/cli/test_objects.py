@@ -60,6 +60,11 @@ def test_csv_and_ecsv_hold_the_same_rows(nova: Nova, job: JobDir) -> None:
     assert table.meta["sources"][0]["licence"] == "CC-BY-SA-4.0"
 
 
+def test_only_one_form_can_be_asked_for(nova: Nova, job: JobDir) -> None:
+    ran = nova("objects", "last", "--json", "--csv")
+    assert (ran.code, ran.err) == (2, "nova: --json and --csv cannot be combined: give one of them\n")
+
+
 def test_an_unsolved_job_has_no_objects(nova: Nova, jobs: Path) -> None:
     make_job(jobs, "unsolved")
     ran = nova("objects", "last")
