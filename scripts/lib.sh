@@ -164,6 +164,7 @@ install_by_apt() {
 services_of() {
     case $1 in
         openssh-server) echo ssh.service ssh.socket ;;
+        nginx-light) echo nginx.service ;;
         munge | slurmctld | slurmd) echo "$1.service" ;;
     esac
 }

@@ -88,6 +88,8 @@ KEYS = (
         "for how many hours the address of an upload may read it by its number, if it is unlisted"),
     Key("fetch_networks", "NOVAWEB_FETCH_NETWORKS", _networks, lambda _: None,
         "address ranges beside the public internet from which URLs may be fetched, such as 10.0.0.0/8,192.168.0.0/16"),
+    Key("trusted_proxy", "NOVAWEB_TRUSTED_PROXY", parse_text, lambda _: None,
+        "the address of a proxy, such as 127.0.0.1, that states the addresses of clients in X-Forwarded-For"),
     Key("to", "NOVAWEB_TO", parse_text, lambda _: "local", "where pictures are solved, as nova submit --to takes it"),
 )  # fmt: skip
 

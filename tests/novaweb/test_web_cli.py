@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+import novacli
 from novacli.errors import ConfigError
 from novaweb.cli.main import COMMANDS
+from novaweb.config import KEYS
 from novaweb.folders import Folders
 
+SHARE = Path(novacli.__file__).parent / "share"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -180,6 +184,13 @@ def test_the_demonstration_solves_a_drawn_sky(nova_web: Run) -> None:
     assert ran.returncode == 0, ran.stderr
     assert f"address of the API: http://127.0.0.1:{port}/api/" in ran.stdout
     assert "the drawn sky: success" in ran.stdout
+
+
+def test_the_commands_in_the_units_are_valid() -> None:
+    text = "".join((SHARE / name).read_text() for name in ("nova-web.service", "nova-web-work.service"))
+    assert re.findall(r"^Exec\w+=/opt/nova/bin/nova-web (.*)$", text, re.MULTILINE) == ["migrate", "serve", "work"]
+    assert {"migrate", "serve", "work"} <= {*COMMANDS}
+    assert {*re.findall(r"^Environment=(\w+)", text, re.MULTILINE)} <= {key.variable for key in KEYS}
 
 
 @pytest.mark.engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+from typing import Any
 
 import click
 
@@ -48,6 +49,7 @@ def command(host: str, port: int, threads: int) -> int:
             threads=threads,
             ident="nova-web",
             max_request_body_size=max(body_bytes, _LEAST_BODY_BYTES),
+            **_behind(settings.NOVAWEB["trusted_proxy"]),
         )
     except OSError as exc:
         raise UnavailableError(f"{host}:{port} cannot be used: {exc.strerror}: choose another --port") from exc
@@ -59,3 +61,11 @@ def command(host: str, port: int, threads: int) -> int:
     click.echo(f"answering at http://{host}:{port}/", err=True)
     server.run()
     return 0
+
+
+def _behind(proxy: str | None) -> dict[str, Any]:
+    """Return the options with which waitress takes the addresses of clients from a proxy; those of others are not."""
+    if proxy is None:
+        return {}
+    headers = {"x-forwarded-for", "x-forwarded-proto"}
+    return {"trusted_proxy": proxy, "trusted_proxy_headers": headers, "clear_untrusted_proxy_headers": True}
