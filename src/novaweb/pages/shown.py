@@ -104,7 +104,7 @@ def _orientation_text(job: Job, found: Calibration) -> str:
     result = result_of(job)
     if result is None or result.calibration is None:
         return f"{found.orientation:.2f}° in the API"
-    return f"up is {result.calibration.up_deg_e_of_n:.2f}° east of north"
+    return f"up is {round(result.calibration.up_deg_e_of_n, 2) % 360:.2f}° east of north"
 
 
 def _trust_rows(job: Job) -> Iterator[tuple[str, str]]:
