@@ -56,7 +56,7 @@ FLOORS = (
     ("novaweb.submissions",),
     ("novaweb.queue",),
     ("novaweb.archives", "novaweb.fetch"),
-    ("novaweb.intake", "novaweb.products", "novaweb.removal"),
+    ("novaweb.garbage", "novaweb.intake", "novaweb.products", "novaweb.removal"),
     ("novaweb.dispatcher",),
     ("novaweb.api", "novaweb.health"),
     ("novaweb.files",),
@@ -95,7 +95,7 @@ THIRD_PARTY = {
     "mocpy": {"novacli.exports"},
     "django": {
         "novaweb.accounts", "novaweb.api", "novaweb.cli", "novaweb.demo", "novaweb.dispatcher",
-        "novaweb.django_start", "novaweb.files",
+        "novaweb.django_start", "novaweb.files", "novaweb.garbage",
         "novaweb.health", "novaweb.intake", "novaweb.pages", "novaweb.products", "novaweb.queue",
         "novaweb.removal", "novaweb.submissions",
         "novaweb.urls", "novaweb.wsgi",

@@ -68,7 +68,7 @@ def receive(user: User, viewer: Viewer, upload: Upload) -> Submission:
         user=user,
         blob=blob,
         url=upload.url,
-        original_filename=shown(upload.name),
+        original_filename=display_name(upload.name),
         visibility=upload.visibility,
         params=upload.params.to_json(),
         licence=upload.licence,
@@ -155,7 +155,7 @@ def _images_of(name: str, blob: Blob | None) -> list[tuple[str, Blob | None]]:
         return [(name, None)]
     most_bytes = settings.NOVAWEB["max_upload_mb"] * _MEGABYTE
     path = folders.of(settings.NOVAWEB).blob(blob.sha256)
-    files = [(shown(member), blobs.store(chunks)) for member, chunks in archives.members(path, most_bytes)]
+    files = [(display_name(member), blobs.store(chunks)) for member, chunks in archives.members(path, most_bytes)]
     return [*files] or [(name, blob)]
 
 
@@ -176,10 +176,10 @@ def _queue_images(submission: Submission, images: Iterable[tuple[str, Blob | Non
 def name_of(url: str) -> str:
     """Return the name of the file at a URL."""
     path = url.partition("?")[0].partition("#")[0]
-    return shown(unquote(path.partition("://")[2].partition("/")[2]))
+    return display_name(unquote(path.partition("://")[2].partition("/")[2]))
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """Return the last part of a client's file name, without control characters, or ``upload`` if nothing is left."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(c for c in last if c.isprintable())[:_MAX_NAME].strip() or "upload"

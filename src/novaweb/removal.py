@@ -20,7 +20,7 @@ def cancel_jobs(submissions: QuerySet[Submission]) -> None:
 
 
 def delete_submissions(submissions: QuerySet[Submission]) -> None:
-    """Cancel the jobs of submissions, and let no one see them again."""
+    """Cancel the jobs of submissions, and hide the submissions from everyone."""
     cancel_jobs(submissions)
     submissions.update(deleted=timezone.now())
 

@@ -33,7 +33,7 @@ Fields = Mapping[str, Any]
 
 
 class ApiError(Exception):
-    """An error that the client is told with the status 200: ``{"status": "error", "errormessage": …}``."""
+    """An error that is answered with the status 200: ``{"status": "error", "errormessage": …}``."""
 
 
 def reply(value: object, status: int = 200) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""What became of uploads: submissions, jobs, and the lists of a user."""
+"""The state of submissions and jobs, the lists of a user, and changes of both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from novaweb.removal import delete_submissions
 from novaweb.submissions.models import Calibration, Job, JobState, Submission
 from novaweb.submissions.visibility import is_owner, job_or_404, submission_or_404, viewer_of
 
-#: What clients are told of a job in each state: never another word, since old clients wait for ever on one.
+#: State of a job → the word for clients.  Old clients wait without end on any other word.
 _WORDS = {
     JobState.QUEUED: "solving",
     JobState.RUNNING: "solving",

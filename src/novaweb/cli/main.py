@@ -15,6 +15,7 @@ COMMANDS = {
     "migrate": ("novaweb.cli.commands.migrate", "Make the database, or bring it up to date."),
     "user": ("novaweb.cli.commands.user", "Make and list users."),
     "key": ("novaweb.cli.commands.key", "Make, list and revoke API keys."),
+    "gc": ("novaweb.cli.commands.gc", "Remove what was deleted."),
     "config": ("novaweb.cli.commands.config", "Show settings and where each comes from."),
 }
 

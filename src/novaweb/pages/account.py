@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from novaweb.accounts.models import User
 from novaweb.config import APPROVAL, CLOSED
 from novaweb.pages.account_forms import DeleteForm, KeySignInForm, SignUpForm
-from novaweb.pages.viewing import signed_in
+from novaweb.pages.viewer import signed_in
 from novaweb.removal import delete_account
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"

@@ -1,4 +1,4 @@
-"""Pages for what went wrong; programs get the JSON of :mod:`novaweb.api.errors`."""
+"""The error pages; programs get the JSON of :mod:`novaweb.api.errors` in their place."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request for what is not there, or may not be seen."""
+    """Answer a request for a page that does not exist, or that the viewer may not see."""
     answer = errors.not_found(request, exception)
-    return _page_or(request, answer, "There is nothing at this address, or it is not for you to see.")
+    return _page_or(request, answer, "This page does not exist, or you may not see it.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a request that met a fault of the service."""
+    """Answer a request that failed by a fault of the service."""
     return _page_or(request, errors.server_error(request), "The service has a fault. Please tell its administrator.")
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from novaweb.accounts.keys import make_key
 from novaweb.accounts.models import ApiKey
 from novaweb.pages.account_forms import KeyForm
-from novaweb.pages.viewing import signed_in
+from novaweb.pages.viewer import signed_in
 
 _MAX_DIGITS = 18
 

@@ -13,8 +13,8 @@ from novacli.errors import NovaError
 from novaweb.intake import solve_again
 from novaweb.pages import result_parts as parts
 from novaweb.pages.forms import HintsForm
-from novaweb.pages.shown import calibration_rows, state_of, why_unsolved
-from novaweb.pages.viewing import page_viewer, uploader_of
+from novaweb.pages.texts import calibration_rows, state_of, why_unsolved
+from novaweb.pages.viewer import page_viewer, uploader_of
 from novaweb.products.objects import objects_of
 from novaweb.submissions.models import Job, UserImage, Visibility
 from novaweb.submissions.visibility import is_owner, may_see

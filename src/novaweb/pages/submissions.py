@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from novacli.text.quantities import count_text
 from novaweb.accounts.people import person_of
-from novaweb.pages.shown import place_text, state_of, with_pictures
-from novaweb.pages.viewing import page_viewer
+from novaweb.pages.texts import place_text, state_of, with_pictures
+from novaweb.pages.viewer import page_viewer
 from novaweb.removal import cancel_jobs, delete_submissions
 from novaweb.submissions.models import Job, Submission, Visibility
 from novaweb.submissions.visibility import is_owner, may_see, public_submissions, submission_or_404

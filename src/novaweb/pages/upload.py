@@ -15,8 +15,8 @@ from novacli.errors import NovaError
 from novaweb.accounts.people import person_of
 from novaweb.intake import Upload, name_of, receive
 from novaweb.pages.forms import UploadForm
-from novaweb.pages.shown import recent_pictures
-from novaweb.pages.viewing import page_viewer, uploader_of
+from novaweb.pages.texts import recent_pictures
+from novaweb.pages.viewer import page_viewer, uploader_of
 
 _MEGABYTE = 10**6
 

@@ -10,7 +10,7 @@ from novacli.backends.base import SolveOutcome, UnusableReplyError
 from novacli.backends.received import put_in_place
 from novacli.backends.web.client import ApiClient, ServiceBusyError, StoppedError, Waits
 from novacli.backends.web.request import UploadRequest
-from novacli.backends.web.uploads import Progressed, Upload, number_of
+from novacli.backends.web.uploads import Upload, UploadState, number_of
 from novacli.errors import InputMissingError, NovaError, RetryLaterError, UnavailableError
 from novacli.records.budget import Budget
 from novacli.records.progress import Progress
@@ -74,20 +74,20 @@ class WebSolve:
         """Upload the job unless that was done before; return its number at the service, once it has one."""
         known = self._upload.read()
         if known is None:
-            self._upload.write(Progressed())
+            self._upload.write(UploadState())
             known = self._send(budget, progress)
         elif known.submission is None and known.job is None:
             progress.observe(f"looking for the upload at {self._client.service.name}")
             found = self._client.patiently(self._find, budget, progress)
-            known = self._send(budget, progress) if found is None else Progressed(job=found)
+            known = self._send(budget, progress) if found is None else UploadState(job=found)
         self._upload.write(known)
         if known.job is not None:
             return known.job
         number = self._number_of_job(known.submission or 0, budget, progress)
-        self._upload.write(Progressed(known.submission, number))
+        self._upload.write(UploadState(known.submission, number))
         return number
 
-    def _send(self, budget: Budget, progress: Progress) -> Progressed:
+    def _send(self, budget: Budget, progress: Progress) -> UploadState:
         """Upload the star list; after an answer that was lost, look for the upload before it is sent again."""
         waits, name = Waits(budget, progress), self._client.service.name
         self._client.patiently(self._client.login, budget, progress)
@@ -102,11 +102,11 @@ class WebSolve:
                 waits.wait(exc.wait_s)
                 found = self._client.patiently(self._find, budget, progress)
                 if found is not None:
-                    return Progressed(job=found)
+                    return UploadState(job=found)
         number = number_of(answer.get("subid"))
         if number is None:
             raise UnavailableError(f"{name}: its reply to an upload names no submission")
-        return Progressed(submission=number)
+        return UploadState(submission=number)
 
     def _find(self) -> int | None:
         """Return the number of the job of this upload among the newest jobs of the user; None if there is none."""

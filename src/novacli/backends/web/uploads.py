@@ -23,7 +23,7 @@ _FORGOTTEN_S = 3 * 86_400.0
 
 
 @record
-class Progressed:
+class UploadState:
     """How far an upload has come: the numbers of its submission and of its job, None until they are known."""
 
     submission: int | None = None
@@ -37,17 +37,17 @@ class Upload:
         name = hashlib.sha256(f"{service.url} {digest}".encode()).hexdigest()[:32]
         self._path: Path = config.folders.state / "uploads" / f"{name}.json"
 
-    def read(self) -> Progressed | None:
+    def read(self) -> UploadState | None:
         """Return how far it has come; None if nothing was sent, or too long ago."""
         try:
             value = json.loads(self._path.read_text(encoding="utf-8"))
             if time.time() - float(value["time"]) > _FORGOTTEN_S:
                 return None
-            return Progressed(number_of(value.get("submission")), number_of(value.get("job")))
+            return UploadState(number_of(value.get("submission")), number_of(value.get("job")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def write(self, progressed: Progressed) -> None:
+    def write(self, state: UploadState) -> None:
         """Store how far it has come.
 
         Raises
@@ -56,7 +56,7 @@ class Upload:
             If it cannot be written.
         """
         self._remove_old()
-        value = {"time": time.time(), "submission": progressed.submission, "job": progressed.job}
+        value = {"time": time.time(), "submission": state.submission, "job": state.job}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:

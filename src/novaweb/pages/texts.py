@@ -1,4 +1,4 @@
-"""Rows and results in the words that the templates show."""
+"""The words of the templates for rows and results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _REASONS = {
 }
 _CAUSES = {
     Cause.FEW_STARS: "There are few stars: expose longer.",
-    Cause.CROWDED: "Most of what looks like stars lies in a small part: crop trees, lamps or clouds away.",
+    Cause.CROWDED: "Most sources lie in a small part of the picture: crop trees, lamps or clouds away.",
     Cause.CLUSTERED: "A match was rejected because it rests on clustered sources.",
 }
 
