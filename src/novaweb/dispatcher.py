@@ -35,7 +35,8 @@ from novaweb.queue import queue
 from novaweb.queue.queue import Claim, Ending
 from novaweb.submissions.models import JobState, Submission, UserImage
 
-_POLL_S, _BEAT_S = 0.1, 10.0
+#: The queue and the solves are looked at this often; a worker without a job looks less often.
+_POLL_S, _IDLE_POLL_S, _BEAT_S = 0.1, 0.2, 10.0
 #: A database that is gone is asked again after this time.
 _DATABASE_PAUSE_S = 2.0
 _MAX_MESSAGE = 1000
@@ -97,7 +98,7 @@ class Dispatcher:
             while (asked := stops()) == 0 or (asked == 1 and (self._held or self._fetching)):
                 with self._patience():
                     self._turn(takes_more=asked == 0)
-                time.sleep(_POLL_S)
+                time.sleep(_POLL_S if self._held or self._fetching else _IDLE_POLL_S)
         finally:
             self._close()
 
