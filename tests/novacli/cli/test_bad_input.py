@@ -208,7 +208,7 @@ WRONG_OPTIONS = {
     "--size 1280": "size '1280' is not understood: give it as 1024x768",
     "--size 0x5": "size '0x5' is not understood",
     "--to=-oProxyCommand=x": "'-oProxyCommand=x' is not an ssh destination: it begins with a hyphen",
-    "--to ftp://nova.example.org": "web services are not supported yet",
+    "--to ftp://nova.example.org": "the address of a web service begins with https:// or http://",
     "--to local,solve1": "local (local) and solve1 (ssh) cannot be combined",
     "--to solve1 --index /usr": "--index is about this machine",
     "--to solve1 --engine-config /a.cfg": "--engine-config is about this machine",

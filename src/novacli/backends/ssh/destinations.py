@@ -40,7 +40,7 @@ def check_destination(text: str) -> str:
     if text.startswith("ssh://") or _PORT.fullmatch(text):
         raise _bad(text, "define an alias with that Port in ~/.ssh/config, and give the alias")
     if "://" in text:
-        raise _bad(text, "web services are not supported yet; give HOST")
+        raise _bad(text, "the address of a web service begins with https:// or http://; a server over ssh is HOST")
     return text
 
 
