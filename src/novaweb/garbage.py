@@ -62,7 +62,7 @@ def _remove_uploads(folders: Folders) -> int:
 def _remove_upload(folders: Folders, number: int) -> bool:
     """Remove a content, unless the same content is being uploaded again."""
     with transaction.atomic():
-        blob = Blob.objects.select_for_update().filter(pk=number, submission=None, userimage=None).first()
+        blob = Blob.objects.select_for_update(of=("self",)).filter(pk=number, submission=None, userimage=None).first()
         if blob is None:
             return False
         path = folders.blob(blob.sha256)
