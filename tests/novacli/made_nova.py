@@ -63,6 +63,8 @@ class MadeNova:
         self.submission_error = ""
         self.can_cancel = True
         self.location = ""
+        self.looks = self.blind_looks = 0
+        self.echo = False
 
     def fault_for(self, path: str) -> str:
         """Take the fault for a path, empty if there is none."""
@@ -88,6 +90,8 @@ class MadeNova:
     def _login(self, fields: dict[str, Any]) -> tuple[int, bytes]:
         if fields.get("apikey") != KEY:
             return self._json({"status": "error", "errormessage": "bad apikey"})
+        if self.echo:
+            return self._json({"status": "error", "errormessage": f"the key {fields['apikey']} has no quota"})
         self.sessions += 1
         return self._json(
             {"status": "success", "message": "authenticated user: ", "session": f"session{self.sessions}"}
@@ -98,6 +102,9 @@ class MadeNova:
             self.uploads.append({"name": file[0], "content": file[1], "fields": fields})
             return self._json({"status": "success", "subid": len(self.uploads), "hash": "0"})
         if parts == ["myjobs"]:
+            self.looks += 1
+            if self.looks <= self.blind_looks:
+                return self._json({"status": "success", "jobs": []})
             numbers = [n for n in range(1, len(self.uploads) + 1) if n not in self.gone]
             return self._json({"status": "success", "jobs": numbers})
         number = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else 0

@@ -13,6 +13,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import requests
@@ -31,7 +32,8 @@ from novacli.records.progress import SILENT, Progress
 from novacli.text.printable import printable_line
 
 T = TypeVar("T")
-_CONNECT_S, _SILENCE_S = 15.0, 60.0
+#: How long a connection and the next bytes are waited for; near the time limit, less long.
+_CONNECT_S, _SILENCE_S, _LEAST_SILENCE_S = 15.0, 60.0, 1.0
 _MAX_REPLY_BYTES, _MAX_FILE_BYTES = 4 << 20, 64 << 20
 _CHUNK_BYTES = 64 * 1024
 #: Waits between polls and before another attempt grow from the first to the second of these, seconds.
@@ -40,6 +42,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S, _GROWTH = 0.2, 10.0, 1.4
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_SESSION = ("no session with key", 'no "session"')
 _MAX_MESSAGE = 300
+_LONGEST_ASKED_S = 3600.0
 #: nova-web reads the session from this cookie, since there is no other place for it in the request for a file.
 _COOKIE = "novaweb_session"
 
@@ -100,6 +103,8 @@ class ApiClient:
         self._http = requests.Session()
         self._http.headers["User-Agent"] = "nova"
         self._session: str | None = None
+        self._last_key = ""
+        self._silence_s = _SILENCE_S
 
     def patiently(self, call: Callable[[], T], budget: Budget, progress: Progress = SILENT) -> T:
         """Return what ``call`` returns, and repeat it while the service is busy or out of reach.
@@ -113,6 +118,7 @@ class ApiClient:
         """
         waits = Waits(budget, progress)
         while True:
+            self._silence_s = min(_SILENCE_S, max(_LEAST_SILENCE_S, budget.left_s))
             try:
                 return call()
             except ServiceBusyError as exc:
@@ -134,7 +140,8 @@ class ApiClient:
         ServiceBusyError
             If the service does not answer now.
         """
-        answer = self._post("login", {"apikey": self._key()})
+        self._last_key = self._key()
+        answer = self._post("login", {"apikey": self._last_key})
         session = answer.get("session")
         if not isinstance(session, str) or not session:
             raise self._unusable("login")
@@ -212,8 +219,15 @@ class ApiClient:
             return NoSessionError(message)
         if message == "bad apikey":
             return DeniedError(f"{self.service.name}: it refuses the API key: run nova login {self.service.name}")
-        shown = printable_line(message)[:_MAX_MESSAGE]
+        shown = self.shown(message)
         return UnavailableError(f"{self.service.name}: {shown or 'it refuses the request, and does not say why'}")
+
+    def shown(self, message: str) -> str:
+        """Return a message of the service, safe to print, without the key and the session, which it may repeat."""
+        secrets = {secret for secret in (self._last_key, self._session) if secret}
+        for secret in secrets:
+            message = message.replace(secret, "***")
+        return printable_line(message)[:_MAX_MESSAGE]
 
     def _unusable(self, endpoint: str) -> NovaError:
         message = f"{self.service.name}: its reply to {endpoint} is none of the API: check the address"
@@ -225,7 +239,7 @@ class ApiClient:
         name = self.service.name
         try:
             with self._http.request(
-                method, url, stream=True, allow_redirects=False, timeout=(_CONNECT_S, _SILENCE_S), **options
+                method, url, stream=True, allow_redirects=False, timeout=(_CONNECT_S, self._silence_s), **options
             ) as answer:
                 self._check_status(answer)
                 yield answer
@@ -237,9 +251,8 @@ class ApiClient:
     def _check_status(self, answer: requests.Response) -> None:
         name, status = self.service.name, answer.status_code
         if status in _BUSY:
-            wait = answer.headers.get("Retry-After", "")
-            wait_s = float(wait) if wait.isdecimal() else 0.0
-            raise ServiceBusyError(f"{name}: it is busy (HTTP {status})", min(wait_s, 3600.0))
+            wait_s = _wait_s(answer.headers.get("Retry-After", ""))
+            raise ServiceBusyError(f"{name}: it is busy (HTTP {status})", wait_s)
         if status in (404, 410):
             raise InputMissingError(f"{name}: it has no such job or file (HTTP {status})")
         if status in (401, 403):
@@ -260,6 +273,17 @@ class ApiClient:
         if stated.isdecimal() and "Content-Encoding" not in answer.headers and size < int(stated):
             raise ServiceBusyError(f"{self.service.name}: its reply broke off")
         return b"".join(pieces)
+
+
+def _wait_s(text: str) -> float:
+    """Return the wait that a header Retry-After asks for, seconds: a number, or a date; 0 for anything else."""
+    if text.isdecimal():
+        return min(float(text[:6]), _LONGEST_ASKED_S)
+    try:
+        asked_s = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(asked_s, 0.0), _LONGEST_ASKED_S)
 
 
 def _reason(exc: requests.RequestException) -> str:

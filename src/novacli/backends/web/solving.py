@@ -14,7 +14,6 @@ from novacli.backends.web.uploads import Upload, UploadState, number_of
 from novacli.errors import InputMissingError, NovaError, RetryLaterError, UnavailableError
 from novacli.records.budget import Budget
 from novacli.records.progress import Progress
-from novacli.text.printable import printable_line
 from solvehost.engine import records
 from solvehost.engine.logs import label_of
 from solvehost.engine.manifest import build_manifest
@@ -25,7 +24,9 @@ from solvehost.formats.jobdir import CORR, LOG, MANIFEST, RDLS, WCS, JobDir
 ENDED = {"success": True, "failure": False}
 _FILES = {WCS: "wcs_file", CORR: "corr_file", RDLS: "rdls_file"}
 #: How many of the newest jobs are searched for an upload whose answer was lost.
-_SEARCHED = 20
+_SEARCHED = 100
+#: How often they are searched before the upload is sent again.
+_LOOKS = 4
 
 
 class WebSolve:
@@ -60,9 +61,9 @@ class WebSolve:
     def _wait_for_end(self, budget: Budget, progress: Progress) -> tuple[int, bool]:
         """Return the number of the job, and True if it is solved; a job that the service lost is sent again, once."""
         for is_last in (False, True):
-            number = self.send(budget, progress)
-            progress.observe(f"{self._client.service.name} solves it as job {number}")
             try:
+                number = self.send(budget, progress)
+                progress.observe(f"{self._client.service.name} solves it as job {number}")
                 return number, self._wait(number, budget, progress)
             except InputMissingError:
                 self._upload.forget()
@@ -78,7 +79,7 @@ class WebSolve:
             known = self._send(budget, progress)
         elif known.submission is None and known.job is None:
             progress.observe(f"looking for the upload at {self._client.service.name}")
-            found = self._client.patiently(self._find, budget, progress)
+            found = self._find_again(budget, progress)
             known = self._send(budget, progress) if found is None else UploadState(job=found)
         self._upload.write(known)
         if known.job is not None:
@@ -100,13 +101,27 @@ class WebSolve:
             except ServiceBusyError as exc:
                 progress.observe(f"{exc}; trying again")
                 waits.wait(exc.wait_s)
-                found = self._client.patiently(self._find, budget, progress)
+                found = self._find_again(budget, progress)
                 if found is not None:
                     return UploadState(job=found)
         number = number_of(answer.get("subid"))
         if number is None:
             raise UnavailableError(f"{name}: its reply to an upload names no submission")
         return UploadState(submission=number)
+
+    def _find_again(self, budget: Budget, progress: Progress) -> int | None:
+        """Return the number of the job of this upload, None if there is none.
+
+        The search is repeated, since a service may list a job some time after it has taken the upload.
+        """
+        waits = Waits(budget, progress)
+        for look in range(_LOOKS):
+            if look:
+                waits.wait()
+            found = self._client.patiently(self._find, budget, progress)
+            if found is not None:
+                return found
+        return None
 
     def _find(self) -> int | None:
         """Return the number of the job of this upload among the newest jobs of the user; None if there is none."""
@@ -130,7 +145,7 @@ class WebSolve:
             message = found.get("error_message")
             if message:
                 self._upload.forget()
-                raise UnavailableError(f"{name}: it cannot read the star list: {printable_line(str(message))[:200]}")
+                raise UnavailableError(f"{name}: it cannot read the star list: {self._client.shown(str(message))}")
             waits.wait()
 
     def _wait(self, number: int, budget: Budget, progress: Progress) -> bool:

@@ -106,6 +106,15 @@ def test_the_key_is_found_nowhere_on_the_disk(
     assert [path for path in found if KEY.encode() in path.read_bytes()] == []
 
 
+def test_a_key_that_the_service_repeats_is_masked(service: MadeNova, solve: Any, tmp_path: Path) -> None:
+    service.echo = True
+    result = solve()
+    assert result.error is not None
+    assert "the key *** has no quota" in result.error.message
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+    assert found == []
+
+
 # --- What goes wrong ------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +193,21 @@ def test_a_user_who_cancels_ends_the_wait(service: MadeNova, solve: Any) -> None
 
 def test_a_job_that_the_service_lost_is_sent_again(service: MadeNova, solve: Any) -> None:
     solve()
+    service.gone.add(1)
+    assert solve().status == "solved"
+    assert len(service.uploads) == 2
+
+
+def test_an_upload_that_the_service_lists_late_is_not_repeated(service: MadeNova, solve: Any) -> None:
+    service.faults, service.blind_looks = ["lost:upload"], 2
+    assert solve().status == "solved"
+    assert len(service.uploads) == 1
+
+
+def test_an_upload_that_the_service_forgot_before_it_had_a_job_is_sent_again(service: MadeNova, solve: Any) -> None:
+    service.jobs_reply = lambda number: []
+    assert solve(timeout_s=1.0).reason == "time-limit"
+    service.jobs_reply = lambda number: [number]
     service.gone.add(1)
     assert solve().status == "solved"
     assert len(service.uploads) == 2
